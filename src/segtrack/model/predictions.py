@@ -1,0 +1,200 @@
+"""Detections of one image set or one video on disk: a Parquet table that is read and written as a
+stream, so that memory does not grow with the number of frames.
+
+A folder holds ``predictions.parquet`` (a row per detection, rows of a frame together, frames in
+ascending order, scores of a frame descending) and ``predictions.json`` (what all rows share).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segtrack.errors import DataError
+
+SCHEMA = pa.schema(
+    [
+        ("frame", pa.int64()),
+        ("class_id", pa.int16()),
+        ("score", pa.float32()),
+        ("x1", pa.float32()),
+        ("y1", pa.float32()),
+        ("x2", pa.float32()),
+        ("y2", pa.float32()),
+        ("rle", pa.binary()),
+    ]
+)
+ROW_GROUP = 8192  # rows kept in memory while writing and while reading
+
+
+@dataclass(frozen=True)
+class FrameDetections:
+    """The detections of one frame, best score first.
+
+    Attributes:
+        frame: frame number from 0 in a video, ``image_id`` in an image set.
+        class_id: int16 (N,), index into ``PredictionsInfo.names``.
+        score: float32 (N,), 0..1.
+        bbox_xyxy: float32 (N, 4), pixels of the original image, clipped to it.
+        rle: N COCO RLE ``counts`` at the image's own resolution, or None for a box without mask.
+    """
+
+    frame: int
+    class_id: np.ndarray
+    score: np.ndarray
+    bbox_xyxy: np.ndarray
+    rle: list[bytes | None]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def take(self, index: np.ndarray) -> FrameDetections:
+        """The detections at ``index`` (boolean mask or positions)."""
+        positions = np.arange(len(self))[index]
+        return FrameDetections(
+            self.frame,
+            self.class_id[positions],
+            self.score[positions],
+            self.bbox_xyxy[positions],
+            [self.rle[i] for i in positions],
+        )
+
+
+@dataclass(frozen=True)
+class PredictionsInfo:
+    """What all detections of a file share.
+
+    Attributes:
+        names: class names by ``class_id``.
+        frame_count: frames of the video that were read, or images of the set; those without
+            detections included.
+        width, height: pixels of a video's frames; 0 for an image set, whose images differ.
+        fps: of the video; 0 for an image set.
+        model_name, weights_sha256, imgsz: what predicted; ``model_name`` is empty for detections
+            that the data set brought along.
+        conf_floor: lowest score that was kept.
+        truncated: what was wrong where a video could only be read in part, else empty.
+    """
+
+    names: tuple[str, ...]
+    frame_count: int
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    model_name: str = ""
+    weights_sha256: str = ""
+    imgsz: int = 0
+    conf_floor: float = 0.0
+    truncated: str = ""
+
+
+class PredictionsWriter:
+    """Writes a predictions folder; use as a context manager and call ``finish`` at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writer = pq.ParquetWriter(folder / "predictions.parquet", SCHEMA, compression="zstd")
+        self._rows: list[FrameDetections] = []
+        self._count = 0
+        self.rows_written = 0
+
+    def add(self, frame: FrameDetections) -> None:
+        """Append one frame's detections; frames come in ascending order."""
+        if not len(frame):
+            return
+        order = np.argsort(-frame.score, kind="stable")
+        self._rows.append(frame.take(order))
+        self._count += len(frame)
+        if self._count >= ROW_GROUP:
+            self._flush()
+
+    def finish(self, info: PredictionsInfo) -> None:
+        """Write what is left and the shared facts."""
+        self._flush()
+        self._writer.close()
+        (self.folder / "predictions.json").write_text(json.dumps(asdict(info), indent=1))
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        rows = self._rows
+        box = np.concatenate([r.bbox_xyxy for r in rows]).astype(np.float32).reshape(-1, 4)
+        columns = [
+            np.concatenate([np.full(len(r), r.frame, np.int64) for r in rows]),
+            np.concatenate([r.class_id for r in rows]).astype(np.int16),
+            np.concatenate([r.score for r in rows]).astype(np.float32),
+            *(np.ascontiguousarray(box[:, i]) for i in range(4)),
+            pa.array([counts for r in rows for counts in r.rle], pa.binary()),
+        ]
+        self._writer.write_table(pa.table(columns, schema=SCHEMA))
+        self.rows_written += self._count
+        self._rows, self._count = [], 0
+
+    def __enter__(self) -> PredictionsWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A predictions folder."""
+
+    folder: Path
+    info: PredictionsInfo
+
+    @staticmethod
+    def load(folder: Path) -> Predictions:
+        """Open ``folder``.
+
+        Raises:
+            DataError: the folder holds no predictions.
+        """
+        path = folder / "predictions.json"
+        try:
+            raw = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise DataError(f"{path}: not readable as predictions ({error})") from error
+        return Predictions(folder, PredictionsInfo(**{**raw, "names": tuple(raw["names"])}))
+
+    def frames(self) -> Iterator[FrameDetections]:
+        """Every frame that has detections, in order, as a stream.
+
+        A consumer that must see empty frames too counts from 0 to ``info.frame_count``.
+        """
+        held: list[pa.Table] = []
+        with pq.ParquetFile(self.folder / "predictions.parquet") as file:
+            for group in range(file.num_row_groups):
+                table = pa.concat_tables([*held, file.read_row_group(group)])
+                frames = table["frame"].to_numpy()
+                starts = np.flatnonzero(np.diff(frames, prepend=frames[:1] - 1))
+                for start, end in zip(starts[:-1], starts[1:], strict=True):
+                    yield _frame(table.slice(start, end - start))
+                held = [table.slice(starts[-1])] if len(starts) else []
+            for table in held:
+                if len(table):
+                    yield _frame(table)
+
+
+def _frame(table: pa.Table) -> FrameDetections:
+    columns = [table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")]
+    return FrameDetections(
+        int(table["frame"][0].as_py()),
+        table["class_id"].to_numpy(),
+        table["score"].to_numpy(),
+        np.stack(columns, axis=1),
+        table["rle"].to_pylist(),
+    )

@@ -1,0 +1,254 @@
+"""Every knob as a typed dataclass, and the rules that hold between them.
+
+Nothing heavy is imported here: composing and validating takes well under a second. The
+dataclasses are filled once by ``OmegaConf.to_object`` and not changed afterwards. The meaning, unit
+and origin of each default stands beside it in ``conf/``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+SPLITS = ("train", "val", "test", "pool")
+
+
+class Stage(Enum):
+    """The stages, in the order in which they always run."""
+
+    prepare = "prepare"
+    train = "train"
+    evaluate = "evaluate"
+    track = "track"
+
+
+class Light(Enum):
+    mixed = "mixed"
+    day = "day"
+    dusk = "dusk"
+    night = "night"
+
+
+class LabellerrMode(Enum):
+    off = "off"
+
+
+class MlflowMode(Enum):
+    local = "local"
+    server = "server"
+
+
+@dataclass
+class SplitFractions:
+    """Shares of the images that the source itself assigns to no split; they sum to 1."""
+
+    train: float = 0.7
+    val: float = 0.15
+    test: float = 0.15
+    pool: float = 0.0
+
+
+@dataclass
+class DatasetSettings:
+    """What every data set has. ``source`` names the reader in ``segtrack.dataset``."""
+
+    source: str = MISSING
+    path: str | None = None
+    classes: Any = None
+    splits: SplitFractions = field(default_factory=SplitFractions)
+    group_by: str | None = None
+    decode: bool = True
+    workers: int = 0
+    require_sources: bool = False
+    sources: str = "sources.md"
+    videos: str | None = None
+    starting_weights: str = "auto"
+
+
+@dataclass
+class TrafficSimSettings(DatasetSettings):
+    """The embedded simulator; counts are images per split."""
+
+    source: str = "traffic_sim"
+    train: int = 240
+    val: int = 60
+    test: int = 80
+    pool: int = 40
+    width: int = 640
+    height: int = 360
+    density: float = 0.5
+    occlusion: float = 0.5
+    light: Light = Light.mixed
+    fog: float = 0.15
+    shake: float = 0.3
+    fps: float = 15.0
+    video_count: int = 1
+    video_seconds: float = 8.0
+    seed: int = 0
+
+
+@dataclass
+class YoloSettings(DatasetSettings):
+    source: str = "yolo"
+
+
+@dataclass
+class CocoSettings(DatasetSettings):
+    source: str = "coco"
+    annotations: Any = None
+
+
+@dataclass
+class UltralyticsSettings(DatasetSettings):
+    source: str = "ultralytics"
+    name: str = "coco128-seg.yaml"
+
+
+@dataclass
+class SequencesSettings(DatasetSettings):
+    """Tracking sequences in MOTChallenge or KITTI-MOTS layout, or plain video files; no images."""
+
+    source: str = "sequences"
+    tuning: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ModelSettings:
+    name: str = MISSING
+    weights: str = "auto"
+    weights_folder: str | None = None
+    imgsz: int | None = None
+    conf_floor: float = 0.05
+    nms_iou: float = 0.7
+    max_det: int = 300
+    batch: int = 8
+
+
+@dataclass
+class TrainerSettings:
+    name: str = MISSING
+    epochs: int = MISSING
+    batch: int = 16
+    imgsz: int | None = None
+    patience: int = 50
+    optimizer: str = "auto"
+    lr0: float = 0.01
+    lrf: float = 0.01
+    momentum: float = 0.937
+    weight_decay: float = 0.0005
+    warmup_epochs: float = 3.0
+    cos_lr: bool = False
+    freeze: int | None = None
+    mosaic: float = 1.0
+    close_mosaic: int = 10
+    mixup: float = 0.0
+    copy_paste: float = 0.0
+    scale: float = 0.5
+    translate: float = 0.1
+    degrees: float = 0.0
+    fliplr: float = 0.5
+    hsv_h: float = 0.015
+    hsv_s: float = 0.7
+    hsv_v: float = 0.4
+    mask_ratio: int = 4
+    workers: int = 0
+    threads: int | None = None
+    cache: bool = False
+    amp: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TrackerSettings:
+    name: str = MISSING
+    track_thresh: float = 0.5
+    low_thresh: float = 0.1
+    new_track_thresh: float | None = None
+    match_thresh: float = 0.8
+    track_buffer: int = 30
+    fuse_score: bool = True
+    class_aware: bool = True
+    min_length: int = 1
+    render: bool | None = None
+    trail: int = 30
+
+
+@dataclass
+class EvaluationSettings:
+    conf_floor: float = 0.001
+    max_det: int = 300
+    confusion_conf: float = 0.25
+    confusion_iou: float = 0.5
+    visible_bins: list[float] = field(default_factory=lambda: [0.0, 0.25, 0.5, 0.75, 1.0])
+    gallery: int = 12
+
+
+@dataclass
+class LabellerrSettings:
+    mode: LabellerrMode = LabellerrMode.off
+
+
+@dataclass
+class MlflowSettings:
+    mode: MlflowMode = MlflowMode.local
+    uri: str = MISSING
+    artifacts: str | None = None
+    experiment: str = "segtrack"
+    run_name: str | None = None
+    timeout: float = 5.0
+
+
+@dataclass
+class Settings:
+    """The whole composed configuration of one run."""
+
+    dataset: DatasetSettings = MISSING
+    model: ModelSettings = MISSING
+    trainer: TrainerSettings = MISSING
+    tracker: TrackerSettings = MISSING
+    labellerr: LabellerrSettings = MISSING
+    evaluation: EvaluationSettings = MISSING
+    mlflow: MlflowSettings = MISSING
+    seed: int = 0
+    device: Any = "auto"
+    stages: list[Stage] = field(default_factory=lambda: list(Stage))
+    video: str | None = None
+    objective: str | None = None
+    plan: bool = False
+    store: str = ".segtrack"
+    parent_run: str | None = None
+
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "": {"schema": Settings},
+    "dataset": {
+        "traffic_sim": TrafficSimSettings,
+        "yolo": YoloSettings,
+        "coco": CocoSettings,
+        "ultralytics": UltralyticsSettings,
+        "sequences": SequencesSettings,
+    },
+    "model": {"model": ModelSettings},
+    "trainer": {"trainer": TrainerSettings},
+    "tracker": {"tracker": TrackerSettings},
+    "labellerr": {"labellerr": LabellerrSettings},
+    "evaluation": {"evaluation": EvaluationSettings},
+    "mlflow": {"mlflow": MlflowSettings},
+}
+
+
+def register() -> None:
+    """Put every schema into Hydra's ConfigStore as ``GROUP/schema_NAME`` (root: ``schema``)."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for group, nodes in SCHEMAS.items():
+        for name, node in nodes.items():
+            if group:
+                store.store(group=group, name=f"schema_{name}", node=node, provider="segtrack")
+            else:
+                store.store(name=name, node=node, provider="segtrack")
