@@ -1,0 +1,214 @@
+"""Masks, boxes' names and several images on one sheet: pictures that people check data with.
+
+Colours by ``class_id``: the seven colours of Okabe and Ito (2008, "Color Universal Design"), which
+people with every common colour blindness tell apart, then the nine of Paul Tol's "muted" scheme
+(2021); from 16 classes on they repeat, and the labels say which class it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+PALETTE = (
+    *("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
+    *("#88CCEE", "#44AA99", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#117733"),
+    *("#999933", "#332288"),
+)
+FILL = 0.38  # opacity of a mask
+BACKGROUND = (245, 245, 245)  # BGR around and between the tiles of a sheet
+
+Segmentation = Sequence[Any] | Mapping[str, Any] | None
+"""Polygons as a list of (N, 2) arrays or of COCO's flat lists, pixels; or a COCO RLE dict with
+``size`` and ``counts`` (compressed or not); or None for nothing to draw."""
+
+
+def colour(class_id: int) -> tuple[int, int, int]:
+    """The class' colour as BGR, 0..255."""
+    value = PALETTE[class_id % len(PALETTE)]
+    return int(value[5:7], 16), int(value[3:5], 16), int(value[1:3], 16)
+
+
+def overlay(
+    image_bgr: np.ndarray,
+    segmentations: Sequence[Segmentation],
+    class_ids: Sequence[int],
+    labels: Sequence[str] | None = None,
+    dashed: Sequence[bool] | None = None,
+) -> np.ndarray:
+    """Draw semi-transparent masks with thin contours and small labels on a copy of an image.
+
+    Args:
+        image_bgr: uint8 (H, W, 3).
+        segmentations: one per instance, at the image's resolution.
+        class_ids: one per instance; choose the colours.
+        labels: one text per instance, empty for none; None for no labels at all.
+        dashed: instances whose contour is dashed and whose fill is fainter, for example misses.
+
+    Returns:
+        uint8 (H, W, 3), BGR.
+    """
+    canvas = np.ascontiguousarray(image_bgr).copy()
+    height, width = canvas.shape[:2]
+    masks = [_mask(segmentation, height, width) for segmentation in segmentations]
+    faint = list(dashed) if dashed is not None else [False] * len(masks)
+    # Small instances last, so that a large one does not bury them.
+    order = sorted(range(len(masks)), key=lambda i: -int(masks[i].sum()))
+    for i in order:
+        _fill(canvas, masks[i], colour(class_ids[i]), FILL / 2 if faint[i] else FILL)
+    thickness = max(1, round(min(height, width) / 400))
+    for i in order:
+        _contour(canvas, masks[i], colour(class_ids[i]), thickness, faint[i])
+    if labels is None:
+        return canvas
+    texts = [
+        (labels[i], _top(masks[i]), colour(class_ids[i]))
+        for i in order
+        if labels[i] and masks[i].any()
+    ]
+    return _write(canvas, texts)
+
+
+def contact_sheet(images: list[np.ndarray], columns: int, tile_width: int) -> np.ndarray:
+    """Several images on one sheet, row by row, each fitted into a tile of one common shape.
+
+    Args:
+        images: uint8 (H, W, 3) each, BGR; their sizes may differ. The tiles get their median shape.
+        columns: tiles per row.
+        tile_width: pixels.
+
+    Returns:
+        uint8 BGR; one blank tile where there are no images.
+    """
+    gap = max(2, tile_width // 80)
+    shapes = [image.shape[0] / image.shape[1] for image in images] or [0.75]
+    tile_height = max(1, round(tile_width * float(np.median(shapes))))
+    columns = max(1, min(columns, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    sheet = np.full(
+        (rows * (tile_height + gap) + gap, columns * (tile_width + gap) + gap, 3),
+        BACKGROUND,
+        np.uint8,
+    )
+    for i, image in enumerate(images):
+        scale = min(tile_width / image.shape[1], tile_height / image.shape[0])
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        y = gap + (i // columns) * (tile_height + gap) + (tile_height - size[1]) // 2
+        x = gap + (i % columns) * (tile_width + gap) + (tile_width - size[0]) // 2
+        sheet[y : y + size[1], x : x + size[0]] = small
+    return sheet
+
+
+def text_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height in pixels of ``text`` at a font size, height the same for every text."""
+    font = _font(size)
+    ascent, descent = font.getmetrics()
+    return round(font.getlength(text)), ascent + descent
+
+
+def caption(image_bgr: np.ndarray, text: str, size: int) -> np.ndarray:
+    """The image with a strip above it that holds ``text``, which is shortened to fit the width."""
+    width = image_bgr.shape[1]
+    while len(text) > 1 and text_size(text, size)[0] > width - size:
+        text = text[:-2].rstrip() + "…"
+    strip = Image.new("RGB", (width, round(text_size("Ag", size)[1] * 1.5)), BACKGROUND)
+    draw = ImageDraw.Draw(strip)
+    draw.text((size // 2, strip.height // 2), text, (30, 30, 30), _font(size), anchor="lm")
+    return np.vstack([np.asarray(strip)[..., ::-1], image_bgr])
+
+
+def _mask(segmentation: Segmentation, height: int, width: int) -> np.ndarray:
+    """Boolean (H, W) of a segmentation."""
+    mask = np.zeros((height, width), np.uint8)
+    if segmentation is None:
+        return mask.astype(bool)
+    if isinstance(segmentation, Mapping):
+        from pycocotools import mask as coco_mask
+
+        rle = dict(segmentation)
+        if isinstance(rle["counts"], list):
+            rle = coco_mask.frPyObjects(rle, *rle["size"])
+        return np.asarray(coco_mask.decode(rle)).astype(bool)
+    for polygon in segmentation:  # one at a time: together they would cancel where they overlap
+        points = np.asarray(polygon, np.float64).reshape(-1, 2)
+        cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
+    return mask.astype(bool)
+
+
+def _fill(canvas: np.ndarray, mask: np.ndarray, bgr: tuple[int, int, int], opacity: float) -> None:
+    area = canvas[mask].astype(np.float32)
+    canvas[mask] = np.round(area * (1 - opacity) + np.array(bgr, np.float32) * opacity)
+
+
+def _contour(
+    canvas: np.ndarray, mask: np.ndarray, bgr: tuple[int, int, int], thickness: int, dashed: bool
+) -> None:
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if not dashed:
+        cv2.drawContours(canvas, outlines, -1, bgr, thickness, cv2.LINE_AA)
+        return
+    period = 10 * thickness
+    for outline in outlines:
+        points = outline.reshape(-1, 2)
+        for start in range(0, len(points), period):
+            dash = points[start : start + int(0.6 * period)]
+            cv2.polylines(canvas, [dash], False, bgr, thickness, cv2.LINE_AA)
+
+
+def _top(mask: np.ndarray) -> tuple[int, int, int]:
+    """Left edge, top edge and bottom edge of a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return int(columns[0]), int(rows[0]), int(rows[-1])
+
+
+def _write(
+    canvas: np.ndarray, texts: list[tuple[str, tuple[int, int, int], tuple[int, int, int]]]
+) -> np.ndarray:
+    """Labels above, else in or below their masks, where no other label lies yet."""
+    height, width = canvas.shape[:2]
+    size = round(min(max(min(height, width) / 34, 11), 22))
+    picture = Image.fromarray(canvas[..., ::-1])
+    draw = ImageDraw.Draw(picture)
+    taken: list[tuple[int, int, int, int]] = []
+    for text, (left, top, bottom), bgr in reversed(texts):  # small instances have first choice
+        text_width, text_height = text_size(text, size)
+        box_width, box_height = text_width + size // 2, text_height + 1
+        x = min(max(left, 0), max(width - box_width, 0))
+        places = [top - box_height, top, bottom, top + box_height, bottom - box_height]
+        spots = [
+            (x, min(max(y, 0), max(height - box_height, 0)), box_width, box_height) for y in places
+        ]
+        spot = min(spots, key=lambda s: sum(_overlap(s, other) for other in taken))
+        taken.append(spot)
+        ink = (20, 20, 20) if _luminance(bgr) > 110 else (255, 255, 255)
+        x, y = spot[:2]
+        draw.rectangle((x, y, x + box_width - 1, y + box_height - 1), bgr[::-1])
+        draw.text((x + size // 4, y + box_height // 2), text, ink, _font(size), anchor="lm")
+    return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
+
+
+def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> int:
+    """Shared area of two boxes x, y, width, height."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
+
+
+def _luminance(bgr: tuple[int, int, int]) -> float:
+    return 0.114 * bgr[0] + 0.587 * bgr[1] + 0.299 * bgr[2]
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """matplotlib's own DejaVu Sans: there on every machine, with letters beyond ASCII."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
