@@ -2,7 +2,7 @@
 
 
 class SegtrackError(Exception):
-    """Something a user can mend. The message says what was wrong, the value, the file, what to do."""
+    """Something a user can mend; the message says what was wrong, the value, the file, and how."""
 
     exit_code = 1
 

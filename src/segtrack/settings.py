@@ -119,7 +119,7 @@ class SequencesSettings(DatasetSettings):
 @dataclass
 class ModelSettings:
     name: str = MISSING
-    weights: str = "auto"
+    weights: str | None = None
     weights_folder: str | None = None
     imgsz: int | None = None
     conf_floor: float = 0.05

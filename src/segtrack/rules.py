@@ -1,0 +1,266 @@
+"""What typed settings still have to obey: ranges, and rules between several of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrack.settings import (
+    CocoSettings,
+    DatasetSettings,
+    SequencesSettings,
+    Settings,
+    SplitFractions,
+    Stage,
+    TrafficSimSettings,
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the settings.
+
+    Attributes:
+        key: as typed on the command line. value: what was given. allowed: what is allowed, and
+            what to do.
+    """
+
+    key: str
+    value: Any
+    allowed: str
+
+    def __str__(self) -> str:
+        shown = "null" if self.value is None else self.value
+        return f"{self.key}={shown}: {self.allowed}"
+
+
+# key: (lowest, highest, both included, unit)
+RANGES: dict[str, tuple[float, float, str]] = {
+    "seed": (0, 2**31 - 1, ""),
+    "dataset.workers": (0, 1024, "processes"),
+    "dataset.train": (1, 10**6, "images"),
+    "dataset.val": (1, 10**6, "images"),
+    "dataset.test": (0, 10**6, "images"),
+    "dataset.pool": (0, 10**6, "images"),
+    "dataset.width": (64, 7680, "px"),
+    "dataset.height": (64, 4320, "px"),
+    "dataset.density": (0, 1, ""),
+    "dataset.occlusion": (0, 1, ""),
+    "dataset.fog": (0, 1, ""),
+    "dataset.shake": (0, 1, ""),
+    "dataset.fps": (1, 240, "frames/s"),
+    "dataset.video_count": (0, 1000, "videos"),
+    "dataset.video_seconds": (0.1, 3600, "s"),
+    "dataset.seed": (0, 2**31 - 1, ""),
+    "model.imgsz": (32, 4096, "px"),
+    "model.conf_floor": (0.0001, 0.99, ""),
+    "model.nms_iou": (0.05, 1, ""),
+    "model.max_det": (1, 10000, "objects"),
+    "model.batch": (1, 1024, "images"),
+    "trainer.epochs": (1, 100000, "epochs"),
+    "trainer.batch": (1, 4096, "images"),
+    "trainer.imgsz": (32, 4096, "px"),
+    "trainer.patience": (0, 100000, "epochs"),
+    "trainer.lr0": (1e-8, 10, ""),
+    "trainer.lrf": (1e-8, 1, ""),
+    "trainer.momentum": (0, 1, ""),
+    "trainer.weight_decay": (0, 1, ""),
+    "trainer.warmup_epochs": (0, 1000, "epochs"),
+    "trainer.freeze": (0, 1000, "layers"),
+    "trainer.mosaic": (0, 1, ""),
+    "trainer.close_mosaic": (0, 100000, "epochs"),
+    "trainer.mixup": (0, 1, ""),
+    "trainer.copy_paste": (0, 1, ""),
+    "trainer.scale": (0, 1, ""),
+    "trainer.translate": (0, 1, ""),
+    "trainer.degrees": (0, 180, "degrees"),
+    "trainer.fliplr": (0, 1, ""),
+    "trainer.hsv_h": (0, 1, ""),
+    "trainer.hsv_s": (0, 1, ""),
+    "trainer.hsv_v": (0, 1, ""),
+    "trainer.mask_ratio": (1, 32, ""),
+    "trainer.workers": (0, 1024, "processes"),
+    "trainer.threads": (1, 1024, "threads"),
+    "tracker.track_thresh": (0, 1, ""),
+    "tracker.low_thresh": (0, 1, ""),
+    "tracker.new_track_thresh": (0, 1, ""),
+    "tracker.match_thresh": (0, 1, ""),
+    "tracker.track_buffer": (1, 100000, "frames at 30 fps"),
+    "tracker.min_length": (1, 100000, "frames"),
+    "tracker.trail": (0, 10000, "frames"),
+    "evaluation.conf_floor": (0.0001, 0.99, ""),
+    "evaluation.max_det": (1, 10000, "objects"),
+    "evaluation.confusion_conf": (0, 1, ""),
+    "evaluation.confusion_iou": (0.01, 1, ""),
+    "evaluation.gallery": (0, 1000, "images"),
+    "mlflow.timeout": (0.1, 600, "s"),
+}
+
+
+def validate(settings: Settings) -> list[Problem]:
+    """Every problem of composed settings, in the order of the groups; an empty list is good."""
+    return [
+        *_ranges(settings),
+        *_globals(settings),
+        *_dataset(settings.dataset),
+        *_model(settings),
+        *_tracker(settings),
+        *_evaluation(settings),
+    ]
+
+
+def _ranges(settings: Settings) -> Iterator[Problem]:
+    for key, (low, high, unit) in RANGES.items():
+        value: Any = settings
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        if value is None:
+            continue  # optional, or a knob of another data set
+        if not math.isfinite(value) or not low <= value <= high:
+            where = f"{low:g} to {high:g}" + (f" {unit}" if unit else "")
+            yield Problem(key, value, f"must lie in {where}")
+
+
+def _globals(settings: Settings) -> Iterator[Problem]:
+    if not settings.stages:
+        names = ", ".join(stage.name for stage in Stage)
+        yield Problem("stages", "[]", f"list at least one of {names}")
+    if len(set(settings.stages)) != len(settings.stages):
+        names = ",".join(stage.name for stage in settings.stages)
+        yield Problem("stages", f"[{names}]", "each stage may be listed once")
+    device = settings.device
+    indices = isinstance(device, list) and device and all(isinstance(d, int) for d in device)
+    if not (device in ("auto", "cpu", "mps") or isinstance(device, int) or indices):
+        allowed = "auto, cpu, a GPU's index such as 0, or a list of them such as [0,1]"
+        yield Problem("device", device, f"must be {allowed}")
+    if Stage.track in settings.stages and settings.video is not None and not settings.video.strip():
+        yield Problem("video", repr(settings.video), "must name a file, a folder or a glob")
+
+
+def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
+    yield from _splits(dataset.splits)
+    yield from _classes(dataset.classes)
+    if dataset.group_by is not None:
+        try:
+            re.compile(dataset.group_by)
+        except re.error as error:
+            allowed = f"must be a regular expression ({error})"
+            yield Problem("dataset.group_by", dataset.group_by, allowed)
+    if dataset.starting_weights not in ("auto", "shipped"):
+        yield Problem("dataset.starting_weights", dataset.starting_weights, "auto or shipped")
+    if dataset.source in ("yolo", "coco", "sequences") and dataset.path is None:
+        allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
+        yield Problem("dataset.path", None, allowed)
+    elif dataset.path is not None and dataset.source not in ("ultralytics", "traffic_sim"):
+        if dataset.source != "sequences" and not Path(dataset.path).expanduser().is_dir():
+            allowed = "no such folder; give the folder that holds the data set"
+            yield Problem("dataset.path", dataset.path, allowed)
+    if isinstance(dataset, CocoSettings):
+        yield from _coco_annotations(dataset.annotations)
+    if isinstance(dataset, SequencesSettings):
+        both = sorted(set(dataset.tuning) & set(dataset.test))
+        if both:
+            allowed = f"a sequence is for tuning or for test, not both: {', '.join(both)}"
+            yield Problem("dataset.tuning", ",".join(dataset.tuning), allowed)
+    if isinstance(dataset, TrafficSimSettings) and dataset.path is not None:
+        allowed = "the simulator reads no folder; for one of your own use dataset=yolo or coco"
+        yield Problem("dataset.path", dataset.path, allowed)
+
+
+def _splits(splits: SplitFractions) -> Iterator[Problem]:
+    shares = vars(splits)
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            yield Problem(f"dataset.splits.{name}", share, "must lie in 0 to 1")
+    total = sum(shares.values())
+    if abs(total - 1) > 1e-6:
+        shown = " + ".join(f"{share:g}" for share in shares.values())
+        yield Problem("dataset.splits", shown, f"the shares must sum to 1, not {total:g}")
+
+
+def _classes(classes: Any) -> Iterator[Problem]:
+    if classes is None:
+        return
+    allowed = "a list [person, car] or a mapping {vehicle: [car, truck], person: [person]}"
+    if isinstance(classes, list):
+        good = bool(classes) and all(isinstance(name, str) for name in classes)
+        if good and len(set(classes)) != len(classes):
+            yield Problem("dataset.classes", classes, "names a class twice")
+    elif isinstance(classes, dict):
+        lists = [v for v in classes.values() if isinstance(v, list) and v]
+        names = [name for v in lists for name in v]
+        good = bool(classes) and len(lists) == len(classes)
+        good = good and all(isinstance(name, str) for name in [*classes, *names])
+        if good and len(set(names)) != len(names):
+            yield Problem("dataset.classes", classes, "puts a class into two merged classes")
+    else:
+        good = False
+    if not good:
+        yield Problem("dataset.classes", classes, f"must be null, {allowed}")
+
+
+def _coco_annotations(annotations: Any) -> Iterator[Problem]:
+    if annotations is None:
+        allowed = "dataset=coco needs the JSON file: dataset.annotations=FILE"
+        yield Problem("dataset.annotations", None, allowed)
+        return
+    files = annotations if isinstance(annotations, dict) else {"": annotations}
+    for split, file in files.items():
+        key = f"dataset.annotations.{split}".rstrip(".")
+        if split not in ("", "train", "val", "test", "pool"):
+            yield Problem(key, file, "splits are train, val, test and pool")
+        if not isinstance(file, str) or not Path(file).expanduser().is_file():
+            yield Problem(key, file, "no such file; give a COCO JSON file")
+
+
+def _model(settings: Settings) -> Iterator[Problem]:
+    model = settings.model
+    if not model.name.endswith("-seg"):
+        allowed = "masks are needed throughout: choose a model whose name ends with -seg"
+        yield Problem("model.name", model.name, allowed)
+    for key, size in (("model.imgsz", model.imgsz), ("trainer.imgsz", settings.trainer.imgsz)):
+        if size is not None and size % 32:
+            nearest = max(32, round(size / 32) * 32)
+            yield Problem(key, size, f"must be a multiple of 32 px (the stride), such as {nearest}")
+    weights = model.weights
+    if weights is None or weights in ("auto", "scratch") or weights.startswith("run:"):
+        return
+    if weights == "shipped":
+        if model.name != "yolov8n-seg":
+            allowed = "only yolov8n-seg ships with weights; use model.weights=auto"
+            yield Problem("model.weights", weights, allowed)
+    elif not Path(weights).expanduser().is_file():
+        allowed = "no such file; give a .pt file, shipped, run:<MLflow run id>, scratch or auto"
+        yield Problem("model.weights", weights, allowed)
+
+
+def _tracker(settings: Settings) -> Iterator[Problem]:
+    tracker, floor = settings.tracker, settings.model.conf_floor
+    if tracker.low_thresh >= tracker.track_thresh:
+        allowed = f"must lie below tracker.track_thresh={tracker.track_thresh:g}"
+        yield Problem("tracker.low_thresh", tracker.low_thresh, allowed)
+    new = tracker.new_track_thresh
+    if new is not None and new < tracker.track_thresh:
+        allowed = f"must not lie below tracker.track_thresh={tracker.track_thresh:g}"
+        yield Problem("tracker.new_track_thresh", new, allowed)
+    if floor > tracker.low_thresh:
+        allowed = (
+            f"must not lie above tracker.low_thresh={tracker.low_thresh:g}, "
+            f"whose detections would be missing"
+        )
+        yield Problem("model.conf_floor", floor, allowed)
+
+
+def _evaluation(settings: Settings) -> Iterator[Problem]:
+    edges = settings.evaluation.visible_bins
+    rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
+    if len(edges) < 2 or not rising or edges[0] < 0 or edges[-1] > 1:
+        allowed = "must be rising edges within 0 to 1, at least two"
+        yield Problem("evaluation.visible_bins", edges, allowed)
+    if settings.evaluation.confusion_conf < settings.evaluation.conf_floor:
+        allowed = f"must not lie below evaluation.conf_floor={settings.evaluation.conf_floor:g}"
+        yield Problem("evaluation.confusion_conf", settings.evaluation.confusion_conf, allowed)
