@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import math
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -27,6 +26,7 @@ from segtrack.metrics import Metric
 from segtrack.settings import MlflowMode, MlflowSettings
 from segtrack.store import link_or_copy
 
+SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
 PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 1000
@@ -238,6 +238,14 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
         ) from error
 
 
+def sweep_keys(settings: MlflowSettings, parent: str) -> list[str]:
+    """The keys that a sweep varies, as its parent run says."""
+    client, _ = connect(settings)
+    tags = client.get_run(parent).data.tags
+    keys: list[str] = json.loads(tags.get(SWEEP_KEYS, "[]"))
+    return keys
+
+
 def cells(settings: MlflowSettings, parent: str) -> list[Any]:
     """The child runs of a sweep, first started first."""
     client, experiment = connect(settings)
@@ -364,19 +372,3 @@ def copy_database(template: Path, target: Path) -> None:
     """Put an empty, migrated database at ``target``: milliseconds instead of seconds."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(template, target)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a metric's value can be put in a table."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-__all__: Sequence[str] = [
-    "Journal",
-    "cells",
-    "connect",
-    "metric_name",
-    "probe",
-    "record",
-    "run_weights",
-]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -155,10 +156,9 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
     if dataset.source in ("yolo", "coco", "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
         yield Problem("dataset.path", None, allowed)
-    elif dataset.path is not None and dataset.source not in ("ultralytics", "traffic_sim"):
-        if dataset.source != "sequences" and not Path(dataset.path).expanduser().is_dir():
-            allowed = "no such folder; give the folder that holds the data set"
-            yield Problem("dataset.path", dataset.path, allowed)
+    elif dataset.source in ("yolo", "coco") and not Path(str(dataset.path)).expanduser().is_dir():
+        allowed = "no such folder; give the folder that holds the data set"
+        yield Problem("dataset.path", dataset.path, allowed)
     if isinstance(dataset, CocoSettings):
         yield from _coco_annotations(dataset.annotations)
     if isinstance(dataset, SequencesSettings):
@@ -257,7 +257,7 @@ def _tracker(settings: Settings) -> Iterator[Problem]:
 
 def _evaluation(settings: Settings) -> Iterator[Problem]:
     edges = settings.evaluation.visible_bins
-    rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
+    rising = all(a < b for a, b in itertools.pairwise(edges))
     if len(edges) < 2 or not rising or edges[0] < 0 or edges[-1] > 1:
         allowed = "must be rising edges within 0 to 1, at least two"
         yield Problem("evaluation.visible_bins", edges, allowed)

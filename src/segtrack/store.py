@@ -1,15 +1,16 @@
 """Results of stages, kept by what went into them, so that nothing is computed twice.
 
 A stage's key is the digest of its name, its version, the versions of the libraries that shape its
-result, the settings that it reads and the digests of its inputs. ``results/<stage>/<key>`` is always
-whole: it is built in ``partial/<stage>/<key>`` under the key's lock and then renamed.
+result, the settings that it reads and the digests of its inputs. ``results/<stage>/<key>`` is
+always whole: it is built in ``partial/<stage>/<key>`` under the key's lock and then renamed.
 
     python -m segtrack.store ls            what is there, how large, when last used
-    python -m segtrack.store gc --days 30  remove what was not used for 30 days, and remains of kills
+    python -m segtrack.store gc --days 30  remove what was unused for 30 days, and remains
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -107,10 +108,8 @@ class Store:
         if record is None:
             return None
         # Only for gc's sake; a store that may only be read still serves its results.
-        try:
+        with contextlib.suppress(OSError):
             os.utime(folder / "stage.json")
-        except OSError:
-            pass
         return StageResult(call.name, call.key, folder, True, float(record["seconds"]))
 
     def run(self, call: StageCall, build: Build, listener: Listener | None = None) -> StageResult:
@@ -298,7 +297,7 @@ def _shorten(text: str, length: int = 120) -> str:
 
 def _cannot_write(call: StageCall, root: Path, error: OSError) -> str:
     return (
-        f"stage {call.name}: cannot write its result in {error.filename or root}: {error.strerror}. "
+        f"stage {call.name}: cannot write in {error.filename or root}: {error.strerror}. "
         f"Nothing half-finished is used; free space or permissions there, or choose another folder "
         f"with store=FOLDER, and give the same command again."
     )
