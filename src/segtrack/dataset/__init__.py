@@ -1,0 +1,21 @@
+"""Data sets in, one canonical form out. What other packages may use stands here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segtrack.dataset.canonical import Dataset as Dataset
+    from segtrack.dataset.preparation import prepare as prepare
+    from segtrack.dataset.sequences import Sequence as Sequence
+
+# Loaded on first use: whoever only composes and validates settings does not wait for pyarrow.
+_HOMES = {"Dataset": "canonical", "prepare": "preparation", "Sequence": "sequences"}
+__all__ = ["Dataset", "Sequence", "prepare"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Sequence:
         mots: file with mask ground truth (KITTI-MOTS rows), or None.
         det: file with detections that the data set brought along, or None.
         role: tuning | test | None: what the sequence may be used for in a sweep.
+        gt_classes, mots_classes: names of the class ids in ``gt`` and ``mots``, as (id, name);
+            empty where the file has no class column or nothing is known of it.
     """
 
     name: str
@@ -35,3 +38,31 @@ class Sequence:
     mots: Path | None = None
     det: Path | None = None
     role: str | None = None
+    gt_classes: tuple[tuple[int, str], ...] = ()
+    mots_classes: tuple[tuple[int, str], ...] = ()
+
+
+_PATHS = ("path", "gt", "mots", "det")
+
+
+def to_json(sequence: Sequence, folder: Path) -> dict[str, Any]:
+    """As plain values; paths inside of ``folder`` become relative, since it is renamed later."""
+    row = asdict(sequence)
+    for key in _PATHS:
+        if row[key] is not None:
+            path = Path(row[key])
+            row[key] = (
+                path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+            )
+    return row
+
+
+def from_json(row: dict[str, Any], folder: Path) -> Sequence:
+    """What ``to_json`` gave."""
+    row = dict(row)
+    for key in _PATHS:
+        if row[key] is not None:
+            row[key] = folder / row[key]
+    for key in ("gt_classes", "mots_classes"):
+        row[key] = tuple((int(i), str(name)) for i, name in row[key])
+    return Sequence(**row)

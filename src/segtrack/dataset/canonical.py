@@ -1,0 +1,181 @@
+"""``Dataset``: a prepared data set as the other stages see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from segtrack.dataset import sequences, yolo_tree
+from segtrack.dataset.sequences import Sequence
+from segtrack.errors import DataError
+
+FILE = "dataset.json"
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image.
+
+    Attributes:
+        image_id: from 0, in the order of the tables.
+        file_name: unique name inside the data set.
+        path: the file.
+        width, height: px as displayed, after EXIF rotation.
+    """
+
+    image_id: int
+    file_name: str
+    path: Path
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A folder that ``prepare`` made.
+
+    Attributes:
+        folder: the stage's folder.
+        fingerprint: digest of the content: image bytes and names, splits, annotations, class names,
+            sequences; not of where it lies.
+        names: class names by class id.
+        counts: images per split.
+        warnings: one line per kind of warning that the checks found.
+        sequences: videos to track in.
+        class_map: class name of the source to name in ``names``, for the classes that are used.
+        split_fingerprints: digest of each split's content.
+    """
+
+    folder: Path
+    fingerprint: str
+    names: tuple[str, ...]
+    counts: dict[str, int]
+    warnings: list[str]
+    sequences: tuple[Sequence, ...]
+    class_map: dict[str, str]
+    split_fingerprints: dict[str, str]
+
+    @staticmethod
+    def load(folder: Path) -> Dataset:
+        """Open ``folder``.
+
+        Raises:
+            DataError: the folder holds no prepared data set.
+        """
+        path = folder / FILE
+        try:
+            raw = json.loads(path.read_text())
+            found = json.loads((folder / "sequences.json").read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise DataError(
+                f"{path}: not readable as a prepared data set ({error}); run prepare again"
+            ) from error
+        return Dataset(
+            folder,
+            raw["fingerprint"],
+            tuple(raw["names"]),
+            raw["counts"],
+            raw["warnings"],
+            tuple(sequences.from_json(row, folder) for row in found),
+            raw["class_map"],
+            raw["splits"],
+        )
+
+    @property
+    def yolo_yaml(self) -> Path:
+        """``data.yaml`` of the training tree."""
+        return self.folder / yolo_tree.FOLDER / "data.yaml"
+
+    def split_fingerprint(self, split: str) -> str:
+        """Digest of the images, labels and class names of one split."""
+        return self.split_fingerprints[split]
+
+    def images(self, split: str) -> list[ImageRow]:
+        """All images of a split; ``iter_images`` where there may be very many."""
+        return list(self.iter_images(split))
+
+    def iter_images(self, split: str) -> Iterator[ImageRow]:
+        """The images of a split in the order of their ids, as a stream."""
+        columns = ["image_id", "file_name", "path", "width", "height", "split"]
+        with pq.ParquetFile(self.folder / "images.parquet") as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=columns)
+                table = table.filter(pc.field("split") == split).drop_columns(["split"])
+                for row in table.to_pylist():
+                    yield ImageRow(**{**row, "path": self.folder / row["path"]})
+
+    def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
+        """COCO annotations of a split in the order of their images, as a stream.
+
+        ``category_id`` is the class id; ``segmentation`` an RLE where the source has one, else
+        polygons; beside COCO's keys there is ``visible_fraction`` (0..1 or None).
+        """
+        wanted = pa.array([row.image_id for row in self.iter_images(split)], pa.int64())
+        sizes = {row.image_id: [row.height, row.width] for row in self.iter_images(split)}
+        with pq.ParquetFile(self.folder / "annotations.parquet") as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
+                for row in table.to_pylist():
+                    yield _coco_row(row, sizes[row["image_id"]])
+
+    def coco(self, split: str) -> dict[str, Any]:
+        """COCO ground truth of a split, as pycocotools takes it; category ids are class ids."""
+        return {
+            "info": {"description": f"segtrack {split} split", "fingerprint": self.fingerprint},
+            "images": [coco_image(row) for row in self.iter_images(split)],
+            "annotations": list(self.iter_annotations(split)),
+            "categories": coco_categories(self.names),
+        }
+
+
+def coco_image(row: ImageRow) -> dict[str, Any]:
+    """An entry of COCO's ``images``."""
+    return {
+        "id": row.image_id,
+        "file_name": row.file_name,
+        "width": row.width,
+        "height": row.height,
+    }
+
+
+def coco_categories(names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """COCO's ``categories``; the id is the class id."""
+    return [{"id": i, "name": name} for i, name in enumerate(names)]
+
+
+def write_coco(dataset: Dataset, split: str, path: Path) -> None:
+    """Write ``coco(split)`` as a stream."""
+    with path.open("w") as file:
+        info = {"description": f"segtrack {split} split"}
+        file.write(f'{{"info": {json.dumps(info)},\n"images": [')
+        for i, image in enumerate(dataset.iter_images(split)):
+            file.write((",\n" if i else "\n") + json.dumps(coco_image(image)))
+        file.write('\n],\n"annotations": [')
+        for i, row in enumerate(dataset.iter_annotations(split)):
+            file.write((",\n" if i else "\n") + json.dumps(row))
+        file.write(f'\n],\n"categories": {json.dumps(coco_categories(dataset.names))}\n}}\n')
+
+
+def _coco_row(row: dict[str, Any], size: list[int]) -> dict[str, Any]:
+    if row["rle"] is not None:
+        segmentation: Any = {"size": size, "counts": row["rle"].decode()}
+    else:
+        segmentation = row["polygons"]
+    return {
+        "id": row["annotation_id"] + 1,  # pycocotools takes id 0 for "no match"
+        "image_id": row["image_id"],
+        "category_id": row["class_id"],
+        "segmentation": segmentation,
+        "bbox": [row["x"], row["y"], row["w"], row["h"]],
+        "area": row["area"],
+        "iscrowd": int(row["iscrowd"]),
+        "visible_fraction": row["visible_fraction"],
+    }

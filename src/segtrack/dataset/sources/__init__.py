@@ -1,0 +1,1 @@
+"""Readers of data sets, one module per source: each adds images, labels and findings."""

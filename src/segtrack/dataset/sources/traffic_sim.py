@@ -1,0 +1,168 @@
+"""The embedded simulator as a data set: renders images, videos and their ground truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segtrack.dataset.catalogue import ImageFacts
+from segtrack.dataset.labels import Annotation, labels_of
+from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.workers import map_chunks
+from segtrack.progress import progress
+from segtrack.settings import SPLITS, TrafficSimSettings
+
+if TYPE_CHECKING:
+    from segtrack.dataset.simulator import SimulatorKnobs
+
+FOLDER = "images"
+QUALITY = 92  # of the JPEGs; at 92 artefacts are not seen at 640 px
+CRF = 18  # of the videos; visually lossless for H.264
+# Scene indices of a split begin here, so that a larger train split leaves the test split as it is.
+FIRST_INDEX = {split: i * 10_000_000 for i, split in enumerate(SPLITS)}
+# Class ids of the ground truth files. MOTChallenge's 1 and 3 and KITTI MOTS' 1 and 2 mean the same
+# there; neither has trucks and buses.
+GT_CLASSES = ((1, "person"), (3, "car"), (14, "truck"), (15, "bus"))
+MOTS_CLASSES = ((1, "car"), (2, "person"), (3, "truck"), (4, "bus"))
+
+
+def render_images(settings: TrafficSimSettings, folder: Path, workers: int) -> Iterator[ImageFacts]:
+    """Render the still images of all splits into ``folder`` and yield what is known of them."""
+    jobs = [(split, i) for split in SPLITS for i in range(getattr(settings, split))]
+    for split in SPLITS:
+        (folder / FOLDER / split).mkdir(parents=True, exist_ok=True)
+    work = partial(_render_chunk, settings=settings, folder=folder)
+    images = map_chunks(work, jobs, workers, chunk=8, alone_below=17)
+    yield from progress(images, "render", len(jobs))
+
+
+def render_videos(settings: TrafficSimSettings, folder: Path) -> list[Sequence]:
+    """Render the videos with ground truth in MOTChallenge and KITTI MOTS format."""
+    return [_render_video(settings, folder, i) for i in range(settings.video_count)]
+
+
+def _render_chunk(
+    jobs: list[tuple[str, int]], settings: TrafficSimSettings, folder: Path
+) -> list[ImageFacts]:
+    import cv2
+
+    from segtrack.dataset.simulator import render_still
+
+    cv2.setNumThreads(1)
+    knobs = _knobs(settings)
+    facts = []
+    for split, i in jobs:
+        frame = render_still(knobs, settings.seed, FIRST_INDEX[split] + i)
+        done, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        assert done
+        data = jpeg.tobytes()
+        name = f"{FOLDER}/{split}/sim_{split}_{i:05d}.jpg"
+        (folder / name).write_bytes(data)
+        annotations = [
+            Annotation(
+                instance.class_id,
+                [np.asarray(p, np.float64) for p in instance.polygons],
+                instance.area,
+                _xywh(instance.bbox_xyxy),
+                visible=instance.visible_fraction,
+                rle=_counts(instance.rle),
+            )
+            for instance in frame.instances
+        ]
+        height, width = frame.image.shape[:2]
+        labels = labels_of(annotations).pack()
+        sha = hashlib.sha256(data).digest()
+        facts.append(ImageFacts(name, name, split, sha, width, height, "RGB", 1, True, labels))
+    return facts
+
+
+def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Sequence:
+    import av
+
+    from segtrack.dataset.simulator import CLASS_NAMES, render_video
+
+    name = f"sim-{index}"
+    videos = folder / "videos"
+    gt, mots = videos / name / "gt" / "gt.txt", videos / name / "mots" / "instances.txt"
+    for path in (gt, mots):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    count = max(1, round(settings.video_seconds * settings.fps))
+    path = videos / f"{name}.mp4"
+    # H.264 with 4:2:0 colour needs even sides.
+    knobs = replace(_knobs(settings), width=settings.width & ~1, height=settings.height & ~1)
+    frames = render_video(knobs, settings.seed, index, count)
+    gt_ids, mots_ids = _TrackIds(GT_CLASSES), _TrackIds(MOTS_CLASSES)
+    with av.open(str(path), "w") as box, gt.open("w") as gt_file, mots.open("w") as mots_file:
+        stream = box.add_stream("libx264", rate=Fraction(settings.fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = knobs.width, knobs.height, "yuv420p"
+        stream.options = {"crf": str(CRF), "preset": "veryfast"}
+        stream.codec_context.thread_count = 1  # the same bytes on every machine
+        for t, frame in enumerate(progress(frames, f"render {name}", count)):
+            box.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="bgr24")))
+            for one in frame.instances:
+                class_name = CLASS_NAMES[one.class_id]
+                x1, y1, x2, y2 = one.bbox_xyxy
+                gt_file.write(
+                    f"{t + 1},{one.track_id},{x1:g},{y1:g},{x2 - x1:g},{y2 - y1:g},1,"
+                    f"{gt_ids.class_id(class_name)},{one.visible_fraction:.4f}\n"
+                )
+                mots_file.write(
+                    f"{t} {mots_ids.full_id(class_name, one.track_id)} "
+                    f"{mots_ids.class_id(class_name)} {knobs.height} {knobs.width} "
+                    f"{_counts(one.rle).decode()}\n"
+                )
+        box.mux(stream.encode(None))
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Sequence(
+        name, path, sha, knobs.width, knobs.height, settings.fps, count, gt, "mot17", mots,
+        gt_classes=GT_CLASSES, mots_classes=MOTS_CLASSES,
+    )  # fmt: skip
+
+
+class _TrackIds:
+    """KITTI MOTS ids: class * 1000 + a number that counts the objects of the class."""
+
+    def __init__(self, classes: tuple[tuple[int, str], ...]) -> None:
+        self.ids = {name: i for i, name in classes}
+        self.numbers: dict[str, dict[int, int]] = {name: {} for name in self.ids}
+
+    def class_id(self, name: str) -> int:
+        return self.ids[name]
+
+    def full_id(self, name: str, track_id: int) -> int:
+        known = self.numbers[name]
+        number = known.setdefault(track_id, len(known))
+        # The 1000 numbers of a class run out in a very long video; ids stay unique beyond.
+        return self.ids[name] * (1000 if number < 1000 else 1_000_000) + number
+
+
+def _knobs(settings: TrafficSimSettings) -> SimulatorKnobs:
+    from segtrack.dataset.simulator import SimulatorKnobs
+
+    return SimulatorKnobs(
+        settings.width,
+        settings.height,
+        settings.density,
+        settings.occlusion,
+        settings.light.value,
+        settings.fog,
+        settings.shake,
+        settings.fps,
+    )
+
+
+def _xywh(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(v) for v in box)
+    return x1, y1, x2 - x1, y2 - y1
+
+
+def _counts(rle: dict[str, Any]) -> bytes:
+    counts = rle["counts"]
+    return counts if isinstance(counts, bytes) else str(counts).encode()

@@ -1,0 +1,107 @@
+"""Work spread over processes with flat memory: chunks go out as results come back, in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from segtrack.errors import StageError
+
+T = TypeVar("T")
+R = TypeVar("R")
+_AHEAD = 3  # chunks per process that are out at once
+
+
+def worker_count(wanted: int) -> int:
+    """``wanted``, or one per CPU core that this process may use where it is 0."""
+    return (
+        wanted or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else (wanted or os.cpu_count() or 1)
+    )
+
+
+def map_chunks(
+    function: Callable[[list[T]], list[R]],
+    items: Iterable[T],
+    workers: int,
+    chunk: int,
+    alone_below: int = 0,
+) -> Iterator[R]:
+    """Results of ``function`` over chunks of ``items``, flattened, in the order of ``items``.
+
+    Args:
+        function: module-level function of a list of at most ``chunk`` items.
+        workers: processes; 1 works in this process.
+        alone_below: with fewer items than this no process is started (a start costs half a second).
+
+    Raises:
+        StageError: a process died (killed, out of memory).
+    """
+    chunks = _chunked(items, chunk)
+    waiting: list[list[T]] = []
+    for part in chunks:
+        waiting.append(part)
+        if len(waiting) * chunk >= alone_below:
+            break
+    else:
+        workers = 1
+    if workers == 1:
+        for part in waiting:
+            yield from function(part)
+        for part in chunks:
+            yield from function(part)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    out: deque[Future[list[R]]] = deque()
+    try:
+        for part in _both(waiting, chunks):
+            out.append(pool.submit(function, part))
+            if len(out) >= workers * _AHEAD:
+                yield from out.popleft().result()
+        while out:
+            yield from out.popleft().result()
+    except BrokenProcessPool as error:
+        raise StageError(
+            "a worker process died while it read images (out of memory?); "
+            "try dataset.workers=1, or free memory and run the same command again"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _both(first: list[list[T]], then: Iterator[list[T]]) -> Iterator[list[T]]:
+    yield from first
+    yield from then
+
+
+def _chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    part: list[T] = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """End with the parent: a killed one would leave its workers waiting for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

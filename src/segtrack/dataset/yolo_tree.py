@@ -1,0 +1,135 @@
+"""The tree that training reads: links to the images, YOLO-seg label files and ``data.yaml``.
+
+It is ours, so that caches and "repairs" of the training library never reach a user's folder. The
+images are symbolic links where the file system has them; a JPEG without its end marker is copied,
+since the library would rewrite it. Paths inside are relative or point outside of the stage's
+folder, which is renamed after it was made; ``data.yaml`` has no ``path`` for the same reason (the
+library then takes the folder of the file).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrack.dataset.labels import Labels, Polygon
+from segtrack.settings import SPLITS
+
+FOLDER = "yolo"
+TRAINED = ("train", "val", "test")  # the pool is never trained on
+
+
+def make_folders(folder: Path) -> None:
+    """An empty tree; remains of a killed attempt go."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    for split in SPLITS:
+        (folder / FOLDER / "images" / split).mkdir(parents=True)
+        (folder / FOLDER / "labels" / split).mkdir(parents=True)
+
+
+def add_image(
+    folder: Path,
+    path: str,
+    name: str,
+    split: str,
+    labels: Labels,
+    size: tuple[int, int],
+    copy: bool,
+) -> None:
+    """Link (or copy) one image into the tree and write its labels.
+
+    Args:
+        folder: the stage's folder.
+        path: the image; relative to ``folder`` where it was made there.
+        name: unique file name in the tree, from ``tree_name``.
+        size: width and height in px.
+        copy: True for a file that the training library would rewrite.
+    """
+    target = folder / FOLDER / "images" / split / name
+    source = Path(path)
+    inside = not source.is_absolute()
+    full = folder / source if inside else source
+    if copy:
+        shutil.copyfile(full, target)
+    else:
+        try:
+            target.symlink_to(Path("../../..") / source if inside else source)
+        except OSError:  # a file system without symbolic links
+            _link_or_copy(full, target)
+    text = "".join(f"{row}\n" for row in label_rows(labels, *size))
+    label = folder / FOLDER / "labels" / split / (Path(name).stem + ".txt")
+    label.write_text(text)
+
+
+def write_yaml(folder: Path, names: Sequence[str], counts: dict[str, int]) -> None:
+    """``data.yaml``; without val images those of train stand in, since the library needs some."""
+    import yaml
+
+    content: dict[str, object] = {"train": "images/train"}
+    content["val"] = "images/val" if counts.get("val") else "images/train"
+    if counts.get("test"):
+        content["test"] = "images/test"
+    content["names"] = dict(enumerate(names))
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    (folder / FOLDER / "data.yaml").write_text(text)
+
+
+def tree_name(image_id: int, file_name: str) -> str:
+    """A file name that is unique, safe everywhere and still tells which image it is."""
+    path = Path(file_name)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)[:60]
+    return f"{image_id:07d}_{stem}{path.suffix.lower()}"
+
+
+def label_rows(labels: Labels, width: int, height: int) -> list[str]:
+    """YOLO-seg rows: class id, then x y of one polygon as shares of the image, 0..1.
+
+    Crowds are left out. The format has one polygon per object: several are joined by bridges of no
+    width between their nearest points.
+    """
+    rows = []
+    scale = np.array([1.0 / width, 1.0 / height])
+    for class_id, crowd, polygons in zip(
+        labels.class_id.tolist(), labels.crowd.tolist(), labels.polygons(), strict=True
+    ):
+        if crowd or not polygons:
+            continue
+        points = polygons[0] if len(polygons) == 1 else joined(polygons)
+        shares = np.clip(points * scale, 0.0, 1.0).reshape(-1)
+        rows.append(f"{class_id} " + " ".join([f"{v:.6g}" for v in shares.tolist()]))
+    return rows
+
+
+def joined(polygons: Sequence[Polygon]) -> Polygon:
+    """One closed outline, float64 (n, 2), that runs through all ``polygons``, largest first."""
+    rest = sorted(polygons, key=lambda p: -abs(_shoelace(p)))
+    outline = rest.pop(0)
+    while rest:
+        other = rest.pop(0)
+        at, begin = _nearest(outline, other)
+        detour = np.concatenate([other[begin:], other[: begin + 1]])
+        outline = np.concatenate([outline[: at + 1], detour, outline[at:]])
+    return outline
+
+
+def _nearest(a: Polygon, b: Polygon) -> tuple[int, int]:
+    gaps = ((a[:, None] - b[None]) ** 2).sum(-1)
+    i, j = np.unravel_index(int(gaps.argmin()), gaps.shape)
+    return int(i), int(j)
+
+
+def _shoelace(points: NDArray[np.float64]) -> float:
+    x, y = points[:, 0], points[:, 1]
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
