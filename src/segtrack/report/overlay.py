@@ -1,4 +1,4 @@
-"""Masks, boxes' names and several images on one sheet: pictures that people check data with.
+"""Masks and labels on an image, images on one sheet: the pictures that people check data with.
 
 Colours by ``class_id``: the seven colours of Okabe and Ito (2008, "Color Universal Design"), which
 people with every common colour blindness tell apart, then the nine of Paul Tol's "muted" scheme
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -56,23 +56,19 @@ def overlay(
     """
     canvas = np.ascontiguousarray(image_bgr).copy()
     height, width = canvas.shape[:2]
-    masks = [_mask(segmentation, height, width) for segmentation in segmentations]
-    faint = list(dashed) if dashed is not None else [False] * len(masks)
+    patches = [_patch(segmentation, height, width) for segmentation in segmentations]
+    faint = list(dashed) if dashed is not None else [False] * len(patches)
     # Small instances last, so that a large one does not bury them.
-    order = sorted(range(len(masks)), key=lambda i: -int(masks[i].sum()))
+    order = sorted(range(len(patches)), key=lambda i: -int(patches[i].mask.sum()))
     for i in order:
-        _fill(canvas, masks[i], colour(class_ids[i]), FILL / 2 if faint[i] else FILL)
+        _fill(canvas, patches[i], colour(class_ids[i]), FILL / 2 if faint[i] else FILL)
     thickness = max(1, round(min(height, width) / 400))
     for i in order:
-        _contour(canvas, masks[i], colour(class_ids[i]), thickness, faint[i])
+        _contour(canvas, patches[i], colour(class_ids[i]), thickness, faint[i])
     if labels is None:
         return canvas
-    texts = [
-        (labels[i], _top(masks[i]), colour(class_ids[i]))
-        for i in order
-        if labels[i] and masks[i].any()
-    ]
-    return _write(canvas, texts)
+    texts = [(labels[i], patches[i], colour(class_ids[i])) for i in order if labels[i]]
+    return _write(canvas, [text for text in texts if text[1].mask.size])
 
 
 def contact_sheet(images: list[np.ndarray], columns: int, tile_width: int) -> np.ndarray:
@@ -124,33 +120,47 @@ def caption(image_bgr: np.ndarray, text: str, size: int) -> np.ndarray:
     return np.vstack([np.asarray(strip)[..., ::-1], image_bgr])
 
 
-def _mask(segmentation: Segmentation, height: int, width: int) -> np.ndarray:
-    """Boolean (H, W) of a segmentation."""
+class _Patch(NamedTuple):
+    """The part of a mask inside its bounding box: boolean (h, w), and its top left corner."""
+
+    mask: np.ndarray
+    x: int
+    y: int
+
+
+def _patch(segmentation: Segmentation, height: int, width: int) -> _Patch:
     mask = np.zeros((height, width), np.uint8)
-    if segmentation is None:
-        return mask.astype(bool)
     if isinstance(segmentation, Mapping):
         from pycocotools import mask as coco_mask
 
         rle = dict(segmentation)
         if isinstance(rle["counts"], list):
             rle = coco_mask.frPyObjects(rle, *rle["size"])
-        return np.asarray(coco_mask.decode(rle)).astype(bool)
-    for polygon in segmentation:  # one at a time: together they would cancel where they overlap
+        mask = np.asarray(coco_mask.decode(rle))
+    for polygon in segmentation if isinstance(segmentation, Sequence) else ():
+        # One at a time: together they would cancel where they overlap.
         points = np.asarray(polygon, np.float64).reshape(-1, 2)
         cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
-    return mask.astype(bool)
+    x, y, w, h = cv2.boundingRect(mask)
+    return _Patch(mask[y : y + h, x : x + w].astype(bool), x, y)
 
 
-def _fill(canvas: np.ndarray, mask: np.ndarray, bgr: tuple[int, int, int], opacity: float) -> None:
-    area = canvas[mask].astype(np.float32)
-    canvas[mask] = np.round(area * (1 - opacity) + np.array(bgr, np.float32) * opacity)
+def _fill(canvas: np.ndarray, patch: _Patch, bgr: tuple[int, int, int], opacity: float) -> None:
+    height, width = patch.mask.shape
+    region = canvas[patch.y : patch.y + height, patch.x : patch.x + width]
+    area = region[patch.mask].astype(np.float32)
+    region[patch.mask] = np.round(area * (1 - opacity) + np.array(bgr, np.float32) * opacity)
 
 
 def _contour(
-    canvas: np.ndarray, mask: np.ndarray, bgr: tuple[int, int, int], thickness: int, dashed: bool
+    canvas: np.ndarray, patch: _Patch, bgr: tuple[int, int, int], thickness: int, dashed: bool
 ) -> None:
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outlines, _ = cv2.findContours(
+        patch.mask.astype(np.uint8),
+        cv2.RETR_CCOMP,
+        cv2.CHAIN_APPROX_NONE,
+        offset=(patch.x, patch.y),
+    )
     if not dashed:
         cv2.drawContours(canvas, outlines, -1, bgr, thickness, cv2.LINE_AA)
         return
@@ -162,25 +172,18 @@ def _contour(
             cv2.polylines(canvas, [dash], False, bgr, thickness, cv2.LINE_AA)
 
 
-def _top(mask: np.ndarray) -> tuple[int, int, int]:
-    """Left edge, top edge and bottom edge of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(columns[0]), int(rows[0]), int(rows[-1])
-
-
-def _write(
-    canvas: np.ndarray, texts: list[tuple[str, tuple[int, int, int], tuple[int, int, int]]]
-) -> np.ndarray:
+def _write(canvas: np.ndarray, texts: list[tuple[str, _Patch, tuple[int, int, int]]]) -> np.ndarray:
     """Labels above, else in or below their masks, where no other label lies yet."""
     height, width = canvas.shape[:2]
-    size = round(min(max(min(height, width) / 34, 11), 22))
+    size = max(round(min(height, width) / 40), 11)
     picture = Image.fromarray(canvas[..., ::-1])
     draw = ImageDraw.Draw(picture)
     taken: list[tuple[int, int, int, int]] = []
-    for text, (left, top, bottom), bgr in reversed(texts):  # small instances have first choice
+    for text, patch, bgr in reversed(texts):  # small instances have first choice
         text_width, text_height = text_size(text, size)
         box_width, box_height = text_width + size // 2, text_height + 1
-        x = min(max(left, 0), max(width - box_width, 0))
+        top, bottom = patch.y, patch.y + patch.mask.shape[0]
+        x = min(patch.x, max(width - box_width, 0))
         places = [top - box_height, top, bottom, top + box_height, bottom - box_height]
         spots = [
             (x, min(max(y, 0), max(height - box_height, 0)), box_width, box_height) for y in places
