@@ -1,0 +1,177 @@
+"""``results.json`` 1.0 and the text formats beside it, written object by object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segtrack.dataset.sequences import Sequence
+from segtrack.errors import DataError
+from segtrack.model.predictions import PredictionsInfo
+from segtrack.tracker.atomic import replacing
+from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
+from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TrackSummary
+
+SCHEMA_VERSION = "1.0"
+RUN_KEYS = ("mlflow_run_id", "config_hash", "git_commit", "created_at")
+
+
+def write_results(
+    tracks: Tracks,
+    sequence: Sequence,
+    predictions_info: PredictionsInfo,
+    tracker: dict[str, Any],
+    run: dict[str, Any],
+    folder: Path,
+) -> None:
+    """Write ``results.json``, ``mot.txt`` and ``mots.txt`` into ``folder``, memory flat.
+
+    Boxes in results.json are clipped to the frame, as ``yolo track`` does; mot.txt has them as the
+    tracker gave them. ``mots.txt`` holds the objects that have masks.
+
+    Args:
+        tracks: the trajectories.
+        sequence: the video; names it in the file.
+        predictions_info: says which model was used; without a ``model_name`` the detections were
+            brought along and ``model`` is null.
+        tracker: every resolved setting, its ``name`` among them (``tracks.info.tracker``).
+        run: mlflow_run_id, config_hash, git_commit, created_at; None where there is none.
+
+    Raises:
+        StageError: a file could not be written; none is left half-written.
+    """
+    info = tracks.info
+    ids = mots_ids(tracks.summary())
+    with ExitStack() as stack:
+        mots = stack.enter_context(replacing(folder / "mots.txt")) if ids is not None else None
+        mot = stack.enter_context(replacing(folder / "mot.txt"))
+        results = stack.enter_context(replacing(folder / "results.json"))
+        results.write(_head(info, sequence, predictions_info, tracker, run))
+        between = ""
+        for rows in tracks.frames():
+            for line in _objects(rows, info):
+                results.write(between + line)
+                between = ",\n"
+            mot.writelines(mot_lines(rows))
+            if mots is not None and ids is not None:
+                mots.writelines(mots_lines(rows, ids, info.height, info.width))
+        results.write('\n],\n"tracks": [\n')
+        results.write(",\n".join(_track(track, info) for track in tracks.summary()))
+        results.write("\n]\n}\n")
+
+
+def validate_results(path: Path) -> None:
+    """Check a results.json against the schema in this package.
+
+    Raises:
+        DataError: it is not one; says where and why.
+    """
+    import jsonschema
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error})") from error
+    problem = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(results_schema()).iter_errors(document)
+    )
+    if problem is not None:
+        raise DataError(
+            f"{path}: not a results.json {SCHEMA_VERSION}: at {problem.json_path}: "
+            f"{problem.message}"
+        )
+
+
+def results_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of results.json 1.0."""
+    text = resources.files(__package__).joinpath("results.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _head(
+    info: TracksInfo,
+    sequence: Sequence,
+    predicted: PredictionsInfo,
+    tracker: dict[str, Any],
+    run: dict[str, Any],
+) -> str:
+    """Everything before the first object, a block per line."""
+    video = {
+        "name": sequence.name,
+        "sha256": sequence.sha256,
+        "width": info.width or sequence.width,
+        "height": info.height or sequence.height,
+        "fps": float(info.fps or sequence.fps),
+        "frame_count": info.frame_count,  # that were read; a container may declare another number
+    }
+    model = {
+        "name": predicted.model_name,
+        "weights_sha256": predicted.weights_sha256,
+        "imgsz": predicted.imgsz,
+        "classes": {str(i): name for i, name in enumerate(info.names)},
+    }
+    blocks = {
+        "schema_version": SCHEMA_VERSION,
+        "video": video,
+        "model": model if predicted.model_name else None,
+        "tracker": tracker,
+        "run": {key: run[key] for key in RUN_KEYS},
+    }
+    lines = "".join(f'"{key}": {_json(value)},\n' for key, value in blocks.items())
+    return "{\n" + lines + '"objects": [\n'
+
+
+def _objects(rows: TrackRows, info: TracksInfo) -> Iterator[str]:
+    time_s = _seconds(rows.frame, info.fps)
+    names = [_json(name) for name in info.names]
+    boxes = rows.bbox_xyxy.astype(np.float32)
+    if info.width and info.height:
+        limits = np.array([info.width, info.height] * 2, np.float32)
+        boxes = np.clip(boxes, np.float32(0), limits)
+    # str() of a float32 is the shortest text that reads back as the same float32.
+    for i, (track_id, class_id) in enumerate(
+        zip(rows.track_id.tolist(), rows.class_id.tolist(), strict=True)
+    ):
+        box = ", ".join(map(str, boxes[i]))
+        counts = rows.rle[i]
+        mask = "null"
+        if counts is not None:
+            text = _json(counts.decode("ascii"))
+            mask = f'{{"size": [{info.height}, {info.width}], "counts": {text}}}'
+        yield (
+            f'{{"frame": {rows.frame}, "time_s": {time_s}, "track_id": {track_id}, '
+            f'"class_id": {class_id}, "class_name": {names[class_id]}, '
+            f'"score": {rows.score[i]!s}, "bbox_xyxy": [{box}], '
+            f'"interpolated": {"true" if rows.interpolated[i] else "false"}, '
+            f'"segmentation": {mask}}}'
+        )
+
+
+def _track(track: TrackSummary, info: TracksInfo) -> str:
+    return _json(
+        {
+            "track_id": track.track_id,
+            "class_id": track.class_id,
+            "class_name": info.names[track.class_id],
+            "first_frame": track.first_frame,
+            "last_frame": track.last_frame,
+            "frames_seen": track.frames_seen,
+            "mean_score": round(track.mean_score, 6),
+        }
+    )
+
+
+def _seconds(frame: int, fps: float) -> float:
+    """Seconds from the start to microseconds; 0 where the frame rate is not known."""
+    return round(frame / fps, 6) if fps > 0 else 0.0
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
