@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _hydra(words, lambda config: None)
     try:
         extra = Path(options.config_dir) if options.config_dir else None
-        _check(options.overrides, extra)
+        _check(options.overrides, extra, options.multirun)
         if options.cfg or options.info is not None:
             return _hydra(words, lambda config: None)
         if options.multirun:
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error)
 
 
-def _check(overrides: Sequence[str], extra: Path | None) -> None:
+def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
     from segtrack.composition import check
 
-    problems = check(CONF, overrides, extra)
+    problems = check(CONF, overrides, extra, sweep)
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         lines = "\n".join(f"  {problem}" for problem in problems)

@@ -42,14 +42,23 @@ class Cell:
     swept: dict[str, str] = field(default_factory=dict)
 
 
-def check(folder: Path, overrides: Sequence[str], extra: Path | None = None) -> list[Problem]:
+def check(
+    folder: Path, overrides: Sequence[str], extra: Path | None = None, sweep: bool = True
+) -> list[Problem]:
     """All problems of a command's overrides, a sweep's cells included; empty if it can start.
 
     Args:
         folder: the configuration folder. overrides: as typed.
         extra: a further folder of configurations (Hydra's ``--config-dir``).
+        sweep: several values for a key mean several cells (``-m``); else they are a mistake.
     """
     parsed, problems = _parse(overrides)
+    if not sweep:
+        allowed = "has several values: add -m for a sweep, or quote them as one value"
+        several = [o for o in parsed if o.is_sweep_override()]
+        texts = [(o.get_key_element(), (o.input_line or "").partition("=")[2]) for o in several]
+        problems += [Problem(key, value, allowed) for key, value in texts]
+        parsed = [o for o in parsed if not o.is_sweep_override()]
     with _hydra(folder, extra):
         checker = _Checker(groups(folder))
         seen: dict[str, Problem] = {}
@@ -204,12 +213,13 @@ class _Checker:
 
 def _type_message(text: str) -> str:
     for pattern, message in (
-        (r"could not be converted to (Float|Integer|Boolean)", "must be {}"),
+        (r"could not be converted to (Float|Integer)", "must be {}"),
+        (r"is not a valid (bool)", "must be {}"),
         (r"Invalid value '.*', expected one of \[(.*)\]", "must be one of {}"),
         (r"field '\w+' is not Optional", "must not be null"),
     ):
         if found := re.search(pattern, text):
-            kinds = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
+            kinds = {"Float": "a number", "Integer": "a whole number", "bool": "true or false"}
             return message.format(*(kinds.get(g, g) for g in found.groups()))
     return _first_line(text)
 

@@ -119,8 +119,8 @@ def _ranges(settings: Settings) -> Iterator[Problem]:
         value: Any = settings
         for part in key.split("."):
             value = getattr(value, part, None)
-        if value is None:
-            continue  # optional, or a knob of another data set
+        if not isinstance(value, (int, float)):
+            continue  # optional, or of that name in another data set only
         if not math.isfinite(value) or not low <= value <= high:
             where = f"{low:g} to {high:g}" + (f" {unit}" if unit else "")
             yield Problem(key, value, f"must lie in {where}")
