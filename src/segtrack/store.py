@@ -28,6 +28,15 @@ from filelock import FileLock, Timeout
 from segtrack.errors import StageError
 from segtrack.metrics import Metric, MetricsFile, Report, read_metrics
 
+CANNOT_WRITE = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 Build = Callable[[Path, Report], None]
 Listener = Callable[[Metric], None]
 
@@ -124,7 +133,7 @@ class Store:
         try:
             return self._run(call, build, listener)
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EPERM):
+            if error.errno in CANNOT_WRITE:
                 raise StageError(_cannot_write(call, self.root, error)) from error
             raise
 
