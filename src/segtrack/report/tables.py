@@ -1,0 +1,194 @@
+"""Tables of results as CSV, as aligned text and as an HTML page that sorts, and their means.
+
+A table is a list of rows, each a mapping of column to value. Columns appear in the order in which
+the rows first name them; a value that is missing, None or NaN is empty in CSV and "n/a" elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+MISSING_TEXT = "n/a"
+
+
+def table_csv(rows: Sequence[Row]) -> str:
+    """The table as CSV (RFC 4180 with plain newlines), numbers in full precision."""
+    columns = _columns(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow("" if _is_missing(row.get(c)) else row[c] for c in columns)
+    return text.getvalue()
+
+
+def table_text(rows: Sequence[Row]) -> str:
+    """The table for a terminal: columns aligned, numbers to the right, with four digits."""
+    columns = _columns(rows)
+    cells = [[_short(row.get(c)) for c in columns] for row in rows]
+    right = [_is_numeric(rows, c) for c in columns]
+    widths = [max(len(r[i]) for r in [columns, *cells]) for i in range(len(columns))]
+
+    def line(values: Sequence[str]) -> str:
+        parts = [
+            v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    rule = "  ".join("-" * w for w in widths)
+    return "\n".join([line(columns), rule, *map(line, cells)]) + "\n"
+
+
+def table_html(rows: Sequence[Row], title: str) -> str:
+    """One self-contained page; a click on a column's head sorts by it, empty values last."""
+    columns = _columns(rows)
+    right = {c: _is_numeric(rows, c) for c in columns}
+    head = "".join(f"<th scope=col{_class(right[c])}>{html.escape(c)}</th>" for c in columns)
+    body = "\n".join(
+        "<tr>" + "".join(_cell(row.get(c), right[c]) for c in columns) + "</tr>" for row in rows
+    )
+    name = html.escape(title)
+    return _PAGE.format(title=name, head=head, body=body, style=_STYLE, script=_SCRIPT)
+
+
+def aggregate(rows: Sequence[Row], keys: Sequence[str], over: str = "seed") -> list[dict[str, Any]]:
+    """Mean and spread of every numeric column over the rows that share the values of ``keys``.
+
+    Args:
+        rows: one per run.
+        keys: columns that name a setting; rows with equal values form one group.
+        over: the column that differs inside a group, such as the seed; it is left out.
+
+    Returns:
+        One row per group, in order of appearance: the keys, ``n`` (rows of the group), and for each
+        numeric column ``<column>`` (mean) and ``<column> std`` (sample standard deviation, ddof=1;
+        None for one value). Where rows lack a value (a run that failed), mean and deviation are
+        those of the rest, and ``<column> n`` says of how many.
+    """
+    columns = [c for c in _columns(rows) if c not in keys and c != over and _is_numeric(rows, c)]
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.get(key) for key in keys), []).append(row)
+    result = []
+    for values, members in groups.items():
+        line: dict[str, Any] = dict(zip(keys, values, strict=True))
+        line["n"] = len(members)
+        for column in columns:
+            numbers = [float(r[column]) for r in members if not _is_missing(r.get(column))]
+            line[column] = statistics.fmean(numbers) if numbers else None
+            line[f"{column} std"] = statistics.stdev(numbers) if len(numbers) > 1 else None
+            if len(numbers) < len(members):
+                line[f"{column} n"] = len(numbers)
+        result.append(line)
+    return result
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(column for row in rows for column in row))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) or hasattr(value, "__float__")
+
+
+def _is_numeric(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column holds numbers only (and at least one)."""
+    values = [row.get(column) for row in rows]
+    present = [v for v in values if not _is_missing(v)]
+    return bool(present) and all(_is_number(v) for v in present)
+
+
+def _short(value: Any) -> str:
+    """A number with four digits behind the point, without what says nothing; text as it is."""
+    if _is_missing(value):
+        return MISSING_TEXT
+    if not _is_number(value) or isinstance(value, int):
+        return str(value)
+    number = float(value)
+    if number == 0 or 1e-3 <= abs(number) < 1e5:
+        text = f"{number:.4f}".rstrip("0")
+        return text + "0" if text.endswith(".") else text
+    return f"{number:.4g}"
+
+
+def _cell(value: Any, right: bool) -> str:
+    if _is_missing(value):
+        return f"<td{_class(right)} data-empty>{MISSING_TEXT}</td>"
+    full = html.escape(str(value))
+    return f'<td{_class(right)} data-value="{full}">{html.escape(_short(value))}</td>'
+
+
+def _class(right: bool) -> str:
+    return " class=number" if right else ""
+
+
+_STYLE = """
+:root { color-scheme: light dark }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: CanvasText; background: Canvas }
+h1 { font-size: 1.3rem; font-weight: 600 }
+.frame { overflow-x: auto }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .35rem .9rem; text-align: left; white-space: nowrap }
+th { border-bottom: 2px solid #888; cursor: pointer; user-select: none }
+th::after { content: " \\2195"; opacity: .35 }
+th[aria-sort=ascending]::after { content: " \\2191"; opacity: 1 }
+th[aria-sort=descending]::after { content: " \\2193"; opacity: 1 }
+td { border-bottom: 1px solid #8884 }
+tbody tr:hover { background: #8882 }
+.number { text-align: right }
+[data-empty] { opacity: .45 }
+"""
+
+_SCRIPT = """
+const body = document.querySelector('tbody');
+document.querySelectorAll('th').forEach((head, column) => head.onclick = () => {
+  const down = head.getAttribute('aria-sort') === 'ascending';
+  document.querySelectorAll('th').forEach(h => h.removeAttribute('aria-sort'));
+  head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+  const value = row => row.cells[column].dataset.value;
+  const compare = (a, b) => {
+    const x = value(a), y = value(b);
+    if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
+    const sign = down ? -1 : 1;
+    return sign * (x - y || String(x).localeCompare(y, undefined, {numeric: true}));
+  };
+  [...body.rows].sort(compare).forEach(row => body.append(row));
+});
+"""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<div class="frame">
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{body}
+</tbody>
+</table>
+</div>
+<script>{script}</script>
+</body>
+</html>
+"""
