@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ class ByteTrack:
     """
 
     def __init__(self, settings: TrackerSettings, fps: float) -> None:
+        import_module("segtrack.model.library")  # settles what ultralytics may do on this machine
         from ultralytics.trackers.byte_tracker import BYTETracker
 
         self._make = partial(BYTETracker, arguments(settings, fps))
