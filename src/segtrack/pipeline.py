@@ -20,11 +20,13 @@ from typing import Any
 from segtrack import dataset as datasets
 from segtrack import evaluation, model, report, tracker, trainer
 from segtrack.dataset import Dataset, Sequence
+from segtrack.dataset.classes import parse_classes
+from segtrack.dataset.simulator import CLASS_NAMES as SIMULATED_CLASSES
 from segtrack.errors import DataError, SettingsError
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
-from segtrack.settings import Settings, Stage
+from segtrack.settings import DatasetSettings, Settings, Stage
 from segtrack.store import Build, Listener, StageCall, StageResult, Store, digest, link_or_copy
 from segtrack.tracker import Tracks
 
@@ -371,7 +373,7 @@ class Pipeline:
         """Names of the classes to track, and which name of the weights means which of them."""
         if Stage.prepare in self.settings.stages or self.settings.video is None:
             return self.dataset.names, self.dataset.class_map
-        return datasets.tracking_classes(self.settings.dataset, self.weights.names)
+        return _classes_without_data(self.settings.dataset, self.weights.names)
 
     def _prediction_settings(
         self,
@@ -454,6 +456,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value.value if hasattr(value, "value") else value
+
+
+def _classes_without_data(
+    settings: DatasetSettings, weights_names: tuple[str, ...]
+) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The classes to track where no data set says them: chosen ones, else all of the weights."""
+    chosen = parse_classes(settings.classes)
+    if chosen is None and settings.source == "traffic_sim":
+        chosen = {name: [name] for name in SIMULATED_CLASSES}
+    if chosen is None:
+        return weights_names, {}
+    return tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}
 
 
 def _missing(stage: Stage) -> str:

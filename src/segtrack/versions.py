@@ -1,0 +1,66 @@
+"""Whether a stage's source changed without its version: what keeps a store from serving old results.
+
+``stages.json`` holds, for each stage, its version and the digest of the source that makes it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+from segtrack.store import digest
+
+PACKAGE = Path(__file__).resolve().parent
+RECORD = PACKAGE / "stages.json"
+# The folders and files whose code decides what a stage writes.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "prepare": ("dataset",),
+    "train": ("trainer", "model/library.py"),
+    "predict": ("model",),
+    "detect": ("model", "dataset/video.py"),
+    "evaluate": ("evaluation",),
+    "associate": ("tracker",),
+    "render": ("report/video.py",),
+}
+
+
+def changed() -> list[str]:
+    """Stages whose source differs from the record while their version is the same, or the reverse."""
+    known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return [stage for stage, now in current().items() if known.get(stage) != now]
+
+
+def write() -> None:
+    """Record every stage as it is now."""
+    RECORD.write_text(json.dumps(current(), indent=1) + "\n")
+
+
+def current() -> dict[str, dict[str, object]]:
+    """Version and source digest of every stage."""
+    from segtrack.pipeline import VERSIONS
+
+    return {
+        stage: {"version": VERSIONS[stage], "source": _source_digest(places)}
+        for stage, places in SOURCES.items()
+    }
+
+
+def _source_digest(places: tuple[str, ...]) -> str:
+    files: list[Path] = []
+    for place in places:
+        path = PACKAGE / place
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    texts = {f.relative_to(PACKAGE).as_posix(): _code(f) for f in files}
+    return digest(texts)[:16]
+
+
+def _code(file: Path) -> str:
+    """The code without comments, layout and docstrings, which change nothing."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
