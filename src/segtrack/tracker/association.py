@@ -146,7 +146,9 @@ def _second_pass(
             old = table["track_id"].to_numpy()
             table = table.set_column(1, SCHEMA.field(1), pa.array(new_id[old]))
             table = table.set_column(2, SCHEMA.field(2), pa.array(new_class[old]))
-            out.write_table(table.filter(new_id[old] > 0))
+            table = table.filter(new_id[old] > 0)
+            if len(table):
+                out.write_table(table)
     return tracks
 
 

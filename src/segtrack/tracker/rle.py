@@ -66,7 +66,8 @@ def encode_box(mask: np.ndarray, height: int, width: int, corner: tuple[int, int
     slab = np.zeros((mask.shape[1], height), np.int8)
     slab[:, y : y + mask.shape[0]] = mask.T
     flat = slab.ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=0)) + x * height
+    changes = np.flatnonzero(np.diff(flat, prepend=0, append=0)) + x * height
+    changes = changes[changes < height * width]
     runs = np.diff(changes, prepend=0, append=height * width).tolist()
     coded = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
     return bytes(coded["counts"])

@@ -152,7 +152,10 @@ class Tracks:
         rest: dict[str, Any] | None = None
         with pq.ParquetFile(self.folder / "tracks.parquet") as file:
             for group in range(file.num_row_groups):
-                columns = _columns(file.read_row_group(group), rest)
+                table = file.read_row_group(group)
+                if not len(table):
+                    continue
+                columns = _columns(table, rest)
                 starts = np.flatnonzero(np.diff(columns["frame"], prepend=-1))
                 for start, end in pairwise(starts):
                     yield _rows(columns, slice(start, end))

@@ -1,0 +1,199 @@
+"""From predictions to trajectories on disk, and back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from segtrack.errors import DataError
+from segtrack.model.predictions import Predictions
+from segtrack.settings import TrackerSettings
+from segtrack.tracker import Tracks, associate
+from segtrack.tracker.tracks import SCHEMA, TrackRows, TracksInfo, TracksWriter, write_info
+
+from .conftest import NAMES, Reported, detections
+
+Make = Callable[..., TrackerSettings]
+Predict = Callable[..., Predictions]
+INFO = TracksInfo(NAMES, 10, 640, 480, 30.0, {"name": "bytetrack"})
+
+
+def test_trajectories_of_two_objects(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """A car in frames 0-5, a person in 2-4 (ByteTrack shows a new track from its second frame)."""
+    frames = []
+    for t in range(6):
+        rows = [(1, 0.75, 10 + t, 20, 50 + t, 40)]
+        if 2 <= t <= 4:
+            rows.append((0, 0.8, 100, 20, 120, 80))
+        frames.append(detections(t, rows, [b"car", b"person"][: len(rows)]))
+    associate(predictions(frames, 8, width=640, height=480), settings(), tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    assert tracks.info.names == NAMES
+    assert tracks.info.frame_count == 8
+    assert tracks.info.tracker["new_track_thresh"] == pytest.approx(0.6)
+    assert [
+        (t.track_id, t.class_id, t.first_frame, t.last_frame, t.frames_seen, round(t.mean_score, 6))
+        for t in tracks.summary()
+    ] == [(1, 1, 0, 5, 6, 0.75), (2, 0, 3, 4, 2, 0.8)]
+    rows = list(tracks.frames())
+    assert [r.frame for r in rows] == [0, 1, 2, 3, 4, 5]
+    assert [r.track_id.tolist() for r in rows] == [[1], [1], [1], [1, 2], [1, 2], [1]]
+    assert rows[3].class_id.tolist() == [1, 0]
+    assert rows[3].rle == [b"car", b"person"]  # each object's own mask
+    assert not rows[3].interpolated.any()
+    assert pq.read_schema(tmp_path / "tracks.parquet").equals(SCHEMA)
+    assert sorted(f.name for f in tmp_path.iterdir() if f.is_file()) == [
+        "tracks.json",
+        "tracks.parquet",
+    ]
+    assert report.pop("speed/associate_ms") > 0
+    assert report == {
+        "track/tracks": 2,
+        "track/objects": 8,
+        "track/count/person": 1,
+        "track/count/car": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("min_length", "kept"), [(1, [6, 2, 4]), (2, [6, 2, 4]), (3, [6, 4]), (5, [6]), (7, [])]
+)
+def test_short_tracks_are_dropped_and_ids_have_no_gaps(
+    settings: Make,
+    predictions: Predict,
+    report: Reported,
+    tmp_path: Path,
+    min_length: int,
+    kept: list[int],
+) -> None:
+    frames = [
+        detections(
+            t,
+            [(1, 0.9, 10, 20, 50, 40)] * (t < 6)
+            + [(1, 0.9, 200, 20, 250, 40)] * (2 <= t <= 4)
+            + [(0, 0.9, 400, 20, 420, 80)] * (5 <= t <= 9),
+        )
+        for t in range(10)
+    ]
+    associate(predictions(frames, 10), settings(min_length=min_length), tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    assert [t.frames_seen for t in tracks.summary()] == kept
+    assert [t.track_id for t in tracks.summary()] == list(range(1, len(kept) + 1))
+    seen = [i for rows in tracks.frames() for i in rows.track_id.tolist()]
+    assert [seen.count(i + 1) for i in range(len(kept))] == kept
+    assert report["track/tracks"] == len(kept)
+    assert report["track/objects"] == sum(kept)
+    # Classes that were detected are counted even where nothing of them is left.
+    assert {"track/count/person", "track/count/car"} <= set(report)
+
+
+@pytest.mark.parametrize(
+    ("votes", "winner"),
+    [
+        ([(0, 0.9), (0, 0.9), (1, 0.9)], 0),
+        ([(0, 0.7), (1, 0.9), (1, 0.7)], 1),
+        ([(0, 0.7), (0, 0.7), (1, 0.9), (1, 0.9)], 1),  # a tie: the higher sum of scores
+        ([(1, 0.9), (1, 0.9), (0, 0.9), (0, 0.9)], 0),  # a full tie: the lower class
+    ],
+)
+def test_a_track_has_one_class(
+    settings: Make,
+    predictions: Predict,
+    report: Reported,
+    tmp_path: Path,
+    votes: list[tuple[int, float]],
+    winner: int,
+) -> None:
+    frames = [
+        detections(t, [(class_id, score, 100, 50, 160, 110)])
+        for t, (class_id, score) in enumerate(votes)
+    ]
+    associate(predictions(frames, len(frames)), settings(class_aware=False), tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    assert [t.class_id for t in tracks.summary()] == [winner]
+    assert {c for rows in tracks.frames() for c in rows.class_id.tolist()} == {winner}
+    assert report[f"track/count/{NAMES[winner]}"] == 1
+    assert report[f"track/count/{NAMES[1 - winner]}"] == 0
+
+
+@pytest.mark.parametrize("frame_count", [0, 5])
+def test_nothing_detected(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path, frame_count: int
+) -> None:
+    associate(predictions([], frame_count), settings(), tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    assert list(tracks.frames()) == []
+    assert tracks.summary() == ()
+    assert tracks.info.frame_count == frame_count
+    assert report["track/tracks"] == report["track/objects"] == 0
+
+
+def test_remains_of_a_killed_attempt_do_not_matter(
+    settings: Make, predictions: Predict, tmp_path: Path
+) -> None:
+    frames = [detections(t, [(1, 0.9, 10 + t, 20, 50 + t, 40)]) for t in range(6)]
+    made = predictions(frames, 6)
+    clean, littered = tmp_path / "clean", tmp_path / "littered"
+    clean.mkdir()
+    littered.mkdir()
+    (littered / "tracks.raw.parquet").write_bytes(b"PAR1 cut short")
+    (littered / "tracks.parquet").write_bytes(b"")
+    for folder in (clean, littered):
+        associate(made, settings(), folder, Reported())
+    for name in ("tracks.parquet", "tracks.json"):
+        assert (clean / name).read_bytes() == (littered / name).read_bytes()
+    assert not (littered / "tracks.raw.parquet").exists()
+
+
+@pytest.mark.parametrize("content", [None, "", '{"tracks": []}'])
+def test_a_folder_without_trajectories(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "tracks.json").write_text(content)
+    with pytest.raises(DataError, match=r"tracks\.json"):
+        Tracks.load(tmp_path)
+
+
+@hypothesis_settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(counts=st.lists(st.integers(0, 7), max_size=30), group=st.integers(1, 9))
+def test_frames_come_back_whole_from_any_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: list[int], group: int
+) -> None:
+    """A frame is read as one even where the table's row groups cut it in two."""
+    monkeypatch.setattr("segtrack.tracker.tracks.ROW_GROUP", group)
+    generator = np.random.default_rng(len(counts))
+    written = [
+        TrackRows(
+            frame,
+            np.arange(1, count + 1),
+            np.zeros(count, np.int16),
+            generator.random(count).astype(np.float32),
+            generator.random((count, 4)).astype(np.float32),
+            [b"%d" % frame if i % 2 else None for i in range(count)],
+            np.zeros(count, bool),
+        )
+        for frame, count in enumerate(counts)
+    ]
+    with TracksWriter(tmp_path / "whole.parquet") as writer:
+        for rows in written:
+            writer.add(rows)
+    whole = pq.read_table(tmp_path / "whole.parquet")
+    pq.write_table(whole, tmp_path / "tracks.parquet", row_group_size=group)
+    write_info(tmp_path, INFO, [])
+    read = list(Tracks.load(tmp_path).frames())
+    expected = [rows for rows in written if len(rows)]
+    assert [rows.frame for rows in read] == [rows.frame for rows in expected]
+    for ours, theirs in zip(read, expected, strict=True):
+        assert ours.track_id.tolist() == theirs.track_id.tolist()
+        np.testing.assert_array_equal(ours.bbox_xyxy, theirs.bbox_xyxy)
+        np.testing.assert_array_equal(ours.score, theirs.score)
+        assert ours.rle == theirs.rle
