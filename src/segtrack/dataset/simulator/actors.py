@@ -11,8 +11,9 @@ from segtrack.dataset.simulator.camera import Camera
 from segtrack.dataset.simulator.effects import add_glow
 from segtrack.dataset.simulator.mesh import TAILLIGHT, Array, Image, Pixels, paint, shaded
 from segtrack.dataset.simulator.pedestrians import paint_figure
+from segtrack.dataset.simulator.people import Place
 from segtrack.dataset.simulator.stage import Stage
-from segtrack.dataset.simulator.traffic import Place, Vehicle
+from segtrack.dataset.simulator.traffic import Vehicle
 
 _FADE = 8.0
 """Over this distance, m, far things fade in."""

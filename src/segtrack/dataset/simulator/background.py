@@ -163,7 +163,11 @@ class _Houses:
         z0, z1 = building.z0 - 0.2, building.z1 + 0.2
         for z, normal in ((building.z0, -1.0), (building.z1, 1.0)):
             if (float(self._camera.position[2]) - z) * normal > 0:
-                gable = [(x, top - 0.3, z), (x + side * 4.5, ridge, z), (x + side * 9.3, top - 0.3, z)]
+                gable = [
+                    (x, top - 0.3, z),
+                    (x + side * 4.5, ridge, z),
+                    (x + side * 9.3, top - 0.3, z),
+                ]
                 self._flat(np.array(gable), np.array([0.0, 0.0, normal]), (150, 160, 170))
         corners = [(x - side * 0.3, top - 0.1, z0), (x - side * 0.3, top - 0.1, z1),
                    (x + side * 4.5, ridge, z1), (x + side * 4.5, ridge, z0)]  # fmt: skip

@@ -89,9 +89,7 @@ def look(
     size: tuple[int, int],
 ) -> Camera:
     """A camera at `position` (m), turned by `yaw` to the right and `pitch` up (radians)."""
-    forward = np.array(
-        [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
-    )
+    forward = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
     right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
     down = -np.cross(forward, right)
     rotation = np.stack([right, down, forward])

@@ -27,9 +27,7 @@ class GroundLayer:
 
     def __init__(self, size: tuple[int, int], step: int, empty: int) -> None:
         self._step, self._empty = step, empty
-        self._plane: Image = np.full(
-            (size[1] // step + 1, size[0] // step + 1), empty, np.uint8
-        )
+        self._plane: Image = np.full((size[1] // step + 1, size[0] // step + 1), empty, np.uint8)
         self._boxes: list[Box] = []
         self._size = size
 
@@ -89,10 +87,8 @@ class GroundLayer:
         full = cv2.resize(part, ((x1 - x0) * step, (y1 - y0) * step))
         rows = slice(y0 * step, min(y1 * step, self._size[1]))
         columns = slice(x0 * step, min(x1 * step, self._size[0]))
-        full = np.asarray(
-            full[: rows.stop - rows.start, : columns.stop - columns.start], dtype=np.uint8
-        )
-        return rows, columns, full
+        cut = full[: rows.stop - rows.start, : columns.stop - columns.start]
+        return rows, columns, np.asarray(cut, dtype=np.uint8)
 
 
 class Noise:

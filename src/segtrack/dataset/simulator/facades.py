@@ -153,9 +153,7 @@ def _windows(
                 front.rectangle(x - 0.2, x + w + 0.2, y + h + 0.12, y + h + 0.3, darker(wall, 1.15))
 
 
-def _bands(
-    front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, floors: int
-) -> None:
+def _bands(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, floors: int) -> None:
     step = float(rng.uniform(1.2, 1.9))
     for floor in range(floors):
         y = ground + floor * FLOOR + 0.7
@@ -165,8 +163,12 @@ def _bands(
                 front.rectangle(x, x + step - 0.12, y + 0.06, y + 1.94, pick(rng, _LAMPS), own=True)
             else:
                 tone = float(rng.uniform(0.75, 1.25))
-                front.rectangle(x, x + step - 0.12, y + 0.06, y + 1.94, darker((150, 128, 105), tone))
-                front.rectangle(x, x + step - 0.12, y + 1.3, y + 1.94, darker((185, 160, 135), tone))
+                front.rectangle(
+                    x, x + step - 0.12, y + 0.06, y + 1.94, darker((150, 128, 105), tone)
+                )
+                front.rectangle(
+                    x, x + step - 0.12, y + 1.3, y + 1.94, darker((185, 160, 135), tone)
+                )
 
 
 def _shop(front: _Front, rng: Rng, light: Light, ground: float) -> None:
@@ -216,10 +218,6 @@ def _weathered(image: Image, rng: Rng) -> Image:
     """Slow stains, and a wall that darkens a little towards the ground."""
     rows, columns = image.shape[:2]
     coarse = rng.normal(1.0, 0.05, (max(2, rows // 24), max(2, columns // 24)))
-    stains = cv2.resize(coarse.astype(np.float32), (columns, rows))
-    stains *= np.linspace(1.03, 0.9, rows, dtype=np.float32)[:, None]
-    return np.asarray(
-        cv2.multiply(image, cv2.merge([stains] * 3), dtype=cv2.CV_8U), dtype=np.uint8
-    )
-
-
+    slope = np.linspace(1.03, 0.9, rows, dtype=np.float32)[:, None]
+    stains = cv2.resize(coarse.astype(np.float32), (columns, rows)) * slope
+    return np.asarray(cv2.multiply(image, cv2.merge([stains] * 3), dtype=cv2.CV_8U), dtype=np.uint8)

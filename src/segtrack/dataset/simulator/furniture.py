@@ -18,19 +18,17 @@ from segtrack.dataset.simulator.mesh import (
     Image,
     Mesh,
     MeshBuilder,
-    fixed,
     paint,
     shaded,
 )
+from segtrack.dataset.simulator.plants import add_leaves, make_tree
 from segtrack.dataset.simulator.scene import Furniture
-from segtrack.dataset.simulator.sprites import Sprite, cut_out
+from segtrack.dataset.simulator.sprites import Sprite, clipped_box, cut_out
 
 Rng = np.random.Generator
 
 _STEEL: Colour = (92, 90, 88)
 _WOOD: Colour = (60, 95, 140)
-_LEAVES: tuple[Colour, ...] = ((45, 110, 62), (50, 125, 85), (40, 95, 70), (45, 130, 110))
-_BLOSSOM: tuple[Colour, ...] = ((80, 80, 220), (60, 190, 240), (220, 160, 220))
 _SIGNS: tuple[Colour, ...] = ((40, 40, 205), (190, 90, 30), (230, 230, 230), (40, 190, 235))
 
 
@@ -45,7 +43,7 @@ def make_sprite(
         return None
     sun, lamp = ground_light.at(piece.x, piece.z)
     if piece.kind == "tree":
-        return _plant(rng, piece, camera, background, light, (sun, lamp), depth)
+        return make_tree(rng, piece, camera, background, light, (sun, lamp), depth)
     mesh = _BUILDERS[piece.kind](rng, piece.side).turned(0.0)
     box = _window(camera, mesh, position)
     if box is None:
@@ -60,7 +58,7 @@ def make_sprite(
     for hull in paint(patch, view, mesh, position, colours):
         cv2.fillConvexPoly(cover, hull, 255, cv2.LINE_AA, SHIFT)
     if piece.kind in ("hedge", "planter"):
-        _bush(rng, patch, cover, view, piece, light, depth)
+        add_leaves(rng, patch, cover, view, piece, light, depth)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
@@ -72,99 +70,9 @@ def _window(camera: Camera, mesh: Mesh, position: Array) -> tuple[int, int, int,
     seen = camera.to_camera(mesh.vertices + position)
     if seen[:, 2].min() < 1.0:
         return None
-    return _clipped(camera, camera.to_pixels(seen), 3 + 0.4 * camera.focal / float(seen[:, 2].min()))
-
-
-def _clipped(
-    camera: Camera, pixels: Array, room: float
-) -> tuple[int, int, int, int] | None:
-    low = np.maximum(np.floor(pixels.min(axis=0) - room), 0).astype(int)
-    high = np.minimum(np.ceil(pixels.max(axis=0) + room), camera.size).astype(int)
-    if (high - low).min() < 2:
-        return None
-    return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-
-
-def _plant(
-    rng: Rng, piece: Furniture, camera: Camera, background: Image, light: Light,
-    shares: tuple[float, float], depth: float,
-) -> Sprite | None:  # fmt: skip
-    """A tree: a trunk that forks, and a crown of leaf clusters, darker below."""
-    size = piece.scale
-    trunk, crown, radius = 2.5 * size, 4.6 * size, 1.9 * size
-    foot = np.array([piece.x, 0.0, piece.z])
-    points = foot + np.array([[0, 0, 0], [0, trunk, 0], [0, crown, 0]])
-    seen = camera.to_camera(points)
-    if seen[:, 2].min() < 1.5:
-        return None
-    base, fork, middle = camera.to_pixels(seen)
-    scale = camera.focal / depth
-    spread = np.array([[-1, -1], [1, 1]]) * radius * scale * 1.25
-    box = _clipped(camera, np.concatenate([spread + middle, [base], [fork]]), 4.0)
-    if box is None:
-        return None
-    patch = background[box[1] : box[3], box[0] : box[2]].copy()
-    cover = np.zeros(patch.shape[:2], np.uint8)
-    origin = np.array(box[:2])
-    share = light.haze_share(depth)
-    sun, lamp = shares
-    gain = light.ambient + 0.5 * light.sun * max(sun, 0.6) + 0.5 * light.lamp * lamp
-
-    def tone(colour: Array) -> list[float]:
-        lit = np.clip(colour * gain, 0, 255)
-        hazy: list[float] = (lit + (light.haze - lit) * share).tolist()
-        return hazy
-
-    wide = 0.15 * size * scale
-    bark = np.array([(-1.3, 0.0), (1.3, 0.0), (0.8, 1.0), (-0.8, 1.0)])
-    stem = base + bark[:, 1:] * (middle - base) * 0.9 + bark[:, :1] * np.array([wide, 0])
-    for colour, part in (((62, 78, 96), stem), ((48, 60, 76), stem - [(0, 0), (wide, 0), (wide * 0.6, 0), (0, 0)])):
-        for target, paint_with in ((patch, tone(np.array(colour))), (cover, 255)):
-            cv2.fillConvexPoly(target, fixed(part - origin), paint_with, cv2.LINE_AA, SHIFT)
-    leaf = np.array(pick(rng, _LEAVES))
-    bright = float(light.sun_direction @ camera.rotation[0])
-    for ring, count in ((0.5, 24), (0.8, 80), (1.0, 150)):
-        angles = rng.uniform(0, 2 * np.pi, count)
-        reach = np.sqrt(rng.uniform(0.0, 1.0, count)) * ring
-        sizes = rng.uniform(0.09, 0.2, count) * (2.2 - 1.4 * ring)
-        for angle, out, part_size in zip(angles, reach, sizes, strict=True):
-            u, v = out * np.cos(angle), out * np.sin(angle) * 0.92
-            at = middle + np.array([u, -v]) * radius * scale - origin
-            relief = 0.78 + 0.26 * v + 0.12 * u * bright + float(rng.normal(0, 0.1))
-            relief += 0.1 * (ring - 0.7)
-            size_px = max(1, int(part_size * radius * scale * 16))
-            spot = (int(at[0] * 16), int(at[1] * 16))
-            cv2.circle(patch, spot, size_px, tone(leaf * relief), -1, cv2.LINE_AA, SHIFT)
-            cv2.circle(cover, spot, size_px, 255, -1, cv2.LINE_AA, SHIFT)
-    footprint = (piece.x - 0.25, piece.x + 0.25, piece.z - 0.25, piece.z + 0.25)
-    return cut_out(patch, cover, box, footprint, depth)
-
-
-def _bush(
-    rng: Rng, patch: Image, cover: Image, camera: Camera, piece: Furniture, light: Light,
-    depth: float,
-) -> None:  # fmt: skip
-    """Leaves over a hedge or in a planter."""
-    hedge = piece.kind == "hedge"
-    half_z, base, top, half_x = (1.6, 0.1, 1.15, 0.3) if hedge else (0.65, 0.55, 1.0, 0.3)
-    count = 190 if hedge else 70
-    leaf = np.array(pick(rng, _LEAVES))
-    flowers = not hedge and rng.random() < 0.6
-    places = rng.uniform((-half_x, base, -half_z), (half_x, top, half_z), (count, 3))
-    places = places[np.argsort(-camera.to_camera(places + (piece.x, 0, piece.z))[:, 2])]
-    pixels = camera.to_pixels(camera.to_camera(places + (piece.x, 0, piece.z)))
-    share = light.haze_share(depth)
-    gain = light.ambient + 0.5 * light.sun
-    for spot, place in zip(pixels, places, strict=True):
-        colour = leaf * (0.65 + 0.35 * (place[1] - base) / (top - base) + rng.normal(0, 0.1))
-        if flowers and rng.random() < 0.15:
-            colour = np.array(_BLOSSOM[int(rng.integers(3))], dtype=np.float64)
-        lit = np.clip(colour * gain, 0, 255)
-        tone = (lit + (light.haze - lit) * share).tolist()
-        radius = max(1, int(camera.focal / depth * rng.uniform(0.07, 0.16) * 16))
-        at = (int(spot[0] * 16), int(spot[1] * 16))
-        cv2.circle(patch, at, radius, tone, -1, cv2.LINE_AA, SHIFT)
-        cv2.circle(cover, at, radius, 255, -1, cv2.LINE_AA, SHIFT)
+    return clipped_box(
+        camera, camera.to_pixels(seen), 3 + 0.4 * camera.focal / float(seen[:, 2].min())
+    )
 
 
 def _lamp(_: Rng, side: int) -> Mesh:
@@ -198,11 +106,15 @@ def _sign(rng: Rng, side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.035, 0.035), (0.0, 2.9), (-0.035, 0.035), (140, 140, 140))
     colour, round_sign = pick(rng, _SIGNS), rng.random() < 0.6
-    angles = np.linspace(0, 2 * np.pi, 13)[:-1] if round_sign else np.pi / 4 + np.arange(4) * np.pi / 2
+    angles = (
+        np.linspace(0, 2 * np.pi, 13)[:-1] if round_sign else np.pi / 4 + np.arange(4) * np.pi / 2
+    )
     radius = 0.34 if round_sign else 0.44
     for z, centre in ((-0.05, 0.0), (0.05, 0.0)):
         b.part(1, (0.0, 2.55, centre))
-        ring = np.stack([radius * np.cos(angles), 2.55 + radius * np.sin(angles), angles * 0 + z], 1)
+        ring = np.stack(
+            [radius * np.cos(angles), 2.55 + radius * np.sin(angles), angles * 0 + z], 1
+        )
         b.face(ring.tolist(), colour)
         inner = ring.copy()
         inner[:, 0] *= 0.7
@@ -277,7 +189,9 @@ def _shelter(rng: Rng, side: int) -> Mesh:
     for z in (-1.7, 1.7):
         for x in (-0.55, 0.55):
             b.box((x - 0.04, x + 0.04), (0.0, 2.3), (z - 0.04, z + 0.04), _STEEL)
-    b.box((-0.5, 0.5), (0.3, 2.1), (1.72, 1.84), pick(rng, ((60, 60, 190), (190, 140, 60))), layer=1)
+    b.box(
+        (-0.5, 0.5), (0.3, 2.1), (1.72, 1.84), pick(rng, ((60, 60, 190), (190, 140, 60))), layer=1
+    )
     x = side * 0.6
     b.box((x - 0.03, x + 0.03), (0.25, 0.5), (-1.7, 1.7), _STEEL, layer=1)
     b.box((x - 0.2, x + 0.2), (0.45, 0.52), (-1.4, 1.4), _WOOD, layer=1)

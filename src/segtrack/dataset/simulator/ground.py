@@ -93,11 +93,11 @@ def _wear(ground: _Ground, street: Street, asphalt: Colour, rng: Rng) -> None:
     angles = np.linspace(0, 2 * np.pi, 15)[:-1]
     for _ in range(int(rng.integers(2, 6))):
         x, z = float(rng.uniform(-street.road, street.road)), float(rng.uniform(low, high))
-        for radius, tone in ((0.42, 0.6), (0.34, 0.8)):
+        for radius, share in ((0.42, 0.6), (0.34, 0.8)):
             ring = np.stack(
                 [x + radius * np.cos(angles), 0 * angles, z + radius * np.sin(angles)], axis=1
             )
-            ground.shape(ring, darker(asphalt, tone))
+            ground.shape(ring, darker(asphalt, share))
 
 
 def _mark(ground: _Ground, street: Street) -> None:

@@ -15,6 +15,7 @@ from segtrack.dataset.simulator.mesh import SHIFT, Pixels
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 Ring = NDArray[np.float32]
+Contour = NDArray[np.integer[Any] | np.floating[Any]]
 
 SMALLEST_HEIGHT = 10
 """Objects whose visible part is lower than this get no label, px."""
@@ -87,7 +88,7 @@ def label(
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if x1 - x0 < 2 or y1 - y0 < SMALLEST_HEIGHT:
         return None
-    mask = np.asarray(cv2.compare(ids[y0:y1, x0:x1], float(number), cv2.CMP_EQ), dtype=np.uint8)
+    mask = np.asarray(cv2.inRange(ids[y0:y1, x0:x1], (number,), (number,)), dtype=np.uint8)
     area = cv2.countNonZero(mask)
     sliver = area < SMALLEST_FRACTION * silhouette.area and area < LARGE_SHARE * width * height
     if area < SMALLEST_AREA or sliver:
@@ -153,13 +154,18 @@ def outline(mask: Image) -> list[Ring]:
                 outer[i], areas[i] = _thinned(contour), area
     for i, contour in enumerate(contours):
         parent = int(tree[0][i][3])
-        if parent in outer and len(contour) >= 3 and cv2.contourArea(contour) >= 4 * _SMALLEST_PIECE:
+        if (
+            parent in outer
+            and len(contour) >= 3
+            and cv2.contourArea(contour) >= 4 * _SMALLEST_PIECE
+        ):
             outer[parent] = _slit(outer[parent], _thinned(contour))
     order = sorted(areas, key=lambda i: -areas[i])
-    return [(outer[i].astype(np.float32) + 0.5) / 2 for i in order if len(outer[i]) >= 3]
+    rings = (np.asarray(outer[i], dtype=np.float32) for i in order if len(outer[i]) >= 3)
+    return [(ring + np.float32(0.5)) / np.float32(2) for ring in rings]
 
 
-def _thinned(contour: NDArray[np.int32]) -> NDArray[np.int32]:
+def _thinned(contour: Contour) -> NDArray[np.int32]:
     return np.asarray(cv2.approxPolyDP(contour, 0.9, True)[:, 0], dtype=np.int32)
 
 

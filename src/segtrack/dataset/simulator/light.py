@@ -69,7 +69,11 @@ def draw_light(rng: np.random.Generator, wanted: str, fog: float) -> Light:
     azimuth = rng.uniform(0.0, 2.0 * np.pi)
     elevation = np.radians(rng.uniform(28, 62) if kind == "day" else rng.uniform(12, 20))
     direction = np.array(
-        [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)]
+        [
+            np.cos(elevation) * np.sin(azimuth),
+            np.sin(elevation),
+            np.cos(elevation) * np.cos(azimuth),
+        ]
     )
     foggy = bool(rng.random() < fog)
     strength = float(rng.uniform(0.35, 1.0)) * (0.4 + 0.6 * fog)

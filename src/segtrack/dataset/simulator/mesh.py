@@ -28,6 +28,11 @@ def fixed(points: Array) -> Pixels:
     return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
+def hull_of(points: Pixels) -> Pixels:
+    """The convex hull of fixed-point pixels (N, 2), as an outline (M, 2)."""
+    return np.asarray(cv2.convexHull(points)[:, 0], dtype=np.int32)
+
+
 @dataclass(frozen=True)
 class Mesh:
     """Faces in the order of painting; all points in m, x right, y up, z ahead.
@@ -221,7 +226,7 @@ def paint(
             for i in range(first, last):
                 if shown[i]:
                     cv2.fillConvexPoly(image, pixels[mesh.faces[i]], tones[i], cv2.LINE_AA, SHIFT)
-        return [cv2.convexHull(pixels[solid])[:, 0] for solid in mesh.solids]
+        return [hull_of(pixels[solid]) for solid in mesh.solids]
     for _, first, last, _ in parts:
         for i in range(first, last):
             if shown[i]:
@@ -233,7 +238,7 @@ def paint(
     for solid in mesh.solids:
         cut = _clip_cloud(seen[solid])
         if len(cut) >= 3:
-            hulls.append(cv2.convexHull(fixed(camera.to_pixels(cut)))[:, 0])
+            hulls.append(hull_of(fixed(camera.to_pixels(cut))))
     return hulls
 
 

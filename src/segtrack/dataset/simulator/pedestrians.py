@@ -202,7 +202,9 @@ class _Pose:
         self._add(a, b, 0.034 * h * g, 0.026 * h, sleeve)
         self._add(c, (c[0], c[1] - 0.03 * h), 0.019 * h, 0.016 * h, figure.skin)
         if figure.bag is not None and side > 0:
-            self._add((c[0], c[1] - 0.06 * h), (c[0], c[1] - 0.13 * h), 0.05 * h, 0.06 * h, figure.bag)
+            self._add(
+                (c[0], c[1] - 0.06 * h), (c[0], c[1] - 0.13 * h), 0.05 * h, 0.06 * h, figure.bag
+            )
 
     def _width(self, wide: float, deep: float) -> float:
         h, g = self._figure.height, self._figure.girth
@@ -210,7 +212,11 @@ class _Pose:
 
     def _torso(self) -> None:
         figure, h = self._figure, self._figure.height
-        chest, waist, hips = self._width(0.118, 0.072), self._width(0.092, 0.07), self._width(0.098, 0.076)
+        chest, waist, hips = (
+            self._width(0.118, 0.072),
+            self._width(0.092, 0.07),
+            self._width(0.098, 0.076),
+        )
         self._add((0.0, 0.535 * h), (0.0, 0.50 * h), hips, hips * 0.95, figure.bottom)
         if figure.skirt:
             self._add((0.0, 0.52 * h), (0.0, 0.36 * h), hips, hips * 1.3, figure.bottom)
@@ -247,7 +253,9 @@ class _Pose:
             self._add(
                 (-1.6 * turn, 0.955 * h), (-1.2 * turn, 0.965 * h), radius * 0.95, radius * 0.8, cap
             )
-            self._add((-2.6 * turn, 0.95 * h), (-3.0 * turn, 0.92 * h), radius * 0.7, radius * 0.5, cap)
+            self._add(
+                (-2.6 * turn, 0.95 * h), (-3.0 * turn, 0.92 * h), radius * 0.7, radius * 0.5, cap
+            )
         if figure.hat:
             self._add((-turn, 0.965 * h), (4.5 * turn, 0.96 * h), radius * 0.4, radius * 0.3, cap)
 

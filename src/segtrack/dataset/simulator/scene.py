@@ -92,9 +92,7 @@ def make_street(rng: Rng, knobs: SimulatorKnobs) -> tuple[Street, Camera, Light]
     if view == "across":
         parking = (parking[0] and side > 0, parking[1] and side < 0)
     road = per_side * LANE + PARKING * (0.5 if any(parking) else 0.0) * 2
-    lanes = tuple(
-        Lane(s * (0.5 + k) * LANE, s * drive) for s in (-1, 1) for k in range(per_side)
-    )
+    lanes = tuple(Lane(s * (0.5 + k) * LANE, s * drive) for s in (-1, 1) for k in range(per_side))
     pavement = (float(rng.uniform(3.2, 5.0)), float(rng.uniform(3.2, 5.0)))
     crosswalk = None
     if rng.random() < 0.65:
@@ -182,7 +180,7 @@ def _furniture(
             for z in np.arange(low + rng.uniform(0, spacing), high, spacing):
                 scale = float(rng.uniform(0.75, 1.15))
                 pieces.append(Furniture("tree", kerb + s * 0.2, float(z) + 1.3, scale, s))
-        count = rng.poisson((1.0 + (11.0 if near_side else 6.0) * knobs.occlusion))
+        count = rng.poisson(1.0 + (11.0 if near_side else 6.0) * knobs.occlusion)
         kinds = ["bench", "bin", "cabinet", "sign", "planter", "bollards", "kiosk", "hedge",
                  "shelter", "fence", "hydrant", "postbox"]  # fmt: skip
         odds = np.array([1.2, 1.2, 1.0, 1.6, 1.4, 1.0, 0.45, 1.2, 0.45, 1.0, 0.8, 0.8])
@@ -197,9 +195,7 @@ def _furniture(
     return _spread(pieces, street, camera)
 
 
-def _spread(
-    pieces: list[Furniture], street: Street, camera: Camera
-) -> tuple[Furniture, ...]:
+def _spread(pieces: list[Furniture], street: Street, camera: Camera) -> tuple[Furniture, ...]:
     """Leaves out what would stand on the crossing, on another piece, or in the lens."""
     kept: list[Furniture] = []
     ranks = {"signal": 0, "lamp": 1, "tree": 3}

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.dataset.simulator.camera import Array, Camera
+
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -62,3 +64,12 @@ def cut_out(
         footprint=footprint,
         depth=depth,
     )
+
+
+def clipped_box(camera: Camera, pixels: Array, room: float) -> Box | None:
+    """The box around `pixels` (N, 2) and `room` px, inside of the image; None if outside."""
+    low = np.maximum(np.floor(pixels.min(axis=0) - room), 0).astype(int)
+    high = np.minimum(np.ceil(pixels.max(axis=0) + room), camera.size).astype(int)
+    if (high - low).min() < 2:
+        return None
+    return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))

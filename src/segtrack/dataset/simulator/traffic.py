@@ -1,4 +1,4 @@
-"""How vehicles and people move: car following with a signal, walking, crossing.
+"""How vehicles move: car following in lanes, with a signal at the crossing.
 
 Vehicles follow the Intelligent Driver Model (Treiber, Hennecke and Helbing, Physical Review E
 62, 2000, eq. 3); a red signal is a standing leader at the stop line.
@@ -12,7 +12,14 @@ import numpy as np
 
 from segtrack.dataset.simulator.frame import SimulatorKnobs
 from segtrack.dataset.simulator.mesh import Mesh
-from segtrack.dataset.simulator.pedestrians import Figure, make_figure
+from segtrack.dataset.simulator.people import (
+    Place,
+    Signal,
+    Walker,
+    make_people,
+    make_signal,
+    place_of,
+)
 from segtrack.dataset.simulator.scene import PARKING, Lane, Street
 from segtrack.dataset.simulator.vehicles import make_vehicle
 
@@ -41,74 +48,19 @@ class Vehicle:
         return 2.0 * self.mesh.half_size[1]
 
 
-@dataclass(frozen=True)
-class Walker:
-    """A person who walks along z, or across if `crossing` is set.
-
-    Attributes:
-        key: First of the keys that the person gets; one more each time they come round.
-        figure: Who.
-        x: Where they walk, m.
-        z: Where they are at time 0, m.
-        speed: m/s along z, signed; 0 stands.
-        crossing: +1 or -1: walks across in that direction when pedestrians have green.
-        delay: s until a crossing person sets out.
-        facing: Heading of one who stands, radians.
-    """
-
-    key: int
-    figure: Figure
-    x: float
-    z: float
-    speed: float
-    crossing: int = 0
-    delay: float = 0.0
-    facing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a person is: world x and z (m), heading and gait phase (radians, nan: stands)."""
-
-    key: int
-    figure: Figure
-    x: float
-    z: float
-    heading: float
-    phase: float
-
-
 @dataclass
 class Traffic:
     """All that moves in a scene; `advance` moves it on."""
 
     street: Street
+    signal: Signal
     rng: Rng
     density: float
     vehicles: list[Vehicle] = field(default_factory=list)
     parked: list[Vehicle] = field(default_factory=list)
-    walkers: list[Walker] = field(default_factory=list)
+    walkers: tuple[Walker, ...] = ()
     time: float = 0.0
-    green: float = 9.0
     _next_key: int = 1
-
-    @property
-    def walk_time(self) -> float:
-        """Seconds that a crossing takes."""
-        return 2.0 * (self.street.road + 0.8) / 1.35
-
-    @property
-    def cycle(self) -> float:
-        """Seconds of a signal cycle: vehicles' green, then pedestrians'."""
-        return self.green + 3.0 + self.walk_time + 3.0
-
-    def vehicles_go(self) -> bool:
-        """Whether vehicles may pass the stop line."""
-        return self.street.crosswalk is None or self.time % self.cycle < self.green
-
-    def crossing_time(self) -> float:
-        """Seconds since pedestrians got green; negative before."""
-        return self.time % self.cycle - self.green - 3.0
 
     def advance(self, seconds: float) -> None:
         """Moves everything on, in steps of at most 0.1 s."""
@@ -118,37 +70,11 @@ class Traffic:
 
     def places(self) -> list[Place]:
         """Where all people are now."""
-        return [self._place(walker) for walker in self.walkers]
-
-    def _place(self, walker: Walker) -> Place:
-        low, high = self.street.z_range
-        pace = 2.0 * np.pi / (0.86 * walker.figure.height)
-        if walker.crossing:
-            return self._crosser(walker, pace)
-        if walker.speed == 0.0:
-            return Place(walker.key, walker.figure, walker.x, walker.z, walker.facing, np.nan)
-        way = walker.z - low + walker.speed * self.time
-        rounds = int(np.floor(way / (high - low)))
-        z = low + way - rounds * (high - low)
-        sway = 0.06 * np.sin(0.9 * self.time + walker.key)
-        heading = 0.0 if walker.speed > 0 else np.pi
-        phase = pace * abs(walker.speed) * self.time + walker.key
-        return Place(walker.key + abs(rounds), walker.figure, walker.x + sway, z, heading, phase)
-
-    def _crosser(self, walker: Walker, pace: float) -> Place:
-        rounds = int(self.time // self.cycle)
-        direction = walker.crossing * (1 if rounds % 2 == 0 else -1)
-        edge = self.street.road + 0.8
-        way = (self.crossing_time() - walker.delay) * 2.0 * edge / self.walk_time
-        moving = 0.0 < way < 2.0 * edge
-        x = direction * (-edge + float(np.clip(way, 0.0, 2.0 * edge)))
-        heading = direction * 0.5 * np.pi
-        phase = pace * way + walker.key if moving else np.nan
-        return Place(walker.key, walker.figure, x, walker.z, heading, phase)
+        return [place_of(w, self.street, self.signal, self.time) for w in self.walkers]
 
     def _step(self, dt: float) -> None:
         self.time += dt
-        go = self.vehicles_go()
+        go = self.signal.vehicles_go(self.time)
         for lane in self.street.lanes:
             row = [v for v in self.vehicles if v.lane is lane]
             row.sort(key=lambda v: -lane.direction * v.z)
@@ -208,7 +134,7 @@ def spacing(density: float) -> float:
 
 def make_traffic(rng: Rng, street: Street, knobs: SimulatorKnobs, camera_x: float) -> Traffic:
     """Fills a street, and lets it run for a while so that queues and gaps look natural."""
-    traffic = Traffic(street, rng, knobs.density)
+    traffic = Traffic(street, make_signal(street), rng, knobs.density)
     low, high = street.z_range
     if knobs.density > 0:
         for lane in street.lanes:
@@ -220,8 +146,8 @@ def make_traffic(rng: Rng, street: Street, knobs: SimulatorKnobs, camera_x: floa
                 gap = spacing(knobs.density) * float(rng.uniform(0.4, 1.6))
                 z += vehicle.length + 4.0 + gap
         _park(traffic, rng)
-    traffic.time = float(rng.uniform(0.0, traffic.cycle * 2))
-    _people(traffic, rng, knobs, camera_x)
+    traffic.time = float(rng.uniform(0.0, traffic.signal.cycle * 2))
+    traffic.walkers = make_people(rng, street, knobs, camera_x)
     traffic.advance(4.0)
     return traffic
 
@@ -241,57 +167,6 @@ def _park(traffic: Traffic, rng: Rng) -> None:
                 vehicle.speed = 0.0
                 traffic.parked.append(vehicle)
             z += 6.3
-
-
-def _people(traffic: Traffic, rng: Rng, knobs: SimulatorKnobs, camera_x: float) -> None:
-    street = traffic.street
-    low, high = street.z_range
-    crowding = 0.8 + 0.5 * knobs.occlusion
-    for k, side in enumerate((-1, 1)):
-        tracks = np.arange(street.road + 1.5, street.road + street.pavement[k] - 0.3, 0.62)
-        for track in tracks:
-            x = side * float(track)
-            if street.view == "along" and abs(x - camera_x) < 2.6:
-                continue
-            direction = float(rng.choice([-1.0, 1.0]))
-            speed = direction * float(rng.uniform(1.0, 1.6))
-            count = rng.poisson(knobs.density * crowding * (high - low) / (24.0 if street.view == "along" else 17.0))
-            for z in _apart(rng, low, high, int(count)):
-                traffic.walkers.append(
-                    Walker(_key(traffic), make_figure(rng), x, z, speed)
-                )
-        if knobs.density > 0 and rng.random() < 0.5:
-            z = float(rng.uniform(8 if street.view != "across" else -15, 28))
-            x = side * (street.road + 1.05)
-            for j in range(int(rng.integers(1, 3))):
-                face = -side * 0.5 * np.pi + float(rng.uniform(-0.5, 0.5))
-                traffic.walkers.append(
-                    Walker(_key(traffic), make_figure(rng), x, z + 0.75 * j, 0.0, facing=face)
-                )
-    if street.crosswalk is not None:
-        count = rng.poisson(5.0 * knobs.density)
-        slots = rng.permutation(np.linspace(-1.4, 1.4, 6))[:count]
-        for slot in slots:
-            z = street.crosswalk + float(slot)
-            crossing = int(rng.choice([-1, 1]))
-            delay = float(rng.uniform(0.0, 2.0))
-            traffic.walkers.append(
-                Walker(_key(traffic), make_figure(rng), 0.0, z, 0.0, crossing, delay)
-            )
-
-
-def _apart(rng: Rng, low: float, high: float, count: int) -> list[float]:
-    """Places at least 0.9 m from one another."""
-    kept: list[float] = []
-    for z in rng.uniform(low, high, count):
-        if all(abs(z - other) > 0.9 for other in kept):
-            kept.append(float(z))
-    return kept
-
-
-def _key(traffic: Traffic) -> int:
-    """Keys of people leave room for coming round again."""
-    return 1_000_000 + 10_000 * len(traffic.walkers)
 
 
 def _drive(vehicle: Vehicle, gap: float, closing: float, dt: float) -> None:
