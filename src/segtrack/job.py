@@ -37,6 +37,8 @@ def run_job(config: DictConfig) -> float | None:
     if settings.plan:
         _print_plan(settings, output)
         return None
+    # ultralytics keeps its own settings there instead of in the user's home.
+    os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
     from segtrack.pipeline import Pipeline, RunFacts, config_hash

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack import dataset as datasets
-from segtrack import evaluation, model, report, tracker, trainer
+from segtrack import evaluation, model, tracker, trainer
 from segtrack.dataset import Dataset, Sequence
 from segtrack.dataset.classes import parse_classes
 from segtrack.dataset.simulator import CLASS_NAMES as SIMULATED_CLASSES
@@ -287,11 +287,13 @@ class Pipeline:
     def _render(
         self, sequence: Sequence, tracks: Tracks, associated: StageResult, folder: Path
     ) -> None:
-        def build(target: Path, report_metric: Any) -> None:
+        from segtrack.report.video import render
+
+        def build(target: Path, report: Any) -> None:
             path = target / "annotated.mp4"
             frames = _readable(datasets.read_frames(sequence))
             trail = self.settings.tracker.trail
-            report.render(frames, tracks, tracks.info.names, sequence.fps, path, trail)
+            render(frames, tracks, tracks.info.names, sequence.fps, path, trail)
 
         call = self._call(
             "render",

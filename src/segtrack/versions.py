@@ -1,4 +1,4 @@
-"""Whether a stage's source changed without its version: what keeps a store from serving old results.
+"""Whether a stage changed without its version: what keeps a store from serving old results.
 
 ``stages.json`` holds, for each stage, its version and the digest of the source that makes it.
 """
@@ -26,7 +26,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def changed() -> list[str]:
-    """Stages whose source differs from the record while their version is the same, or the reverse."""
+    """Stages whose source or version differs from the record."""
     known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     return [stage for stage, now in current().items() if known.get(stage) != now]
 

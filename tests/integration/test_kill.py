@@ -1,0 +1,94 @@
+"""A kill -9 in the middle of each stage, and the same command again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.integration.conftest import ROOT, TINY, Project
+
+WORDS = [*TINY, "model.weights=shipped", "trainer.epochs=3"]
+STAGES = ["prepare", "train", "predict", "evaluate", "detect", "associate", "render"]
+
+
+def kill_in(project: Project, stage: str) -> None:
+    command = [sys.executable, "-m", "tests.integration.killed", stage, *WORDS]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+
+
+def test_a_kill_in_each_stage_costs_that_stage_only(
+    tmp_path: Path, new_project: Callable[[Path], Project]
+) -> None:
+    project = new_project(tmp_path / "killed")
+    finished: dict[str, float] = {}
+    for stage in STAGES:
+        kill_in(project, stage)
+        results = {r.split("/")[0]: r for r in project.results()}
+        assert sorted(results) == sorted(STAGES[: STAGES.index(stage)]), f"killed in {stage}"
+        for name, result in results.items():
+            created = _record(project, result)["created"]
+            assert finished.setdefault(name, created) == created, f"{name} ran again"
+    outcome = project.run(*WORDS)
+    assert outcome.code == 0, outcome.err
+
+    runs = project.runs()
+    assert [run.info.status for run in runs] == ["KILLED"] * 7 + ["FINISHED"]
+    assert runs[0].data.tags["error"] == "the process was killed"
+    last = runs[-1]
+    history = project.client.get_metric_history(last.info.run_id, "train/box_loss")
+    assert [m.step for m in history] == [1, 2, 3]
+    (training,) = (r for r in project.results() if r.startswith("train/"))
+    _epoch_one_was_not_trained_again(project.folder / ".segtrack" / "results" / training)
+
+    # An undisturbed run after the same training: everything else must be the same.
+    other = new_project(tmp_path / "undisturbed")
+    for result in project.results():
+        if result.startswith(("prepare/", "train/")):
+            source = project.folder / ".segtrack" / "results" / result
+            shutil.copytree(source, other.folder / ".segtrack" / "results" / result, symlinks=True)
+    assert other.run(*WORDS).code == 0
+    (undisturbed,) = other.runs()
+    assert _lasting(last.data.metrics) == _lasting(undisturbed.data.metrics)
+    assert project.results() == other.results()
+    assert _trajectories(project) == _trajectories(other)
+    for stage in ("predict", "evaluate", "detect", "associate", "render"):
+        files = [_files(p, stage) for p in (project, other)]
+        assert files[0] == files[1], stage
+
+
+def _record(project: Project, result: str) -> dict[str, Any]:
+    path = project.folder / ".segtrack" / "results" / result / "stage.json"
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+def _epoch_one_was_not_trained_again(folder: Path) -> None:
+    rows = (folder / "results.csv").read_text().splitlines()
+    assert [row.split(",")[0].strip() for row in rows[1:]] == ["1", "2", "3"]
+
+
+def _lasting(metrics: dict[str, float]) -> dict[str, float]:
+    """What does not depend on how fast the machine was or on what was built in this run."""
+    return {k: v for k, v in metrics.items() if not k.startswith(("speed/", "builds/"))}
+
+
+def _files(project: Project, stage: str) -> list[str]:
+    (folder,) = (project.folder / ".segtrack" / "results" / stage).iterdir()
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _trajectories(project: Project) -> Any:
+    path = sorted(project.folder.glob("outputs/*/*/tracking/*/results.json"))[-1]
+    document = json.loads(path.read_text())
+    return {key: value for key, value in document.items() if key != "run"}

@@ -1,0 +1,154 @@
+"""The whole loop as a user types it, once, and everything it leaves looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import TINY, Outcome, Project
+
+LOOP = [*TINY, "model.weights=shipped"]
+
+
+@pytest.fixture(scope="module")
+def loop(
+    tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], Project]
+) -> tuple[Project, Outcome]:
+    project = new_project(tmp_path_factory.mktemp("loop") / "a project, with spaces [ü]")
+    return project, project.run(*LOOP)
+
+
+def test_it_ends_well_and_says_where_things_are(loop: tuple[Project, Outcome]) -> None:
+    project, outcome = loop
+    assert outcome.code == 0, outcome.err
+    assert "test/mask_map50_95" in outcome.out
+    assert "annotated video  outputs/" in outcome.out
+    assert "make ui" in outcome.out
+    stages = ["associate", "detect", "evaluate", "predict", "prepare", "render", "train"]
+    assert [result.split("/")[0] for result in project.results()] == stages
+
+
+def test_one_run_with_every_kind_of_record(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    metrics = run.data.metrics
+    for name in (
+        "train/box_loss",
+        "train/seg_loss",
+        "train/lr",
+        "val/mask_map50_95",
+        "test/mask_map50_95",
+        "test/mask_map50",
+        "test/box_map50_95",
+        "test/box_map50",
+        "track/tracks",
+        "track/objects",
+    ):
+        assert name in metrics, sorted(metrics)
+    assert any(name.startswith("test/class/car/") for name in metrics)
+    for stage in ("prepare", "train", "predict", "evaluate", "detect", "associate", "render"):
+        assert metrics[f"builds/{stage}"] == 1
+    history = project.client.get_metric_history(run.info.run_id, "train/box_loss")
+    assert [m.step for m in history] == [1]
+    assert run.data.params["trainer.epochs"] == "1"
+    assert run.data.params["stages"] == '["prepare", "train", "evaluate", "track"]'
+    tags = run.data.tags
+    assert tags["choice.model"] == "yolov8n-seg"
+    assert tags["weights.start"] == "shipped"
+    assert len(tags["dataset.fingerprint"]) == 64
+    assert len(tags["weights.sha256"]) == 64
+    assert tags["config.hash"] and "trainer=smoke" in tags["command"]
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "traffic_sim"
+
+
+def test_the_artifacts_are_there(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    (run,) = project.runs()
+    artifacts = project.artifacts(run)
+    for name in (
+        "config.yaml",
+        "overrides.txt",
+        "environment.txt",
+        "data/checks.txt",
+        "data/contact_sheet.jpg",
+        "weights/best.pt",
+        "train/results.csv",
+    ):
+        assert name in artifacts, sorted(artifacts)
+    video = {name.split("/", 2)[2] for name in artifacts if name.startswith("tracking/")}
+    assert {"results.json", "annotated.mp4", "mot.txt", "mots.txt"} <= video
+    figures = {name for name in artifacts if name.startswith("evaluation/")}
+    assert sum(name.endswith(".png") for name in figures) >= 6
+    assert sum(name.endswith(".csv") for name in figures) >= 6
+
+
+def test_results_json_follows_its_schema_and_names_its_run(loop: tuple[Project, Outcome]) -> None:
+    from segtrack.tracker import validate_results
+
+    project, _ = loop
+    (run,) = project.runs()
+    (path,) = project.folder.glob("outputs/*/*/tracking/*/results.json")
+    validate_results(path)
+    document = json.loads(path.read_text())
+    assert document["schema_version"] == "1.0"
+    assert document["run"]["mlflow_run_id"] == run.info.run_id
+    assert document["video"]["frame_count"] == 8
+    assert (document["video"]["width"], document["video"]["height"]) == (192, 128)
+    assert document["model"]["weights_sha256"] == run.data.tags["weights.sha256"]
+    assert document["tracker"]["track_thresh"] == 0.5
+    assert list(document["model"]["classes"].values()) == ["person", "car", "truck", "bus"]
+
+
+def test_the_same_command_again_builds_nothing_and_logs_the_same(
+    loop: tuple[Project, Outcome],
+) -> None:
+    project, _ = loop
+    first = project.runs()[0]
+    planned = project.run(*LOOP, "plan=true")
+    assert [line.split()[1] for line in planned.out.splitlines()] == ["hit"] * 7, planned.out
+    again = project.run(*LOOP)
+    assert again.code == 0, again.err
+    second = project.runs()[1]
+    builds = {k: v for k, v in second.data.metrics.items() if k.startswith("builds/")}
+    assert set(builds.values()) == {0.0}
+    same = {k: v for k, v in first.data.metrics.items() if not k.startswith("builds/")}
+    assert same == {k: v for k, v in second.data.metrics.items() if not k.startswith("builds/")}
+    history = project.client.get_metric_history(second.info.run_id, "train/box_loss")
+    assert [m.step for m in history] == [1]
+
+
+def test_another_threshold_is_planned_as_one_association(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    planned = project.run(*LOOP, "tracker.track_thresh=0.4", "plan=true").out.splitlines()
+    assert [line.split()[:2] for line in planned[:6]] == [
+        ["prepare", "hit"],
+        ["train", "hit"],
+        ["predict", "hit"],
+        ["evaluate", "hit"],
+        ["detect", "hit"],
+        ["associate", "build"],
+    ]
+    assert "settings.tracker.track_thresh: 0.5 -> 0.4" in planned[5]
+
+
+def test_a_stage_alone_takes_the_rest_from_the_store(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    outcome = project.run(*LOOP[:-1], "stages=[track]", "tracker.track_thresh=0.3")
+    assert outcome.code == 2  # other starting weights than the shipped ones were not trained
+    assert "stage train is not listed" in outcome.err or "stage" in outcome.err
+
+
+def test_weights_of_a_run_are_used_by_another(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    source = project.runs()[0]
+    words = [*TINY, "stages=[prepare,evaluate]", f"model.weights=run:{source.info.run_id}"]
+    outcome = project.run(*words)
+    assert outcome.code == 0, outcome.err
+    last = project.runs()[-1]
+    assert last.data.tags["weights.origin"] == f"run:{source.info.run_id}"
+    assert last.data.metrics["test/mask_map50"] == source.data.metrics["test/mask_map50"]
