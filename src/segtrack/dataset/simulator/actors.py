@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import cv2
 import numpy as np
 
-from segtrack.dataset.simulator.camera import Camera
+from segtrack.dataset.simulator.camera import Camera, clip_cloud
 from segtrack.dataset.simulator.effects import add_glow
 from segtrack.dataset.simulator.mesh import TAILLIGHT, Array, Image, Pixels, paint, shaded
 from segtrack.dataset.simulator.pedestrians import paint_figure
@@ -64,6 +64,9 @@ class Actor(ABC):
     height: float
     depth: float = 0.0
     fade: float = 1.0
+    window: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Where it may be drawn: x0, y0, x1, y1, px."""
+
     haze: float = 0.0
     sun: float = 1.0
     lamp: float = 0.0
@@ -76,30 +79,36 @@ class Actor(ABC):
 
     def in_sight(self, camera: Camera) -> bool:
         """Works out distance and light; False if it need not be drawn."""
-        corners = np.array(
-            [(x, y, z) for x in self.footprint[:2] for y in (0.0, self.height)
-             for z in self.footprint[2:]]
-        )  # fmt: skip
-        seen = camera.to_camera(corners)
-        self.depth = float(seen[:, 2].mean())
-        nearest = float(seen[:, 2].min())
+        x, _, z = self.position.tolist()
+        eye, forward = camera.position.tolist(), camera.rotation[2].tolist()
+        self.depth = (
+            forward[0] * (x - eye[0])
+            + forward[1] * (0.5 * self.height - eye[1])
+            + forward[2] * (z - eye[2])
+        )
         smallest = max(9.0, self.smallest * camera.size[0] / 640.0)
         limit = min(camera.focal * self.height / smallest, 74.0)
         if self.stage.street.end is not None:
-            reach = self.stage.street.end - 10.0 - abs(float(self.position[2]))
+            reach = self.stage.street.end - 10.0 - abs(z)
             limit = min(limit, self.depth + reach)
-        self.fade = float(np.clip((limit - self.depth) / _FADE, 0.0, 1.0))
-        if self.fade <= 0.02 or float(seen[:, 2].max()) < 1.0:
+        self.fade = min(max((limit - self.depth) / _FADE, 0.0), 1.0)
+        if self.fade <= 0.02:
             return False
-        if nearest > 0.6:
-            pixels = camera.to_pixels(seen)
-            low, high = pixels.min(axis=0), pixels.max(axis=0)
-            room = 0.15 * (high - low) + 2
-            if (high + room < 0).any() or (low - room > camera.size).any():
-                return False
+        x0, x1, z0, z1 = self.footprint
+        corners = [(a, b, c) for a in (x0, x1) for b in (0.0, self.height) for c in (z0, z1)]
+        seen = clip_cloud(camera.to_camera(np.array(corners)))
+        if not len(seen):
+            return False
+        pixels = camera.to_pixels(seen)
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        room = 0.15 * (high - low) + 2 + 0.4 * camera.focal / float(seen[:, 2].min())
+        (left, top), (right, bottom) = (low - room).tolist(), (high + room).tolist()
+        width, height = camera.size
+        if right < 0 or bottom < 0 or left > width or top > height:
+            return False
+        self.window = (max(int(left), 0), max(int(top), 0), int(right) + 1, int(bottom) + 1)
         light = self.stage.light
         self.haze = light.haze_share(self.depth)
-        x, z = float(self.position[0]), float(self.position[2])
         self.sun, self.lamp = self.stage.ground_light.at(x, z)
         return True
 

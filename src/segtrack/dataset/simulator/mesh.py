@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.dataset.simulator.camera import NEAR, Camera, clip_near
+from segtrack.dataset.simulator.camera import NEAR, Camera, clip_cloud, clip_near
 from segtrack.dataset.simulator.colours import Colour
 from segtrack.dataset.simulator.light import Light
 
@@ -44,8 +44,9 @@ class Mesh:
         normals: float64 (F, 3), unit, outward.
         albedo: float64 (F, 3), BGR 0..255.
         kinds: int (F,), PLAIN, HEADLIGHT, TAILLIGHT or GLOWING.
-        parts: Per part (layer, first face, last face + 1, centre (3,)); lower layers are
-            painted first, and the farther first within a layer.
+        parts: Per part its first face and its last face + 1.
+        layers: int (P,), lower layers are painted first, the farther first within a layer.
+        centres: float64 (P, 3), of the parts.
         solids: Sets of vertices whose convex hulls together are the outline.
         half_size: Half extents (x, z) of the footprint, and the height.
     """
@@ -56,7 +57,9 @@ class Mesh:
     normals: Array
     albedo: Array
     kinds: NDArray[np.int64]
-    parts: tuple[tuple[int, int, int, Array], ...]
+    parts: tuple[tuple[int, int], ...]
+    layers: NDArray[np.int64]
+    centres: Array
     solids: tuple[NDArray[np.int64], ...]
     half_size: tuple[float, float, float]
 
@@ -70,11 +73,13 @@ class Mesh:
             float(np.abs(vertices[:, 2]).max()),
             self.half_size[2],
         )
-        parts = tuple((layer, a, b, turn @ centre) for layer, a, b, centre in self.parts)
-        return Mesh(
-            vertices, self.faces, self.anchors, self.normals @ turn.T, self.albedo, self.kinds,
-            parts, self.solids, half,
-        )  # fmt: skip
+        return replace(
+            self,
+            vertices=vertices,
+            normals=self.normals @ turn.T,
+            centres=self.centres @ turn.T,
+            half_size=half,
+        )
 
 
 class MeshBuilder:
@@ -170,7 +175,9 @@ class MeshBuilder:
             normals=np.array(self._normals),
             albedo=np.array(self._albedo, dtype=np.float64),
             kinds=np.array(self._kinds),
-            parts=tuple(self._parts),
+            parts=tuple((first, last) for _, first, last, _ in self._parts),
+            layers=np.array([layer for layer, _, _, _ in self._parts]),
+            centres=np.array([centre for _, _, _, centre in self._parts]),
             solids=tuple(self._solids),
             half_size=(
                 float(np.abs(vertices[:, 0]).max()),
@@ -217,17 +224,18 @@ def paint(
         return []
     parts = mesh.parts
     if len(parts) > 1:
-        parts = tuple(sorted(parts, key=lambda p: (p[0], -float(((p[3] - eye) ** 2).sum()))))
+        away = ((mesh.centres - eye) ** 2).sum(axis=1)
+        parts = tuple(parts[i] for i in np.lexsort((-away, mesh.layers)))
     tones = np.clip(colours, 0.0, 255.0).tolist()
     shown = visible.tolist()
     if ahead.all():
         pixels = fixed(camera.to_pixels(seen))
-        for _, first, last, _ in parts:
+        for first, last in parts:
             for i in range(first, last):
                 if shown[i]:
                     cv2.fillConvexPoly(image, pixels[mesh.faces[i]], tones[i], cv2.LINE_AA, SHIFT)
         return [hull_of(pixels[solid]) for solid in mesh.solids]
-    for _, first, last, _ in parts:
+    for first, last in parts:
         for i in range(first, last):
             if shown[i]:
                 cut = clip_near(seen[mesh.faces[i]])
@@ -236,18 +244,7 @@ def paint(
                     cv2.fillConvexPoly(image, outline, tones[i], cv2.LINE_AA, SHIFT)
     hulls = []
     for solid in mesh.solids:
-        cut = _clip_cloud(seen[solid])
+        cut = clip_cloud(seen[solid])
         if len(cut) >= 3:
             hulls.append(hull_of(fixed(camera.to_pixels(cut))))
     return hulls
-
-
-def _clip_cloud(seen: Array) -> Array:
-    """Corners of the part of a convex hull that is ahead: points, and all crossing chords."""
-    ahead = seen[seen[:, 2] >= NEAR]
-    behind = seen[seen[:, 2] < NEAR]
-    if not len(behind) or not len(ahead):
-        return ahead
-    a, b = ahead[:, None, :], behind[None, :, :]
-    crossing = a + (b - a) * ((NEAR - a[..., 2:]) / (b[..., 2:] - a[..., 2:]))
-    return np.concatenate([ahead, crossing.reshape(-1, 3)])

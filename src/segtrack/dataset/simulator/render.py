@@ -123,7 +123,9 @@ class _Film:
                 if _meets(thing.box, offset, touched):
                     thing.paste(image, ids, *offset)
                 continue
-            before = image.copy() if thing.fade < 1.0 else None
+            x0, y0, x1, y1 = thing.window
+            view = image[y0:y1, x0:x1]
+            before = view.copy() if thing.fade < 1.0 else None
             outlines = thing.paint(image, camera)
             if not outlines:
                 continue
@@ -131,7 +133,7 @@ class _Film:
             number = len(drawn) + 1
             silhouette.stamp(ids, number)
             if before is not None:
-                cv2.addWeighted(image, thing.fade, before, 1.0 - thing.fade, 0.0, image)
+                cv2.addWeighted(view, thing.fade, before, 1.0 - thing.fade, 0.0, view)
             touched.append(silhouette.box)
             drawn.append(_Drawn(number, thing, silhouette))
         return drawn

@@ -104,6 +104,8 @@ class Traffic:
     def _leave_and_enter(self) -> None:
         low, high = self.street.z_range
         self.vehicles = [v for v in self.vehicles if low - 16 <= v.z <= high + 16]
+        if self.density == 0.0:
+            return
         for lane in self.street.lanes:
             entry = low - 8.0 if lane.direction > 0 else high + 8.0
             row = [v for v in self.vehicles if v.lane is lane]
