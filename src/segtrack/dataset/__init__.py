@@ -7,12 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segtrack.dataset.canonical import Dataset as Dataset
+    from segtrack.dataset.canonical import ImageRow as ImageRow
     from segtrack.dataset.preparation import prepare as prepare
+    from segtrack.dataset.sequence_sources import sequences_from as sequences_from
     from segtrack.dataset.sequences import Sequence as Sequence
+    from segtrack.dataset.signatures import signature as signature
+    from segtrack.dataset.video import read_frames as read_frames
 
 # Loaded on first use: whoever only composes and validates settings does not wait for pyarrow.
-_HOMES = {"Dataset": "canonical", "prepare": "preparation", "Sequence": "sequences"}
-__all__ = ["Dataset", "Sequence", "prepare"]
+_HOMES = {
+    "Dataset": "canonical",
+    "ImageRow": "canonical",
+    "Sequence": "sequences",
+    "prepare": "preparation",
+    "read_frames": "video",
+    "sequences_from": "sequence_sources",
+    "signature": "signatures",
+}
+__all__ = [
+    "Dataset",
+    "ImageRow",
+    "Sequence",
+    "prepare",
+    "read_frames",
+    "sequences_from",
+    "signature",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ hold. One object per image while it passes through, never a list of all of them.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Polygon = NDArray[np.float64]
-_HEADER = struct.Struct("<4I")
+_HEADER = struct.Struct("<3I")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Labels:
         ring_index = np.repeat(index, self.rings)
         point_index = np.repeat(ring_index, self.ring_points)
         return Labels(
-            class_id[index],
+            class_id[index].astype(np.int32),
             self.bbox_xywh[index],
             self.area[index],
             self.crowd[index],
@@ -78,57 +79,65 @@ class Labels:
             points=self.points * size,
         )
 
-    def pack(self) -> bytes:
-        """As bytes, for a database."""
-        head = _HEADER.pack(len(self), len(self.ring_points), len(self.points), 1)
+    def raw(self) -> bytes:
+        """All values as bytes, the same on every machine: what digests are made of."""
         lengths = np.array([len(r) for r in self.rle], np.int32)
         arrays = (
-            self.class_id.astype(np.int32),
             self.bbox_xywh.astype(np.float64),
             self.area.astype(np.float64),
-            self.crowd.astype(np.uint8),
             self.visible.astype(np.float64),
+            self.points.astype(np.float64),
             self.rings.astype(np.int32),
             self.ring_points.astype(np.int32),
-            self.points.astype(np.float64),
             lengths,
+            self.crowd.astype(np.uint8),
         )
-        return b"".join([head, *(a.tobytes() for a in arrays), *self.rle])
+        return b"".join([self._head(), *(a.tobytes() for a in arrays), *self.rle])
+
+    def pack(self) -> bytes:
+        """As few bytes, for a database; the class ids can be read without the rest."""
+        head = self._head()
+        return head + zlib.compress(self.raw()[len(head) :], 1)
+
+    def _head(self) -> bytes:
+        counts = _HEADER.pack(len(self), len(self.ring_points), len(self.points))
+        return counts + self.class_id.astype(np.int32).tobytes()
 
     @staticmethod
     def unpack(blob: bytes) -> Labels:
         """What ``pack`` gave."""
-        n, rings, points, _ = _HEADER.unpack_from(blob)
-        position = _HEADER.size
-        arrays: list[NDArray[np.generic]] = []
-        for kind, count in (
-            (np.int32, n),
-            (np.float64, 4 * n),
-            (np.float64, n),
-            (np.uint8, n),
-            (np.float64, n),
-            (np.int32, n),
-            (np.int32, rings),
-            (np.float64, 2 * points),
-            (np.int32, n),
-        ):
-            array = np.frombuffer(blob, kind, count, position)
-            arrays.append(array)
-            position += array.nbytes
+        n, rings, points = _HEADER.unpack_from(blob)
+        data = zlib.decompress(blob[_HEADER.size + 4 * n :])
+        position = 0
+
+        def doubles(count: int) -> NDArray[np.float64]:
+            nonlocal position
+            position += 8 * count
+            return np.frombuffer(data, np.float64, count, position - 8 * count)
+
+        def integers(count: int) -> NDArray[np.int32]:
+            nonlocal position
+            position += 4 * count
+            return np.frombuffer(data, np.int32, count, position - 4 * count)
+
+        boxes, area, visible = doubles(4 * n).reshape(-1, 4), doubles(n), doubles(n)
+        xy = doubles(2 * points).reshape(-1, 2)
+        ring_counts, ring_points, lengths = integers(n), integers(rings), integers(n)
+        crowd = np.frombuffer(data, np.uint8, n, position).astype(bool)
+        position += n
         rle = []
-        for length in arrays[8].tolist():
-            rle.append(blob[position : position + length])
+        for length in lengths.tolist():
+            rle.append(data[position : position + length])
             position += length
-        class_id, box, area, crowd, visible, ring_counts, ring_points, xy, _ = arrays
         return Labels(
-            class_id.astype(np.int32),
-            box.astype(np.float64).reshape(-1, 4),
-            area.astype(np.float64),
-            crowd.astype(bool),
-            visible.astype(np.float64),
-            ring_counts.astype(np.int32),
-            ring_points.astype(np.int32),
-            xy.astype(np.float64).reshape(-1, 2),
+            packed_class_ids(blob),
+            boxes,
+            area,
+            crowd,
+            visible,
+            ring_counts,
+            ring_points,
+            xy,
             tuple(rle),
         )
 
@@ -162,6 +171,12 @@ def labels_of(annotations: Sequence[Annotation]) -> Labels:
         points.astype(np.float64),
         tuple(a.rle for a in annotations),
     )
+
+
+def packed_class_ids(blob: bytes) -> NDArray[np.int32]:
+    """Class ids of packed labels, int32 (N,)."""
+    (n,) = struct.unpack_from("<I", blob)
+    return np.frombuffer(blob, np.int32, n, _HEADER.size)
 
 
 EMPTY = labels_of([])

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import time
 from pathlib import Path
 
-from segtrack.dataset import sequences
+from segtrack.dataset import contact_sheet, sequences
+from segtrack.dataset.assignment import assign_splits
 from segtrack.dataset.canonical import FILE, Dataset, write_coco
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.classes import class_map
+from segtrack.dataset.classes import ClassMap, class_map
 from segtrack.dataset.contact_sheet import write_contact_sheet
+from segtrack.dataset.image_checks import check_classes, check_images, index_content
+from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
+from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
 from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sources import Content, Place, read_source
 from segtrack.dataset.workers import worker_count
 from segtrack.metrics import Report
-from segtrack.settings import SPLITS, DatasetSettings, TrafficSimSettings
+from segtrack.settings import SPLITS, DatasetSettings, SequencesSettings
+
+_EMPTY_HINT = "check dataset.path; images end in .jpg, .jpeg, .png, .bmp, .tif, .tiff or .webp"
 
 
 def prepare(
@@ -36,46 +43,76 @@ def prepare(
         DataError: the data set cannot be used; the message names every kind of problem.
         SettingsError: ``dataset.classes`` or ``dataset.group_by`` does not fit the data set.
     """
-    workers = worker_count(settings.workers)
+    started = time.perf_counter()
     with Catalogue(folder) as catalogue:
         checks = Checks(catalogue)
-        assert isinstance(settings, TrafficSimSettings)
-        from segtrack.dataset.simulator import CLASS_NAMES
-        from segtrack.dataset.sources import traffic_sim
-
-        shutil.rmtree(folder / traffic_sim.FOLDER, ignore_errors=True)
-        catalogue.add(traffic_sim.render_images(settings, folder, workers))
-        catalogue.db.execute("UPDATE images SET split = declared")
-        found = traffic_sim.render_videos(settings, folder)
-        classes = class_map(CLASS_NAMES, settings.classes)
-        checks.raise_errors(folder)
-        published = publish(catalogue, classes, folder, workers)
+        content = read_source(settings, Place(folder, cache, catalogue, checks))
+        found = _sequences(settings, content, checks)
+        classes = class_map(content.names, settings.classes)
+        where = settings.path or settings.source
+        index_content(catalogue)
+        assign_splits(catalogue, checks, classes, settings, seed)
+        check_images(catalogue, checks)
+        if catalogue.count():
+            check_classes(catalogue, checks, classes, where)
+        elif not found:
+            checks.error("empty", where, "holds no image and no video", _EMPTY_HINT)
+        if settings.require_sources:
+            check_sources(catalogue, checks, Path(settings.sources), content.prefix)
         checks.write(folder)
-        facts = {
-            "fingerprint": _fingerprint(classes.names, published, found),
-            "names": classes.names,
-            "counts": published.images,
-            "annotations": published.annotations,
-            "splits": published.digests,
-            "class_map": classes.mapping,
-            "warnings": checks.warnings(),
-        }
-        (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False))
-        rows = [sequences.to_json(s, folder) for s in found]
-        (folder / "sequences.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+        checks.raise_errors(folder)
+        published = publish(catalogue, classes, folder, worker_count(settings.workers))
+        _write_facts(folder, classes, published, found, checks.warnings())
         report("data/warnings", checks.count("warning"))
         report("data/sequences", len(found))
+        report("data/files_read", content.files_read)
         for split in SPLITS:
             report(f"data/images/{split}", published.images[split])
             report(f"data/annotations/{split}", published.annotations[split])
+        report("speed/prepare_images", catalogue.count() / (time.perf_counter() - started))
     dataset = Dataset.load(folder)
     if sum(dataset.counts.values()):
         scored = "test" if dataset.counts["test"] else "val"
         write_coco(dataset, scored, folder / "test.coco.json")
-        write_contact_sheet(dataset, folder / "contact_sheet.jpg")
+        write_contact_sheet(dataset, folder / contact_sheet.FILE)
 
 
-def _fingerprint(names: tuple[str, ...], published: Published, found: list[Sequence]) -> str:
+def _sequences(settings: DatasetSettings, content: Content, checks: Checks) -> tuple[Sequence, ...]:
+    """The source's own sequences and those of ``dataset.videos``, with their roles."""
+    found = content.sequences
+    if settings.videos:
+        found = unique_names([*found, *sequences_from(settings.videos, checks.warn)])
+    if isinstance(settings, SequencesSettings):
+        found = with_roles(found, settings.tuning, settings.test)
+    return found
+
+
+def _write_facts(
+    folder: Path,
+    classes: ClassMap,
+    published: Published,
+    found: tuple[Sequence, ...],
+    warnings: list[str],
+) -> None:
+    facts = {
+        "fingerprint": _fingerprint(classes.names, published, found),
+        "names": classes.names,
+        "counts": published.images,
+        "annotations": published.annotations,
+        "classes": {
+            split: dict(zip(classes.names, counts.tolist(), strict=True))
+            for split, counts in published.classes.items()
+        },
+        "splits": published.digests,
+        "class_map": classes.mapping,
+        "warnings": warnings,
+    }
+    (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False))
+    rows = [sequences.to_json(s, folder) for s in found]
+    (folder / "sequences.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+
+
+def _fingerprint(names: tuple[str, ...], published: Published, found: tuple[Sequence, ...]) -> str:
     content = {
         "names": names,
         "splits": published.digests,

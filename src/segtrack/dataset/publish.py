@@ -15,13 +15,14 @@ import pyarrow as pa
 from segtrack.dataset import tables, yolo_tree
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.classes import ClassMap
-from segtrack.dataset.labels import Labels
+from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.workers import map_chunks
 from segtrack.progress import progress
 from segtrack.settings import SPLITS
 
 _COLUMNS = (
-    "image_id, file_name, path, split, sha256, width, height, mode, orientation, intact, labels"
+    "image_id, file_name, path, split, sha256, width, height, mode, orientation, intact, "
+    "relative, labels"
 )
 _CHUNK = 256
 
@@ -51,7 +52,7 @@ def publish(catalogue: Catalogue, classes: ClassMap, folder: Path, workers: int)
     sums = dict.fromkeys(SPLITS, 0)
     work = partial(_publish_chunk, ids=classes.ids(), folder=folder)
     count = catalogue.count()
-    chunks = map_chunks(work, catalogue.select(_COLUMNS), workers, _CHUNK, alone_below=2048)
+    chunks = map_chunks(work, catalogue.rows(_COLUMNS), workers, _CHUNK, alone_below=2048)
     with (
         tables.TableWriter(folder / "images.parquet", tables.IMAGES) as image_writer,
         tables.TableWriter(folder / "annotations.parquet", tables.ANNOTATIONS) as writer,
@@ -87,18 +88,20 @@ class _Part:
 def _publish_chunk(rows: list[Any], ids: np.ndarray, folder: Path) -> list[_Part]:
     kept: list[Labels] = []
     facts = []
-    for image_id, name, path, split, sha, width, height, *_, intact, blob in rows:
-        labels = Labels.unpack(blob)
+    for image_id, name, path, split, sha, width, height, *_, intact, relative, blob in rows:
+        labels = Labels.unpack(blob) if blob else EMPTY
         mapped = ids[labels.class_id]
-        labels = labels.take(mapped >= 0, mapped[mapped >= 0])
+        labels = labels.take(mapped >= 0, mapped)
+        if relative:
+            labels = labels.scaled(width, height)
         kept.append(labels)
         tree_name = yolo_tree.tree_name(image_id, name)
         yolo_tree.add_image(
             folder, path, tree_name, split, labels, (width, height), copy=not intact
         )
-        digest = hashlib.sha256(name.encode() + b"\0" + sha + labels.pack()).digest()
+        digest = hashlib.sha256(name.encode() + b"\0" + sha + labels.raw()).digest()
         facts.append((split, labels.class_id, int.from_bytes(digest, "big")))
-    image_ids, names, paths, splits, shas, widths, heights, modes, orientations, _, _ = zip(
+    image_ids, names, paths, splits, shas, widths, heights, modes, orientations, *_ = zip(
         *rows, strict=True
     )
     counts = [len(labels) for labels in kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segtrack.dataset.catalogue import ImageFacts
+from segtrack.dataset.catalogue import Catalogue, ListedImage
+from segtrack.dataset.image_files import ImageFile
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.workers import map_chunks
@@ -33,14 +34,23 @@ GT_CLASSES = ((1, "person"), (3, "car"), (14, "truck"), (15, "bus"))
 MOTS_CLASSES = ((1, "car"), (2, "person"), (3, "truck"), (4, "bus"))
 
 
-def render_images(settings: TrafficSimSettings, folder: Path, workers: int) -> Iterator[ImageFacts]:
-    """Render the still images of all splits into ``folder`` and yield what is known of them."""
+def render_images(
+    settings: TrafficSimSettings, folder: Path, workers: int, catalogue: Catalogue
+) -> None:
+    """Render the still images of all splits into ``folder`` and the catalogue."""
     jobs = [(split, i) for split in SPLITS for i in range(getattr(settings, split))]
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
     for split in SPLITS:
-        (folder / FOLDER / split).mkdir(parents=True, exist_ok=True)
+        (folder / FOLDER / split).mkdir(parents=True)
+    catalogue.add(
+        ListedImage(f"{split}/{file}", f"{FOLDER}/{split}/{file}", split)
+        for split, file in ((split, _file_name(split, i)) for split, i in jobs)
+    )
     work = partial(_render_chunk, settings=settings, folder=folder)
     images = map_chunks(work, jobs, workers, chunk=8, alone_below=17)
-    yield from progress(images, "render", len(jobs))
+    for image_id, (facts, labels) in enumerate(progress(images, "render", len(jobs))):
+        catalogue.set_facts(image_id, facts)
+        catalogue.set_labels(image_id, labels, relative=False)
 
 
 def render_videos(settings: TrafficSimSettings, folder: Path) -> list[Sequence]:
@@ -48,23 +58,25 @@ def render_videos(settings: TrafficSimSettings, folder: Path) -> list[Sequence]:
     return [_render_video(settings, folder, i) for i in range(settings.video_count)]
 
 
+def _file_name(split: str, index: int) -> str:
+    return f"sim_{split}_{index:05d}.jpg"
+
+
 def _render_chunk(
     jobs: list[tuple[str, int]], settings: TrafficSimSettings, folder: Path
-) -> list[ImageFacts]:
+) -> list[tuple[ImageFile, bytes]]:
     import cv2
 
     from segtrack.dataset.simulator import render_still
 
     cv2.setNumThreads(1)
     knobs = _knobs(settings)
-    facts = []
+    done = []
     for split, i in jobs:
         frame = render_still(knobs, settings.seed, FIRST_INDEX[split] + i)
-        done, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        assert done
+        _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         data = jpeg.tobytes()
-        name = f"{FOLDER}/{split}/sim_{split}_{i:05d}.jpg"
-        (folder / name).write_bytes(data)
+        (folder / FOLDER / split / _file_name(split, i)).write_bytes(data)
         annotations = [
             Annotation(
                 instance.class_id,
@@ -77,10 +89,10 @@ def _render_chunk(
             for instance in frame.instances
         ]
         height, width = frame.image.shape[:2]
-        labels = labels_of(annotations).pack()
-        sha = hashlib.sha256(data).digest()
-        facts.append(ImageFacts(name, name, split, sha, width, height, "RGB", 1, True, labels))
-    return facts
+        sha = hashlib.sha256(data).hexdigest()
+        facts = ImageFile(sha, width, height, "RGB", 1, intact=True, decoded=True, error="")
+        done.append((facts, labels_of(annotations).pack()))
+    return done
 
 
 def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Sequence:

@@ -1,0 +1,94 @@
+"""One polygon as it was written in, a polygon that can be trained on out, with what was odd."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from segtrack.dataset import geometry
+from segtrack.dataset.labels import Polygon
+
+SMALLEST = 1e-9  # share of the image under which an area is nothing but rounding
+
+
+class Remark(NamedTuple):
+    """Something to say about one line of a file; becomes a ``Finding`` with the file's name."""
+
+    severity: str
+    code: str
+    line: int
+    message: str
+    hint: str
+
+
+class Cleaned(NamedTuple):
+    """A polygon inside of the image, its area in the square of its unit, and remarks."""
+
+    polygon: Polygon | None
+    area: float
+    remarks: list[Remark]
+
+
+def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: str) -> Cleaned:
+    """Make one polygon usable, or say why it is left out.
+
+    Args:
+        points: finite float64 (n, 2).
+        size: width and height of the image in the unit of ``points``.
+        line, what: where it stands, for the remarks ("polygon", "polygon of annotation 17").
+    """
+    written = points
+    points = geometry.without_repeats(points)
+    if len(points) < 3:
+        different = len(np.unique(points, axis=0))
+        message = f"{what} has {different} different points, needs 3; it is left out"
+        return _dropped("few_points", line, message, "draw it again or remove the row")
+    remarks: list[Remark] = []
+    limit = np.asarray(size)
+    slack = limit * geometry.EDGE_TOLERANCE
+    if (points < -slack).any() or (points > limit + slack).any():
+        low, high = written.min(0), written.max(0)
+        where = f"x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}"
+        points = geometry.clip(points, size)
+        if len(points) < 3:
+            message = f"{what} lies outside of the image ({where}); it is left out"
+            return _dropped("outside", line, message, _outside_hint(size))
+        message = f"{what} reaches out of the image ({where}); it is clipped"
+        remarks.append(Remark("warning", "clipped", line, message, _outside_hint(size)))
+    else:
+        points = geometry.without_repeats(np.clip(points, 0.0, limit))
+    crossing = geometry.self_intersects(points)
+    area = abs(geometry.signed_area(points))
+    if crossing:
+        area = _crossing_area(points, size, area)
+    if area <= SMALLEST * size[0] * size[1]:
+        message = f"{what} has no area; it is left out"
+        return _dropped("zero_area", line, message, "draw it again or remove the row")
+    if crossing:
+        message = f"{what} with {len(points)} points intersects itself"
+        hint = "it is used as it is; draw it again where the mask matters"
+        remarks.append(Remark("warning", "self_intersecting", line, message, hint))
+    return Cleaned(points, area, remarks)
+
+
+def _crossing_area(points: Polygon, size: tuple[float, float], area: float) -> float:
+    width, height = np.ptp(points, axis=0)
+    if width * height <= SMALLEST * size[0] * size[1] or _on_one_line(points):
+        return area
+    return geometry.filled_area(points, size) or area
+
+
+def _on_one_line(points: Polygon) -> bool:
+    spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
+    return bool(spread[1] <= 1e-9 * max(spread[0], 1e-300))
+
+
+def _dropped(code: str, line: int, message: str, hint: str) -> Cleaned:
+    return Cleaned(None, 0.0, [Remark("warning", code, line, message, hint)])
+
+
+def _outside_hint(size: tuple[float, float]) -> str:
+    if size == (1.0, 1.0):
+        return "coordinates are shares of the image, 0 to 1; are these pixels?"
+    return f"the image is {size[0]:g} x {size[1]:g} pixels; is it the image that was annotated?"

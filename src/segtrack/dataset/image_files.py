@@ -1,0 +1,99 @@
+"""One image file: what its bytes say of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_ORIENTATION = 274  # EXIF tag
+_TURNED = (5, 6, 7, 8)  # orientations that swap width and height
+_BITS = 258  # TIFF tag BitsPerSample
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """Facts of one image file.
+
+    Attributes:
+        sha256: hex digest of the bytes.
+        width, height: px as displayed, after EXIF rotation; 0 where it cannot be read.
+        mode: Pillow's mode; ``RGB;16`` and the like for more than 8 bits per channel.
+        orientation: EXIF orientation, 1 = upright.
+        intact: False for a JPEG without its end marker.
+        decoded: whether all of it was decoded, or only its header read.
+        error: why it cannot be read, empty where it can.
+    """
+
+    sha256: str
+    width: int
+    height: int
+    mode: str
+    orientation: int
+    intact: bool
+    decoded: bool
+    error: str
+
+
+def read_image_file(path: str, decode: bool) -> ImageFile:
+    """Read one image file; what is wrong with it is in ``error``, nothing is raised.
+
+    Args:
+        path: the file.
+        decode: decode all pixels, strictly: a cut off file is an error.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return _broken("", error.strerror or str(error))
+    sha = hashlib.sha256(data).hexdigest()
+    if not data:
+        return _broken(sha, "the file is empty (0 bytes)")
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None  # street panoramas are large, and the user named the folder
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd EXIF blocks of cameras
+            with Image.open(io.BytesIO(data)) as image:
+                orientation = _orientation(image)
+                width, height = image.size
+                mode = _mode(image, data)
+                is_jpeg = image.format in ("JPEG", "MPO")
+                if decode:
+                    image.load()
+    except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+        text = str(error).replace(" <_io.BytesIO object", "").split(" at 0x")[0]
+        return _broken(sha, f"not readable as an image ({text or type(error).__name__})")
+    if orientation in _TURNED:
+        width, height = height, width
+    intact = not is_jpeg or data.endswith(b"\xff\xd9")
+    return ImageFile(sha, width, height, mode, orientation, intact, decode, "")
+
+
+def _orientation(image: Any) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block does not make the image unreadable
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _mode(image: Any, data: bytes) -> str:
+    """Pillow reads 16-bit colour as 8-bit RGB: the depth stands in the header."""
+    mode = str(image.mode)
+    bits: Any = 8
+    if image.format == "PNG":
+        bits = data[24]
+    elif image.format == "TIFF":
+        found = image.tag_v2.get(_BITS, (8,))
+        bits = max(found) if isinstance(found, tuple) else found
+    return mode if bits <= 8 or ";16" in mode else f"{mode};16"
+
+
+def _broken(sha256: str, error: str) -> ImageFile:
+    return ImageFile(sha256, 0, 0, "", 1, True, True, error)

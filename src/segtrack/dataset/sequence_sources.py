@@ -1,0 +1,311 @@
+"""Finds tracking input: videos, folders of frames, MOTChallenge and KITTI MOTS folders."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import glob
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from segtrack.dataset.sequences import Sequence
+from segtrack.errors import DataError, SettingsError
+
+Warn = Callable[[str, str, str, str], None]
+"""Takes code, file, message and hint, like ``Checks.warn``."""
+
+VIDEO_SUFFIXES = frozenset(
+    {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
+)
+DEFAULT_FPS = 30.0
+# MOTChallenge, "MOT16: A Benchmark for Multi-Object Tracking" (2016), table 2.
+MOT17_CLASSES = (
+    *((1, "person"), (2, "person on vehicle"), (3, "car"), (4, "bicycle"), (5, "motorcycle")),
+    *((6, "non motorized vehicle"), (7, "static person"), (8, "distractor"), (9, "occluder")),
+    *((10, "occluder on the ground"), (11, "full occluder"), (12, "reflection"), (13, "crowd")),
+)
+# Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
+KITTI_MOTS_CLASSES = ((1, "car"), (2, "person"), (10, "ignore"))
+_MOT17_COLUMNS = 9
+_MARKS = ("seqinfo.ini", "img1", "gt", "det", "mots")  # any of these makes a folder a sequence
+
+
+def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[Sequence, ...]:
+    """Sequences that a path or glob names.
+
+    Args:
+        pattern: a video file; a folder of frames; a MOTChallenge folder (frames in ``img1``, text
+            files beside it); a KITTI MOTS folder (``instances_txt`` beside ``image_02``, or inside
+            of ``training``); a folder that holds several of these; or a glob of them. A path that
+            exists is never read as a glob.
+        warn: is told what was odd; the log is, where there is none.
+
+    Returns:
+        Sequences in the order of their paths; names made unique.
+
+    Raises:
+        DataError: nothing is there, or something named is no video and no sequence.
+    """
+    told = warn or _log
+    found = [s for path in _expand(pattern) for s in _sequences_at(path, told)]
+    return unique_names(found)
+
+
+def unique_names(found: Iterable[Sequence]) -> tuple[Sequence, ...]:
+    """The sequences with ``-2``, ``-3`` behind names that were there before."""
+    taken: set[str] = set()
+    result = []
+    for sequence in found:
+        name, number = sequence.name, 1
+        while name in taken:
+            number += 1
+            name = f"{sequence.name}-{number}"
+        taken.add(name)
+        result.append(sequence if name == sequence.name else replace(sequence, name=name))
+    return tuple(result)
+
+
+def with_roles(
+    found: tuple[Sequence, ...], tuning: list[str], test: list[str]
+) -> tuple[Sequence, ...]:
+    """The sequences with their roles in a sweep.
+
+    Raises:
+        SettingsError: a name that no sequence has, or one in both lists.
+    """
+    names = [sequence.name for sequence in found]
+    for key, wanted in (("tuning", tuning), ("test", test)):
+        for name in wanted:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+                nearest = f" (nearest: {near[0]})" if near else ""
+                raise SettingsError(
+                    f"dataset.{key}: there is no sequence {name!r}{nearest}; "
+                    f"there are {', '.join(names)}"
+                )
+    both = sorted(set(tuning) & set(test))
+    if both:
+        raise SettingsError(
+            f"dataset.tuning and dataset.test both name {', '.join(both)}; settings that were "
+            "chosen on a sequence cannot be tested on it"
+        )
+    roles = {**dict.fromkeys(tuning, "tuning"), **dict.fromkeys(test, "test")}
+    return tuple(replace(s, role=roles.get(s.name)) for s in found)
+
+
+def paths_of(pattern: str) -> list[Path]:
+    """Files and folders that ``sequences_from`` would look into, without opening them.
+
+    Raises:
+        DataError: nothing is there.
+    """
+    return _expand(pattern)
+
+
+def _expand(pattern: str) -> list[Path]:
+    literal = Path(pattern).expanduser()
+    if literal.exists():
+        return [literal]
+    found = [Path(path) for path in sorted(glob.glob(str(literal), recursive=True))]  # noqa: PTH207
+    found = [p for p in found if p.is_dir() or p.suffix.lower() in VIDEO_SUFFIXES]
+    if found:
+        return found
+    if glob.has_magic(pattern):
+        raise DataError(
+            f"{pattern}: no video or folder matches this pattern (it begins where the command is "
+            "run; quote it so that the shell leaves it alone)"
+        )
+    raise DataError(
+        f"{pattern}: this video does not exist; name a video file, a folder of frames, or a glob "
+        "(relative paths begin where the command is run)"
+    )
+
+
+def _sequences_at(path: Path, warn: Warn) -> Iterator[Sequence]:
+    from segtrack.dataset.video import probe_video
+
+    if path.is_file():
+        yield probe_video(path)
+        return
+    kitti = _kitti_mots(path)
+    if kitti is not None:
+        yield from _kitti_sequences(path, kitti, warn)
+    elif any((path / mark).exists() for mark in _MARKS):
+        yield _mot_sequence(path, warn)
+    elif _has_frames(path):
+        yield _plain_frames(path, warn)
+    else:
+        members = [p for p in sorted(path.iterdir()) if _is_member(p)]
+        if not members:
+            raise DataError(
+                f"{path}: holds no video, no frames and no sequence; a sequence has frames in img1 "
+                "or text files in gt or det"
+            )
+        for member in members:
+            yield from _sequences_at(member, warn)
+
+
+def _is_member(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    if path.is_file():
+        return path.suffix.lower() in VIDEO_SUFFIXES
+    return any((path / mark).exists() for mark in _MARKS) or _has_frames(path)
+
+
+def _has_frames(folder: Path) -> bool:
+    from segtrack.dataset.video import IMAGE_SUFFIXES
+
+    return any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir() if p.is_file())
+
+
+def _plain_frames(folder: Path, warn: Warn, name: str = "") -> Sequence:
+    from segtrack.dataset.video import probe_video
+
+    message = f"a folder of frames does not say its rate; {DEFAULT_FPS:g} frames/s are assumed"
+    hint = "add seqinfo.ini with [Sequence] and frameRate=..."
+    warn("no_frame_rate", str(folder), message, hint)
+    probed = probe_video(folder, DEFAULT_FPS)
+    return replace(probed, name=name) if name else probed
+
+
+def _mot_sequence(folder: Path, warn: Warn) -> Sequence:
+    info = _seqinfo(folder / "seqinfo.ini")
+    frames = folder / info.get("imdir", "img1")
+    if not frames.is_dir() and _has_frames(folder):
+        frames = folder
+    fps = _number(info, "framerate", folder)
+    if frames.is_dir() and fps:
+        from segtrack.dataset.video import probe_video
+
+        base = replace(probe_video(frames, fps), name=folder.resolve().name)
+    elif frames.is_dir():
+        base = _plain_frames(frames, warn, folder.resolve().name)
+    else:
+        base = _without_frames(folder, info, fps, warn)
+    gt = _file(folder / "gt" / "gt.txt")
+    mots = _file(folder / "mots" / "instances.txt")
+    det = _file(folder / "det" / "det.txt")
+    gt_format = _gt_format(gt) if gt else None
+    return replace(
+        base,
+        gt=gt,
+        gt_format=gt_format,
+        mots=gt if gt_format == "kitti_mots" else mots,
+        det=det,
+        gt_classes={"mot17": MOT17_CLASSES, "kitti_mots": KITTI_MOTS_CLASSES}.get(
+            gt_format or "", ()
+        ),
+        mots_classes=KITTI_MOTS_CLASSES if mots or gt_format == "kitti_mots" else (),
+    )
+
+
+def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) -> Sequence:
+    """Text only: enough to associate detections that came along, and to score."""
+    texts = [folder / "gt" / "gt.txt", folder / "det" / "det.txt"]
+    digest = hashlib.sha256()
+    for path in texts:
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    if not any(path.is_file() for path in texts):
+        raise DataError(f"{folder}: has neither frames in img1 nor gt/gt.txt nor det/det.txt")
+    if not fps:
+        message = f"seqinfo.ini does not say frameRate; {DEFAULT_FPS:g} frames/s are assumed"
+        warn("no_frame_rate", str(folder), message, "add frameRate to seqinfo.ini")
+    return Sequence(
+        folder.resolve().name,
+        None,
+        digest.hexdigest(),
+        int(_number(info, "imwidth", folder)),
+        int(_number(info, "imheight", folder)),
+        fps or DEFAULT_FPS,
+        int(_number(info, "seqlength", folder)),
+    )
+
+
+def _kitti_mots(folder: Path) -> Path | None:
+    """Folder of the per-sequence text files in a KITTI MOTS download, if it is one."""
+    for name in ("instances_txt", "training/instances_txt", "instances"):
+        if (folder / name).is_dir() and any((folder / name).glob("*.txt")):
+            return folder / name
+    return None
+
+
+def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[Sequence]:
+    for text in sorted(texts.glob("*.txt")):
+        roots = (texts.parent, folder, folder / "training")
+        frames = next(
+            (r / n / text.stem for r in roots for n in ("image_02", "images", "train/images")
+             if (r / n / text.stem).is_dir()),
+            None,
+        )  # fmt: skip
+        if frames is not None:
+            base = _plain_frames(frames, warn, text.stem)
+        else:
+            height, width = _rle_size(text)
+            digest = hashlib.sha256(text.read_bytes()).hexdigest()
+            base = Sequence(text.stem, None, digest, width, height, DEFAULT_FPS, 0)
+        yield replace(
+            base,
+            gt=text,
+            gt_format="kitti_mots",
+            mots=text,
+            gt_classes=KITTI_MOTS_CLASSES,
+            mots_classes=KITTI_MOTS_CLASSES,
+        )
+
+
+def _rle_size(text: Path) -> tuple[int, int]:
+    with text.open() as lines:
+        words = next(lines, "").split()
+    if len(words) != 6:
+        raise DataError(f"{text}:1: a row is  frame id class height width RLE, not {words}")
+    return int(words[3]), int(words[4])
+
+
+def _gt_format(path: Path) -> str:
+    with path.open() as lines:
+        first = next((line.strip() for line in lines if line.strip()), "")
+    columns = first.split(",")
+    if len(columns) == 1 and len(first.split()) == 6:
+        return "kitti_mots"
+    if first and len(columns) < 6:
+        raise DataError(
+            f"{path}:1: {len(columns)} columns; a row is  frame,id,left,top,width,height,..."
+        )
+    return "mot17" if len(columns) == _MOT17_COLUMNS else "mot15"
+
+
+def _seqinfo(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
+        return dict(parser["Sequence"])
+    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: not readable as seqinfo.ini ({str(error).splitlines()[0]}); it holds "
+            "[Sequence] and frameRate=..."
+        ) from error
+
+
+def _number(info: dict[str, str], key: str, folder: Path) -> float:
+    text = info.get(key, "0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise DataError(f"{folder / 'seqinfo.ini'}: {key} is {text!r}, not a number from 0")
+    return value
+
+
+def _file(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def _log(code: str, file: str, message: str, hint: str) -> None:
+    logging.getLogger(__name__).warning("%s: %s (%s)", file, message, hint)

@@ -1,0 +1,128 @@
+"""A YOLO folder: images, ``labels`` beside ``images``, ``data.yaml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from segtrack.dataset.catalogue import Catalogue
+from segtrack.dataset.checks import Checks
+from segtrack.dataset.image_files import SUFFIXES
+from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
+from segtrack.dataset.sources.mending import find_variant
+from segtrack.dataset.sources.yolo_config import YoloConfig
+
+_TABLE = """
+CREATE TABLE label_files (
+    path TEXT PRIMARY KEY, folded TEXT, size INTEGER, mtime INTEGER, used INTEGER DEFAULT 0);
+"""
+_IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
+
+
+def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
+    """Put the images of a YOLO data set into the catalogue, each with its label file."""
+    catalogue.db.execute(_TABLE)
+    listing = Listing(catalogue, checks, config.root)
+    label_folders: set[str] = set()
+    for split, parts in config.splits.items():
+        for part in parts:
+            for path, stat in _images_of(part, config, checks):
+                label = label_path(path)
+                if listing.add(path, stat, BITS[split], label):
+                    label_folders.add(os.path.dirname(label))  # noqa: PTH120 (hot loop)
+    for folder in sorted(label_folders):
+        _list_labels(folder, catalogue)
+    _match_labels(catalogue, checks)
+    listing.finish(config.file)
+
+
+def label_path(image: str) -> str:
+    """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt."""
+    return os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))[0] + ".txt"  # noqa: PTH122
+
+
+def _images_of(
+    part: Path, config: YoloConfig, checks: Checks
+) -> Iterator[tuple[str, os.stat_result]]:
+    if part.is_dir():
+        for entry in image_files(part):
+            if entry.is_file():
+                yield entry.path, entry.stat()
+            else:
+                hint = "restore the file it points to, or remove the link"
+                checks.error("missing_image", entry.path, "is a broken link", hint)
+        return
+    with part.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            found = _listed_path(line.strip(), part, config)
+            if found is None:
+                hint = "restore the image, or remove the line"
+                message = f"{line.strip()} does not exist"
+                checks.error("missing_image", str(part), message, hint, number)
+                continue
+            path, mended = found
+            if mended:
+                message = f"{line.strip()} is called {path.name}; it is taken"
+                checks.warn("mended_name", str(part), message, "correct the line", number)
+            yield str(path), path.stat()
+
+
+def _listed_path(line: str, part: Path, config: YoloConfig) -> tuple[Path, bool] | None:
+    candidates = [
+        Path(os.path.normpath(base / line)) for base in (part.parent.absolute(), config.root)
+    ]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate, False
+    for candidate in candidates:
+        variant = find_variant(candidate, SUFFIXES)
+        if variant is not None:
+            return variant, True
+    return None
+
+
+def _list_labels(folder: str, catalogue: Catalogue) -> None:
+    if not Path(folder).is_dir():
+        return
+    insert = "INSERT OR IGNORE INTO label_files (path, folded, size, mtime) VALUES (?,?,?,?)"
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            named = entry.name.lower().endswith(".txt") and is_text(entry.path)
+            if named and entry.is_file():
+                stat = entry.stat()
+                row = (entry.path, entry.path.casefold(), stat.st_size, stat.st_mtime_ns)
+                catalogue.db.execute(insert, row)
+
+
+def _match_labels(catalogue: Catalogue, checks: Checks) -> None:
+    db = catalogue.db
+    take = (
+        "UPDATE listed SET label_path = f.path, label_size = f.size, label_mtime = f.mtime "
+        "FROM label_files AS f WHERE listed.label_path IS NULL AND "
+    )
+    used = "UPDATE label_files SET used = 1 WHERE path IN (SELECT label_path FROM listed)"
+    db.execute(take + "f.path = listed.wanted")
+    db.execute(used)
+    db.execute("CREATE INDEX by_folded ON label_files (folded)")
+    db.execute(take + "f.folded = listed.folded AND f.used = 0")
+    db.execute(used)
+    query = "SELECT path, label_path FROM listed WHERE label_path != wanted ORDER BY path"
+    for path, label in db.execute(query):
+        message = f"its label is called {Path(label).name}; it is taken"
+        checks.warn("mended_name", path, message, "give both the same name, apart from the suffix")
+    for (path,) in db.execute("SELECT path FROM listed WHERE label_path IS NULL ORDER BY path"):
+        hint = "taken as an image without objects; add an empty label file if that is so"
+        checks.warn("image_without_label", path, "has no label file", hint)
+    for (path,) in db.execute("SELECT path FROM label_files WHERE used = 0 ORDER BY path"):
+        hint = "restore the image, or remove the label file"
+        checks.warn("label_without_image", path, "belongs to no image", hint)
+    query = (
+        "SELECT label_path, MIN(path), MAX(path) FROM listed WHERE label_path IS NOT NULL "
+        "GROUP BY label_path HAVING COUNT(*) > 1 ORDER BY label_path"
+    )
+    for label, first, last in db.execute(query):
+        message = f"is the label of {Path(first).name} and of {Path(last).name}"
+        checks.warn("shared_label", label, message, "give the images different names")
