@@ -30,6 +30,8 @@ LARGE_SHARE = 0.01
 """Something that fills this share of the image gets a label however little of it is seen."""
 
 _SMALLEST_PIECE = 12
+"""Separate pieces and holes below this many pixels are left out, in small masks fewer."""
+
 _LARGEST_BUFFER = 1200
 
 
@@ -130,7 +132,7 @@ def encode(mask: Image, left: int, top: int, size: tuple[int, int]) -> dict[str,
     joined[2::2] = same
     places = places[~joined]
     counts = np.diff(np.concatenate([[0], places, [height * width]]))
-    if len(counts) % 2 == 0 and counts[-1] == 0:
+    if counts[-1] == 0:
         counts = counts[:-1]
     rle = coco.frPyObjects({"counts": counts.tolist(), "size": [height, width]}, height, width)
     return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
@@ -143,6 +145,7 @@ def outline(mask: Image) -> list[Ring]:
     pixels' edges: both OpenCV's rasteriser (whole pixels, truncated) and COCO's then give the
     mask back.
     """
+    smallest = 4.0 * min(_SMALLEST_PIECE, 0.03 * cv2.countNonZero(mask))
     twice = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     contours, tree = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outer: dict[int, NDArray[np.int32]] = {}
@@ -150,15 +153,11 @@ def outline(mask: Image) -> list[Ring]:
     for i, contour in enumerate(contours):
         if tree[0][i][3] < 0 and len(contour) >= 3:
             area = cv2.contourArea(contour)
-            if area >= 4 * _SMALLEST_PIECE:
+            if area >= smallest:
                 outer[i], areas[i] = _thinned(contour), area
     for i, contour in enumerate(contours):
         parent = int(tree[0][i][3])
-        if (
-            parent in outer
-            and len(contour) >= 3
-            and cv2.contourArea(contour) >= 4 * _SMALLEST_PIECE
-        ):
+        if parent in outer and len(contour) >= 3 and cv2.contourArea(contour) >= smallest:
             outer[parent] = _slit(outer[parent], _thinned(contour))
     order = sorted(areas, key=lambda i: -areas[i])
     rings = (np.asarray(outer[i], dtype=np.float32) for i in order if len(outer[i]) >= 3)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segtrack.dataset.simulator.frame import SimulatorKnobs
 from segtrack.dataset.simulator.pedestrians import Figure, make_figure
@@ -117,8 +118,10 @@ def make_people(
         return 1_000_000 + 10_000 * len(people)  # leaves room for coming round again
 
     low, high = street.z_range
-    crowding = (0.8 + 0.5 * knobs.occlusion) / (24.0 if street.view == "along" else 17.0)
+    crowding = 0.65 + 0.8 * knobs.occlusion
+    crowding /= 24.0 if street.view == "along" else 17.0
     for k, side in enumerate((-1, 1)):
+        centres = np.arange(low + 2.0, high, 7.0)
         tracks = np.arange(street.road + 1.5, street.road + street.pavement[k] - 0.3, _TRACK)
         for track in tracks:
             x = side * float(track)
@@ -126,7 +129,12 @@ def make_people(
                 continue
             speed = float(rng.choice([-1.0, 1.0])) * float(rng.uniform(1.0, 1.6))
             count = rng.poisson(knobs.density * crowding * (high - low))
-            for z in _apart(rng, low, high, int(count)):
+            wanted = rng.uniform(low, high, int(count))
+            if knobs.occlusion > 0.5:
+                # in groups: people on the other tracks are drawn to the same places
+                near = centres[np.abs(wanted[:, None] - centres).argmin(axis=1)]
+                wanted += (near - wanted) * (2.0 * knobs.occlusion - 1.0) * 0.93
+            for z in _apart(wanted):
                 people.append(Walker(key(), make_figure(rng), x, z, speed))
         if knobs.density > 0 and rng.random() < 0.5:
             z = float(rng.uniform(8 if street.view != "across" else -15, 28))
@@ -155,10 +163,10 @@ def _crossing(walker: Walker, street: Street, signal: Signal, time: float, pace:
     return Place(walker.key, walker.figure, x, walker.z, direction * 0.5 * np.pi, phase)
 
 
-def _apart(rng: Rng, low: float, high: float, count: int) -> list[float]:
-    """Places at least 0.9 m from one another."""
+def _apart(wanted: NDArray[np.float64]) -> list[float]:
+    """Those of the places that are at least 0.9 m from the ones before."""
     kept: list[float] = []
-    for z in rng.uniform(low, high, count):
+    for z in wanted:
         if all(abs(z - other) > 0.9 for other in kept):
             kept.append(float(z))
     return kept

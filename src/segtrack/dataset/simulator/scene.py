@@ -18,6 +18,14 @@ LANE = 3.3
 PARKING = 2.2
 """Width of a strip of parked cars, m."""
 
+_KINDS = {
+    "bench": 1.2, "bin": 1.2, "cabinet": 1.0, "sign": 1.6, "planter": 1.4, "bollards": 1.0,
+    "kiosk": 0.45, "hedge": 1.2, "shelter": 0.45, "fence": 1.0, "hydrant": 0.8, "postbox": 0.8,
+}  # fmt: skip
+"""Kinds of scattered furniture and how often each is met."""
+
+_LARGE_KINDS = ["hedge", "hedge", "hedge", "planter", "shelter", "kiosk", "cabinet"]
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -169,30 +177,39 @@ def _furniture(
     """Regular rows of lamps and trees, and scattered pieces; more with `knobs.occlusion`."""
     pieces: list[Furniture] = []
     low, high = (-30.0, 30.0) if street.view == "across" else (2.0, 70.0)
+    sparse = max(0.0, 1.0 - 2.0 * knobs.occlusion)
     for s in (-1, 1):
         kerb = s * (street.road + 0.55)
         near_side = s == street.camera_side
-        spacing = float(rng.uniform(16, 22))
+        spacing = float(rng.uniform(16, 22)) * (1.0 + (3.0 * sparse if near_side else 0.0))
         for z in np.arange(low + rng.uniform(0, spacing), high, spacing):
             pieces.append(Furniture("lamp", kerb, float(z), 1.0, s))
-        if rng.random() < 0.35 + 0.5 * knobs.occlusion:
+        if rng.random() < 1.2 * knobs.occlusion:
             spacing = float(rng.uniform(8, 12)) * (1.5 - 0.5 * knobs.occlusion)
             for z in np.arange(low + rng.uniform(0, spacing), high, spacing):
                 scale = float(rng.uniform(0.75, 1.15))
                 pieces.append(Furniture("tree", kerb + s * 0.2, float(z) + 1.3, scale, s))
-        count = rng.poisson(1.0 + (11.0 if near_side else 6.0) * knobs.occlusion)
-        kinds = ["bench", "bin", "cabinet", "sign", "planter", "bollards", "kiosk", "hedge",
-                 "shelter", "fence", "hydrant", "postbox"]  # fmt: skip
-        odds = np.array([1.2, 1.2, 1.0, 1.6, 1.4, 1.0, 0.45, 1.2, 0.45, 1.0, 0.8, 0.8])
-        for kind in rng.choice(kinds, size=count, p=odds / odds.sum()):
+        kinds = _scattered(rng, knobs.occlusion, near_side)
+        for kind in kinds:
             z = float(rng.uniform(low, min(high, 45.0)))
             x = kerb + s * float(rng.uniform(0.0, 0.4))
-            pieces.append(Furniture(str(kind), x, z, float(rng.uniform(0.9, 1.15)), s))
+            pieces.append(Furniture(kind, x, z, float(rng.uniform(0.9, 1.15)), s))
         if street.crosswalk is not None:
             for dz in (-2.6, 2.6):
                 pieces.append(Furniture("signal", s * (street.road + 0.4), street.crosswalk + dz,
                                         1.0, s))  # fmt: skip
     return _spread(pieces, street, camera)
+
+
+def _scattered(rng: Rng, occlusion: float, near_side: bool) -> list[str]:
+    """What stands around on one pavement; above one half, large pieces are added."""
+    odds = np.array(list(_KINDS.values()))
+    count = rng.poisson((13.0 if near_side else 8.0) * occlusion)
+    kinds = rng.choice(list(_KINDS), size=count, p=odds / odds.sum())
+    if occlusion > 0.5:
+        more = rng.poisson((60.0 if near_side else 24.0) * (occlusion - 0.5))
+        kinds = np.concatenate([kinds, rng.choice(_LARGE_KINDS, size=more)])
+    return [str(kind) for kind in kinds]
 
 
 def _spread(pieces: list[Furniture], street: Street, camera: Camera) -> tuple[Furniture, ...]:

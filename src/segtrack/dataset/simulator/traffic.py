@@ -139,6 +139,8 @@ def make_traffic(rng: Rng, street: Street, knobs: SimulatorKnobs, camera_x: floa
     traffic = Traffic(street, make_signal(street), rng, knobs.density)
     low, high = street.z_range
     if knobs.density > 0:
+        apart = 9.0 * max(0.0, 1.0 - 2.0 * knobs.occlusion)
+        bunched = max(0.0, 1.4 * (knobs.occlusion - 0.5))
         for lane in street.lanes:
             z = low + float(rng.uniform(0, spacing(knobs.density) + 8))
             while z < high:
@@ -146,7 +148,9 @@ def make_traffic(rng: Rng, street: Street, knobs: SimulatorKnobs, camera_x: floa
                 vehicle.z += 0.5 * vehicle.length
                 traffic.vehicles.append(vehicle)
                 gap = spacing(knobs.density) * float(rng.uniform(0.4, 1.6))
-                z += vehicle.length + 4.0 + gap
+                if bunched > 0.0:
+                    gap = 0.5 if rng.random() < bunched else gap * (1.0 + bunched)
+                z += vehicle.length + 4.0 + gap + apart
         _park(traffic, rng)
     traffic.time = float(rng.uniform(0.0, traffic.signal.cycle * 2))
     traffic.walkers = make_people(rng, street, knobs, camera_x)
