@@ -60,7 +60,7 @@ from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
 from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
 from ultralytics.utils.ops import scale_boxes  # noqa: E402
-from ultralytics.utils.patches import torch_load, torch_save  # noqa: E402
+from ultralytics.utils.patches import imread, torch_load, torch_save  # noqa: E402
 
 __all__ = [
     "LetterBox",
@@ -73,6 +73,7 @@ __all__ = [
     "forbidden_network",
     "get_cfg",
     "get_default_callbacks",
+    "imread",
     "load_checkpoint",
     "online",
     "scale_boxes",

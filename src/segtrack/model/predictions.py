@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -175,26 +176,42 @@ class Predictions:
 
         A consumer that must see empty frames too counts from 0 to ``info.frame_count``.
         """
-        held: list[pa.Table] = []
+        held: list[FrameDetections] = []  # the last frame of a row group may go on in the next
         with pq.ParquetFile(self.folder / "predictions.parquet") as file:
             for group in range(file.num_row_groups):
-                table = pa.concat_tables([*held, file.read_row_group(group)])
-                frames = table["frame"].to_numpy()
-                starts = np.flatnonzero(np.diff(frames, prepend=frames[:1] - 1))
-                for start, end in zip(starts[:-1], starts[1:], strict=True):
-                    yield _frame(table.slice(start, end - start))
-                held = [table.slice(starts[-1])] if len(starts) else []
-            for table in held:
-                if len(table):
-                    yield _frame(table)
+                for rows in _frames(file.read_row_group(group)):
+                    if held and held[0].frame != rows.frame:
+                        yield _joined(held)
+                        held = []
+                    held.append(rows)
+        if held:
+            yield _joined(held)
 
 
-def _frame(table: pa.Table) -> FrameDetections:
-    columns = [table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")]
+def _frames(table: pa.Table) -> Iterator[FrameDetections]:
+    """The frames of one row group."""
+    columns = {name: table[name].to_numpy() for name in SCHEMA.names if name != "rle"}
+    boxes = np.stack([columns[name] for name in ("x1", "y1", "x2", "y2")], axis=1)
+    rle = table["rle"].to_pylist()
+    numbers = columns["frame"]
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    for start, end in pairwise([*starts.tolist(), len(numbers)]):
+        yield FrameDetections(
+            int(numbers[start]),
+            columns["class_id"][start:end],
+            columns["score"][start:end],
+            boxes[start:end],
+            rle[start:end],
+        )
+
+
+def _joined(parts: list[FrameDetections]) -> FrameDetections:
+    if len(parts) == 1:
+        return parts[0]
     return FrameDetections(
-        int(table["frame"][0].as_py()),
-        table["class_id"].to_numpy(),
-        table["score"].to_numpy(),
-        np.stack(columns, axis=1),
-        table["rle"].to_pylist(),
+        parts[0].frame,
+        np.concatenate([part.class_id for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.bbox_xyxy for part in parts]),
+        [counts for part in parts for counts in part.rle],
     )

@@ -1,0 +1,176 @@
+"""Masks from prototypes, decoded inside their boxes only, and as COCO run lengths.
+
+YOLACT (Bolya et al. 2019, eq. 1): a mask's logits are a linear combination of the image's
+prototypes, enlarged bilinearly to the image and cut by the detection's box. Enlarging is linear and
+works on each axis by itself, so each pixel of the image is a weighted sum of two to three prototype
+pixels per axis, with weights that depend on the shapes alone. That gives what ultralytics'
+``process_mask_native`` computes for the whole image, here for the pixels of the box.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+Shape = tuple[int, int]  # height, width in px
+
+
+def decode_masks(
+    prototypes: torch.Tensor, coefficients: torch.Tensor, boxes: np.ndarray, shape: Shape
+) -> list[bytes | None]:
+    """COCO RLE ``counts`` of each detection's mask at the image's own resolution.
+
+    Args:
+        prototypes: float (C, mh, mw), over the letterboxed input.
+        coefficients: float (N, C).
+        boxes: float (N, 4), x1 y1 x2 y2 in px of the image, inside it.
+        shape: of the image.
+
+    Returns:
+        N counts; None where not a single pixel is above zero.
+    """
+    count, height, width = prototypes.shape
+    logits = (coefficients @ prototypes.reshape(count, -1)).reshape(-1, height, width)
+    rows, columns = _enlargement((height, width), shape)
+    corners = np.ceil(boxes).astype(int)  # a pixel belongs to a box where x1 <= x < x2
+    edges = []
+    for logit, (x1, y1, x2, y2) in zip(logits.cpu().numpy(), corners.tolist(), strict=True):
+        if x2 <= x1 or y2 <= y1:
+            edges.append(np.empty(0, np.int64))
+            continue
+        left, right = columns.span(x1, x2)
+        tall = rows.enlarge(logit[:, left:right], y1, y2, 0)
+        enlarged = columns.enlarge(np.ascontiguousarray(tall.T), x1, x2, left)
+        edges.append(_edges(enlarged, y1, x1, shape))
+    return _compress(edges, shape[0] * shape[1])
+
+
+def encode_patch(patch: np.ndarray, top: int, left: int, shape: Shape) -> bytes | None:
+    """COCO RLE ``counts`` of a mask that is zero outside of a patch.
+
+    Args:
+        patch: (h, w), above zero where the mask is, at row ``top``, column ``left``.
+        shape: of the whole mask.
+
+    Returns:
+        The compressed counts, or None where the patch is empty.
+    """
+    return _compress([_edges(patch.T, top, left, shape)], shape[0] * shape[1])[0]
+
+
+def _edges(columns: np.ndarray, top: int, left: int, shape: Shape) -> np.ndarray:
+    """Where runs start and end in the whole mask, counted down its columns.
+
+    ``columns`` (w, h) is the patch with its columns in order, above zero where the mask is.
+    """
+    w, h = columns.shape
+    # A row of zeros ends each column's runs; those of full columns go on in the next column.
+    pitch = h if h == shape[0] else h + 1
+    flat = np.zeros(w * pitch + 2, bool)
+    np.greater(columns, 0, out=flat[1:-1].reshape(w, pitch)[:, :h])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    column, row = np.divmod(edges, pitch)
+    places: np.ndarray = (left + column) * shape[0] + top + row
+    return places
+
+
+def _compress(edges: list[np.ndarray], size: int) -> list[bytes | None]:
+    """COCO's compressed counts (rleToString in cocoapi's maskApi.c), of all masks at once.
+
+    Run lengths, from the third on as differences to the one before last, in groups of five bits,
+    lowest first, each with a sixth bit that says whether another follows, as characters from "0".
+    """
+    ends = [e if len(e) and e[-1] == size else np.append(e, size) for e in edges]
+    lengths = np.array([len(e) for e in ends])
+    starts = np.cumsum(lengths) - lengths
+    if not len(ends):
+        return []
+    counts = np.diff(np.concatenate(ends), prepend=0)
+    counts[starts] = [e[0] for e in ends]
+    position = np.arange(len(counts)) - np.repeat(starts, lengths)
+    rest = counts.copy()
+    later = np.flatnonzero(position > 2)
+    rest[later] -= counts[later - 2]
+    characters = np.zeros((len(rest), 13), np.uint8)  # 13 groups hold 64 bits
+    unfinished = np.arange(len(rest))
+    for group in range(13):
+        bits = rest & 31
+        rest = rest >> 5
+        more = np.where(bits & 16, rest != -1, rest != 0)
+        characters[unfinished, group] = bits + 32 * more + 48
+        unfinished, rest = unfinished[more], rest[more]
+        if not len(unfinished):
+            break
+    used = characters > 0
+    text = characters[used].tobytes()
+    stops = np.cumsum(np.add.reduceat(used.sum(1), starts))
+    begins = [0, *stops[:-1].tolist()]
+    return [
+        text[begin:stop] if len(edge) else None
+        for begin, stop, edge in zip(begins, stops.tolist(), edges, strict=True)
+    ]
+
+
+class _Axis:
+    """Enlargement along the first axis: for each image pixel its prototype pixels and weights.
+
+    Sums of few rows, and no product of matrices: those are too small to gain from the several
+    threads that a BLAS would wake, and wait for, at every mask.
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        """``matrix`` (image px, prototype px) is the enlargement as a product."""
+        taps = int((matrix != 0).sum(1).max())
+        first = np.minimum((matrix != 0).argmax(1), matrix.shape[1] - taps)
+        self.places = first + np.arange(taps)[:, None]
+        self.weights = np.take_along_axis(matrix.T, self.places, 0)[..., None]
+
+    def span(self, start: int, stop: int) -> tuple[int, int]:
+        """First and last + 1 of the prototype pixels that image pixels start..stop-1 depend on."""
+        return int(self.places[0, start]), int(self.places[-1, stop - 1]) + 1
+
+    def enlarge(self, signal: np.ndarray, start: int, stop: int, origin: int) -> np.ndarray:
+        """Image pixels start..stop-1 of ``signal`` (n, m), whose first row is prototype ``origin``.
+
+        Returns:
+            float32 (stop - start, m).
+        """
+        total: np.ndarray = signal.take(self.places[0, start:stop] - origin, axis=0)
+        total *= self.weights[0, start:stop]
+        for places, weights in zip(self.places[1:], self.weights[1:], strict=True):
+            part = signal.take(places[start:stop] - origin, axis=0)
+            part *= weights[start:stop]
+            total += part
+        return total
+
+
+@lru_cache(maxsize=64)
+def _enlargement(prototypes: Shape, image: Shape) -> tuple[_Axis, _Axis]:
+    """The matrices of rows and of columns, by enlarging unit vectors as ultralytics does.
+
+    The letterbox's border lies in the prototypes too. Where it is no whole number of their pixels,
+    they are enlarged by 2 or 4 first (ultralytics.utils.ops.process_mask_native, scale_masks).
+    """
+    (mh, mw), (h, w) = prototypes, image
+    gain = min(4 * mh / h, 4 * mw / w)
+    pad = (4 * mh - max(round(h * gain), 1)) | (4 * mw - max(round(w * gain), 1))
+    factor = 4 // math.gcd(4, pad | pad // 2)
+    gain = min(factor * mh / h, factor * mw / w)
+    return _axis(mh, h, factor, gain), _axis(mw, w, factor, gain)
+
+
+def _axis(prototypes: int, image: int, factor: int, gain: float) -> _Axis:
+    units = torch.eye(prototypes)[:, None]
+    if factor > 1:
+        units = _linear(units, factor * prototypes)
+    content = max(round(image * gain), 1)
+    start = round((factor * prototypes - content) / 2 - 0.1)
+    matrix = _linear(units[..., start : start + content], image)[:, 0].T
+    return _Axis(matrix.numpy().astype(np.float32))
+
+
+def _linear(signal: torch.Tensor, size: int) -> torch.Tensor:
+    return torch.nn.functional.interpolate(signal, size=size, mode="linear", align_corners=False)
