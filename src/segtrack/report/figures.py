@@ -22,8 +22,8 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882
 """Colours of lines and bars: those of ``overlay.PALETTE`` that are dark enough on white."""
 STYLE = {
     "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "semibold",
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
     "axes.edgecolor": "#808080",
@@ -61,25 +61,27 @@ def line_chart(
         title: headline.
         x_label, y_label: what the axes show.
         x: float (P,).
-        lines: name to float (P,); NaN leaves a gap. More of them than there are colours are drawn
-            in one thin grey, without a legend of their own.
+        lines: name to float (P,), the most important first: where there are more of them than
+            colours, the others are thin, grey and have one common entry in the legend. NaN leaves
+            a gap.
         main: name and values of a line that stands out.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(title, x_label, y_label, (7.6, 4.8))
-        many = len(lines) > len(LINES)
-        for i, (name, values) in enumerate(lines.items()):
-            if many:
-                label = f"each of {len(lines)} classes" if i == 0 else None
-                axes.plot(x, values, color=NEUTRAL, lw=0.7, alpha=0.55, label=label)
-            else:
-                axes.plot(x, values, color=LINES[i], lw=1.4, label=name)
+        figure, axes = _axes(title, x_label, y_label, (7.8, 4.8))
         if main is not None:
-            axes.plot(x, main[1], color="#111111", lw=2.6, label=main[0])
+            axes.plot(x, main[1], color="#111111", lw=2.6, label=main[0], zorder=4)
+        named = len(lines) if len(lines) <= len(LINES) else len(LINES) - 2
+        for i, (name, values) in enumerate(lines.items()):
+            if i < named:
+                # matplotlib leaves out of the legend what begins with an underscore.
+                label = f" {name}" if name.startswith("_") else name
+                axes.plot(x, values, color=LINES[i], lw=1.4, label=label, zorder=3)
+            else:
+                rest = f"{len(lines) - named} others" if i == named else None
+                axes.plot(x, values, color=NEUTRAL, lw=0.6, alpha=0.4, label=rest)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="outside right upper", fontsize=9)
+        _legend(axes)
         return figure
 
 
@@ -108,14 +110,14 @@ def bar_chart(
             for where, value in zip(x, height, strict=True):
                 text = "n/a" if np.isnan(value) else f"{value:.2f}"
                 place = 0.0 if np.isnan(value) else value
-                axes.text(where, place + 0.012, text, ha="center", va="bottom", fontsize=9)
+                axes.text(where, place + 0.012, text, ha="center", va="bottom", fontsize=8)
         axes.set_xticks(range(len(groups)), groups)
         axes.set_ylim(0, 1.08)
         axes.set_yticks(np.arange(0, 1.01, 0.2))
         axes.grid(False, axis="x")
         axes.tick_params(axis="x", length=0)
         if len(bars) > 1:
-            figure.legend(loc="outside right upper", fontsize=9)
+            _legend(axes)
         return figure
 
 
@@ -167,6 +169,11 @@ def matrix_chart(
         bar.set_label(share_label)
         bar.outline.set_visible(False)
         return figure
+
+
+def _legend(axes: Axes) -> None:
+    """Beside the plot, so that it covers no line."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0, fontsize=9)
 
 
 def _axes(title: str, x_label: str, y_label: str, size: tuple[float, float]) -> tuple[Figure, Axes]:

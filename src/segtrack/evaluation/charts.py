@@ -1,0 +1,143 @@
+"""The figures of an evaluation, each a PNG with the numbers behind it as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segtrack.evaluation.curves import class_mean
+from segtrack.evaluation.summary import slice_rows
+from segtrack.report import figures
+from segtrack.settings import EvaluationSettings
+
+if TYPE_CHECKING:
+    from segtrack.evaluation.stage import Evaluation
+
+BACKGROUND = "background"
+MEAN = "mean of classes"
+_MATRIX_CLASSES = 80  # a matrix of more classes shows those that occur most; its CSV holds all
+
+
+def draw(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
+    """Draw every figure into ``folder``."""
+    _precision_recall(found, folder)
+    _confidence(found, folder)
+    _confusion(found, settings, folder)
+    if found.slices:
+        _visible(found, settings, folder)
+
+
+def _precision_recall(found: Evaluation, folder: Path) -> None:
+    masks = found.scores[0]
+    recall = np.linspace(0, 1, len(masks.precision))
+    ap = [row["mask_map50"] for row in masks.per_class]
+    lines = {
+        f"{name} {value:.3f}": masks.precision[:, k]
+        for k, name in _by_objects(found)
+        if (value := ap[k]) is not None
+    }
+    mean = class_mean(masks.precision.T)
+    overall = masks.overall["mask_map50"]
+    label = MEAN if overall is None else f"{MEAN} {overall:.3f}"
+    title = f"Masks of {found.split}: precision over recall at IoU .50"
+    figure = figures.line_chart(title, "recall", "precision", recall, lines, (label, mean))
+    rows = _rows("recall", recall, found.names, masks.precision.T, mean)
+    figures.save(figure, folder / "mask_precision_recall.png", rows)
+
+
+def _confidence(found: Evaluation, folder: Path) -> None:
+    curves = found.curves
+    best = curves.best()
+    for name, values in (
+        ("F1", curves.f1),
+        ("precision", curves.precision),
+        ("recall", curves.recall),
+    ):
+        mean = class_mean(values)
+        label = MEAN
+        if name == "F1" and best:
+            label = f"{MEAN}, best {best[0]:.3f}\nat score {best[1]:.3f}"
+        lines = {class_name: values[k] for k, class_name in _by_objects(found)}
+        figure = figures.line_chart(
+            f"Masks of {found.split}: {name} over score threshold at IoU .50",
+            "score threshold",
+            name,
+            curves.confidence,
+            lines,
+            (label, mean),
+        )
+        rows = _rows("score", curves.confidence, found.names, values, mean)
+        figures.save(figure, folder / f"mask_{name.lower()}_confidence.png", rows)
+
+
+def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
+    counts = found.confusion
+    names = [*found.names, BACKGROUND]
+    used = np.flatnonzero(counts.sum(0) + counts.sum(1))
+    chosen = used[used < len(found.names)]
+    weight = (counts.sum(0) + counts.sum(1))[chosen]
+    chosen = np.sort(chosen[np.argsort(-weight, kind="stable")][:_MATRIX_CLASSES])
+    chosen = np.append(chosen, len(found.names))
+    shown = counts[np.ix_(chosen, chosen)]
+    total = counts[chosen].sum(1, keepdims=True)
+    share = np.where(total > 0, shown / np.maximum(total, 1), np.nan)
+    # Background cannot be right, so its row is a share of the predictions instead.
+    alarms = counts[:, chosen].sum(0)
+    share[-1] = np.where(alarms > 0, shown[-1] / np.maximum(alarms, 1), np.nan)
+    figure = figures.matrix_chart(
+        f"Masks of {found.split}: confusion\n"
+        f"score from {settings.confusion_conf:g}, IoU from {settings.confusion_iou:g}",
+        "predicted (background: missed)",
+        "true (background: false alarm)",
+        ([names[i] for i in chosen], [names[i] for i in chosen]),
+        shown,
+        share,
+        "share of the row\n(background row: of the column)",
+    )
+    rows = [
+        {"true \\ predicted": name, **{n: int(v) for n, v in zip(names, row, strict=True)}}
+        for name, row in zip(names, counts, strict=True)
+    ]
+    figures.save(figure, folder / "confusion_matrix.png", rows)
+
+
+def _visible(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
+    means = [row for row in found.slices if row.class_id is None]
+    bars = {
+        "recall, any score": [row.recall for row in means],
+        f"recall, score ≥ {settings.confusion_conf:g}": [row.recall_conf for row in means],
+        "AP": [row.ap for row in means],
+    }
+    figure = figures.bar_chart(
+        f"Masks of {found.split} by visible fraction, IoU .50",
+        "visible fraction of the object (number of objects)",
+        "mean over classes",
+        [f"{row.name.replace('-', ' – ')}\n({row.objects:,})" for row in means],
+        {
+            name: [np.nan if value is None else value for value in values]
+            for name, values in bars.items()
+        },
+    )
+    figures.save(figure, folder / "visible_fraction.png", slice_rows(found))
+
+
+def _by_objects(found: Evaluation) -> list[tuple[int, str]]:
+    """Class ids and names of the classes that occur, those with the most objects first."""
+    present = [k for k, (_, objects) in enumerate(found.class_counts) if objects]
+    return [(k, found.names[k]) for k in sorted(present, key=lambda k: -found.class_counts[k][1])]
+
+
+def _rows(
+    axis: str, x: np.ndarray, names: tuple[str, ...], values: np.ndarray, mean: np.ndarray
+) -> list[dict[str, Any]]:
+    """Rows of a CSV: the x axis, the mean, then each class, (K, P)."""
+    return [
+        {
+            axis: round(float(x[i]), 6),
+            MEAN: float(mean[i]),
+            **{name: float(values[k, i]) for k, name in enumerate(names)},
+        }
+        for i in range(len(x))
+    ]
