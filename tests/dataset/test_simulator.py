@@ -305,7 +305,7 @@ class TestKnobs:
         assert few < some < many
 
     def test_occlusion(self) -> None:
-        free, hidden = (mean_fraction(replaced(occlusion=o), 14) for o in (0.0, 1.0))
+        free, hidden = (mean_fraction(replaced(occlusion=o), 10) for o in (0.0, 1.0))
         assert hidden < free - 0.03
 
     def test_light(self) -> None:
