@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from segtrack.report.labels import place_labels
+
 PALETTE = (
     *("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
     *("#88CCEE", "#44AA99", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#117733"),
@@ -173,35 +175,27 @@ def _contour(
 
 
 def _write(canvas: np.ndarray, texts: list[tuple[str, _Patch, tuple[int, int, int]]]) -> np.ndarray:
-    """Labels above, else in or below their masks, where no other label lies yet."""
+    """Labels at their masks, on top of the picture, where they hide each other least."""
     height, width = canvas.shape[:2]
     size = max(round(min(height, width) / 40), 11)
+
+    def measure(text: str) -> tuple[int, int]:
+        text_width, text_height = text_size(text, size)
+        return text_width + size // 2, text_height + 1
+
+    boxes = np.array(
+        [(p.x, p.y, p.x + p.mask.shape[1], p.y + p.mask.shape[0]) for _, p, _ in texts]
+    )
     picture = Image.fromarray(canvas[..., ::-1])
     draw = ImageDraw.Draw(picture)
-    taken: list[tuple[int, int, int, int]] = []
-    for text, patch, bgr in reversed(texts):  # small instances have first choice
-        text_width, text_height = text_size(text, size)
-        box_width, box_height = text_width + size // 2, text_height + 1
-        top, bottom = patch.y, patch.y + patch.mask.shape[0]
-        x = min(patch.x, max(width - box_width, 0))
-        places = [top - box_height, top, bottom, top + box_height, bottom - box_height]
-        spots = [
-            (x, min(max(y, 0), max(height - box_height, 0)), box_width, box_height) for y in places
-        ]
-        spot = min(spots, key=lambda s: sum(_overlap(s, other) for other in taken))
-        taken.append(spot)
+    for label in place_labels(boxes, [(t, t) for t, _, _ in texts], measure, (width, height)):
+        bgr = texts[label.row][2]
         ink = (20, 20, 20) if _luminance(bgr) > 110 else (255, 255, 255)
-        x, y = spot[:2]
-        draw.rectangle((x, y, x + box_width - 1, y + box_height - 1), bgr[::-1])
-        draw.text((x + size // 4, y + box_height // 2), text, ink, _font(size), anchor="lm")
+        right, bottom = label.x + label.width - 1, label.y + label.height - 1
+        draw.rectangle((label.x, label.y, right, bottom), bgr[::-1])
+        middle = label.x + size // 4, label.y + label.height // 2
+        draw.text(middle, label.text, ink, _font(size), anchor="lm")
     return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
-
-
-def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> int:
-    """Shared area of two boxes x, y, width, height."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return max(width, 0) * max(height, 0)
 
 
 def _luminance(bgr: tuple[int, int, int]) -> float:
