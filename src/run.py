@@ -1,4 +1,4 @@
-"""The command: ``python src/run.py [key=value ...] [-m]``; ``--help`` and ``--cfg job`` are Hydra's."""
+"""The command: ``python src/run.py [key=value ...] [-m]``; see also ``--help`` and ``--cfg job``."""
 
 import sys
 

@@ -371,7 +371,7 @@ class Pipeline:
             return datasets.sequences_from(self.settings.video)
         return self.dataset.sequences
 
-    def _classes(self) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    def _classes(self) -> tuple[tuple[str, ...], dict[str, str]]:
         """Names of the classes to track, and which name of the weights means which of them."""
         if Stage.prepare in self.settings.stages or self.settings.video is None:
             return self.dataset.names, self.dataset.class_map
@@ -462,7 +462,7 @@ def _plain(value: Any) -> Any:
 
 def _classes_without_data(
     settings: DatasetSettings, weights_names: tuple[str, ...]
-) -> tuple[tuple[str, ...], Mapping[str, str]]:
+) -> tuple[tuple[str, ...], dict[str, str]]:
     """The classes to track where no data set says them: chosen ones, else all of the weights."""
     chosen = parse_classes(settings.classes)
     if chosen is None and settings.source == "traffic_sim":
