@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from segtrack.dataset.sequences import Sequence
 from segtrack.errors import DataError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+READ_AHEAD = 8  # images of a folder that are decoded before they are asked for
 DEFAULT_FPS = 30.0  # of a folder of frames, which does not say; ByteTrack's nominal rate
 # A container may count frames that a decoder rightly never shows (edit lists, dropped frames), so
 # a video is called truncated only when more than this is missing.
@@ -113,8 +117,7 @@ def _probe_folder(folder: Path, fps: float) -> Sequence:
 
 def _read_folder(folder: Path, files: list[Path]) -> Iterator[np.ndarray]:
     shape: tuple[int, ...] | None = None
-    for number, file in enumerate(files):
-        image = _read_image(file, number)
+    for number, (file, image) in enumerate(zip(files, _read_ahead(files), strict=True)):
         shape = shape or image.shape
         if image.shape != shape:
             raise DataError(
@@ -122,6 +125,22 @@ def _read_folder(folder: Path, files: list[Path]) -> Iterator[np.ndarray]:
                 f"{files[0].name} is {shape[1]}x{shape[0]}; the frames of {folder} need one size"
             )
         yield image
+
+
+def _read_ahead(files: list[Path]) -> Iterator[np.ndarray]:
+    """Decode the next few images while the consumer works on one, as FFmpeg does in a video."""
+    pool = ThreadPoolExecutor(1, "frames")
+    jobs = ((file, number) for number, file in enumerate(files))
+    ahead: deque[Future[np.ndarray]] = deque()
+    try:
+        while True:
+            for file, number in islice(jobs, READ_AHEAD - len(ahead)):
+                ahead.append(pool.submit(_read_image, file, number))
+            if not ahead:
+                return
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _read_image(file: Path, number: int) -> np.ndarray:

@@ -31,6 +31,7 @@ class ByteTrack:
 
         self._make = partial(BYTETracker, arguments(settings, fps))
         self._class_aware = settings.class_aware
+        self._lowest = settings.low_thresh
         self._trackers: dict[int, Any] = {}
         self._ids: dict[tuple[int, int], int] = {}
         self._frames = 0
@@ -58,6 +59,7 @@ class ByteTrack:
     def _groups(self, frame: FrameDetections) -> Iterator[tuple[int, np.ndarray]]:
         """The positions of each group's usable detections, for every group met so far."""
         usable = np.isfinite(frame.bbox_xyxy).all(axis=1) & np.isfinite(frame.score)
+        usable &= frame.score > self._lowest  # no association looks at the others
         if not self._class_aware:
             yield ALL_CLASSES, np.flatnonzero(usable)
             return
