@@ -1,4 +1,4 @@
-"""The command: ``python src/run.py [key=value ...] [-m]``; see also ``--help`` and ``--cfg job``."""
+"""The command: ``python src/run.py [key=value ...] [-m]`` (``--help``, ``--cfg job``)."""
 
 import sys
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check(options.overrides, extra, options.multirun)
         if options.cfg or options.info is not None:
             return _hydra(words, lambda config: None)
+        _check_output(options.overrides)
         if options.multirun:
             from segtrack.sweep import run_sweep
 
@@ -45,6 +47,20 @@ def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"{count} with the settings:\n{lines}")
+
+
+def _check_output(overrides: Sequence[str]) -> None:
+    """Hydra makes the run's folder before anything of ours runs, and fails with a traceback."""
+    given = dict(word.lstrip("+").partition("=")[::2] for word in overrides)
+    folder = given.get("hydra.run.dir") or given.get("hydra.sweep.dir") or "outputs"
+    path = Path(folder.strip("'\"").split("${")[0] or ".")
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"cannot write the run's folder in {folder}: {path.resolve()} is not a folder that can "
+            f"be written. Work in another folder, or choose one with hydra.run.dir=FOLDER."
+        )
 
 
 def _run_single(words: Sequence[str]) -> int:

@@ -15,7 +15,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -133,9 +135,14 @@ class Store:
         try:
             return self._run(call, build, listener)
         except OSError as error:
-            if error.errno in CANNOT_WRITE:
-                raise StageError(_cannot_write(call, self.root, error)) from error
-            raise
+            if error.errno not in CANNOT_WRITE:
+                raise
+            where, why = error.filename or self.root, error.strerror or str(error)
+            raise StageError(_cannot_write(call, where, why)) from error
+        except sqlite3.OperationalError as error:
+            if not re.search(r"disk|readonly|unable to open", str(error)):
+                raise
+            raise StageError(_cannot_write(call, self.root, str(error))) from error
 
     def _run(self, call: StageCall, build: Build, listener: Listener | None) -> StageResult:
         if found := self._replay(call, listener):
@@ -304,11 +311,11 @@ def _shorten(text: str, length: int = 120) -> str:
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def _cannot_write(call: StageCall, root: Path, error: OSError) -> str:
+def _cannot_write(call: StageCall, where: str | Path, why: str) -> str:
     return (
-        f"stage {call.name}: cannot write in {error.filename or root}: {error.strerror}. "
-        f"Nothing half-finished is used; free space or permissions there, or choose another folder "
-        f"with store=FOLDER, and give the same command again."
+        f"stage {call.name}: cannot write in {where}: {why}. Nothing half-finished is used; free "
+        f"space or permissions there, or choose another folder with store=FOLDER, and give the "
+        f"same command again."
     )
 
 
