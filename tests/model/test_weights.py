@@ -150,7 +150,7 @@ def test_detection_only(tmp_path):
 
 
 def test_unknown_network():
-    with pytest.raises(DataError, match="model.name=yolov9q-seg: ultralytics knows no such"):
+    with pytest.raises(DataError, match=r"model.name=yolov9q-seg: ultralytics knows no such"):
         resolve("scratch", name="yolov9q-seg")
 
 
@@ -188,7 +188,8 @@ from segtrack.model.detector import Detector
 from segtrack.model import library
 from segtrack.settings import ModelSettings
 weights = read_weights(Path(sys.argv[1]), "path")
-Detector(weights, ModelSettings(name="yolov8n-seg"), weights.names, {})([np.zeros((64, 64, 3), np.uint8)])
+detector = Detector(weights, ModelSettings(name="yolov8n-seg"), weights.names, {})
+detector([np.zeros((64, 64, 3), np.uint8)])
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR, events
 from ultralytics.utils.events import events as sender
 assert not calls, calls

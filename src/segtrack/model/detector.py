@@ -79,7 +79,10 @@ class Detector:
         self.class_ids = torch.from_numpy(_map_classes(weights, names, class_map))
         place = library.device_argument(device).split(",")[0]
         self.device = torch.device(f"cuda:{place}" if place.isdigit() else place)
-        self.model, _ = library.load_checkpoint(weights.path, device=self.device, fuse=True)
+        model, _ = library.load_checkpoint(weights.path, device=self.device)
+        if hasattr(model, "end2end"):
+            model.end2end = False  # YOLO26: all candidates, as ultralytics' default has it
+        self.model = model.fuse(verbose=False).eval()
         library.set_threads()
         stride = max(int(self.model.stride.max()), 32)
         self.imgsz = -(-(settings.imgsz or weights.imgsz) // stride) * stride
@@ -108,10 +111,7 @@ class Detector:
         tensor = torch.from_numpy(np.stack(inputs)).to(self.device)
         tensor = tensor.permute(0, 3, 1, 2).flip(1).contiguous().float().div_(255)
         outputs, prototypes = _outputs(self.model(tensor))
-        if getattr(self.model, "end2end", False):
-            kept = [self._best(rows) for rows in outputs]
-        else:
-            kept = [self._suppress(rows) for rows in outputs.transpose(1, 2)]
+        kept = [self._suppress(rows) for rows in outputs.transpose(1, 2)]
         return [
             _raw(rows, tensor.shape[2:], image.shape[:2], protos)
             for rows, image, protos in zip(kept, images, prototypes.float().cpu(), strict=True)
@@ -136,14 +136,6 @@ class Detector:
         kept = batched_nms(boxes, scores, classes, self.iou)[: self.max_det]
         parts = (boxes, scores[:, None], classes[:, None].to(boxes), rows[:, 4 + count :])
         return torch.cat([part[kept] for part in parts], 1)
-
-    def _best(self, rows: torch.Tensor) -> torch.Tensor:
-        """Output of a network that needs no suppression: (n, 4 xyxy + score + class + ...)."""
-        classes = self.class_ids.to(rows.device)[rows[:, 5].long()]
-        wanted = (rows[:, 4] > self.conf_floor) & (classes >= 0)
-        rows = rows[wanted].clone()
-        rows[:, 5] = classes[wanted].to(rows)
-        return rows[rows[:, 4].argsort(descending=True, stable=True)[: self.max_det]]
 
 
 def _outputs(result: Any) -> tuple[torch.Tensor, torch.Tensor]:

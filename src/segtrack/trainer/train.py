@@ -14,6 +14,7 @@ from segtrack.errors import DataError, SettingsError, StageError
 from segtrack.metrics import Report
 from segtrack.model.weights import Weights, file_sha256
 from segtrack.settings import ModelSettings, TrainerSettings
+from segtrack.trainer.bar import EpochBar
 from segtrack.trainer.data import TrainingData, link_tree
 from segtrack.trainer.epochs import EpochReporter, keep_rows
 
@@ -147,8 +148,9 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
     callbacks = library.get_default_callbacks()
     threads = partial(_set_threads, settings.threads)
     callbacks["on_train_epoch_start"].append(threads)
-    if not several:  # a report cannot be handed to other processes
+    if not several:  # a report or a terminal cannot be handed to other processes
         callbacks["on_fit_epoch_end"].append(reporter.catch_up)
+        EpochBar().attach(callbacks)
     try:
         engine = Trainer(overrides=arguments, _callbacks=callbacks)
     except (SyntaxError, TypeError, ValueError, AttributeError, AssertionError) as error:
