@@ -33,6 +33,16 @@ def test_text_is_aligned():
     ]
 
 
+def test_text_with_a_fixed_number_of_digits():
+    rows = [{"": "AP", "map": 0.5, "n": 3}, {"": "AR", "map": None, "n": 12}]
+    assert table_text(rows, 3).splitlines() == [
+        "      map   n",
+        "--  -----  --",
+        "AP  0.500   3",
+        "AR    n/a  12",
+    ]
+
+
 class _Cells(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ _ROWS = (
     ("AR   10 detections", "ar10"),
     ("AR   100 detections", "ar100"),
 )
+DIGITS = 3
 _LONGEST = 20  # classes in the terminal's table
 _NOTE = (
     "COCO's figures by pycocotools, masks at each image's own resolution. ultralytics' validator\n"
@@ -41,13 +42,13 @@ def summary_text(found: Evaluation) -> str:
             row[f"{scores.kind}es" if scores.kind == "box" else "masks"] = scores.overall[
                 f"{scores.kind}_{name}"
             ]
-        rows.append(_rounded(row))
-    parts.append(table_text(rows))
+        rows.append(row)
+    parts.append(table_text(rows, DIGITS))
     best = found.curves.best()
     if best:
         parts.append(f"best mean F1 of masks at IoU .50: {best[0]:.3f} at score {best[1]:.3f}\n")
     if found.slices:
-        parts.append(table_text([_rounded(row) for row in slice_rows(found, classes=False)]))
+        parts.append(table_text(slice_rows(found, classes=False), DIGITS))
     present = [row for row in per_class_rows(found) if row["objects"]]
     present.sort(key=lambda row: -int(row["objects"]))
     columns = ("class", "images", "objects", "mask_map50_95", "mask_map50", "box_map50_95")
@@ -55,7 +56,7 @@ def summary_text(found: Evaluation) -> str:
     if shown:
         more = len(present) - len(shown)
         rest = f"and {more} more classes: per_class.csv\n" if more else ""
-        parts.append(table_text([_rounded(row) for row in shown]) + rest)
+        parts.append(table_text(shown, DIGITS) + rest)
     return "\n".join([*parts, _NOTE]) + "\n"
 
 
@@ -90,11 +91,3 @@ def slice_rows(found: Evaluation, classes: bool = True) -> list[dict[str, Any]]:
         for row in found.slices
         if classes or row.class_id is None
     ]
-
-
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    """Figures with three digits, always, so that a column's points stand below each other."""
-    return {
-        key: f"{value:.3f}" if isinstance(value, float) else "n/a" if value is None else value
-        for key, value in row.items()
-    }

@@ -30,10 +30,15 @@ def table_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def table_text(rows: Sequence[Row]) -> str:
-    """The table for a terminal: columns aligned, numbers to the right, with four digits."""
+def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
+    """The table for a terminal: columns aligned, numbers to the right.
+
+    Args:
+        rows: of the table.
+        digits: behind the point, of every number that is not whole; None for up to four.
+    """
     columns = _columns(rows)
-    cells = [[_short(row.get(c)) for c in columns] for row in rows]
+    cells = [[_short(row.get(c), digits) for c in columns] for row in rows]
     right = [_is_numeric(rows, c) for c in columns]
     widths = [max(len(r[i]) for r in [columns, *cells]) for i in range(len(columns))]
 
@@ -112,13 +117,15 @@ def _is_numeric(rows: Sequence[Row], column: str) -> bool:
     return bool(present) and all(_is_number(v) for v in present)
 
 
-def _short(value: Any) -> str:
-    """A number with four digits behind the point, without what says nothing; text as it is."""
+def _short(value: Any, digits: int | None = None) -> str:
+    """A number with so many digits, or up to four without what says nothing; text as it is."""
     if _is_missing(value):
         return MISSING_TEXT
     if not _is_number(value) or isinstance(value, int):
         return str(value)
     number = float(value)
+    if digits is not None:
+        return f"{number:.{digits}f}"
     if number == 0 or 1e-3 <= abs(number) < 1e5:
         text = f"{number:.4f}".rstrip("0")
         return text + "0" if text.endswith(".") else text
