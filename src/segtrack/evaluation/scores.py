@@ -49,7 +49,9 @@ class SliceScores:
         objects: number of ground truth objects in it.
         recall: share of the objects found at IoU .5, at any score.
         recall_conf: the same among detections from ``confusion_conf`` on.
-        ap: average precision at IoU .5, where objects outside the slice are ignored.
+        ap: average precision at IoU .5, where objects outside the slice are ignored. False alarms
+            have no visible fraction and count in every slice, so a slice with few objects comes out
+            low: compare models within a slice by it, and slices by their recall.
     """
 
     name: str
