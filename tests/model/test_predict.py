@@ -82,8 +82,8 @@ def test_equals_ultralytics(coco_weights, shared_data, tmp_path):
     found, numbers = run_images(paths, coco_weights, tmp_path)
     assert (found.info.frame_count, found.info.imgsz, found.info.conf_floor) == (6, 640, 0.25)
     assert (found.info.width, found.info.fps, found.info.truncated) == (0, 0.0, "")
-    assert numbers["detect/frames", 0] == 6
-    assert numbers["speed/predict_ms", 0] > numbers["speed/around_ms", 0] > 0
+    assert numbers["detect/images_count", 0] == 6
+    assert numbers["speed/images_predict_ms", 0] > numbers["speed/images_around_ms", 0] > 0
     frames = {frame.frame: frame for frame in found.frames()}
     model = YOLO(coco_weights.path)
     compared = 0
@@ -99,7 +99,7 @@ def test_equals_ultralytics(coco_weights, shared_data, tmp_path):
             mask = decode(counts, expected.shape) > 0
             assert (mask & expected).sum() > 0.99 * (mask | expected).sum()
             compared += 1
-    assert compared == numbers["detect/detections", 0] > 20
+    assert compared == numbers["detect/images_detections", 0] > 20
     bus = [coco_weights.names[i] for i in frames[0].class_id]
     assert {name: bus.count(name) for name in bus} == {"person": 4, "bus": 1, "skateboard": 1}
 

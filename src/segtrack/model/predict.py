@@ -69,7 +69,7 @@ def predict_images(
     with work.writer:
         for rows in _chunks(progress(images, "predict images"), IMAGE_CHUNK * detector.batch):
             work.add([row.image_id for row in rows], [_read_image(row) for row in rows])
-        work.finish(_info(detector, weights, settings, names, work.frames), report)
+        work.finish(_info(detector, weights, settings, names, work.frames), report, "images_")
 
 
 def predict_video(
@@ -130,14 +130,15 @@ class _Work:
             self.writer.add(raw.decode(number))
         self.frames += len(images)
 
-    def finish(self, info: PredictionsInfo, report: Report) -> None:
+    def finish(self, info: PredictionsInfo, report: Report, kind: str = "") -> None:
+        """``kind`` keeps the numbers of an image set apart from those of a video in one run."""
         self.writer.finish(info)
         around = time.perf_counter() - self.start - self.predicting
         frames = max(self.frames, 1)
-        report("speed/predict_ms", 1000 * self.predicting / frames)
-        report("speed/around_ms", 1000 * around / frames)
-        report("detect/frames", self.frames)
-        report("detect/detections", self.writer.rows_written)
+        report(f"speed/{kind}predict_ms", 1000 * self.predicting / frames)
+        report(f"speed/{kind}around_ms", 1000 * around / frames)
+        report(f"detect/{kind}count", self.frames)
+        report(f"detect/{kind}detections", self.writer.rows_written)
 
 
 def _info(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import subprocess
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -163,7 +164,7 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
             reporter.following(engine.train)
         else:
             engine.train()
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, subprocess.SubprocessError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # a full disk and the like: the caller knows better what to say
         raise StageError(f"training failed: {error}") from error
