@@ -71,8 +71,8 @@ class Dataset:
         """
         path = folder / FILE
         try:
-            raw = json.loads(path.read_text())
-            found = json.loads((folder / "sequences.json").read_text())
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads((folder / "sequences.json").read_text(encoding="utf-8"))
         except (OSError, json.JSONDecodeError) as error:
             raise DataError(
                 f"{path}: not readable as a prepared data set ({error}); run prepare again"
@@ -117,14 +117,24 @@ class Dataset:
         ``category_id`` is the class id; ``segmentation`` an RLE where the source has one, else
         polygons; beside COCO's keys there is ``visible_fraction`` (0..1 or None).
         """
-        wanted = pa.array([row.image_id for row in self.iter_images(split)], pa.int64())
-        sizes = {row.image_id: [row.height, row.width] for row in self.iter_images(split)}
+        images = self.iter_images(split)
+        held: list[ImageRow] = []  # images of the split that rows may still come for
         with pq.ParquetFile(self.folder / "annotations.parquet") as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
+                first, last = (table["image_id"][i].as_py() for i in (0, -1))
+                held = [row for row in held if row.image_id >= first]
+                while not held or held[-1].image_id < last:
+                    row = next(images, None)
+                    if row is None:
+                        break
+                    if row.image_id >= first:
+                        held.append(row)
+                sizes = {row.image_id: [row.height, row.width] for row in held}
+                wanted = pa.array(list(sizes), pa.int64())
                 table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
-                for row in table.to_pylist():
-                    yield _coco_row(row, sizes[row["image_id"]])
+                for one in table.to_pylist():
+                    yield _coco_row(one, sizes[one["image_id"]])
 
     def coco(self, split: str) -> dict[str, Any]:
         """COCO ground truth of a split, as pycocotools takes it; category ids are class ids."""

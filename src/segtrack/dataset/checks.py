@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -37,6 +38,18 @@ class Finding:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}: {self.message} ({self.hint})"
+
+
+class ChecksFailed(DataError):
+    """The data set has errors.
+
+    Attributes:
+        report: text file with all findings; a JSON file of the same name lies beside it.
+    """
+
+    def __init__(self, message: str, report: Path) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class Checks:
@@ -92,33 +105,40 @@ class Checks:
             for code, count, first in self.summary("warning")
         ]
 
-    def write(self, folder: Path) -> None:
-        """``checks.json`` and ``checks.txt``."""
-        with (folder / "checks.json").open("w") as file:
+    def write(self, folder: Path, name: str = "checks") -> None:
+        """``checks.json`` and ``checks.txt``, or of another name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{name}.json").open("w", encoding="utf-8") as file:
             self._write_json(file)
-        with (folder / "checks.txt").open("w") as file:
+        with (folder / f"{name}.txt").open("w", encoding="utf-8") as file:
             self._write_text(file)
 
-    def raise_errors(self, folder: Path) -> None:
+    def raise_errors(self, where: str, folder: Path) -> None:
         """Stop if there are errors, with all kinds and the first ones of them in the message.
 
+        Args:
+            where: the data set, for the message.
+            folder: keeps the full report; not the stage's own, which goes when the stage fails.
+
         Raises:
-            DataError: there are errors.
+            ChecksFailed: there are errors.
         """
         errors = self.count("error")
         if not errors:
             return
-        self.write(folder)
+        name = "checks-" + hashlib.sha256(where.encode()).hexdigest()[:8]
+        self.write(folder, name)
         shown = [
             str(finding) for finding, _ in zip(self.found("error"), range(SHOWN), strict=False)
         ]
         kinds = ", ".join(f"{code} {count}" for code, count, _ in self.summary("error"))
         rest = f"\n  ... and {errors - SHOWN} more ({kinds})" if errors > SHOWN else ""
         noun = "problem" if errors == 1 else "problems"
-        raise DataError(
-            f"the data set has {errors} {noun}:\n  " + "\n  ".join(shown) + rest
-            + f"\nFull report: {folder / 'checks.txt'}"
-        )  # fmt: skip
+        report = folder / f"{name}.txt"
+        lines = "\n  ".join(shown) + rest
+        raise ChecksFailed(
+            f"data set {where} has {errors} {noun}:\n  {lines}\nFull report: {report}", report
+        )
 
     def _write_json(self, file: TextIO) -> None:
         head = {

@@ -41,14 +41,14 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
     written = points
     points = geometry.without_repeats(points)
     if len(points) < 3:
-        different = len(np.unique(points, axis=0))
+        different = len(np.unique(written, axis=0))
         message = f"{what} has {different} different points, needs 3; it is left out"
         return _dropped("few_points", line, message, "draw it again or remove the row")
     remarks: list[Remark] = []
     limit = np.asarray(size)
     slack = limit * geometry.EDGE_TOLERANCE
-    if (points < -slack).any() or (points > limit + slack).any():
-        low, high = written.min(0), written.max(0)
+    low, high = written.min(0), written.max(0)
+    if (low < -slack).any() or (high > limit + slack).any():
         where = f"x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}"
         points = geometry.clip(points, size)
         if len(points) < 3:
@@ -56,7 +56,7 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
             return _dropped("outside", line, message, _outside_hint(size))
         message = f"{what} reaches out of the image ({where}); it is clipped"
         remarks.append(Remark("warning", "clipped", line, message, _outside_hint(size)))
-    else:
+    elif (low < 0).any() or (high > limit).any():
         points = geometry.without_repeats(np.clip(points, 0.0, limit))
     crossing = geometry.self_intersects(points)
     area = abs(geometry.signed_area(points))

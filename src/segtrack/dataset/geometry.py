@@ -5,6 +5,8 @@ Units are those of the caller: px, or shares of the image.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,13 @@ from segtrack.dataset.labels import Polygon
 EDGE_TOLERANCE = 1e-3  # share of a side by which rounding may put a point outside of the image
 GRID = 1024  # cells per side where an area has no closed form
 _PAIRS_AT_ONCE = 1 << 18
+_SMALL = 64  # up to so many points the pairs of edges are kept
 
 
 def signed_area(points: Polygon) -> float:
     """Area by the shoelace formula, float64 (n, 2); positive where x turns towards y."""
     x, y = (points - points[0]).T  # relative, so that a small polygon far out keeps its digits
-    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+    return float(x[:-1] @ y[1:] - y[:-1] @ x[1:]) / 2  # the closing edge ends at 0, 0
 
 
 def filled_area(points: Polygon, size: tuple[float, float]) -> float:
@@ -39,8 +42,8 @@ def filled_area(points: Polygon, size: tuple[float, float]) -> float:
 
 def without_repeats(points: Polygon) -> Polygon:
     """The points without those that equal the one before (around the corner too)."""
-    different = np.any(points != np.roll(points, 1, axis=0), axis=1)
-    return points if different.all() else points[different]
+    same = (points == _previous(points)).all(axis=1)
+    return points[~same] if same.any() else points
 
 
 def clip(points: Polygon, size: tuple[float, float]) -> Polygon:
@@ -56,25 +59,19 @@ def clip(points: Polygon, size: tuple[float, float]) -> Polygon:
 
 
 def self_intersects(points: Polygon) -> bool:
-    """Whether two edges that are not neighbours share a point, or neighbours fold back.
+    """Whether two edges that are not neighbours share a point.
 
     Touching counts, as in the OGC definition of a valid ring; ``points`` has no repeats.
     """
     n = len(points)
-    if n < 4:
-        return False
-    following = np.roll(points, -1, axis=0)
-    rows = max(1, _PAIRS_AT_ONCE // n)
-    columns = np.arange(n)
-    for start in range(0, n, rows):
-        own = np.arange(start, min(start + rows, n))
-        gap = (columns[None] - own[:, None]) % n
-        apart = (columns[None] > own[:, None]) & (gap > 1) & (gap < n - 1)
-        first, second = np.nonzero(apart & _boxes_meet(points, following, own))
-        if len(first) and _segments_meet(
-            points[own[first]], following[own[first]], points[second], following[second]
-        ):
-            return True
+    following = _following(points)
+    low, high = np.minimum(points, following), np.maximum(points, following)
+    for first, second in _edge_pairs(n):
+        near = ((low[first] <= high[second]) & (low[second] <= high[first])).all(-1)
+        if near.any():
+            i, j = first[near], second[near]
+            if _segments_meet(points[i], following[i], points[j], following[j]):
+                return True
     return False
 
 
@@ -102,7 +99,7 @@ def outlines(rle: dict[str, Any]) -> list[Polygon]:
 def _corners(points: Polygon) -> Polygon:
     """Without repeats and without points on a straight line between their neighbours."""
     points = without_repeats(points)
-    turn = _side(np.roll(points, 1, axis=0), points, np.roll(points, -1, axis=0)) != 0
+    turn = _side(_previous(points), points, _following(points)) != 0
     return np.asarray(points[turn])
 
 
@@ -126,10 +123,37 @@ def _clip_side(points: Polygon, axis: int, limit: float, keep_above: bool) -> Po
     return np.array(result, np.float64).reshape(-1, 2)
 
 
-def _boxes_meet(start: Polygon, end: Polygon, own: NDArray[np.intp]) -> NDArray[np.bool_]:
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    meet = (low[own][:, None] <= high[None]) & (low[None] <= high[own][:, None])
-    return np.asarray(meet.all(-1))
+_Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def _edge_pairs(n: int) -> Iterator[_Pairs]:
+    """Pairs of edges of an n-gon that are not neighbours, in portions."""
+    if n <= _SMALL:
+        yield _small_edge_pairs(n)
+        return
+    rows = max(1, _PAIRS_AT_ONCE // n)
+    for start in range(0, n, rows):
+        first, second = np.nonzero(
+            np.arange(n) > np.arange(start, min(start + rows, n))[:, None] + 1
+        )
+        first += start
+        apart = second - first < n - 1
+        yield first[apart], second[apart]
+
+
+@lru_cache(maxsize=_SMALL)
+def _small_edge_pairs(n: int) -> _Pairs:
+    first, second = np.triu_indices(n, 2)
+    apart = second - first < n - 1
+    return first[apart], second[apart]
+
+
+def _previous(points: Polygon) -> Polygon:
+    return np.concatenate((points[-1:], points[:-1]))  # np.roll costs several times as much
+
+
+def _following(points: Polygon) -> Polygon:
+    return np.concatenate((points[1:], points[:1]))
 
 
 def _segments_meet(a: Polygon, b: Polygon, c: Polygon, d: Polygon) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -47,7 +46,8 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
         decode: decode all pixels, strictly: a cut off file is an error.
     """
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123 (hot loop)
+            data = file.read()
     except OSError as error:
         return _broken("", error.strerror or str(error))
     sha = hashlib.sha256(data).hexdigest()

@@ -40,7 +40,8 @@ def prepare(
         cache: folder that lasts between calls and remembers facts of unchanged files.
 
     Raises:
-        DataError: the data set cannot be used; the message names every kind of problem.
+        DataError: the data set cannot be used. Errors of single files come together, as
+            ``ChecksFailed``, once all were found; their report lies in ``cache``.
         SettingsError: ``dataset.classes`` or ``dataset.group_by`` does not fit the data set.
     """
     started = time.perf_counter()
@@ -60,12 +61,12 @@ def prepare(
         if settings.require_sources:
             check_sources(catalogue, checks, Path(settings.sources), content.prefix)
         checks.write(folder)
-        checks.raise_errors(folder)
+        checks.raise_errors(where, cache)
         published = publish(catalogue, classes, folder, worker_count(settings.workers))
         _write_facts(folder, classes, published, found, checks.warnings())
         report("data/warnings", checks.count("warning"))
         report("data/sequences", len(found))
-        report("data/files_read", content.files_read)
+        report("speed/files_read", content.files_read)
         for split in SPLITS:
             report(f"data/images/{split}", published.images[split])
             report(f"data/annotations/{split}", published.annotations[split])
@@ -107,9 +108,11 @@ def _write_facts(
         "class_map": classes.mapping,
         "warnings": warnings,
     }
-    (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False))
+    (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     rows = [sequences.to_json(s, folder) for s in found]
-    (folder / "sequences.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
+    (folder / "sequences.json").write_text(
+        json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
 
 
 def _fingerprint(names: tuple[str, ...], published: Published, found: tuple[Sequence, ...]) -> str:

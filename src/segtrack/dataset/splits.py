@@ -18,6 +18,7 @@ from segtrack.errors import SettingsError
 from segtrack.settings import SPLITS, SplitFractions
 
 _ROUNDING = 1e-6
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -97,25 +98,33 @@ def divide(groups: Strata, fractions: NDArray[np.float64], seed: int) -> NDArray
     order, rarest = _order(groups, totals, np.random.default_rng(seed))
     room = targets(int(groups.sizes.sum()), fractions).tolist()
     lacking = (totals[:, None] * fractions).tolist()
-    starts = np.searchsorted(groups.owner, np.arange(count + 1)).tolist()
-    classes, amounts = groups.class_id.tolist(), groups.amount.tolist()
-    sizes = groups.sizes.tolist()
+    starts = np.searchsorted(groups.owner, np.arange(count + 1))
     usable = [i for i, share in enumerate(fractions.tolist()) if share > 0]
     result = np.zeros(count, np.int8)
-    for group in order.tolist():
-        size = sizes[group]
-        open_splits = [i for i in usable if room[i] >= size]
-        if not open_splits:  # a group larger than any room that is left
-            open_splits = [max(usable, key=room.__getitem__)]
-        if rarest[group] < 0:
-            chosen = max(open_splits, key=room.__getitem__)
-        else:
-            lack = lacking[rarest[group]]
-            chosen = max(open_splits, key=lambda i: (lack[i], room[i]))
-        result[group] = chosen
-        room[chosen] -= size
-        for entry in range(starts[group], starts[group + 1]):
-            lacking[classes[entry]][chosen] -= amounts[entry]
+    for begin in range(0, count, _BLOCK):  # Python numbers of a block at a time
+        block = order[begin : begin + _BLOCK]
+        rows = zip(
+            block.tolist(),
+            groups.sizes[block].tolist(),
+            rarest[block].tolist(),
+            starts[block].tolist(),
+            starts[block + 1].tolist(),
+            strict=True,
+        )
+        for group, size, rare, start, end in rows:
+            open_splits = [i for i in usable if room[i] >= size]
+            if not open_splits:  # a group larger than any room that is left
+                open_splits = [max(usable, key=room.__getitem__)]
+            if rare < 0:
+                chosen = max(open_splits, key=room.__getitem__)
+            else:
+                lack = lacking[rare]
+                chosen = max(open_splits, key=list(zip(lack, room, strict=True)).__getitem__)
+            result[group] = chosen
+            room[chosen] -= size
+            classes = groups.class_id[start:end].tolist()
+            for one, amount in zip(classes, groups.amount[start:end].tolist(), strict=True):
+                lacking[one][chosen] -= amount
     return result
 
 
@@ -167,7 +176,7 @@ class Grouping:
 
 def _order(
     groups: Strata, totals: NDArray[np.float64], rng: np.random.Generator
-) -> tuple[NDArray[np.int64], list[int]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Groups by their rarest class, rarest first, none last; large ones first, else shuffled."""
     count = len(groups.sizes)
     rank = np.empty(groups.class_count + 1, np.int64)
@@ -177,4 +186,4 @@ def _order(
     np.minimum.at(best, groups.owner, rank[groups.class_id])
     by_rank = np.append(np.argsort(totals, kind="stable"), -1)
     order = np.lexsort((rng.permutation(count), -groups.sizes, best))
-    return order, by_rank[best].tolist()
+    return order, by_rank[best]

@@ -47,7 +47,7 @@ ANNOTATIONS = pa.schema(
         ("rle", pa.binary()),
     ]
 )
-ROW_GROUP = 16384
+ROW_GROUP = 4096
 
 
 class TableWriter:

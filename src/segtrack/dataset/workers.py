@@ -34,6 +34,7 @@ def map_chunks(
     workers: int,
     chunk: int,
     alone_below: int = 0,
+    ahead: int = 0,
 ) -> Iterator[R]:
     """Results of ``function`` over chunks of ``items``, flattened, in the order of ``items``.
 
@@ -41,15 +42,18 @@ def map_chunks(
         function: module-level function of a list of at most ``chunk`` items.
         workers: processes; 1 works in this process.
         alone_below: with fewer items than this no process is started (a start costs half a second).
+        ahead: chunks that may be out or done before their turn; 0 for a few per process.
 
     Raises:
         StageError: a process died (killed, out of memory).
     """
     chunks = _chunked(items, chunk)
     waiting: list[list[T]] = []
+    count = 0
     for part in chunks:
         waiting.append(part)
-        if len(waiting) * chunk >= alone_below:
+        count += len(part)
+        if count >= alone_below:
             break
     else:
         workers = 1
@@ -65,7 +69,7 @@ def map_chunks(
     try:
         for part in _both(waiting, chunks):
             out.append(pool.submit(function, part))
-            if len(out) >= workers * _AHEAD:
+            if len(out) >= (ahead or workers * _AHEAD):
                 yield from out.popleft().result()
         while out:
             yield from out.popleft().result()

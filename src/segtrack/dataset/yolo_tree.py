@@ -9,6 +9,7 @@ library then takes the folder of the file).
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from segtrack.dataset.labels import Labels, Polygon
 from segtrack.settings import SPLITS
 
 FOLDER = "yolo"
-TRAINED = ("train", "val", "test")  # the pool is never trained on
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def make_folders(folder: Path) -> None:
@@ -50,20 +51,21 @@ def add_image(
         size: width and height in px.
         copy: True for a file that the training library would rewrite.
     """
-    target = folder / FOLDER / "images" / split / name
-    source = Path(path)
-    inside = not source.is_absolute()
-    full = folder / source if inside else source
+    # Strings, not Path objects: this runs for every image.
+    target = f"{folder}/{FOLDER}/images/{split}/{name}"
+    inside = not os.path.isabs(path)  # noqa: PTH117
+    full = f"{folder}/{path}" if inside else path
     if copy:
         shutil.copyfile(full, target)
     else:
         try:
-            target.symlink_to(Path("../../..") / source if inside else source)
+            os.symlink(f"../../../{path}" if inside else path, target)  # noqa: PTH211
         except OSError:  # a file system without symbolic links
             _link_or_copy(full, target)
-    text = "".join(f"{row}\n" for row in label_rows(labels, *size))
-    label = folder / FOLDER / "labels" / split / (Path(name).stem + ".txt")
-    label.write_text(text)
+    text = "".join([f"{row}\n" for row in label_rows(labels, *size)])
+    label = f"{folder}/{FOLDER}/labels/{split}/{name.rsplit('.', 1)[0]}.txt"
+    with open(label, "w") as file:  # noqa: PTH123
+        file.write(text)
 
 
 def write_yaml(folder: Path, names: Sequence[str], counts: dict[str, int]) -> None:
@@ -76,14 +78,13 @@ def write_yaml(folder: Path, names: Sequence[str], counts: dict[str, int]) -> No
         content["test"] = "images/test"
     content["names"] = dict(enumerate(names))
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    (folder / FOLDER / "data.yaml").write_text(text)
+    (folder / FOLDER / "data.yaml").write_text(text, encoding="utf-8")
 
 
 def tree_name(image_id: int, file_name: str) -> str:
     """A file name that is unique, safe everywhere and still tells which image it is."""
-    path = Path(file_name)
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)[:60]
-    return f"{image_id:07d}_{stem}{path.suffix.lower()}"
+    stem, suffix = os.path.splitext(file_name.rsplit("/", 1)[-1])  # noqa: PTH122 (hot loop)
+    return f"{image_id:07d}_{_UNSAFE.sub('_', stem)[:60]}{suffix.lower()}"
 
 
 def label_rows(labels: Labels, width: int, height: int) -> list[str]:
@@ -128,8 +129,8 @@ def _shoelace(points: NDArray[np.float64]) -> float:
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def _link_or_copy(source: str, target: str) -> None:
     try:
-        target.hardlink_to(source)
+        os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)

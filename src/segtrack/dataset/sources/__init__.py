@@ -93,9 +93,8 @@ def _traffic_sim(settings: DatasetSettings, place: Place) -> Content:
 
     assert isinstance(settings, TrafficSimSettings)
     workers = worker_count(settings.workers)
-    traffic_sim.render_images(settings, place.folder, workers, place.catalogue)
-    videos = traffic_sim.render_videos(settings, place.folder)
-    return Content(CLASS_NAMES, tuple(videos), prefix="sim:")
+    videos = traffic_sim.render(settings, place.folder, workers, place.catalogue)
+    return Content(CLASS_NAMES, videos, prefix="sim:")
 
 
 def _yolo(settings: DatasetSettings, place: Place) -> Content:

@@ -33,6 +33,7 @@ class Listing:
         self.catalogue = catalogue
         self.checks = checks
         self.root = root
+        self.prefix = str(root).rstrip(os.sep) + os.sep
         self.db.execute(_TABLE)
 
     def add(self, path: str, stat: os.stat_result, splits: int, wanted: str = "") -> bool:
@@ -51,7 +52,10 @@ class Listing:
             hint = "rename it with letters that can be written as UTF-8"
             self.checks.error("file_name", ascii(path), "the name cannot be written as text", hint)
             return False
-        name = Path(os.path.relpath(path, self.root)).as_posix()
+        if path.startswith(self.prefix):
+            name = path[len(self.prefix) :].replace(os.sep, "/")
+        else:
+            name = Path(os.path.relpath(path, self.root)).as_posix()
         self.db.execute(
             "INSERT INTO listed (path, name, splits, size, mtime, wanted, folded) "
             "VALUES (?,?,?,?,?,?,?) "

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FOLDER = "images"
 QUALITY = 92  # of the JPEGs; at 92 artefacts are not seen at 640 px
 CRF = 18  # of the videos; visually lossless for H.264
+_VIDEO = "video"
+_CHUNK = 4  # images that a process renders in one go
+_AHEAD = 64  # chunks that may be done while a video is still rendered
 # Scene indices of a split begin here, so that a larger train split leaves the test split as it is.
 FIRST_INDEX = {split: i * 10_000_000 for i, split in enumerate(SPLITS)}
 # Class ids of the ground truth files. MOTChallenge's 1 and 3 and KITTI MOTS' 1 and 2 mean the same
@@ -34,28 +37,36 @@ GT_CLASSES = ((1, "person"), (3, "car"), (14, "truck"), (15, "bus"))
 MOTS_CLASSES = ((1, "car"), (2, "person"), (3, "truck"), (4, "bus"))
 
 
-def render_images(
+def render(
     settings: TrafficSimSettings, folder: Path, workers: int, catalogue: Catalogue
-) -> None:
-    """Render the still images of all splits into ``folder`` and the catalogue."""
-    jobs = [(split, i) for split in SPLITS for i in range(getattr(settings, split))]
+) -> tuple[Sequence, ...]:
+    """Render images into ``folder`` and the catalogue, and videos with ground truth.
+
+    Returns:
+        The videos, with ground truth in MOTChallenge and KITTI MOTS format.
+    """
+    stills = [(split, i) for split in SPLITS for i in range(getattr(settings, split))]
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     for split in SPLITS:
         (folder / FOLDER / split).mkdir(parents=True)
     catalogue.add(
         ListedImage(f"{split}/{file}", f"{FOLDER}/{split}/{file}", split)
-        for split, file in ((split, _file_name(split, i)) for split, i in jobs)
+        for split, file in ((split, _file_name(split, i)) for split, i in stills)
     )
+    # Videos first: each is one long job that the images then fill up beside.
+    jobs = [*((_VIDEO, i) for i in range(settings.video_count)), *stills]
     work = partial(_render_chunk, settings=settings, folder=folder)
-    images = map_chunks(work, jobs, workers, chunk=8, alone_below=17)
-    for image_id, (facts, labels) in enumerate(progress(images, "render", len(jobs))):
-        catalogue.set_facts(image_id, facts)
-        catalogue.set_labels(image_id, labels, relative=False)
-
-
-def render_videos(settings: TrafficSimSettings, folder: Path) -> list[Sequence]:
-    """Render the videos with ground truth in MOTChallenge and KITTI MOTS format."""
-    return [_render_video(settings, folder, i) for i in range(settings.video_count)]
+    results = map_chunks(work, jobs, workers, _CHUNK, alone_below=2 * _CHUNK + 1, ahead=_AHEAD)
+    videos = []
+    image_id = 0
+    for done in progress(results, "render", len(jobs)):
+        if isinstance(done, Sequence):
+            videos.append(done)
+        else:
+            catalogue.set_facts(image_id, done[0])
+            catalogue.set_labels(image_id, done[1], relative=False)
+            image_id += 1
+    return tuple(videos)
 
 
 def _file_name(split: str, index: int) -> str:
@@ -64,35 +75,44 @@ def _file_name(split: str, index: int) -> str:
 
 def _render_chunk(
     jobs: list[tuple[str, int]], settings: TrafficSimSettings, folder: Path
-) -> list[tuple[ImageFile, bytes]]:
+) -> list[Sequence | tuple[ImageFile, bytes]]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return [
+        _render_video(settings, folder, index)
+        if kind == _VIDEO
+        else _render_still(settings, folder, kind, index)
+        for kind, index in jobs
+    ]
+
+
+def _render_still(
+    settings: TrafficSimSettings, folder: Path, split: str, index: int
+) -> tuple[ImageFile, bytes]:
     import cv2
 
     from segtrack.dataset.simulator import render_still
 
-    cv2.setNumThreads(1)
-    knobs = _knobs(settings)
-    done = []
-    for split, i in jobs:
-        frame = render_still(knobs, settings.seed, FIRST_INDEX[split] + i)
-        _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        data = jpeg.tobytes()
-        (folder / FOLDER / split / _file_name(split, i)).write_bytes(data)
-        annotations = [
-            Annotation(
-                instance.class_id,
-                [np.asarray(p, np.float64) for p in instance.polygons],
-                instance.area,
-                _xywh(instance.bbox_xyxy),
-                visible=instance.visible_fraction,
-                rle=_counts(instance.rle),
-            )
-            for instance in frame.instances
-        ]
-        height, width = frame.image.shape[:2]
-        sha = hashlib.sha256(data).hexdigest()
-        facts = ImageFile(sha, width, height, "RGB", 1, intact=True, decoded=True, error="")
-        done.append((facts, labels_of(annotations).pack()))
-    return done
+    frame = render_still(_knobs(settings), settings.seed, FIRST_INDEX[split] + index)
+    _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    data = jpeg.tobytes()
+    (folder / FOLDER / split / _file_name(split, index)).write_bytes(data)
+    annotations = [
+        Annotation(
+            instance.class_id,
+            [np.asarray(p, np.float64) for p in instance.polygons],
+            instance.area,
+            _xywh(instance.bbox_xyxy),
+            visible=instance.visible_fraction,
+            rle=_counts(instance.rle),
+        )
+        for instance in frame.instances
+    ]
+    height, width = frame.image.shape[:2]
+    sha = hashlib.sha256(data).hexdigest()
+    facts = ImageFile(sha, width, height, "RGB", 1, intact=True, decoded=True, error="")
+    return facts, labels_of(annotations).pack()
 
 
 def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Sequence:

@@ -52,7 +52,8 @@ def ultralytics_config(settings: UltralyticsSettings, cache: Path) -> YoloConfig
     written = folder / "data.yaml"
     if not written.is_file():  # the folder is ours: it was downloaded
         inner.pop("download", None)
-        written.write_text(yaml.safe_dump(inner, sort_keys=False, allow_unicode=True))
+        text = yaml.safe_dump(inner, sort_keys=False, allow_unicode=True)
+        written.write_text(text, encoding="utf-8")
     config = read_config(written)
     return replace(config, names=read_names(content.get("names"), preset))
 
