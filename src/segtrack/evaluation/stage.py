@@ -121,7 +121,8 @@ def measure(
     """All figures of one split, without writing anything."""
     coco = dataset.coco(split)
     classes = len(dataset.names)
-    matcher = Matcher(classes, settings.visible_bins)
+    occlusion = any(a.get("visible_fraction") is not None for a in coco["annotations"])
+    matcher = Matcher(classes, settings.visible_bins if occlusion else ())
     confusion = np.zeros((classes + 1, classes + 1), np.int64)
     errors: list[ImageErrors] = []
     detections = 0
@@ -134,7 +135,6 @@ def measure(
         errors += map(image_errors, matches)
         detections += sum(map(len, batch.detections))
     masks = matcher.matches("mask")
-    occlusion = any(a.get("visible_fraction") is not None for a in coco["annotations"])
     class_counts = []
     for k in range(classes):
         objects = [int(np.sum(entry["gtIgnore"] == 0)) for entry in masks.of(k)]
