@@ -3,7 +3,7 @@
     python scripts/acknowledge_stages.py          write src/segtrack/stages.json
     python scripts/acknowledge_stages.py --check  exit 1 and name the stages that changed
 
-A change that does alter what a stage produces needs a higher number in ``pipeline.VERSIONS``
+A change that does alter what a stage produces needs a higher number in ``versions.VERSIONS``
 first; otherwise people's stores would go on serving the old result.
 """
 

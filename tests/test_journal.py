@@ -1,5 +1,6 @@
 """The journal: what MLflow holds after a run that finished, failed or was killed."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from segtrack import journal as journals
 from segtrack.errors import DataError, SettingsError
 from segtrack.metrics import Metric
+from segtrack.processes import process_mark
 from segtrack.settings import MlflowMode, MlflowSettings
 
 
@@ -78,7 +80,7 @@ def test_the_next_start_marks_a_killed_process_and_leaves_a_living_one(
     client, experiment = journals.connect(settings)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    marks = {"dead": f"{gone.pid}@1", "alive": journals._process_mark(__import__("os").getpid())}
+    marks = {"dead": f"{gone.pid}@1", "alive": process_mark(os.getpid())}
     for name, mark in marks.items():
         tags = {"segtrack.host": socket.gethostname(), "segtrack.process": mark}
         client.create_run(experiment, run_name=name, tags=tags)

@@ -8,9 +8,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +21,7 @@ from filelock import FileLock
 
 from segtrack.errors import SegtrackError, SettingsError
 from segtrack.metrics import Metric
+from segtrack.processes import process_mark, terminated_as_interrupt
 from segtrack.settings import MlflowMode, MlflowSettings
 from segtrack.store import link_or_copy
 
@@ -137,7 +136,7 @@ def record(
     client, experiment = connect(settings)
     own = {
         "segtrack.host": socket.gethostname(),
-        "segtrack.process": _process_mark(os.getpid()),
+        "segtrack.process": process_mark(os.getpid()),
         "mlflow.source.name": "src/run.py",
         "mlflow.source.type": "LOCAL",
         **({"mlflow.parentRunId": parent} if parent else {}),
@@ -145,7 +144,7 @@ def record(
     run = client.create_run(experiment, run_name=name, tags={**own, **dict(tags)})
     journal = Journal(settings, run.info.run_id)
     try:
-        with _terminated_as_interrupt():
+        with terminated_as_interrupt():
             yield journal
     except KeyboardInterrupt:
         journal.end("KILLED", "interrupted")
@@ -328,44 +327,9 @@ def _mark_killed(client: Any, experiment: str) -> None:
     query = f"attributes.status = 'RUNNING' AND tags.`segtrack.host` = '{socket.gethostname()}'"
     for run in client.search_runs([experiment], query):
         mark = run.data.tags.get("segtrack.process", "")
-        if mark and mark != _process_mark(int(mark.split("@")[0])):
+        if mark and mark != process_mark(int(mark.split("@")[0])):
             client.set_tag(run.info.run_id, "error", "the process was killed")
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _process_mark(pid: int) -> str:
-    """The process id with its start time, since ids are used again; empty if it is not running."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        state, start = stat.rsplit(")", 1)[1].split()[0], stat.rsplit(")", 1)[1].split()[19]
-        return "" if state == "Z" else f"{pid}@{start}"
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return ""
-    try:
-        os.kill(pid, 0)  # no /proc (macOS): the id alone must do
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return f"{pid}@"
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM (what schedulers and ``kill`` send) end a run as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def copy_database(template: Path, target: Path) -> None:

@@ -22,33 +22,15 @@ from segtrack import evaluation, model, tracker, trainer
 from segtrack.dataset import Dataset, Sequence
 from segtrack.dataset.classes import parse_classes
 from segtrack.dataset.simulator import CLASS_NAMES as SIMULATED_CLASSES
-from segtrack.errors import DataError, SettingsError
+from segtrack.errors import DataError
+from segtrack.flow import Flow, NotBuilt
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
-from segtrack.settings import DatasetSettings, Settings, Stage
-from segtrack.store import Build, Listener, StageCall, StageResult, Store, digest, link_or_copy
+from segtrack.settings import DatasetSettings, Settings, Stage, plain
+from segtrack.store import Listener, StageResult, Store, digest, link_or_copy
 from segtrack.tracker import Tracks
 
-# Raise a stage's number when its code changes what it produces; tests/test_versions.py watches.
-VERSIONS = {
-    "prepare": 1,
-    "train": 1,
-    "predict": 1,
-    "evaluate": 1,
-    "detect": 1,
-    "associate": 1,
-    "render": 1,
-}
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    "prepare": ("opencv-python",),
-    "train": ("ultralytics", "torch"),
-    "predict": ("ultralytics", "torch"),
-    "evaluate": ("pycocotools",),
-    "detect": ("ultralytics", "torch"),
-    "associate": ("ultralytics", "lap"),
-    "render": ("supervision", "av"),
-}
 # What changes how fast a result comes, not which.
 SPEED_KNOBS = {"workers", "threads", "cache", "name"}
 
@@ -68,10 +50,6 @@ class RunFacts:
     sweep: bool = False
 
 
-class NotBuilt(Exception):
-    """While planning: a stage has no result yet, so what follows from it is not known."""
-
-
 class Pipeline:
     """One run: the stages over one composed configuration."""
 
@@ -79,11 +57,9 @@ class Pipeline:
         self, settings: Settings, store: Store, journal: Journal | None, output: Path, run: RunFacts
     ) -> None:
         self.settings = settings
-        self.store = store
-        self.journal = journal
+        self.flow = Flow(settings.stages, store, journal)
         self.output = output
         self.facts = run
-        self.builds: dict[str, int] = {}
         self.videos: list[Path] = []
 
     def run(self) -> None:
@@ -96,14 +72,13 @@ class Pipeline:
         for stage, step in self._steps().items():
             if stage in self.settings.stages:
                 step()
-        for name, count in self.builds.items():
-            self._record(Metric(f"builds/{name}", count, 0))
+        for name, count in self.flow.builds.items():
+            self.flow.record(Metric(f"builds/{name}", count, 0))
 
     def plan(self) -> list[str]:
         """A line for each listed stage: there already, to be built and why, or not known yet."""
         lines: list[str] = []
-        self._plan_lines = lines
-        self.journal = None
+        self.flow.plan, self.flow.journal = lines, None
         for stage, step in self._steps().items():
             if stage not in self.settings.stages:
                 continue
@@ -113,8 +88,6 @@ class Pipeline:
                 if str(missing) != stage.name:
                     lines.append(f"{stage.name:10} unknown  follows from {missing}")
         return lines
-
-    _plan_lines: list[str] | None = None
 
     def _steps(self) -> dict[Stage, Callable[[], Any]]:
         return {
@@ -130,22 +103,22 @@ class Pipeline:
         settings = self.settings.dataset
 
         def build(folder: Path, report: Any) -> None:
-            cache = self.store.scratch("files")
+            cache = self.flow.store.scratch("files")
             datasets.prepare(settings, self.settings.seed, folder, report, cache)
 
-        call = self._call(
+        call = self.flow.call(
             "prepare",
             {"dataset": settings, "seed": self.settings.seed},
             {"files": datasets.signature(settings)},
         )
-        result = self._stage(Stage.prepare, call, build)
+        result = self.flow.stage(Stage.prepare, call, build)
         dataset = Dataset.load(result.folder)
         for name in ("checks.txt", "checks.json", "dataset.json", "contact_sheet.jpg"):
-            self._keep(result.folder / name, "data")
-        if self.journal:
-            self.journal.tags({"dataset.fingerprint": dataset.fingerprint})
+            self.flow.keep(result.folder / name, "data")
+        self.flow.tag({"dataset.fingerprint": dataset.fingerprint})
+        if self.flow.journal:
             where = settings.path or settings.source
-            self.journal.dataset(settings.source, dataset.fingerprint, where, "training")
+            self.flow.journal.dataset(settings.source, dataset.fingerprint, where, "training")
         return dataset
 
     @functools.cached_property
@@ -157,10 +130,9 @@ class Pipeline:
         else:
             result = self._train()
             weights = trainer.Training.load(result.folder).weights
-            self._keep(result.folder / "results.csv", "train")
-            self._keep(weights.path, "weights")
-        if self.journal:
-            self.journal.tags({"weights.sha256": weights.sha256, "weights.origin": weights.origin})
+            self.flow.keep(result.folder / "results.csv", "train")
+            self.flow.keep(weights.path, "weights")
+        self.flow.tag({"weights.sha256": weights.sha256, "weights.origin": weights.origin})
         return weights
 
     def evaluate(self) -> None:
@@ -189,20 +161,22 @@ class Pipeline:
                 report,
             )
 
-        call = self._call(
+        call = self.flow.call(
             "predict",
             {"conf_floor": floor, "max_det": limit, **self._prediction_settings(weights, dataset)},
             {"images": images, "weights": weights.sha256},
         )
-        predicted = self._stage(Stage.evaluate, call, predict)
+        predicted = self.flow.stage(Stage.evaluate, call, predict)
         predictions = Predictions.load(predicted.folder)
 
         def build(folder: Path, report: Any) -> None:
             evaluation.evaluate(dataset, split, predictions, settings.evaluation, folder, report)
 
         inputs = {"predictions": predicted.key, "images": images}
-        call = self._call("evaluate", {"evaluation": settings.evaluation, "split": split}, inputs)
-        self._keep(self._stage(Stage.evaluate, call, build).folder, "evaluation")
+        call = self.flow.call(
+            "evaluate", {"evaluation": settings.evaluation, "split": split}, inputs
+        )
+        self.flow.keep(self.flow.stage(Stage.evaluate, call, build).folder, "evaluation")
 
     def track(self) -> None:
         """Detect, associate, write results.json and render, for every video."""
@@ -217,7 +191,7 @@ class Pipeline:
             self._track_one(sequence, totals)
         for name, values in sorted(totals.items()):
             mean = name.startswith("speed/")
-            self._record(Metric(name, sum(values) / (len(values) if mean else 1), 0))
+            self.flow.record(Metric(name, sum(values) / (len(values) if mean else 1), 0))
 
     def _track_one(self, sequence: Sequence, totals: dict[str, list[float]]) -> None:
         settings = self.settings
@@ -226,15 +200,15 @@ class Pipeline:
             totals.setdefault(metric.name, []).append(metric.value)
             group, _, rest = metric.name.partition("/")
             name = f"{group}/video/{sequence.name}/{rest}"
-            self._record(Metric(name, metric.value, metric.step))
+            self.flow.record(Metric(name, metric.value, metric.step))
 
         detected = self._detect(sequence, listen)
         predictions = Predictions.load(detected.folder)
         knobs = {k: v for k, v in vars(settings.tracker).items() if k not in ("render", "trail")}
-        call = self._call(
+        call = self.flow.call(
             "associate", {"tracker": knobs}, {"predictions": detected.key, "fps": sequence.fps}
         )
-        associated = self._stage(
+        associated = self.flow.stage(
             Stage.track,
             call,
             lambda folder, report: tracker.associate(predictions, settings.tracker, folder, report),
@@ -242,15 +216,20 @@ class Pipeline:
         )
         tracks = Tracks.load(associated.folder)
         folder = self.output / "tracking" / sequence.name
+        render = (
+            not self.facts.sweep if settings.tracker.render is None else settings.tracker.render
+        )
+        video = self._render(sequence, tracks, associated) if render and sequence.path else None
+        if self.flow.plan is not None:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         run = {k: v for k, v in dataclasses.asdict(self.facts).items() if k != "sweep"}
-        if self._plan_lines is None:
-            info = predictions.info
-            tracker.write_results(tracks, sequence, info, _plain(settings.tracker), run, folder)
-        render = settings.tracker.render
-        if (not self.facts.sweep if render is None else render) and sequence.path is not None:
-            self._render(sequence, tracks, associated, folder)
-        self._keep(folder, f"tracking/{sequence.name}")
+        knobs = plain(settings.tracker)
+        tracker.write_results(tracks, sequence, predictions.info, knobs, run, folder)
+        if video is not None:
+            link_or_copy(video, folder / video.name)
+            self.videos.append(folder / video.name)
+        self.flow.keep(folder, f"tracking/{sequence.name}")
 
     def _detect(self, sequence: Sequence, listen: Listener) -> StageResult:
         weights, settings = self.weights, self.settings
@@ -271,22 +250,19 @@ class Pipeline:
             )
 
         floor = {"conf_floor": settings.model.conf_floor, "max_det": settings.model.max_det}
-        call = self._call(
+        call = self.flow.call(
             "detect",
             {**floor, **self._prediction_settings(weights, None, names, class_map)},
             {"video": sequence.sha256, "weights": weights.sha256},
         )
-        result = self._stage(Stage.track, call, build, listen)
+        result = self.flow.stage(Stage.track, call, build, listen)
         truncated = Predictions.load(result.folder).info.truncated
         if truncated:
             print(f"warning: {truncated}")
-            if self.journal:
-                self.journal.tags({f"truncated.{sequence.name}": truncated})
+            self.flow.tag({f"truncated.{sequence.name}": truncated})
         return result
 
-    def _render(
-        self, sequence: Sequence, tracks: Tracks, associated: StageResult, folder: Path
-    ) -> None:
+    def _render(self, sequence: Sequence, tracks: Tracks, associated: StageResult) -> Path:
         from segtrack.report.video import render
 
         def build(target: Path, report: Any) -> None:
@@ -295,14 +271,12 @@ class Pipeline:
             trail = self.settings.tracker.trail
             render(frames, tracks, tracks.info.names, sequence.fps, path, trail)
 
-        call = self._call(
+        call = self.flow.call(
             "render",
             {"trail": self.settings.tracker.trail},
             {"tracks": associated.key, "video": sequence.sha256},
         )
-        result = self._stage(Stage.track, call, build)
-        link_or_copy(result.folder / "annotated.mp4", folder / "annotated.mp4")
-        self.videos.append(folder / "annotated.mp4")
+        return self.flow.stage(Stage.track, call, build).folder / "annotated.mp4"
 
     def _train(self) -> StageResult:
         settings = self.settings
@@ -326,7 +300,7 @@ class Pipeline:
             )
 
         knobs = {k: v for k, v in vars(settings.trainer).items() if k not in SPEED_KNOBS}
-        call = self._call(
+        call = self.flow.call(
             "train",
             {
                 "trainer": knobs,
@@ -342,7 +316,7 @@ class Pipeline:
             },
             resumable=True,
         )
-        return self._stage(Stage.train, call, build)
+        return self.flow.stage(Stage.train, call, build)
 
     @functools.cache  # noqa: B019  one pipeline per run
     def _start(self) -> Weights:
@@ -356,15 +330,14 @@ class Pipeline:
         print(
             f"weights: {name} from {weights.origin}" + (f" ({weights.note})" * bool(weights.note))
         )
-        if self.journal:
-            tags = {"weights.start": weights.origin, "weights.start.sha256": weights.sha256}
-            self.journal.tags({**tags, **({"weights.note": weights.note} if weights.note else {})})
+        tags = {"weights.start": weights.origin, "weights.start.sha256": weights.sha256}
+        self.flow.tag({**tags, **({"weights.note": weights.note} if weights.note else {})})
         return weights
 
     def _run_weights(self, run_id: str) -> Path:
         from segtrack.journal import run_weights
 
-        return run_weights(self.settings.mlflow, run_id, self.store.scratch("downloads"))
+        return run_weights(self.settings.mlflow, run_id, self.flow.store.scratch("downloads"))
 
     def _sequences(self) -> tuple[Sequence, ...]:
         if self.settings.video is not None:
@@ -394,70 +367,13 @@ class Pipeline:
             "class_map": dict(class_map or {}),
         }
 
-    def _call(
-        self,
-        name: str,
-        settings: Mapping[str, Any],
-        inputs: Mapping[str, Any],
-        resumable: bool = False,
-    ) -> StageCall:
-        plain = {key: _plain(value) for key, value in settings.items()}
-        texts = {key: str(value) for key, value in inputs.items()}
-        return StageCall(name, VERSIONS[name], plain, texts, LIBRARIES[name], resumable)
-
-    def _stage(
-        self, stage: Stage, call: StageCall, build: Build, listener: Listener | None = None
-    ) -> StageResult:
-        """Take the result from the store, or build it where its stage is listed."""
-        listener = listener or self._record
-        found = self.store.find(call)
-        if self._plan_lines is not None:
-            line = f"{call.name:10} " + (f"hit      {call.key}" if found else "")
-            self._plan_lines.append(line if found else self._plan_miss(stage, call))
-            if not found:
-                raise NotBuilt(stage.name)
-        if found is None and stage not in self.settings.stages:
-            raise SettingsError(_missing(stage))
-        result = self.store.run(call, build, listener)
-        self.builds[call.name] = self.builds.get(call.name, 0) + (not result.hit)
-        verb = "reused" if result.hit else f"built in {result.seconds:.1f} s"
-        print(f"{call.name:10} {verb}", flush=True)
-        if self.journal:
-            self.journal.tags({f"stage.{call.name}": f"{verb} {call.key}"})
-        return result
-
-    def _plan_miss(self, stage: Stage, call: StageCall) -> str:
-        if stage not in self.settings.stages:
-            return f"{call.name:10} missing  {_missing(stage)}"
-        return f"{call.name:10} build    {self.store.explain(call)}"
-
-    def _record(self, metric: Metric) -> None:
-        if self.journal:
-            self.journal.metric(metric)
-
-    def _keep(self, path: Path, folder: str) -> None:
-        """Keep a file or a folder as an artifact; the store's own notes are left out."""
-        if self.journal and path.exists():
-            self.journal.artifact(path, folder)
-
 
 def config_hash(settings: Settings) -> str:
     """Digest of everything that decides results; where they are recorded does not."""
-    plain = _plain(settings)
+    values = plain(settings)
     for key in ("mlflow", "parent_run", "plan", "store", "objective"):
-        plain.pop(key)
-    return digest(plain)[:16]
-
-
-def _plain(value: Any) -> Any:
-    """Settings as JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value.value if hasattr(value, "value") else value
+        values.pop(key)
+    return digest(values)[:16]
 
 
 def _classes_without_data(
@@ -470,17 +386,6 @@ def _classes_without_data(
     if chosen is None:
         return weights_names, {}
     return tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}
-
-
-def _missing(stage: Stage) -> str:
-    mend = {
-        Stage.train: "name trained weights with model.weights=FILE",
-        Stage.prepare: "name a video with video=FILE and weights with model.weights=FILE",
-    }.get(stage, "leave out what follows from it")
-    return (
-        f"stage {stage.name} is not listed in stages, and the store has no result of it for these "
-        f"settings: add {stage.name} to stages, or {mend}."
-    )
 
 
 def _readable(frames: Iterator[Any]) -> Iterator[Any]:

@@ -7,6 +7,8 @@ and origin of each default stands beside it in ``conf/``.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -252,3 +254,14 @@ def register() -> None:
                 store.store(group=group, name=f"schema_{name}", node=node, provider="segtrack")
             else:
                 store.store(name=name, node=node, provider="segtrack")
+
+
+def plain(value: Any) -> Any:
+    """Settings as JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value.value if isinstance(value, Enum) else value

@@ -13,6 +13,26 @@ from segtrack.store import digest
 
 PACKAGE = Path(__file__).resolve().parent
 RECORD = PACKAGE / "stages.json"
+# Raise a stage's number when its code changes what it produces; tests/test_versions.py watches.
+VERSIONS = {
+    "prepare": 1,
+    "train": 1,
+    "predict": 1,
+    "evaluate": 1,
+    "detect": 1,
+    "associate": 1,
+    "render": 1,
+}
+# Installed packages whose version shapes what a stage produces.
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "prepare": ("opencv-python",),
+    "train": ("ultralytics", "torch"),
+    "predict": ("ultralytics", "torch"),
+    "evaluate": ("pycocotools",),
+    "detect": ("ultralytics", "torch"),
+    "associate": ("ultralytics", "lap"),
+    "render": ("supervision", "av"),
+}
 # The folders and files whose code decides what a stage writes.
 SOURCES: dict[str, tuple[str, ...]] = {
     "prepare": ("dataset",),
@@ -38,8 +58,6 @@ def write() -> None:
 
 def current() -> dict[str, dict[str, object]]:
     """Version and source digest of every stage."""
-    from segtrack.pipeline import VERSIONS
-
     return {
         stage: {"version": VERSIONS[stage], "source": _source_digest(places)}
         for stage, places in SOURCES.items()
