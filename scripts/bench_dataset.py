@@ -5,7 +5,7 @@
 
 Makes a YOLO data set of distinct JPEGs with three polygons each in a temporary folder, prepares a
 fifth of it and all of it (peak memory should be about the same), then changes one file and prepares
-again (one file should be read). Every ``prepare`` is a process of its own, so that peaks are its own.
+again (one file should be read). Every ``prepare`` is a process of its own, with peaks of its own.
 Decoding the pixels is off, as for any set of this size; the header and all bytes are read.
 """
 

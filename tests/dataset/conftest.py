@@ -95,6 +95,11 @@ def yolo(tmp_path: Path) -> YoloFolder:
 @pytest.fixture
 def run(tmp_path: Path) -> Prepare:
     """Calls ``prepare`` into a new folder; the cache lasts for the test."""
+    return prepare_into(tmp_path)
+
+
+def prepare_into(tmp_path: Path) -> Prepare:
+    """``prepare`` with a new folder below ``tmp_path`` for each call."""
     count = 0
 
     def call(settings: DatasetSettings, seed: int = 0) -> Prepared:

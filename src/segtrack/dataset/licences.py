@@ -41,7 +41,8 @@ def read_sources(path: Path) -> list[SourceRow]:
     for number, line in enumerate(lines, start=1):
         if not line.strip().startswith("|"):
             continue
-        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        inner = line.strip().removeprefix("|").removesuffix("|")
+        cells = [cell.strip().strip("`") for cell in inner.split("|")]
         following = lines[number].strip() if number < len(lines) else ""
         heading = set(following) <= set("|-: ") and "-" in following
         ruler = set("".join(cells)) <= set("-: ")

@@ -1,0 +1,221 @@
+"""Tracking input: every layout, names, roles, and what is no sequence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segtrack.dataset import Sequence, sequences_from, signature
+from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
+from segtrack.dataset.sequences import from_json, to_json
+from segtrack.errors import DataError, SettingsError
+from segtrack.settings import SequencesSettings
+from tests.dataset.conftest import Prepare, YoloFolder, write_image
+
+MOT17_ROW = "1,1,912,484,97,109,1,1,0.9\n"
+MOT15_ROW = "1,1,88,99,61.08,218.56,1,4.4852,5.5016,0\n"
+MOTS_ROW = "0 2001 2 48 64 {counts}\n"
+
+
+def frames(folder: Path, count: int = 3) -> Path:
+    for i in range(count):
+        write_image(folder / f"{i + 1:06}.jpg", i)
+    return folder
+
+
+def mot(
+    root: Path, row: str = MOT17_ROW, info: str = "frameRate=25\n", images: bool = True
+) -> Path:
+    if images:
+        frames(root / "img1")
+    for name in ("gt", "det"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        (root / name / f"{name}.txt").write_text(row)
+    (root / "seqinfo.ini").write_text(f"[Sequence]\nname={root.name}\nimDir=img1\n{info}")
+    return root
+
+
+def video(path: Path, count: int = 4) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for i in range(count):
+        writer.write(np.full((48, 64, 3), 40 * i, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_motchallenge_folder(tmp_path: Path) -> None:
+    (found,) = sequences_from(str(mot(tmp_path / "S-1")))
+    assert (found.name, found.path) == ("S-1", tmp_path / "S-1" / "img1")
+    assert (found.width, found.height, found.fps, found.frame_count) == (64, 48, 25.0, 3)
+    assert found.gt == tmp_path / "S-1" / "gt" / "gt.txt"
+    assert found.det == tmp_path / "S-1" / "det" / "det.txt"
+    assert (found.gt_format, found.mots, found.role) == ("mot17", None, None)
+    assert found.gt_classes == MOT17_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (MOT17_ROW, "mot17"),
+        (MOT15_ROW, "mot15"),
+        ("1,1,466,139,91,193,1\n", "mot15"),
+        ("1,1,466,139,91,193\n", "mot15"),
+        ("0 2001 2 48 64 abc\n", "kitti_mots"),
+    ],
+)
+def test_ground_truth_formats(tmp_path: Path, row: str, expected: str) -> None:
+    (found,) = sequences_from(str(mot(tmp_path / "s", row)))
+    assert found.gt_format == expected
+    assert (found.mots is not None) == (expected == "kitti_mots")
+
+
+def test_text_only(tmp_path: Path) -> None:
+    info = "frameRate=14\nseqLength=418\nimWidth=640\nimHeight=480\n"
+    (found,) = sequences_from(str(mot(tmp_path / "s", info=info, images=False)))
+    assert found.path is None
+    assert (found.width, found.height, found.fps, found.frame_count) == (640, 480, 14.0, 418)
+    assert len(found.sha256) == 64
+
+
+def test_masks_beside_boxes(tmp_path: Path) -> None:
+    folder = mot(tmp_path / "s")
+    (folder / "mots").mkdir()
+    (folder / "mots" / "instances.txt").write_text(MOTS_ROW.format(counts="abc"))
+    (found,) = sequences_from(str(folder))
+    assert found.mots == folder / "mots" / "instances.txt"
+    assert dict(found.mots_classes) == {1: "car", 2: "person", 10: "ignore"}
+
+
+@pytest.mark.parametrize("root", [".", "training"])
+def test_kitti_mots_as_downloaded(tmp_path: Path, root: str) -> None:
+    base = tmp_path / root
+    frames(base / "image_02" / "0002")
+    (base / "instances_txt").mkdir()
+    for name in ("0002", "0007"):
+        text = MOTS_ROW.format(counts="abc")
+        (base / "instances_txt" / f"{name}.txt").write_text(text)
+    with_frames, text_only = sequences_from(str(tmp_path))
+    assert (with_frames.name, with_frames.path) == ("0002", base / "image_02" / "0002")
+    assert (with_frames.gt_format, with_frames.mots) == ("kitti_mots", with_frames.gt)
+    assert (text_only.name, text_only.path) == ("0007", None)
+    assert (text_only.width, text_only.height) == (64, 48)
+
+
+def test_a_folder_of_frames_warns_that_its_rate_is_a_guess(tmp_path: Path) -> None:
+    told: list[tuple[str, str, str, str]] = []
+    frames(tmp_path / "walk")
+    (found,) = sequences_from(str(tmp_path / "walk"), lambda *words: told.append(words))
+    assert (found.name, found.fps, found.frame_count, found.gt) == ("walk", 30.0, 3, None)
+    ((code, file, message, hint),) = told
+    assert (code, file) == ("no_frame_rate", str(tmp_path / "walk"))
+    assert "30 frames/s are assumed" in message
+    assert "frameRate" in hint
+
+
+def test_a_folder_of_several_and_a_glob(tmp_path: Path) -> None:
+    mot(tmp_path / "all" / "b")
+    frames(tmp_path / "all" / "c")
+    video(tmp_path / "all" / "a.avi")
+    (tmp_path / "all" / "notes.txt").touch()
+    (tmp_path / "all" / "empty").mkdir()
+    assert [s.name for s in sequences_from(str(tmp_path / "all"))] == ["a", "b", "c"]
+    assert [s.name for s in sequences_from(str(tmp_path / "all" / "[bc]"))] == ["b", "c"]
+    assert [s.name for s in sequences_from(str(tmp_path / "**" / "*.avi"))] == ["a"]
+
+
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
+    for place in ("x", "y", "z"):
+        video(tmp_path / place / "a.avi")
+    names = [s.name for s in sequences_from(str(tmp_path / "*" / "a.avi"))]
+    assert names == ["a", "a-2", "a-3"]
+
+
+@pytest.mark.parametrize("name", ["two words", "a,b=c", "[x] (1)", "straße*", "-dash"])
+def test_odd_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
+    video(tmp_path / name / f"{name}.avi")
+    (found,) = sequences_from(str(tmp_path / name / f"{name}.avi"))
+    assert (found.name, found.frame_count) == (name, 4)
+    (found,) = sequences_from(str(tmp_path / name))
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    ("make", "pattern", "message"),
+    [
+        (lambda p: None, "no.mp4", r"no\.mp4: this video does not exist; name a video file"),
+        (lambda p: None, "*.mp4", r"no video or folder matches this pattern"),
+        (lambda p: (p / "e").mkdir(), "e", "holds no video, no frames and no sequence"),
+        (lambda p: (p / "v.mp4").touch(), "v.mp4", r"v\.mp4: .*empty file"),
+        (lambda p: mot(p / "s", "1,2,3\n"), "s", r"gt\.txt:1: 3 columns; a row is  frame,id"),
+        (lambda p: mot(p / "s", info="frameRate=fast\n"), "s", "framerate is 'fast'"),
+        (lambda p: (mot(p / "s") / "seqinfo.ini").write_text("x"), "s", "not readable as seqinfo"),
+        (lambda p: (p / "s" / "det").mkdir(parents=True), "s", "neither frames in img1 nor gt"),
+    ],
+)
+def test_no_sequence(tmp_path: Path, make: object, pattern: str, message: str) -> None:
+    make(tmp_path)  # type: ignore[operator]
+    with pytest.raises(DataError, match=message):
+        sequences_from(str(tmp_path / pattern))
+
+
+def test_roles() -> None:
+    found = tuple(
+        Sequence(name, None, "", 1, 1, 1.0, 1) for name in ("MOT17-02", "MOT17-04", "MOT17-05")
+    )
+    named = with_roles(found, ["MOT17-02"], ["MOT17-05"])
+    assert [s.role for s in named] == ["tuning", None, "test"]
+    with pytest.raises(SettingsError, match=r"no sequence 'MOT17-2' \(nearest: MOT17-02\)"):
+        with_roles(found, ["MOT17-2"], [])
+    with pytest.raises(SettingsError, match="both name MOT17-04"):
+        with_roles(found, ["MOT17-04"], ["MOT17-04", "MOT17-05"])
+
+
+def test_json_keeps_a_sequence_and_survives_the_move_of_its_folder(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "partial" / "v.mp4", tmp_path / "elsewhere.txt"
+    sequence = Sequence("v", inside, "ab", 4, 3, 29.97, 7, outside, "mot17", gt_classes=((1, "a"),))
+    row = to_json(sequence, tmp_path / "partial")
+    assert row["path"] == "v.mp4"
+    moved = from_json(row, tmp_path / "final")
+    assert moved == replace(sequence, path=tmp_path / "final" / "v.mp4")
+
+
+def test_prepare_of_sequences(tmp_path: Path, run: Prepare) -> None:
+    mot(tmp_path / "all" / "b")
+    video(tmp_path / "all" / "a.avi")
+    frames(tmp_path / "all" / "c")
+    settings = SequencesSettings(
+        path=str(tmp_path / "all"), tuning=["b"], test=["a"], classes={"vehicle": ["car", "bus"]}
+    )
+    found = run(settings)
+    assert [(s.name, s.role) for s in found.dataset.sequences] == [
+        ("a", "test"),
+        ("b", "tuning"),
+        ("c", None),
+    ]
+    assert found.dataset.names == ("vehicle",)
+    assert found.dataset.class_map == {"car": "vehicle", "bus": "vehicle"}
+    assert sum(found.dataset.counts.values()) == 0
+    assert found.reported["data/sequences"] == 3
+    assert found.codes() == {"no_frame_rate": 1}
+    assert not (found.dataset.folder / "contact_sheet.jpg").exists()
+    (tmp_path / "all" / "b" / "gt" / "gt.txt").write_text(MOT17_ROW * 2)
+    assert run(settings).dataset.fingerprint != found.dataset.fingerprint
+    with pytest.raises(DataError, match=r"dataset=sequences needs dataset\.path"):
+        run(SequencesSettings())
+
+
+def test_videos_beside_images(tmp_path: Path, run: Prepare) -> None:
+    from segtrack.settings import YoloSettings
+
+    folder = YoloFolder(tmp_path / "data")
+    video(tmp_path / "clips" / "x.avi")
+    settings = YoloSettings(path=str(folder.root), videos=str(tmp_path / "clips" / "*.avi"))
+    first = signature(settings)
+    dataset = run(settings).dataset
+    assert [s.name for s in dataset.sequences] == ["x"]
+    assert dataset.counts["train"] == 8
+    video(tmp_path / "clips" / "y.avi")
+    assert signature(settings) != first
