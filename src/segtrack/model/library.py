@@ -82,9 +82,7 @@ __all__ = [
     "torch_save",
 ]
 
-if (
-    not _USER_THREADS
-):  # processes that this one starts shall not inherit the library's single thread
+if not _USER_THREADS:  # processes started from here shall not inherit the library's one thread
     os.environ.pop("OMP_NUM_THREADS", None)
 
 # Its integrations would take over the caller's MLflow run, open others, or report to its maker.

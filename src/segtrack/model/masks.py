@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 Shape = tuple[int, int]  # height, width in px
+BLOCK = 64  # image px that are enlarged at once
+_NOTHING = np.empty(0, np.int64)
 
 
 def decode_masks(
@@ -39,11 +41,11 @@ def decode_masks(
     edges = []
     for logit, (x1, y1, x2, y2) in zip(logits.cpu().numpy(), corners.tolist(), strict=True):
         if x2 <= x1 or y2 <= y1:
-            edges.append(np.empty(0, np.int64))
+            edges.append(_NOTHING)
             continue
         left, right = columns.span(x1, x2)
         tall = rows.enlarge(logit[:, left:right], y1, y2, 0)
-        enlarged = columns.enlarge(np.ascontiguousarray(tall.T), x1, x2, left)
+        enlarged = columns.enlarge(tall.T, x1, x2, left)
         edges.append(_edges(enlarged, y1, x1, shape))
     return _compress(edges, shape[0] * shape[1])
 
@@ -83,13 +85,14 @@ def _compress(edges: list[np.ndarray], size: int) -> list[bytes | None]:
     Run lengths, from the third on as differences to the one before last, in groups of five bits,
     lowest first, each with a sixth bit that says whether another follows, as characters from "0".
     """
-    ends = [e if len(e) and e[-1] == size else np.append(e, size) for e in edges]
-    lengths = np.array([len(e) for e in ends])
-    starts = np.cumsum(lengths) - lengths
-    if not len(ends):
+    if not edges:
         return []
-    counts = np.diff(np.concatenate(ends), prepend=0)
-    counts[starts] = [e[0] for e in ends]
+    tails = [_NOTHING if len(e) and e[-1] == size else np.array([size]) for e in edges]
+    lengths = np.array([len(e) + len(tail) for e, tail in zip(edges, tails, strict=True)])
+    starts = np.cumsum(lengths) - lengths
+    ends = np.concatenate([part for pair in zip(edges, tails, strict=True) for part in pair])
+    counts = np.diff(ends, prepend=0)
+    counts[starts] = ends[starts]
     position = np.arange(len(counts)) - np.repeat(starts, lengths)
     rest = counts.copy()
     later = np.flatnonzero(position > 2)
@@ -115,35 +118,35 @@ def _compress(edges: list[np.ndarray], size: int) -> list[bytes | None]:
 
 
 class _Axis:
-    """Enlargement along the first axis: for each image pixel its prototype pixels and weights.
-
-    Sums of few rows, and no product of matrices: those are too small to gain from the several
-    threads that a BLAS would wake, and wait for, at every mask.
-    """
+    """Enlargement along the first axis as a product with a banded matrix."""
 
     def __init__(self, matrix: np.ndarray) -> None:
-        """``matrix`` (image px, prototype px) is the enlargement as a product."""
-        taps = int((matrix != 0).sum(1).max())
-        first = np.minimum((matrix != 0).argmax(1), matrix.shape[1] - taps)
-        self.places = first + np.arange(taps)[:, None]
-        self.weights = np.take_along_axis(matrix.T, self.places, 0)[..., None]
+        """``matrix`` (image px, prototype px)."""
+        self.matrix = matrix
+        self.first = (matrix != 0).argmax(1)
+        self.last = matrix.shape[1] - (matrix[:, ::-1] != 0).argmax(1)
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
         """First and last + 1 of the prototype pixels that image pixels start..stop-1 depend on."""
-        return int(self.places[0, start]), int(self.places[-1, stop - 1]) + 1
+        return int(self.first[start]), int(self.last[stop - 1])
 
     def enlarge(self, signal: np.ndarray, start: int, stop: int, origin: int) -> np.ndarray:
         """Image pixels start..stop-1 of ``signal`` (n, m), whose first row is prototype ``origin``.
 
+        In blocks, of which each needs few prototype pixels. Those products are also too small for a
+        BLAS to wake other threads, and to wait for them, at every mask.
+
         Returns:
             float32 (stop - start, m).
         """
-        total: np.ndarray = signal.take(self.places[0, start:stop] - origin, axis=0)
-        total *= self.weights[0, start:stop]
-        for places, weights in zip(self.places[1:], self.weights[1:], strict=True):
-            part = signal.take(places[start:stop] - origin, axis=0)
-            part *= weights[start:stop]
-            total += part
+        total = np.empty((stop - start, signal.shape[1]), np.float32)
+        for begin in range(start, stop, BLOCK):
+            end = min(begin + BLOCK, stop)
+            low, high = self.span(begin, end)
+            block = signal[low - origin : high - origin]
+            np.matmul(
+                self.matrix[begin:end, low:high], block, out=total[begin - start : end - start]
+            )
         return total
 
 

@@ -137,7 +137,6 @@ class _Work:
         frames = max(self.frames, 1)
         report(f"speed/{kind}predict_ms", 1000 * self.predicting / frames)
         report(f"speed/{kind}around_ms", 1000 * around / frames)
-        report(f"detect/{kind}count", self.frames)
         report(f"detect/{kind}detections", self.writer.rows_written)
 
 
