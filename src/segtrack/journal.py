@@ -275,8 +275,14 @@ def _param_text(value: Any) -> str:
     return f"{text[:VALUE_LIMIT]}... (cut; {len(text)} characters, see config.yaml)"
 
 
-@functools.cache
 def _client(uri: str) -> Any:
+    """A client for ``uri``; a relative SQLite path is taken from here, also if we move later."""
+    path = _sqlite_path(uri)
+    return _cached_client(uri if path is None else f"sqlite:///{path.resolve()}")
+
+
+@functools.cache
+def _cached_client(uri: str) -> Any:
     _quiet()
     from mlflow import MlflowClient
 

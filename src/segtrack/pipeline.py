@@ -224,8 +224,8 @@ class Pipeline:
             return
         folder.mkdir(parents=True, exist_ok=True)
         run = {k: v for k, v in dataclasses.asdict(self.facts).items() if k != "sweep"}
-        knobs = plain(settings.tracker)
-        tracker.write_results(tracks, sequence, predictions.info, knobs, run, folder)
+        resolved = tracks.info.tracker
+        tracker.write_results(tracks, sequence, predictions.info, resolved, run, folder)
         if video is not None:
             link_or_copy(video, folder / video.name)
             self.videos.append(folder / video.name)
