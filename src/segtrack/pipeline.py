@@ -126,7 +126,7 @@ class Pipeline:
         """The weights that evaluate and track use: trained ones, or those that were named."""
         named = self.settings.model.weights
         if Stage.train not in self.settings.stages and named not in (None, "scratch"):
-            weights = self._start()
+            weights = self._start
         else:
             result = self._train()
             weights = trainer.Training.load(result.folder).weights
@@ -280,7 +280,7 @@ class Pipeline:
 
     def _train(self) -> StageResult:
         settings = self.settings
-        dataset, start = self.dataset, self._start()
+        dataset, start = self.dataset, self._start
         if Stage.train in settings.stages and not dataset.counts.get("train"):
             raise DataError(
                 f"stage train: data set {settings.dataset.source} has no training images; leave "
@@ -318,7 +318,7 @@ class Pipeline:
         )
         return self.flow.stage(Stage.train, call, build)
 
-    @functools.cache  # noqa: B019  one pipeline per run
+    @functools.cached_property
     def _start(self) -> Weights:
         """The weights that were named, or that the data set starts with."""
         chosen, name = self.settings.model.weights, self.settings.model.name
@@ -327,9 +327,9 @@ class Pipeline:
             chosen = self.settings.dataset.starting_weights if shipped else "auto"
         wanted = dataclasses.replace(self.settings.model, weights=chosen)
         weights = model.resolve_weights(wanted, self._run_weights)
-        print(
-            f"weights: {name} from {weights.origin}" + (f" ({weights.note})" * bool(weights.note))
-        )
+        if self.flow.plan is None:
+            note = f" ({weights.note})" if weights.note else ""
+            print(f"weights    {name} {weights.origin}{note}")
         tags = {"weights.start": weights.origin, "weights.start.sha256": weights.sha256}
         self.flow.tag({**tags, **({"weights.note": weights.note} if weights.note else {})})
         return weights
