@@ -172,9 +172,9 @@ def test_other_families_have_the_same_outputs(tmp_path):
     library.torch_save(content, tmp_path / "w.pt")
     weights = read_weights(tmp_path / "w.pt", "path")
     settings = ModelSettings(name="yolo26n-seg", conf_floor=1e-9, max_det=5)
-    (found,) = Detector(weights, settings, weights.names, {}, "cpu")(
-        [np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)]
-    )
+    detector = Detector(weights, settings, weights.names, {}, "cpu")
+    image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    (found,) = detector([detector.prepare(image)])
     assert (found.boxes.shape, found.coefficients.shape) == ((5, 4), (5, 32))
     assert found.prototypes.shape == (32, 16, 16)
     assert (np.diff(found.scores) <= 0).all()

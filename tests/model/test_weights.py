@@ -189,7 +189,7 @@ from segtrack.model import library
 from segtrack.settings import ModelSettings
 weights = read_weights(Path(sys.argv[1]), "path")
 detector = Detector(weights, ModelSettings(name="yolov8n-seg"), weights.names, {})
-detector([np.zeros((64, 64, 3), np.uint8)])
+detector([detector.prepare(np.zeros((64, 64, 3), np.uint8))])
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR, events
 from ultralytics.utils.events import events as sender
 assert not calls, calls

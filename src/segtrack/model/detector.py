@@ -25,6 +25,14 @@ MAX_CANDIDATES = 30_000  # boxes that enter suppression, the best of an image; u
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """An image as the network takes it: uint8 BGR, letterboxed; and the image's own (H, W)."""
+
+    pixels: np.ndarray
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class RawDetections:
     """The detections of one image, their masks not decoded yet; best score first.
 
@@ -83,6 +91,8 @@ class Detector:
         if hasattr(model, "end2end"):
             model.end2end = False  # YOLO26: all candidates, as ultralytics' default has it
         self.model = model.fuse(verbose=False).eval()
+        if self.device.type == "cpu":  # 10 to 25 % faster there, at equal results
+            self.model = self.model.to(memory_format=torch.channels_last)
         library.set_threads()
         stride = max(int(self.model.stride.max()), 32)
         self.imgsz = -(-(settings.imgsz or weights.imgsz) // stride) * stride
@@ -92,28 +102,32 @@ class Detector:
         self.conf_floor = settings.conf_floor if conf_floor is None else conf_floor
         self.max_det = settings.max_det if max_det is None else max_det
 
-    def __call__(self, images: Sequence[np.ndarray]) -> list[RawDetections]:
-        """Detect in BGR uint8 images (H, W, 3); those of the same input shape go in one batch."""
-        inputs = [self.letterbox(image=image) for image in images]
+    def prepare(self, image: np.ndarray) -> Prepared:
+        """Letterbox a BGR uint8 image (H, W, 3) to the input's size."""
+        height, width = image.shape[:2]
+        return Prepared(self.letterbox(image=image), (height, width))
+
+    def __call__(self, images: Sequence[Prepared]) -> list[RawDetections]:
+        """Detect; images of the same input shape go in one batch."""
         by_shape: dict[tuple[int, ...], list[int]] = {}
-        for i, padded in enumerate(inputs):
-            by_shape.setdefault(padded.shape, []).append(i)
+        for i, image in enumerate(images):
+            by_shape.setdefault(image.pixels.shape, []).append(i)
         found: dict[int, RawDetections] = {}
         with torch.inference_mode():
             for members in by_shape.values():
                 for start in range(0, len(members), self.batch):
                     batch = members[start : start + self.batch]
-                    results = self._predict([inputs[i] for i in batch], [images[i] for i in batch])
+                    results = self._predict([images[i] for i in batch])
                     found.update(zip(batch, results, strict=True))
         return [found[i] for i in range(len(images))]
 
-    def _predict(self, inputs: list[np.ndarray], images: list[np.ndarray]) -> list[RawDetections]:
-        tensor = torch.from_numpy(np.stack(inputs)).to(self.device)
+    def _predict(self, images: list[Prepared]) -> list[RawDetections]:
+        tensor = torch.from_numpy(np.stack([image.pixels for image in images])).to(self.device)
         tensor = tensor.permute(0, 3, 1, 2).flip(1).contiguous().float().div_(255)
         outputs, prototypes = _outputs(self.model(tensor))
         kept = [self._suppress(rows) for rows in outputs.transpose(1, 2)]
         return [
-            _raw(rows, tensor.shape[2:], image.shape[:2], protos)
+            _raw(rows, tensor.shape[2:], image.shape, protos)
             for rows, image, protos in zip(kept, images, prototypes.float().cpu(), strict=True)
         ]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,8 +20,8 @@ from segtrack.progress import progress
 from segtrack.settings import ModelSettings
 
 if TYPE_CHECKING:
-    from segtrack.dataset.sequences import Sequence
-    from segtrack.model.detector import Detector
+    from segtrack.dataset import sequences
+    from segtrack.model.detector import Detector, Prepared
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")
@@ -67,14 +68,16 @@ def predict_images(
     detector = Detector(weights, settings, names, class_map, device, conf_floor, max_det)
     work = _Work(detector, folder)
     with work.writer:
-        for rows in _chunks(progress(images, "predict images"), IMAGE_CHUNK * detector.batch):
-            work.add([row.image_id for row in rows], [_read_image(row) for row in rows])
+        shown = progress(images, "predict images")
+        ready = ((row.image_id, detector.prepare(_read_image(row))) for row in shown)
+        for chunk in _ahead(_chunks(ready, IMAGE_CHUNK * detector.batch)):
+            work.add(*zip(*chunk, strict=True))
         work.finish(_info(detector, weights, settings, names, work.frames), report, "images_")
 
 
 def predict_video(
     frames: Iterable[np.ndarray],
-    sequence: Sequence,
+    sequence: sequences.Sequence,
     weights: Weights,
     settings: ModelSettings,
     names: tuple[str, ...],
@@ -102,9 +105,9 @@ def predict_video(
     shown = progress(readable, f"detect in {sequence.name}", sequence.frame_count or None)
     work = _Work(detector, folder)
     with work.writer:
-        for chunk in _chunks(shown, detector.batch):
+        for chunk in _ahead(_chunks(map(detector.prepare, shown), detector.batch)):
             work.add(range(work.frames, work.frames + len(chunk)), chunk)
-            height, width = chunk[0].shape[:2]
+            height, width = chunk[0].shape
         if not work.frames:
             raise DataError(f"{sequence.path}: the video has no frames")
         info = _info(detector, weights, settings, names, work.frames)
@@ -113,7 +116,7 @@ def predict_video(
 
 
 class _Work:
-    """Detects, decodes, writes, and keeps the time that detecting alone takes."""
+    """Detects, decodes masks, writes, and keeps the time that detecting alone takes."""
 
     def __init__(self, detector: Detector, folder: Path) -> None:
         self.detector = detector
@@ -122,7 +125,7 @@ class _Work:
         self.start = time.perf_counter()
         self.predicting = 0.0
 
-    def add(self, numbers: Iterable[int], images: list[np.ndarray]) -> None:
+    def add(self, numbers: Iterable[int], images: Sequence[Prepared]) -> None:
         begin = time.perf_counter()
         found = self.detector(images)
         self.predicting += time.perf_counter() - begin
@@ -189,3 +192,12 @@ def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def _ahead(chunks: Iterator[list[T]]) -> Iterator[list[T]]:
+    """Read the next chunk in a thread while the present one is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
