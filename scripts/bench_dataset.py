@@ -65,6 +65,7 @@ def bench(folder: Path, images: int, workers: int) -> dict[str, Any]:
         "workers": workers,
         "seconds": first["seconds"],
         "images_per_second": images / first["seconds"],
+        "cpu_ms_per_image": 1000 * first["cpu_seconds"] / images,
         "peak_main_mib": first["peak_main_mib"],
         "peak_main_mib_of_a_fifth": part["peak_main_mib"],
         "peak_worker_mib": first["peak_worker_mib"],
@@ -80,7 +81,7 @@ def run_child(data: Path, out: Path, cache: Path, workers: int) -> dict[str, Any
     out.mkdir()
     command = [sys.executable, __file__, "--workers", str(workers)]
     command += ["--child", str(data), str(out), str(cache)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
@@ -99,9 +100,11 @@ def prepare_once(data: Path, out: Path, cache: Path, workers: int) -> dict[str, 
     start = time.perf_counter()
     prepare(settings, 0, out, report, cache)
     seconds = time.perf_counter() - start
+    used = os.times()
     return {
         "seconds": seconds,
-        "files_read": int(reported["data/files_read"]),
+        "cpu_seconds": used.user + used.system + used.children_user + used.children_system,
+        "files_read": int(reported["speed/files_read"]),
         "fingerprint": Dataset.load(out).fingerprint,
         "peak_main_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "peak_worker_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,

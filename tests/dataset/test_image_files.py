@@ -1,5 +1,6 @@
 """What one image file says of itself."""
 
+import contextlib
 import hashlib
 import io
 from pathlib import Path
@@ -66,6 +67,23 @@ def test_exif_rotation_is_that_of_opencv(
     facts = read_image_file(str(path), False)
     assert (facts.width, facts.height, facts.orientation) == (*size, orientation)
     assert cv2.imread(str(path)).shape[1::-1] == size
+
+
+def test_what_opencv_cannot_read_is_an_error(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    path = tmp_path / "a.tiff"  # OpenCV turns it or not, or fails, depending on its version
+    path.write_bytes(encoded(Image.new("RGB", (40, 30)), "TIFF", exif=exif))
+    facts = read_image_file(str(path), True)
+    image = None
+    with contextlib.suppress(cv2.error):
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        assert "OpenCV, which reads images for training, cannot read it" in facts.error
+    elif image.shape[1::-1] != (30, 40):
+        assert "its EXIF rotation is not clear" in facts.error
+    else:
+        assert (facts.error, facts.width, facts.height) == ("", 30, 40)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _ORIENTATION = 274  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # orientations that swap width and height
-_BITS = 258  # TIFF tag BitsPerSample
+_WIDTH, _HEIGHT, _BITS = 256, 257, 258  # TIFF tags
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
             warnings.simplefilter("ignore")  # odd EXIF blocks of cameras
             with Image.open(io.BytesIO(data)) as image:
                 orientation = _orientation(image)
-                width, height = image.size
+                width, height = _stored_size(image)
                 mode = _mode(image, data)
                 is_jpeg = image.format in ("JPEG", "MPO")
                 if decode:
@@ -71,6 +71,10 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
         return _broken(sha, f"not readable as an image ({text or type(error).__name__})")
     if orientation in _TURNED:
         width, height = height, width
+    if decode and not is_jpeg:
+        problem = _opencv_problem(data, (width, height))
+        if problem:
+            return _broken(sha, problem)
     intact = not is_jpeg or data.endswith(b"\xff\xd9")
     return ImageFile(sha, width, height, mode, orientation, intact, decode, "")
 
@@ -83,6 +87,14 @@ def _orientation(image: Any) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def _stored_size(image: Any) -> tuple[int, int]:
+    """Width and height before rotation; newer versions of Pillow turn a TIFF themselves."""
+    if image.format == "TIFF":
+        return int(image.tag_v2[_WIDTH]), int(image.tag_v2[_HEIGHT])
+    width, height = image.size
+    return width, height
+
+
 def _mode(image: Any, data: bytes) -> str:
     """Pillow reads 16-bit colour as 8-bit RGB: the depth stands in the header."""
     mode = str(image.mode)
@@ -93,6 +105,29 @@ def _mode(image: Any, data: bytes) -> str:
         found = image.tag_v2.get(_BITS, (8,))
         bits = max(found) if isinstance(found, tuple) else found
     return mode if bits <= 8 or ";16" in mode else f"{mode};16"
+
+
+def _opencv_problem(data: bytes, size: tuple[int, int]) -> str:
+    """Why OpenCV, which reads images for training, does not see what Pillow sees; else empty.
+
+    JPEGs are left out: they are by far the most, and both use the same decoder.
+    """
+    import cv2
+    import numpy as np
+
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        return "OpenCV, which reads images for training, cannot read it; save it as JPEG or PNG"
+    height, width = image.shape[:2]
+    if (width, height) != size:
+        return (
+            f"OpenCV reads it as {width} x {height} pixels, Pillow as {size[0]} x {size[1]}: its "
+            "EXIF rotation is not clear; save it upright"
+        )
+    return ""
 
 
 def _broken(sha256: str, error: str) -> ImageFile:
