@@ -77,6 +77,9 @@ def test_training(drawn, start_weights, tmp_path, capfd):
     assert not {"optimizer", "ema", "git", "date"} & set(content)
     assert str(tmp_path).encode() not in weights.path.read_bytes()
     out, err = capfd.readouterr()
+    (folder / "run").mkdir()  # as if killed while it tidied up
+    assert go(drawn, start_weights, folder, smallest(epochs=2)) == result
+    assert not (folder / "run").exists()
     assert out == ""
     assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
 

@@ -93,11 +93,15 @@ def train(
     from segtrack.model import library
     from segtrack.trainer.checkpoint import continue_from, finish
 
+    folder = folder.absolute()  # the library takes relative paths for relative to its own folders
     run, tree = folder / "run", folder / "tree"
-    data = link_tree(dataset, tree)
+    if (folder / "train.json").is_file():  # killed while it tidied up
+        EpochReporter(folder / "results.csv", trainer.epochs, report, trainer.epochs).catch_up()
+        _tidy_up(run, tree)
+        return
     arguments = _arguments(weights, trainer, seed) | {
-        "data": str(data),
         "device": library.device_argument(device),
+        "data": str(link_tree(dataset, tree)),
         "save_dir": str(run),
     }
     done = continue_from(run, trainer)
@@ -117,8 +121,12 @@ def train(
     temporary = folder / "train.json.new"
     temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     temporary.replace(folder / "train.json")
-    shutil.rmtree(run)
-    shutil.rmtree(tree)
+    _tidy_up(run, tree)
+
+
+def _tidy_up(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _arguments(weights: Weights, trainer: TrainerSettings, seed: int) -> dict[str, Any]:
@@ -159,6 +167,8 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
             f"trainer: ultralytics refuses these settings: {error}; see trainer.extra="
             f"{settings.extra}"
         ) from error
+    except RuntimeError as error:  # what it says of a data set
+        raise StageError(f"training failed: {error}") from error
     try:
         if several:
             reporter.following(engine.train)
