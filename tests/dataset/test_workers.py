@@ -1,7 +1,11 @@
 """Work in processes: the order, a process that dies, an error inside."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +66,39 @@ def test_an_error_in_a_process_comes_through() -> None:
 def test_worker_count() -> None:
     assert worker_count(3) == 3
     assert worker_count(0) == len(os.sched_getaffinity(0))
+
+
+SCRIPT = r"""
+import os, time
+from segtrack.dataset.workers import map_chunks
+
+def slow(items):
+    os.write(1, f"{os.getpid()}\n".encode())
+    time.sleep(60)
+    return items
+
+if __name__ == "__main__":
+    list(map_chunks(slow, range(2), workers=2, chunk=1))
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+        assert parent.wait() == -9
+    deadline = time.monotonic() + 30
+    while any(_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
