@@ -115,3 +115,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
     facts = read_image_file(str(tmp_path / "no.jpg"), True)
     assert facts.error == "No such file or directory"
     assert facts.sha256 == ""
+
+
+def test_the_message_is_the_same_once_ultralytics_has_changed_pillow(tmp_path: Path) -> None:
+    from segtrack.model import library  # noqa: F401
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"this is text")
+    error = read_image_file(str(path), True).error
+    assert error == "not readable as an image (cannot identify image file)"

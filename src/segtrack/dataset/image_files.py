@@ -66,6 +66,8 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
                 is_jpeg = image.format in ("JPEG", "MPO")
                 if decode:
                     image.load()
+    except ImportError:  # ultralytics, once imported, makes Pillow look for a HEIF reader first
+        return _broken(sha, "not readable as an image (cannot identify image file)")
     except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
         text = str(error).replace(" <_io.BytesIO object", "").split(" at 0x")[0]
         return _broken(sha, f"not readable as an image ({text or type(error).__name__})")
