@@ -308,7 +308,9 @@ def _experiment(client: Any, settings: MlflowSettings) -> str:
     if settings.artifacts:
         location = (Path(settings.artifacts).resolve() / settings.experiment).as_uri()
     try:
-        return str(client.create_experiment(settings.experiment, artifact_location=location))
+        # Without the kind MLflow's UI opens an experiment with its pages for language models.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(settings.experiment, location, tags=kind))
     except Exception:
         # Another machine on the same server may have made it in the meantime.
         found = client.get_experiment_by_name(settings.experiment)
