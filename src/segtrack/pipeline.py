@@ -108,7 +108,10 @@ class Pipeline:
 
         call = self.flow.call(
             "prepare",
-            {"dataset": settings, "seed": self.settings.seed},
+            {
+                "dataset": {k: v for k, v in plain(settings).items() if k != "workers"},
+                "seed": self.settings.seed,
+            },
             {"files": datasets.signature(settings)},
         )
         result = self.flow.stage(Stage.prepare, call, build)
