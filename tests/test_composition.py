@@ -92,6 +92,10 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("device=0,1", "device=0,1: has several values: add -m for a sweep"),
         ("video=a(b).mp4", "Hydra's grammar cannot read this .*quotes"),
         ("evaluation.visible_bins=[0.5,0.2]", "must be rising edges within 0 to 1"),
+        (
+            'mlflow.uri="http://ann:secret@host:5000"',
+            r"mlflow.uri=http://...@host: a name or password .*MLFLOW_TRACKING_PASSWORD",
+        ),
         ("trainer.epochs=-1", "trainer.epochs=-1: must lie in 1 to 100000 epochs"),
     ],
 )

@@ -1,6 +1,7 @@
 """The journal: what MLflow holds after a run that finished, failed or was killed."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from segtrack.settings import MlflowMode, MlflowSettings
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
     database = tmp_path / "mlruns" / "mlflow.db"
-    journals.copy_database(mlflow_template, database)
+    database.parent.mkdir()
+    shutil.copy2(mlflow_template, database)
     return MlflowSettings(
         uri=f"sqlite:///{database}", artifacts=str(tmp_path / "mlruns" / "artifacts")
     )

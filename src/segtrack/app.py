@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_single(words)
     except SegtrackError as error:
         return _fail(error)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
+        return 130
 
 
 def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
@@ -74,9 +77,6 @@ def _run_single(words: Sequence[str]) -> int:
             return run_job(config)
         except SegtrackError as error:
             codes.append(_fail(error))
-        except KeyboardInterrupt:
-            print("interrupted; the same command continues where this one stopped", file=sys.stderr)
-            codes.append(130)
         return None
 
     code = _hydra(words, task)

@@ -7,8 +7,8 @@ import functools
 import json
 import os
 import re
-import shutil
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -147,15 +147,23 @@ def record(
         with terminated_as_interrupt():
             yield journal
     except KeyboardInterrupt:
-        journal.end("KILLED", "interrupted")
+        _end_anyway(journal, "KILLED", "interrupted")
         raise
     except BaseException as error:
         text = (
             str(error) if isinstance(error, SegtrackError) else f"{type(error).__name__}: {error}"
         )
-        journal.end("FAILED", text)
+        _end_anyway(journal, "FAILED", text)
         raise
     journal.end("FINISHED")
+
+
+def _end_anyway(journal: Journal, status: str, message: str) -> None:
+    """End a run that failed; where even that fails (disk full), the first error must be seen."""
+    try:
+        journal.end(status, message)
+    except Exception as error:
+        print(f"warning: MLflow could not end the run as {status}: {error}", file=sys.stderr)
 
 
 def connect(settings: MlflowSettings) -> tuple[Any, str]:
@@ -338,9 +346,3 @@ def _mark_killed(client: Any, experiment: str) -> None:
         if mark and mark != process_mark(int(mark.split("@")[0])):
             client.set_tag(run.info.run_id, "error", "the process was killed")
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def copy_database(template: Path, target: Path) -> None:
-    """Put an empty, migrated database at ``target``: milliseconds instead of seconds."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(template, target)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ class Pipeline:
         call = self.flow.call(
             "predict",
             {"conf_floor": floor, "max_det": limit, **self._prediction_settings(weights, dataset)},
-            {"images": images, "weights": weights.sha256},
+            {"images": images, "ids": _ids_digest(dataset, split), "weights": weights.sha256},
         )
         predicted = self.flow.stage(Stage.evaluate, call, predict)
         predictions = Predictions.load(predicted.folder)
@@ -256,7 +256,8 @@ class Pipeline:
         call = self.flow.call(
             "detect",
             {**floor, **self._prediction_settings(weights, None, names, class_map)},
-            {"video": sequence.sha256, "weights": weights.sha256},
+            # The frame rate stands in the result, and a folder of frames can change it alone.
+            {"video": sequence.sha256, "fps": sequence.fps, "weights": weights.sha256},
         )
         result = self.flow.stage(Stage.track, call, build, listen)
         truncated = Predictions.load(result.folder).info.truncated
@@ -270,7 +271,7 @@ class Pipeline:
 
         def build(target: Path, report: Any) -> None:
             path = target / "annotated.mp4"
-            frames = _readable(datasets.read_frames(sequence))
+            frames = datasets.read_frames(sequence)
             trail = self.settings.tracker.trail
             render(frames, tracks, tracks.info.names, sequence.fps, path, trail)
 
@@ -391,9 +392,6 @@ def _classes_without_data(
     return tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}
 
 
-def _readable(frames: Iterator[Any]) -> Iterator[Any]:
-    """The frames up to where the video is damaged; detection has said so already."""
-    try:
-        yield from frames
-    except DataError:
-        return
+def _ids_digest(dataset: Dataset, split: str) -> str:
+    """Predictions name images by id, and ids move when another split of the data set grows."""
+    return digest([image.image_id for image in dataset.iter_images(split)])[:16]

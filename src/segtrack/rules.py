@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
+    MlflowSettings,
     SequencesSettings,
     Settings,
     SplitFractions,
@@ -111,6 +113,7 @@ def validate(settings: Settings) -> list[Problem]:
         *_model(settings),
         *_tracker(settings),
         *_evaluation(settings),
+        *_mlflow(settings.mlflow),
     ]
 
 
@@ -140,6 +143,17 @@ def _globals(settings: Settings) -> Iterator[Problem]:
         yield Problem("device", device, f"must be {allowed}")
     if Stage.track in settings.stages and settings.video is not None and not settings.video.strip():
         yield Problem("video", repr(settings.video), "must name a file, a folder or a glob")
+
+
+def _mlflow(mlflow: MlflowSettings) -> Iterator[Problem]:
+    parts = urlsplit(mlflow.uri)
+    if parts.username or parts.password:
+        shown = f"{parts.scheme}://...@{parts.hostname}"
+        allowed = (
+            "a name or password in the address would be kept in every run; put them into the "
+            "variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+        yield Problem("mlflow.uri", shown, allowed)
 
 
 def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:

@@ -39,9 +39,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "train": ("trainer", "model/library.py"),
     "predict": ("model",),
     "detect": ("model", "dataset/video.py"),
-    "evaluate": ("evaluation",),
+    "evaluate": ("evaluation", "report/figures.py", "report/overlay.py", "report/labels.py"),
     "associate": ("tracker",),
-    "render": ("report/video.py",),
+    "render": ("report/video.py", "report/labels.py"),
 }
 
 

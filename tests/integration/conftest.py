@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,10 +87,8 @@ class Project:
 @pytest.fixture(scope="session")
 def new_project(mlflow_template: Path) -> Callable[[Path], Project]:
     def make(folder: Path) -> Project:
-        from segtrack.journal import copy_database
-
-        folder.mkdir(parents=True, exist_ok=True)
-        copy_database(mlflow_template, folder / "mlruns" / "mlflow.db")
+        (folder / "mlruns").mkdir(parents=True, exist_ok=True)
+        shutil.copy2(mlflow_template, folder / "mlruns" / "mlflow.db")
         return Project(folder)
 
     return make
