@@ -34,6 +34,10 @@ class Light(Enum):
     night = "night"
 
 
+# What is compared to match detections with tracks; made by a call, since "+" is in a name.
+Association = Enum("Association", {"box": "box", "mask": "mask", "box+mask": "box+mask"})
+
+
 class LabellerrMode(Enum):
     off = "off"
 
@@ -166,6 +170,8 @@ class TrainerSettings:
 
 @dataclass
 class TrackerSettings:
+    """What every tracker has; ``name`` chooses it."""
+
     name: str = MISSING
     track_thresh: float = 0.5
     low_thresh: float = 0.1
@@ -175,8 +181,19 @@ class TrackerSettings:
     fuse_score: bool = True
     class_aware: bool = True
     min_length: int = 1
+    min_area: float = 0.0
+    max_aspect_ratio: float | None = None
+    interpolate: int = 0
+    disjoint_masks: bool = False
     render: bool | None = None
     trail: int = 30
+
+
+@dataclass
+class ByteTrackSettings(TrackerSettings):
+    name: str = "bytetrack"
+    association: Association = Association.box
+    camera_motion: bool = False
 
 
 @dataclass
@@ -236,7 +253,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     },
     "model": {"model": ModelSettings},
     "trainer": {"trainer": TrainerSettings},
-    "tracker": {"tracker": TrackerSettings},
+    "tracker": {"bytetrack": ByteTrackSettings},
     "labellerr": {"labellerr": LabellerrSettings},
     "evaluation": {"evaluation": EvaluationSettings},
     "mlflow": {"mlflow": MlflowSettings},

@@ -66,6 +66,7 @@ __all__ = [
     "LetterBox",
     "SegmentationTrainer",
     "architecture",
+    "bfloat16_cpu",
     "cores",
     "device_argument",
     "download",
@@ -108,6 +109,12 @@ LOGGER.handlers.clear()  # it wrote to stdout; from here on Python's logging dec
 LOGGER.propagate = True
 LOGGER.setLevel(logging.WARNING)
 LOGGER.addFilter(_worth_saying)
+
+
+def bfloat16_cpu() -> bool:
+    """Whether this CPU multiplies in bfloat16 itself; where that is emulated it is slower."""
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def cores() -> int:

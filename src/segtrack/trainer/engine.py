@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segtrack.model.library import SegmentationTrainer
+from segtrack.model.library import SegmentationTrainer, bfloat16_cpu
 
 
 class Trainer(SegmentationTrainer):  # type: ignore[misc]
@@ -16,6 +16,16 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
 
     best: Path
     last: Path
+
+    def _setup_train(self) -> None:
+        """Set up as the library does, and let ``amp`` mean bfloat16 on a CPU that computes in it.
+
+        The library leaves mixed precision to GPUs. Its own autocast works on a CPU as well, where
+        bfloat16 needs no scaling of the loss; weights, optimizer and validation stay in float32.
+        """
+        super()._setup_train()
+        if self.device.type == "cpu" and self.args.amp is True and bfloat16_cpu():
+            self.amp = True
 
     def save_model(self) -> bool:
         """Save ``last.pt`` and, where this epoch is the best so far, ``best.pt`` by renaming.

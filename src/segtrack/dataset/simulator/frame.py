@@ -79,6 +79,7 @@ class Instance:
         visible_fraction: Visible pixels over the pixels that the object would cover with
             nothing in front of it on an endless image, in (0, 1]. The part outside of the
             image counts as hidden.
+        ignore: Too small or too hidden to be judged: neither learnt nor scored.
     """
 
     track_id: int
@@ -88,6 +89,7 @@ class Instance:
     bbox_xyxy: tuple[float, float, float, float]
     area: float
     visible_fraction: float
+    ignore: bool
 
 
 @dataclass(frozen=True)

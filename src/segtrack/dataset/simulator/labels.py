@@ -17,17 +17,22 @@ Box = tuple[int, int, int, int]
 Ring = NDArray[np.float32]
 Contour = NDArray[np.integer[Any] | np.floating[Any]]
 
-SMALLEST_HEIGHT = 10
-"""Objects whose visible part is lower than this get no label, px."""
+# As in KITTI, whose "don't care" regions hold what is too small or too hidden to be judged: a model
+# is neither asked to find such an object nor blamed for it.
+SMALLEST_HEIGHT = 16
+"""Objects whose visible part is lower than this are to be ignored, px."""
 
-SMALLEST_AREA = 80
-"""Objects with fewer visible pixels than this get no label."""
+SMALLEST_AREA = 150
+"""Objects with fewer visible pixels than this are to be ignored."""
 
-SMALLEST_FRACTION = 0.1
-"""Objects of which less than this share is seen get no label: nobody could say what they are."""
+SMALLEST_FRACTION = 0.25
+"""Objects of which less than this share is seen are to be ignored."""
 
 LARGE_SHARE = 0.01
-"""Something that fills this share of the image gets a label however little of it is seen."""
+"""Something that fills this share of the image is judged however little of it is seen."""
+
+_UNSEEN_HEIGHT, _UNSEEN_AREA, _UNSEEN_FRACTION = 10, 80, 0.1
+"""What remains of an object below these has no label at all: nobody would see it."""
 
 _SMALLEST_PIECE = 12
 """Separate pieces and holes below this many pixels are left out, in small masks fewer."""
@@ -88,15 +93,16 @@ def label(
     height, width = ids.shape
     x0, y0, x1, y1 = silhouette.box
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-    if x1 - x0 < 2 or y1 - y0 < SMALLEST_HEIGHT:
+    if x1 - x0 < 2 or y1 - y0 < _UNSEEN_HEIGHT:
         return None
     mask = np.asarray(cv2.inRange(ids[y0:y1, x0:x1], (number,), (number,)), dtype=np.uint8)
     area = cv2.countNonZero(mask)
-    sliver = area < SMALLEST_FRACTION * silhouette.area and area < LARGE_SHARE * width * height
-    if area < SMALLEST_AREA or sliver:
+    fraction = area / max(silhouette.area, 1.0)
+    large = area >= LARGE_SHARE * width * height
+    if area < _UNSEEN_AREA or (fraction < _UNSEEN_FRACTION and not large):
         return None
     left, top, w, h = cv2.boundingRect(mask)
-    if h < SMALLEST_HEIGHT:
+    if h < _UNSEEN_HEIGHT:
         return None
     mask = np.ascontiguousarray(mask[top : top + h, left : left + w])
     left, top = left + x0, top + y0
@@ -111,7 +117,10 @@ def label(
         rle=encode(mask, left, top, (height, width)),
         bbox_xyxy=(float(left), float(top), float(left + w), float(top + h)),
         area=float(area),
-        visible_fraction=min(1.0, area / max(silhouette.area, 1.0)),
+        visible_fraction=min(1.0, fraction),
+        ignore=h < SMALLEST_HEIGHT
+        or area < SMALLEST_AREA
+        or (fraction < SMALLEST_FRACTION and not large),
     )
 
 

@@ -32,9 +32,11 @@ _AHEAD = 64  # chunks that may be done while a video is still rendered
 # Scene indices of a split begin here, so that a larger train split leaves the test split as it is.
 FIRST_INDEX = {split: i * 10_000_000 for i, split in enumerate(SPLITS)}
 # Class ids of the ground truth files. MOTChallenge's 1 and 3 and KITTI MOTS' 1 and 2 mean the same
-# there; neither has trucks and buses.
-GT_CLASSES = ((1, "person"), (3, "car"), (14, "truck"), (15, "bus"))
-MOTS_CLASSES = ((1, "car"), (2, "person"), (3, "truck"), (4, "bus"))
+# there; neither has trucks and buses. What is to be ignored is a distractor in the one and the
+# ignore region in the other.
+GT_CLASSES = ((1, "person"), (3, "car"), (8, "distractor"), (14, "truck"), (15, "bus"))
+MOTS_CLASSES = ((1, "car"), (2, "person"), (3, "truck"), (4, "bus"), (10, "ignore"))
+_DISTRACTOR, _IGNORED, _IGNORED_ID = 8, 10, 10_000
 
 
 def render(
@@ -104,6 +106,7 @@ def _render_still(
             [np.asarray(p, np.float64) for p in instance.polygons],
             instance.area,
             _xywh(instance.bbox_xyxy),
+            crowd=instance.ignore,
             visible=instance.visible_fraction,
             rle=_counts(instance.rle),
         )
@@ -117,6 +120,7 @@ def _render_still(
 
 def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Sequence:
     import av
+    from pycocotools import mask as coco
 
     from segtrack.dataset.simulator import CLASS_NAMES, render_video
 
@@ -138,18 +142,23 @@ def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Seq
         stream.codec_context.thread_count = 1  # the same bytes on every machine
         for t, frame in enumerate(progress(frames, f"render {name}", count)):
             box.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="bgr24")))
+            size = f"{knobs.height} {knobs.width}"
             for one in frame.instances:
                 class_name = CLASS_NAMES[one.class_id]
                 x1, y1, x2, y2 = one.bbox_xyxy
+                class_id = _DISTRACTOR if one.ignore else gt_ids.class_id(class_name)
                 gt_file.write(
-                    f"{t + 1},{one.track_id},{x1:g},{y1:g},{x2 - x1:g},{y2 - y1:g},1,"
-                    f"{gt_ids.class_id(class_name)},{one.visible_fraction:.4f}\n"
+                    f"{t + 1},{one.track_id},{x1:g},{y1:g},{x2 - x1:g},{y2 - y1:g},"
+                    f"{int(not one.ignore)},{class_id},{one.visible_fraction:.4f}\n"
                 )
-                mots_file.write(
-                    f"{t} {mots_ids.full_id(class_name, one.track_id)} "
-                    f"{mots_ids.class_id(class_name)} {knobs.height} {knobs.width} "
-                    f"{_counts(one.rle).decode()}\n"
-                )
+                if not one.ignore:
+                    mots_file.write(
+                        f"{t} {mots_ids.full_id(class_name, one.track_id)} "
+                        f"{mots_ids.class_id(class_name)} {size} {_counts(one.rle).decode()}\n"
+                    )
+            if ignored := [one.rle for one in frame.instances if one.ignore]:
+                region = _counts(coco.merge(ignored)).decode()
+                mots_file.write(f"{t} {_IGNORED_ID} {_IGNORED} {size} {region}\n")
         box.mux(stream.encode(None))
     sha = hashlib.sha256(path.read_bytes()).hexdigest()
     return Sequence(
