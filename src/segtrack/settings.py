@@ -34,6 +34,14 @@ class Light(Enum):
     night = "night"
 
 
+class Detections(Enum):
+    """Where a sequence's detections come from."""
+
+    auto = "auto"
+    model = "model"
+    file = "file"
+
+
 # What is compared to match detections with tracks; made by a call, since "+" is in a name.
 Association = Enum("Association", {"box": "box", "mask": "mask", "box+mask": "box+mask"})
 
@@ -120,6 +128,8 @@ class SequencesSettings(DatasetSettings):
     source: str = "sequences"
     tuning: list[str] = field(default_factory=list)
     test: list[str] = field(default_factory=list)
+    detections: Detections = Detections.auto
+    det_class: str = "person"
 
 
 @dataclass

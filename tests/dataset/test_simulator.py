@@ -203,6 +203,33 @@ class TestPieces:
         assert label(ids, 1, square, 1, 1) is None, reason
 
     @pytest.mark.parametrize(
+        ("seen", "ignored"),
+        [
+            ((20, 16), False),  # a fifth is hidden behind something, 320 px of it are seen
+            ((20, 15), True),  # too low
+            ((9, 16), True),  # too few pixels
+            ((10, 16), False),
+        ],
+    )
+    def test_small_things_are_ignored(self, seen: tuple[int, int], ignored: bool) -> None:
+        ids = np.zeros((200, 200), np.uint8)
+        square = Silhouette([box_outline(10, 10, 29, 29)])
+        ids[10 : 10 + seen[1], 10 : 10 + seen[0]] = 1
+        assert found(ids, square).ignore is ignored
+
+    @pytest.mark.parametrize(
+        ("width", "ignored"), [(24, False), (23, True), (12, True)], ids=["quarter", "less", "1/8"]
+    )
+    def test_hidden_things_are_ignored(self, width: int, ignored: bool) -> None:
+        ids = np.zeros((600, 600), np.uint8)
+        square = Silhouette([box_outline(100, 100, 195, 195)])
+        ids[100:196, 100 : 100 + width] = 1
+        assert found(ids, square).ignore is ignored
+        small = np.zeros((200, 200), np.uint8)  # where the same part fills 1% of the image
+        small[100:196, 100 : 100 + width] = 1
+        assert not found(small, square).ignore
+
+    @pytest.mark.parametrize(
         ("footprints", "depths", "expected"),
         [
             # one behind the other, from any order

@@ -52,6 +52,34 @@ def numbers(folder: Path) -> dict[str, dict[int, float]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("amp", "capable", "expected"),
+    [(True, True, torch.bfloat16), (True, False, torch.float32), (False, True, torch.float32)],
+)
+def test_amp_is_bfloat16_on_a_cpu_that_has_it(
+    drawn, start_weights, tmp_path, monkeypatch, amp, capable, expected
+):
+    from segtrack.trainer import engine
+
+    seen = set()
+    criterion = engine.SegmentationTrainer.preprocess_batch
+
+    def watch(self, batch):
+        convolution = next(m for m in self.model.modules() if isinstance(m, torch.nn.Conv2d))
+        if not seen:
+            convolution.register_forward_hook(
+                lambda module, _, output: seen.add(output.dtype) if module.training else None
+            )
+        return criterion(self, batch)
+
+    monkeypatch.setattr(engine.SegmentationTrainer, "preprocess_batch", watch)
+    monkeypatch.setattr(engine, "bfloat16_cpu", lambda: capable)
+    result = go(drawn, start_weights, tmp_path / "r", smallest(amp=amp))
+    assert seen == {expected}
+    weights = library.torch_load(result.weights.path, map_location="cpu")["model"]
+    assert all(p.isfinite().all() for p in weights.parameters())
+
+
 def test_training(drawn, start_weights, tmp_path, capfd):
     cut = drawn.folder / "images" / "train" / "3.jpg"
     cut.write_bytes(cut.read_bytes()[:-2])  # ultralytics would save this one again

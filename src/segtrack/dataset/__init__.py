@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from segtrack.dataset.canonical import ImageRow as ImageRow
     from segtrack.dataset.preparation import prepare as prepare
     from segtrack.dataset.sequence_sources import sequences_from as sequences_from
+    from segtrack.dataset.sequence_sources import sequences_of as sequences_of
     from segtrack.dataset.sequences import Sequence as Sequence
     from segtrack.dataset.signatures import signature as signature
     from segtrack.dataset.video import read_frames as read_frames
@@ -22,6 +23,7 @@ _HOMES = {
     "prepare": "preparation",
     "read_frames": "video",
     "sequences_from": "sequence_sources",
+    "sequences_of": "sequence_sources",
     "signature": "signatures",
 }
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "prepare",
     "read_frames",
     "sequences_from",
+    "sequences_of",
     "signature",
 ]
 
