@@ -41,7 +41,8 @@ def run_job(config: DictConfig) -> float | None:
     os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
-    from segtrack.pipeline import Pipeline, RunFacts, config_hash
+    from segtrack.pipeline import Pipeline, config_hash
+    from segtrack.pipeline_track import RunFacts
 
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept = _swept(settings, overrides)
@@ -138,6 +139,11 @@ def _run_name(settings: Settings, swept: dict[str, str]) -> str:
 def _objective(settings: Settings, metrics: dict[str, float]) -> float | None:
     if settings.objective is None:
         return None
+    # Where the data set divides its sequences, a sweep must not choose by those that test it.
+    group, _, rest = settings.objective.partition("/")
+    tuning = f"{group}/tuning/{rest}"
+    if group == "track" and tuning in metrics:
+        return metrics[tuning]
     if settings.objective in metrics:
         return metrics[settings.objective]
     near = difflib.get_close_matches(settings.objective, metrics, n=3, cutoff=0.3)
@@ -148,7 +154,8 @@ def _objective(settings: Settings, metrics: dict[str, float]) -> float | None:
 
 
 def _print_plan(settings: Settings, output: Path) -> None:
-    from segtrack.pipeline import Pipeline, RunFacts
+    from segtrack.pipeline import Pipeline
+    from segtrack.pipeline_track import RunFacts
 
     facts = RunFacts("", "", "", "", sweep=settings.parent_run is not None)
     pipeline = Pipeline(settings, Store(Path(settings.store)), None, output, facts)
@@ -160,7 +167,10 @@ def _print_summary(
 ) -> None:
     from segtrack.report import table_text
 
-    wanted = ("mask_map50_95", "mask_map50", "box_map50_95", "box_map50", "hota", "mota", "idf1")
+    wanted = (
+        *("mask_map50_95", "mask_map50", "box_map50_95", "box_map50"),
+        *("hota", "mota", "idf1", "mask_hota", "motsa", "smotsa"),
+    )
     groups = ("test/", "val/", "track/")
     rows: list[dict[str, Any]] = [
         {"metric": name, "value": f"{value:.3f}"}

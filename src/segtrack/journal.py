@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import functools
 import json
 import os
@@ -28,6 +29,7 @@ from segtrack.store import link_or_copy
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
 PARAMS_PER_CALL = 100
+TAGS_PER_CALL = 100
 METRICS_PER_CALL = 1000
 FLUSH_SECONDS = 2.0  # curves of a running training are at most this old
 
@@ -43,6 +45,7 @@ class Journal:
         self.run_id = run_id
         self._seen: set[tuple[str, int]] = set()
         self._waiting: list[Any] = []
+        self._tags: dict[str, str] = {}
         self._flushed = time.monotonic()
         self.latest: dict[str, float] = {}
 
@@ -57,12 +60,21 @@ class Journal:
         self.latest[name] = metric.value
         now = int(time.time() * 1000)
         self._waiting.append(MlflowMetric(name, float(metric.value), now, metric.step))
+        self._flush_in_time()
+
+    def _flush_in_time(self) -> None:
         overdue = time.monotonic() - self._flushed > FLUSH_SECONDS
-        if overdue or len(self._waiting) >= METRICS_PER_CALL:
+        if overdue or max(len(self._waiting), len(self._tags)) >= METRICS_PER_CALL:
             self.flush()
 
     def flush(self) -> None:
-        """Send the metrics that wait."""
+        """Send the metrics and tags that wait."""
+        from mlflow.entities import RunTag
+
+        tags, self._tags = self._tags, {}
+        rows = [RunTag(k, v) for k, v in tags.items()]
+        for start in range(0, len(rows), TAGS_PER_CALL):
+            self.client.log_batch(self.run_id, tags=rows[start : start + TAGS_PER_CALL])
         waiting, self._waiting = self._waiting, []
         for start in range(0, len(waiting), METRICS_PER_CALL):
             self.client.log_batch(self.run_id, metrics=waiting[start : start + METRICS_PER_CALL])
@@ -77,10 +89,9 @@ class Journal:
             self.client.log_batch(self.run_id, params=rows[start : start + PARAMS_PER_CALL])
 
     def tags(self, tags: Mapping[str, str]) -> None:
-        from mlflow.entities import RunTag
-
-        rows = [RunTag(k, str(v)[:4900]) for k, v in tags.items()]
-        self.client.log_batch(self.run_id, tags=rows)
+        """Record tags; they wait for the metrics, since each call costs a commit."""
+        self._tags |= {k: str(v)[:4900] for k, v in tags.items()}
+        self._flush_in_time()
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Keep a file, or a folder with all that is in it, under ``folder``.
@@ -114,10 +125,10 @@ class Journal:
 
     def end(self, status: str, message: str = "") -> None:
         """End the run as FINISHED, FAILED or KILLED; a message becomes the tag ``error``."""
-        with contextlib.suppress(Exception):  # a lost metric must not hide the status
-            self.flush()
         if message:
             self.tags({"error": message})
+        with contextlib.suppress(Exception):  # a lost metric must not hide the status
+            self.flush()
         self.client.set_terminated(self.run_id, status)
 
     def _local_artifacts(self) -> Path | None:
@@ -243,6 +254,57 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
             f"model.weights=run:{run_id}: that run kept no weights/best.pt ({error}). "
             f"Choose a run that trained a model."
         ) from error
+
+
+def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -> list[Path]:
+    """The artifacts of an earlier run that fit a pattern, as local files, in order of their names.
+
+    Args:
+        settings: where the run is recorded.
+        run_id: of the run.
+        pattern: of the path, such as ``tracking/*/scores/counts.npz``; ``*`` within one folder.
+        into: folder for those that have to be fetched from a server.
+
+    Raises:
+        SettingsError: there is no such run, or its artifacts cannot be fetched.
+    """
+    client, _ = connect(settings)
+    try:
+        run = client.get_run(run_id)
+    except Exception as error:
+        raise SettingsError(
+            f"{run_id}: no such run in {settings.uri} ({error}). Copy the id from `make ui`."
+        ) from error
+    local = _local_path(run.info.artifact_uri)
+    if local is not None and local.is_dir():
+        return sorted(local.glob(pattern))
+    try:
+        names = sorted(_matching(client, run_id, pattern.split("/"), ""))
+        return [_fetched(client, run_id, name, into) for name in names]
+    except Exception as error:
+        raise SettingsError(
+            f"{run_id}: its artifacts {pattern} cannot be fetched from "
+            f"{run.info.artifact_uri} ({error}). Run this where they can be reached."
+        ) from error
+
+
+def _fetched(client: Any, run_id: str, name: str, into: Path) -> Path:
+    """One artifact as a file; in a folder of its own, as MLflow may keep only the last name."""
+    folder = into / run_id / name.rpartition("/")[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar per file
+    return Path(client.download_artifacts(run_id, name, str(folder)))
+
+
+def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterator[str]:
+    """Paths of the artifacts below ``folder`` whose further path fits ``parts``."""
+    for item in client.list_artifacts(run_id, folder or None):
+        if not fnmatch.fnmatchcase(item.path.rsplit("/", 1)[-1], parts[0]):
+            continue
+        if item.is_dir and len(parts) > 1:
+            yield from _matching(client, run_id, parts[1:], item.path)
+        elif not item.is_dir and len(parts) == 1:
+            yield str(item.path)
 
 
 def sweep_keys(settings: MlflowSettings, parent: str) -> list[str]:

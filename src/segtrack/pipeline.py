@@ -2,7 +2,7 @@
 
     prepare --> train --> evaluate                              images
        |          |
-       |          +--> track: detect > associate > results.json > render     video
+       |          +--> track: detect > associate > score > results.json > render     video
 
 Each stage is a function from settings and upstream results to one folder in the store. A stage that
 is not listed never runs: its result comes from the store, or from ``model.weights=...``.
@@ -12,42 +12,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from segtrack import dataset as datasets
-from segtrack import evaluation, model, tracker, trainer
-from segtrack.dataset import Dataset, Sequence
-from segtrack.dataset.classes import parse_classes
-from segtrack.dataset.simulator import CLASS_NAMES as SIMULATED_CLASSES
+from segtrack import evaluation, model, trainer
+from segtrack.dataset import Dataset
 from segtrack.errors import DataError
 from segtrack.flow import Flow, NotBuilt
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
-from segtrack.settings import DatasetSettings, Settings, Stage, plain
-from segtrack.store import Listener, StageResult, Store, digest, link_or_copy
-from segtrack.tracker import Tracks
+from segtrack.pipeline_track import RunFacts, Tracking
+from segtrack.settings import Settings, Stage, plain
+from segtrack.store import StageResult, Store, digest
 
 # What changes how fast a result comes, not which.
 SPEED_KNOBS = {"workers", "threads", "cache", "name"}
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """What ``results.json`` says about the run that wrote it.
-
-    Attributes:
-        sweep: whether this is a cell of a sweep (no video is rendered unless asked for).
-    """
-
-    mlflow_run_id: str
-    config_hash: str
-    git_commit: str
-    created_at: str
-    sweep: bool = False
 
 
 class Pipeline:
@@ -166,7 +148,15 @@ class Pipeline:
 
         call = self.flow.call(
             "predict",
-            {"conf_floor": floor, "max_det": limit, **self._prediction_settings(weights, dataset)},
+            {
+                "conf_floor": floor,
+                "max_det": limit,
+                "model": settings.model.name,
+                "imgsz": settings.model.imgsz or weights.imgsz,
+                "nms_iou": settings.model.nms_iou,
+                "names": list(dataset.names),
+                "class_map": dict(dataset.class_map),
+            },
             {"images": images, "ids": _ids_digest(dataset, split), "weights": weights.sha256},
         )
         predicted = self.flow.stage(Stage.evaluate, call, predict)
@@ -182,105 +172,17 @@ class Pipeline:
         self.flow.keep(self.flow.stage(Stage.evaluate, call, build).folder, "evaluation")
 
     def track(self) -> None:
-        """Detect, associate, write results.json and render, for every video."""
-        found = self._sequences()
-        if not found:
-            raise DataError(
-                "stage track: there is no video to track in. Name one with video=FILE, folder or "
-                "glob, or leave track out of stages."
-            )
-        totals: dict[str, list[float]] = {}
-        for sequence in found:
-            self._track_one(sequence, totals)
-        for name, values in sorted(totals.items()):
-            mean = name.startswith("speed/")
-            self.flow.record(Metric(name, sum(values) / (len(values) if mean else 1), 0))
-
-    def _track_one(self, sequence: Sequence, totals: dict[str, list[float]]) -> None:
-        settings = self.settings
-
-        def listen(metric: Metric) -> None:
-            totals.setdefault(metric.name, []).append(metric.value)
-            group, _, rest = metric.name.partition("/")
-            name = f"{group}/video/{sequence.name}/{rest}"
-            self.flow.record(Metric(name, metric.value, metric.step))
-
-        detected = self._detect(sequence, listen)
-        predictions = Predictions.load(detected.folder)
-        knobs = {k: v for k, v in vars(settings.tracker).items() if k not in ("render", "trail")}
-        call = self.flow.call(
-            "associate", {"tracker": knobs}, {"predictions": detected.key, "fps": sequence.fps}
+        """Detect, associate, score, write results.json and render, for every video."""
+        tracking = Tracking(
+            self.settings,
+            self.flow,
+            self.output,
+            self.facts,
+            weights=lambda: self.weights,
+            dataset=lambda: self.dataset,
         )
-        associated = self.flow.stage(
-            Stage.track,
-            call,
-            lambda folder, report: tracker.associate(predictions, settings.tracker, folder, report),
-            listen,
-        )
-        tracks = Tracks.load(associated.folder)
-        folder = self.output / "tracking" / sequence.name
-        render = (
-            not self.facts.sweep if settings.tracker.render is None else settings.tracker.render
-        )
-        video = self._render(sequence, tracks, associated) if render and sequence.path else None
-        if self.flow.plan is not None:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        run = {k: v for k, v in dataclasses.asdict(self.facts).items() if k != "sweep"}
-        resolved = tracks.info.tracker
-        tracker.write_results(tracks, sequence, predictions.info, resolved, run, folder)
-        if video is not None:
-            link_or_copy(video, folder / video.name)
-            self.videos.append(folder / video.name)
-        self.flow.keep(folder, f"tracking/{sequence.name}")
-
-    def _detect(self, sequence: Sequence, listen: Listener) -> StageResult:
-        weights, settings = self.weights, self.settings
-        names, class_map = self._classes()
-
-        def build(folder: Path, report: Any) -> None:
-            frames = datasets.read_frames(sequence)
-            model.predict_video(
-                frames,
-                sequence,
-                weights,
-                settings.model,
-                names,
-                class_map,
-                settings.device,
-                folder,
-                report,
-            )
-
-        floor = {"conf_floor": settings.model.conf_floor, "max_det": settings.model.max_det}
-        call = self.flow.call(
-            "detect",
-            {**floor, **self._prediction_settings(weights, None, names, class_map)},
-            # The frame rate stands in the result, and a folder of frames can change it alone.
-            {"video": sequence.sha256, "fps": sequence.fps, "weights": weights.sha256},
-        )
-        result = self.flow.stage(Stage.track, call, build, listen)
-        truncated = Predictions.load(result.folder).info.truncated
-        if truncated:
-            print(f"warning: {truncated}")
-            self.flow.tag({f"truncated.{sequence.name}": truncated})
-        return result
-
-    def _render(self, sequence: Sequence, tracks: Tracks, associated: StageResult) -> Path:
-        from segtrack.report.video import render
-
-        def build(target: Path, report: Any) -> None:
-            path = target / "annotated.mp4"
-            frames = datasets.read_frames(sequence)
-            trail = self.settings.tracker.trail
-            render(frames, tracks, tracks.info.names, sequence.fps, path, trail)
-
-        call = self.flow.call(
-            "render",
-            {"trail": self.settings.tracker.trail},
-            {"tracks": associated.key, "video": sequence.sha256},
-        )
-        return self.flow.stage(Stage.track, call, build).folder / "annotated.mp4"
+        tracking.run()
+        self.videos = tracking.videos
 
     def _train(self) -> StageResult:
         settings = self.settings
@@ -343,34 +245,6 @@ class Pipeline:
 
         return run_weights(self.settings.mlflow, run_id, self.flow.store.scratch("downloads"))
 
-    def _sequences(self) -> tuple[Sequence, ...]:
-        if self.settings.video is not None:
-            return datasets.sequences_from(self.settings.video)
-        return self.dataset.sequences
-
-    def _classes(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Names of the classes to track, and which name of the weights means which of them."""
-        if Stage.prepare in self.settings.stages or self.settings.video is None:
-            return self.dataset.names, self.dataset.class_map
-        return _classes_without_data(self.settings.dataset, self.weights.names)
-
-    def _prediction_settings(
-        self,
-        weights: Weights,
-        dataset: Dataset | None,
-        names: tuple[str, ...] = (),
-        class_map: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        if dataset is not None:
-            names, class_map = dataset.names, dataset.class_map
-        return {
-            "model": self.settings.model.name,
-            "imgsz": self.settings.model.imgsz or weights.imgsz,
-            "nms_iou": self.settings.model.nms_iou,
-            "names": list(names),
-            "class_map": dict(class_map or {}),
-        }
-
 
 def config_hash(settings: Settings) -> str:
     """Digest of everything that decides results; where they are recorded does not."""
@@ -378,18 +252,6 @@ def config_hash(settings: Settings) -> str:
     for key in ("mlflow", "parent_run", "plan", "store", "objective"):
         values.pop(key)
     return digest(values)[:16]
-
-
-def _classes_without_data(
-    settings: DatasetSettings, weights_names: tuple[str, ...]
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The classes to track where no data set says them: chosen ones, else all of the weights."""
-    chosen = parse_classes(settings.classes)
-    if chosen is None and settings.source == "traffic_sim":
-        chosen = {name: [name] for name in SIMULATED_CLASSES}
-    if chosen is None:
-        return weights_names, {}
-    return tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}
 
 
 def _ids_digest(dataset: Dataset, split: str) -> str:

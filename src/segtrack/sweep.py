@@ -13,10 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from segtrack import journal as journals
-from segtrack.composition import compose_settings, expand
+from segtrack.composition import compose_settings, expand, flatten
 from segtrack.errors import SegtrackError, StageError
 from segtrack.job import git_state, run_job
-from segtrack.settings import MlflowSettings
+from segtrack.settings import MlflowSettings, plain
 
 
 def run_sweep(
@@ -48,7 +48,7 @@ def run_sweep(
     with journals.record(first.mlflow, name, tags) as journal:
         journal.params({"cells": len(cells), "swept": swept})
         code = hydra([*words, f"parent_run={journal.run_id}"], _cell)
-        failed = _conclude(journal, first.mlflow, swept)
+        failed = _conclude(journal, first.mlflow, swept, _defaults(overrides, swept))
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
@@ -68,9 +68,25 @@ def _own(overrides: Sequence[str]) -> list[str]:
     return [o for o in overrides if not o.startswith("hydra")]
 
 
-def _conclude(journal: journals.Journal, settings: MlflowSettings, swept: list[str]) -> int:
-    """Put the table of all cells into the parent; returns how many failed."""
+def _defaults(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
+    """The values of the swept keys where the command does not set them, as texts."""
+    from segtrack.app import CONF
+
+    kept = [o for o in _own(overrides) if o.lstrip("+").partition("=")[0] not in swept]
+    try:
+        flat = flatten(plain(compose_settings(CONF, kept)))
+    except SegtrackError:  # a key that only exists together with a swept choice
+        return {}
+    named = {key: flat.get(key, flat.get(f"{key}.name")) for key in swept}  # groups go by name
+    return {key: str(value) for key, value in named.items() if value is not None}
+
+
+def _conclude(
+    journal: journals.Journal, settings: MlflowSettings, swept: list[str], defaults: dict[str, str]
+) -> int:
+    """Put the tables of all cells into the parent; returns how many failed."""
     from segtrack.report import aggregate, table_csv, table_html, table_text
+    from segtrack.sweep_tracks import conclude_tracks
 
     children = journals.cells(settings, journal.run_id)
     rows: list[dict[str, Any]] = []
@@ -89,6 +105,7 @@ def _conclude(journal: journals.Journal, settings: MlflowSettings, swept: list[s
         means = aggregate(rows, keys=keys, over="seed")
         journal.text(table_csv(means), "settings.csv")
         journal.text(table_html(means, "Mean and standard deviation over seed"), "settings.html")
+    conclude_tracks(journal, children, swept, defaults)
     return sum(run.info.status != "FINISHED" for run in children)
 
 
@@ -97,6 +114,9 @@ def _comparable(name: str) -> bool:
 
 
 def _headline(rows: list[dict[str, Any]]) -> list[str]:
-    wanted = ("test/mask_map50_95", "val/mask_map50_95", "track/hota", "track/mota", "track/idf1")
+    wanted = (
+        *("test/mask_map50_95", "val/mask_map50_95", "track/hota", "track/mota", "track/idf1"),
+        *("track/tuning/hota", "track/test/hota", "track/mask_hota", "track/smotsa"),
+    )
     names = [name for name in wanted if any(name in row for row in rows)]
     return names + [name for name in ("track/tracks",) if any(name in row for row in rows)]

@@ -15,12 +15,16 @@ PACKAGE = Path(__file__).resolve().parent
 RECORD = PACKAGE / "stages.json"
 # Raise a stage's number when its code changes what it produces; tests/test_versions.py watches.
 VERSIONS = {
-    "prepare": 1,
-    "train": 1,
+    "prepare": 2,
+    "train": 2,
     "predict": 1,
     "evaluate": 1,
     "detect": 1,
-    "associate": 1,
+    "detections": 1,
+    "motion": 1,
+    "associate": 2,
+    "truth": 1,
+    "score": 1,
     "render": 1,
 }
 # Installed packages whose version shapes what a stage produces.
@@ -30,17 +34,25 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "predict": ("ultralytics", "torch"),
     "evaluate": ("pycocotools",),
     "detect": ("ultralytics", "torch"),
+    "detections": (),
+    "motion": ("opencv-python",),
     "associate": ("ultralytics", "lap"),
+    "truth": (),
+    "score": (),
     "render": ("supervision", "av"),
 }
-# The folders and files whose code decides what a stage writes.
+# The folders, files and patterns whose code decides what a stage writes.
 SOURCES: dict[str, tuple[str, ...]] = {
     "prepare": ("dataset",),
     "train": ("trainer", "model/library.py"),
     "predict": ("model",),
     "detect": ("model", "dataset/video.py"),
     "evaluate": ("evaluation", "report/figures.py", "report/overlay.py", "report/labels.py"),
-    "associate": ("tracker",),
+    "detections": ("tracker/brought.py", "model/predictions.py"),
+    "motion": ("tracker/camera_motion.py",),
+    "associate": ("tracker/*.py",),
+    "truth": ("tracker/scoring", "tracker/formats"),
+    "score": ("tracker/scoring", "tracker/formats"),
     "render": ("report/video.py", "report/labels.py"),
 }
 
@@ -68,7 +80,8 @@ def _source_digest(places: tuple[str, ...]) -> str:
     files: list[Path] = []
     for place in places:
         path = PACKAGE / place
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        found = path.rglob("*.py") if path.is_dir() else PACKAGE.glob(place)
+        files += sorted(found)
     texts = {f.relative_to(PACKAGE).as_posix(): _code(f) for f in files}
     return digest(texts)[:16]
 

@@ -15,7 +15,8 @@ from typing import Any
 from tests.integration.conftest import ROOT, TINY, Project
 
 WORDS = [*TINY, "model.weights=shipped", "trainer.epochs=3"]
-STAGES = ["prepare", "train", "predict", "evaluate", "detect", "associate", "render"]
+TRACKING = ["detect", "associate", "truth", "score", "render"]
+STAGES = ["prepare", "train", "predict", "evaluate", *TRACKING]
 
 
 def kill_in(project: Project, stage: str) -> None:
@@ -43,7 +44,7 @@ def test_a_kill_in_each_stage_costs_that_stage_only(
     assert outcome.code == 0, outcome.err
 
     runs = project.runs()
-    assert [run.info.status for run in runs] == ["KILLED"] * 7 + ["FINISHED"]
+    assert [run.info.status for run in runs] == ["KILLED"] * len(STAGES) + ["FINISHED"]
     assert runs[0].data.tags["error"] == "the process was killed"
     last = runs[-1]
     history = project.client.get_metric_history(last.info.run_id, "train/box_loss")
@@ -62,7 +63,7 @@ def test_a_kill_in_each_stage_costs_that_stage_only(
     assert _lasting(last.data.metrics) == _lasting(undisturbed.data.metrics)
     assert project.results() == other.results()
     assert _trajectories(project) == _trajectories(other)
-    for stage in ("predict", "evaluate", "detect", "associate", "render"):
+    for stage in ("predict", "evaluate", *TRACKING):
         files = [_files(p, stage) for p in (project, other)]
         assert files[0] == files[1], stage
 

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.conftest import TINY, Outcome, Project
 
 LOOP = [*TINY, "model.weights=shipped"]
+IMAGES = ("prepare", "train", "predict", "evaluate")
+STAGES = (*IMAGES, "detect", "associate", "truth", "score", "render")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +29,7 @@ def test_it_ends_well_and_says_where_things_are(loop: tuple[Project, Outcome]) -
     assert "test/mask_map50_95" in outcome.out
     assert "annotated video  outputs/" in outcome.out
     assert "make ui" in outcome.out
-    stages = ["associate", "detect", "evaluate", "predict", "prepare", "render", "train"]
-    assert [result.split("/")[0] for result in project.results()] == stages
+    assert [result.split("/")[0] for result in project.results()] == sorted(STAGES)
 
 
 def test_one_run_with_every_kind_of_record(loop: tuple[Project, Outcome]) -> None:
@@ -47,10 +48,16 @@ def test_one_run_with_every_kind_of_record(loop: tuple[Project, Outcome]) -> Non
         "test/box_map50",
         "track/tracks",
         "track/objects",
+        "track/hota",
+        "track/mota",
+        "track/idf1",
+        "track/mask_hota",
+        "track/smotsa",
+        "track/video/sim-0/hota",
     ):
         assert name in metrics, sorted(metrics)
     assert any(name.startswith("test/class/car/") for name in metrics)
-    for stage in ("prepare", "train", "predict", "evaluate", "detect", "associate", "render"):
+    for stage in STAGES:
         assert metrics[f"builds/{stage}"] == 1
     history = project.client.get_metric_history(run.info.run_id, "train/box_loss")
     assert [m.step for m in history] == [1]
@@ -147,6 +154,8 @@ def test_a_stage_alone_takes_the_rest_from_the_store(loop: tuple[Project, Outcom
         "builds/train": 0,
         "builds/detect": 0,
         "builds/associate": 1,
+        "builds/truth": 0,
+        "builds/score": 1,
         "builds/render": 1,
     }
 

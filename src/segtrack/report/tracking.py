@@ -1,0 +1,116 @@
+"""The figures and tables of a run's tracking scores, made from what the run left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from segtrack import dataset as datasets
+from segtrack.report.figures import save
+from segtrack.report.switch_sheet import BoxRows, sightings, switch_sheet
+from segtrack.report.tables import table_csv
+from segtrack.report.timeline import figure_timeline, piece_rows
+from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos
+from segtrack.tracker import SequenceScores, Tracks, Truth
+from segtrack.tracker.scoring.combine import combined, detection_averaged
+from segtrack.tracker.scoring.counts import summary
+from segtrack.tracker.tracks import BOX
+
+KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with
+VIDEO_SCORES = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN", "Frag")
+TIMELINES = 20  # videos that get a timeline of their own
+
+
+def write_tracking_report(report: Path, folder: Path) -> None:
+    """Write the figures, each with its numbers as CSV, into ``folder``.
+
+    ``hota_over_alpha``, ``videos``, ``timeline_<video>`` as .png and .csv; ``id_switches.csv``, and
+    ``id_switches_<video>.jpg`` where the video's frames are at hand.
+
+    Args:
+        report: ``tracking.json`` of a run's folder: for each video its name, role, and where its
+            trajectories, ground truth and scores lie.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = json.loads(report.read_text(encoding="utf-8"))
+    scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
+    roles = {row["name"]: row["role"] for row in rows}
+    counts = combined(scores.values())
+    for kind, ending in KINDS.items():
+        if not any(key[0] == kind for key in counts):
+            continue
+        curves = curve_rows(detection_averaged(counts, kind))
+        title = "HOTA over localisation thresholds" + (", masks" if ending else "")
+        save(figure_curves(curves, title), folder / f"hota_over_alpha{ending}.png", curves)
+        videos = video_rows(scores, roles, kind)
+        title = "Scores of each video" + (", masks" if ending else "")
+        save(figure_videos(videos, title=title), folder / f"videos{ending}.png", videos)
+    switches = [
+        {"video": row["name"], **switch}
+        for row in rows
+        for switch in _switches(Path(row["scores"]))
+    ]
+    columns = ("video", "frame", "kind", "class_name", "gt_id", "old_track", "new_track")
+    listed = [{key: switch[key] for key in columns} for switch in switches]
+    head = ",".join(columns) + "\n"  # a run without switches says so by an empty table
+    text = table_csv(listed) if listed else head
+    (folder / "id_switches.csv").write_text(text, encoding="utf-8")
+    for row in rows[:TIMELINES]:
+        _timeline(row, folder)
+
+
+def video_rows(
+    scores: Mapping[str, SequenceScores], roles: Mapping[str, str | None], kind: str
+) -> list[dict[str, Any]]:
+    """A row per video and for all of them, the tuning and the test ones; detection-averaged."""
+    groups: dict[str, Sequence[str]] = {name: [name] for name in scores}
+    for role in ("tuning", "test"):
+        groups[role] = [name for name in scores if roles[name] == role]
+    groups["all"] = list(scores)
+    rows = []
+    for group, names in groups.items():
+        found = combined(scores[name] for name in names)
+        if not any(key[0] == kind for key in found):
+            continue
+        values = summary(detection_averaged(found, kind))
+        row: dict[str, Any] = {"video": group, "role": roles.get(group) or ""}
+        rows.append(row | {name: float(values[name]) for name in VIDEO_SCORES})
+    return rows
+
+
+def _switches(scores: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((scores / "events.json").read_text())["switches"]
+    return found
+
+
+def _timeline(row: Mapping[str, Any], folder: Path) -> None:
+    tracks = Tracks.load(Path(row["tracks"]))
+    columns = ["frame", "track_id", "class_id", "interpolated", *BOX]
+    table = pq.read_table(tracks.folder / "tracks.parquet", columns=columns)
+    frame, track_id, class_id, interpolated, *corners = (np.asarray(table[c]) for c in columns)
+    pieces = piece_rows(frame, track_id, class_id, tracks.info.names, interpolated)
+    found = _switches(Path(row["scores"]))
+    kind = "box" if any(one["kind"] == "box" for one in found) else "mask"
+    found = [one for one in found if one["kind"] == kind]
+    marks = [(one["frame"], one["old_track"], one["new_track"]) for one in found]
+    figure = figure_timeline(pieces, tracks.info.frame_count, row["name"], marks)
+    save(figure, folder / f"timeline_{row['name']}.png", pieces)
+    if found and row["video"]:
+        boxes = BoxRows(frame, track_id, np.stack(corners, axis=1))
+        truth = Truth.load(Path(row["truth"])).boxes
+        objects = BoxRows(truth.frame, truth.track_id, truth.box) if truth else None
+        switches = [(s["frame"], s["gt_id"], s["old_track"], s["new_track"]) for s in found]
+        frames = islice(_frames(Path(row["video"])), tracks.info.frame_count)
+        target = folder / f"id_switches_{row['name']}.jpg"
+        switch_sheet(sightings(switches, boxes, objects), frames, target)
+
+
+def _frames(video: Path) -> Iterator[np.ndarray]:
+    (sequence,) = datasets.sequences_from(str(video))
+    return datasets.read_frames(sequence)
