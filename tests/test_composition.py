@@ -9,7 +9,7 @@ import pytest
 from segtrack.app import CONF
 from segtrack.composition import check, compose_settings, expand, flatten, groups
 from segtrack.rules import RANGES
-from segtrack.settings import Light, Settings, Stage
+from segtrack.settings import BotSortSettings, GmcMethod, Light, Settings, Stage
 
 
 def messages(*overrides: str) -> list[str]:
@@ -34,16 +34,16 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
             composed += 1
     counts = {group: len(options) for group, options in groups(CONF).items()}
     assert counts == {
-        "dataset": 5,
+        "dataset": 6,
         "evaluation": 1,
-        "experiment": 1,
+        "experiment": 3,
         "labellerr": 1,
         "mlflow": 2,
         "model": 6,
-        "tracker": 1,
+        "tracker": 6,
         "trainer": 3,
     }
-    assert composed == 20
+    assert composed == 28
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
@@ -78,6 +78,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("tracker.track_thresh=1.5", "tracker.track_thresh=1.5: must lie in 0 to 1"),
         ("tracker.low_thresh=0.9", "0.9: must lie below tracker.track_thresh=0.5"),
         ("tracker.new_track_thresh=0.4", "must not lie below tracker.track_thresh=0.5"),
+        ("tracker.gmc_method=orb", "tracker.gmc_method=orb: no such setting"),
         ("model.conf_floor=0.3", "must not lie above tracker.low_thresh=0.1"),
         ("model.imgsz=100", "model.imgsz=100: must be a multiple of 32 px .*such as 96"),
         ("model.weights=no.pt", "model.weights=no.pt: no such file"),
@@ -105,6 +106,32 @@ def test_a_mistake_is_named_with_key_value_and_what_is_allowed(
     problems = [str(p) for p in check(CONF, [override], sweep=False)]
     assert len(problems) == 1, problems
     assert re.search(expected, problems[0]), problems[0]
+
+
+@pytest.mark.parametrize("tracker", ["botsort", "deepocsort", "tracktrack"])
+def test_appearance_needs_a_model_file(tracker: str, tmp_path: Path) -> None:
+    words = [f"tracker={tracker}", "tracker.with_reid=true"]
+    (problem,) = messages(*words)
+    assert problem.startswith("tracker.model=auto: ")
+    assert problem.endswith("name a file, tracker.model=FILE")
+    (problem,) = messages(*words, "tracker.model=no.pt")
+    assert problem.startswith("tracker.model=no.pt: no such file")
+    model = tmp_path / "reid.pt"
+    model.touch()
+    assert messages(*words, f"tracker.model={model}") == []
+
+
+def test_the_cameras_motion_is_a_closed_choice() -> None:
+    for method in ("none", "sparseOptFlow", "orb", "sift", "ecc"):
+        words = ["tracker=botsort", f"tracker.gmc_method={method}"]
+        assert messages(*words) == []
+        chosen = compose_settings(CONF, words).tracker
+        assert isinstance(chosen, BotSortSettings)
+        assert chosen.gmc_method is GmcMethod[method]
+    (problem,) = messages("tracker=botsort", "tracker.gmc_method=flow")
+    assert problem == (
+        "tracker.gmc_method=flow: must be one of none, sparseOptFlow, orb, sift, ecc"
+    )
 
 
 def test_all_problems_come_at_once() -> None:
@@ -166,9 +193,11 @@ def test_classes_take_a_list_or_a_mapping() -> None:
 
 
 def test_every_range_names_a_knob_that_exists() -> None:
-    known = set(flatten(_plain(compose_settings(CONF, []))))
+    known: set[str] = set()
+    for tracker in groups(CONF)["tracker"]:
+        known |= set(flatten(_plain(compose_settings(CONF, [f"tracker={tracker}"]))))
     assert set(RANGES) <= known
-    assert len(RANGES) == 58
+    assert len(RANGES) == 84
 
 
 def _plain(value: object) -> object:

@@ -21,3 +21,25 @@ class DataError(SegtrackError):
 
 class StageError(SegtrackError):
     """A stage failed while it worked (disk full, training diverged, ...)."""
+
+
+class PlatformError(SegtrackError):
+    """Labellerr refused a call, or did not answer or finish in time.
+
+    Attributes:
+        status: HTTP status of the answer; None where there was none.
+        ambiguous: the call may have taken effect although it failed (lost answer, server error).
+        unfinished: a wait ended by its time-out; the platform goes on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        ambiguous: bool = False,
+        unfinished: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.ambiguous = ambiguous
+        self.unfinished = unfinished

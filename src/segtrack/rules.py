@@ -98,6 +98,29 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "tracker.max_aspect_ratio": (0.01, 1000, ""),
     "tracker.interpolate": (0, 100000, "frames"),
     "tracker.trail": (0, 10000, "frames"),
+    "tracker.proximity_thresh": (0, 1, ""),
+    "tracker.appearance_thresh": (0, 1, ""),
+    "tracker.delta_t": (1, 1000, "frames"),
+    "tracker.inertia": (0, 10, ""),
+    "tracker.alpha_fixed_emb": (0, 1, ""),
+    "tracker.reset_velocity_offset_occ": (1, 1000, "frames"),
+    "tracker.reset_pos_offset_occ": (1, 1000, "frames"),
+    "tracker.enlarge_bbox_occ": (1, 10, ""),
+    "tracker.dampen_motion_occ": (0, 1, ""),
+    "tracker.active_occ_to_lost_thresh": (0, 100000, "frames"),
+    "tracker.occ_cover_thresh": (0, 1, ""),
+    "tracker.occ_reappear_window": (0, 100000, "frames"),
+    "tracker.init_iou_suppress": (0, 1, ""),
+    "tracker.lost_match_thr": (0, 1, ""),
+    "tracker.iou_weight": (0, 10, ""),
+    "tracker.reid_weight": (0, 10, ""),
+    "tracker.conf_weight": (0, 10, ""),
+    "tracker.angle_weight": (0, 10, ""),
+    "tracker.penalty_p": (0, 1, ""),
+    "tracker.penalty_q": (0, 1, ""),
+    "tracker.reduce_step": (0, 1, ""),
+    "tracker.tai_thr": (0, 1, ""),
+    "tracker.min_track_len": (1, 1000, "frames"),
     "evaluation.conf_floor": (0.0001, 0.99, ""),
     "evaluation.max_det": (1, 10000, "objects"),
     "evaluation.confusion_conf": (0, 1, ""),
@@ -270,6 +293,20 @@ def _tracker(settings: Settings) -> Iterator[Problem]:
             f"whose detections would be missing"
         )
         yield Problem("model.conf_floor", floor, allowed)
+    if getattr(tracker, "with_reid", False):
+        yield from _reid_model(getattr(tracker, "model", "auto"))
+
+
+def _reid_model(model: str) -> Iterator[Problem]:
+    if model == "auto":
+        allowed = (
+            "the detector's own features are not kept, so with_reid=true needs a ReID model: "
+            "name a file, tracker.model=FILE"
+        )
+        yield Problem("tracker.model", model, allowed)
+    elif not Path(model).expanduser().exists():
+        allowed = "no such file; name a ReID model (a .pt checkpoint or an exported model)"
+        yield Problem("tracker.model", model, allowed)
 
 
 def _evaluation(settings: Settings) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from segtrack.model.predictions import (
     PredictionsInfo,
     PredictionsWriter,
 )
-from segtrack.settings import TrackerSettings
+from segtrack.settings import ByteTrackSettings
 
 Row = tuple[int, float, float, float, float, float]  # class_id, score, x1, y1, x2, y2
 NAMES = ("person", "car")
@@ -33,11 +33,11 @@ def detections(
 
 
 @pytest.fixture
-def settings() -> Callable[..., TrackerSettings]:
+def settings() -> Callable[..., ByteTrackSettings]:
     """The defaults of the config group, changed by keyword."""
 
-    def make(**changes: object) -> TrackerSettings:
-        return TrackerSettings(**{"name": "bytetrack", **changes})  # type: ignore[arg-type]
+    def make(**changes: object) -> ByteTrackSettings:
+        return ByteTrackSettings(**changes)  # type: ignore[arg-type]
 
     return make
 

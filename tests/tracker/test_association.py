@@ -14,6 +14,7 @@ from segtrack.errors import DataError
 from segtrack.model.predictions import Predictions
 from segtrack.settings import TrackerSettings
 from segtrack.tracker import Tracks, associate
+from segtrack.tracker.rle import encode_box
 from segtrack.tracker.tracks import SCHEMA, TrackRows, TracksInfo, TracksWriter, write_info
 
 from .conftest import NAMES, Reported, detections
@@ -49,16 +50,14 @@ def test_trajectories_of_two_objects(
     assert rows[3].rle == [b"car", b"person"]  # each object's own mask
     assert not rows[3].interpolated.any()
     assert pq.read_schema(tmp_path / "tracks.parquet").equals(SCHEMA)
-    assert sorted(f.name for f in tmp_path.iterdir() if f.is_file()) == [
-        "tracks.json",
-        "tracks.parquet",
-    ]
+    assert sorted(f.name for f in tmp_path.glob("[rt]*")) == ["tracks.json", "tracks.parquet"]
     assert report.pop("speed/associate_ms") > 0
     assert report == {
         "track/tracks": 2,
         "track/objects": 8,
         "track/count/person": 1,
         "track/count/car": 1,
+        "track/class_flips": 0,
     }
 
 
@@ -95,12 +94,12 @@ def test_short_tracks_are_dropped_and_ids_have_no_gaps(
 
 
 @pytest.mark.parametrize(
-    ("votes", "winner"),
+    ("votes", "winner", "flips"),
     [
-        ([(0, 0.9), (0, 0.9), (1, 0.9)], 0),
-        ([(0, 0.7), (1, 0.9), (1, 0.7)], 1),
-        ([(0, 0.7), (0, 0.7), (1, 0.9), (1, 0.9)], 1),  # a tie: the higher sum of scores
-        ([(1, 0.9), (1, 0.9), (0, 0.9), (0, 0.9)], 0),  # a full tie: the lower class
+        ([(0, 0.9), (0, 0.9), (1, 0.9)], 0, 1 / 3),
+        ([(0, 0.7), (1, 0.9), (1, 0.7)], 1, 1 / 3),
+        ([(0, 0.7), (0, 0.7), (1, 0.9), (1, 0.9)], 1, 1 / 2),  # a tie: the higher sum of scores
+        ([(1, 0.9), (1, 0.9), (0, 0.9), (0, 0.9)], 0, 1 / 2),  # a full tie: the lower class
     ],
 )
 def test_a_track_has_one_class(
@@ -110,6 +109,7 @@ def test_a_track_has_one_class(
     tmp_path: Path,
     votes: list[tuple[int, float]],
     winner: int,
+    flips: float,
 ) -> None:
     frames = [
         detections(t, [(class_id, score, 100, 50, 160, 110)])
@@ -121,6 +121,116 @@ def test_a_track_has_one_class(
     assert {c for rows in tracks.frames() for c in rows.class_id.tolist()} == {winner}
     assert report[f"track/count/{NAMES[winner]}"] == 1
     assert report[f"track/count/{NAMES[1 - winner]}"] == 0
+    assert report["track/class_flips"] == pytest.approx(flips)
+
+
+def test_small_and_wide_boxes_are_dropped_before_tracks_are_counted(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """A standing person of 20x50 px; one who lies, 50x20 px; one of 8x12 = 96 px²; one of 8x20 px
+    who shrinks to 4x10 in frame 2: the two rows that are left of that one are too few."""
+    frames = [
+        detections(
+            t,
+            [
+                (0, 0.9, 10, 10, 30, 60),
+                (0, 0.9, 100, 10, 108, 22),
+                (0, 0.9, 200, 10, 250, 30),
+                (0, 0.9, *((300, 10, 308, 30) if t < 2 else (302, 15, 306, 25))),
+            ],
+        )
+        for t in range(6)
+    ]
+    chosen = settings(min_area=100, max_aspect_ratio=1.6, min_length=3, match_thresh=0.99)
+    associate(predictions(frames, 6), chosen, tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    assert [(t.track_id, t.frames_seen) for t in tracks.summary()] == [(1, 6)]
+    assert {tuple(r.track_id.tolist()) for r in tracks.frames()} == {(1,)}
+    assert report["track/objects"] == 6
+    assert tracks.info.tracker["min_area"] == 100
+    folder = tmp_path / "all"
+    folder.mkdir()
+    chosen = settings(min_area=100, max_aspect_ratio=1.6, match_thresh=0.99)
+    associate(predictions(frames, 6), chosen, folder, Reported())
+    assert [t.frames_seen for t in Tracks.load(folder).summary()] == [6, 2]
+
+
+def test_gaps_are_filled_and_marked(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """A person who stands and is hidden in frames 4-6, and a car that is hidden for too long."""
+    frames = []
+    for t in range(12):
+        rows = [(0, 0.75, 10, 10, 30, 60)] * (t not in (4, 5, 6))
+        rows += [(1, 0.5 + 0.25 * (t > 6), 100, 10, 180, 60)] * (t not in (3, 4, 5, 6))
+        frames.append(detections(t, rows, [b"mask"] * len(rows)))
+    chosen = settings(interpolate=3, track_thresh=0.4)
+    associate(predictions(frames, 12), chosen, tmp_path, report)
+    tracks = Tracks.load(tmp_path)
+    rows = list(tracks.frames())
+    assert [r.frame for r in rows] == list(range(12))
+    assert [r.track_id.tolist() for r in rows[2:9]] == [[1, 2], [1], [1], [1], [1], [1, 2], [1, 2]]
+    assert [bool(r.interpolated[0]) for r in rows] == [4 <= t <= 6 for t in range(12)]
+    for r in rows[4:7]:
+        np.testing.assert_allclose(r.bbox_xyxy, [[10, 10, 30, 60]], atol=0.5)
+        assert r.score.tolist() == [0.75]
+        assert r.rle == [None]
+    assert [t.frames_seen for t in tracks.summary()] == [9, 8]  # what was detected
+    assert report["track/interpolated"] == 3
+    assert report["track/objects"] == 17
+
+
+def test_masks_of_a_frame_are_disjoint(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """Two cars of 40x20 px that overlap by 10 columns: the one with the higher score keeps them.
+    A short track, which is dropped, takes no pixels with it."""
+    near, far, brief = (encode_box(np.ones((20, 40), bool), 60, 200, (x, 10)) for x in (10, 40, 60))
+    frames = [
+        detections(
+            t,
+            [(1, 0.9, 10, 10, 50, 30), (1, 0.8, 40, 10, 80, 30)]
+            + [(0, 0.95, 60, 10, 100, 30)] * (t == 0),
+            [near, far] + [brief] * (t == 0),
+        )
+        for t in range(3)
+    ]
+    chosen = settings(disjoint_masks=True, min_length=2)
+    associate(predictions(frames, 3, width=200, height=60), chosen, tmp_path, report)
+    for rows in Tracks.load(tmp_path).frames():
+        by_score = np.argsort(-rows.score)
+        masks = [rows.mask(i, 60) for i in by_score.tolist()]
+        assert [(m.sum(), x, y) for m, x, y in masks if m is not None] == [  # type: ignore[misc]
+            (800, 10, 10),
+            (600, 50, 10),
+        ]
+        assert rows.rle[by_score[0]] == near
+
+
+def test_motion_of_another_video(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    made = predictions([], 3)
+    with pytest.raises(DataError, match=r"motion is known for 2 frames, .* have 3"):
+        associate(made, settings(), tmp_path, report, motion=np.stack([np.eye(2, 3)] * 2))
+
+
+def test_a_moving_camera(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """The picture jumps by a box's width in frame 3: with the camera's motion the id stays."""
+    frames = [
+        detections(t, [(1, 0.9, x, 20, x + 40, 60)]) for t, x in enumerate([90] * 3 + [50] * 3)
+    ]
+    motion = np.stack([np.eye(2, 3)] * 6)
+    motion[3, 0, 2] = -40
+    ids = []
+    for given_motion in (None, motion):
+        folder = tmp_path / f"{given_motion is None}"
+        folder.mkdir()
+        associate(predictions(frames, 6), settings(), folder, Reported(), motion=given_motion)
+        ids.append([r.track_id.tolist() for r in Tracks.load(folder).frames()])
+    assert ids == [[[1]] * 3 + [[2]] * 2, [[1]] * 6]
 
 
 @pytest.mark.parametrize("frame_count", [0, 5])
@@ -143,13 +253,14 @@ def test_remains_of_a_killed_attempt_do_not_matter(
     clean, littered = tmp_path / "clean", tmp_path / "littered"
     clean.mkdir()
     littered.mkdir()
-    (littered / "tracks.raw.parquet").write_bytes(b"PAR1 cut short")
+    (littered / "raw").mkdir()
+    (littered / "raw" / "tracks.parquet").write_bytes(b"PAR1 cut short")
     (littered / "tracks.parquet").write_bytes(b"")
     for folder in (clean, littered):
         associate(made, settings(), folder, Reported())
     for name in ("tracks.parquet", "tracks.json"):
         assert (clean / name).read_bytes() == (littered / name).read_bytes()
-    assert not (littered / "tracks.raw.parquet").exists()
+    assert not (littered / "raw").exists()
 
 
 @pytest.mark.parametrize("content", [None, "", '{"tracks": []}'])

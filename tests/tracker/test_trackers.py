@@ -1,4 +1,4 @@
-"""ByteTrack behind our door: ids, classes, buffer, and equality with ultralytics fed directly."""
+"""ByteTrack behind our door: ids, classes, buffer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from segtrack.errors import SettingsError
-from segtrack.settings import TrackerSettings
+from segtrack.settings import Association, TrackerSettings
 from segtrack.tracker import Tracks, associate, make_tracker
-from segtrack.tracker.bytetrack import arguments
 from segtrack.tracker.trackers import buffer_frames, new_track_thresh, resolved
 
 from .conftest import Reported, detections
@@ -47,21 +46,8 @@ def test_new_track_threshold(
     assert new_track_thresh(chosen) == pytest.approx(result)
 
 
-def test_settings_under_the_names_of_ultralytics(settings: Make) -> None:
-    chosen = settings(track_thresh=0.4, low_thresh=0.2, match_thresh=0.7, fuse_score=False)
-    assert vars(arguments(chosen, 15)) == {
-        "tracker_type": "bytetrack",
-        "track_high_thresh": 0.4,
-        "track_low_thresh": 0.2,
-        "new_track_thresh": 0.5,
-        "match_thresh": 0.7,
-        "track_buffer": 15,
-        "fuse_score": False,
-    }
-
-
 def test_resolved_settings_say_what_applied(settings: Make) -> None:
-    assert resolved(settings(min_length=3), 10) == {
+    assert resolved(settings(min_length=3, association=Association["box+mask"]), 10) == {
         "name": "bytetrack",
         "track_thresh": 0.5,
         "low_thresh": 0.1,
@@ -72,6 +58,12 @@ def test_resolved_settings_say_what_applied(settings: Make) -> None:
         "class_aware": True,
         "track_buffer_frames": 10,
         "min_length": 3,
+        "min_area": 0,
+        "max_aspect_ratio": None,
+        "interpolate": 0,
+        "disjoint_masks": False,
+        "association": "box+mask",
+        "camera_motion": False,
     }
 
 
@@ -125,9 +117,13 @@ def test_broken_detections_are_passed_over(settings: Make) -> None:
         (0, 0.9, 10, 10, 10, 60),  # no width
         (0, 0.9, 30, 60, 10, 10),  # inside out
         (0, 0.9, 50, 50, 70, 90),
+        (0, np.inf, 10, 10, 30, 60),
+        (0, -0.5, 10, 10, 30, 60),
+        (0, 1.5, 150, 50, 170, 90),  # counts as 1
     ]
     seen = make_tracker(settings(), 30).update(detections(0, rows))
-    assert seen.det_index.tolist() == [5]
+    assert seen.det_index.tolist() == [8, 5]  # the best score comes first
+    np.testing.assert_array_equal(seen.score, np.float32([1, 0.9]))
 
 
 def test_crossing_objects_of_two_classes(settings: Make) -> None:
@@ -185,59 +181,3 @@ def test_empty_frames_age_tracks(
     associate(made, settings(), tmp_path, report)  # type: ignore[arg-type]
     tracks = Tracks.load(tmp_path)
     assert {track.track_id for track in tracks.summary()} == ids
-
-
-def test_equal_to_ultralytics_fed_directly(
-    settings: Make,
-    predictions: Callable[..., object],
-    report: Reported,
-    shared_data: Path,
-    tmp_path: Path,
-) -> None:
-    """The first 150 frames of MOT17-09 with the settings of the data's README: the same objects in
-    the same boxes, ids up to renaming."""
-    from types import SimpleNamespace
-
-    from ultralytics.engine.results import Boxes
-    from ultralytics.trackers.byte_tracker import BYTETracker
-
-    file = shared_data / "mot/MOT17-val-half/MOT17-09-FRCNN/det/det.txt"
-    table = np.loadtxt(file, delimiter=",", dtype=np.float64)
-    table = table[table[:, 0] <= 150]
-    reference = BYTETracker(
-        SimpleNamespace(
-            track_high_thresh=0.6,
-            track_low_thresh=0.1,
-            new_track_thresh=0.7,
-            match_thresh=0.9,
-            track_buffer=30,
-            fuse_score=True,
-        )
-    )
-    expected, frames = [], []
-    for number in range(150):
-        rows = table[table[:, 0] == number + 1]
-        rows = rows[np.argsort(-rows[:, 6], kind="stable")]
-        xyxy = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
-        data = np.concatenate([xyxy, rows[:, 6:7], np.zeros((len(rows), 1))], axis=1)
-        expected.append(reference.update(Boxes(data.astype(np.float32), (1080, 1920))))
-        frames.append(
-            detections(number, [(0, s, *box) for box, s in zip(xyxy, rows[:, 6], strict=True)])
-        )
-    chosen = settings(track_thresh=0.6, match_thresh=0.9, class_aware=False)
-    associate(predictions(frames, frame_count=150), chosen, tmp_path, report)  # type: ignore[arg-type]
-    ours = {rows.frame: rows for rows in Tracks.load(tmp_path).frames()}
-    name: dict[int, int] = {}
-    objects = 0
-    for number, theirs in enumerate(expected):
-        rows = ours[number]
-        assert len(rows) == len(theirs)
-        renamed = np.array([name.setdefault(int(i), len(name) + 1) for i in theirs[:, 4]])
-        order = np.argsort(renamed)
-        assert rows.track_id.tolist() == renamed[order].tolist()
-        np.testing.assert_allclose(rows.bbox_xyxy, theirs[order, :4], atol=0.01)
-        np.testing.assert_array_equal(rows.score, theirs[order, 5])
-        objects += len(theirs)
-    assert objects == report["track/objects"]
-    assert objects > 1000
-    assert len(name) == report["track/tracks"] == report["track/count/person"]

@@ -2,154 +2,157 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from segtrack.errors import DataError
 from segtrack.metrics import Report
-from segtrack.model.predictions import FrameDetections, Predictions
+from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
 from segtrack.progress import progress
 from segtrack.settings import TrackerSettings
+from segtrack.tracker.postprocess import Ledger, Settled, disjoint, interpolated, kept, take
 from segtrack.tracker.trackers import TrackedFrame, Tracker, make_tracker, resolved
-from segtrack.tracker.tracks import (
-    SCHEMA,
-    TrackRows,
-    TracksInfo,
-    TrackSummary,
-    TracksWriter,
-    write_info,
-)
+from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
+from segtrack.tracker.ultralytics_trackers import needs_frames
+
+RAW = "raw"  # folder of what the first pass writes
 
 
 def associate(
-    predictions: Predictions, settings: TrackerSettings, folder: Path, report: Report
+    predictions: Predictions,
+    settings: TrackerSettings,
+    folder: Path,
+    report: Report,
+    frames: Iterable[np.ndarray] | None = None,
+    motion: np.ndarray | None = None,
 ) -> None:
     """Track the detections of one video and write its trajectories into ``folder``.
 
-    Two passes over files keep memory flat: the first writes every row as the tracker gives it,
-    the second drops tracks shorter than ``settings.min_length`` frames, numbers the others from 1
-    in the order of their appearance, and gives every row its track's class, which is the most
-    frequent one of its detections (the higher sum of scores where that is a tie).
+    Two passes over files keep memory flat. The first writes the rows as the tracker gives them,
+    but for those that ``min_area`` and ``max_aspect_ratio`` exclude. The second drops tracks with
+    fewer than ``min_length`` of these rows, numbers the others from 1 in the order of their first
+    row, gives every row its track's class, which is the most frequent one of its detections (the
+    higher sum of scores where that is a tie), makes the masks of a frame disjoint, and fills gaps.
 
     Args:
         predictions: of one video; frames without detections are given to the tracker too.
         settings: the config group ``tracker``.
         folder: gets ``tracks.parquet`` and ``tracks.json``; read them with ``Tracks.load``.
-        report: gets ``track/tracks``, ``track/objects``, ``track/count/<class>`` (tracks of each
-            class that was detected at all) and ``speed/associate_ms`` (per frame, reading the
-            detections and writing the trajectories included).
+        report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
+            ``track/count/<class>`` (tracks of each class that was detected at all),
+            ``track/class_flips`` (share of rows whose detection was of another class than the
+            track), ``track/interpolated`` (rows filled in, where that is asked for) and
+            ``speed/associate_ms`` (per frame, reading the detections and writing the trajectories
+            included).
+        frames: BGR uint8 (H, W, 3) from frame 0, for trackers that look at the picture
+            (``needs_frames``); no more than ``predictions.info.frame_count`` of them are taken.
+        motion: float (T, 2, 3), the camera's motion to each frame from the one before
+            (``load_motion``).
+
+    Raises:
+        DataError: ``frames`` or ``motion`` are those of another video: too few, or another size.
     """
     info = predictions.info
-    tracker = make_tracker(settings, info.fps)
+    if not needs_frames(settings):
+        frames = None
+    if motion is not None and len(motion) < info.frame_count:
+        raise DataError(
+            f"the camera's motion is known for {len(motion)} frames, but the predictions in "
+            f"{predictions.folder} have {info.frame_count}: they are of different videos"
+        )
+    tracker = make_tracker(settings, info.fps, info.height)
     begin = time.perf_counter()  # after the tracker's library is imported
-    raw = folder / "tracks.raw.parquet"
-    tallies, detected = _first_pass(predictions, tracker, raw)
-    tracks = _second_pass(raw, tallies, settings.min_length, folder / "tracks.parquet")
-    raw.unlink()
-    write_info(
-        folder,
-        TracksInfo(
-            info.names,
-            info.frame_count,
-            info.width,
-            info.height,
-            info.fps,
-            resolved(settings, info.fps),
-            info.truncated,
-        ),
-        tracks,
+    raw = folder / RAW
+    shutil.rmtree(raw, ignore_errors=True)
+    raw.mkdir()
+    shared = TracksInfo(
+        info.names,
+        info.frame_count,
+        info.width,
+        info.height,
+        info.fps,
+        resolved(settings, info.fps),
+        info.truncated,
     )
+    ledger, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
+    settled = ledger.settle(settings.min_length)
+    filled = _second_pass(Tracks(raw, shared), settled, settings, folder)
+    shutil.rmtree(raw)
+    write_info(folder, shared, settled.tracks)
     elapsed_ms = 1000 * (time.perf_counter() - begin)
-    report("track/tracks", len(tracks))
-    report("track/objects", sum(track.frames_seen for track in tracks))
+    report("track/tracks", len(settled.tracks))
+    report("track/objects", settled.rows)
     for class_id in sorted(detected):
-        count = sum(track.class_id == class_id for track in tracks)
+        count = sum(track.class_id == class_id for track in settled.tracks)
         report(f"track/count/{info.names[class_id]}", count)
+    report("track/class_flips", settled.flips / max(settled.rows, 1))
+    if settings.interpolate:
+        report("track/interpolated", filled)
     report("speed/associate_ms", elapsed_ms / max(info.frame_count, 1))
 
 
-@dataclass
-class _Tally:
-    """What is known of a track while it grows; ``votes`` are rows and sum of scores by class."""
-
-    first_frame: int
-    last_frame: int = 0
-    frames_seen: int = 0
-    score_sum: float = 0.0
-    votes: dict[int, tuple[int, float]] = field(default_factory=dict)
-
-    def add(self, frame: int, class_id: int, score: float) -> None:
-        self.last_frame = frame
-        self.frames_seen += 1
-        self.score_sum += score
-        rows, total = self.votes.get(class_id, (0, 0.0))
-        self.votes[class_id] = (rows + 1, total + score)
-
-    def class_id(self) -> int:
-        return max(self.votes, key=lambda class_id: (self.votes[class_id], -class_id))
-
-
 def _first_pass(
-    predictions: Predictions, tracker: Tracker, path: Path
-) -> tuple[dict[int, _Tally], set[int]]:
-    """Write every row as the tracker gives it; tallies by the tracker's id, classes detected."""
+    predictions: Predictions,
+    tracker: Tracker,
+    settings: TrackerSettings,
+    folder: Path,
+    frames: Iterable[np.ndarray] | None,
+    motion: np.ndarray | None,
+) -> tuple[Ledger, set[int]]:
+    """Write the rows as the tracker gives them; what the ledger says, and classes detected."""
     info = predictions.info
-    tallies: dict[int, _Tally] = {}
+    ledger = Ledger(len(info.names))
     detected: set[int] = set()
-    with TracksWriter(path) as writer:
+    pictures = None if frames is None else _checked(frames, info)
+    with TracksWriter(folder / "tracks.parquet") as writer:
         for frame in progress(_every_frame(predictions), "associate", info.frame_count):
             detected.update(frame.class_id.tolist())
-            tracked = tracker.update(frame)
-            writer.add(_track_rows(frame, tracked))
-            for track_id, class_id, score in zip(
-                tracked.track_id.tolist(),
-                tracked.class_id.tolist(),
-                tracked.score.tolist(),
-                strict=True,
-            ):
-                tally = tallies.setdefault(track_id, _Tally(frame.frame))
-                tally.add(frame.frame, class_id, score)
-    return tallies, detected
+            image = None if pictures is None else next(pictures)
+            moved = None if motion is None else motion[frame.frame]
+            rows = _track_rows(frame, tracker.update(frame, image, moved))
+            stays = kept(rows.bbox_xyxy, settings.min_area, settings.max_aspect_ratio)
+            if not stays.all():
+                rows = take(rows, np.flatnonzero(stays))
+            writer.add(rows)
+            ledger.add(rows.frame, rows.track_id, rows.class_id, rows.score)
+    return ledger, detected
 
 
-def _second_pass(
-    raw: Path, tallies: dict[int, _Tally], min_length: int, path: Path
-) -> list[TrackSummary]:
-    """Drop short tracks, renumber, and settle each track's class."""
-    largest = max(tallies, default=0)
-    new_id = np.zeros(largest + 1, np.int64)  # 0: dropped
-    new_class = np.zeros(largest + 1, np.int16)
-    tracks: list[TrackSummary] = []
-    for track_id, tally in sorted(tallies.items()):
-        if tally.frames_seen < min_length:
-            continue
-        new_id[track_id] = len(tracks) + 1
-        new_class[track_id] = tally.class_id()
-        tracks.append(
-            TrackSummary(
-                len(tracks) + 1,
-                int(new_class[track_id]),
-                tally.first_frame,
-                tally.last_frame,
-                tally.frames_seen,
-                tally.score_sum / tally.frames_seen,
+def _second_pass(raw: Tracks, settled: Settled, settings: TrackerSettings, folder: Path) -> int:
+    """Write the rows that stay, and those that fill gaps; how many the latter are."""
+    frames = settled.apply(raw.frames())
+    if settings.disjoint_masks:
+        frames = disjoint(frames, raw.info.height, raw.info.width)
+    if settings.interpolate:
+        frames = interpolated(frames, settings.interpolate)
+    filled = 0
+    with TracksWriter(folder / "tracks.parquet") as writer:
+        for rows in frames:
+            filled += int(rows.interpolated.sum())
+            writer.add(rows)
+    return filled
+
+
+def _checked(frames: Iterable[np.ndarray], info: PredictionsInfo) -> Iterator[np.ndarray]:
+    """Images of the size and, at least, the number that the predictions say."""
+    count = 0
+    for image in frames:
+        height, width = image.shape[:2]
+        if info.height and (height, width) != (info.height, info.width):
+            raise DataError(
+                f"frame {count} is {width}x{height} pixels, but the predictions are of a video of "
+                f"{info.width}x{info.height}: they are of different videos"
             )
-        )
-    with pq.ParquetFile(raw) as source, pq.ParquetWriter(path, SCHEMA, compression="zstd") as out:
-        for group in range(source.num_row_groups):
-            table = source.read_row_group(group)
-            old = table["track_id"].to_numpy()
-            table = table.set_column(1, SCHEMA.field(1), pa.array(new_id[old]))
-            table = table.set_column(2, SCHEMA.field(2), pa.array(new_class[old]))
-            table = table.filter(new_id[old] > 0)
-            if len(table):
-                out.write_table(table)
-    return tracks
+        yield image
+        count += 1
+    raise DataError(
+        f"the video ends after {count} frames, but its predictions have {info.frame_count}: they "
+        "are of different videos"
+    )
 
 
 def _every_frame(predictions: Predictions) -> Iterator[FrameDetections]:

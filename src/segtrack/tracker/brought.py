@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError
 from segtrack.metrics import Report
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
-
-COLUMNS = 7  # frame,-1,left,top,width,height,score; MOTChallenge files may have more
+from segtrack.tracker.formats.mot import read_mot
 
 
 def read_detections(
@@ -32,12 +30,13 @@ def read_detections(
         DataError: the file cannot be read, or a row is malformed; with its line.
     """
     assert sequence.det is not None
-    rows = _rows(sequence.det)
-    rows = rows[rows[:, 6] >= conf_floor]
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    frame = rows[:, 0].astype(np.int64) - 1
-    box = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1).astype(np.float32)
-    score = rows[:, 6].astype(np.float32)
+    table = read_mot(sequence.det, tracks=False)
+    kept = np.flatnonzero(table.conf >= conf_floor)
+    kept = kept[np.argsort(table.frame[kept], kind="stable")]
+    frame, left_top = table.frame[kept], table.bbox_xywh[kept, :2]
+    right_bottom = left_top + table.bbox_xywh[kept, 2:]
+    box = np.concatenate([left_top, right_bottom], axis=1).astype(np.float32)
+    score = table.conf[kept].astype(np.float32)
     count = max(sequence.frame_count, int(frame[-1]) + 1 if len(frame) else 0)
     writer = PredictionsWriter(folder)
     starts = np.flatnonzero(np.diff(frame, prepend=-1))
@@ -51,42 +50,4 @@ def read_detections(
         )
     size = (sequence.width, sequence.height)
     writer.finish(PredictionsInfo((class_name,), count, *size, sequence.fps, conf_floor=conf_floor))
-    report("track/detections", len(rows))
-
-
-def _rows(path: Path) -> np.ndarray:
-    """float64 (N, 7+)."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
-    if not text.strip():
-        return np.empty((0, COLUMNS))
-    try:
-        rows = np.loadtxt(text.splitlines(), delimiter=",", ndmin=2)
-        if rows.shape[1] >= COLUMNS and _is_good(rows).all():
-            return rows
-    except ValueError:
-        pass  # which row it was is found below
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            _check(path, number, line)
-    raise DataError(f"{path}: its rows have different numbers of columns")
-
-
-def _is_good(rows: np.ndarray) -> np.ndarray:
-    used = rows[:, [0, 2, 3, 4, 5, 6]]
-    whole: np.ndarray = (rows[:, 0] >= 1) & (rows[:, 0] == np.floor(rows[:, 0]))
-    good: np.ndarray = whole & np.isfinite(used).all(axis=1)
-    return good
-
-
-def _check(path: Path, number: int, line: str) -> None:
-    what = "a row is  frame,id,left,top,width,height,score  with the frame from 1"
-    values = line.split(",")
-    try:
-        row = np.array([[float(value) for value in values]])
-    except ValueError as error:
-        raise DataError(f"{path}:{number}: {line.strip()!r}: {error}; {what}") from error
-    if len(values) < COLUMNS or not _is_good(row).all():
-        raise DataError(f"{path}:{number}: {line.strip()!r} is malformed; {what}")
+    report("track/detections", len(kept))

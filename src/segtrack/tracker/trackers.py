@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from segtrack.errors import SettingsError
 from segtrack.model.predictions import FrameDetections
-from segtrack.settings import TrackerSettings
+from segtrack.settings import TrackerSettings, plain
 
 NOMINAL_FPS = 30.0  # track_buffer counts frames at this rate
 OTHER_KNOBS = ("render", "trail", "min_length")  # of the group, but not of the association itself
@@ -43,33 +44,63 @@ class TrackedFrame:
 class Tracker(Protocol):
     """Links the detections of one video. Frames come in order, those without detections too."""
 
-    def update(self, frame: FrameDetections, image: np.ndarray | None = None) -> TrackedFrame:
+    def update(
+        self,
+        frame: FrameDetections,
+        image: np.ndarray | None = None,
+        motion: np.ndarray | None = None,
+    ) -> TrackedFrame:
         """Take one frame.
 
         Args:
             frame: its detections at the detector's own confidence floor; the tracker applies its
                 thresholds itself.
             image: BGR uint8 (H, W, 3), for trackers that look at the picture.
+            motion: float (2, 3), the affine map of pixels (x, y, 1) of the frame before to those of
+                this one, for trackers that follow a moving camera; None for a camera that stands.
         """
 
 
-def make_tracker(settings: TrackerSettings, fps: float) -> Tracker:
+def make_tracker(settings: TrackerSettings, fps: float, height: int = 0) -> Tracker:
     """A fresh tracker for one video.
 
     Args:
         settings: the config group ``tracker``.
         fps: of the video, frames per second; 0 where it is not known.
+        height: of the video, pixels; 0 where it is not known. Trackers that compare masks need it.
 
     Raises:
         SettingsError: there is no tracker of that name.
     """
+    build = _BUILDERS.get(settings.name)
+    if build is None:
+        raise SettingsError(
+            f"tracker.name={settings.name}: no such tracker. Known trackers: {', '.join(_BUILDERS)}"
+        )
+    return build(settings, fps, height)
+
+
+def _bytetrack(settings: TrackerSettings, fps: float, height: int) -> Tracker:
     from segtrack.tracker.bytetrack import ByteTrack
 
-    if settings.name != "bytetrack":
-        raise SettingsError(
-            f"tracker.name={settings.name}: no such tracker. Known trackers: bytetrack"
-        )
-    return ByteTrack(settings, fps)
+    return ByteTrack(settings, fps, height)
+
+
+def _ultralytics(settings: TrackerSettings, fps: float, height: int) -> Tracker:
+    from segtrack.tracker.ultralytics_trackers import UltralyticsTracker
+
+    return UltralyticsTracker(settings, fps)
+
+
+# Imported when one is made: compiled code and other libraries take their time.
+_BUILDERS: dict[str, Callable[[TrackerSettings, float, int], Tracker]] = {
+    "bytetrack": _bytetrack,
+    "botsort": _ultralytics,
+    "ocsort": _ultralytics,
+    "deepocsort": _ultralytics,
+    "fasttrack": _ultralytics,
+    "tracktrack": _ultralytics,
+}
 
 
 def resolved(settings: TrackerSettings, fps: float) -> dict[str, Any]:
@@ -78,7 +109,7 @@ def resolved(settings: TrackerSettings, fps: float) -> dict[str, Any]:
     ``track_buffer`` stays in frames at 30 fps; ``track_buffer_frames`` is what it means in this
     video.
     """
-    values = {k: v for k, v in asdict(settings).items() if k not in OTHER_KNOBS}
+    values = {k: v for k, v in plain(settings).items() if k not in OTHER_KNOBS}
     return {
         **values,
         "new_track_thresh": new_track_thresh(settings),

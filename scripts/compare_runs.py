@@ -1,0 +1,173 @@
+"""Is one run's tracking better than another's? A paired bootstrap of two MLflow runs.
+
+    python scripts/compare_runs.py RUN_A RUN_B [--metric HOTA --metric MOTA] [--samples 2000]
+    python scripts/compare_runs.py RUN_A RUN_B --kind mask --metric sMOTA --json mlflow=server
+
+Both runs must have been scored on the same sequences; run ids are in MLflow (`make ui`). Units are
+the sequences, or their chunks where there are less than ten. Scores are in percent, differences
+(B minus A) in percentage points. Exit code 2 where the runs cannot be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segtrack.app import CONF
+from segtrack.composition import compose_settings
+from segtrack.errors import DataError, SegtrackError, SettingsError
+from segtrack.journal import run_files
+from segtrack.report import table_text
+from segtrack.report.comparison import verdict
+from segtrack.settings import MlflowSettings
+from segtrack.tracker.scoring.bootstrap import METRICS, Samples, Units, check_paired, units
+from segtrack.tracker.scoring.counts import COUNTED, FIELDS, summary
+from segtrack.tracker.scoring.score import SequenceScores
+
+COUNTS = "tracking/*/scores/counts.npz"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    try:
+        figures = compare(options)
+    except SegtrackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print(report(figures))
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    text = __doc__ or ""
+    parser = argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run_a", metavar="RUN_A", help="MLflow run id, the one compared to")
+    parser.add_argument("run_b", metavar="RUN_B", help="MLflow run id")
+    parser.add_argument("--metric", action="append", help=f"default: {', '.join(METRICS)}")
+    parser.add_argument("--kind", choices=("box", "mask"), default="box")
+    parser.add_argument("--sequences", nargs="+", help="only these (default: all)")
+    parser.add_argument("--samples", type=int, default=2000, help="draws of the bootstrap")
+    parser.add_argument("--level", type=float, default=0.95, help="of the interval, 0..1")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "overrides", nargs="*", help="settings, such as mlflow=server or mlflow.uri=..."
+    )
+    return parser.parse_intermixed_args(arguments)
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Scores of both runs, their differences and the verdicts, in percent.
+
+    Raises:
+        SettingsError: an option or a run id cannot be used.
+        DataError: a run has no scores, or they are not of the same units.
+    """
+    metrics = checked_metrics(options.metric or METRICS)
+    if options.samples < 1 or not 0 < options.level < 1:
+        raise SettingsError(
+            f"--samples {options.samples} --level {options.level}: samples must be 1 or more, "
+            f"level between 0 and 1"
+        )
+    settings = compose_settings(CONF, options.overrides).mlflow
+    ids = options.run_a, options.run_b
+    cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
+    check_paired(*cells, ids)
+    a, b = (Samples.draw(cell, metrics, options.samples, options.seed) for cell in cells)
+    rows = {}
+    for metric in metrics:
+        gap = a.to(b, metric, options.level)
+        rows[metric] = {
+            "a": 100 * a.whole[metric],
+            "b": 100 * b.whole[metric],
+            "difference": 100 * gap.difference,
+            "low": number(100 * gap.low),
+            "high": number(100 * gap.high),
+            "share_above_0": number(gap.above),
+            "verdict": verdict(metric, "A", "B", gap, options.level),
+        }
+    return {
+        "a": ids[0],
+        "b": ids[1],
+        "kind": options.kind,
+        "units": {"of": cells[0].of, "count": len(cells[0].names)},
+        "samples": options.samples,
+        "level": options.level,
+        "metrics": rows,
+    }
+
+
+def checked_metrics(names: Sequence[str]) -> list[str]:
+    """The metrics asked for, spelled as the scores spell them."""
+    known = [name for name in summary(np.zeros(len(FIELDS))) if name not in COUNTED]
+    spelling = {name.lower(): name for name in known}
+    wrong = [name for name in names if name.lower() not in spelling]
+    if wrong:
+        raise SettingsError(
+            f"--metric {wrong[0]}: there is no such score; choose from {', '.join(known)}"
+        )
+    return list(dict.fromkeys(spelling[name.lower()] for name in names))
+
+
+def of_run(
+    settings: MlflowSettings, run_id: str, kind: str, sequences: Sequence[str] | None
+) -> Units:
+    """The units of a recorded run."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = run_files(settings, run_id, COUNTS, Path(folder))
+        loaded = [SequenceScores.load(file.parent) for file in files]
+    if not loaded:
+        raise DataError(
+            f"run {run_id} kept no scores ({COUNTS}): it did not track, or its videos have no "
+            f"ground truth. Choose a run of the stage track on a data set with ground truth."
+        )
+    return units({one.name: one for one in loaded}, kind, sequences)
+
+
+def number(value: float) -> float | None:
+    """None for NaN, which JSON does not have."""
+    return None if value != value else value
+
+
+def report(figures: dict[str, Any]) -> str:
+    """The table and a sentence per metric."""
+    size = f"{100 * figures['level']:g}%"
+    rows = [
+        {
+            "metric": metric,
+            "A %": row["a"],
+            "B %": row["b"],
+            "B - A": row["difference"],
+            f"{size} low": row["low"],
+            f"{size} high": row["high"],
+            "draws above 0": row["share_above_0"],
+        }
+        for metric, row in figures["metrics"].items()
+    ]
+    of = figures["units"]
+    lines = [
+        f"A {figures['a']}",
+        f"B {figures['b']}",
+        f"{figures['kind']} scores; paired bootstrap, {figures['samples']} draws of "
+        f"{of['count']} {of['of']}",
+        "",
+        table_text(rows, digits=2),
+        *(row["verdict"] for row in figures["metrics"].values()),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Score any tracker's files against a benchmark's ground truth.
+
+    python scripts/score.py --format mot17 --gt MOT17/train --tracks my_tracker/data
+    python scripts/score.py --format kitti --gt kitti/training --tracks out --classes car --json
+
+``--gt`` is the folder of the benchmark's own kit (see ``segtrack.tracker.scoring.kits``),
+``--tracks`` has one text file per sequence. Fractions are in percent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+FORMATS = ("mot15", "mot17", "kitti", "kitti_mots", "mots")
+COLUMNS = (
+    *("HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "Recall"),
+    *("Precision", "IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"),
+)
+Table = dict[str, dict[str, float]]
+
+
+def main() -> int:
+    """Exit code 0, or 2 with one line on bad input."""
+    parser = argparse.ArgumentParser(description="Score a tracker's files.")
+    parser.add_argument("--format", required=True, choices=FORMATS, help="the benchmark")
+    parser.add_argument("--gt", required=True, type=Path, help="folder of the ground truth")
+    parser.add_argument("--tracks", required=True, type=Path, help="folder of the tracker's files")
+    parser.add_argument("--classes", nargs="+", help="classes to score (default: all it judges)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    args = parser.parse_args()
+
+    from segtrack.errors import SegtrackError
+    from segtrack.tracker.scoring.kits import score_kit
+
+    classes = (
+        [name for given in args.classes for name in given.split(",")] if args.classes else None
+    )
+    try:
+        scores = score_kit(args.format, args.gt, args.tracks, classes)
+    except SegtrackError as error:
+        print(f"score.py: {error}", file=sys.stderr)
+        return error.exit_code
+    result = document(scores)
+    if args.json:
+        print(json.dumps(result, indent=1))
+    else:
+        print_table(result["combined"], result["per_sequence"], "mots" in args.format)
+    return 0
+
+
+def document(scores: dict) -> dict:  # type: ignore[type-arg]
+    """The scores as plain values: ``combined`` by class, ``per_sequence`` by name and class."""
+    from segtrack.tracker.scoring.score import percent
+
+    def table(counts: dict, alone: bool) -> Table:  # type: ignore[type-arg]
+        return {
+            name: _named(percent(values, alone), kind) for (kind, name), values in counts.items()
+        }
+
+    keys = list(dict.fromkeys(key for one in scores.values() for key in one.counts))
+    totals = {key: sum(one.counts[key] for one in scores.values()) for key in keys}
+    per_sequence = {name: table(one.counts, alone=True) for name, one in scores.items()}
+    return {"combined": table(totals, alone=False), "per_sequence": per_sequence}
+
+
+def _named(values: dict[str, float], kind: str) -> dict[str, float]:
+    """Of masks also under the MOTS benchmarks' names of what MOTA and sMOTA are there."""
+    if kind == "box":
+        return values
+    return {**values, "MOTSA": values["MOTA"], "sMOTSA": values["sMOTA"]}
+
+
+def print_table(combined: Table, per_sequence: dict[str, Table], masks: bool) -> None:
+    """Aligned columns: a row per class and sequence, the combination last."""
+    columns = [*COLUMNS, "sMOTSA"] if masks else list(COLUMNS)
+    columns = ["MOTSA" if masks and name == "MOTA" else name for name in columns]
+    rows = [["class", "sequence", *columns]]
+    for name in combined:
+        of_class = {sequence: table[name] for sequence, table in per_sequence.items()}
+        for sequence, values in {**of_class, "COMBINED": combined[name]}.items():
+            rows.append([name, sequence, *(_text(values[column]) for column in columns)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        sized = enumerate(zip(row, widths, strict=True))
+        cells = (cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in sized)
+        print("  ".join(cells).rstrip())
+
+
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
