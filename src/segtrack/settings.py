@@ -108,7 +108,7 @@ class TrafficSimSettings(DatasetSettings):
     light: Light = Light.mixed
     fog: float = 0.15
     shake: float = 0.3
-    fps: float = 15.0
+    fps: float = 30.0
     video_count: int = 1
     video_seconds: float = 8.0
     seed: int = 0

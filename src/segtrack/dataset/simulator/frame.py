@@ -44,7 +44,7 @@ class SimulatorKnobs:
     light: str = "mixed"
     fog: float = 0.15
     shake: float = 0.3
-    fps: float = 15.0
+    fps: float = 30.0
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
