@@ -225,6 +225,8 @@ class Tracking:
         if looks:
             _require_frames(sequence, f"tracker={settings.name}")
             inputs["video"] = sequence.sha256
+        if getattr(settings, "with_reid", False):
+            inputs["reid"] = _content_digest(Path(vars(settings)["model"]))
 
         def build(folder: Path, report: Any) -> None:
             frames = datasets.read_frames(sequence) if looks else None
@@ -378,7 +380,8 @@ def _require_frames(sequence: Sequence, what: str) -> None:
     if sequence.path is None:
         raise DataError(
             f"sequence {sequence.name}: {what} looks at the frames, and there are none; add the "
-            "folder img1 or choose a tracker that needs boxes only"
+            "folder img1, or do without: tracker=bytetrack, or tracker.gmc_method=none where the "
+            "tracker has it"
         )
 
 
@@ -388,6 +391,14 @@ def _trajectories_digest(one: Tracked) -> str:
 
 def _file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _content_digest(path: Path) -> str:
+    """Of a file, or of all files of a folder (an exported model is one)."""
+    path = path.expanduser()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    rows = (f"{p.relative_to(path.parent).as_posix()}:{_file_digest(p)}\n" for p in files)
+    return hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
 def _there(path: Path | None) -> Path:

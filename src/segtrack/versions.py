@@ -36,7 +36,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "detect": ("ultralytics", "torch"),
     "detections": (),
     "motion": ("opencv-python",),
-    "associate": ("ultralytics", "lap"),
+    "associate": ("ultralytics", "lap", "opencv-python"),
     "truth": (),
     "score": (),
     "render": ("supervision", "av"),

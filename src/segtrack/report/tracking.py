@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -106,11 +106,9 @@ def _timeline(row: Mapping[str, Any], folder: Path) -> None:
         truth = Truth.load(Path(row["truth"])).boxes
         objects = BoxRows(truth.frame, truth.track_id, truth.box) if truth else None
         switches = [(s["frame"], s["gt_id"], s["old_track"], s["new_track"]) for s in found]
-        frames = islice(_frames(Path(row["video"])), tracks.info.frame_count)
+        info = tracks.info
+        size = (info.width, info.height, info.fps, info.frame_count)
+        video = datasets.Sequence(row["name"], Path(row["video"]), "", *size)
+        frames = islice(datasets.read_frames(video), info.frame_count)
         target = folder / f"id_switches_{row['name']}.jpg"
         switch_sheet(sightings(switches, boxes, objects), frames, target)
-
-
-def _frames(video: Path) -> Iterator[np.ndarray]:
-    (sequence,) = datasets.sequences_from(str(video))
-    return datasets.read_frames(sequence)

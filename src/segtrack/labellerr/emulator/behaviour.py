@@ -1,0 +1,115 @@
+"""How the loopback Labellerr behaves: who may enter, how long things take, which quirks it has."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+# Every status that the platform's documentation lists; only some of them can be exported locally.
+STATUSES = (
+    "None",
+    "assigned",
+    "review",
+    "r_assigned",
+    "client_review",
+    "cr_assigned",
+    "accepted",
+    "rejected",
+    "client_rejected",
+    "skipped",
+    "r_skipped",
+    "cr_skipped",
+    "critical",
+    "r_critical",
+    "cr_critical",
+)
+EXTENSIONS = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
+QUESTION_TYPES = (
+    "BoundingBox",
+    "polygon",
+    "polyline",
+    "dot",
+    "input",
+    "radio",
+    "boolean",
+    "select",
+    "dropdown",
+    "stt",
+    "imc",
+)
+CONF_BUCKETS = ("low", "medium", "high")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client must send; the defaults come from the environment, else KEY, SECRET, CID."""
+
+    api_key: str = field(
+        default_factory=lambda: os.environ.get("LABELLERR_API_KEY") or "KEY", repr=False
+    )
+    api_secret: str = field(
+        default_factory=lambda: os.environ.get("LABELLERR_API_SECRET") or "SECRET", repr=False
+    )
+    client_id: str = field(
+        default_factory=lambda: os.environ.get("LABELLERR_CLIENT_ID") or "CID", repr=False
+    )
+
+
+@dataclass(frozen=True)
+class Delays:
+    """How often a status must be asked for, and for how many seconds, before a thing is ready."""
+
+    dataset_polls: int = 1
+    job_polls: int = 1
+    export_polls: int = 1
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """What the real platform does, or may do, and a client must survive.
+
+    Attributes:
+        export_status: where ``/exports/status`` puts its list. The main line of the SDK reads the
+            top level, newer ones read ``response``.
+        list_projects: whether ``response`` is the list of projects or an object that holds it.
+        exact_names: pre-annotations reach only files of exactly the same name; with False the case
+            does not matter.
+        exact_questions: category names must be the question's text verbatim, blanks at its end
+            included.
+        boxes_ignored: annotations of a polygon question without a polygon are silently dropped.
+        empty_listed: an uploaded image without annotations is listed as not updated.
+        dedupe: a create whose ``uuid`` was answered before gets that answer, and makes nothing.
+    """
+
+    export_status: Literal["both", "response", "top"] = "both"
+    list_projects: Literal["object", "list"] = "object"
+    exact_names: bool = True
+    exact_questions: bool = True
+    boxes_ignored: bool = True
+    empty_listed: bool = True
+    dedupe: bool = True
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes; ``link_seconds`` is how long a signed link is good for."""
+
+    dataset_files: int = 2500
+    dataset_bytes: int = int(2.5 * 1024**3)
+    annotation_bytes: int = 25 * 1024**2
+    upload_bytes: int = 1024**3
+    body_bytes: int = 4 * 1024**2
+    work_bytes: int = 64 * 1024**2
+    link_seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Everything that can be switched, in one place."""
+
+    credentials: Credentials = field(default_factory=Credentials)
+    delays: Delays = field(default_factory=Delays)
+    quirks: Quirks = field(default_factory=Quirks)
+    limits: Limits = field(default_factory=Limits)

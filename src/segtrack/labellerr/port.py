@@ -1,0 +1,299 @@
+"""What this project needs of Labellerr: one protocol, and the records that it speaks in.
+
+Records hold what is used here and nothing else: the platform's own ones carry the API key in
+``created_by``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+READY = 300  # status_code of a data set or project that may be used
+FAILED = 400  # and above: it will never be ready
+NOT_ASSIGNED = "None"  # status of a file that nobody works on; pre-annotated ones keep it
+REVIEWED = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
+BUCKETS = ("low", "medium", "high")
+FORMATS = ("json", "coco_json", "csv", "png", "video_json")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of a template: a class, drawn as polygons.
+
+    Attributes:
+        name: text of the question, verbatim: trailing spaces count.
+        color: ``#RRGGBB``. kind: ``polygon``, ``BoundingBox`` and so on.
+    """
+
+    name: str
+    color: str
+    question_id: str = ""
+    kind: str = "polygon"
+
+
+def class_questions(classes: Sequence[str], colors: Sequence[str]) -> tuple[Question, ...]:
+    """One polygon question per class, in the order of the classes; colours ``#RRGGBB`` repeat."""
+    return tuple(Question(name, colors[i % len(colors)]) for i, name in enumerate(classes))
+
+
+@dataclass(frozen=True)
+class Template:
+    """Questions in their order, which is the order of the classes."""
+
+    template_id: str
+    name: str
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """A data set; ``files_count`` is 0 until it was processed."""
+
+    dataset_id: str
+    name: str
+    status_code: int
+    files_count: int
+    progress: str = ""
+
+
+@dataclass(frozen=True)
+class ProjectRecord:
+    """A project and what it is made of."""
+
+    project_id: str
+    name: str
+    status_code: int
+    dataset_ids: tuple[str, ...]
+    template_id: str
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file of a data set or project.
+
+    Attributes:
+        status: of a project's file, ``None`` (the word) where nobody works on it.
+        width, height: px; 0 where the platform did not say.
+    """
+
+    file_id: str
+    file_name: str
+    dataset_id: str
+    status: str = NOT_ASSIGNED
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where files are sent before they become a data set: one signed link per file name."""
+
+    connection_id: str
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """State of a pre-annotation job; ``status`` is completed, failed or anything else."""
+
+    job_id: str
+    status: str
+    files_not_updated: tuple[str, ...] = ()
+    questions_ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    """State of an export; ``status`` is Created (ready once completed) or Failed."""
+
+    report_id: str
+    is_completed: bool
+    status: str
+
+
+class Platform(Protocol):
+    """Labellerr, whatever the transport.
+
+    All methods raise ``PlatformError`` where the platform refuses, is not reached or does not
+    finish in time. ``ensure_...`` first look for what has the same name: giving the same call
+    again, after whatever failure, does not create a second one.
+    """
+
+    @property
+    def transport(self) -> str:
+        """``sdk`` or ``http``."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """A digest of address and client id, to tell accounts apart without showing them."""
+        ...
+
+    def connect_files(self, names: Sequence[str], connection_id: str | None) -> Connection:
+        """Announce files; None opens a new connection."""
+        ...
+
+    def send_file(self, link: str, path: Path) -> None:
+        """Send one file to its signed link."""
+        ...
+
+    def datasets(self, data_type: str = "image") -> Iterator[DatasetRecord]:
+        """All data sets of the account, of ``image`` or ``video``."""
+        ...
+
+    def dataset(self, dataset_id: str) -> DatasetRecord: ...
+
+    def find_dataset(
+        self, name: str, files: Sequence[str], data_type: str = "image"
+    ) -> DatasetRecord | None:
+        """The data set of this name and, as far as it is processed, exactly these file names.
+
+        Raises:
+            PlatformError: one of this name has other files.
+        """
+        ...
+
+    def ensure_dataset(
+        self, name: str, connection_id: str, files: Sequence[str], data_type: str = "image"
+    ) -> DatasetRecord:
+        """Make a data set of the files that were sent over a connection, or find it."""
+        ...
+
+    def wait_dataset(self, dataset_id: str, timeout: float | None = None) -> DatasetRecord:
+        """Wait until a data set is ready (seconds); raises where it failed."""
+        ...
+
+    def dataset_files(self, dataset_id: str) -> Iterator[FileRecord]: ...
+
+    def delete_dataset(self, dataset_id: str) -> None: ...
+
+    def template(self, template_id: str) -> Template: ...
+
+    def ensure_template(
+        self, name: str, questions: Sequence[Question], data_type: str = "image"
+    ) -> Template:
+        """A template with exactly these questions, in this order."""
+        ...
+
+    def projects(self) -> Iterator[ProjectRecord]: ...
+
+    def project(self, project_id: str) -> ProjectRecord: ...
+
+    def ensure_project(
+        self, name: str, dataset_ids: Sequence[str], template_id: str, data_type: str = "image"
+    ) -> ProjectRecord:
+        """A project of this template with at least these data sets attached."""
+        ...
+
+    def attach(self, project_id: str, dataset_ids: Sequence[str]) -> None:
+        """Attach those of the data sets that are not attached yet."""
+        ...
+
+    def delete_project(self, project_id: str) -> None: ...
+
+    def project_files(self, project_id: str) -> Iterator[FileRecord]:
+        """The files of a project with their status."""
+        ...
+
+    def set_status(self, project_id: str, file_ids: Sequence[str], status: str) -> None: ...
+
+    def send_preannotations(
+        self, project_id: str, path: Path, format: str = "coco_json", bucket: str | None = None
+    ) -> str:
+        """Upload a file of answers; returns the id of the job that applies them."""
+        ...
+
+    def wait_job(self, project_id: str, job_id: str, timeout: float | None = None) -> Job:
+        """Wait for a job; raises unless every file and question was taken."""
+        ...
+
+    def start_export(
+        self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
+    ) -> str:
+        """Ask for an export of the files with one of the statuses; returns its report id."""
+        ...
+
+    def wait_export(self, project_id: str, report_id: str, timeout: float | None = None) -> Export:
+        """Wait for an export; raises where it failed."""
+        ...
+
+    def download_export(self, project_id: str, report_id: str, path: Path) -> Path:
+        """Download a finished export; ``path`` is whole or not there."""
+        ...
+
+
+def dataset_record(raw: Mapping[str, Any]) -> DatasetRecord:
+    """From the platform's record; a missing status counts as 501, not found, as in the SDK."""
+    return DatasetRecord(
+        dataset_id=str(raw.get("dataset_id", "")),
+        name=str(raw.get("name") or raw.get("dataset_name") or ""),
+        status_code=int(raw.get("status_code") or 501),
+        files_count=int(raw.get("files_count") or 0),
+        progress=str(raw.get("progress") or ""),
+    )
+
+
+def project_record(raw: Mapping[str, Any]) -> ProjectRecord:
+    """From the platform's record."""
+    attached = raw.get("attached_datasets") or ()
+    ids = (d.get("dataset_id", "") if isinstance(d, Mapping) else d for d in attached)
+    return ProjectRecord(
+        project_id=str(raw.get("project_id", "")),
+        name=str(raw.get("project_name") or raw.get("name") or ""),
+        status_code=int(raw.get("status_code") or 501),
+        dataset_ids=tuple(str(i) for i in ids),
+        template_id=str(raw.get("annotation_template_id") or ""),
+    )
+
+
+def file_record(raw: Mapping[str, Any]) -> FileRecord:
+    """From the platform's record of a data set's or project's file."""
+    metadata = raw.get("file_metadata") or {}
+    return FileRecord(
+        file_id=str(raw.get("file_id", "")),
+        file_name=str(raw.get("file_name") or ""),
+        dataset_id=str(raw.get("dataset_id") or ""),
+        status=str(raw.get("file_status") or raw.get("status") or NOT_ASSIGNED),
+        width=int(metadata.get("image_width") or 0),
+        height=int(metadata.get("image_height") or 0),
+    )
+
+
+def template_record(raw: Mapping[str, Any], template_id: str = "") -> Template:
+    """From the platform's record; questions come in the order of their numbers."""
+    questions = [q for q in raw.get("questions") or () if isinstance(q, Mapping)]
+    questions.sort(key=lambda q: int(q.get("question_number") or 0))
+    return Template(
+        template_id=str(raw.get("template_id") or template_id),
+        name=str(raw.get("templateName") or raw.get("template_name") or ""),
+        questions=tuple(_question(q) for q in questions),
+    )
+
+
+def job_record(raw: Mapping[str, Any], job_id: str) -> Job:
+    """From the platform's answer; names may come as text or as records."""
+    metadata = raw.get("metadata") or {}
+    return Job(
+        job_id=job_id,
+        status=str(raw.get("status") or "unknown").lower(),
+        files_not_updated=_names(metadata.get("files_not_updated"), "file_name"),
+        questions_ignored=_names(metadata.get("questions_ignored"), "question"),
+    )
+
+
+def _question(raw: Mapping[str, Any]) -> Question:
+    options = raw.get("options") or ()
+    first = options[0] if isinstance(options, Sequence) and options else {}
+    color = raw.get("color") or (first.get("option_name") if isinstance(first, Mapping) else "")
+    kind = raw.get("option_type") or raw.get("question_type") or ""
+    return Question(
+        str(raw.get("question", "")), str(color or ""), str(raw.get("question_id", "")), str(kind)
+    )
+
+
+def _names(raw: Any, key: str) -> tuple[str, ...]:
+    items = raw or ()
+    return tuple(str(i.get(key, i)) if isinstance(i, Mapping) else str(i) for i in items)

@@ -1,0 +1,161 @@
+"""What only the adapter on the SDK has to care for."""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segtrack.errors import PlatformError, SettingsError
+from segtrack.labellerr import EMULATOR_CREDENTIALS, make_platform
+from segtrack.labellerr.emulator import Emulator
+from segtrack.labellerr.http_platform import HttpPlatform
+from segtrack.labellerr.sdk_platform import SdkPlatform, sdk_problem
+from tests.labellerr.conftest import QUESTIONS, adapter, make_project, unique
+
+URL = "http://127.0.0.1:8080"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "install_labellerr_sdk.py"
+
+
+def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.split(".")[0] == "labellerr"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "labellerr", None)
+    platform = make_platform(URL, EMULATOR_CREDENTIALS, "auto")
+    assert type(platform) is HttpPlatform and platform.transport == "http"
+    with pytest.raises(SettingsError, match=r"not installed.*scripts/install_labellerr_sdk\.py"):
+        make_platform(URL, EMULATOR_CREDENTIALS, "sdk")
+
+
+def test_unknown_transport() -> None:
+    with pytest.raises(SettingsError, match="'soap': it must be one of auto, sdk, http"):
+        make_platform(URL, EMULATOR_CREDENTIALS, "soap")
+
+
+@pytest.fixture
+def sdk(emulator: Emulator) -> SdkPlatform:
+    made = adapter("sdk", emulator.url)
+    assert isinstance(made, SdkPlatform)
+    return made
+
+
+def test_auto_takes_it_where_it_is_installed(sdk: SdkPlatform) -> None:
+    platform = make_platform(URL, EMULATOR_CREDENTIALS, "auto")
+    assert type(platform) is SdkPlatform and platform.transport == "sdk"
+
+
+def test_too_old_or_broken(sdk: SdkPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    projects = importlib.import_module("labellerr.core.projects")
+    monkeypatch.delattr(projects, "create_project")
+    assert "has no create_project in labellerr.core.projects: it is older" in (sdk_problem() or "")
+
+
+def test_the_sdk_makes_the_calls(
+    sdk: SdkPlatform,
+    images: Callable[[int], list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = importlib.import_module("labellerr.core.client").LabellerrClient
+    calls: list[str] = []
+    make_request = client.make_request
+
+    def spy(self: Any, method: str, url: str, **options: Any) -> Any:
+        calls.append(url.split("?")[0].removeprefix(sdk.http.url))
+        return make_request(self, method, url, **options)
+
+    monkeypatch.setattr(client, "make_request", spy)
+    project_id = make_project(sdk, images(1), tmp_path / "ledger")
+    files = [f.file_id for f in sdk.project_files(project_id)]
+    sdk.set_status(project_id, files, "accepted")
+    sdk.start_export(project_id, "spied", ["accepted"])
+    creates = [c for c in calls if "create" in c or "assign" in c or "export" in c]
+    assert creates == [
+        "/datasets/create",
+        "/annotations/create_template",
+        "/projects/create",
+        "/actions/files/bulk_assign",
+        "/sdk/export/files",
+    ]
+
+
+def test_two_addresses_in_one_process(sdk: SdkPlatform) -> None:
+    """The SDK has one address per process; each call sets its own."""
+    make_platform("http://127.0.0.1:9", EMULATOR_CREDENTIALS, "sdk")
+    assert sdk.ensure_template(unique("here"), QUESTIONS).questions[0].name == "car"
+
+
+def test_export_of_the_newer_line(
+    sdk: SdkPlatform,
+    images: Callable[[int], list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From 1.1 on, ``create_export`` takes its own object, with statuses of any kind."""
+    project_id = make_project(sdk, images(1), tmp_path / "ledger")
+    project = importlib.import_module("labellerr.core.projects").LabellerrProject
+    seen: list[Any] = []
+
+    class Made:
+        report_id = "r1"
+
+    def create_export(self: Any, config: Any) -> Made:
+        seen.append(config)
+        return Made()
+
+    monkeypatch.setattr(project, "list_exports", lambda self: None, raising=False)
+    monkeypatch.setattr(project, "create_export", create_export)
+    assert sdk.start_export(project_id, "newer", ["rejected"]) == "r1"
+    assert (seen[0].export_name, seen[0].statuses) == ("newer", ["rejected"])
+    assert seen[0].export_format == "coco_json"
+
+
+def test_pre_annotations_that_start_otherwise(
+    sdk: SdkPlatform,
+    images: Callable[[int], list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project_id = make_project(sdk, images(1), tmp_path / "ledger")
+    project = importlib.import_module("labellerr.core.projects").LabellerrProject
+    monkeypatch.setattr(project, "upload_preannotations", lambda self, *a, **k: object())
+    with pytest.raises(PlatformError, match=r"not known here.*transport=http"):
+        sdk.send_preannotations(project_id, tmp_path / "x.json")
+
+
+def test_errors_of_the_sdk_become_ours(sdk: SdkPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = importlib.import_module("labellerr.core.exceptions")
+    templates = importlib.import_module("labellerr.core.annotation_templates")
+    for raised in (
+        errors.LabellerrError({"error": "odd", "code": 418}),
+        errors.InvalidAnnotationTemplateError("odd"),
+        AssertionError("odd"),
+        ValueError("odd"),
+    ):
+
+        def fail(*_: Any, error: Exception = raised) -> None:
+            raise error
+
+        monkeypatch.setattr(templates, "create_template", fail)
+        with pytest.raises(
+            PlatformError, match=f"creating template 'a': .*{type(raised).__name__}"
+        ):
+            sdk.ensure_template("a", QUESTIONS)
+
+
+def test_the_installer_names_what_it_installs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = runpy.run_path(str(SCRIPT))
+    assert script["requirement"](None, "abc") == (
+        "labellerr-sdk @ git+https://github.com/Labellerr/SDKPython@abc"
+    )
+    with pytest.raises(SystemExit, match=r"no pyproject\.toml there"):
+        script["requirement"](tmp_path, "abc")
+    (tmp_path / "pyproject.toml").write_text("")
+    assert script["requirement"](tmp_path, "abc") == str(tmp_path.resolve())
