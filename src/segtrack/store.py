@@ -21,6 +21,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class StageCall:
     libraries: tuple[str, ...] = ()
     resumable: bool = False
 
-    @property
+    @cached_property
     def key(self) -> str:
         """32 hexadecimal digits."""
         return digest(self.describe())[:32]
@@ -271,6 +272,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"not a JSON value: {value!r}")
 
 
+@cache  # each look reads the package's metadata, and a sweep looks hundreds of times
 def _library_version(name: str) -> str:
     full = version(name)
     return ".".join(full.split(".")[:2]) if name in ("torch", "torchvision") else full

@@ -117,7 +117,8 @@ def test_the_same_command_again_builds_nothing_and_logs_the_same(
     project, _ = loop
     first = project.runs()[0]
     planned = project.run(*LOOP, "plan=true")
-    assert [line.split()[1] for line in planned.out.splitlines()] == ["hit"] * len(STAGES), planned.out
+    said = [line.split()[1] for line in planned.out.splitlines()]
+    assert said == ["hit"] * len(STAGES), planned.out
     again = project.run(*LOOP)
     assert again.code == 0, again.err
     second = project.runs()[1]
