@@ -23,8 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 		"opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
 	@touch $(STAMP)
 
-demo: install ## the whole loop on the embedded data set, offline
+demo: install ## the whole loop on the embedded data set, offline, and a retraining on its reviewed labels
 	$(BIN)/python src/run.py
+	$(BIN)/python src/run.py dataset=reviewed 'stages=[prepare,train,evaluate]' model.weights=shipped
 
 test: install ## the whole test suite
 	$(BIN)/python -m pytest

@@ -9,7 +9,7 @@ import pytest
 from segtrack.app import CONF
 from segtrack.composition import check, compose_settings, expand, flatten, groups
 from segtrack.rules import RANGES
-from segtrack.settings import BotSortSettings, GmcMethod, Light, Settings, Stage
+from segtrack.settings import BotSortSettings, GmcMethod, LabellerrMode, Light, Settings, Stage
 
 
 def messages(*overrides: str) -> list[str]:
@@ -23,6 +23,8 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "yolo"): [f"dataset.path={tmp_path}"],
         ("dataset", "coco"): [f"dataset.path={tmp_path}", f"dataset.annotations={annotations}"],
         ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
+        ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
+        ("labellerr", "off"): ["stages=[prepare,train]"],
     }
     composed = 0
     for group, options in groups(CONF).items():
@@ -34,21 +36,22 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
             composed += 1
     counts = {group: len(options) for group, options in groups(CONF).items()}
     assert counts == {
-        "dataset": 6,
+        "dataset": 8,
         "evaluation": 1,
         "experiment": 3,
-        "labellerr": 1,
+        "labellerr": 3,
         "mlflow": 2,
         "model": 6,
         "tracker": 6,
         "trainer": 3,
     }
-    assert composed == 28
+    assert composed == 32
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    assert settings.stages == [Stage.prepare, Stage.train, Stage.evaluate, Stage.track]
+    assert settings.stages == [stage for stage in Stage if stage is not Stage.push]
+    assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
     assert settings.dataset.light is Light.mixed
     assert settings.tracker.track_thresh == 0.5
@@ -72,7 +75,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("trainer.epochs=2.5", "trainer.epochs=2.5: must be a whole number"),
         ("plan=maybe", "plan=maybe: must be true or false"),
         ("dataset.light=dawn", "dataset.light=dawn: must be one of mixed, day, dusk, night"),
-        ("stages=[prepare,trian]", "must be one of prepare, train, evaluate, track"),
+        ("stages=[prepare,trian]", "must be one of prepare, push, train, evaluate, track"),
         ("stages=[]", "stages=\\[\\]: list at least one of prepare"),
         ("seed=null", "seed=null: must not be null"),
         ("tracker.track_thresh=1.5", "tracker.track_thresh=1.5: must lie in 0 to 1"),
@@ -98,6 +101,24 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
             r"mlflow.uri=http://...@host: a name or password .*MLFLOW_TRACKING_PASSWORD",
         ),
         ("trainer.epochs=-1", "trainer.epochs=-1: must lie in 1 to 100000 epochs"),
+        ("labellerr=clout", "must be one of cloud, emulator, off; did you mean cloud"),
+        (
+            "labellerr=off",
+            r"labellerr.mode=off: stages=\[review\], stages=\[pull\] need the platform",
+        ),
+        ("labellerr.url=ftp://host", "labellerr.url=ftp://host: must begin with http:// or https"),
+        (
+            'labellerr.url="https://key:secret@host"',
+            r"labellerr.url=https://...@host: credentials belong into the environment",
+        ),
+        ("labellerr.statuses=[done]", r"labellerr.statuses=\[done\]: a list of what can be expor"),
+        ("labellerr.statuses=[]", r"labellerr.statuses=\[\]: a list of what can be exported: rev"),
+        ("labellerr.assist=sam", "labellerr.assist=sam: must be one of model"),
+        ("labellerr.transport=grpc", "labellerr.transport=grpc: must be one of auto, sdk, http"),
+        ("labellerr.annotator.match_iou=0.9", "must not lie above labellerr.annotator.accept_iou"),
+        ("labellerr.annotator.miss_addition=2", "miss_addition=2.0: must lie in 0 to 1"),
+        ('labellerr.name=" "', "labellerr.name=' ': must be a text in one line, or null"),
+        ("labellerr.api_key=x", "labellerr.api_key=x: no such setting"),
     ],
 )
 def test_a_mistake_is_named_with_key_value_and_what_is_allowed(
@@ -106,6 +127,18 @@ def test_a_mistake_is_named_with_key_value_and_what_is_allowed(
     problems = [str(p) for p in check(CONF, [override], sweep=False)]
     assert len(problems) == 1, problems
     assert re.search(expected, problems[0]), problems[0]
+
+
+def test_labels_of_the_platform_need_a_project_a_folder_and_the_platform(tmp_path: Path) -> None:
+    project, path = messages("dataset=labellerr")
+    assert project.startswith("dataset.path=null: dataset=labellerr needs a folder")
+    assert path.startswith("dataset.project_id=null: name the project whose labels are wanted")
+    words = ["dataset=labellerr", f"dataset.path={tmp_path}", "stages=[prepare]", "labellerr=off"]
+    (problem,) = messages(*words, "dataset.project_id=p")
+    assert problem.startswith("labellerr.mode=off: dataset=labellerr need the platform")
+    assert messages(*words, f"dataset.export={tmp_path}") == []
+    (problem,) = messages(*words, f"dataset.export={tmp_path}/none")
+    assert "dataset.export" in problem and "no such folder" in problem
 
 
 @pytest.mark.parametrize("tracker", ["botsort", "deepocsort", "tracktrack"])
@@ -197,7 +230,7 @@ def test_every_range_names_a_knob_that_exists() -> None:
     for tracker in groups(CONF)["tracker"]:
         known |= set(flatten(_plain(compose_settings(CONF, [f"tracker={tracker}"]))))
     assert set(RANGES) <= known
-    assert len(RANGES) == 84
+    assert len(RANGES) == 96
 
 
 def _plain(value: object) -> object:

@@ -41,9 +41,11 @@ def run_job(config: DictConfig) -> float | None:
     os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
+    from segtrack.labellerr.access import require_access
     from segtrack.pipeline import Pipeline, config_hash
     from segtrack.pipeline_track import RunFacts
 
+    require_access(settings)
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept = _swept(settings, overrides)
     name = settings.mlflow.run_name or _run_name(settings, swept)

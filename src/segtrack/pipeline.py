@@ -3,6 +3,8 @@
     prepare --> train --> evaluate                              images
        |          |
        |          +--> track: detect > associate > score > results.json > render     video
+       |          |
+     push ...     +--> review ... pull --> next version of the data set              labels
 
 Each stage is a function from settings and upstream results to one folder in the store. A stage that
 is not listed never runs: its result comes from the store, or from ``model.weights=...``.
@@ -10,6 +12,7 @@ is not listed never runs: its result comes from the store, or from ``model.weigh
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -24,12 +27,14 @@ from segtrack.flow import Flow, NotBuilt
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
+from segtrack.pipeline_labellerr import Labelling
 from segtrack.pipeline_track import RunFacts, Tracking
 from segtrack.settings import Settings, Stage, plain
-from segtrack.store import StageResult, Store, digest
+from segtrack.store import Listener, StageResult, Store, digest
 
 # What changes how fast a result comes, not which.
 SPEED_KNOBS = {"workers", "threads", "cache", "name"}
+LOCAL_KNOBS = {"workers", "export"}  # an export counts by its content
 
 
 class Pipeline:
@@ -43,6 +48,14 @@ class Pipeline:
         self.output = output
         self.facts = run
         self.videos: list[Path] = []
+        self.labelling = Labelling(
+            settings,
+            self.flow,
+            output,
+            weights=lambda: self.weights,
+            dataset=lambda: self.dataset,
+            predict=self._predict_for_people,
+        )
 
     def run(self) -> None:
         """Run the listed stages in their order.
@@ -51,9 +64,10 @@ class Pipeline:
             SegtrackError: settings, data or a stage is at fault; the message says which and how to
                 mend it.
         """
-        for stage, step in self._steps().items():
-            if stage in self.settings.stages:
-                step()
+        with contextlib.closing(self.labelling):
+            for stage, step in self._steps().items():
+                if stage in self.settings.stages:
+                    step()
         for name, count in self.flow.builds.items():
             self.flow.record(Metric(f"builds/{name}", count, 0))
 
@@ -74,15 +88,18 @@ class Pipeline:
     def _steps(self) -> dict[Stage, Callable[[], Any]]:
         return {
             Stage.prepare: lambda: self.dataset,
+            Stage.push: self.labelling.push,
             Stage.train: lambda: self.weights,
             Stage.evaluate: self.evaluate,
             Stage.track: self.track,
+            Stage.review: self.labelling.review,
+            Stage.pull: self.labelling.pull,
         }
 
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The data set in its canonical form."""
-        settings = self.settings.dataset
+        settings = self.labelling.resolve(self.settings.dataset)
 
         def build(folder: Path, report: Any) -> None:
             cache = self.flow.store.scratch("files")
@@ -91,7 +108,7 @@ class Pipeline:
         call = self.flow.call(
             "prepare",
             {
-                "dataset": {k: v for k, v in plain(settings).items() if k != "workers"},
+                "dataset": {k: v for k, v in plain(settings).items() if k not in LOCAL_KNOBS},
                 "seed": self.settings.seed,
             },
             {"files": datasets.signature(settings)},
@@ -122,7 +139,7 @@ class Pipeline:
 
     def evaluate(self) -> None:
         """Predict the test split (val where there is none) and compare with its labels."""
-        dataset, weights, settings = self.dataset, self.weights, self.settings
+        dataset, settings = self.dataset, self.settings
         split = next((s for s in ("test", "val") if dataset.counts.get(s)), None)
         if split is None:
             raise DataError(
@@ -131,6 +148,51 @@ class Pipeline:
             )
         floor, limit = settings.evaluation.conf_floor, settings.evaluation.max_det
         images = dataset.split_fingerprint(split)
+        predicted = self._predict(Stage.evaluate, split, floor, limit)
+        predictions = Predictions.load(predicted.folder)
+
+        def build(folder: Path, report: Any) -> None:
+            evaluation.evaluate(dataset, split, predictions, settings.evaluation, folder, report)
+
+        inputs = {"predictions": predicted.key, "images": images}
+        call = self.flow.call(
+            "evaluate", {"evaluation": settings.evaluation, "split": split}, inputs
+        )
+        self.flow.keep(self.flow.stage(Stage.evaluate, call, build).folder, "evaluation")
+
+    def track(self) -> None:
+        """Detect, associate, score, write results.json and render, for every video."""
+        tracking = Tracking(
+            self.settings,
+            self.flow,
+            self.output,
+            self.facts,
+            weights=lambda: self.weights,
+            dataset=lambda: self.dataset,
+        )
+        tracking.run()
+        self.videos = tracking.videos
+
+    def _predict_for_people(self, stage: Stage, split: str) -> StageResult:
+        """Predictions that are sent to the platform; their numbers carry the split's name."""
+        knobs = self.settings.model
+
+        def listen(metric: Metric) -> None:
+            name = metric.name.replace("/images_", f"/{split}_")
+            self.flow.record(Metric(name, metric.value, metric.step))
+
+        return self._predict(stage, split, knobs.conf_floor, knobs.max_det, listen)
+
+    def _predict(
+        self,
+        stage: Stage,
+        split: str,
+        floor: float,
+        limit: int,
+        listener: Listener | None = None,
+    ) -> StageResult:
+        """Predict the images of a split, scores from ``floor`` on, at most ``limit`` an image."""
+        dataset, weights, settings = self.dataset, self.weights, self.settings
 
         def predict(folder: Path, report: Any) -> None:
             model.predict_images(
@@ -157,32 +219,13 @@ class Pipeline:
                 "names": list(dataset.names),
                 "class_map": dict(dataset.class_map),
             },
-            {"images": images, "ids": _ids_digest(dataset, split), "weights": weights.sha256},
+            {
+                "images": dataset.split_fingerprint(split),
+                "ids": _ids_digest(dataset, split),
+                "weights": weights.sha256,
+            },
         )
-        predicted = self.flow.stage(Stage.evaluate, call, predict)
-        predictions = Predictions.load(predicted.folder)
-
-        def build(folder: Path, report: Any) -> None:
-            evaluation.evaluate(dataset, split, predictions, settings.evaluation, folder, report)
-
-        inputs = {"predictions": predicted.key, "images": images}
-        call = self.flow.call(
-            "evaluate", {"evaluation": settings.evaluation, "split": split}, inputs
-        )
-        self.flow.keep(self.flow.stage(Stage.evaluate, call, build).folder, "evaluation")
-
-    def track(self) -> None:
-        """Detect, associate, score, write results.json and render, for every video."""
-        tracking = Tracking(
-            self.settings,
-            self.flow,
-            self.output,
-            self.facts,
-            weights=lambda: self.weights,
-            dataset=lambda: self.dataset,
-        )
-        tracking.run()
-        self.videos = tracking.videos
+        return self.flow.stage(stage, call, predict, listener)
 
     def _train(self) -> StageResult:
         settings = self.settings

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
+    LabellerrDatasetSettings,
+    LabellerrMode,
     MlflowSettings,
     SequencesSettings,
     Settings,
@@ -126,8 +128,24 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "evaluation.confusion_conf": (0, 1, ""),
     "evaluation.confusion_iou": (0.01, 1, ""),
     "evaluation.gallery": (0, 1000, "images"),
+    "labellerr.timeout": (1, 604800, "s"),
+    "labellerr.workers": (1, 64, "calls at the same time"),
+    "labellerr.conf": (0, 1, ""),
+    "labellerr.simplify_px": (0, 100, "px"),
+    "labellerr.annotator.accept_iou": (0.01, 1, ""),
+    "labellerr.annotator.match_iou": (0.01, 1, ""),
+    "labellerr.annotator.shift": (0, 100, "px"),
+    "labellerr.annotator.miss_correction": (0, 1, ""),
+    "labellerr.annotator.miss_deletion": (0, 1, ""),
+    "labellerr.annotator.miss_addition": (0, 1, ""),
+    "labellerr.annotator.wrong_deletion": (0, 1, ""),
+    "labellerr.annotator.seed": (0, 2**31 - 1, ""),
     "mlflow.timeout": (0.1, 600, "s"),
 }
+# Stages that speak to the annotation platform.
+PLATFORM_STAGES = (Stage.push, Stage.review, Stage.pull)
+# What a project's files can be exported by.
+STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
 
 
 def validate(settings: Settings) -> list[Problem]:
@@ -138,6 +156,7 @@ def validate(settings: Settings) -> list[Problem]:
         *_dataset(settings.dataset),
         *_model(settings),
         *_tracker(settings),
+        *_labellerr(settings),
         *_evaluation(settings),
         *_mlflow(settings.mlflow),
     ]
@@ -193,12 +212,15 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
             yield Problem("dataset.group_by", dataset.group_by, allowed)
     if dataset.starting_weights not in ("auto", "shipped"):
         yield Problem("dataset.starting_weights", dataset.starting_weights, "auto or shipped")
-    if dataset.source in ("yolo", "coco", "sequences") and dataset.path is None:
+    folders = ("yolo", "coco", "labellerr")
+    if dataset.source in (*folders, "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
         yield Problem("dataset.path", None, allowed)
-    elif dataset.source in ("yolo", "coco") and not Path(str(dataset.path)).expanduser().is_dir():
+    elif dataset.source in folders and not Path(str(dataset.path)).expanduser().is_dir():
         allowed = "no such folder; give the folder that holds the data set"
         yield Problem("dataset.path", dataset.path, allowed)
+    if isinstance(dataset, LabellerrDatasetSettings):
+        yield from _labellerr_dataset(dataset)
     if isinstance(dataset, CocoSettings):
         yield from _coco_annotations(dataset.annotations)
     if isinstance(dataset, SequencesSettings):
@@ -255,6 +277,58 @@ def _coco_annotations(annotations: Any) -> Iterator[Problem]:
             yield Problem(key, file, "splits are train, val, test and pool")
         if not isinstance(file, str) or not Path(file).expanduser().is_file():
             yield Problem(key, file, "no such file; give a COCO JSON file")
+
+
+def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
+    if not dataset.project_id and dataset.export is None:
+        allowed = "name the project whose labels are wanted: dataset.project_id=ID"
+        yield Problem("dataset.project_id", dataset.project_id, allowed)
+    if dataset.export is not None and not Path(dataset.export).expanduser().is_dir():
+        allowed = "no such folder; null asks the platform for an export"
+        yield Problem("dataset.export", dataset.export, allowed)
+
+
+def _labellerr(settings: Settings) -> Iterator[Problem]:
+    labellerr = settings.labellerr
+    yield from _labellerr_access(settings)
+    unknown = [status for status in labellerr.statuses if status not in STATUSES]
+    if unknown or not labellerr.statuses:
+        shown = f"[{','.join(unknown or labellerr.statuses)}]"
+        allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
+        yield Problem("labellerr.statuses", shown, allowed)
+    rates = labellerr.annotator
+    if rates.match_iou > rates.accept_iou:
+        allowed = f"must not lie above labellerr.annotator.accept_iou={rates.accept_iou:g}"
+        yield Problem("labellerr.annotator.match_iou", rates.match_iou, allowed)
+    for key in ("name", "project_id", "test_project_id"):
+        value = getattr(labellerr, key)
+        if value is not None and (not value.strip() or not value.isprintable()):
+            yield Problem(f"labellerr.{key}", repr(value), "must be a text in one line, or null")
+
+
+def _labellerr_access(settings: Settings) -> Iterator[Problem]:
+    labellerr, dataset = settings.labellerr, settings.dataset
+    if labellerr.mode is LabellerrMode.off:
+        wanted = [f"stages=[{s.name}]" for s in PLATFORM_STAGES if s in settings.stages]
+        if isinstance(dataset, LabellerrDatasetSettings) and dataset.export is None:
+            wanted.append("dataset=labellerr")
+        if wanted:
+            allowed = (
+                f"{', '.join(wanted)} need the platform: labellerr=cloud, or labellerr=emulator "
+                "without an account"
+            )
+            yield Problem("labellerr.mode", "off", allowed)
+        return
+    if labellerr.url is None:
+        if labellerr.mode is LabellerrMode.cloud:
+            yield Problem("labellerr.url", None, "labellerr=cloud needs the platform's address")
+        return
+    parts = urlsplit(labellerr.url)
+    if parts.username or parts.password:
+        allowed = "credentials belong into the environment, not into the address"
+        yield Problem("labellerr.url", f"{parts.scheme}://...@{parts.hostname}", allowed)
+    elif parts.scheme not in ("http", "https") or not parts.hostname:
+        yield Problem("labellerr.url", labellerr.url, "must begin with http:// or https://")
 
 
 def _model(settings: Settings) -> Iterator[Problem]:

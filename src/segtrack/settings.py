@@ -22,9 +22,12 @@ class Stage(Enum):
     """The stages, in the order in which they always run."""
 
     prepare = "prepare"
+    push = "push"
     train = "train"
     evaluate = "evaluate"
     track = "track"
+    review = "review"
+    pull = "pull"
 
 
 class Light(Enum):
@@ -56,8 +59,31 @@ class GmcMethod(Enum):
     ecc = "ecc"
 
 
+class Unlabelled(Enum):
+    """What becomes of local images that an export does not name."""
+
+    pool = "pool"
+    ignore = "ignore"
+
+
 class LabellerrMode(Enum):
     off = "off"
+    emulator = "emulator"
+    cloud = "cloud"
+
+
+class TransportChoice(Enum):
+    """How the platform is spoken to; auto takes the SDK where it is installed."""
+
+    auto = "auto"
+    sdk = "sdk"
+    http = "http"
+
+
+class Assist(Enum):
+    """Who proposes polygons for the images that are pushed."""
+
+    model = "model"
 
 
 class MlflowMode(Enum):
@@ -140,6 +166,26 @@ class SequencesSettings(DatasetSettings):
     test: list[str] = field(default_factory=list)
     detections: Detections = Detections.auto
     det_class: str = "person"
+
+
+@dataclass
+class LabellerrDatasetSettings(DatasetSettings):
+    """Finished labels of a Labellerr project, joined with the images in ``path``.
+
+    ``export`` is a folder that an export was kept in; null asks the platform for a new one.
+    """
+
+    source: str = "labellerr"
+    project_id: str | None = None
+    unlabelled: Unlabelled = Unlabelled.pool
+    export: str | None = None
+
+
+@dataclass
+class ReviewedSettings(DatasetSettings):
+    """The next version of a data set, as the stage pull left it; ``path`` null is the newest."""
+
+    source: str = "reviewed"
 
 
 @dataclass
@@ -301,8 +347,45 @@ class EvaluationSettings:
 
 
 @dataclass
+class AnnotatorSettings:
+    """The simulated annotator of the emulator; ``segtrack.labellerr.annotator.Rates``."""
+
+    accept_iou: float = 0.85
+    match_iou: float = 0.3
+    shift: float = 0.5
+    miss_correction: float = 0.05
+    miss_deletion: float = 0.05
+    miss_addition: float = 0.05
+    wrong_deletion: float = 0.02
+    seed: int = 0
+
+
+@dataclass
 class LabellerrSettings:
+    """The annotation platform. Credentials are never settings: they come from the environment."""
+
     mode: LabellerrMode = LabellerrMode.off
+    url: str | None = None
+    transport: TransportChoice = TransportChoice.auto
+    timeout: float = 1800.0
+    workers: int = 8
+    name: str | None = None
+    project_id: str | None = None
+    test_project_id: str | None = None
+    statuses: list[str] = field(
+        default_factory=lambda: [
+            "review",
+            "r_assigned",
+            "client_review",
+            "cr_assigned",
+            "accepted",
+        ]
+    )
+    conf: float = 0.25
+    conf_bucket: bool = True
+    simplify_px: float = 0.5
+    assist: Assist | None = None
+    annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 
 
 @dataclass
@@ -344,6 +427,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "coco": CocoSettings,
         "ultralytics": UltralyticsSettings,
         "sequences": SequencesSettings,
+        "labellerr": LabellerrDatasetSettings,
+        "reviewed": ReviewedSettings,
     },
     "model": {"model": ModelSettings},
     "trainer": {"trainer": TrainerSettings},

@@ -16,7 +16,8 @@ from segtrack import journal as journals
 from segtrack.composition import compose_settings, expand, flatten
 from segtrack.errors import SegtrackError, StageError
 from segtrack.job import git_state, run_job
-from segtrack.settings import MlflowSettings, plain
+from segtrack.rules import PLATFORM_STAGES
+from segtrack.settings import MlflowSettings, Stage, plain
 
 
 def run_sweep(
@@ -47,7 +48,8 @@ def run_sweep(
     name = first.mlflow.run_name or "sweep " + " ".join(k.rsplit(".", 1)[-1] for k in swept)
     with journals.record(first.mlflow, name, tags) as journal:
         journal.params({"cells": len(cells), "swept": swept})
-        code = hydra([*words, f"parent_run={journal.run_id}"], _cell)
+        own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
+        code = hydra([*words, *own], _cell)
         failed = _conclude(journal, first.mlflow, swept, _defaults(overrides, swept))
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
@@ -62,6 +64,20 @@ def _cell(config: DictConfig) -> float | None:
         number = HydraConfig.get().job.num
         print(f"error in cell {number}: {error}", file=sys.stderr, flush=True)
         raise
+
+
+def _without_platform(overrides: Sequence[str], stages: Sequence[Stage]) -> list[str]:
+    """An override that keeps cells off the platform, unless the command lists its own stages.
+
+    Each cell would send its predictions to be reviewed, which is not what is compared in a sweep
+    over a tracker's threshold.
+    """
+    listed = any(o.lstrip("+").startswith(("stages=", "experiment=")) for o in overrides)
+    kept = [stage.name for stage in stages if stage not in PLATFORM_STAGES]
+    if listed or len(kept) == len(stages):
+        return []
+    print(f"cells run stages=[{','.join(kept)}]; list the platform's stages to have them too")
+    return [f"stages=[{','.join(kept)}]"]
 
 
 def _own(overrides: Sequence[str]) -> list[str]:

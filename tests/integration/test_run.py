@@ -62,7 +62,8 @@ def test_one_run_with_every_kind_of_record(loop: tuple[Project, Outcome]) -> Non
     history = project.client.get_metric_history(run.info.run_id, "train/box_loss")
     assert [m.step for m in history] == [1]
     assert run.data.params["trainer.epochs"] == "1"
-    assert run.data.params["stages"] == '["prepare", "train", "evaluate", "track"]'
+    stages = '["prepare", "train", "evaluate", "track", "review", "pull"]'
+    assert run.data.params["stages"] == stages
     tags = run.data.tags
     assert tags["choice.model"] == "yolov8n-seg"
     assert tags["weights.start"] == "shipped"

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from segtrack.dataset.sequence_sources import paths_of
 from segtrack.dataset.sources import required_path, required_path_or_glob
-from segtrack.settings import CocoSettings, DatasetSettings, UltralyticsSettings
+from segtrack.settings import (
+    CocoSettings,
+    DatasetSettings,
+    LabellerrDatasetSettings,
+    ReviewedSettings,
+    UltralyticsSettings,
+)
 
 
 def signature(settings: DatasetSettings) -> str:
@@ -28,11 +34,18 @@ def signature(settings: DatasetSettings) -> str:
             digest = hashlib.blake2b(row.encode(errors="surrogateescape"), digest_size=16).digest()
             total = (total + int.from_bytes(digest, "big")) % (1 << 128)
             count += 1
+    if isinstance(settings, LabellerrDatasetSettings):
+        from segtrack.dataset.sources.labellerr import KeptExport
+
+        # The labels by content: another export of the same ones is the same data set.
+        return f"{count}-{total:032x}-{KeptExport.load(Path(settings.export or '')).digest}"
     return f"{count}-{total:032x}"
 
 
 def _roots(settings: DatasetSettings) -> Iterator[Path]:
-    if settings.source == "yolo":
+    if isinstance(settings, LabellerrDatasetSettings | ReviewedSettings):
+        yield required_path(settings)
+    elif settings.source == "yolo":
         yield from _yolo_roots(settings)
     elif isinstance(settings, CocoSettings):
         from segtrack.dataset.sources.coco import annotation_files

@@ -16,9 +16,11 @@ from segtrack.errors import DataError, SettingsError
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
+    LabellerrDatasetSettings,
     SequencesSettings,
     TrafficSimSettings,
     UltralyticsSettings,
+    Unlabelled,
 )
 
 
@@ -62,6 +64,8 @@ def read_source(settings: DatasetSettings, place: Place) -> Content:
         "ultralytics": _yolo,
         "coco": _coco,
         "sequences": _sequences,
+        "labellerr": _labellerr,
+        "reviewed": _reviewed,
     }
     if settings.source not in readers:
         raise SettingsError(
@@ -123,6 +127,26 @@ def _coco(settings: DatasetSettings, place: Place) -> Content:
     read = read_files(place.catalogue, place.checks, _reading(settings, place, len(names)))
     label_coco(files, place.catalogue, place.checks, worker_count(settings.workers))
     return Content(names, files_read=read + len(files))
+
+
+def _labellerr(settings: DatasetSettings, place: Place) -> Content:
+    from segtrack.dataset.sources.coco import label_coco
+    from segtrack.dataset.sources.labellerr import KeptExport, label_rest, list_labellerr
+
+    assert isinstance(settings, LabellerrDatasetSettings)
+    path, export = required_path(settings), KeptExport.load(Path(settings.export or ""))
+    keep = settings.unlabelled is Unlabelled.pool
+    files = list_labellerr(path, export, keep, place.catalogue, place.checks)
+    read = read_files(place.catalogue, place.checks, _reading(settings, place, len(export.names)))
+    label_coco(files, place.catalogue, place.checks, worker_count(settings.workers))
+    label_rest(place.catalogue)
+    return Content(export.names, files_read=read + len(files))
+
+
+def _reviewed(settings: DatasetSettings, place: Place) -> Content:
+    from segtrack.dataset.sources.reviewed import read_reviewed
+
+    return read_reviewed(settings, place)
 
 
 def _sequences(settings: DatasetSettings, place: Place) -> Content:

@@ -1,0 +1,174 @@
+"""Finished labels of a Labellerr project, joined with the images on this machine.
+
+What is read is a kept export (``segtrack.labellerr.exporting``): COCO JSON with the classes of the
+project's template, in its order. An export holds no images: each is found by the local file that
+was pushed as it, or by its name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from segtrack.dataset.catalogue import Catalogue
+from segtrack.dataset.checks import Checks
+from segtrack.dataset.json_stream import elements
+from segtrack.dataset.labels import EMPTY
+from segtrack.dataset.sources.coco import CocoFile
+from segtrack.dataset.sources.coco_json import TABLES, read_json
+from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
+from segtrack.errors import DataError
+
+COCO = "labels.json"
+FACTS = "export.json"
+_LOCAL = """
+CREATE TABLE local_files (path TEXT PRIMARY KEY, name TEXT, folded TEXT);
+CREATE INDEX local_by_name ON local_files (name);
+CREATE INDEX local_by_folded ON local_files (folded);
+"""
+
+
+@dataclass(frozen=True)
+class KeptExport:
+    """A folder with ``labels.json`` and ``export.json``.
+
+    Attributes:
+        digest: of the labels, class names and local files; the same while these are.
+        names: class names, in the order of the template's questions.
+        images, annotations: how many.
+    """
+
+    folder: Path
+    project_id: str
+    digest: str
+    names: tuple[str, ...]
+    images: int
+    annotations: int
+
+    @staticmethod
+    def load(folder: Path) -> KeptExport:
+        """Open ``folder``.
+
+        Raises:
+            DataError: it holds no export.
+        """
+        path = folder / FACTS
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            facts["names"] = tuple(facts["names"])
+            return KeptExport(folder, **facts)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(
+                f"dataset.export: {path} is not readable as an export ({error}); give a folder "
+                "that an export was kept in, or null to ask the platform"
+            ) from error
+
+
+def list_labellerr(
+    folder: Path, export: KeptExport, keep_unlabelled: bool, catalogue: Catalogue, checks: Checks
+) -> list[CocoFile]:
+    """Put the images of an export, as far as they are in ``folder``, into the catalogue.
+
+    Args:
+        folder: searched with all its subfolders.
+        keep_unlabelled: images that the export does not name go to the split ``pool``.
+
+    Returns:
+        The annotation file, for ``label_coco``.
+
+    Raises:
+        DataError: the export or the folder cannot be read.
+    """
+    db, path = catalogue.db, export.folder / COCO
+    db.executescript(TABLES + _LOCAL + "BEGIN;")
+    read_json(path, 0, catalogue, checks)
+    for entry in image_files(folder.absolute()):
+        if is_text(entry.path):  # other names cannot stand in an export
+            row = (entry.path, entry.name, entry.name.casefold())
+            db.execute("INSERT INTO local_files VALUES (?,?,?)", row)
+    listing = Listing(catalogue, checks, folder.absolute())
+    join = _Join(listing, folder, path)
+    for element in elements(path):
+        if element.listed and element.key == "images":
+            join.add(element.value, element.line)
+    joined = db.execute("SELECT COUNT(*) FROM coco_paths WHERE owner").fetchone()[0]
+    if export.images and not joined:
+        message = f"none of the export's {export.images} images is in {folder}"
+        hint = "dataset.path must be the folder whose images were pushed to the project"
+        checks.error("no_image_joined", str(path), message, hint)
+    _unlabelled(listing, folder, keep_unlabelled)
+    listing.finish(path)
+    return [CocoFile(path, 0, {i: i for i in range(len(export.names))})]
+
+
+def label_rest(catalogue: Catalogue) -> None:
+    """Images that the export does not name have no labels."""
+    rest = [image_id for (image_id,) in catalogue.rows("image_id", "labels IS NULL")]
+    for image_id in rest:
+        catalogue.set_labels(image_id, EMPTY.pack(), relative=False)
+
+
+class _Join(NamedTuple):
+    """Finds the local file of each exported image."""
+
+    listing: Listing
+    folder: Path
+    export: Path
+
+    def add(self, image: Any, line: int) -> None:
+        if not isinstance(image, dict) or not isinstance(image.get("file_name"), str):
+            return  # read_json has reported it
+        db, checks = self.listing.db, self.listing.checks
+        name = image["file_name"]
+        path = self._find(image, name, line)
+        if path is None:
+            return
+        taken = db.execute("SELECT id FROM coco_paths WHERE path = ?", (path,)).fetchone()
+        if taken is not None:
+            message = f"image {image['id']}: {name} is {path}, which image {taken[0]} is already"
+            hint = "the project has this image twice; its first labels are taken"
+            checks.warn("image_twice", str(self.export), message, hint, line)
+            return
+        if self.listing.add(path, Path(path).stat(), 0):
+            db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, image["id"], 1))
+
+    def _find(self, image: dict[str, Any], name: str, line: int) -> str | None:
+        db, checks = self.listing.db, self.listing.checks
+        pushed = image.get("local")
+        if pushed and db.execute("SELECT 1 FROM local_files WHERE path = ?", (pushed,)).fetchone():
+            return str(pushed)
+        last = PurePosixPath(name).name
+        for column, wanted in (("name", last), ("folded", last.casefold())):
+            query = f"SELECT path, name FROM local_files WHERE {column} = ? ORDER BY path LIMIT 2"
+            found = db.execute(query, (wanted,)).fetchall()
+            if len(found) == 1:
+                if column == "folded":
+                    message = f"image {image['id']}: {name} is called {found[0][1]}; it is taken"
+                    hint = "names on the platform and here differ in case only"
+                    checks.warn("mended_name", str(self.export), message, hint, line)
+                return str(found[0][0])
+            if found:
+                message = f"image {image['id']}: {name} may be {found[0][0]} or {found[1][0]}"
+                hint = "name a dataset.path that has it once"
+                checks.error("same_name", str(self.export), message, hint, line)
+                return None
+        message = f"image {image['id']}: {name} is labelled, but not in {self.folder}"
+        hint = "restore the image, or name the folder that has it with dataset.path"
+        checks.warn("missing_image", str(self.export), message, hint, line)
+        return None
+
+
+def _unlabelled(listing: Listing, folder: Path, keep: bool) -> None:
+    query = "FROM local_files WHERE path NOT IN (SELECT path FROM coco_paths)"
+    count, first = listing.db.execute(f"SELECT COUNT(*), MIN(path) {query}").fetchone()
+    if not count:
+        return
+    what = "they are in the split pool" if keep else "they are left out"
+    message = f"{count} images of the folder are not in the export, for example {first}; {what}"
+    hint = "label them on the platform, or choose with dataset.unlabelled"
+    listing.checks.warn("unlabelled", str(folder), message, hint)
+    if keep:
+        for (path,) in listing.db.execute(f"SELECT path {query} ORDER BY path").fetchall():
+            listing.add(path, Path(path).stat(), BITS["pool"])

@@ -1,0 +1,159 @@
+"""The next version of a data set, as ``segtrack.labellerr.next_version`` leaves it in a folder:
+the parent's images, labels, splits and videos as they were, but pool images that were reviewed come
+to train, with the reviewed labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segtrack.dataset import tables
+from segtrack.dataset.canonical import Dataset
+from segtrack.dataset.catalogue import Catalogue, ListedImage
+from segtrack.dataset.checks import Checks
+from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
+from segtrack.dataset.files import Reading, findings, read_files
+from segtrack.dataset.json_stream import elements
+from segtrack.dataset.labels import Annotation, labels_of
+from segtrack.dataset.sources import Content, Place, required_path
+from segtrack.dataset.workers import worker_count
+from segtrack.errors import DataError
+from segtrack.settings import DatasetSettings
+from segtrack.store import file_digest
+
+FILE, LABELS, PARENT = "version.json", "labels.coco.json", "parent"
+_TABLES = ("dataset.json", "images.parquet", "annotations.parquet", "sequences.json")
+
+
+def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
+    """Put the images and labels of the version in ``dataset.path`` into the catalogue, in the
+    parent's order; the stage's folder gets ``version.json``.
+
+    Raises:
+        DataError: ``path`` is no version, its parent is damaged, or an image has changed.
+    """
+    path, catalogue, checks = required_path(settings), place.catalogue, place.checks
+    try:
+        version = json.loads((path / FILE).read_text(encoding="utf-8"))
+        reviewed = set(version["images"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"dataset.path: {path / FILE} is not readable as a reviewed version ({error}); give "
+            "a folder that the stage pull made"
+        ) from error
+    parent = Dataset.load(path / PARENT)
+    _check_parent(parent, version, path)
+    catalogue.add(_listed(parent.folder, reviewed))
+    workers = worker_count(settings.workers)
+    reading = Reading(place.cache, workers, settings.decode, len(parent.names))
+    count = read_files(catalogue, checks, reading)
+    _check_unchanged(parent.folder, catalogue, path)
+    _label_as_before(parent.folder, reviewed, catalogue)
+    _label_reviewed(path / LABELS, catalogue, checks)
+    shutil.copyfile(path / FILE, place.folder / FILE)
+    return Content(parent.names, parent.sequences, count)
+
+
+def parent_digest(folder: Path) -> str:
+    """Digest of a prepared data set's tables, which hold a digest of every image."""
+    found = [f"{name} {file_digest(folder / name)}" for name in _TABLES]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _check_parent(parent: Dataset, version: dict[str, Any], path: Path) -> None:
+    if parent_digest(parent.folder) != version.get("parent_digest"):
+        raise DataError(
+            f"dataset.path: the parent's tables in {parent.folder} are not those that the version "
+            f"{path.name} was made with; pull the review again"
+        )
+    if file_digest(path / LABELS) != version.get("labels_sha256"):
+        raise DataError(
+            f"dataset.path: {path / LABELS} was changed since the version was made; pull the "
+            "review again"
+        )
+
+
+def _listed(folder: Path, reviewed: set[str]) -> Iterator[ListedImage]:
+    for row in tables.rows_of(folder / "images.parquet", ["file_name", "path", "split"]):
+        file = folder / row["path"]
+        moved = row["split"] == "pool" and row["file_name"] in reviewed
+        try:
+            stat = file.stat()
+        except OSError as error:
+            raise DataError(
+                f"{file}: {error.strerror}; the reviewed version was made with it. Restore the "
+                "image."
+            ) from error
+        split = "train" if moved else row["split"]
+        yield ListedImage(
+            row["file_name"], str(file.absolute()), split, stat.st_size, stat.st_mtime_ns
+        )
+
+
+def _check_unchanged(folder: Path, catalogue: Catalogue, path: Path) -> None:
+    """Another image under an old name would spoil every comparison with the parent."""
+    before = tables.rows_of(folder / "images.parquet", ["file_name", "sha256"])
+    now = catalogue.rows("path, sha256")
+    changed = [
+        file
+        for (file, sha), row in zip(now, before, strict=True)
+        if sha is not None and sha != row["sha256"]
+    ]
+    if changed:
+        raise DataError(
+            f"dataset.path: {len(changed)} images changed since the version {path.name} was made, "
+            f"for example {', '.join(changed[:3])}; restore them"
+        )
+
+
+def _label_as_before(folder: Path, reviewed: set[str], catalogue: Catalogue) -> None:
+    """The parent's labels, bit by bit, so that its splits keep their fingerprints."""
+    rows = tables.rows_of(folder / "images.parquet", ["image_id", "file_name", "split"])
+    # Ids are the positions in the parent's table, in both.
+    moved = {r["image_id"] for r in rows if r["split"] == "pool" and r["file_name"] in reviewed}
+    annotations = tables.rows_of(folder / "annotations.parquet")
+    for image_id, group in groupby(annotations, key=lambda row: row["image_id"]):
+        if image_id not in moved:
+            labels = labels_of([_annotation(row) for row in group])
+            catalogue.set_labels(image_id, labels.pack(), relative=False)
+
+
+def _annotation(row: dict[str, Any]) -> Annotation:
+    polygons = [np.array(ring, np.float64).reshape(-1, 2) for ring in row["polygons"]]
+    visible = row["visible_fraction"]
+    return Annotation(
+        row["class_id"],
+        polygons,
+        row["area"],
+        (row["x"], row["y"], row["w"], row["h"]),
+        row["iscrowd"],
+        float("nan") if visible is None else visible,
+        row["rle"] or b"",
+    )
+
+
+def _label_reviewed(path: Path, catalogue: Catalogue, checks: Checks) -> None:
+    """Annotations of an image stand together in the file."""
+    names, class_ids = {}, {}
+    for element in elements(path):
+        if element.listed and element.key == "images":
+            names[element.value["id"]] = element.value["file_name"]
+        elif element.listed and element.key == "categories":
+            class_ids[element.value["id"]] = element.value["id"]
+    catalogue.db.execute("CREATE INDEX by_file_name ON images (file_name)")
+    found = (e for e in elements(path) if e.listed and e.key == "annotations")
+    for image, group in groupby(found, key=lambda element: element.value["image_id"]):
+        query = "SELECT image_id, width, height FROM images WHERE file_name = ?"
+        image_id, width, height = catalogue.db.execute(query, (names[image],)).fetchone()
+        raws = [RawAnnotation(element.line, element.value) for element in group]
+        labels, remarks = read_annotations(raws, class_ids, width, height)
+        checks.add(*findings(remarks, str(path)))
+        catalogue.set_labels(image_id, labels.pack(), relative=False)

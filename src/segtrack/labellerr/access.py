@@ -1,0 +1,78 @@
+"""The platform of one run, reached when it is first needed: the cloud, or an emulator."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from segtrack.labellerr import (
+    EMULATOR_CREDENTIALS,
+    Credentials,
+    Platform,
+    make_platform,
+    read_credentials,
+)
+from segtrack.rules import PLATFORM_STAGES
+from segtrack.settings import (
+    LabellerrDatasetSettings,
+    LabellerrMode,
+    LabellerrSettings,
+    Settings,
+)
+
+
+def require_access(settings: Settings) -> None:
+    """Look for the credentials before hours of work, where the run will need them.
+
+    Raises:
+        SettingsError: they are missing or not usable.
+    """
+    wanted = any(stage in settings.stages for stage in PLATFORM_STAGES)
+    wanted = wanted or isinstance(settings.dataset, LabellerrDatasetSettings)
+    if wanted and settings.labellerr.mode is not LabellerrMode.off:
+        _credentials(settings.labellerr)
+
+
+@dataclass
+class Access:
+    """The platform that settings name; ``close`` ends an emulator that was started for it.
+
+    Attributes:
+        folder: keeps the emulator's state between runs.
+    """
+
+    settings: LabellerrSettings
+    folder: Path
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """Raises SettingsError where credentials are missing or the SDK is not installed."""
+        return make_platform(
+            self.url,
+            _credentials(self.settings),
+            self.settings.transport.value,
+            self.settings.timeout,
+            self.settings.workers,
+        )
+
+    @cached_property
+    def url(self) -> str:
+        """Where the platform listens; starts the emulator where it is this run's own."""
+        if self.settings.url is not None:
+            return self.settings.url
+        from segtrack.labellerr.simulated import own_emulator
+
+        credentials = _credentials(self.settings)
+        return self._stack.enter_context(own_emulator(self.folder, credentials))
+
+    def close(self) -> None:
+        """End the emulator."""
+        self._stack.close()
+
+
+def _credentials(settings: LabellerrSettings) -> Credentials:
+    emulator = settings.mode is LabellerrMode.emulator
+    return read_credentials(EMULATOR_CREDENTIALS if emulator else None)

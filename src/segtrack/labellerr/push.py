@@ -1,0 +1,172 @@
+"""From image files to a project that people can annotate, and what is remembered of it.
+
+images --> data set(s) --> template, one polygon question per class --> project
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segtrack.errors import DataError, PlatformError
+from segtrack.labellerr.checks import match_questions
+from segtrack.labellerr.files import check_files
+from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.labellerr.uploader import upload
+
+Say = Callable[[str], None]
+FILE = "pushed.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS projects (
+    account TEXT, name TEXT, project_id TEXT, PRIMARY KEY (account, name));
+CREATE TABLE IF NOT EXISTS files (
+    account TEXT, file_id TEXT, path TEXT, PRIMARY KEY (account, file_id)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push came to.
+
+    Attributes:
+        dataset_ids: ready, in the order of their parts; all attached to the project.
+        files: images of this push. sent: those that this call sent; the others were there.
+        renamed: images that the platform knows with their suffix in lower case.
+    """
+
+    project_id: str
+    template_id: str
+    dataset_ids: tuple[str, ...]
+    files: int
+    sent: int
+    renamed: int
+
+
+def push(
+    platform: Platform,
+    paths: Iterable[Path],
+    classes: Sequence[str],
+    colors: Sequence[str],
+    name: str,
+    ledger: Path,
+    *,
+    project_id: str | None = None,
+    stamps: Mapping[Path, str] | None = None,
+    workers: int = 8,
+    timeout: float | None = None,
+    say: Say = print,
+) -> Pushed:
+    """Send images and make, or find, the project in which they are annotated.
+
+    The same call again sends and makes only what is not there.
+
+    Args:
+        paths: image files.
+        classes: become the template's questions, in this order; ``colors`` are ``#RRGGBB``.
+        name: of data set, template and project.
+        ledger: folder that remembers what was sent and which local file became which file id.
+        project_id: attach to this project, whose template must have the classes; None makes one.
+        stamps: digest of each file; size and time of change where not given.
+        workers: files at the same time. timeout: seconds that a data set may take.
+
+    Raises:
+        DataError: files that cannot be sent, no classes, or a template that does not fit; found
+            before anything is sent.
+        PlatformError: the platform refused or failed; what was sent stays sent.
+    """
+    if not classes:
+        raise DataError(
+            "nothing to annotate: the data set names no classes, which become the questions of "
+            "the template; name them in its data.yaml or its categories."
+        )
+    files = check_files(paths, stamps)
+    project = _existing(platform, project_id, classes) if project_id else None
+    done = upload(platform, files, name, ledger, workers, timeout, say=say)
+    ids = tuple(d.dataset_id for d in done.datasets)
+    if project is None:
+        template = platform.ensure_template(name, class_questions(classes, colors))
+        project = platform.ensure_project(name, ids, template.template_id)
+    else:
+        platform.attach(project.project_id, ids)
+    by_name = {f.name: f.path for f in files}
+    remembered = (
+        (record.file_id, by_name[record.file_name])
+        for dataset_id in ids
+        for record in platform.dataset_files(dataset_id)
+        if record.file_name in by_name
+    )
+    _remember(ledger, platform.account, name, project.project_id, remembered)
+    renamed = sum(f.renamed for f in files)
+    if renamed:
+        say(f"{renamed} files go with their suffix in lower case, as the platform wants it")
+    say(f"project {project.name}: {project.project_id}, {len(files)} files, {done.sent} sent now")
+    return Pushed(project.project_id, project.template_id, ids, len(files), done.sent, renamed)
+
+
+def pushed_project(ledger: Path, account: str, name: str) -> str | None:
+    """Id of the project that a push of this name ended with, or None."""
+    if not (ledger / FILE).is_file():
+        return None
+    with _open(ledger) as db:
+        query = "SELECT project_id FROM projects WHERE account=? AND name=?"
+        row = db.execute(query, (account, name)).fetchone()
+    return str(row[0]) if row else None
+
+
+@contextlib.contextmanager
+def pushed_files(ledger: Path, account: str) -> Iterator[Callable[[str], Path | None]]:
+    """A function from a file id of the platform to the local file that was pushed as it."""
+    if not (ledger / FILE).is_file():
+        yield lambda file_id: None
+        return
+    with _open(ledger) as db:
+
+        def find(file_id: str) -> Path | None:
+            query = "SELECT path FROM files WHERE account=? AND file_id=?"
+            row = db.execute(query, (account, file_id)).fetchone()
+            return Path(row[0]) if row else None
+
+        yield find
+
+
+def _existing(platform: Platform, project_id: str, classes: Sequence[str]) -> ProjectRecord:
+    try:
+        project = platform.project(project_id)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        raise PlatformError(
+            f"labellerr.project_id={project_id}: no such project in this account; null makes one.",
+            error.status,
+        ) from error
+    match_questions(classes, platform.template(project.template_id).questions)
+    return project
+
+
+def _remember(
+    ledger: Path,
+    account: str,
+    name: str,
+    project_id: str,
+    files: Iterable[tuple[str, Path]],
+) -> None:
+    rows = ((account, file_id, str(path.absolute())) for file_id, path in files)
+    with _open(ledger) as db:
+        db.execute("BEGIN")
+        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)
+        row = (account, name, project_id)
+        db.execute("INSERT OR REPLACE INTO projects VALUES (?, ?, ?)", row)
+        db.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(ledger / FILE, isolation_level=None, timeout=30)
+    try:
+        db.executescript(_SCHEMA)
+        yield db
+    finally:
+        db.close()

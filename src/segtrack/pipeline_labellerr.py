@@ -1,0 +1,370 @@
+"""The platform half of the pipeline: push, review, pull, and the data sets that come from there.
+
+push: images --> project               people annotate        dataset=labellerr: labels --> prepare
+review: predictions --> Test Project   people review          pull: labels --> report, next version
+
+Nothing here is answered from the store, since people change the platform meanwhile. What must be
+remembered lies in the store's folder ``labellerr``: ids of what was sent, exports, reviews, and
+the emulator's own state. Versions of a data set lie in ``reviewed``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from segtrack.dataset import Dataset
+from segtrack.errors import DataError, SettingsError
+from segtrack.flow import Flow, NotBuilt
+from segtrack.labellerr import Platform
+from segtrack.labellerr.access import Access
+from segtrack.labellerr.annotator import Rates
+from segtrack.metrics import Metric
+from segtrack.model import Predictions, Weights
+from segtrack.report.overlay import PALETTE
+from segtrack.settings import (
+    DatasetSettings,
+    LabellerrDatasetSettings,
+    LabellerrMode,
+    ReviewedSettings,
+    Settings,
+    Stage,
+    UltralyticsSettings,
+)
+from segtrack.store import StageResult, digest
+
+if TYPE_CHECKING:
+    from segtrack.labellerr.annotator import Truth
+    from segtrack.labellerr.sent import Reviewed
+
+PUSHED = ("train", "val", "pool")  # never the test split: it compares versions honestly
+
+
+@dataclass
+class Labelling:
+    """The platform stages of one run; ``close`` ends the emulator that it started.
+
+    Attributes:
+        weights, dataset: called where they are needed only.
+        predict: predictions of a split for a stage, as a stored stage.
+    """
+
+    settings: Settings
+    flow: Flow
+    output: Path
+    weights: Callable[[], Weights]
+    dataset: Callable[[], Dataset]
+    predict: Callable[[Stage, str], StageResult]
+    _reviewed: Reviewed | None = None
+
+    def close(self) -> None:
+        """End the emulator."""
+        self._access.close()
+
+    def push(self) -> None:
+        """Send the images of all splits but ``test``; make or find the project they belong to.
+
+        Raises:
+            DataError: there is nothing to send, or files cannot be sent.
+            PlatformError: the platform refused or failed.
+        """
+        from segtrack.labellerr.push import push
+
+        dataset, labellerr = self.dataset(), self.settings.labellerr
+        counts = {split: dataset.counts.get(split, 0) for split in PUSHED}
+        if not sum(counts.values()):
+            raise DataError(
+                "stage push: the data set has no images outside of the test split, which is never "
+                "sent; give it some, or leave push out of stages."
+            )
+        if self._planned(Stage.push, f"{sum(counts.values())} images, as far as they are not sent"):
+            return
+        started = time.perf_counter()
+        stamps = dict(_stamps(dataset, PUSHED))
+        done = push(
+            self._platform,
+            stamps,
+            dataset.names,
+            PALETTE,
+            self._name(dataset),
+            self._scratch,
+            project_id=labellerr.project_id,
+            stamps=stamps,
+            workers=labellerr.workers,
+            timeout=labellerr.timeout,
+            say=self._say(Stage.push),
+        )
+        if labellerr.assist is not None:
+            self._assist(dataset, done.project_id)
+        seconds = time.perf_counter() - started
+        self._record("push/files", done.files)
+        self._record("push/sent", done.sent)
+        self._record("speed/push_files", done.sent / seconds)
+        self.flow.tag({"labellerr.project": done.project_id})
+        text = json.dumps(dataclasses.asdict(done), indent=1)
+        (self.output / "push.json").write_text(text, encoding="utf-8")
+        self.flow.keep(self.output / "push.json", "push")
+
+    def review(self) -> None:
+        """Send the pool split with its predictions to a Test Project.
+
+        Raises:
+            DataError: the images or predictions cannot be sent.
+            PlatformError: the platform refused, failed or left something out.
+        """
+        from segtrack.labellerr.review import review
+
+        dataset, labellerr = self.dataset(), self.settings.labellerr
+        if self._nothing(dataset, Stage.review):
+            return
+        predicted = self.predict(Stage.review, "pool")
+        if self._planned(Stage.review, f"predictions of {dataset.counts['pool']} pool images"):
+            return
+        name = self._name(dataset)
+        # Other predictions of the same images must not land on what was reviewed already.
+        what = [predicted.key, labellerr.conf, labellerr.simplify_px, labellerr.conf_bucket]
+        code = digest(what)[:8]
+        self._reviewed = review(
+            self._platform,
+            dataset.iter_images("pool"),
+            Predictions.load(predicted.folder),
+            dataset.names,
+            project_name=f"{name} review {code}",
+            project_id=labellerr.test_project_id,
+            folder=self._reviews / f"{_key(name)}-{code}",
+            ledger=self._scratch,
+            report=self._record,
+            dataset_name=f"{name} pool",
+            conf=labellerr.conf,
+            buckets=labellerr.conf_bucket,
+            simplify_px=labellerr.simplify_px,
+            workers=labellerr.workers,
+            timeout=labellerr.timeout,
+            say=self._say(Stage.review),
+        )
+        self.flow.tag({"labellerr.test_project": self._reviewed.project_id})
+
+    def pull(self) -> None:
+        """Take reviewed labels back, report on them, and make the next version of the data set.
+
+        In the emulator nobody reviews by hand: the simulated annotator does, once.
+
+        Raises:
+            DataError: nothing was sent for review, or what comes back does not fit.
+            PlatformError: the platform refused or failed, or nothing is reviewed yet.
+        """
+        from segtrack.labellerr.next_version import next_version
+        from segtrack.labellerr.pull import pull
+
+        dataset, labellerr = self.dataset(), self.settings.labellerr
+        if self._nothing(dataset, Stage.pull):
+            return
+        if self._planned(Stage.pull, "reviewed labels are asked for"):
+            return
+        sent = self._sent(dataset)
+        truth = self._annotate(dataset, sent.project_id)
+        folder = self._scratch / "pulls" / sent.folder.name
+        review = pull(
+            self._platform,
+            sent.folder,
+            folder,
+            self._record,
+            statuses=labellerr.statuses,
+            truth=truth,
+            timeout=labellerr.timeout,
+            say=self._say(Stage.pull),
+        )
+        self.flow.keep(folder, "review")
+        self.flow.tag({"labellerr.test_project": sent.project_id})
+        version = next_version(dataset, review, self._versions)
+        self.flow.keep(version / "version.json", "review")
+        self.flow.tag({"dataset.next_version": version.name})
+        print(f"pull       next version {version.name}: train on it with dataset=reviewed")
+
+    def resolve(self, settings: DatasetSettings) -> DatasetSettings:
+        """The settings that ``prepare`` reads, with the export or the version that they mean.
+
+        Raises:
+            SettingsError: there is no such version, or no export and prepare is not listed.
+            PlatformError: the platform has no export to give.
+        """
+        if isinstance(settings, ReviewedSettings) and settings.path is None:
+            return dataclasses.replace(settings, path=str(self._newest_version()))
+        if isinstance(settings, LabellerrDatasetSettings) and settings.export is None:
+            return dataclasses.replace(settings, export=str(self._export(settings)))
+        return settings
+
+    def _export(self, settings: LabellerrDatasetSettings) -> Path:
+        from segtrack.labellerr.exporting import export_labels, latest_export
+        from segtrack.labellerr.push import pushed_files
+
+        project_id, root = str(settings.project_id), self._scratch / "exports"
+        if self.flow.plan is not None or Stage.prepare not in self.flow.listed:
+            # The last one that was asked for: what is not listed does not run.
+            kept = latest_export(root, project_id)
+            if kept is not None:
+                return kept.folder
+            if self.flow.plan is not None:
+                self.flow.plan.append(
+                    f"prepare    platform  the export of {project_id} comes first"
+                )
+                raise NotBuilt(Stage.prepare.name)
+            raise SettingsError(
+                f"dataset=labellerr: no export of project {project_id} is in the store; add "
+                "prepare to stages."
+            )
+        platform, labellerr = self._platform, self.settings.labellerr
+        with pushed_files(self._scratch, platform.account) as find:
+            kept = export_labels(
+                platform, project_id, labellerr.statuses, root, find, timeout=labellerr.timeout
+            )
+        print(f"export     {kept.images} images, {kept.annotations} labels of {project_id}")
+        self.flow.tag({"labellerr.project": project_id, "labellerr.export": kept.digest})
+        return kept.folder
+
+    def _newest_version(self) -> Path:
+        kept = [p for p in self._versions.glob("[!.]*/") if p.suffix != ".partial"]
+        newest = max(kept, key=lambda folder: folder.stat().st_mtime_ns, default=None)
+        if newest is None:
+            raise SettingsError(
+                "dataset=reviewed: no reviewed version is in the store yet; make one with "
+                "stages=[...,review,pull], or name one with dataset.path=FOLDER."
+            )
+        return newest
+
+    def _sent(self, dataset: Dataset) -> Reviewed:
+        """What was sent for review: by this run, to the named project, or last."""
+        from segtrack.labellerr.sent import FILE, Reviewed
+
+        if self._reviewed is not None:
+            return self._reviewed
+        name, wanted = self._name(dataset), self.settings.labellerr.test_project_id
+        pattern = f"{_key(name)}-*/{FILE}" if wanted is None else f"*/{FILE}"
+        records = sorted(self._reviews.glob(pattern), key=lambda p: -p.stat().st_mtime_ns)
+        for record in records:
+            sent = Reviewed.load(record.parent)
+            if wanted in (None, sent.project_id):
+                return sent
+        which = f"project {wanted}" if wanted else f"data set {name!r}"
+        raise DataError(
+            f"stage pull: nothing of {which} was sent for review from this store; add review to "
+            "stages, or correct labellerr.test_project_id, labellerr.name or store."
+        )
+
+    def _annotate(self, dataset: Dataset, project_id: str) -> Truth | None:
+        labellerr = self.settings.labellerr
+        if labellerr.mode is not LabellerrMode.emulator:
+            return None
+        from segtrack.labellerr.simulated import review_by_truth, truth_of
+
+        truth = truth_of(dataset, "pool")
+        knobs = dataclasses.asdict(labellerr.annotator)
+        seed = knobs.pop("seed")
+        done = review_by_truth(
+            self._platform, self._access.url, project_id, truth, Rates(**knobs), seed
+        )
+        if done is not None:
+            counts = {kind: count for kind, count in done.counts().items() if count}
+            shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+            print(f"annotator  {done.files} images simulated: {shown or 'nothing to do'}")
+        return truth
+
+    def _assist(self, dataset: Dataset, project_id: str) -> None:
+        """The model's own masks as proposals, for files that nobody has worked on."""
+        from segtrack.labellerr.assist import proposals
+        from segtrack.labellerr.files import check_files
+        from segtrack.labellerr.preannotations import preannotate
+
+        labellerr = self.settings.labellerr
+        for split in PUSHED:
+            if not dataset.counts.get(split):
+                continue
+            predictions = Predictions.load(self.predict(Stage.push, split).folder)
+            rows = dataset.images(split)
+            name_of = {file.path: file.name for file in check_files(row.path for row in rows)}
+            named = ((row, name_of[row.path]) for row in rows)
+            done = preannotate(
+                self._platform,
+                project_id,
+                proposals(named, predictions, labellerr.conf, labellerr.simplify_px),
+                dataset.names,
+                self._scratch / "proposals" / f"{project_id}-{split}",
+                self._scratch,
+                labellerr.conf_bucket,
+                labellerr.timeout,
+                self._say(Stage.push),
+            )
+            self._record(f"push/{split}/proposals", done.objects)
+
+    @cached_property
+    def _access(self) -> Access:
+        return Access(self.settings.labellerr, self._scratch / "emulator")
+
+    @property
+    def _platform(self) -> Platform:
+        return self._access.platform
+
+    @property
+    def _scratch(self) -> Path:
+        return self.flow.store.scratch("labellerr")
+
+    @property
+    def _reviews(self) -> Path:
+        return self._scratch / "reviews" / self._platform.account
+
+    @property
+    def _versions(self) -> Path:
+        return self.flow.store.scratch("reviewed")
+
+    def _name(self, dataset: Dataset) -> str:
+        """Of data set and project. What is rendered or reviewed has no folder of its own name."""
+        settings = self.settings.dataset
+        if self.settings.labellerr.name is not None:
+            return self.settings.labellerr.name
+        if isinstance(settings, UltralyticsSettings):
+            return f"segtrack {Path(settings.name).stem}"
+        if isinstance(settings, ReviewedSettings) or settings.path is None:
+            return f"segtrack {settings.source} {dataset.fingerprint[:8]}"
+        return f"segtrack {Path(settings.path).expanduser().resolve().name}"
+
+    def _nothing(self, dataset: Dataset, stage: Stage) -> bool:
+        if dataset.counts.get("pool"):
+            return False
+        if self.flow.plan is None:
+            print(f"{stage.name:10} nothing to do: the data set's pool split is empty", flush=True)
+        return True
+
+    def _planned(self, stage: Stage, what: str) -> bool:
+        if self.flow.plan is None:
+            return False
+        self.flow.plan.append(f"{stage.name:10} platform {what}; never taken from the store")
+        return True
+
+    def _record(self, name: str, value: float, step: int = 0) -> None:
+        self.flow.record(Metric(name, float(value), step))
+
+    def _say(self, stage: Stage) -> Callable[[str], None]:
+        return lambda text: print(f"{stage.name:10} {text.removeprefix('review: ')}", flush=True)
+
+
+def _key(name: str) -> str:
+    """A name as part of a folder's name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _stamps(dataset: Dataset, splits: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Path and digest of the images of some splits, as a stream."""
+    with pq.ParquetFile(dataset.folder / "images.parquet") as file:
+        for group in range(file.num_row_groups):
+            for row in file.read_row_group(group, ["path", "split", "sha256"]).to_pylist():
+                if row["split"] in splits:
+                    yield dataset.folder / row["path"], row["sha256"].hex()

@@ -1,0 +1,208 @@
+"""The loop over the loopback platform as a user types it: push, review, pull, retrain."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from segtrack.labellerr.emulator import Credentials, Delays, start_emulator
+from tests.integration.conftest import TINY, Outcome, Project
+
+PLANTED = {
+    "LABELLERR_API_KEY": "key-f00dfeed-77",
+    "LABELLERR_API_SECRET": "secret-0badcafe-77",
+    "LABELLERR_CLIENT_ID": "client-4711-77",
+}
+WORDS = [*TINY, "dataset.pool=4", "model.imgsz=192", "model.weights=shipped"]
+SMALL = ["trainer=smoke", "trainer.imgsz=64", "model.imgsz=64", "evaluation.gallery=1"]
+LOOP = [*WORDS, "stages=[prepare,push,review,pull]"]
+
+
+@pytest.fixture(scope="module")
+def loop(
+    tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], Project]
+) -> tuple[Project, Outcome]:
+    project = new_project(tmp_path_factory.mktemp("labelling"))
+    before = {name: os.environ.get(name) for name in PLANTED}
+    os.environ.update(PLANTED)
+    try:
+        return project, project.run(*LOOP)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+@pytest.fixture(autouse=True)
+def _planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PLANTED.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_predictions_go_out_and_reviewed_labels_come_back(loop: tuple[Project, Outcome]) -> None:
+    project, outcome = loop
+    assert outcome.code == 0, outcome.err
+    (run,) = project.runs()
+    metrics = run.data.metrics
+    assert metrics["push/files"] == metrics["push/sent"] == 6 + 3 + 4
+    assert metrics["review/sent_images"] == metrics["review/images"] == 4
+    handled = [metrics[f"review/{kind}"] for kind in ("accepted", "corrected", "deleted")]
+    assert sum(handled) == metrics["review/sent_objects"] > 0
+    assert metrics["builds/predict"] == 1
+    assert "annotator  4 images simulated" in outcome.out
+    artifacts = project.artifacts(run)
+    assert {"push/push.json", "review/review.json", "review/version.json"} <= artifacts
+    assert {"review/outcomes.csv", "review/acceptance.png"} <= artifacts
+    pushed = json.loads(next(project.folder.glob("outputs/*/*/push.json")).read_text())
+    assert run.data.tags["labellerr.project"] == pushed["project_id"]
+    assert run.data.tags["labellerr.test_project"] != pushed["project_id"]
+
+
+def test_the_test_split_is_never_sent(loop: tuple[Project, Outcome]) -> None:
+    project, _ = loop
+    folder = project.folder / ".segtrack" / "labellerr" / "emulator"
+    state = b"".join(p.read_bytes() for p in folder.glob("state.db*"))
+    for split, sent in (("train", True), ("val", True), ("pool", True), ("test", False)):
+        assert (f"sim_{split}_00000.jpg".encode() in state) is sent
+
+
+def test_credentials_are_nowhere(loop: tuple[Project, Outcome]) -> None:
+    project, outcome = loop
+    texts = [outcome.out.encode(), outcome.err.encode()]
+    files = [p for p in project.folder.rglob("*") if p.is_file()]
+    assert {"mlflow.db", "config.yaml", "state.db", "ledger.db", "pushed.db", "review.json"} <= {
+        p.name for p in files
+    }
+    texts += [p.read_bytes() for p in files]
+    for secret in PLANTED.values():
+        assert not any(secret.encode() in text for text in texts)
+
+
+def test_again_nothing_is_created_twice_and_the_review_is_the_same(
+    loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loop
+    monkeypatch.chdir(project.folder)
+    planned = here(*LOOP, "plan=true").out.splitlines()
+    assert [line.split()[:2] for line in planned] == [
+        ["prepare", "hit"],
+        ["push", "platform"],
+        ["predict", "hit"],
+        ["review", "platform"],
+        ["pull", "platform"],
+    ]
+    outcome = here(*LOOP)
+    assert outcome.code == 0, outcome.err
+    first, second = project.runs()[0], project.runs()[-1]
+    assert second.data.metrics["push/sent"] == 0
+    for tag in ("labellerr.project", "labellerr.test_project", "dataset.next_version"):
+        assert second.data.tags[tag] == first.data.tags[tag]
+    same = {k: v for k, v in first.data.metrics.items() if k.startswith("review/")}
+    assert same == {k: v for k, v in second.data.metrics.items() if k.startswith("review/")}
+    assert "simulated" not in outcome.out  # what was reviewed is left alone
+
+
+def test_the_next_version_trains_on_what_was_reviewed(
+    loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loop
+    monkeypatch.chdir(project.folder)
+    outcome = here("dataset=reviewed", "stages=[prepare,train,evaluate]", *SMALL)
+    assert outcome.code == 0, outcome.err
+    metrics = project.runs()[-1].data.metrics
+    assert metrics["data/images/train"] == 6 + 4
+    assert metrics["data/images/pool"] == 0
+    assert "test/mask_map50_95" in metrics
+    facts = [
+        json.loads(p.read_text())
+        for p in project.folder.glob(".segtrack/results/prepare/*/dataset.json")
+    ]
+    assert len(facts) == 2
+    assert facts[0]["splits"]["test"] == facts[1]["splits"]["test"]
+    assert facts[0]["splits"]["val"] == facts[1]["splits"]["val"]
+    assert facts[0]["splits"]["train"] != facts[1]["splits"]["train"]
+    # What is wrong is said before any work.
+    missing = here("dataset=reviewed", "stages=[prepare]", "store=elsewhere")
+    assert missing.code == 2 and "no reviewed version is in the store" in missing.err
+
+
+def test_the_models_own_masks_are_proposals(
+    loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loop
+    monkeypatch.chdir(project.folder)
+    words = [*WORDS, "stages=[push]", "labellerr.assist=model", "labellerr.name=assisted"]
+    outcome = here(*words)
+    assert outcome.code == 0, outcome.err
+    metrics = project.runs()[-1].data.metrics
+    assert metrics["push/pool/proposals"] == project.runs()[0].data.metrics["review/sent_objects"]
+    assert metrics["push/train/proposals"] > 0
+    again = here(*words)
+    assert again.code == 0 and "was applied before" in again.out
+
+
+def test_finished_labels_become_a_data_set(
+    loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loop
+    monkeypatch.chdir(project.folder)
+    project_id = project.runs()[0].data.tags["labellerr.project"]
+    (images,) = project.folder.glob(".segtrack/results/prepare/*/images/train")
+    words = [*SMALL, "dataset=labellerr", f"dataset.project_id={project_id}"]
+    words += ["dataset.splits={train: 0.5, val: 0.25, test: 0.25, pool: 0}"]
+    words += [f'dataset.path="{images}"', "stages=[prepare,train,evaluate]"]
+    assert "the export of" in here(*words, "plan=true").out
+    square = [[20.0, 30.0], [120.0, 30.0], [120.0, 110.0], [20.0, 110.0]]
+    car = {"question": "car", "polygon": square}
+    with start_emulator(
+        project.folder / ".segtrack" / "labellerr" / "emulator",
+        credentials=Credentials(*PLANTED.values()),
+        delays=Delays(0, 0, 0),
+    ) as emulator:
+        names = [f"sim_train_{i:05d}.jpg" for i in range(4)] + ["sim_val_00000.jpg"]
+        files = [{"file_name": n, "status": "accepted", "answers": [car]} for n in names]
+        url = f"{emulator.url}/_emulator/projects/{project_id}/files"
+        assert requests.post(url, json={"files": files}, timeout=10).status_code == 200
+        outcome = here(*words, f"labellerr.url={emulator.url}")
+    assert outcome.code == 0, outcome.err
+    run = project.runs()[-1]
+    metrics, tags = run.data.metrics, run.data.tags
+    counts = {split: metrics[f"data/images/{split}"] for split in ("train", "val", "test", "pool")}
+    assert counts == {"train": 2, "val": 1, "test": 1, "pool": 2}
+    assert tags["labellerr.project"] == project_id and len(tags["labellerr.export"]) == 32
+    assert "export     5 images, 5 labels" in outcome.out
+    texts = [p.read_text() for p in project.folder.glob(".segtrack/results/prepare/*/checks.txt")]
+    assert any("sim_val_00000.jpg is labelled, but not in" in text for text in texts)
+    # A stage that does not list prepare takes the export that was kept.
+    planned = here(*words, "stages=[evaluate]", "plan=true").out.splitlines()
+    assert next(line.split()[:2] for line in planned) == ["prepare", "hit"]
+
+
+def test_missing_credentials_end_a_run_before_it_begins(
+    project: Project, here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in PLANTED:
+        monkeypatch.delenv(name)
+    outcome = here(*TINY, "labellerr=cloud", "stages=[prepare,push]")
+    assert outcome.code == 2
+    for name in PLANTED:
+        assert name in outcome.err
+    assert project.runs() == [] and project.results() == []
+
+
+def test_an_empty_pool_leaves_nothing_to_review(here: Callable[..., Outcome]) -> None:
+    outcome = here(*TINY, "dataset.pool=0", "stages=[prepare,review,pull]")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("nothing to do: the data set's pool split is empty") == 2
+
+
+def test_a_pull_without_a_review_says_so(project: Project, here: Callable[..., Outcome]) -> None:
+    outcome = here(*TINY, "dataset.pool=1", "stages=[prepare,pull]")
+    assert outcome.code == 2
+    assert "stage pull: nothing of data set" in outcome.err and "add review" in outcome.err

@@ -1,0 +1,241 @@
+"""An export and the images on this machine: the canonical data set, and everything reported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from segtrack import dataset as datasets
+from segtrack.dataset import Dataset
+from segtrack.dataset.sources.labellerr import KeptExport
+from segtrack.errors import DataError, PlatformError
+from segtrack.labellerr.emulator import Emulator
+from segtrack.labellerr.exporting import export_labels, latest_export
+from segtrack.labellerr.http_platform import HttpPlatform
+from segtrack.labellerr.port import Question
+from segtrack.labellerr.push import push, pushed_files
+from segtrack.report.overlay import PALETTE
+from segtrack.settings import LabellerrDatasetSettings, SplitFractions, Unlabelled
+from tests.labellerr.conftest import jpeg, unique
+
+CLASSES = ("person", "car", "bus")
+SQUARE = [[2.0, 3.0], [12.0, 3.0], [12.0, 13.0], [2.0, 13.0]]
+ALL_TRAIN = SplitFractions(1.0, 0.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def pushed(http: HttpPlatform, images: Callable[[int], list[Path]], tmp_path: Path) -> str:
+    """A project with six images, the first four labelled; returns its id."""
+    paths, ledger = images(6), tmp_path / "ledger"
+    done = push(http, paths, CLASSES, PALETTE, unique("p"), ledger, say=lambda text: None)
+    work(http, done.project_id, {f"00{i}.jpg": ["bus", "car"][: i % 3] for i in range(4)})
+    return done.project_id
+
+
+def work(http: HttpPlatform, project_id: str, labels: dict[str, list[str]]) -> None:
+    """What a person does: a square for each class name, then the status accepted."""
+    files = [
+        {
+            "file_name": name,
+            "status": "accepted",
+            "answers": [{"question": c, "polygon": SQUARE} for c in classes],
+        }
+        for name, classes in labels.items()
+    ]
+    url = f"{http.http.url}/_emulator/projects/{project_id}/files"
+    assert requests.post(url, json={"files": files}, timeout=10).status_code == 200
+
+
+def export(http: HttpPlatform, project_id: str, tmp_path: Path) -> KeptExport:
+    with pushed_files(tmp_path / "ledger", http.account) as find:
+        return export_labels(http, project_id, ["accepted"], tmp_path / "exports", find)
+
+
+def prepare(kept: KeptExport, path: Path, folder: Path, **knobs: Any) -> Dataset:
+    settings = LabellerrDatasetSettings(
+        path=str(path), project_id="p", export=str(kept.folder), splits=ALL_TRAIN, workers=1
+    )
+    folder.mkdir()
+    cache = folder.parent / "cache"
+    numbers: dict[str, float] = {}
+
+    def report(name: str, value: float, step: int = 0) -> None:
+        numbers[name] = value
+
+    datasets.prepare(replace(settings, **knobs), 0, folder, report, cache)
+    return Dataset.load(folder)
+
+
+def labels(dataset: Dataset, split: str = "train") -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {row.file_name: [] for row in dataset.iter_images(split)}
+    names = {row.image_id: row.file_name for row in dataset.iter_images(split)}
+    for one in dataset.iter_annotations(split):
+        found[names[one["image_id"]]].append(dataset.names[one["category_id"]])
+    return found
+
+
+def test_labels_come_with_the_templates_classes_and_the_rest_is_the_pool(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    kept = export(http, pushed, tmp_path)
+    assert (kept.images, kept.annotations, kept.names) == (4, 3, CLASSES)
+    dataset = prepare(kept, tmp_path / "images", tmp_path / "out")
+    assert dataset.names == CLASSES
+    assert labels(dataset) == {
+        "000.jpg": [],
+        "001.jpg": ["bus"],
+        "002.jpg": ["bus", "car"],
+        "003.jpg": [],
+    }
+    assert labels(dataset, "pool") == {"004.jpg": [], "005.jpg": []}
+    first = next(dataset.iter_annotations("train"))
+    assert np.array(first["segmentation"]).reshape(-1, 2).tolist() == SQUARE
+    (unlabelled,) = [w for w in dataset.warnings if w.startswith("unlabelled")]
+    assert "2 images of the folder are not in the export" in unlabelled
+    ignored = prepare(kept, tmp_path / "images", tmp_path / "out2", unlabelled=Unlabelled.ignore)
+    assert ignored.counts["pool"] == 0
+    assert ignored.split_fingerprint("train") == dataset.split_fingerprint("train")
+
+
+def test_the_signature_is_the_labels_content(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    first, again = export(http, pushed, tmp_path), export(http, pushed, tmp_path)
+    assert again == first  # although the platform gave it another id and date
+    settings = LabellerrDatasetSettings(path=str(tmp_path / "images"), export=str(first.folder))
+    before = datasets.signature(settings)
+    work(http, pushed, {"001.jpg": ["car"]})
+    changed = export(http, pushed, tmp_path)
+    assert changed.digest != first.digest
+    assert datasets.signature(replace(settings, export=str(changed.folder))) != before
+    assert latest_export(tmp_path / "exports", pushed) == changed
+    assert latest_export(tmp_path / "exports", "another") is None
+    kept = [p.name for p in (tmp_path / "exports" / pushed).iterdir()]
+    assert sorted(kept) == sorted([first.digest, changed.digest])  # and nothing half
+
+
+def test_an_image_that_was_pushed_is_found_by_its_id(http: HttpPlatform, tmp_path: Path) -> None:
+    """``b.JPG`` went as ``b.jpg``, and another file is called exactly that."""
+    folder = tmp_path / "images"
+    (folder / "x").mkdir(parents=True)
+    (folder / "x" / "b.JPG").write_bytes(jpeg())
+    ledger = tmp_path / "ledger"
+    done = push(http, [folder / "x" / "b.JPG"], CLASSES, PALETTE, unique("p"), ledger)
+    (folder / "b.jpg").write_bytes(jpeg(50, 50))
+    work(http, done.project_id, {"b.jpg": ["car"]})
+    dataset = prepare(export(http, done.project_id, tmp_path), folder, tmp_path / "out")
+    assert labels(dataset) == {"x/b.JPG": ["car"]}
+    assert not [w for w in dataset.warnings if w.startswith("mended_name")]
+
+
+def test_names_are_mended_and_lost_images_reported(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(tmp_path / "images", here / "a")
+    (here / "a" / "001.jpg").rename(here / "a" / "001.JPG")
+    (here / "a" / "002.jpg").unlink()
+    dataset = prepare(export(http, pushed, tmp_path), here, tmp_path / "out")
+    assert labels(dataset) == {"a/000.jpg": [], "a/001.JPG": ["bus"], "a/003.jpg": []}
+    warnings = "\n".join(dataset.warnings)
+    assert "001.jpg is called 001.JPG; it is taken" in warnings
+    assert f"002.jpg is labelled, but not in {here}" in warnings
+
+
+def test_an_ambiguous_name_is_an_error_and_so_is_a_folder_without_any(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    kept = export(http, pushed, tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "here" / name).mkdir(parents=True)
+        (tmp_path / "here" / name / "001.jpg").write_bytes(jpeg())
+    with pytest.raises(DataError, match=r"001\.jpg may be .*a/001\.jpg or .*b/001\.jpg"):
+        prepare(kept, tmp_path / "here", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="none of the export's 4 images is in"):
+        prepare(kept, tmp_path / "empty", tmp_path / "out2")
+
+
+def test_an_export_without_labels_has_the_templates_classes_all_the_same(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    work(http, pushed, {f"00{i}.jpg": [] for i in range(4)})
+    kept = export(http, pushed, tmp_path)
+    assert (kept.names, kept.images, kept.annotations) == (CLASSES, 4, 0)
+    with pytest.raises(DataError, match="no usable label of person, car, bus in 6 images"):
+        prepare(kept, tmp_path / "images", tmp_path / "out")
+
+
+def test_blanks_around_a_question_are_no_part_of_the_class(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    ids = http.project(pushed).dataset_ids
+    template = http.ensure_template(unique("t"), (Question("car ", "#E69F00"),))
+    project = http.ensure_project(unique("p"), ids, template.template_id)
+    work(http, project.project_id, {"000.jpg": ["car "]})
+    kept = export(http, project.project_id, tmp_path)
+    assert kept.names == ("car",)
+    assert labels(prepare(kept, tmp_path / "images", tmp_path / "out")) == {"000.jpg": ["car"]}
+
+
+def test_what_the_platform_cannot_give_is_said_and_leaves_nothing(
+    http: HttpPlatform, emulator: Emulator, pushed: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PlatformError, match=r"dataset\.project_id=nope: no such project"):
+        export_labels(http, "nope", ["accepted"], tmp_path / "exports", lambda i: None)
+    with pytest.raises(PlatformError, match=r"No files found.*labellerr.statuses"):
+        export_labels(http, pushed, ["review"], tmp_path / "exports", lambda i: None)
+    emulator.fault("export_fails", times=1)
+    with pytest.raises(PlatformError, match="failed at the platform"):
+        export(http, pushed, tmp_path)
+    emulator.faults.clear()
+    emulator.fault("export_never_ends")
+    with pytest.raises(PlatformError, match=r"not finished after 0\.2 s"):
+        export_labels(http, pushed, ["accepted"], tmp_path / "exports", lambda i: None, timeout=0.2)
+    assert not list((tmp_path / "exports").rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "not COCO JSON"),
+        ('{"images": []}', "it has no annotations"),
+        ('{"images": [1], "annotations": [], "categories": []}', "not COCO JSON"),
+        (
+            '{"images": [], "annotations": [], "categories": [{"id": 0, "name": "dog"}]}',
+            "category 'dog' is no question",
+        ),
+    ],
+)
+def test_a_damaged_export_is_refused(
+    http: HttpPlatform,
+    pushed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    expected: str,
+) -> None:
+    def give(project_id: str, report_id: str, path: Path) -> Path:
+        path.write_text(content)
+        return path
+
+    monkeypatch.setattr(http, "download_export", give)
+    with pytest.raises(DataError, match=expected):
+        export(http, pushed, tmp_path)
+    assert not [p for p in (tmp_path / "exports").rglob("*") if p.is_file()]
+
+
+def test_a_folder_that_is_no_export_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset.export: .*export.json is not readable"):
+        KeptExport.load(tmp_path)
+    (tmp_path / "export.json").write_text(json.dumps({"names": []}))
+    with pytest.raises(DataError, match="not readable as an export"):
+        KeptExport.load(tmp_path)
