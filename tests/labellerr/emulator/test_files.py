@@ -89,7 +89,16 @@ def test_an_upload_goes_on_where_it_stopped(api: Api, tmp_path: Path) -> None:
     assert requests.get(links["fileLinks"][0]["url"], timeout=30).content == data
 
 
-def test_file_that_is_no_image_does_not_survive(api: Api, tmp_path: Path) -> None:
+def test_file_that_is_no_image_does_not_survive(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:  # as ultralytics replaces it in a process that trains too
+        raise ModuleNotFoundError("No module named 'pi_heif'")
+
+    monkeypatch.setattr("PIL.Image.open", opened, raising=True)
+    broken = api.upload({"broken.jpg": b"no image at all"})
+    assert api.ask("GET", f"/datasets/{api.dataset(broken)}")["files_count"] == 0
+    monkeypatch.undo()
     connection = api.upload({"a.jpg": jpeg(tmp_path, "a"), "broken.jpg": b"no image at all"})
     assert api.ask("GET", f"/datasets/{api.dataset(connection)}")["files_count"] == 1
 

@@ -29,7 +29,8 @@ def read_media(path: Path, file_name: str) -> MediaInfo | None:
         with Image.open(path) as image:
             suffix = file_name.rsplit(".", 1)[-1].lower()
             return MediaInfo(image.width, image.height, suffix)
-    except (OSError, ValueError, Image.DecompressionBombError):
+    # ultralytics, once imported, makes Pillow look for a HEIF reader that is not there
+    except (OSError, ValueError, ImportError, Image.DecompressionBombError):
         return None
 
 
