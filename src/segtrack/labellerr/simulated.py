@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.labels import Polygon
@@ -26,16 +27,18 @@ def own_emulator(folder: Path, credentials: Credentials) -> Iterator[str]:
     """An emulator for this run, with its state in ``folder``; gives its address.
 
     It takes the port that it had before where that is free: the address is part of the account
-    under which the ledger remembers what was sent.
+    under which the ledger remembers what was sent. A second run on the same store waits until the
+    first is through with its emulator, since both would write the same state.
     """
     from segtrack.labellerr.emulator import Credentials as Accepted
     from segtrack.labellerr.emulator import Delays, start_emulator
 
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / _PORT
-    known = int(note.read_text()) if note.is_file() else 0
     accepted = Accepted(credentials.api_key, credentials.api_secret, credentials.client_id)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        known = int(note.read_text()) if note.is_file() else 0
         for port in (known, 0):
             try:
                 emulator = stack.enter_context(
@@ -48,6 +51,21 @@ def own_emulator(folder: Path, credentials: Credentials) -> Iterator[str]:
         if not known:
             note.write_text(emulator.url.rpartition(":")[2])
         yield emulator.url
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of the emulator's folder; says so where another run has it."""
+    lock = FileLock(folder / "in_use.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("emulator   waiting for another run that uses it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def review_by_truth(

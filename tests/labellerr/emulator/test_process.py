@@ -6,9 +6,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+from segtrack.labellerr import EMULATOR_CREDENTIALS
 from segtrack.labellerr.emulator import start_emulator
+from segtrack.labellerr.simulated import own_emulator
 from tests.labellerr.emulator.conftest import KNOWN, QUICK, Api, coco, jpeg
 
 
@@ -32,3 +35,22 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     with start_emulator(folder, credentials=KNOWN, delays=QUICK) as running:
         assert Api(running.url).files(project) == before
         assert len(before["a.jpg"]["answers"]) == 1
+
+
+def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> None:
+    urls: list[str] = []
+    released = threading.Event()
+
+    def second() -> None:
+        with own_emulator(tmp_path, EMULATOR_CREDENTIALS) as url:
+            assert released.is_set()
+            urls.append(url)
+
+    with own_emulator(tmp_path, EMULATOR_CREDENTIALS) as first:
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(timeout=1)
+        assert other.is_alive() and urls == []
+        released.set()
+    other.join(timeout=30)
+    assert urls == [first]  # the same state under the same address
