@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,12 @@ from segtrack.report.figures import save
 from segtrack.report.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.report.tables import table_csv
 from segtrack.report.timeline import figure_timeline, piece_rows
-from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos
+from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.tracker import SequenceScores, Tracks, Truth
 from segtrack.tracker.scoring.combine import combined, detection_averaged
-from segtrack.tracker.scoring.counts import summary
 from segtrack.tracker.tracks import BOX
 
 KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with
-VIDEO_SCORES = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN", "Frag")
 TIMELINES = 20  # videos that get a timeline of their own
 
 
@@ -63,25 +61,6 @@ def write_tracking_report(report: Path, folder: Path) -> None:
     (folder / "id_switches.csv").write_text(text, encoding="utf-8")
     for row in rows[:TIMELINES]:
         _timeline(row, folder)
-
-
-def video_rows(
-    scores: Mapping[str, SequenceScores], roles: Mapping[str, str | None], kind: str
-) -> list[dict[str, Any]]:
-    """A row per video and for all of them, the tuning and the test ones; detection-averaged."""
-    groups: dict[str, Sequence[str]] = {name: [name] for name in scores}
-    for role in ("tuning", "test"):
-        groups[role] = [name for name in scores if roles[name] == role]
-    groups["all"] = list(scores)
-    rows = []
-    for group, names in groups.items():
-        found = combined(scores[name] for name in names)
-        if not any(key[0] == kind for key in found):
-            continue
-        values = summary(detection_averaged(found, kind))
-        row: dict[str, Any] = {"video": group, "role": roles.get(group) or ""}
-        rows.append(row | {name: float(values[name]) for name in VIDEO_SCORES})
-    return rows
 
 
 def _switches(scores: Path) -> list[dict[str, Any]]:
