@@ -44,7 +44,10 @@ class Pipeline:
         self, settings: Settings, store: Store, journal: Journal | None, output: Path, run: RunFacts
     ) -> None:
         self.settings = settings
-        self.flow = Flow(settings.stages, store, journal)
+        listed = list(settings.stages)
+        if Stage.push in listed:
+            listed.append(Stage.prepare)  # raw data enters there, so that it is read there
+        self.flow = Flow(listed, store, journal)
         self.output = output
         self.facts = run
         self.videos: list[Path] = []

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
+    ImagesSettings,
     LabellerrDatasetSettings,
     LabellerrMode,
     MlflowSettings,
@@ -212,7 +213,7 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
             yield Problem("dataset.group_by", dataset.group_by, allowed)
     if dataset.starting_weights not in ("auto", "shipped"):
         yield Problem("dataset.starting_weights", dataset.starting_weights, "auto or shipped")
-    folders = ("yolo", "coco", "labellerr")
+    folders = ("yolo", "coco", "images", "labellerr")
     if dataset.source in (*folders, "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
         yield Problem("dataset.path", None, allowed)
@@ -221,6 +222,9 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
         yield Problem("dataset.path", dataset.path, allowed)
     if isinstance(dataset, LabellerrDatasetSettings):
         yield from _labellerr_dataset(dataset)
+    if isinstance(dataset, ImagesSettings) and dataset.classes is None:
+        allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
+        yield Problem("dataset.classes", None, allowed)
     if isinstance(dataset, CocoSettings):
         yield from _coco_annotations(dataset.annotations)
     if isinstance(dataset, SequencesSettings):

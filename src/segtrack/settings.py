@@ -146,6 +146,13 @@ class YoloSettings(DatasetSettings):
 
 
 @dataclass
+class ImagesSettings(DatasetSettings):
+    """Raw images, none of them labelled; ``classes`` says what is to be labelled in them."""
+
+    source: str = "images"
+
+
+@dataclass
 class CocoSettings(DatasetSettings):
     source: str = "coco"
     annotations: Any = None
@@ -424,6 +431,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {
         "traffic_sim": TrafficSimSettings,
         "yolo": YoloSettings,
+        "images": ImagesSettings,
         "coco": CocoSettings,
         "ultralytics": UltralyticsSettings,
         "sequences": SequencesSettings,

@@ -50,11 +50,16 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
             found.update(packed_class_ids(blob).tolist())
     outputs = {split: {int(ids[i]) for i in found} - {-1} for split, found in seen.items()}
     everywhere = set().union(*outputs.values())
+    if not everywhere and set(seen) == {"pool"}:
+        return  # raw images: what is to be found in them is yet to be said
     if not everywhere:
         message = (
             f"no usable label of {', '.join(classes.names[:20])} in {catalogue.count()} images"
         )
-        hint = "check dataset.path and dataset.classes; warnings say which labels were left out"
+        hint = (
+            "check dataset.path and dataset.classes; warnings say which labels were left out. "
+            "Images that are yet to be labelled are dataset=images"
+        )
         checks.error("no_labels", where, message, hint)
         return
     for split in ("train", "val", "test"):

@@ -12,6 +12,7 @@ from segtrack.dataset.sources import required_path, required_path_or_glob
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
+    ImagesSettings,
     LabellerrDatasetSettings,
     ReviewedSettings,
     UltralyticsSettings,
@@ -43,7 +44,7 @@ def signature(settings: DatasetSettings) -> str:
 
 
 def _roots(settings: DatasetSettings) -> Iterator[Path]:
-    if isinstance(settings, LabellerrDatasetSettings | ReviewedSettings):
+    if isinstance(settings, ImagesSettings | LabellerrDatasetSettings | ReviewedSettings):
         yield required_path(settings)
     elif settings.source == "yolo":
         yield from _yolo_roots(settings)

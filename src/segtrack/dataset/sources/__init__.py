@@ -64,6 +64,7 @@ def read_source(settings: DatasetSettings, place: Place) -> Content:
         "ultralytics": _yolo,
         "coco": _coco,
         "sequences": _sequences,
+        "images": _images,
         "labellerr": _labellerr,
         "reviewed": _reviewed,
     }
@@ -129,17 +130,31 @@ def _coco(settings: DatasetSettings, place: Place) -> Content:
     return Content(names, files_read=read + len(files))
 
 
+def _images(settings: DatasetSettings, place: Place) -> Content:
+    from segtrack.dataset.sources.images import list_images
+
+    list_images(required_path(settings), place.catalogue, place.checks)
+    read = read_files(place.catalogue, place.checks, _reading(settings, place, 0))
+    return Content(_class_names(settings), files_read=read)
+
+
 def _labellerr(settings: DatasetSettings, place: Place) -> Content:
+    from segtrack.dataset.sources import labellerr
     from segtrack.dataset.sources.coco import label_coco
-    from segtrack.dataset.sources.labellerr import KeptExport, label_rest, list_labellerr
 
     assert isinstance(settings, LabellerrDatasetSettings)
-    path, export = required_path(settings), KeptExport.load(Path(settings.export or ""))
-    keep = settings.unlabelled is Unlabelled.pool
-    files = list_labellerr(path, export, keep, place.catalogue, place.checks)
-    read = read_files(place.catalogue, place.checks, _reading(settings, place, len(export.names)))
-    label_coco(files, place.catalogue, place.checks, worker_count(settings.workers))
-    label_rest(place.catalogue)
+    catalogue, checks = place.catalogue, place.checks
+    path = required_path(settings)
+    export = labellerr.KeptExport.load(Path(settings.export or ""))
+    config, keep = labellerr.own_config(path), settings.unlabelled is Unlabelled.pool
+    files = labellerr.list_labellerr(path, config, export, keep, catalogue, checks)
+    read = read_files(
+        catalogue, checks, _reading(settings, place, len(config.names if config else ()))
+    )
+    if config is not None:
+        labellerr.label_own(config, export.names, catalogue, checks)
+    label_coco(files, catalogue, checks, worker_count(settings.workers))
+    labellerr.label_rest(catalogue)
     return Content(export.names, files_read=read + len(files))
 
 
@@ -154,9 +169,13 @@ def _sequences(settings: DatasetSettings, place: Place) -> Content:
 
     assert isinstance(settings, SequencesSettings)
     found = sequences_from(required_path_or_glob(settings), place.checks.warn)
+    return Content(_class_names(settings), found)
+
+
+def _class_names(settings: DatasetSettings) -> tuple[str, ...]:
+    """Those of ``dataset.classes``, for sources that name none themselves."""
     classes = parse_classes(settings.classes) or {}
-    names = tuple(dict.fromkeys(name for parts in classes.values() for name in parts))
-    return Content(names, found)
+    return tuple(dict.fromkeys(name for parts in classes.values() for name in parts))
 
 
 def required_path_or_glob(settings: DatasetSettings) -> str:

@@ -3,28 +3,41 @@
 What is read is a kept export (``segtrack.labellerr.exporting``): COCO JSON with the classes of the
 project's template, in its order. An export holds no images: each is found by the local file that
 was pushed as it, or by its name.
+
+Where the folder is a YOLO data set, its ``data.yaml`` goes on deciding what is ``train``, ``val``
+and ``test``. What it has in ``test`` or ``pool`` and the export does not name keeps its own labels:
+a test split that was never sent stays one.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.json_stream import elements
-from segtrack.dataset.labels import EMPTY
+from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.sources.coco import CocoFile
 from segtrack.dataset.sources.coco_json import TABLES, read_json
 from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
+from segtrack.dataset.sources.yolo import images_of, label_path
+from segtrack.dataset.sources.yolo_config import FILES, YoloConfig, read_config
 from segtrack.errors import DataError
 
 COCO = "labels.json"
 FACTS = "export.json"
+_SHOWN = 8
 _LOCAL = """
-CREATE TABLE local_files (path TEXT PRIMARY KEY, name TEXT, folded TEXT);
+CREATE TABLE local_files (
+    path TEXT PRIMARY KEY, name TEXT, folded TEXT, splits INTEGER DEFAULT 0);
 CREATE INDEX local_by_name ON local_files (name);
 CREATE INDEX local_by_folded ON local_files (folded);
 """
@@ -66,14 +79,26 @@ class KeptExport:
             ) from error
 
 
+def own_config(folder: Path) -> YoloConfig | None:
+    """``data.yaml`` of the folder, or None where it is no YOLO data set."""
+    return read_config(folder) if any((folder / name).is_file() for name in FILES) else None
+
+
 def list_labellerr(
-    folder: Path, export: KeptExport, keep_unlabelled: bool, catalogue: Catalogue, checks: Checks
+    folder: Path,
+    config: YoloConfig | None,
+    export: KeptExport,
+    keep_unlabelled: bool,
+    catalogue: Catalogue,
+    checks: Checks,
 ) -> list[CocoFile]:
     """Put the images of an export, as far as they are in ``folder``, into the catalogue.
 
     Args:
         folder: searched with all its subfolders.
-        keep_unlabelled: images that the export does not name go to the split ``pool``.
+        config: of the folder, see ``own_config``.
+        keep_unlabelled: images that the export does not name go to the split ``pool``; those that
+            ``config`` has in ``test`` or ``pool`` stay there in any case.
 
     Returns:
         The annotation file, for ``label_coco``.
@@ -82,13 +107,16 @@ def list_labellerr(
         DataError: the export or the folder cannot be read.
     """
     db, path = catalogue.db, export.folder / COCO
+    folder = Path(os.path.normpath(folder.absolute()))
     db.executescript(TABLES + _LOCAL + "BEGIN;")
     read_json(path, 0, catalogue, checks)
-    for entry in image_files(folder.absolute()):
+    for entry in image_files(folder):
         if is_text(entry.path):  # other names cannot stand in an export
             row = (entry.path, entry.name, entry.name.casefold())
-            db.execute("INSERT INTO local_files VALUES (?,?,?)", row)
-    listing = Listing(catalogue, checks, folder.absolute())
+            db.execute("INSERT INTO local_files (path, name, folded) VALUES (?,?,?)", row)
+    if config is not None:
+        _declare(config, catalogue, checks)
+    listing = Listing(catalogue, checks, folder)
     join = _Join(listing, folder, path)
     for element in elements(path):
         if element.listed and element.key == "images":
@@ -103,8 +131,43 @@ def list_labellerr(
     return [CocoFile(path, 0, {i: i for i in range(len(export.names))})]
 
 
+def _declare(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
+    """Note the splits that ``data.yaml`` gives to the images of the folder."""
+    update = "UPDATE local_files SET splits = splits | ? WHERE path = ?"
+    for split, parts in config.splits.items():
+        for part in parts:
+            rows = ((BITS[split], path) for path, _ in images_of(part, config, checks))
+            catalogue.db.executemany(update, rows)
+
+
+def label_own(
+    config: YoloConfig, names: Sequence[str], catalogue: Catalogue, checks: Checks
+) -> None:
+    """Bring the labels of images that the export does not name to the template's classes.
+
+    Args:
+        config: of the folder; its classes are found by their names.
+        names: class names of the template.
+    """
+    ids = np.array([names.index(n) if n in names else -1 for n in config.names], np.int32)
+    left: Counter[str] = Counter()
+    own = "label_path IS NOT NULL AND labels IS NOT NULL"
+    for image_id, blob in catalogue.rows("image_id, labels", own):
+        labels = Labels.unpack(blob)
+        new = ids[labels.class_id]
+        left.update(config.names[i] for i in labels.class_id[new < 0].tolist())
+        catalogue.set_labels(image_id, labels.take(new >= 0, new).pack(), relative=True)
+    if left:
+        shown = ", ".join(f"{name} ({count})" for name, count in left.most_common(_SHOWN))
+        message = (
+            f"{left.total()} labels are of classes that the template does not ask for: {shown}"
+        )
+        hint = "they are left out; rename the class here, or add the question on the platform"
+        checks.warn("class_unknown", str(config.file), message, hint)
+
+
 def label_rest(catalogue: Catalogue) -> None:
-    """Images that the export does not name have no labels."""
+    """What neither the export nor a label file names has no labels."""
     rest = [image_id for (image_id,) in catalogue.rows("image_id", "labels IS NULL")]
     for image_id in rest:
         catalogue.set_labels(image_id, EMPTY.pack(), relative=False)
@@ -131,7 +194,10 @@ class _Join(NamedTuple):
             hint = "the project has this image twice; its first labels are taken"
             checks.warn("image_twice", str(self.export), message, hint, line)
             return
-        if self.listing.add(path, Path(path).stat(), 0):
+        query = "SELECT splits FROM local_files WHERE path = ?"
+        (declared,) = db.execute(query, (path,)).fetchone()
+        # It was in the pool to be labelled, and now it is.
+        if self.listing.add(path, Path(path).stat(), declared & ~BITS["pool"]):
             db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, image["id"], 1))
 
     def _find(self, image: dict[str, Any], name: str, line: int) -> str | None:
@@ -161,8 +227,14 @@ class _Join(NamedTuple):
 
 
 def _unlabelled(listing: Listing, folder: Path, keep: bool) -> None:
-    query = "FROM local_files WHERE path NOT IN (SELECT path FROM coco_paths)"
-    count, first = listing.db.execute(f"SELECT COUNT(*), MIN(path) {query}").fetchone()
+    """What the export does not name: declared for ``test`` or ``pool``, or not finished yet."""
+    db, kept = listing.db, BITS["test"] | BITS["pool"]
+    rest = "FROM local_files WHERE path NOT IN (SELECT path FROM coco_paths)"
+    declared = db.execute(f"SELECT path, splits {rest} AND splits & ? ORDER BY path", (kept,))
+    for path, splits in declared.fetchall():
+        _add_own(listing, path, splits & kept)
+    rest += f" AND NOT splits & {kept}"
+    count, first = db.execute(f"SELECT COUNT(*), MIN(path) {rest}").fetchone()
     if not count:
         return
     what = "they are in the split pool" if keep else "they are left out"
@@ -170,5 +242,20 @@ def _unlabelled(listing: Listing, folder: Path, keep: bool) -> None:
     hint = "label them on the platform, or choose with dataset.unlabelled"
     listing.checks.warn("unlabelled", str(folder), message, hint)
     if keep:
-        for (path,) in listing.db.execute(f"SELECT path {query} ORDER BY path").fetchall():
+        for (path,) in db.execute(f"SELECT path {rest} ORDER BY path").fetchall():
             listing.add(path, Path(path).stat(), BITS["pool"])
+
+
+def _add_own(listing: Listing, path: str, splits: int) -> None:
+    """An image with its label file, if it has one."""
+    label = Path(label_path(path))
+    if not listing.add(path, Path(path).stat(), splits):
+        return
+    if label.is_file():
+        stat = label.stat()
+        row = (str(label), stat.st_size, stat.st_mtime_ns, path)
+        update = "UPDATE listed SET label_path=?, label_size=?, label_mtime=? WHERE path=?"
+        listing.db.execute(update, row)
+    elif splits & BITS["test"]:
+        hint = "taken as an image without objects; add an empty label file if that is so"
+        listing.checks.warn("image_without_label", path, "has no label file", hint)

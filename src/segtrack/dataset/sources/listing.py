@@ -137,6 +137,16 @@ def image_files(folder: Path) -> Iterator[os.DirEntry[str]]:
         ) from error
 
 
+def whole_files(folder: Path, checks: Checks) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and stat of each image below ``folder``; broken links are errors of the data set."""
+    for entry in image_files(folder):
+        if entry.is_file():
+            yield entry.path, entry.stat()
+        else:
+            hint = "restore the file it points to, or remove the link"
+            checks.error("missing_image", entry.path, "is a broken link", hint)
+
+
 def is_text(path: str) -> bool:
     """Whether a file's name is UTF-8, as tables and databases need it."""
     try:

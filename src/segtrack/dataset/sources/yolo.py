@@ -9,7 +9,7 @@ from pathlib import Path
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.image_files import SUFFIXES
-from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
+from segtrack.dataset.sources.listing import BITS, Listing, is_text, whole_files
 from segtrack.dataset.sources.mending import find_variant
 from segtrack.dataset.sources.yolo_config import YoloConfig
 
@@ -27,7 +27,7 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
     label_folders: set[str] = set()
     for split, parts in config.splits.items():
         for part in parts:
-            for path, stat in _images_of(part, config, checks):
+            for path, stat in images_of(part, config, checks):
                 label = label_path(path)
                 if listing.add(path, stat, BITS[split], label):
                     label_folders.add(os.path.dirname(label))  # noqa: PTH120 (hot loop)
@@ -42,16 +42,12 @@ def label_path(image: str) -> str:
     return os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))[0] + ".txt"  # noqa: PTH122
 
 
-def _images_of(
+def images_of(
     part: Path, config: YoloConfig, checks: Checks
 ) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and stat of the images of a folder, or of a file that lists them."""
     if part.is_dir():
-        for entry in image_files(part):
-            if entry.is_file():
-                yield entry.path, entry.stat()
-            else:
-                hint = "restore the file it points to, or remove the link"
-                checks.error("missing_image", entry.path, "is a broken link", hint)
+        yield from whole_files(part, checks)
         return
     with part.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):

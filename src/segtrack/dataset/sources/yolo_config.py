@@ -9,6 +9,7 @@ from typing import Any
 from segtrack.errors import DataError
 from segtrack.settings import SPLITS
 
+FILES = ("data.yaml", "data.yml", "dataset.yaml")
 _EXAMPLE = "names: {0: person, 1: car}"
 
 
@@ -109,7 +110,7 @@ def _config_file(path: Path) -> Path:
         )
     if path.is_file():
         return path
-    for name in ("data.yaml", "data.yml", "dataset.yaml"):
+    for name in FILES:
         if (path / name).is_file():
             return path / name
     others = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
