@@ -23,6 +23,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "yolo"): [f"dataset.path={tmp_path}"],
         ("dataset", "coco"): [f"dataset.path={tmp_path}", f"dataset.annotations={annotations}"],
         ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
+        ("dataset", "images"): [f"dataset.path={tmp_path}", "dataset.classes=[car]"],
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
     }
@@ -36,7 +37,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
             composed += 1
     counts = {group: len(options) for group, options in groups(CONF).items()}
     assert counts == {
-        "dataset": 8,
+        "dataset": 9,
         "evaluation": 1,
         "experiment": 3,
         "labellerr": 3,
@@ -45,7 +46,13 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         "tracker": 6,
         "trainer": 3,
     }
-    assert composed == 32
+    assert composed == 33
+
+
+def test_raw_images_need_a_folder_and_classes() -> None:
+    folder, classes = messages("dataset=images")
+    assert folder.startswith("dataset.path=null: dataset=images needs a folder")
+    assert classes.startswith("dataset.classes=null: say what is to be found in the images")
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
@@ -88,6 +95,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("model.name=yolov8n", "model.name=yolov8n: masks are needed"),
         ("dataset=yolo", "dataset.path=null: dataset=yolo needs a folder"),
         ("dataset.splits.train=0.9", "0.9 \\+ 0.15 \\+ 0.15 \\+ 0: the shares must sum to 1"),
+        ("dataset.starting_weights=parent", "=parent: must be one of auto, shipped"),
         ("dataset.classes=car", "dataset.classes=car: must be null, a list"),
         ("dataset.classes=[car,car]", "names a class twice"),
         ("dataset.classes={a: [car], b: [car]}", "puts a class into two merged classes"),

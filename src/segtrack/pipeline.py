@@ -29,7 +29,7 @@ from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
 from segtrack.pipeline_labellerr import Labelling
 from segtrack.pipeline_track import RunFacts, Tracking
-from segtrack.settings import Settings, Stage, plain
+from segtrack.settings import PARENT, Settings, Stage, plain
 from segtrack.store import Listener, StageResult, Store, digest
 
 # What changes how fast a result comes, not which.
@@ -102,7 +102,7 @@ class Pipeline:
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The data set in its canonical form."""
-        settings = self.labelling.resolve(self.settings.dataset)
+        settings = self.labelling.resolved
 
         def build(folder: Path, report: Any) -> None:
             cache = self.flow.store.scratch("files")
@@ -277,6 +277,8 @@ class Pipeline:
         if chosen is None:
             shipped = name == "yolov8n-seg"
             chosen = self.settings.dataset.starting_weights if shipped else "auto"
+            if chosen == PARENT:
+                chosen = self.labelling.resolved.starting_weights
         wanted = dataclasses.replace(self.settings.model, weights=chosen)
         weights = model.resolve_weights(wanted, self._run_weights)
         if self.flow.plan is None:

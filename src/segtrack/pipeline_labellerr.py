@@ -32,6 +32,7 @@ from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
 from segtrack.report.overlay import PALETTE
 from segtrack.settings import (
+    PARENT,
     DatasetSettings,
     LabellerrDatasetSettings,
     LabellerrMode,
@@ -185,20 +186,28 @@ class Labelling:
         )
         self.flow.keep(folder, "review")
         self.flow.tag({"labellerr.test_project": sent.project_id})
-        version = next_version(dataset, review, self._versions)
+        start = self.resolved.starting_weights
+        version = next_version(dataset, review, self._versions, start)
         self.flow.keep(version / "version.json", "review")
         self.flow.tag({"dataset.next_version": version.name})
         print(f"pull       next version {version.name}: train on it with dataset=reviewed")
 
-    def resolve(self, settings: DatasetSettings) -> DatasetSettings:
+    @cached_property
+    def resolved(self) -> DatasetSettings:
         """The settings that ``prepare`` reads, with the export or the version that they mean.
 
         Raises:
             SettingsError: there is no such version, or no export and prepare is not listed.
             PlatformError: the platform has no export to give.
         """
-        if isinstance(settings, ReviewedSettings) and settings.path is None:
-            return dataclasses.replace(settings, path=str(self._newest_version()))
+        settings = self.settings.dataset
+        if isinstance(settings, ReviewedSettings):
+            from segtrack.dataset.sources.reviewed import parents_start
+
+            path = Path(settings.path) if settings.path else self._newest_version()
+            start = settings.starting_weights
+            start = parents_start(path.expanduser()) if start == PARENT else start
+            return dataclasses.replace(settings, path=str(path), starting_weights=start)
         if isinstance(settings, LabellerrDatasetSettings) and settings.export is None:
             return dataclasses.replace(settings, export=str(self._export(settings)))
         return settings

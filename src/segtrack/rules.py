@@ -12,12 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from segtrack.settings import (
+    PARENT,
     CocoSettings,
     DatasetSettings,
     ImagesSettings,
     LabellerrDatasetSettings,
     LabellerrMode,
     MlflowSettings,
+    ReviewedSettings,
     SequencesSettings,
     Settings,
     SplitFractions,
@@ -211,8 +213,10 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
         except re.error as error:
             allowed = f"must be a regular expression ({error})"
             yield Problem("dataset.group_by", dataset.group_by, allowed)
-    if dataset.starting_weights not in ("auto", "shipped"):
-        yield Problem("dataset.starting_weights", dataset.starting_weights, "auto or shipped")
+    starts = ["auto", "shipped", *([PARENT] if isinstance(dataset, ReviewedSettings) else [])]
+    if dataset.starting_weights not in starts:
+        allowed = f"must be one of {', '.join(starts)}"
+        yield Problem("dataset.starting_weights", dataset.starting_weights, allowed)
     folders = ("yolo", "coco", "images", "labellerr")
     if dataset.source in (*folders, "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"

@@ -66,6 +66,9 @@ class Unlabelled(Enum):
     ignore = "ignore"
 
 
+PARENT = "parent"  # starting weights: those of the data set that a version was made of
+
+
 class LabellerrMode(Enum):
     off = "off"
     emulator = "emulator"
@@ -193,6 +196,7 @@ class ReviewedSettings(DatasetSettings):
     """The next version of a data set, as the stage pull left it; ``path`` null is the newest."""
 
     source: str = "reviewed"
+    starting_weights: str = PARENT
 
 
 @dataclass

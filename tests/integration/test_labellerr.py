@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from segtrack.labellerr.emulator import Credentials, Delays, start_emulator
+from tests.dataset.conftest import write_image
 from tests.integration.conftest import TINY, Outcome, Project
 
 PLANTED = {
@@ -115,7 +116,9 @@ def test_the_next_version_trains_on_what_was_reviewed(
     monkeypatch.chdir(project.folder)
     outcome = here("dataset=reviewed", "stages=[prepare,train,evaluate]", *SMALL)
     assert outcome.code == 0, outcome.err
-    metrics = project.runs()[-1].data.metrics
+    run = project.runs()[-1]
+    metrics = run.data.metrics
+    assert run.data.tags["weights.start"] == "shipped"  # as its parent, dataset=traffic_sim
     assert metrics["data/images/train"] == 6 + 4
     assert metrics["data/images/pool"] == 0
     assert "test/mask_map50_95" in metrics
@@ -182,6 +185,21 @@ def test_finished_labels_become_a_data_set(
     # A stage that does not list prepare takes the export that was kept.
     planned = here(*words, "stages=[evaluate]", "plan=true").out.splitlines()
     assert next(line.split()[:2] for line in planned) == ["prepare", "hit"]
+
+
+def test_raw_images_become_a_project_in_one_command(
+    project: Project, here: Callable[..., Outcome]
+) -> None:
+    for i in range(3):
+        write_image(project.folder / "photos" / f"{i}.jpg", i)
+    words = ["dataset=images", "dataset.path=photos", "dataset.classes=[person,car]"]
+    outcome = here("stages=[push]", *words)
+    assert outcome.code == 0, outcome.err
+    pushed = json.loads(next(project.folder.glob("outputs/*/*/push.json")).read_text())
+    assert (pushed["files"], pushed["sent"]) == (3, 3)
+    assert f"project segtrack photos: {pushed['project_id']}, 3 files, 3 sent now" in outcome.out
+    again = here("stages=[push]", *words)
+    assert f"{pushed['project_id']}, 3 files, 0 sent now" in again.out
 
 
 def test_missing_credentials_end_a_run_before_it_begins(
