@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.errors import PlatformError
+from segtrack.errors import NothingToExport, PlatformError
 from segtrack.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of, some
 from segtrack.labellerr.port import (
     BUCKETS,
@@ -352,7 +352,7 @@ class HttpPlatform(HttpCreates):
             return self._create_export(project_id, name, list(statuses), format)
         except PlatformError as error:
             if "no files found" in str(error).lower():
-                raise PlatformError(
+                raise NothingToExport(
                     f"project {project_id}: no file has one of the statuses "
                     f"{', '.join(statuses)} (No files found). Review or accept some on the "
                     "platform, or choose other statuses with labellerr.statuses=[...].",

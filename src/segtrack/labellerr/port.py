@@ -213,7 +213,11 @@ class Platform(Protocol):
     def start_export(
         self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
     ) -> str:
-        """Ask for an export of the files with one of the statuses; returns its report id."""
+        """Ask for an export of the files with one of the statuses; returns its report id.
+
+        Raises:
+            NothingToExport: no file has one of them.
+        """
         ...
 
     def wait_export(self, project_id: str, report_id: str, timeout: float | None = None) -> Export:
