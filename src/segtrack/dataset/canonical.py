@@ -122,6 +122,8 @@ class Dataset:
         with pq.ParquetFile(self.folder / "annotations.parquet") as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
+                if not table.num_rows:
+                    continue  # nothing is annotated yet
                 first, last = (table["image_id"][i].as_py() for i in (0, -1))
                 held = [row for row in held if row.image_id >= first]
                 while not held or held[-1].image_id < last:

@@ -37,7 +37,7 @@ def check_images(catalogue: Catalogue, checks: Checks) -> None:
 
 
 def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where: str) -> None:
-    """No label at all (an error), and classes that a split lacks.
+    """No label at all (an error, but for images of the pool alone), and classes a split lacks.
 
     Args:
         where: the data set's path, for findings.
@@ -54,7 +54,13 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
         message = (
             f"no usable label of {', '.join(classes.names[:20])} in {catalogue.count()} images"
         )
-        hint = "check dataset.path and dataset.classes; warnings say which labels were left out"
+        if set(seen) == {"pool"}:
+            checks.warn("no_labels", where, message, "send them to be annotated with stage push")
+            return
+        hint = (
+            "check dataset.path and dataset.classes; warnings say which labels were left out; "
+            "images that are still to be annotated belong into the split pool"
+        )
         checks.error("no_labels", where, message, hint)
         return
     for split in ("train", "val", "test"):
