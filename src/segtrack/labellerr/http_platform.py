@@ -302,14 +302,20 @@ class HttpPlatform(HttpCreates):
     # Pre-annotations
 
     def send_preannotations(
-        self, project_id: str, path: Path, format: str = "coco_json", bucket: str | None = None
+        self,
+        project_id: str,
+        path: Path,
+        format: str = "coco_json",
+        bucket: str | None = None,
+        identity: str | None = None,
     ) -> str:
         if format not in FORMATS or bucket not in (None, *BUCKETS):
             raise PlatformError(
                 f"pre-annotations as {format!r}, confidence {bucket!r}: the format must be one of "
                 f"{', '.join(FORMATS)}, the confidence one of {', '.join(BUCKETS)} or none."
             )
-        return self._upload_answers(project_id, path, format, bucket)
+        identity = identity or new_uuid()
+        return self._upload_answers(project_id, path, format, bucket, identity)
 
     def job(self, project_id: str, job_id: str) -> Job:
         """State of a pre-annotation job."""
