@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from segtrack.dataset import Dataset
-from segtrack.errors import DataError, SettingsError
+from segtrack.errors import DataError, NothingToExport, SettingsError
 from segtrack.flow import Flow, NotBuilt
 from segtrack.labellerr import Platform
 from segtrack.labellerr.access import Access
-from segtrack.labellerr.annotator import Rates
+from segtrack.labellerr.annotator import Rates, annotate
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
 from segtrack.report.overlay import PALETTE
@@ -157,11 +157,14 @@ class Labelling:
     def pull(self) -> None:
         """Take reviewed labels back, report on them, and make the next version of the data set.
 
-        In the emulator nobody reviews by hand: the simulated annotator does, once.
+        In the emulator the simulated annotator reviews what nobody did by hand, once; without
+        labels in the pool split it has nothing to go by and leaves everything to people. Nothing
+        reviewed yet is no error in the run that sent it.
 
         Raises:
             DataError: nothing was sent for review, or what comes back does not fit.
-            PlatformError: the platform refused or failed, or nothing is reviewed yet.
+            NothingToExport: what an earlier run sent is not reviewed yet.
+            PlatformError: the platform refused or failed.
         """
         from segtrack.labellerr.next_version import next_version
         from segtrack.labellerr.pull import pull
@@ -174,16 +177,23 @@ class Labelling:
         sent = self._sent(dataset)
         truth = self._annotate(dataset, sent.project_id)
         folder = self._scratch / "pulls" / sent.folder.name
-        review = pull(
-            self._platform,
-            sent.folder,
-            folder,
-            self._record,
-            statuses=labellerr.statuses,
-            truth=truth,
-            timeout=labellerr.timeout,
-            say=self._say(Stage.pull),
-        )
+        try:
+            review = pull(
+                self._platform,
+                sent.folder,
+                folder,
+                self._record,
+                statuses=labellerr.statuses,
+                truth=truth,
+                timeout=labellerr.timeout,
+                say=self._say(Stage.pull),
+            )
+        except NothingToExport as error:
+            waiting = self._waiting(error, sent.project_id, truth)
+            if self._reviewed is None:
+                raise waiting from error
+            print(f"pull       nothing to do yet: {waiting}", flush=True)
+            return
         self.flow.keep(folder, "review")
         self.flow.tag({"labellerr.test_project": sent.project_id})
         start = self.resolved.starting_weights
@@ -273,19 +283,30 @@ class Labelling:
         labellerr = self.settings.labellerr
         if labellerr.mode is not LabellerrMode.emulator:
             return None
-        from segtrack.labellerr.simulated import review_by_truth, truth_of
+        from segtrack.labellerr.simulated import truth_of
 
         truth = truth_of(dataset, "pool")
+        if not any(truth.values()):
+            return None  # it would take every prediction for wrong
         knobs = dataclasses.asdict(labellerr.annotator)
         seed = knobs.pop("seed")
-        done = review_by_truth(
-            self._platform, self._access.url, project_id, truth, Rates(**knobs), seed
-        )
-        if done is not None:
+        done = annotate(self._access.url, project_id, truth, Rates(**knobs), seed)
+        if done.files:
             counts = {kind: count for kind, count in done.counts().items() if count}
             shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
             print(f"annotator  {done.files} images simulated: {shown or 'nothing to do'}")
         return truth
+
+    def _waiting(
+        self, error: NothingToExport, project_id: str, truth: Truth | None
+    ) -> NothingToExport:
+        """What is said where nobody has reviewed anything yet."""
+        if self.settings.labellerr.mode is not LabellerrMode.emulator or truth is not None:
+            return error
+        return NothingToExport(
+            f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
+            f"which a reviewer could be simulated: {self._access.by_hand(project_id)}."
+        )
 
     def _assist(self, dataset: Dataset, project_id: str) -> None:
         """The model's own masks as proposals, for files that nobody has worked on."""

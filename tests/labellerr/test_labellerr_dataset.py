@@ -16,7 +16,7 @@ import requests
 from segtrack import dataset as datasets
 from segtrack.dataset import Dataset
 from segtrack.dataset.sources.labellerr import KeptExport
-from segtrack.errors import DataError, PlatformError
+from segtrack.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.exporting import export_labels, latest_export
 from segtrack.labellerr.http_platform import HttpPlatform
@@ -232,9 +232,9 @@ def test_blanks_around_a_question_are_no_part_of_the_class(
 def test_what_the_platform_cannot_give_is_said_and_leaves_nothing(
     http: HttpPlatform, emulator: Emulator, pushed: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(PlatformError, match=r"dataset\.project_id=nope: no such project"):
+    with pytest.raises(SettingsError, match=r"dataset\.project_id=nope: no such project"):
         export_labels(http, "nope", ["accepted"], tmp_path / "exports", lambda i: None)
-    with pytest.raises(PlatformError, match=r"No files found.*labellerr.statuses"):
+    with pytest.raises(NothingToExport, match=r"No files found.*labellerr.statuses"):
         export_labels(http, pushed, ["review"], tmp_path / "exports", lambda i: None)
     emulator.fault("export_fails", times=1)
     with pytest.raises(PlatformError, match="failed at the platform"):

@@ -37,7 +37,7 @@ def check_images(catalogue: Catalogue, checks: Checks) -> None:
 
 
 def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where: str) -> None:
-    """No label at all (an error), and classes that a split lacks.
+    """No label at all (an error, but for images of the pool alone), and classes a split lacks.
 
     Args:
         where: the data set's path, for findings.
@@ -58,7 +58,7 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
         )
         hint = (
             "check dataset.path and dataset.classes; warnings say which labels were left out. "
-            "Images that are yet to be labelled are dataset=images"
+            "Images that are yet to be labelled belong into the split pool, as with dataset=images"
         )
         checks.error("no_labels", where, message, hint)
         return

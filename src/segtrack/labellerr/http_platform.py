@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.errors import PlatformError
+from segtrack.errors import NothingToExport, PlatformError
 from segtrack.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of, some
 from segtrack.labellerr.port import (
     BUCKETS,
@@ -302,14 +302,20 @@ class HttpPlatform(HttpCreates):
     # Pre-annotations
 
     def send_preannotations(
-        self, project_id: str, path: Path, format: str = "coco_json", bucket: str | None = None
+        self,
+        project_id: str,
+        path: Path,
+        format: str = "coco_json",
+        bucket: str | None = None,
+        identity: str | None = None,
     ) -> str:
         if format not in FORMATS or bucket not in (None, *BUCKETS):
             raise PlatformError(
                 f"pre-annotations as {format!r}, confidence {bucket!r}: the format must be one of "
                 f"{', '.join(FORMATS)}, the confidence one of {', '.join(BUCKETS)} or none."
             )
-        return self._upload_answers(project_id, path, format, bucket)
+        identity = identity or new_uuid()
+        return self._upload_answers(project_id, path, format, bucket, identity)
 
     def job(self, project_id: str, job_id: str) -> Job:
         """State of a pre-annotation job."""
@@ -352,7 +358,7 @@ class HttpPlatform(HttpCreates):
             return self._create_export(project_id, name, list(statuses), format)
         except PlatformError as error:
             if "no files found" in str(error).lower():
-                raise PlatformError(
+                raise NothingToExport(
                     f"project {project_id}: no file has one of the statuses "
                     f"{', '.join(statuses)} (No files found). Review or accept some on the "
                     "platform, or choose other statuses with labellerr.statuses=[...].",

@@ -6,6 +6,7 @@ It holds ids, file names and digests; no credentials (an account is a digest).
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE INDEX IF NOT EXISTS files_of_part ON files (account, name, part, sent);
 CREATE TABLE IF NOT EXISTS jobs (
     account TEXT, project_id TEXT, digest TEXT, bucket TEXT, job_id TEXT, done INTEGER DEFAULT 0,
+    PRIMARY KEY (account, project_id, digest, bucket));
+CREATE TABLE IF NOT EXISTS calls (
+    account TEXT, project_id TEXT, digest TEXT, bucket TEXT, identity TEXT,
     PRIMARY KEY (account, project_id, digest, bucket));
 """
 
@@ -157,6 +161,19 @@ class Ledger:
         ).fetchone()
         return (row[0], bool(row[1])) if row else None
 
+    def call(self, project_id: str, digest: str, bucket: str | None) -> str:
+        """A uuid for the call that sends a file of answers, the same until its job is dropped.
+
+        Whoever was killed before the answer came sends it again under the same uuid, by which the
+        platform may see that it has this job.
+        """
+        key = (self.account, project_id, digest, bucket or "")
+        query = "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?)"
+        self._db.execute(query, (*key, str(uuid.uuid4())))
+        query = "SELECT identity FROM calls WHERE account=? AND project_id=? AND digest=? "
+        (identity,) = self._db.execute(query + "AND bucket=?", key).fetchone()
+        return str(identity)
+
     def set_job(
         self, project_id: str, digest: str, bucket: str | None, job_id: str, done: bool
     ) -> None:
@@ -168,7 +185,9 @@ class Ledger:
 
     def drop_job(self, project_id: str, digest: str, bucket: str | None) -> None:
         """Forget a job that failed, so that the file is sent again."""
-        self._db.execute(
-            "DELETE FROM jobs WHERE account=? AND project_id=? AND digest=? AND bucket=?",
-            (self.account, project_id, digest, bucket or ""),
-        )
+        key = (self.account, project_id, digest, bucket or "")
+        self._db.execute("BEGIN")
+        for table in ("jobs", "calls"):
+            query = f"DELETE FROM {table} WHERE account=? AND project_id=? AND digest=? "
+            self._db.execute(query + "AND bucket=?", key)
+        self._db.execute("COMMIT")
