@@ -3,7 +3,7 @@
     prepare --> train --> evaluate                              images
        |          |
        |          +--> track: detect > associate > score > results.json > render     video
-       |          |
+       |          |      |
      push ...     +--> review ... pull --> next version of the data set              labels
 
 Each stage is a function from settings and upstream results to one folder in the store. A stage that
@@ -28,7 +28,7 @@ from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
 from segtrack.pipeline_labellerr import Labelling
-from segtrack.pipeline_track import RunFacts, Tracking
+from segtrack.pipeline_track import RunFacts, Tracked, Tracking
 from segtrack.settings import PARENT, Settings, Stage, plain
 from segtrack.store import Listener, StageResult, Store, digest
 
@@ -51,6 +51,7 @@ class Pipeline:
         self.output = output
         self.facts = run
         self.videos: list[Path] = []
+        self.tracked: list[Tracked] = []
         self.labelling = Labelling(
             settings,
             self.flow,
@@ -58,6 +59,7 @@ class Pipeline:
             weights=lambda: self.weights,
             dataset=lambda: self.dataset,
             predict=self._predict_for_people,
+            tracked=lambda: self.tracked,
         )
 
     def run(self) -> None:
@@ -173,7 +175,7 @@ class Pipeline:
             weights=lambda: self.weights,
             dataset=lambda: self.dataset,
         )
-        tracking.run()
+        self.tracked = tracking.run()
         self.videos = tracking.videos
 
     def _predict_for_people(self, stage: Stage, split: str) -> StageResult:

@@ -2,6 +2,7 @@
 
 push: images --> project               people annotate        dataset=labellerr: labels --> prepare
 review: predictions --> Test Project   people review          pull: labels --> report, next version
+        tracked videos --> video project
 
 Nothing here is answered from the store, since people change the platform meanwhile. What must be
 remembered lies in the store's folder ``labellerr``: ids of what was sent, exports, reviews, and
@@ -30,6 +31,7 @@ from segtrack.labellerr.access import Access
 from segtrack.labellerr.annotator import Rates, annotate
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
+from segtrack.pipeline_track import Tracked
 from segtrack.report.overlay import PALETTE
 from segtrack.settings import (
     PARENT,
@@ -57,6 +59,7 @@ class Labelling:
     Attributes:
         weights, dataset: called where they are needed only.
         predict: predictions of a split for a stage, as a stored stage.
+        tracked: the videos that this run worked on.
     """
 
     settings: Settings
@@ -65,6 +68,7 @@ class Labelling:
     weights: Callable[[], Weights]
     dataset: Callable[[], Dataset]
     predict: Callable[[Stage, str], StageResult]
+    tracked: Callable[[], list[Tracked]]
     _reviewed: Reviewed | None = None
 
     def close(self) -> None:
@@ -116,21 +120,30 @@ class Labelling:
         self.flow.keep(self.output / "push.json", "push")
 
     def review(self) -> None:
-        """Send the pool split with its predictions to a Test Project.
+        """Send the pool split with its predictions to a Test Project, and the tracked videos.
 
         Raises:
-            DataError: the images or predictions cannot be sent.
+            DataError: the images, predictions or videos cannot be sent.
             PlatformError: the platform refused, failed or left something out.
         """
+        dataset = self.dataset()
+        videos = self.settings.labellerr.videos and Stage.track in self.flow.listed
+        predicted = None
+        if not self._nothing(dataset, Stage.review):
+            predicted = self.predict(Stage.review, "pool")
+        what = [f"predictions of {dataset.counts['pool']} pool images"] if predicted else []
+        what += ["tracked .mp4 videos"] if videos else []
+        if not what or self._planned(Stage.review, ", ".join(what)):
+            return
+        if predicted:
+            self._review_images(dataset, predicted)
+        if videos:
+            self._review_videos(dataset)
+
+    def _review_images(self, dataset: Dataset, predicted: StageResult) -> None:
         from segtrack.labellerr.review import review
 
-        dataset, labellerr = self.dataset(), self.settings.labellerr
-        if self._nothing(dataset, Stage.review):
-            return
-        predicted = self.predict(Stage.review, "pool")
-        if self._planned(Stage.review, f"predictions of {dataset.counts['pool']} pool images"):
-            return
-        name = self._name(dataset)
+        labellerr, name = self.settings.labellerr, self._name(dataset)
         # Other predictions of the same images must not land on what was reviewed already.
         what = [predicted.key, labellerr.conf, labellerr.simplify_px, labellerr.conf_bucket]
         code = digest(what)[:8]
@@ -153,6 +166,26 @@ class Labelling:
             say=self._say(Stage.review),
         )
         self.flow.tag({"labellerr.test_project": self._reviewed.project_id})
+
+    def _review_videos(self, dataset: Dataset) -> None:
+        from segtrack.labellerr.video_review import review_videos
+
+        labellerr = self.settings.labellerr
+        done = review_videos(
+            self._platform,
+            [(one.sequence, one.tracks) for one in self.tracked()],
+            name=self._name(dataset),
+            folder=self._scratch / "videos" / self._platform.account,
+            ledger=self._scratch,
+            simplify_px=labellerr.simplify_px,
+            workers=labellerr.workers,
+            timeout=labellerr.timeout,
+            say=self._say(Stage.review),
+        )
+        if done is not None:
+            self._record("review/videos", done.videos)
+            self._record("review/video_tracks", done.tracks)
+            self.flow.tag({"labellerr.video_project": done.project_id})
 
     def pull(self) -> None:
         """Take reviewed labels back, report on them, and make the next version of the data set.
@@ -370,7 +403,7 @@ class Labelling:
         if dataset.counts.get("pool"):
             return False
         if self.flow.plan is None:
-            print(f"{stage.name:10} nothing to do: the data set's pool split is empty", flush=True)
+            print(f"{stage.name:10} no images: the data set's pool split is empty", flush=True)
         return True
 
     def _planned(self, stage: Stage, what: str) -> bool:

@@ -89,7 +89,7 @@ class Tracking:
     videos: list[Path] = dataclasses.field(default_factory=list)
     totals: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
-    def run(self) -> None:
+    def run(self) -> list[Tracked]:
         """Track in every video.
 
         Raises:
@@ -103,13 +103,14 @@ class Tracking:
             )
         done = [self._track(sequence) for sequence in found]
         if self.flow.plan is not None:
-            return
+            return done
         for name, values in sorted(self.totals.items()):
             mean = name.startswith("speed/") or name == "track/class_flips"
             self.flow.record(Metric(name, sum(values) / (len(values) if mean else 1), 0))
         digest = hashlib.sha256("".join(_trajectories_digest(one) for one in done).encode())
         self.flow.tag({"tracks.sha256": digest.hexdigest()})
         self._score_all(done)
+        return done
 
     def _track(self, sequence: Sequence) -> Tracked:
         def listen(metric: Metric) -> None:

@@ -395,6 +395,7 @@ class LabellerrSettings:
     conf: float = 0.25
     conf_bucket: bool = True
     simplify_px: float = 0.5
+    videos: bool = False
     assist: Assist | None = None
     annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 

@@ -217,7 +217,7 @@ def test_missing_credentials_end_a_run_before_it_begins(
 def test_an_empty_pool_leaves_nothing_to_review(here: Callable[..., Outcome]) -> None:
     outcome = here(*TINY, "dataset.pool=0", "stages=[prepare,review,pull]")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.count("nothing to do: the data set's pool split is empty") == 2
+    assert outcome.out.count("no images: the data set's pool split is empty") == 2
 
 
 def test_a_pull_without_a_review_says_so(project: Project, here: Callable[..., Outcome]) -> None:

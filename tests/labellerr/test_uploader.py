@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -314,6 +315,21 @@ def test_upper_case_suffix_arrives(http: HttpPlatform, tmp_path: Path) -> None:
     done = upload(http, check_files([path]), unique("upper"), tmp_path / "ledger")
     files = list(http.dataset_files(done.datasets[0].dataset_id))
     assert [f.file_name for f in files] == ["b.jpg"]
+
+
+def test_a_large_file_is_not_held_in_memory(http: HttpPlatform, tmp_path: Path) -> None:
+    path = tmp_path / "long.mp4"
+    with path.open("wb") as file:
+        file.truncate(48_000_000)
+    connection = http.connect_files(["long.mp4"], None)
+    tracemalloc.start()
+    http.send_file(connection.links["long.mp4"], path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    url, params = f"{http.http.url}/_emulator/uploads", {"connection_id": connection.connection_id}
+    (sent,) = requests.get(url, params=params, timeout=10).json()["response"]
+    assert (sent["size"], sent["finished"]) == (48_000_000, True)
+    assert peak < 4_000_000  # bytes, both sides of the connection together
 
 
 def test_rate_and_remaining_time() -> None:

@@ -73,11 +73,12 @@ class HttpPlatform(HttpCreates):
     def send_file(self, link: str, path: Path) -> None:
         """Google Cloud Storage's resumable upload, in one piece: POST answers 201, PUT 200.
 
-        A piece that was cut is not continued but begun anew: images are small.
+        A piece that was cut is not continued but begun anew: images are small. The file is read
+        while it is sent: videos are not.
         """
-        data = path.read_bytes()
+        size = path.stat().st_size
         headers = {"x-goog-resumable": "start", "Content-Type": OCTETS, "Content-Length": "0"}
-        span = {"Content-Type": OCTETS, "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}"}
+        span = {"Content-Type": OCTETS, "Content-Range": f"bytes 0-{size - 1}/{size}"}
         patience = self.http.patience
         for attempt in range(patience.tries):
             start = self.http.request("POST", link, headers=headers, accept=(201,), signed=True)
@@ -85,15 +86,16 @@ class HttpPlatform(HttpCreates):
             if not location:
                 raise PlatformError(f"{path.name}: the storage gave no address to send it to.")
             try:
-                self.http.request(
-                    "PUT",
-                    location,
-                    headers=span,
-                    data=data,
-                    accept=(200, 201),
-                    tries=1,
-                    signed=True,
-                )
+                with path.open("rb") as data:
+                    self.http.request(
+                        "PUT",
+                        location,
+                        headers=span,
+                        data=data,
+                        accept=(200, 201),
+                        tries=1,
+                        signed=True,
+                    )
                 return
             except PlatformError as error:
                 retry = error.ambiguous or error.status in RETRIED

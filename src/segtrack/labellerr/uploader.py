@@ -180,8 +180,8 @@ def _check_arrived(platform: Platform, record: DatasetRecord, sent: Sequence[str
     if lost:
         raise PlatformError(
             f"data set {record.dataset_id} ({record.name}) is ready without {len(lost)} of the "
-            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they intact "
-            "images? Mend them, delete the data set on the platform, and give the same command "
+            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they "
+            "intact? Mend them, delete the data set on the platform, and give the same command "
             "again."
         )
 
