@@ -123,7 +123,7 @@ class Dataset:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
                 if not table.num_rows:
-                    continue  # nothing is annotated yet
+                    continue  # nothing is labelled
                 first, last = (table["image_id"][i].as_py() for i in (0, -1))
                 held = [row for row in held if row.image_id >= first]
                 while not held or held[-1].image_id < last:

@@ -37,7 +37,7 @@ def check_images(catalogue: Catalogue, checks: Checks) -> None:
 
 
 def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where: str) -> None:
-    """No label at all (an error, but for images of the pool alone), and classes a split lacks.
+    """No label at all (an error), and classes that a split lacks.
 
     Args:
         where: the data set's path, for findings.
@@ -50,16 +50,15 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
             found.update(packed_class_ids(blob).tolist())
     outputs = {split: {int(ids[i]) for i in found} - {-1} for split, found in seen.items()}
     everywhere = set().union(*outputs.values())
+    if not everywhere and set(seen) == {"pool"}:
+        return  # raw images: what is to be found in them is yet to be said
     if not everywhere:
         message = (
             f"no usable label of {', '.join(classes.names[:20])} in {catalogue.count()} images"
         )
-        if set(seen) == {"pool"}:
-            checks.warn("no_labels", where, message, "send them to be annotated with stage push")
-            return
         hint = (
-            "check dataset.path and dataset.classes; warnings say which labels were left out; "
-            "images that are still to be annotated belong into the split pool"
+            "check dataset.path and dataset.classes; warnings say which labels were left out. "
+            "Images that are yet to be labelled are dataset=images"
         )
         checks.error("no_labels", where, message, hint)
         return
