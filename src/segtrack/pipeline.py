@@ -120,6 +120,9 @@ class Pipeline:
         )
         result = self.flow.stage(Stage.prepare, call, build)
         dataset = Dataset.load(result.folder)
+        if dataset.warnings and self.flow.plan is None:
+            kinds = ", ".join(line.partition(":")[0] for line in dataset.warnings)
+            print(f"prepare    warnings: {kinds}; see {result.folder / 'checks.txt'}", flush=True)
         for name in ("checks.txt", "checks.json", "dataset.json", "contact_sheet.jpg"):
             self.flow.keep(result.folder / name, "data")
         self.flow.tag({"dataset.fingerprint": dataset.fingerprint})

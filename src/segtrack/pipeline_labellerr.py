@@ -312,6 +312,17 @@ class Labelling:
             "stages, or correct labellerr.test_project_id, labellerr.name or store."
         )
 
+    def _waiting(
+        self, error: NothingToExport, project_id: str, truth: Truth | None
+    ) -> NothingToExport:
+        """What is said where nobody has reviewed anything yet."""
+        if self.settings.labellerr.mode is not LabellerrMode.emulator or truth is not None:
+            return error
+        return NothingToExport(
+            f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
+            f"which a reviewer could be simulated: {self._access.by_hand(project_id)}."
+        )
+
     def _annotate(self, dataset: Dataset, project_id: str) -> Truth | None:
         labellerr = self.settings.labellerr
         if labellerr.mode is not LabellerrMode.emulator:
@@ -329,17 +340,6 @@ class Labelling:
             shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
             print(f"annotator  {done.files} images simulated: {shown or 'nothing to do'}")
         return truth
-
-    def _waiting(
-        self, error: NothingToExport, project_id: str, truth: Truth | None
-    ) -> NothingToExport:
-        """What is said where nobody has reviewed anything yet."""
-        if self.settings.labellerr.mode is not LabellerrMode.emulator or truth is not None:
-            return error
-        return NothingToExport(
-            f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
-            f"which a reviewer could be simulated: {self._access.by_hand(project_id)}."
-        )
 
     def _assist(self, dataset: Dataset, project_id: str) -> None:
         """The model's own masks as proposals, for files that nobody has worked on."""

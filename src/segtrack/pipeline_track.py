@@ -93,16 +93,17 @@ class Tracking:
         """Track in every video.
 
         Raises:
-            DataError: there is no video.
+            DataError: there is no video, and nothing else to do either.
         """
         found = self._sequences()
         if not found:
-            raise DataError(
-                "stage track: there is no video to track in. Name one with video=FILE, folder or "
-                "glob, or leave track out of stages."
-            )
+            text = "there is no video to track in; name one with video=FILE, a folder or a glob"
+            if set(self.settings.stages) <= {Stage.prepare, Stage.track}:
+                raise DataError(f"stage track: {text}.")
+            if self.flow.plan is None:
+                print(f"track      nothing to do: {text}", flush=True)
         done = [self._track(sequence) for sequence in found]
-        if self.flow.plan is not None:
+        if self.flow.plan is not None or not done:
             return done
         for name, values in sorted(self.totals.items()):
             mean = name.startswith("speed/") or name == "track/class_flips"

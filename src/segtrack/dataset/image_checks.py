@@ -37,7 +37,7 @@ def check_images(catalogue: Catalogue, checks: Checks) -> None:
 
 
 def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where: str) -> None:
-    """No label at all (an error, but for images of the pool alone), and classes a split lacks.
+    """No label at all (an error), and classes that a split lacks.
 
     Args:
         where: the data set's path, for findings.

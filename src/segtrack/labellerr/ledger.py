@@ -24,11 +24,11 @@ CREATE TABLE IF NOT EXISTS files (
     account TEXT, name TEXT, part INTEGER, file_name TEXT, stamp TEXT, sent INTEGER DEFAULT 0,
     PRIMARY KEY (account, name, file_name));
 CREATE INDEX IF NOT EXISTS files_of_part ON files (account, name, part, sent);
-CREATE TABLE IF NOT EXISTS jobs (
-    account TEXT, project_id TEXT, digest TEXT, bucket TEXT, job_id TEXT, done INTEGER DEFAULT 0,
-    PRIMARY KEY (account, project_id, digest, bucket));
 CREATE TABLE IF NOT EXISTS calls (
     account TEXT, project_id TEXT, digest TEXT, bucket TEXT, identity TEXT,
+    PRIMARY KEY (account, project_id, digest, bucket));
+CREATE TABLE IF NOT EXISTS jobs (
+    account TEXT, project_id TEXT, digest TEXT, bucket TEXT, job_id TEXT, done INTEGER DEFAULT 0,
     PRIMARY KEY (account, project_id, digest, bucket));
 """
 
@@ -185,9 +185,11 @@ class Ledger:
 
     def drop_job(self, project_id: str, digest: str, bucket: str | None) -> None:
         """Forget a job that failed, so that the file is sent again."""
-        key = (self.account, project_id, digest, bucket or "")
-        self._db.execute("BEGIN")
-        for table in ("jobs", "calls"):
-            query = f"DELETE FROM {table} WHERE account=? AND project_id=? AND digest=? "
-            self._db.execute(query + "AND bucket=?", key)
-        self._db.execute("COMMIT")
+        self._db.execute(
+            "DELETE FROM calls WHERE account=? AND project_id=? AND digest=? AND bucket=?",
+            (self.account, project_id, digest, bucket or ""),
+        )
+        self._db.execute(
+            "DELETE FROM jobs WHERE account=? AND project_id=? AND digest=? AND bucket=?",
+            (self.account, project_id, digest, bucket or ""),
+        )
