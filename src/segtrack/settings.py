@@ -81,9 +81,10 @@ class TransportChoice(Enum):
 
 
 class Assist(Enum):
-    """Who proposes polygons for the images that are pushed."""
+    """Whose masks are proposed for the images that are pushed."""
 
     model = "model"
+    sam = "sam"
 
 
 class MlflowMode(Enum):
@@ -385,6 +386,7 @@ class LabellerrSettings:
     conf_bucket: bool = True
     simplify_px: float = 0.5
     assist: Assist | None = None
+    sam: str = "mobile_sam.pt"
     annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 
 
