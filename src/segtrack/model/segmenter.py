@@ -12,7 +12,7 @@ from segtrack.model.masks import encode_patch
 from segtrack.model.sam_weights import SamWeights
 
 IMGSZ = 1024  # px; what all of the family were trained with
-# How many masks are made at once: the network needs 40 MB for each, and each is enlarged to the
+# How many masks are made at once: the network needs 30 MB for each, and each is enlarged to the
 # image as float32, which is 16 of 1920x1080 px or one of 6000x4000.
 BOXES, PIXELS = 16, 32 * 2**20
 
