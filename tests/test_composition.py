@@ -55,6 +55,17 @@ def test_raw_images_need_a_folder_and_classes() -> None:
     assert classes.startswith("dataset.classes=null: say what is to be found in the images")
 
 
+def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
+    missing = f"labellerr.sam={tmp_path}/mobile_sam.pt"
+    assert messages(missing) == []
+    (problem,) = messages(missing, "labellerr.assist=sam")
+    assert problem.startswith(f"{missing}: no such file; give a checkpoint of SAM, or a name")
+    (tmp_path / "mobile_sam.pt").touch()
+    assert messages(missing, "labellerr.assist=sam") == []
+    assert messages("labellerr.assist=sam") == []  # a name is looked for later
+    assert messages("labellerr.assist=sam", "labellerr.sam=''") != []
+
+
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
     assert settings.stages == [stage for stage in Stage if stage is not Stage.push]
@@ -121,7 +132,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ),
         ("labellerr.statuses=[done]", r"labellerr.statuses=\[done\]: a list of what can be expor"),
         ("labellerr.statuses=[]", r"labellerr.statuses=\[\]: a list of what can be exported: rev"),
-        ("labellerr.assist=sam", "labellerr.assist=sam: must be one of model"),
+        ("labellerr.assist=yolo", "labellerr.assist=yolo: must be one of model, sam"),
         ("labellerr.transport=grpc", "labellerr.transport=grpc: must be one of auto, sdk, http"),
         ("labellerr.annotator.match_iou=0.9", "must not lie above labellerr.annotator.accept_iou"),
         ("labellerr.annotator.miss_addition=2", "miss_addition=2.0: must lie in 0 to 1"),

@@ -70,6 +70,7 @@ class Pipeline:
                 mend it.
         """
         with contextlib.closing(self.labelling):
+            self.labelling.require()
             for stage, step in self._steps().items():
                 if stage in self.settings.stages:
                     step()
@@ -80,6 +81,7 @@ class Pipeline:
         """A line for each listed stage: there already, to be built and why, or not known yet."""
         lines: list[str] = []
         self.flow.plan, self.flow.journal = lines, None
+        self.labelling.require()
         for stage, step in self._steps().items():
             if stage not in self.settings.stages:
                 continue
@@ -183,12 +185,7 @@ class Pipeline:
 
     def _predict_for_people(self, stage: Stage, split: str) -> StageResult:
         """Predictions that are sent to the platform; their numbers carry the split's name."""
-        knobs = self.settings.model
-
-        def listen(metric: Metric) -> None:
-            name = metric.name.replace("/images_", f"/{split}_")
-            self.flow.record(Metric(name, metric.value, metric.step))
-
+        knobs, listen = self.settings.model, self.flow.renamed("images", split)
         return self._predict(stage, split, knobs.conf_floor, knobs.max_det, listen)
 
     def _predict(

@@ -31,6 +31,7 @@ from segtrack.labellerr.access import Access
 from segtrack.labellerr.annotator import Rates, annotate
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
+from segtrack.pipeline_proposals import Proposals
 from segtrack.pipeline_track import Tracked
 from segtrack.report.overlay import PALETTE
 from segtrack.settings import (
@@ -75,11 +76,22 @@ class Labelling:
         """End the emulator."""
         self._access.close()
 
+    def require(self) -> None:
+        """Look for the weights that only push needs, before hours of work.
+
+        Raises:
+            DataError: they are not there, or no weights of SAM.
+        """
+        if Stage.push in self.flow.listed:
+            self._proposals.require()
+
     def push(self) -> None:
         """Send the images of all splits but ``test``; make or find the project they belong to.
 
+        With ``labellerr.assist`` predictions go with them, to be corrected instead of drawn.
+
         Raises:
-            DataError: there is nothing to send, or files cannot be sent.
+            DataError: there is nothing to send, or files cannot be sent, or nothing can predict.
             PlatformError: the platform refused or failed.
         """
         from segtrack.labellerr.push import push
@@ -91,6 +103,7 @@ class Labelling:
                 "stage push: the data set has no images outside of the test split, which is never "
                 "sent; give it some, or leave push out of stages."
             )
+        proposed = self._proposals.make(dataset, PUSHED)  # before anything is sent: it may fail
         if self._planned(Stage.push, f"{sum(counts.values())} images, as far as they are not sent"):
             return
         started = time.perf_counter()
@@ -108,9 +121,9 @@ class Labelling:
             timeout=labellerr.timeout,
             say=self._say(Stage.push),
         )
-        if labellerr.assist is not None:
-            self._assist(dataset, done.project_id)
         seconds = time.perf_counter() - started
+        for split, predictions in proposed.items():
+            self._propose(dataset, done.project_id, split, predictions)
         self._record("push/files", done.files)
         self._record("push/sent", done.sent)
         self._record("speed/push_files", done.sent / seconds)
@@ -341,32 +354,29 @@ class Labelling:
             print(f"annotator  {done.files} images simulated: {shown or 'nothing to do'}")
         return truth
 
-    def _assist(self, dataset: Dataset, project_id: str) -> None:
-        """The model's own masks as proposals, for files that nobody has worked on."""
-        from segtrack.labellerr.assist import proposals
-        from segtrack.labellerr.files import check_files
-        from segtrack.labellerr.preannotations import preannotate
+    def _propose(self, dataset: Dataset, project_id: str, split: str, found: Predictions) -> None:
+        from segtrack.labellerr.assist import propose
 
         labellerr = self.settings.labellerr
-        for split in PUSHED:
-            if not dataset.counts.get(split):
-                continue
-            predictions = Predictions.load(self.predict(Stage.push, split).folder)
-            rows = dataset.images(split)
-            name_of = {file.path: file.name for file in check_files(row.path for row in rows)}
-            named = ((row, name_of[row.path]) for row in rows)
-            done = preannotate(
-                self._platform,
-                project_id,
-                proposals(named, predictions, labellerr.conf, labellerr.simplify_px),
-                dataset.names,
-                self._scratch / "proposals" / f"{project_id}-{split}",
-                self._scratch,
-                labellerr.conf_bucket,
-                labellerr.timeout,
-                self._say(Stage.push),
-            )
-            self._record(f"push/{split}/proposals", done.objects)
+        done = propose(
+            self._platform,
+            project_id,
+            dataset.images(split),
+            found,
+            dataset.names,
+            self._scratch / "proposals" / f"{project_id}-{split}",
+            self._scratch,
+            conf=labellerr.conf,
+            simplify_px=labellerr.simplify_px,
+            buckets=labellerr.conf_bucket,
+            timeout=labellerr.timeout,
+            say=self._say(Stage.push),
+        )
+        self._record(f"push/{split}/proposals", done.objects)
+
+    @cached_property
+    def _proposals(self) -> Proposals:
+        return Proposals(self.settings, self.flow, self.predict)
 
     @cached_property
     def _access(self) -> Access:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from segtrack.settings import (
     PARENT,
+    Assist,
     CocoSettings,
     DatasetSettings,
     ImagesSettings,
@@ -304,6 +305,10 @@ def _labellerr(settings: Settings) -> Iterator[Problem]:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
         allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
         yield Problem("labellerr.statuses", shown, allowed)
+    sam = Path(labellerr.sam).expanduser()
+    if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
+        allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
+        yield Problem("labellerr.sam", labellerr.sam, allowed)
     rates = labellerr.annotator
     if rates.match_iou > rates.accept_iou:
         allowed = f"must not lie above labellerr.annotator.accept_iou={rates.accept_iou:g}"

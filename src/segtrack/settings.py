@@ -84,9 +84,10 @@ class TransportChoice(Enum):
 
 
 class Assist(Enum):
-    """Who proposes polygons for the images that are pushed."""
+    """Whose masks are proposed for the images that are pushed."""
 
     model = "model"
+    sam = "sam"
 
 
 class MlflowMode(Enum):
@@ -397,6 +398,7 @@ class LabellerrSettings:
     simplify_px: float = 0.5
     videos: bool = False
     assist: Assist | None = None
+    sam: str = "mobile_sam.pt"
     annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 
 

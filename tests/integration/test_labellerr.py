@@ -147,7 +147,8 @@ def test_the_models_own_masks_are_proposals(
     assert metrics["push/pool/proposals"] == project.runs()[0].data.metrics["review/sent_objects"]
     assert metrics["push/train/proposals"] > 0
     again = here(*words)
-    assert again.code == 0 and "was applied before" in again.out
+    assert again.code == 0 and "have proposals already: left as they are" in again.out
+    assert project.runs()[-1].data.metrics["push/pool/proposals"] == 0
 
 
 def test_finished_labels_become_a_data_set(

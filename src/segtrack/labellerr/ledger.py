@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE TABLE IF NOT EXISTS jobs (
     account TEXT, project_id TEXT, digest TEXT, bucket TEXT, job_id TEXT, done INTEGER DEFAULT 0,
     PRIMARY KEY (account, project_id, digest, bucket));
+CREATE TABLE IF NOT EXISTS proposed (
+    account TEXT, project_id TEXT, file_name TEXT,
+    PRIMARY KEY (account, project_id, file_name)) WITHOUT ROWID;
 """
 
 
@@ -193,3 +196,20 @@ class Ledger:
             "DELETE FROM jobs WHERE account=? AND project_id=? AND digest=? AND bucket=?",
             (self.account, project_id, digest, bucket or ""),
         )
+
+    def proposed(self, project_id: str) -> set[str]:
+        """Names of the files of a project that have proposals."""
+        rows = self._db.execute(
+            "SELECT file_name FROM proposed WHERE account=? AND project_id=?",
+            (self.account, project_id),
+        )
+        return {row[0] for row in rows}
+
+    def mark_proposed(self, project_id: str, file_names: Iterable[str]) -> None:
+        """Proposals were applied to these files."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO proposed VALUES (?, ?, ?)",
+            [(self.account, project_id, name) for name in file_names],
+        )
+        self._db.execute("COMMIT")
