@@ -50,7 +50,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "evaluate": ("evaluation", "report/figures.py", "report/overlay.py", "report/labels.py"),
     "detections": ("tracker/brought.py", "model/predictions.py"),
     "motion": ("tracker/camera_motion.py",),
-    "associate": ("tracker/*.py",),
+    "associate": ("tracker/*.py", "compiled.py"),
     "truth": ("tracker/scoring", "tracker/formats"),
     "score": ("tracker/scoring", "tracker/formats"),
     "render": ("report/video.py", "report/labels.py"),
