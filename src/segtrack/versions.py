@@ -18,7 +18,7 @@ VERSIONS = {
     "prepare": 3,
     "train": 2,
     "predict": 1,
-    "evaluate": 1,
+    "evaluate": 2,
     "detect": 1,
     "detections": 1,
     "motion": 1,
