@@ -1,7 +1,7 @@
 """How the detections of every image matched, as a file: what two runs are compared by.
 
 AP is no mean over images, so that a comparison that draws images needs each image's detections.
-About 5 bytes per detection and 3 per image and class are left of them on disk.
+A few bytes per detection are left of them on disk: 114 KB for 100 images of COCO val2017.
 """
 
 from __future__ import annotations
