@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -30,6 +32,38 @@ def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(platform) is HttpPlatform and platform.transport == "http"
     with pytest.raises(SettingsError, match=r"not installed.*scripts/install_labellerr_sdk\.py"):
         make_platform(URL, EMULATOR_CREDENTIALS, "sdk")
+
+
+@pytest.mark.parametrize(
+    ("modules", "problem"),
+    [
+        # 1.0.1 has a module labellerr.client, and no labellerr.core
+        (("labellerr", "labellerr.client"), r"has no module labellerr\.core: it is older than .*"),
+        (("labellerr", "labellerr.core"), r"has no module labellerr\.core\.client: it is older.*"),
+        (None, r"labellerr-sdk lacks what it needs \(.*aiofiles.*\); install it anew with "),
+    ],
+)
+def test_another_sdk(
+    monkeypatch: pytest.MonkeyPatch, modules: tuple[str, ...] | None, problem: str
+) -> None:
+    for name in [n for n in sys.modules if n.split(".")[0] == "labellerr"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in modules or ():
+        fake = ModuleType(name)
+        fake.__path__ = []  # a package without files
+        monkeypatch.setitem(sys.modules, name, fake)
+    if modules is None:
+        import_module = importlib.import_module
+
+        def without(name: str) -> ModuleType:
+            if name.startswith("labellerr"):
+                raise ModuleNotFoundError("No module named 'aiofiles'", name="aiofiles")
+            return import_module(name)
+
+        monkeypatch.setattr(importlib, "import_module", without)
+    hint = re.escape("python scripts/install_labellerr_sdk.py")
+    assert re.fullmatch(f".*{problem}{hint}", sdk_problem() or "")
+    assert make_platform(URL, EMULATOR_CREDENTIALS, "auto").transport == "http"
 
 
 def test_unknown_transport() -> None:
