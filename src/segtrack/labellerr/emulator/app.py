@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from segtrack.labellerr.emulator import (
@@ -44,7 +46,11 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
     )
     context = Context(state, behaviour, faults)
     for module in (uploads, datasets, projects, files, preannotations, exports, control):
-        app.include_router(module.router(context))
+        part = module.router(context)
+        for route in part.routes:
+            if isinstance(route, APIRoute):
+                route.summary = _first_sentence(route.description)
+        app.include_router(part)
 
     @app.exception_handler(ApiError)
     def api_error(request: Request, error: ApiError) -> Response:
@@ -61,6 +67,10 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
         text = "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5])
         return JSONResponse(failure(400, text, fields), 400)
 
+    @app.exception_handler(OverflowError)
+    def out_of_range(request: Request, error: OverflowError) -> Response:
+        return JSONResponse(failure(400, f"a number is out of range: {error}"), 400)
+
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
         text = f"{request.method} {request.url.path}: {error.detail}"
@@ -68,6 +78,10 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
 
     app.add_middleware(Guard, behaviour=behaviour, faults=faults, cut=cut)
     return app
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"[.;]\s|\.$", text)[0]
 
 
 def _field(detail: dict[str, Any]) -> dict[str, str]:
