@@ -77,13 +77,18 @@ class Labelling:
         self._access.close()
 
     def require(self) -> None:
-        """Look for the weights that only push needs, before hours of work.
+        """Look for what only push and review need, before hours of work.
 
         Raises:
-            DataError: they are not there, or no weights of SAM.
+            DataError: weights are not there, or no weights of SAM; pool images cannot be sent.
         """
         if Stage.push in self.flow.listed:
             self._proposals.require()
+        if Stage.review in self.flow.listed and self.flow.plan is None:
+            from segtrack.labellerr.files import check_files
+
+            if self.dataset().counts.get("pool"):
+                check_files(row.path for row in self.dataset().iter_images("pool"))
 
     def push(self) -> None:
         """Send the images of all splits but ``test``; make or find the project they belong to.
