@@ -27,9 +27,12 @@ from segtrack.flow import Flow, NotBuilt
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
-from segtrack.pipeline_labellerr import Labelling
+from segtrack.pipeline_platform import PlatformRun
+from segtrack.pipeline_push import Pushing
+from segtrack.pipeline_resolve import resolved_settings
+from segtrack.pipeline_review import Reviewing
 from segtrack.pipeline_track import RunFacts, Tracked, Tracking
-from segtrack.settings import PARENT, Settings, Stage, plain
+from segtrack.settings import PARENT, DatasetSettings, Settings, Stage, plain
 from segtrack.store import Listener, StageResult, Store, digest
 
 # What changes how fast a result comes, not which.
@@ -52,12 +55,12 @@ class Pipeline:
         self.facts = run
         self.videos: list[Path] = []
         self.tracked: list[Tracked] = []
-        self.labelling = Labelling(
-            settings,
-            self.flow,
-            output,
-            weights=lambda: self.weights,
+        self.platform = PlatformRun(settings, self.flow, output)
+        self.pushing = Pushing(self.platform, lambda: self.dataset, self._predict_for_people)
+        self.reviewing = Reviewing(
+            self.platform,
             dataset=lambda: self.dataset,
+            resolved=lambda: self.resolved,
             predict=self._predict_for_people,
             tracked=lambda: self.tracked,
         )
@@ -69,8 +72,9 @@ class Pipeline:
             SegtrackError: settings, data or a stage is at fault; the message says which and how to
                 mend it.
         """
-        with contextlib.closing(self.labelling):
-            self.labelling.require()
+        with contextlib.closing(self.platform):
+            self.pushing.require()
+            self.reviewing.require()
             for stage, step in self._steps().items():
                 if stage in self.settings.stages:
                     step()
@@ -81,7 +85,7 @@ class Pipeline:
         """A line for each listed stage: there already, to be built and why, or not known yet."""
         lines: list[str] = []
         self.flow.plan, self.flow.journal = lines, None
-        self.labelling.require()
+        self.pushing.require()
         for stage, step in self._steps().items():
             if stage not in self.settings.stages:
                 continue
@@ -95,18 +99,23 @@ class Pipeline:
     def _steps(self) -> dict[Stage, Callable[[], Any]]:
         return {
             Stage.prepare: lambda: self.dataset,
-            Stage.push: self.labelling.push,
+            Stage.push: self.pushing.push,
             Stage.train: lambda: self.weights,
             Stage.evaluate: self.evaluate,
             Stage.track: self.track,
-            Stage.review: self.labelling.review,
-            Stage.pull: self.labelling.pull,
+            Stage.review: self.reviewing.review,
+            Stage.pull: self.reviewing.pull,
         }
+
+    @functools.cached_property
+    def resolved(self) -> DatasetSettings:
+        """The settings that ``prepare`` reads, with the export or the version that they mean."""
+        return resolved_settings(self.platform)
 
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The data set in its canonical form."""
-        settings = self.labelling.resolved
+        settings = self.resolved
 
         def build(folder: Path, report: Any) -> None:
             cache = self.flow.store.scratch("files")
@@ -280,7 +289,7 @@ class Pipeline:
             shipped = name == "yolov8n-seg"
             chosen = self.settings.dataset.starting_weights if shipped else "auto"
             if chosen == PARENT:
-                chosen = self.labelling.resolved.starting_weights
+                chosen = self.resolved.starting_weights
         wanted = dataclasses.replace(self.settings.model, weights=chosen)
         weights = model.resolve_weights(wanted, self._run_weights)
         if self.flow.plan is None:

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from segtrack.errors import PlatformError, SettingsError
-from segtrack.labellerr import Credentials, make_platform
+from segtrack.labellerr import EMULATOR_CREDENTIALS, Credentials, make_platform
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.http_platform import HttpPlatform
 from segtrack.labellerr.transport import Patience, Transport, check_url, describe, repeat_create
@@ -101,6 +101,15 @@ def test_the_sdk_has_time_outs_too(emulator: Emulator) -> None:
     emulator.fault("delay", path="get_template|create_template", seconds=1.0, times=-1)
     with pytest.raises(PlatformError, match=r"no answer within 0\.2 s"):
         platform._create_template(unique("slow"), (), "image", "uuid")
+
+
+def test_time_outs_are_ours_whatever_the_sdk_says(emulator: Emulator) -> None:
+    """From 1.1 on it gives one to every call."""
+    emulator.fault("delay", path="detailed_list", seconds=0.5)
+    transport = Transport(emulator.url, EMULATOR_CREDENTIALS, replace(QUICK, tries=1))
+    headers = transport.credentials.headers()
+    url = f"{emulator.url}/project_drafts/projects/detailed_list"
+    assert transport.request("GET", url, headers=headers, timeout=0.1).status_code == 200
 
 
 def test_nobody_there() -> None:

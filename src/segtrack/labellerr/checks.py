@@ -73,6 +73,26 @@ def named_project(
     return project
 
 
+class FileNames:
+    """Names of the platform's files, to be looked up exactly, or with the case mended."""
+
+    def __init__(self, there: Iterable[str]) -> None:
+        self._exact = set(there)
+        self._folded: dict[str, list[str]] = {}
+        for name in self._exact:
+            self._folded.setdefault(name.casefold(), []).append(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._exact
+
+    def find(self, name: str) -> str | None:
+        """The platform's name; None where it has none, or several that differ in case only."""
+        if name in self._exact:
+            return name
+        alike = self._folded.get(name.casefold(), ())
+        return alike[0] if len(alike) == 1 else None
+
+
 def match_file_names(
     names: Iterable[str], there: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
@@ -81,21 +101,10 @@ def match_file_names(
     Returns:
         The platform's name of each name that was found, and the names that were not.
     """
-    folded: dict[str, list[str]] = {}
-    for name in there:
-        folded.setdefault(name.casefold(), []).append(name)
-    exact = set(there)
-    found: dict[str, str] = {}
-    missing: list[str] = []
-    for name in names:
-        alike = folded.get(name.casefold(), ())
-        if name in exact:
-            found[name] = name
-        elif len(alike) == 1:
-            found[name] = alike[0]
-        else:
-            missing.append(name)
-    return found, missing
+    known = FileNames(there)
+    pairs = [(name, known.find(name)) for name in names]
+    found = {name: other for name, other in pairs if other is not None}
+    return found, [name for name, other in pairs if other is None]
 
 
 def export_classes(
@@ -142,7 +151,7 @@ def check_coco(
             f"{path}: {size / 1e6:.1f} MB, Labellerr takes {limit / 1e6:.1f} MB at most; send "
             "it in parts."
         )
-    found = _Findings(questions, set(file_names))
+    found = _Findings(questions, FileNames(file_names))
     try:
         # Images and categories may come after the annotations that refer to them.
         for element in elements(path):
@@ -163,7 +172,7 @@ def check_coco(
 @dataclass
 class _Findings:
     questions: Sequence[Question]
-    file_names: set[str]
+    file_names: FileNames
     problems: list[str] = field(default_factory=list)
     images: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
     categories: set[Any] = field(default_factory=set)
@@ -191,8 +200,8 @@ class _Findings:
         self.images[value.get("id")] = value
         if name in self.file_names:
             return
-        mended, _ = match_file_names([name], self.file_names)
-        hint = f"; the project has {mended[name]!r}" if name in mended else ""
+        mended = self.file_names.find(name)
+        hint = f"; the project has {mended!r}" if mended else ""
         self.problems.append(f"line {line}: image {name!r} is not in the project{hint}")
 
     def _category(self, value: Mapping[str, Any], line: int) -> None:

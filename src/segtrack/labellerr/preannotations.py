@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.errors import DataError, PlatformError
-from segtrack.labellerr.checks import check_coco, match_file_names, match_questions
+from segtrack.labellerr.checks import FileNames, check_coco, match_questions
 from segtrack.labellerr.coco import AnnotatedImage, write_coco
 from segtrack.labellerr.ledger import Ledger
 from segtrack.labellerr.port import Job, Platform
@@ -66,14 +66,16 @@ def preannotate(
     template = platform.template(platform.project(project_id).template_id)
     names = match_questions(classes, template.questions)
     there = {f.file_name for f in platform.project_files(project_id)}
+    known = FileNames(there)
     renamed: dict[str, str] = {}
     missing: list[str] = []
 
     def named() -> Iterable[AnnotatedImage]:
         for image in images:
-            found, absent = match_file_names([image.file_name], there)
-            missing.extend(absent)
-            name = found.get(image.file_name, image.file_name)
+            name = known.find(image.file_name)
+            if name is None:
+                missing.append(image.file_name)
+                continue
             if name != image.file_name:
                 renamed[image.file_name] = name
             yield AnnotatedImage(name, image.width, image.height, image.annotations)

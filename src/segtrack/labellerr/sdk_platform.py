@@ -25,7 +25,8 @@ from segtrack.labellerr.transport import Transport
 
 INSTALL = "python scripts/install_labellerr_sdk.py"
 T = TypeVar("T")
-_NEEDED = {
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "labellerr": (),
     "labellerr.core.client": ("LabellerrClient",),
     "labellerr.core.constants": ("BASE_URL", "ANNOTATION_FORMAT"),
     "labellerr.core.datasets": ("LabellerrDataset", "create_dataset_from_connection"),
@@ -43,12 +44,13 @@ def sdk_problem() -> str | None:
             module = importlib.import_module(name)
             missing = [m for m in members if not hasattr(module, m)]
             if missing:
-                return (
-                    f"the installed labellerr-sdk has no {missing[0]} in {name}: it is older than "
-                    f"its main line of November 2025; install that with {INSTALL}"
-                )
+                return _older(f"{missing[0]} in {name}")
     except ModuleNotFoundError as error:
-        return f"labellerr-sdk is not installed ({error}); install it with {INSTALL}"
+        if error.name == "labellerr":
+            return f"labellerr-sdk is not installed; install it with {INSTALL}"
+        if (error.name or "").startswith("labellerr."):
+            return _older(f"module {error.name}")
+        return f"labellerr-sdk lacks what it needs ({error}); install it anew with {INSTALL}"
     except Exception as error:  # an SDK that breaks on import is one that cannot be used
         return f"labellerr-sdk cannot be imported ({type(error).__name__}: {error})"
     return None
@@ -223,6 +225,13 @@ class SdkPlatform(HttpPlatform):
                 f"{what}: the SDK failed ({type(error).__name__}: {said}). Check the value that it "
                 "names; labellerr.transport=http does without the SDK."
             ) from error
+
+
+def _older(what: str) -> str:
+    return (
+        f"the installed labellerr-sdk has no {what}: it is older than its main line of November "
+        f"2025; install that with {INSTALL}"
+    )
 
 
 def _same(job_id: T) -> T:

@@ -149,8 +149,9 @@ class Transport:
         accept = kwargs.pop("accept", range(200, 300))
         signed = kwargs.pop("signed", False)
         stream = kwargs.pop("stream", False)
-        timeout = kwargs.pop("timeout", None) or (self.patience.connect, self.patience.read)
+        kwargs.pop("timeout", None)  # the SDK's, from 1.1 on: 30 s, too short for an upload
         kwargs.pop("allow_redirects", None)  # would carry the credentials to another host
+        timeout = (self.patience.connect, self.patience.read)
         what = describe(method, url, kwargs.get("params"))
         creates = urlsplit(url).path.endswith(CREATES)
         # Prepared once: a body that is read from a file would be empty the second time.

@@ -139,10 +139,55 @@ def test_bad_bodies(api: Api, unchanged: str, path: str, params: dict[str, str],
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000])
-@pytest.mark.parametrize("path", ["/datasets/create", "/connectors/connect/local"])
-def test_malformed_json(api: Api, unchanged: str, path: str, body: bytes) -> None:
+def test_malformed_json(api: Api, unchanged: str, body: bytes) -> None:
     headers = {"content-type": "application/json"}
-    assert api.call("POST", path, data=body, headers=headers).status_code == 400
+    params = {"project_id": unchanged, "data_type": "image"}
+    described = api.call("GET", "/openapi.json").json()["paths"]
+    paths = [path for path, calls in described.items() if takes_json(calls)]
+    assert len(paths) == 16
+    for path in paths:
+        path = path.replace("{project_id}", unchanged)
+        answer = api.call("POST", path, data=body, headers=headers, params=params)
+        assert answer.status_code == 400, (path, answer.text)
+
+
+def takes_json(calls: dict[str, Any]) -> bool:
+    content = calls.get("post", {}).get("requestBody", {}).get("content", {})
+    return "application/json" in content
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/actions/files/bulk_assign", r'{"file_ids": ["\ud800"], "new_status": "review"}'),
+        ("/search/project_files", r'{"search_queries": {"file_name": ["\ud800"]}}'),
+        ("/search/project_files", '{"search_queries": {"status": [' + '"a", ' * 1000 + '"a"]}}'),
+        ("/actions/add_update_keyframes",
+         '{"project_id": "P", "file_id": "F",'
+         ' "keyframes": [{"frame_number": 9223372036854775808}]}'),
+        ("/annotations/create_template?data_type=image",
+         '{"templateName": "t", "questions": [{"question_number": 1, "question": "car",'
+         ' "option_type": "polygon", "options": [{"option_name": "#000000", "x": NaN}]}]}'),
+        ("/sdk/export/files",
+         r'{"export_name": "\ud800", "export_format": "json", "statuses": ["None"]}'),
+        ("/sdk/export/files", '{"export_name": "e", "export_format": "json", "statuses": ["None"],'
+         ' "updated_after_timestamp": 9223372036854775808}'),
+        ("/_emulator/faults", '{"kind": "delay", "seconds": 1e400}'),
+        ("/_emulator/projects/P/files",
+         '{"files": [{"file_id": "F", "answers": [{"question": "car",'
+         ' "polygon": [[1e300, 1], [2, 2], [3, 1]]}]}]}'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_stored_or_given_back(
+    api: Api, unchanged: str, path: str, body: str
+) -> None:
+    file_id = api.files(unchanged)["a.jpg"]["file_id"]
+    body = body.replace('"P"', f'"{unchanged}"').replace('"F"', f'"{file_id}"')
+    headers = {"content-type": "application/json"}
+    params = {"project_id": unchanged}
+    path = path.replace("/P/", f"/{unchanged}/")
+    answer = api.call("POST", path, data=body, headers=headers, params=params)
+    assert answer.status_code == 400, answer.text
 
 
 @pytest.mark.parametrize(
@@ -150,6 +195,7 @@ def test_malformed_json(api: Api, unchanged: str, path: str, body: bytes) -> Non
     [b"", b"not json", b"[]", b"{}", b'{"images": [1]}', b'{"images": {}}',
      b'{"images": [{"id": [], "file_name": "a.jpg"}]}', b'{"images": [{"file_name": "a.jpg"}]}',
      b'{"images": [{"id": 0, "file_name": "a.jpg"}], "annotations": [{}]}',
+     b'{"images": [{"id": 0, "file_name": "\\ud800"}]}',
      b'{"images": [{"id": 0, "file_name": "a.jpg"}'],
 )  # fmt: skip
 def test_malformed_coco(api: Api, unchanged: str, content: bytes) -> None:
@@ -198,6 +244,22 @@ def test_oversized_bodies(tmp_path: Path) -> None:
         assert answer.status_code == 413
         work = [{"file_name": "a.jpg", "status": "accepted"} for _ in range(100)]
         assert api.work(project, work).status_code == 413
+        assert contents(tmp_path) == before
+        links = api.ask("POST", "/connectors/connect/local", json={"file_names": ["b.jpg"]})
+        location = api.start(links["resumable_upload_links"]["b.jpg"])
+        query = {"purpose": "pre-annotations", "file_name": f"{project}/answers.json"}
+        direct = api.ask("GET", "/connectors/direct-upload-url", params=query)
+        assert requests.put(direct, data=b"[]", timeout=9).status_code == 200
+        before = contents(tmp_path)
+        for size in (9000, 3000):  # the first is refused by its length, the other as it comes
+            for data in (b"x" * size, iter([b"x" * 1000] * (size // 1000))):
+                assert requests.put(direct, data=data, timeout=9).status_code == 413
+        span = {"Content-Range": "bytes 0-8999/9000"}
+        for data in (b"x" * 9000, iter([b"x" * 1000] * 9)):
+            assert requests.put(location, data=data, headers=span, timeout=9).status_code == 413
+        span = {"Content-Range": "bytes 0-99/200"}
+        for data in (b"x" * 50, b"x" * 150):  # not what the range says
+            assert requests.put(location, data=data, headers=span, timeout=9).status_code == 400
         assert contents(tmp_path) == before
 
 
@@ -256,8 +318,11 @@ def test_signed_links(api: Api) -> None:
     start = {"x-goog-resumable": "start"}
     assert requests.post(link[:-1] + "x", headers=start, timeout=9).status_code == 403
     assert requests.post(link, timeout=9).status_code == 400
-    later = link.replace("expires=", "expires=9")
-    assert requests.post(later, headers=start, timeout=9).status_code == 403
+    for digits in ("9", "9" * 5000):  # Python reads no whole number of so many digits
+        later = link.replace("expires=", f"expires={digits}")
+        assert requests.post(later, headers=start, timeout=9).status_code == 403
+    headers = {"Content-Range": f"bytes 0-{'9' * 5000}/{'9' * 5000}"}
+    assert requests.put(api.start(link), headers=headers, timeout=9).status_code == 400
 
 
 def test_work_is_whole_or_not_at_all(api: Api, unchanged: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
@@ -50,7 +52,11 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
     )
     context = Context(state, behaviour, faults)
     for module in (uploads, datasets, projects, files, preannotations, exports, control):
-        app.include_router(module.router(context))
+        part = module.router(context)
+        for route in part.routes:
+            if isinstance(route, APIRoute):
+                route.summary = _first_sentence(route.description)
+        app.include_router(part)
 
     @app.exception_handler(ApiError)
     def api_error(request: Request, error: ApiError) -> Response:
@@ -67,6 +73,10 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
         text = "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5])
         return JSONResponse(failure(400, text, fields), 400)
 
+    @app.exception_handler(OverflowError)
+    def out_of_range(request: Request, error: OverflowError) -> Response:
+        return JSONResponse(failure(400, f"a number is out of range: {error}"), 400)
+
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
         text = f"{request.method} {request.url.path}: {error.detail}"
@@ -74,6 +84,10 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
 
     app.add_middleware(Guard, behaviour=behaviour, faults=faults, cut=cut)
     return app
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"[.;]\s|\.$", text)[0]
 
 
 def _field(detail: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -63,7 +64,7 @@ class Context:
         path = request.url.path
         expires = request.query_params.get("expires", "")
         signature = request.query_params.get("signature", "")
-        number = int(expires) if expires.isascii() and expires.isdigit() else 0
+        number = int(expires) if re.fullmatch("[0-9]{1,15}", expires) else 0
         if not hmac.compare_digest(signature.encode(), self.state.sign(path, number).encode()):
             raise LinkError(403, "SignatureDoesNotMatch", "the signature does not match the link")
         if number <= time.time() or self.faults.of("link_expired", path=path):

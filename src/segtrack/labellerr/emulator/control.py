@@ -12,11 +12,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from segtrack.labellerr.emulator.context import Context
-from segtrack.labellerr.emulator.envelope import ApiError, new_id, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, new_id, success
 from segtrack.labellerr.emulator.faults import Fault, Kind
 from segtrack.labellerr.emulator.files import check_status, set_status
+from segtrack.labellerr.emulator.parsing import FARTHEST
 
-Point = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
+Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 
 
 class WorkedAnswer(BaseModel):
@@ -40,11 +42,11 @@ class WorkedFile(BaseModel):
     answers: list[WorkedAnswer] | None = None
 
 
-class Work(BaseModel):
+class Work(Body):
     files: list[WorkedFile] = Field(min_length=1, max_length=10_000)
 
 
-class NewFault(BaseModel):
+class NewFault(Body):
     """See ``segtrack.labellerr.emulator.faults.Fault`` for what each key means."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,7 +56,7 @@ class NewFault(BaseModel):
     method: str | None = None
     nth: int = Field(1, ge=1)
     times: int | None = None
-    status: int = Field(500, ge=100, le=599)
+    status: int = Field(500, ge=200, le=599)
     retry_after: float | None = None
     done: bool = False
     after_bytes: int = 0
@@ -118,6 +120,7 @@ def router(context: Context) -> APIRouter:
 
     @api.post("/faults")
     def add_fault(body: NewFault) -> dict[str, Any]:
+        """Lets something go wrong, from the n-th matching call on."""
         try:
             faults.add(Fault(**body.model_dump()))
         except (ValueError, re.error) as error:
@@ -126,6 +129,7 @@ def router(context: Context) -> APIRouter:
 
     @api.delete("/faults")
     def clear_faults() -> dict[str, Any]:
+        """Lets nothing go wrong any more."""
         faults.clear()
         return success({})
 

@@ -7,18 +7,18 @@ import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from segtrack.labellerr.emulator.behaviour import EXTENSIONS
 from segtrack.labellerr.emulator.context import Context, due
-from segtrack.labellerr.emulator.envelope import ApiError, new_id, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, new_id, success
 from segtrack.labellerr.emulator.state import now_ms
 
 PROCESSING, READY = 100, 300
 FilePage = Annotated[int, Query(ge=1, le=10_000)]
 
 
-class CreateDataset(BaseModel):
+class CreateDataset(Body):
     dataset_name: str = Field(min_length=1, max_length=500)
     dataset_description: str = ""
     data_type: Literal["image", "video"]
@@ -88,7 +88,7 @@ def router(context: Context) -> APIRouter:
 
     @api.get("/datasets/{dataset_id}")
     def get(dataset_id: str) -> dict[str, Any]:
-        """The record; asking for it is what brings processing forward."""
+        """A data set's record; asking for it is what brings processing forward."""
         row = _dataset(context, dataset_id)
         if row["status_code"] == PROCESSING:
             status = _status(context, row)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from http import HTTPStatus
 from typing import Any
+
+from pydantic import BaseModel, model_validator
 
 
 class ApiError(Exception):
@@ -13,6 +16,17 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str, error: Any = None) -> None:
         super().__init__(message)
         self.status, self.message, self.error = status, message, error
+
+
+class Body(BaseModel):
+    """The JSON body of a request; what is not plain JSON could be stored, but not given back."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        if not is_plain(value):
+            raise ValueError("NaN, Infinity or a lone surrogate, which JSON cannot hold")
+        return value
 
 
 def success(response: Any, **more: Any) -> dict[str, Any]:
@@ -32,6 +46,15 @@ def failure(status: int, message: str, error: Any = None) -> dict[str, Any]:
         "error": message if error is None else error,
         "tracking_id": str(uuid.uuid4()),
     }
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value can be written as JSON in UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def new_id() -> str:

@@ -9,28 +9,28 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from segtrack.labellerr.emulator.context import Context, LinkError, due
-from segtrack.labellerr.emulator.envelope import ApiError, new_id, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, new_id, success
 from segtrack.labellerr.emulator.files import check_status
 from segtrack.labellerr.emulator.state import now_ms
 from segtrack.labellerr.emulator.writing import Wish, count_files, write_export
 
 
-class CreateExport(BaseModel):
+class CreateExport(Body):
     """``updated_after_timestamp`` is in ms."""
 
     export_name: str = Field(min_length=1)
     export_description: str = ""
     export_format: Literal["coco_json", "json"]
-    statuses: list[str] = Field(min_length=1)
+    statuses: list[str] = Field(min_length=1, max_length=100)
     export_destination: Literal["local"] = "local"
     question_ids: list[str] = Field(default_factory=lambda: ["all"], min_length=1)
     updated_after_timestamp: int | None = None
 
 
-class ReportIds(BaseModel):
+class ReportIds(Body):
     report_ids: list[str] = Field(min_length=1, max_length=1000)
 
 
@@ -99,7 +99,8 @@ def router(context: Context) -> APIRouter:
     def fetch(report_id: str, request: Request) -> FileResponse:
         """The bytes of an export, by a signed link."""
         context.check_link(request)
-        row = state.one("SELECT object FROM exports WHERE id = ?", (report_id,))
+        query = "SELECT object FROM exports WHERE id = ? AND status = 'Created'"
+        row = state.one(query, (report_id,))
         if row is None:
             raise LinkError(404, "NoSuchKey", "the export does not exist")
         path = state.object_path(row["object"])

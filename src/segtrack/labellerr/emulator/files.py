@@ -11,11 +11,13 @@ from pydantic import BaseModel, Field
 from segtrack.labellerr.emulator.behaviour import STATUSES
 from segtrack.labellerr.emulator.context import Context
 from segtrack.labellerr.emulator.datasets import file_record
-from segtrack.labellerr.emulator.envelope import ApiError, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, success
 from segtrack.labellerr.emulator.state import now_ms
 
+_WANTED = 1000  # SQLite takes 32,766 values in one query
 
-class Search(BaseModel):
+
+class Search(Body):
     """``search_queries`` knows the keys ``status`` and ``file_name``, each a text or a list."""
 
     search_queries: dict[str, Any] = Field(default_factory=dict)
@@ -23,13 +25,13 @@ class Search(BaseModel):
     next_search_after: str | None = None
 
 
-class BulkAssign(BaseModel):
+class BulkAssign(Body):
     file_ids: list[str] = Field(min_length=1)
     new_status: str
     assign_to: str | None = None
 
 
-class FileIds(BaseModel):
+class FileIds(Body):
     file_ids: list[str] = Field(min_length=1, max_length=1000)
 
 
@@ -40,13 +42,13 @@ class KeyFrame(BaseModel):
     source: str | None = "manual"
 
 
-class KeyFrames(BaseModel):
+class KeyFrames(Body):
     project_id: str
     file_id: str
     keyframes: list[KeyFrame] = Field(min_length=1)
 
 
-class KeyFrameNumbers(BaseModel):
+class KeyFrameNumbers(Body):
     project_id: str
     file_id: str
     keyframes: list[int] = Field(min_length=1)
@@ -104,6 +106,7 @@ def router(context: Context) -> APIRouter:
 
     @api.post("/actions/add_update_keyframes")
     def add_keyframes(body: KeyFrames) -> dict[str, Any]:
+        """Adds key frames to a video, or replaces those of the same number."""
         _inside(context, body.project_id, body.file_id)
         rows = [
             (body.project_id, body.file_id, k.frame_number, k.is_manual, k.method, k.source)
@@ -115,6 +118,7 @@ def router(context: Context) -> APIRouter:
 
     @api.post("/actions/delete_keyframes")
     def delete_keyframes(body: KeyFrameNumbers) -> dict[str, Any]:
+        """Deletes key frames of a video, by number."""
         _inside(context, body.project_id, body.file_id)
         rows = [(body.project_id, body.file_id, number) for number in body.keyframes]
         with state.change() as db:
@@ -161,13 +165,16 @@ def _inside(context: Context, project_id: str, file_id: str) -> None:
 
 
 def _conditions(queries: dict[str, Any]) -> tuple[str, list[str]]:
-    where, values = "", []
+    where = ""
+    values: list[str] = []
     for key, wanted in queries.items():
         if key not in ("status", "file_name"):
             raise ApiError(400, f"search_queries: {key!r} is neither 'status' nor 'file_name'")
         wanted = [wanted] if isinstance(wanted, str) else wanted
-        if not isinstance(wanted, list) or not all(isinstance(v, str) for v in wanted):
-            raise ApiError(400, f"search_queries: {key!r} must be a text or a list of texts")
+        texts = isinstance(wanted, list) and all(isinstance(v, str) for v in wanted)
+        if not texts or len(wanted) > _WANTED:
+            text = f"search_queries: {key!r} must be a text or a list of at most {_WANTED} texts"
+            raise ApiError(400, text)
         where += f" AND p.{key} IN ({', '.join('?' * len(wanted))})"
         values += wanted
     return where, values

@@ -47,7 +47,7 @@ class Guard:
             return
         body = _Body(receive, _body_limit(path, self.behaviour.limits))
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > body.limit:
+        if length.isdecimal() and (len(length) > 15 or int(length) > body.limit):
             text = f"the body has {length} bytes, {body.limit} are allowed"
             await _refuse(413, text, scope, receive, send)
             return

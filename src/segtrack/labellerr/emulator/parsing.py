@@ -7,7 +7,6 @@ updated only if at least one answer reached it.
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from typing import Any
 
 from segtrack.dataset.json_stream import elements
 from segtrack.labellerr.emulator.behaviour import Quirks
-from segtrack.labellerr.emulator.envelope import ApiError
+from segtrack.labellerr.emulator.envelope import ApiError, is_plain
 
+FARTHEST = 1e7  # px; no image reaches farther
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -108,6 +108,8 @@ def _check_coco(path: Path) -> None:
         for key in keys:
             if not isinstance(element.value[key], int | str):
                 raise ValueError(f"line {element.line}: {key!r} is neither a number nor a text")
+            if not is_plain(element.value[key]):
+                raise ValueError(f"line {element.line}: {key!r} has characters that are none")
     if "images" not in seen:
         raise ValueError("no images")
 
@@ -141,7 +143,7 @@ def _read_coco(
         if file_id is None:
             continue
         score = value.get("score")
-        score = float(score) if isinstance(score, int | float) else None
+        score = float(score) if _is_number(score) else None
         for kind, data in _shapes(value, question["option_type"], quirks):
             updated.add(image)
             answers.append(Answer(file_id, question["question_id"], kind, json.dumps(data), score))
@@ -170,11 +172,13 @@ def _shapes(
 
 
 def _numbers(value: Any) -> list[float]:
-    """The value where it is a list of finite numbers, else an empty list."""
-    if not isinstance(value, list):
-        return []
-    good = all(isinstance(v, int | float) and math.isfinite(v) for v in value)
-    return value if good else []
+    """The value where it is a list of usable numbers, else an empty list."""
+    return value if isinstance(value, list) and all(map(_is_number, value)) else []
+
+
+def _is_number(value: Any) -> bool:
+    """NaN is not, since it compares to nothing."""
+    return isinstance(value, int | float) and -FARTHEST <= value <= FARTHEST
 
 
 def _videos(path: Path) -> list[dict[str, Any]]:
@@ -184,8 +188,8 @@ def _videos(path: Path) -> list[dict[str, Any]]:
             "question_type", "answer": [{"frames": {}}]}]}``.
     """
     videos = json.loads(path.read_bytes())
-    if not isinstance(videos, list):
-        raise ValueError("must be a list of videos")
+    if not isinstance(videos, list) or not is_plain(videos):
+        raise ValueError("must be a list of videos in plain JSON")
     for i, video in enumerate(videos):
         annotations = video.get("annotations") if isinstance(video, dict) else None
         if not isinstance(annotations, list) or not isinstance(video.get("file_name"), str):
@@ -206,7 +210,7 @@ def _check_track(track: Any, name: str) -> None:
     if not isinstance(frames, dict) or not frames:
         raise ValueError(f"video {name!r}: a track needs frames")
     for number, frame in frames.items():
-        if not number.isdigit() or not isinstance(frame, dict) or "answer" not in frame:
+        if not number.isdecimal() or not isinstance(frame, dict) or "answer" not in frame:
             raise ValueError(f"video {name!r}: frame {number!r} needs a number and an answer")
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from segtrack.labellerr.emulator.behaviour import QUESTION_TYPES
 from segtrack.labellerr.emulator.context import Context
 from segtrack.labellerr.emulator.datasets import READY
-from segtrack.labellerr.emulator.envelope import ApiError, new_id, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, new_id, success
 from segtrack.labellerr.emulator.state import now_ms
 
 _OBJECTS = ("BoundingBox", "polygon", "polyline", "dot")
@@ -32,18 +32,18 @@ class Question(BaseModel):
     color: str | None = None
 
 
-class CreateTemplate(BaseModel):
+class CreateTemplate(Body):
     templateName: str = Field(min_length=1, max_length=500)
     questions: list[Question] = Field(min_length=1, max_length=1000)
 
 
-class Rotations(BaseModel):
+class Rotations(Body):
     annotation_rotation_count: int = Field(ge=0)
     review_rotation_count: int = Field(ge=0)
     client_review_rotation_count: int = Field(ge=0)
 
 
-class CreateProject(BaseModel):
+class CreateProject(Body):
     project_name: str = Field(min_length=1, max_length=500)
     attached_datasets: list[str] = Field(min_length=1)
     data_type: Literal["image", "video"]
@@ -53,7 +53,7 @@ class CreateProject(BaseModel):
     created_by: str | None = None
 
 
-class Attached(BaseModel):
+class Attached(Body):
     attached_datasets: list[str] = Field(min_length=1)
 
 
@@ -78,6 +78,7 @@ def router(context: Context) -> APIRouter:
 
     @api.get("/annotations/get_template")
     def get_template(template_id: str) -> dict[str, Any]:
+        """A template with its questions."""
         row = state.one("SELECT * FROM templates WHERE id = ?", (template_id,))
         if row is None:
             raise ApiError(404, f"template not found: {template_id!r}")
@@ -122,6 +123,7 @@ def router(context: Context) -> APIRouter:
 
     @api.get("/projects/project/{project_id}")
     def get_project(project_id: str) -> dict[str, Any]:
+        """A project with its template and its data sets."""
         return success(_project(context, context.project(project_id)))
 
     @api.get("/project_drafts/projects/detailed_list")
@@ -142,6 +144,7 @@ def router(context: Context) -> APIRouter:
 
     @api.post("/projects/rotations/add")
     def rotations(project_id: str, body: Rotations) -> dict[str, Any]:
+        """Sets how often files are annotated and reviewed."""
         context.project(project_id)
         with state.change() as db:
             row = (body.model_dump_json(), project_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import astuple
@@ -10,20 +11,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from segtrack.labellerr.emulator.context import Context, LinkError
-from segtrack.labellerr.emulator.envelope import ApiError, new_id, success
+from segtrack.labellerr.emulator.envelope import ApiError, Body, new_id, success
 from segtrack.labellerr.emulator.images import frame_jpeg, read_media
 from segtrack.labellerr.emulator.state import now_ms
 
-_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
+_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 _PURPOSES = ("pre-annotations",)
 
 
-class Connect(BaseModel):
+class Connect(Body):
     """Names without folders; the same connection may be used by several calls."""
 
     file_names: list[str] = Field(min_length=1, max_length=10_000)
@@ -115,10 +116,14 @@ def router(context: Context) -> APIRouter:
             raise LinkError(400, "InvalidContentRange", text)
         try:
             have = await _write(path, first, last + 1, request.stream())
-        except ClientDisconnect:
+            if have != last + 1:
+                text = f"the range ends at {last}, got {have}"
+                raise LinkError(400, "InvalidContentRange", text)
+        except ClientDisconnect:  # what arrived stays, to go on from
             return Response(status_code=499)
-        if have != last + 1:
-            raise LinkError(400, "InvalidContentRange", f"the range ends at {last}, got {have}")
+        except BaseException:
+            _back_to(path, first)
+            raise
         if have < total:
             return _incomplete(have)
         await run_in_threadpool(finish, session, row["file_name"], path)
@@ -138,14 +143,19 @@ def router(context: Context) -> APIRouter:
     async def put_direct(name: str, request: Request) -> Response:
         """The whole body at once, as annotation files come."""
         context.check_link(request)
+        query = "SELECT 1 FROM direct WHERE object = ?"
+        if await run_in_threadpool(state.one, query, (name,)) is None:
+            raise LinkError(404, "NoSuchUpload", "the upload does not exist")
         limit = context.behaviour.limits.annotation_bytes
+        partial = state.object_path(new_id())
         try:
-            size = await _write(state.object_path(name), 0, limit, request.stream())
+            if await _write(partial, 0, limit, request.stream()) > limit:
+                raise LinkError(413, "EntityTooLarge", f"more than {limit} bytes")
+            partial.replace(state.object_path(name))
         except ClientDisconnect:
             return Response(status_code=499)
-        if size > limit:
-            state.object_path(name).unlink(missing_ok=True)
-            raise LinkError(413, "EntityTooLarge", f"more than {limit} bytes")
+        finally:
+            partial.unlink(missing_ok=True)
         return Response(status_code=200)
 
     @api.get("/storage/files/{file_id}", tags=["storage"])
@@ -209,6 +219,14 @@ async def _write(path: Path, at: int, limit: int, stream: AsyncIterator[bytes]) 
             if file.tell() > limit:
                 break
         return file.tell()
+
+
+def _back_to(path: Path, size: int) -> None:
+    """Forget what a refused body wrote behind byte ``size``."""
+    if size:
+        os.truncate(path, size)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _incomplete(have: int) -> Response:
