@@ -74,6 +74,7 @@ class Pipeline:
         """
         with contextlib.closing(self.platform):
             self.pushing.require()
+            self.reviewing.require()
             for stage, step in self._steps().items():
                 if stage in self.settings.stages:
                     step()

@@ -49,6 +49,17 @@ class Reviewing:
     tracked: Callable[[], list[Tracked]]
     _reviewed: Reviewed | None = None
 
+    def require(self) -> None:
+        """Look for pool images that review cannot send, before hours of work.
+
+        Raises:
+            DataError: there are some; lists them all.
+        """
+        from segtrack.labellerr.files import check_files
+
+        if Stage.review in self.run.flow.listed and self.dataset().counts.get("pool"):
+            check_files(row.path for row in self.dataset().iter_images("pool"))
+
     def review(self) -> None:
         """Send the pool split with its predictions to a Test Project, and the tracked videos.
 

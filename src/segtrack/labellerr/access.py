@@ -82,7 +82,7 @@ class Access:
                 f"statuses at http://127.0.0.1:8080{path} (http://127.0.0.1:8080/docs says how) "
                 "and stop it"
             )
-        return f"{where}, then give stages=[prepare,pull]; or send it to people, labellerr=cloud"
+        return f"{where}, then give stages=[pull]; or send it to people, labellerr=cloud"
 
     def close(self) -> None:
         """End the emulator."""

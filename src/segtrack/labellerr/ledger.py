@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from segtrack.errors import SettingsError
+from segtrack.errors import DataError, SettingsError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS parts (
@@ -55,6 +55,30 @@ class SentFile:
     sent: bool
 
 
+def open_db(path: Path, schema: str) -> sqlite3.Connection:
+    """Open, or make, a small database of what was sent.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    try:
+        db.executescript(schema)
+        (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        state = str(error)
+    if state != "ok":
+        db.close()
+        raise DataError(
+            f"{path}: damaged ({state}). Remove it and give the same command again: what was sent "
+            "is found on the platform by its name."
+        )
+    return db
+
+
 class Ledger:
     """Pushes of one account, in ``folder/ledger.db``."""
 
@@ -62,10 +86,8 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.account = account
-        self._db = sqlite3.connect(folder / "ledger.db", isolation_level=None, timeout=30)
-        # A killed process loses nothing by this; only a power cut may, and then files go twice.
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_SCHEMA)
+        # A killed process loses nothing by not waiting for the disk; only a power cut may.
+        self._db = open_db(folder / "ledger.db", f"PRAGMA synchronous = OFF; {_SCHEMA}")
 
     def __enter__(self) -> Ledger:
         return self

@@ -14,6 +14,7 @@ from pathlib import Path
 from segtrack.errors import DataError
 from segtrack.labellerr.checks import named_project
 from segtrack.labellerr.files import check_files
+from segtrack.labellerr.ledger import open_db
 from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.uploader import upload
 
@@ -153,9 +154,8 @@ def _remember(
 
 @contextlib.contextmanager
 def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
-    db = sqlite3.connect(ledger / FILE, isolation_level=None, timeout=30)
+    db = open_db(ledger / FILE, _SCHEMA)
     try:
-        db.executescript(_SCHEMA)
         yield db
     finally:
         db.close()
