@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import requests
+from hydra.types import RunMode
 
 from segtrack import app, job
 from segtrack.labellerr import Credentials as Access
@@ -59,10 +60,11 @@ def _account(served: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     for name, value in PLANTED.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(transport, "Patience", lambda: QUICK)
-    # What costs most of a second each time and is tested elsewhere: the list of all packages, and
-    # the check of a command line that was checked before.
+    # What costs most of a second each time and is tested elsewhere: the list of all packages, the
+    # check of a command line that was checked before, and whether it is a sweep.
     monkeypatch.setattr(job, "environment", lambda: "")
     monkeypatch.setattr(app, "_check", check_once)
+    monkeypatch.setattr("hydra._internal.hydra.Hydra.get_mode", lambda self, **_: RunMode.RUN)
     served.faults.clear()
     served.faults.calls.clear()
     yield
@@ -117,86 +119,102 @@ def works(outcome: Outcome, project: Project, *parts: str) -> None:
         assert re.search(part, outcome.out), outcome.out
 
 
-PUSH_FAULTS: dict[str, tuple[dict[str, Any], list[str], str, int]] = {
-    # what goes wrong, more words, what is said, files that the second command still sends
-    "expired": (
-        {"kind": "status", "path": "datasets/create", "status": 401, "message": "key expired"},
-        [],
-        r"POST /datasets/create: .* 401 \(key expired\)\. Check LABELLERR_API_KEY, .* expired",
-        0,
-    ),
-    "429": (
+class Failure(NamedTuple):
+    """What goes wrong with a push, what is said, and how far the push has come all the same."""
+
+    fault: dict[str, Any]
+    says: str
+    puts: int
+    datasets: tuple[int, ...]
+    words: tuple[str, ...] = ()
+
+
+FAILURES = {
+    "429": Failure(
         {"kind": "status", "path": "connect/local", "status": 429, "retry_after": 3600.0},
-        [],
         r"connect/local: .* answered 429 \([^)]*\) and asks to wait 3600 s\. .*labellerr\.workers",
-        4,
-    ),
-    "500": (
-        {"kind": "status", "path": "projects/create", "times": -1},
-        [],
-        r"POST /projects/create: .* answered 500 .*on the platform's side.*same command again",
         0,
+        (),
     ),
-    "time-out": (
-        {"kind": "delay", "path": "detailed_list", "seconds": 0.7, "times": -1},
-        [],
-        r"detailed_list: no answer within 0\.5 s\. .*labellerr\.url .*is not sent again",
-        0,
-    ),
-    "cut": (
+    "cut": Failure(
         {"kind": "cut", "path": "storage/session", "nth": 3, "times": -1, "after_bytes": 100},
-        [],
         r"2 of 4 files of '.*' could not be sent.*connection was cut.*sends only what is missing",
         2,
+        (),
     ),
-    "stuck": (
+    "expired": Failure(
+        {"kind": "status", "path": "datasets/create", "status": 401, "message": "key expired"},
+        r"POST /datasets/create: .* 401 \(key expired\)\. Check LABELLERR_API_KEY, .* expired",
+        4,
+        (),
+    ),
+    "stuck": Failure(
         {"kind": "dataset_stuck"},
-        ["labellerr.timeout=1"],
         r"data set \S+: not finished after 1 s, last state 100 .*labellerr\.timeout",
-        0,
-    ),
-    "status 500": (
-        {"kind": "dataset_status", "status": 500},
-        [],
-        r"data set \S+ \(.*\) failed with status 500 \(no permission.*same command again",
         4,
+        (100,),
+        ("labellerr.timeout=1",),
     ),
-    "status 501": (
-        {"kind": "dataset_status", "status": 501},
-        [],
-        r"data set \S+ \(.*\) failed with status 501 \(not found.*same command again",
+    "500": Failure(
+        {"kind": "status", "path": "projects/create", "times": -1},
+        r"POST /projects/create: .* answered 500 .*on the platform's side.*same command again",
         4,
+        (300,),
+    ),
+    "time-out": Failure(
+        {"kind": "delay", "path": "detailed_list", "seconds": 0.7, "times": -1},
+        r"detailed_list: no answer within 0\.5 s\. .*labellerr\.url .*is not sent again",
+        4,
+        (300,),
     ),
 }
 
 
-@pytest.mark.parametrize("fault", PUSH_FAULTS)
-def test_a_push_that_fails_goes_on_where_it_was(
+def test_a_push_that_fails_again_and_again_goes_on_where_it_was(
     here: Run,
     project: Project,
     served: Emulator,
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fault: str,
 ) -> None:
-    options, words, says, left = PUSH_FAULTS[fault]
     files = [f"{name}-{i}.jpg" for i in range(4)]
-    words = push(raw_images(tmp_path / "raw", files), name, served, *words)
-    served.fault(**options)
-    if fault == "time-out":
-        monkeypatch.setattr(transport, "Patience", lambda: replace(QUICK, read=0.5, tries=2))
-    fails(here(*words), project, 1, says)
-    monkeypatch.setattr(transport, "Patience", lambda: QUICK)
-    served.faults.clear()
-    works(here(*words), project, f"4 files, {left} sent now")
-    assert project.runs()[-1].data.metrics["push/sent"] == left
+    words = push(raw_images(tmp_path / "raw", files), name, served)
+    monkeypatch.setenv("LABELLERR_API_SECRET", "typo-0badcafe")
+    outcome = here(*words)
+    fails(outcome, project, 1, r"answered 401 \(Invalid api_secret\)\. Check LABELLERR_API_KEY")
+    assert "typo-0bad" not in outcome.err + outcome.out
+    assert there(served.folder, name) == NOTHING
+    monkeypatch.setenv("LABELLERR_API_SECRET", PLANTED["LABELLERR_API_SECRET"])
+    for kind, failure in FAILURES.items():
+        served.fault(**failure.fault)
+        patience = replace(QUICK, read=0.5, tries=2) if kind == "time-out" else QUICK
+        monkeypatch.setattr(transport, "Patience", lambda patience=patience: patience)
+        fails(here(*words, *failure.words), project, 1, failure.says)
+        served.faults.clear()
+        found = there(served.folder, name)
+        assert (found.puts, tuple(found.datasets)) == (failure.puts, failure.datasets), kind
+        assert found.projects == []
+    works(here(*words), project, "4 files, 0 sent now")
     found = there(served.folder, name)
-    # A data set whose processing failed cannot be mended: it is sent once more.
-    failed = [options["status"]] if options["kind"] == "dataset_status" else []
-    assert (found.datasets, found.files) == ([*failed, 300], files)
-    assert found.puts == 4 * (1 + len(failed))
+    assert (found.datasets, found.files, found.puts) == ([300], files, 4)
     assert (len(found.projects), found.templates, found.attached) == (1, 1, 4)
+
+
+def test_a_data_set_whose_processing_fails_is_sent_once_more(
+    here: Run, project: Project, served: Emulator, name: str, tmp_path: Path
+) -> None:
+    files = [f"{name}-{i}.jpg" for i in range(2)]
+    words = push(raw_images(tmp_path / "raw", files), name, served)
+    for status, why in ((500, "no permission"), (501, "not found")):
+        served.fault("dataset_status", status=status)
+        says = rf"data set \S+ \({name}\) failed with status {status} \({why}.*same command again"
+        fails(here(*words), project, 1, says)
+        served.faults.clear()
+    works(here(*words), project, "2 files, 2 sent now")
+    found = there(served.folder, name)
+    assert (found.datasets, found.files, found.puts) == ([500, 501, 300], files, 6)
+    assert (len(found.projects), found.templates, found.attached) == (1, 1, 2)
 
 
 def test_a_push_that_is_slowed_down_succeeds_and_the_same_push_again_does_nothing(
@@ -223,22 +241,18 @@ def test_a_push_that_is_slowed_down_succeeds_and_the_same_push_again_does_nothin
     assert [call for call in served.faults.calls if changing.search(call)] == []
 
 
-def test_wrong_credentials(
-    here: Run,
-    project: Project,
-    served: Emulator,
-    name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_store_that_cannot_be_written(
+    here: Run, project: Project, served: Emulator, name: str, tmp_path: Path
 ) -> None:
     words = push(raw_images(tmp_path / "raw", [f"{name}.jpg"]), name, served)
-    monkeypatch.setenv("LABELLERR_API_SECRET", "typo-0badcafe")
-    outcome = here(*words)
-    fails(outcome, project, 1, r"answered 401 \(Invalid api_secret\)\. Check LABELLERR_API_KEY")
-    assert "typo-0bad" not in outcome.err + outcome.out
-    assert there(served.folder, name) == NOTHING
-    monkeypatch.setenv("LABELLERR_API_SECRET", PLANTED["LABELLERR_API_SECRET"])
-    works(here(*words), project, "1 files, 1 sent now")
+    pushed = project.folder / ".segtrack" / "labellerr" / "pushed.db"
+    pushed.mkdir(parents=True)
+    says = r"cannot write or read in \.segtrack: unable to open database file"
+    fails(here(*words), project, 1, says)
+    pushed.rmdir()
+    works(here(*words), project, "1 files, 0 sent now")
+    found = there(served.folder, name)
+    assert (found.datasets, found.puts, found.attached) == ([300], 1, 1)
 
 
 def test_files_that_cannot_be_sent_are_named_before_anything_is_sent(
@@ -258,6 +272,8 @@ def test_files_that_cannot_be_sent_are_named_before_anything_is_sent(
         twice + rf"{images}/one/a\.JPG\)",
         rf"only \.jpg, \.jpeg, \.png, \.tiff are accepted; convert: {images}/b\.bmp",
     )
+    # Review would send them at the end: it says so before the training, which misses images too.
+    fails(here(*words, "stages=[prepare,train,review]"), project, 2, twice)
     assert not served.faults.calls
     assert there(served.folder, name) == NOTHING
     (images / "one" / "a.JPG").unlink()
@@ -365,8 +381,6 @@ def test_finished_labels_that_do_not_come(
     outcome = here(*words, "labellerr.timeout=1")
     fails(outcome, project, 1, rf"export \S+ of project {project_id}: not finished after 1 s")
     served.faults.clear()
-    served.fault("export_fails", times=1)
-    fails(here(*words), project, 1, "failed at the platform: give the same command again")
     exports = project.folder / ".segtrack" / "labellerr" / "exports" / project_id
     assert len(list(exports.iterdir())) == 1  # the empty one, and nothing half
     works(here(*words), project, "3 images, 3 labels")
@@ -446,7 +460,6 @@ def test_a_review_whose_job_leaves_files_out_or_never_ends(
     works(here(*review), predicted)
     jobs = there(served.folder, name).jobs
     assert jobs == ["completed"] * 4  # low, medium and high, and the one that left a file out
-    works(here(*review), predicted, "was applied before")
     served.fault("export_never_ends")
     pull = [*words, "stages=[prepare,pull]"]
     outcome = here(*pull, "labellerr.timeout=1")
@@ -512,9 +525,9 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
     says = r"nothing is reviewed yet, and the pool split has no labels from which a reviewer could"
     assert re.search(rf"nothing to do yet: project \S+: {says} be simulated: start `", line)
     assert predicted.runs()[-1].data.metrics["review/sent_objects"] > 0
-    pull = [*words, "stages=[prepare,pull]"]
+    pull = [*words, "stages=[pull]"]
     outcome = here(*pull)
-    fails(outcome, predicted, 1, says, "labellerr=cloud")
+    fails(outcome, predicted, 1, says, r"then give stages=\[pull\]; or .* labellerr=cloud")
     # What it says to do: the emulator by itself, a file reviewed, stopped, and pulled.
     command = re.search(r"start `python (.*?)`", outcome.err)
     path = re.search(r"http://127\.0\.0\.1:8080(/_emulator/projects/(\S+)/files)", outcome.err)

@@ -174,6 +174,33 @@ def test_a_push_to_the_runs_own_emulator_that_is_killed_with_it(
     assert there(state, "raw").puts == before + int(sent[1])
 
 
+def test_ctrl_c_does_not_wait_for_a_storage_that_does_not_answer(
+    project: Project, other: Other, tmp_path: Path
+) -> None:
+    words = push(tmp_path, f"labellerr.url={other.url}", "labellerr.name=raw")
+    other.fault("delay", path="storage/session", seconds=100, nth=9, times=-1)
+    with subprocess.Popen(
+        project.command(*words),
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        until = time.monotonic() + 120
+        while other.calls("PUT /storage/session/{id}") < 8 + WORKERS:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=50)  # half of what a file takes
+    assert process.returncode == 130
+    assert err == "interrupted; the same command continues where this one stopped\n"
+    (run,) = project.runs()
+    assert (run.info.status, run.data.tags["error"]) == ("KILLED", "interrupted")
+    other.clear()
+    outcome = project.run(*words)
+    assert outcome.code == 0 and f"{FILES} files, {FILES - 8} sent now" in outcome.out
+
+
 def test_a_review_and_a_pull_that_are_killed(
     predicted: Project, reference: Project, other: Other
 ) -> None:

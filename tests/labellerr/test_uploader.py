@@ -299,6 +299,24 @@ def test_a_file_that_changes_meanwhile(http: HttpPlatform, images: Images, tmp_p
         upload(http, files, unique("meanwhile"), tmp_path / "ledger")
 
 
+def test_a_ledger_that_a_power_cut_damaged(
+    http: HttpPlatform, images: Images, tmp_path: Path
+) -> None:
+    name = unique("damaged")
+    files = check_files(images(3))
+    first = upload(http, files, name, tmp_path / "ledger")
+    path = tmp_path / "ledger" / "ledger.db"
+    whole = path.read_bytes()
+    # All but the first page, which says what tables there are.
+    for content in (b"not a database" * 100, whole[:4096] + b"x" * (len(whole) - 4096)):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"ledger\.db: damaged \(.*\)\. Remove it and give"):
+            upload(http, files, name, tmp_path / "ledger")
+    path.unlink()
+    again = upload(http, files, name, tmp_path / "ledger")
+    assert (again.sent, again.datasets) == (0, first.datasets)
+
+
 def test_one_push_at_a_time(http: HttpPlatform, images: Images, tmp_path: Path) -> None:
     files = check_files(images(1))
     with (

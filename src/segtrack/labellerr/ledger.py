@@ -73,7 +73,7 @@ def open_db(path: Path, schema: str) -> sqlite3.Connection:
     if state != "ok":
         db.close()
         raise DataError(
-            f"{path}: damaged ({state}). Remove it and give the same command again: what was sent "
+            f"{path}: damaged ({' '.join(state.split())}). Remove it and give the same command again: what was sent "
             "is found on the platform by its name."
         )
     return db
