@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install ## the whole loop on the embedded data set, offline, and a retraining on its reviewed labels
 	$(BIN)/python src/run.py
-	$(BIN)/python src/run.py dataset=reviewed 'stages=[prepare,train,evaluate]' model.weights=shipped
+	$(BIN)/python src/run.py dataset=reviewed 'stages=[prepare,train,evaluate]'
 
 test: install ## the whole test suite
 	$(BIN)/python -m pytest

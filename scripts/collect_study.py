@@ -1,9 +1,11 @@
-"""Copy a sweep's tables and figure out of MLflow, to be committed with a study.
+"""Copy the tables and the figure of a sweep or a review out of MLflow, to be kept with a study.
 
     python scripts/collect_study.py RUN FOLDER [--name NAME] [overrides such as mlflow=server]
 
-RUN is the id of the sweep's parent run (`make ui`). FOLDER gets NAME.best.csv (the best cell of
-each metric against the default), NAME.cells.csv (every cell with its intervals) and NAME.png.
+RUN is a run's id (`make ui`). Of a sweep's parent run FOLDER gets NAME.best.csv (the best cell of
+each metric against the default), NAME.cells.csv (every cell with its intervals) and NAME.png; of a
+run with the stage pull NAME.outcomes.csv (by class and confidence), NAME.images.csv (by
+disagreement) and NAME.acceptance.csv and .png. The gallery stays: it shows the images themselves.
 """
 
 from __future__ import annotations
@@ -19,10 +21,16 @@ from segtrack.composition import compose_settings
 from segtrack.errors import DataError, SegtrackError
 from segtrack.journal import run_files
 
-FILES = {
+SWEEP = {
     "best.csv": "best.csv",
     "comparison.csv": "cells.csv",
     "figures/differences_hota.png": "png",
+}
+REVIEW = {
+    "review/outcomes.csv": "outcomes.csv",
+    "review/images.csv": "images.csv",
+    "review/acceptance.csv": "acceptance.csv",
+    "review/acceptance.png": "acceptance.png",
 }
 
 
@@ -31,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", metavar="RUN", help="id of the parent run")
+    parser.add_argument("run", metavar="RUN", help="id of a sweep's parent, or of a review")
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     parser.add_argument("--name", default="sweep", help="what the files' names begin with")
     parser.add_argument("overrides", nargs="*")
@@ -47,15 +55,17 @@ def main() -> int:
 def collect(run: str, folder: Path, name: str, overrides: list[str]) -> None:
     settings = compose_settings(CONF, overrides).mlflow
     with tempfile.TemporaryDirectory() as scratch:
-        found = {f: run_files(settings, run, f, Path(scratch)) for f in FILES}
-        missing = [file for file, paths in found.items() if not paths]
-        if missing:
+        for files in (SWEEP, REVIEW):
+            found = {file: run_files(settings, run, file, Path(scratch)) for file in files}
+            if all(found.values()):
+                break
+        else:
             raise DataError(
-                f"{run}: has no {', '.join(missing)}; is it the parent run of a sweep whose cells "
-                f"were scored?"
+                f"{run}: has neither {', '.join(SWEEP)} nor {', '.join(REVIEW)}; is it the parent "
+                f"run of a sweep whose cells were scored, or a run with the stage pull?"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        for file, ending in FILES.items():
+        for file, ending in files.items():
             shutil.copyfile(found[file][0], folder / f"{name}.{ending}")
             print(folder / f"{name}.{ending}")
 

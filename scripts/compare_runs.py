@@ -1,11 +1,15 @@
-"""Is one run's tracking better than another's? A paired bootstrap of two MLflow runs.
+"""Is one run better than another, and is that sure? A paired bootstrap of two MLflow runs.
 
     python scripts/compare_runs.py RUN_A RUN_B [--metric HOTA --metric MOTA] [--samples 2000]
     python scripts/compare_runs.py RUN_A RUN_B --kind mask --metric sMOTA --json mlflow=server
+    python scripts/compare_runs.py RUN_A RUN_B --kind image [--metric mask_map50]
 
-Both runs must have been scored on the same sequences; run ids are in MLflow (`make ui`). Units are
-the sequences, or their chunks where there are less than ten. Scores are in percent, differences
-(B minus A) in percentage points. Exit code 2 where the runs cannot be compared.
+Kinds box and mask compare tracking: both runs must have been scored on the same sequences. Units
+are the sequences, or their chunks where there are less than ten. Kind image compares the stage
+evaluate: both must have been evaluated on the same images with the same labels, which are the
+units; a metric of one class is class/NAME/mask_map50_95. Run ids are in MLflow (`make ui`). Scores
+are in percent, differences (B minus A) in percentage points. Exit code 2 where the runs cannot be
+compared.
 """
 
 from __future__ import annotations
@@ -21,8 +25,10 @@ from typing import Any
 import numpy as np
 
 from segtrack.app import CONF
-from segtrack.composition import compose_settings
+from segtrack.composition import check, compose_settings
 from segtrack.errors import DataError, SegtrackError, SettingsError
+from segtrack.evaluation import bootstrap as images
+from segtrack.evaluation.units import ImageUnits
 from segtrack.journal import run_files
 from segtrack.report import table_text
 from segtrack.report.comparison import verdict
@@ -32,6 +38,7 @@ from segtrack.tracker.scoring.counts import COUNTED, FIELDS, summary
 from segtrack.tracker.scoring.score import SequenceScores
 
 COUNTS = "tracking/*/scores/counts.npz"
+IMAGES = "evaluation/units.npz"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,9 +62,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("run_a", metavar="RUN_A", help="MLflow run id, the one compared to")
     parser.add_argument("run_b", metavar="RUN_B", help="MLflow run id")
-    parser.add_argument("--metric", action="append", help=f"default: {', '.join(METRICS)}")
-    parser.add_argument("--kind", choices=("box", "mask"), default="box")
-    parser.add_argument("--sequences", nargs="+", help="only these (default: all)")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        help=f"default: {', '.join(METRICS)}; of images {images.METRICS[0]}, and there are "
+        f"{', '.join(images.METRICS[1:])}",
+    )
+    parser.add_argument("--kind", choices=("box", "mask", "image"), default="box")
+    parser.add_argument("--sequences", nargs="+", help="only these (default: all); not of images")
     parser.add_argument("--samples", type=int, default=2000, help="draws of the bootstrap")
     parser.add_argument("--level", type=float, default=0.95, help="of the interval, 0..1")
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
@@ -75,19 +87,18 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         SettingsError: an option or a run id cannot be used.
         DataError: a run has no scores, or they are not of the same units.
     """
-    metrics = checked_metrics(options.metric or METRICS)
     if options.samples < 1 or not 0 < options.level < 1:
         raise SettingsError(
             f"--samples {options.samples} --level {options.level}: samples must be 1 or more, "
             f"level between 0 and 1"
         )
+    if problems := check(CONF, options.overrides, sweep=False):
+        raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, options.overrides).mlflow
-    ids = options.run_a, options.run_b
-    cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
-    check_paired(*cells, ids)
-    a, b = (Samples.draw(cell, metrics, options.samples, options.seed) for cell in cells)
+    drawn = drawn_images if options.kind == "image" else drawn_tracks
+    a, b, of = drawn(settings, options)
     rows = {}
-    for metric in metrics:
+    for metric in a.whole:
         gap = a.to(b, metric, options.level)
         rows[metric] = {
             "a": 100 * a.whole[metric],
@@ -99,14 +110,41 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             "verdict": verdict(metric, "A", "B", gap, options.level),
         }
     return {
-        "a": ids[0],
-        "b": ids[1],
+        "a": options.run_a,
+        "b": options.run_b,
         "kind": options.kind,
-        "units": {"of": cells[0].of, "count": len(cells[0].names)},
+        "units": of,
         "samples": options.samples,
         "level": options.level,
         "metrics": rows,
     }
+
+
+def drawn_tracks(
+    settings: MlflowSettings, options: argparse.Namespace
+) -> tuple[Samples, Samples, dict[str, Any]]:
+    """Tracking scores of both runs, and what was drawn."""
+    metrics = checked_metrics(options.metric or METRICS)
+    ids = options.run_a, options.run_b
+    cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
+    check_paired(*cells, ids)
+    a, b = (Samples.draw(cell, metrics, options.samples, options.seed) for cell in cells)
+    return a, b, {"of": cells[0].of, "count": len(cells[0].names)}
+
+
+def drawn_images(
+    settings: MlflowSettings, options: argparse.Namespace
+) -> tuple[Samples, Samples, dict[str, Any]]:
+    """AP of both runs, and what was drawn."""
+    if options.sequences:
+        raise SettingsError("--sequences: images belong to none; leave it out with --kind image")
+    ids = options.run_a, options.run_b
+    units = [images_of_run(settings, run) for run in ids]
+    images.check_paired(*units, ids)
+    metrics = list(dict.fromkeys(options.metric or images.METRICS[:1]))
+    scores = images.drawn_scores(*units, metrics, options.samples, options.seed)
+    a, b = (Samples({metric: float(v[0]) for metric, v in one.items()}, one) for one in scores)
+    return a, b, {"of": "images", "count": len(units[0].rank)}
 
 
 def checked_metrics(names: Sequence[str]) -> list[str]:
@@ -131,9 +169,21 @@ def of_run(
     if not loaded:
         raise DataError(
             f"run {run_id} kept no scores ({COUNTS}): it did not track, or its videos have no "
-            f"ground truth. Choose a run of the stage track on a data set with ground truth."
+            f"ground truth. Choose a run of the stage track on a data set with ground truth, or "
+            f"compare how images were evaluated with --kind image."
         )
     return units({one.name: one for one in loaded}, kind, sequences)
+
+
+def images_of_run(settings: MlflowSettings, run_id: str) -> ImageUnits:
+    """The evaluated images of a recorded run."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in run_files(settings, run_id, IMAGES, Path(folder)):
+            return ImageUnits.load(file)
+    raise DataError(
+        f"run {run_id} kept no evaluated images ({IMAGES}): it did not evaluate, or did so before "
+        f"they were kept. Repeat its command, with evaluate among the stages."
+    )
 
 
 def number(value: float) -> float | None:

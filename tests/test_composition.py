@@ -23,6 +23,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "yolo"): [f"dataset.path={tmp_path}"],
         ("dataset", "coco"): [f"dataset.path={tmp_path}", f"dataset.annotations={annotations}"],
         ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
+        ("dataset", "images"): [f"dataset.path={tmp_path}", "dataset.classes=[car]"],
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
     }
@@ -36,7 +37,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
             composed += 1
     counts = {group: len(options) for group, options in groups(CONF).items()}
     assert counts == {
-        "dataset": 8,
+        "dataset": 9,
         "evaluation": 1,
         "experiment": 3,
         "labellerr": 3,
@@ -45,7 +46,24 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         "tracker": 6,
         "trainer": 3,
     }
-    assert composed == 32
+    assert composed == 33
+
+
+def test_raw_images_need_a_folder_and_classes() -> None:
+    folder, classes = messages("dataset=images")
+    assert folder.startswith("dataset.path=null: dataset=images needs a folder")
+    assert classes.startswith("dataset.classes=null: say what is to be found in the images")
+
+
+def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
+    missing = f"labellerr.sam={tmp_path}/mobile_sam.pt"
+    assert messages(missing) == []
+    (problem,) = messages(missing, "labellerr.assist=sam")
+    assert problem.startswith(f"{missing}: no such file; give a checkpoint of SAM, or a name")
+    (tmp_path / "mobile_sam.pt").touch()
+    assert messages(missing, "labellerr.assist=sam") == []
+    assert messages("labellerr.assist=sam") == []  # a name is looked for later
+    assert messages("labellerr.assist=sam", "labellerr.sam=''") != []
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
@@ -88,6 +106,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("model.name=yolov8n", "model.name=yolov8n: masks are needed"),
         ("dataset=yolo", "dataset.path=null: dataset=yolo needs a folder"),
         ("dataset.splits.train=0.9", "0.9 \\+ 0.15 \\+ 0.15 \\+ 0: the shares must sum to 1"),
+        ("dataset.starting_weights=parent", "=parent: must be one of auto, shipped"),
         ("dataset.classes=car", "dataset.classes=car: must be null, a list"),
         ("dataset.classes=[car,car]", "names a class twice"),
         ("dataset.classes={a: [car], b: [car]}", "puts a class into two merged classes"),
@@ -113,7 +132,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ),
         ("labellerr.statuses=[done]", r"labellerr.statuses=\[done\]: a list of what can be expor"),
         ("labellerr.statuses=[]", r"labellerr.statuses=\[\]: a list of what can be exported: rev"),
-        ("labellerr.assist=sam", "labellerr.assist=sam: must be one of model"),
+        ("labellerr.assist=yolo", "labellerr.assist=yolo: must be one of model, sam"),
         ("labellerr.transport=grpc", "labellerr.transport=grpc: must be one of auto, sdk, http"),
         ("labellerr.annotator.match_iou=0.9", "must not lie above labellerr.annotator.accept_iou"),
         ("labellerr.annotator.miss_addition=2", "miss_addition=2.0: must lie in 0 to 1"),

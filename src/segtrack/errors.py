@@ -43,3 +43,7 @@ class PlatformError(SegtrackError):
         self.status = status
         self.ambiguous = ambiguous
         self.unfinished = unfinished
+
+
+class NothingToExport(PlatformError):
+    """No file of a project has one of the statuses that were asked for: nobody reviewed it yet."""

@@ -77,6 +77,15 @@ class Flow:
         if self.journal:
             self.journal.metric(metric)
 
+    def renamed(self, kind: str, other: str) -> Listener:
+        """Logs a stage's numbers with ``other_`` for ``kind_``, to keep several results apart."""
+
+        def listen(metric: Metric) -> None:
+            name = metric.name.replace(f"/{kind}_", f"/{other}_")
+            self.record(Metric(name, metric.value, metric.step))
+
+        return listen
+
     def tag(self, tags: Mapping[str, str]) -> None:
         """Tag the run."""
         if self.journal:

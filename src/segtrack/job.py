@@ -7,6 +7,7 @@ import difflib
 import os
 import platform
 import shlex
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -87,6 +88,9 @@ def run_job(config: DictConfig) -> float | None:
                 raise
             where = error.filename or output
             raise StageError(f"cannot write or read {where}: {error.strerror}") from error
+        except sqlite3.OperationalError as error:
+            # Those of the store; disk full, locked, not writable. MLflow's have their own family.
+            raise StageError(f"cannot write or read in {settings.store}: {error}") from error
         value = _objective(settings, journal.latest)
         journal.flush()
     if not facts.sweep:

@@ -3,7 +3,7 @@
     prepare --> train --> evaluate                              images
        |          |
        |          +--> track: detect > associate > score > results.json > render     video
-       |          |
+       |          |      |
      push ...     +--> review ... pull --> next version of the data set              labels
 
 Each stage is a function from settings and upstream results to one folder in the store. A stage that
@@ -27,9 +27,12 @@ from segtrack.flow import Flow, NotBuilt
 from segtrack.journal import Journal
 from segtrack.metrics import Metric
 from segtrack.model import Predictions, Weights
-from segtrack.pipeline_labellerr import Labelling
-from segtrack.pipeline_track import RunFacts, Tracking
-from segtrack.settings import Settings, Stage, plain
+from segtrack.pipeline_platform import PlatformRun
+from segtrack.pipeline_push import Pushing
+from segtrack.pipeline_resolve import resolved_settings
+from segtrack.pipeline_review import Reviewing
+from segtrack.pipeline_track import RunFacts, Tracked, Tracking
+from segtrack.settings import PARENT, DatasetSettings, Settings, Stage, plain
 from segtrack.store import Listener, StageResult, Store, digest
 
 # What changes how fast a result comes, not which.
@@ -51,13 +54,15 @@ class Pipeline:
         self.output = output
         self.facts = run
         self.videos: list[Path] = []
-        self.labelling = Labelling(
-            settings,
-            self.flow,
-            output,
-            weights=lambda: self.weights,
+        self.tracked: list[Tracked] = []
+        self.platform = PlatformRun(settings, self.flow, output)
+        self.pushing = Pushing(self.platform, lambda: self.dataset, self._predict_for_people)
+        self.reviewing = Reviewing(
+            self.platform,
             dataset=lambda: self.dataset,
+            resolved=lambda: self.resolved,
             predict=self._predict_for_people,
+            tracked=lambda: self.tracked,
         )
 
     def run(self) -> None:
@@ -67,7 +72,9 @@ class Pipeline:
             SegtrackError: settings, data or a stage is at fault; the message says which and how to
                 mend it.
         """
-        with contextlib.closing(self.labelling):
+        with contextlib.closing(self.platform):
+            self.pushing.require()
+            self.reviewing.require()
             for stage, step in self._steps().items():
                 if stage in self.settings.stages:
                     step()
@@ -78,6 +85,7 @@ class Pipeline:
         """A line for each listed stage: there already, to be built and why, or not known yet."""
         lines: list[str] = []
         self.flow.plan, self.flow.journal = lines, None
+        self.pushing.require()
         for stage, step in self._steps().items():
             if stage not in self.settings.stages:
                 continue
@@ -91,18 +99,23 @@ class Pipeline:
     def _steps(self) -> dict[Stage, Callable[[], Any]]:
         return {
             Stage.prepare: lambda: self.dataset,
-            Stage.push: self.labelling.push,
+            Stage.push: self.pushing.push,
             Stage.train: lambda: self.weights,
             Stage.evaluate: self.evaluate,
             Stage.track: self.track,
-            Stage.review: self.labelling.review,
-            Stage.pull: self.labelling.pull,
+            Stage.review: self.reviewing.review,
+            Stage.pull: self.reviewing.pull,
         }
+
+    @functools.cached_property
+    def resolved(self) -> DatasetSettings:
+        """The settings that ``prepare`` reads, with the export or the version that they mean."""
+        return resolved_settings(self.platform)
 
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The data set in its canonical form."""
-        settings = self.labelling.resolve(self.settings.dataset)
+        settings = self.resolved
 
         def build(folder: Path, report: Any) -> None:
             cache = self.flow.store.scratch("files")
@@ -118,6 +131,9 @@ class Pipeline:
         )
         result = self.flow.stage(Stage.prepare, call, build)
         dataset = Dataset.load(result.folder)
+        if dataset.warnings and self.flow.plan is None:
+            kinds = ", ".join(line.partition(":")[0] for line in dataset.warnings)
+            print(f"prepare    warnings: {kinds}; see {result.folder / 'checks.txt'}", flush=True)
         for name in ("checks.txt", "checks.json", "dataset.json", "contact_sheet.jpg"):
             self.flow.keep(result.folder / name, "data")
         self.flow.tag({"dataset.fingerprint": dataset.fingerprint})
@@ -173,17 +189,12 @@ class Pipeline:
             weights=lambda: self.weights,
             dataset=lambda: self.dataset,
         )
-        tracking.run()
+        self.tracked = tracking.run()
         self.videos = tracking.videos
 
     def _predict_for_people(self, stage: Stage, split: str) -> StageResult:
         """Predictions that are sent to the platform; their numbers carry the split's name."""
-        knobs = self.settings.model
-
-        def listen(metric: Metric) -> None:
-            name = metric.name.replace("/images_", f"/{split}_")
-            self.flow.record(Metric(name, metric.value, metric.step))
-
+        knobs, listen = self.settings.model, self.flow.renamed("images", split)
         return self._predict(stage, split, knobs.conf_floor, knobs.max_det, listen)
 
     def _predict(
@@ -277,6 +288,8 @@ class Pipeline:
         if chosen is None:
             shipped = name == "yolov8n-seg"
             chosen = self.settings.dataset.starting_weights if shipped else "auto"
+            if chosen == PARENT:
+                chosen = self.resolved.starting_weights
         wanted = dataclasses.replace(self.settings.model, weights=chosen)
         weights = model.resolve_weights(wanted, self._run_weights)
         if self.flow.plan is None:

@@ -89,27 +89,29 @@ class Tracking:
     videos: list[Path] = dataclasses.field(default_factory=list)
     totals: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
-    def run(self) -> None:
+    def run(self) -> list[Tracked]:
         """Track in every video.
 
         Raises:
-            DataError: there is no video.
+            DataError: there is no video, and nothing else to do either.
         """
         found = self._sequences()
         if not found:
-            raise DataError(
-                "stage track: there is no video to track in. Name one with video=FILE, folder or "
-                "glob, or leave track out of stages."
-            )
+            text = "there is no video to track in; name one with video=FILE, a folder or a glob"
+            if set(self.settings.stages) <= {Stage.prepare, Stage.track}:
+                raise DataError(f"stage track: {text}.")
+            if self.flow.plan is None:
+                print(f"track      nothing to do: {text}", flush=True)
         done = [self._track(sequence) for sequence in found]
-        if self.flow.plan is not None:
-            return
+        if self.flow.plan is not None or not done:
+            return done
         for name, values in sorted(self.totals.items()):
             mean = name.startswith("speed/") or name == "track/class_flips"
             self.flow.record(Metric(name, sum(values) / (len(values) if mean else 1), 0))
         digest = hashlib.sha256("".join(_trajectories_digest(one) for one in done).encode())
         self.flow.tag({"tracks.sha256": digest.hexdigest()})
         self._score_all(done)
+        return done
 
     def _track(self, sequence: Sequence) -> Tracked:
         def listen(metric: Metric) -> None:

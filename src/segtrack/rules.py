@@ -12,12 +12,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from segtrack.settings import (
+    PARENT,
+    Assist,
     CocoSettings,
     DatasetSettings,
     ImagesSettings,
     LabellerrDatasetSettings,
     LabellerrMode,
     MlflowSettings,
+    ReviewedSettings,
     SequencesSettings,
     Settings,
     SplitFractions,
@@ -211,8 +214,10 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
         except re.error as error:
             allowed = f"must be a regular expression ({error})"
             yield Problem("dataset.group_by", dataset.group_by, allowed)
-    if dataset.starting_weights not in ("auto", "shipped"):
-        yield Problem("dataset.starting_weights", dataset.starting_weights, "auto or shipped")
+    starts = ["auto", "shipped", *([PARENT] if isinstance(dataset, ReviewedSettings) else [])]
+    if dataset.starting_weights not in starts:
+        allowed = f"must be one of {', '.join(starts)}"
+        yield Problem("dataset.starting_weights", dataset.starting_weights, allowed)
     folders = ("yolo", "coco", "images", "labellerr")
     if dataset.source in (*folders, "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
@@ -300,6 +305,10 @@ def _labellerr(settings: Settings) -> Iterator[Problem]:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
         allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
         yield Problem("labellerr.statuses", shown, allowed)
+    sam = Path(labellerr.sam).expanduser()
+    if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
+        allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
+        yield Problem("labellerr.sam", labellerr.sam, allowed)
     rates = labellerr.annotator
     if rates.match_iou > rates.accept_iou:
         allowed = f"must not lie above labellerr.annotator.accept_iou={rates.accept_iou:g}"

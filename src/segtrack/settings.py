@@ -66,6 +66,9 @@ class Unlabelled(Enum):
     ignore = "ignore"
 
 
+PARENT = "parent"  # starting weights: those of the data set that a version was made of
+
+
 class LabellerrMode(Enum):
     off = "off"
     emulator = "emulator"
@@ -81,9 +84,10 @@ class TransportChoice(Enum):
 
 
 class Assist(Enum):
-    """Who proposes polygons for the images that are pushed."""
+    """Whose masks are proposed for the images that are pushed."""
 
     model = "model"
+    sam = "sam"
 
 
 class MlflowMode(Enum):
@@ -193,6 +197,7 @@ class ReviewedSettings(DatasetSettings):
     """The next version of a data set, as the stage pull left it; ``path`` null is the newest."""
 
     source: str = "reviewed"
+    starting_weights: str = PARENT
 
 
 @dataclass
@@ -391,7 +396,9 @@ class LabellerrSettings:
     conf: float = 0.25
     conf_bucket: bool = True
     simplify_px: float = 0.5
+    videos: bool = False
     assist: Assist | None = None
+    sam: str = "mobile_sam.pt"
     annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
 
 

@@ -43,5 +43,5 @@ def test_a_folder_without_images_and_a_yolo_folder_without_labels(
         run(ImagesSettings(path=str(tmp_path / "photos"), classes=["car"]))
     for i in range(12):
         yolo.label(i).unlink()
-    with pytest.raises(DataError, match="yet to be labelled are dataset=images"):
+    with pytest.raises(DataError, match="yet to be labelled belong into the split pool"):
         run(YoloSettings(path=str(yolo.root)))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segtrack.dataset import Sequence, sequences_from, signature
+from segtrack.dataset import Sequence, read_frames, sequences_from, signature
 from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
 from segtrack.dataset.sequences import from_json, to_json
 from segtrack.errors import DataError, SettingsError
@@ -180,6 +180,16 @@ def test_json_keeps_a_sequence_and_survives_the_move_of_its_folder(tmp_path: Pat
     assert row["path"] == "v.mp4"
     moved = from_json(row, tmp_path / "final")
     assert moved == replace(sequence, path=tmp_path / "final" / "v.mp4")
+
+
+def test_paths_as_typed_are_relative_to_where_the_command_is_run(
+    tmp_path: Path, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = video(tmp_path / "clips" / "a.avi")
+    monkeypatch.chdir(tmp_path)
+    (found,) = run(SequencesSettings(path="clips")).dataset.sequences
+    assert found.path == clip
+    assert sum(1 for _ in read_frames(found)) == 4
 
 
 def test_prepare_of_sequences(tmp_path: Path, run: Prepare) -> None:

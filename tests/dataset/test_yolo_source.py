@@ -301,7 +301,11 @@ def _cut(folder: YoloFolder) -> None:
         ),
         (
             lambda f: [f.write_label(i, "") for i in range(12)],
-            ["no usable label of car, person in 12 images", "check dataset.path"],
+            [
+                "no usable label of car, person in 12 images",
+                "check dataset.path",
+                "yet to be labelled belong into the split pool, as with dataset=images",
+            ],
         ),
         (
             lambda f: shutil.rmtree(f.root / "images") or (f.root / "images").mkdir(),
@@ -325,6 +329,19 @@ def test_errors(
     assert json.loads(report.with_suffix(".json").read_text())["errors"] == 1
     assert not (tmp_path / "out-1" / "dataset.json").exists()
     assert yolo.snapshot() == before
+
+
+def test_images_that_are_still_to_be_annotated(yolo: YoloFolder, run: Prepare) -> None:
+    """Raw images are a data set too, as long as they are the pool's."""
+    shutil.rmtree(yolo.root / "labels")
+    yolo.write_yaml("path: .\npool: images\nnames: [car, person]\n")
+    dataset = run(settings(yolo)).dataset
+    assert dataset.counts == {"train": 0, "val": 0, "test": 0, "pool": 12}
+    assert dataset.names == ("car", "person")
+    assert list(dataset.iter_annotations("pool")) == []
+    yolo.write_yaml("path: .\npool: images\ntest: images\nnames: [car, person]\n")
+    with pytest.raises(ChecksFailed, match="no usable label"):
+        run(settings(yolo))
 
 
 def test_all_problems_come_together(yolo: YoloFolder, run: Prepare) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,10 @@ class HandMade:
         ]
         categories = [{"id": i, "name": name} for i, name in enumerate(self.names)]
         return {"images": images, "annotations": self.annotations, "categories": categories}
+
+    def split_fingerprint(self, split: str) -> str:
+        content = [self.names, sorted(row.file_name for row in self.rows), repr(self.annotations)]
+        return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def iter_images(self, split: str) -> Iterator[Image]:
         return iter(self.rows)

@@ -8,9 +8,11 @@ import yaml
 
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.stage import Evaluation, measure
+from segtrack.evaluation.units import ImageUnits
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.conftest import Real
 from tests.evaluation.test_scores import independent
+from tests.evaluation.test_units import assert_equal_to_the_reported
 
 pytestmark = pytest.mark.timeout(1200)  # a busy machine predicts 100 images in minutes
 
@@ -24,6 +26,13 @@ def test_equals_an_independent_evaluation(real: Real, measured: Evaluation) -> N
     for kind, scores in zip(KINDS, measured.scores, strict=True):
         expected = independent(real.dataset, real.predictions, kind)
         np.testing.assert_allclose(list(scores.overall.values()), expected, atol=1e-9, rtol=0)
+
+
+def test_the_units_of_a_comparison_have_the_same_ap(measured: Evaluation, tmp_path: Path) -> None:
+    measured.units.save(tmp_path / "units.npz")
+    assert_equal_to_the_reported(measured, ImageUnits.load(tmp_path / "units.npz"))
+    detections = sum(len(found.score) for found in measured.units.detections.values())
+    assert (tmp_path / "units.npz").stat().st_size < 7 * detections
 
 
 def test_reference_numbers(measured: Evaluation) -> None:

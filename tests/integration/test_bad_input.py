@@ -142,6 +142,7 @@ CASES = [
     Case(
         "annotation of no image", coco("a.json"), 2, r"(?s)a\.json.*99", write("a.json", NO_IMAGE)
     ),
+    Case("nothing to track in", yolo("stages=[prepare,track]"), 2, "stage track: there is no vid"),
     Case("no video", ('video="{data}/no.mp4"', *TRACK, SHIPPED), 2, r"no\.mp4"),
     Case(
         "zero-byte video",

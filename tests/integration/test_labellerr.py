@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from segtrack.labellerr.emulator import Credentials, Delays, start_emulator
+from tests.dataset.conftest import write_image
 from tests.integration.conftest import TINY, Outcome, Project
 
 PLANTED = {
@@ -115,7 +116,9 @@ def test_the_next_version_trains_on_what_was_reviewed(
     monkeypatch.chdir(project.folder)
     outcome = here("dataset=reviewed", "stages=[prepare,train,evaluate]", *SMALL)
     assert outcome.code == 0, outcome.err
-    metrics = project.runs()[-1].data.metrics
+    run = project.runs()[-1]
+    metrics = run.data.metrics
+    assert run.data.tags["weights.start"] == "shipped"  # as its parent, dataset=traffic_sim
     assert metrics["data/images/train"] == 6 + 4
     assert metrics["data/images/pool"] == 0
     assert "test/mask_map50_95" in metrics
@@ -144,7 +147,8 @@ def test_the_models_own_masks_are_proposals(
     assert metrics["push/pool/proposals"] == project.runs()[0].data.metrics["review/sent_objects"]
     assert metrics["push/train/proposals"] > 0
     again = here(*words)
-    assert again.code == 0 and "was applied before" in again.out
+    assert again.code == 0 and "have proposals already: left as they are" in again.out
+    assert project.runs()[-1].data.metrics["push/pool/proposals"] == 0
 
 
 def test_finished_labels_become_a_data_set(
@@ -184,6 +188,21 @@ def test_finished_labels_become_a_data_set(
     assert next(line.split()[:2] for line in planned) == ["prepare", "hit"]
 
 
+def test_raw_images_become_a_project_in_one_command(
+    project: Project, here: Callable[..., Outcome]
+) -> None:
+    for i in range(3):
+        write_image(project.folder / "photos" / f"{i}.jpg", i)
+    words = ["dataset=images", "dataset.path=photos", "dataset.classes=[person,car]"]
+    outcome = here("stages=[push]", *words)
+    assert outcome.code == 0, outcome.err
+    pushed = json.loads(next(project.folder.glob("outputs/*/*/push.json")).read_text())
+    assert (pushed["files"], pushed["sent"]) == (3, 3)
+    assert f"project segtrack photos: {pushed['project_id']}, 3 files, 3 sent now" in outcome.out
+    again = here("stages=[push]", *words)
+    assert f"{pushed['project_id']}, 3 files, 0 sent now" in again.out
+
+
 def test_missing_credentials_end_a_run_before_it_begins(
     project: Project, here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +218,7 @@ def test_missing_credentials_end_a_run_before_it_begins(
 def test_an_empty_pool_leaves_nothing_to_review(here: Callable[..., Outcome]) -> None:
     outcome = here(*TINY, "dataset.pool=0", "stages=[prepare,review,pull]")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.count("nothing to do: the data set's pool split is empty") == 2
+    assert outcome.out.count("no images: the data set's pool split is empty") == 2
 
 
 def test_a_pull_without_a_review_says_so(project: Project, here: Callable[..., Outcome]) -> None:

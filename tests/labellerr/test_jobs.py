@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import av
@@ -96,6 +98,29 @@ def test_a_job_that_never_ends_is_waited_for_again(
     platform.timeout = 20.0
     send(platform, project_id, tmp_path, objects(0.9))
     assert emulator.faults.calls["POST /actions/upload_answers"] <= 1
+
+
+def test_a_job_whose_answer_was_lost_is_not_made_twice(
+    http: HttpPlatform, emulator: Emulator, images: Images, tmp_path: Path
+) -> None:
+    """As after a kill: the job was made, and nobody here knows its id."""
+    project_id = make_project(http, images(1), tmp_path / "ledger")
+    emulator.fault("cut", path="upload_answers$", done=True, times=4)
+    with pytest.raises(PlatformError, match="the connection was cut"):
+        send(http, project_id, tmp_path, objects(0.9))
+    emulator.fault("job_fails", times=1)
+    with pytest.raises(PlatformError, match=f"of project {project_id} failed"):
+        send(http, project_id, tmp_path, objects(0.9))
+    assert jobs(emulator, project_id) == ["failed"]  # the one that was lost
+    send(http, project_id, tmp_path, objects(0.9))  # a job that failed is replaced
+    assert jobs(emulator, project_id) == ["failed", "completed"]
+
+
+def jobs(emulator: Emulator, project_id: str) -> list[str]:
+    """The status of every job of a project."""
+    with closing(sqlite3.connect(emulator.folder / "state.db")) as db:
+        query = "SELECT status FROM jobs WHERE project_id = ? ORDER BY rowid"
+        return [status for (status,) in db.execute(query, (project_id,))]
 
 
 def test_confidence_bands_go_up_apart(

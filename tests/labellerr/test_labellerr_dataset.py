@@ -16,7 +16,7 @@ import requests
 from segtrack import dataset as datasets
 from segtrack.dataset import Dataset
 from segtrack.dataset.sources.labellerr import KeptExport
-from segtrack.errors import DataError, PlatformError
+from segtrack.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.exporting import export_labels, latest_export
 from segtrack.labellerr.http_platform import HttpPlatform
@@ -105,6 +105,49 @@ def test_labels_come_with_the_templates_classes_and_the_rest_is_the_pool(
     assert ignored.split_fingerprint("train") == dataset.split_fingerprint("train")
 
 
+def test_a_yolo_folder_keeps_its_splits_and_the_labels_of_its_test_images(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "images"
+    square = "0 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n"
+    for split, count in (("test", 2), ("pool", 1)):
+        for i in range(count):
+            (root / split / "images").mkdir(parents=True, exist_ok=True)
+            (root / split / "images" / f"{split}{i}.jpg").write_bytes(jpeg())
+    (root / "test" / "labels").mkdir()
+    rows = square + square.replace("0 ", "1 ", 1)  # a dog, which nobody asks for, and a car
+    (root / "test" / "labels" / "test0.txt").write_text(rows)
+    (root / "pool" / "images" / "004.jpg").write_bytes((root / "004.jpg").read_bytes())
+    (root / "004.jpg").unlink()
+    (root / "data.yaml").write_text(
+        "val: [000.txt]\ntest: test/images\npool: pool/images\nnames: [dog, car]\n"
+    )
+    (root / "000.txt").write_text("001.jpg\n")
+    work(http, pushed, {"004.jpg": ["person"]})
+    dataset = prepare(export(http, pushed, tmp_path), root, tmp_path / "out")
+    assert dataset.names == CLASSES
+    assert labels(dataset, "test") == {
+        "test/images/test0.jpg": ["car"],
+        "test/images/test1.jpg": [],
+    }
+    (one,) = dataset.iter_annotations("test")
+    assert one["bbox"] == [10.0, 7.5, 20.0, 15.0]
+    assert labels(dataset, "val") == {"001.jpg": ["bus"]}
+    # Of the pool, what was labelled is trained on; what was not stays, as 005.jpg does.
+    trained = labels(dataset)
+    assert sorted(trained) == ["000.jpg", "002.jpg", "003.jpg", "pool/images/004.jpg"]
+    assert trained["pool/images/004.jpg"] == ["person"]
+    assert sorted(labels(dataset, "pool")) == ["005.jpg", "pool/images/pool0.jpg"]
+    warnings = "\n".join(dataset.warnings)
+    assert "1 labels are of classes that the template does not ask for: dog (1)" in warnings
+    assert "test1.jpg: has no label file" in (dataset.folder / "checks.txt").read_text()
+    ignored = prepare(
+        export(http, pushed, tmp_path), root, tmp_path / "out2", unlabelled=Unlabelled.ignore
+    )
+    assert sorted(labels(ignored, "pool")) == ["pool/images/pool0.jpg"]
+    assert ignored.split_fingerprint("test") == dataset.split_fingerprint("test")
+
+
 def test_the_signature_is_the_labels_content(
     http: HttpPlatform, pushed: str, tmp_path: Path
 ) -> None:
@@ -189,9 +232,9 @@ def test_blanks_around_a_question_are_no_part_of_the_class(
 def test_what_the_platform_cannot_give_is_said_and_leaves_nothing(
     http: HttpPlatform, emulator: Emulator, pushed: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(PlatformError, match=r"dataset\.project_id=nope: no such project"):
+    with pytest.raises(SettingsError, match=r"dataset\.project_id=nope: no such project"):
         export_labels(http, "nope", ["accepted"], tmp_path / "exports", lambda i: None)
-    with pytest.raises(PlatformError, match=r"No files found.*labellerr.statuses"):
+    with pytest.raises(NothingToExport, match=r"No files found.*labellerr.statuses"):
         export_labels(http, pushed, ["review"], tmp_path / "exports", lambda i: None)
     emulator.fault("export_fails", times=1)
     with pytest.raises(PlatformError, match="failed at the platform"):

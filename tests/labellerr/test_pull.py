@@ -197,8 +197,8 @@ def test_nothing_was_predicted(served: Emulator, loop: Loop, tmp_path: Path) -> 
 
 
 def test_the_next_version(loop: Loop, tmp_path: Path) -> None:
-    folder = next_version(loop.dataset, loop.review, tmp_path / "versions")
-    assert next_version(loop.dataset, loop.review, tmp_path / "versions") == folder
+    folder = next_version(loop.dataset, loop.review, tmp_path / "versions", "shipped")
+    assert next_version(loop.dataset, loop.review, tmp_path / "versions", "shipped") == folder
     assert [p.name for p in (tmp_path / "versions").iterdir()] == [folder.name]
     facts = json.loads((folder / "version.json").read_text())
     assert (facts["version"], facts["parent"]) == (2, loop.dataset.fingerprint)
@@ -229,18 +229,18 @@ def test_a_version_of_a_version(loop: Loop, tmp_path: Path) -> None:
     """A partial review first; the rest of the pool then makes version 3. No test label moves."""
     coco = json.loads(loop.review.labels.read_text())
     first = partial_review(loop, tmp_path / "a", {i["id"] for i in coco["images"][:2]})
-    two = next_version(loop.dataset, first, tmp_path / "versions")
+    two = next_version(loop.dataset, first, tmp_path / "versions", "shipped")
     second = prepared(ReviewedSettings(path=str(two)), tmp_path / "2", tmp_path / "cache")
     assert second.counts == {"train": 5, "val": 1, "test": 2, "pool": 3}
     rest = partial_review(loop, tmp_path / "b", {i["id"] for i in coco["images"][2:]})
-    three = next_version(second, rest, tmp_path / "versions")
+    three = next_version(second, rest, tmp_path / "versions", "shipped")
     facts = json.loads((three / "version.json").read_text())
     assert (facts["version"], facts["parent"]) == (3, second.fingerprint)
     third = prepared(ReviewedSettings(path=str(three)), tmp_path / "3", tmp_path / "cache")
     assert third.counts == {"train": 8, "val": 1, "test": 2, "pool": 0}
     assert third.split_fingerprint("test") == loop.dataset.split_fingerprint("test")
     with pytest.raises(DataError, match="not in the pool split"):
-        next_version(second, first, tmp_path / "versions")
+        next_version(second, first, tmp_path / "versions", "shipped")
 
 
 def partial_review(loop: Loop, folder: Path, ids: set[int]) -> Review:
@@ -254,7 +254,7 @@ def partial_review(loop: Loop, folder: Path, ids: set[int]) -> Review:
 
 
 def test_a_version_that_was_tampered_with(loop: Loop, tmp_path: Path) -> None:
-    folder = next_version(loop.dataset, loop.review, tmp_path / "versions")
+    folder = next_version(loop.dataset, loop.review, tmp_path / "versions", "shipped")
     labels = folder / "labels.coco.json"
     text = labels.read_text()
     labels.unlink()  # it is a hard link
@@ -286,7 +286,7 @@ def test_only_what_is_reviewed_comes_back(served: Emulator, loop: Loop, tmp_path
     assert (review.accepted, review.corrected, review.added) == (0, 0, 0)
     assert review.deleted > 0 and review.precision == 0.0 and review.recall is None
     assert review.auto_accept is None
-    version = next_version(loop.dataset, review, tmp_path / "versions")
+    version = next_version(loop.dataset, review, tmp_path / "versions", "shipped")
     second = prepared(ReviewedSettings(path=str(version)), tmp_path / "2", tmp_path / "cache")
     assert second.counts == {"train": 4, "val": 1, "test": 2, "pool": 4}
 

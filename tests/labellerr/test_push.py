@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.errors import DataError, PlatformError
+from segtrack.errors import DataError, SettingsError
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.http_platform import HttpPlatform
 from segtrack.labellerr.push import Pushed, push, pushed_files, pushed_project
@@ -82,7 +82,7 @@ def test_a_named_project_is_attached_to_and_must_have_the_classes(
     with pytest.raises(DataError, match="'person' is no question"):
         _push(http, images(2), unique("push"), tmp_path / "c", project_id=project.project_id)
     assert not [call for call in emulator.faults.calls if call.startswith("POST")]
-    with pytest.raises(PlatformError, match=r"labellerr\.project_id=nope: no such project"):
+    with pytest.raises(SettingsError, match=r"labellerr\.project_id=nope: no such project"):
         _push(http, images(2), unique("push"), tmp_path / "c", project_id="nope")
 
 

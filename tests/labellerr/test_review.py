@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from segtrack.dataset import Dataset
-from segtrack.errors import DataError, PlatformError
+from segtrack.errors import DataError, PlatformError, SettingsError
 from segtrack.labellerr import EMULATOR_CREDENTIALS
 from segtrack.labellerr.emulator import Delays, Emulator, start_emulator
 from segtrack.labellerr.http_platform import HttpPlatform
@@ -126,7 +126,11 @@ def test_other_predictions_of_the_same_images(
 
 
 def test_a_project_of_ones_own(
-    platform: HttpPlatform, dataset: Dataset, predictions: Predictions, tmp_path: Path
+    served: Emulator,
+    platform: HttpPlatform,
+    dataset: Dataset,
+    predictions: Predictions,
+    tmp_path: Path,
 ) -> None:
     base = send(platform, dataset, predictions, tmp_path, unique("base"))
     texts = [Question(f"{name.title()} ", "#112233") for name in reversed(dataset.names)]
@@ -137,10 +141,17 @@ def test_a_project_of_ones_own(
     assert (sent.project_id, sent.objects) == (project.project_id, base.objects)
     short = platform.ensure_template(unique("short"), texts[:2])
     other = platform.ensure_project(unique("short"), base.dataset_ids, short.template_id)
-    chosen["project_id"] = other.project_id
-    with pytest.raises(DataError, match="is no question"):
-        send(platform, dataset, predictions, tmp_path / "short", "unused", **chosen)
-    assert not (tmp_path / "short" / "review").exists()
+    served.faults.calls.clear()
+    for project_id, error, says in (
+        (other.project_id, DataError, "is no question"),
+        ("nope", SettingsError, r"labellerr\.test_project_id=nope: no such project"),
+    ):
+        # Under a name that is not on the platform yet: nothing may be sent there.
+        chosen = {"project_id": project_id, "dataset_name": unique("short")}
+        with pytest.raises(error, match=says):
+            send(platform, dataset, predictions, tmp_path / "short", "unused", **chosen)
+        assert not (tmp_path / "short" / "review").exists()
+    assert not [call for call in served.faults.calls if call.startswith(("POST", "PUT"))]
 
 
 def test_a_job_that_leaves_files_out(

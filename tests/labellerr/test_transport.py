@@ -62,7 +62,8 @@ def test_429_without_retry_after(http: HttpPlatform, emulator: Emulator) -> None
 
 def test_429_that_asks_for_too_much(http: HttpPlatform, emulator: Emulator) -> None:
     emulator.fault("status", path="detailed_list", status=429, retry_after=3600)
-    with pytest.raises(PlatformError, match=r"asks to wait 3600 s.*lower labellerr\.workers"):
+    once = r"answered 429 \([^)]*\) and asks to wait 3600 s.*lower labellerr\.workers"
+    with pytest.raises(PlatformError, match=once):
         list(http.projects())
     assert emulator.faults.calls[LIST] == 1
 

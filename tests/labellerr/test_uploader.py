@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -298,6 +299,24 @@ def test_a_file_that_changes_meanwhile(http: HttpPlatform, images: Images, tmp_p
         upload(http, files, unique("meanwhile"), tmp_path / "ledger")
 
 
+def test_a_ledger_that_a_power_cut_damaged(
+    http: HttpPlatform, images: Images, tmp_path: Path
+) -> None:
+    name = unique("damaged")
+    files = check_files(images(3))
+    first = upload(http, files, name, tmp_path / "ledger")
+    path = tmp_path / "ledger" / "ledger.db"
+    whole = path.read_bytes()
+    # All but the first page, which says what tables there are.
+    for content in (b"not a database" * 100, whole[:4096] + b"x" * (len(whole) - 4096)):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"ledger\.db: damaged \(.*\)\. Remove it and give"):
+            upload(http, files, name, tmp_path / "ledger")
+    path.unlink()
+    again = upload(http, files, name, tmp_path / "ledger")
+    assert (again.sent, again.datasets) == (0, first.datasets)
+
+
 def test_one_push_at_a_time(http: HttpPlatform, images: Images, tmp_path: Path) -> None:
     files = check_files(images(1))
     with (
@@ -314,6 +333,21 @@ def test_upper_case_suffix_arrives(http: HttpPlatform, tmp_path: Path) -> None:
     done = upload(http, check_files([path]), unique("upper"), tmp_path / "ledger")
     files = list(http.dataset_files(done.datasets[0].dataset_id))
     assert [f.file_name for f in files] == ["b.jpg"]
+
+
+def test_a_large_file_is_not_held_in_memory(http: HttpPlatform, tmp_path: Path) -> None:
+    path = tmp_path / "long.mp4"
+    with path.open("wb") as file:
+        file.truncate(48_000_000)
+    connection = http.connect_files(["long.mp4"], None)
+    tracemalloc.start()
+    http.send_file(connection.links["long.mp4"], path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    url, params = f"{http.http.url}/_emulator/uploads", {"connection_id": connection.connection_id}
+    (sent,) = requests.get(url, params=params, timeout=10).json()["response"]
+    assert (sent["size"], sent["finished"]) == (48_000_000, True)
+    assert peak < 4_000_000  # bytes, both sides of the connection together
 
 
 def test_rate_and_remaining_time() -> None:

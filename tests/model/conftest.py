@@ -18,6 +18,25 @@ def coco_weights(shared_data: Path) -> Weights:
     return read_weights(shared_data / "weights" / "yolov8n-seg.pt", "path")
 
 
+@pytest.fixture(scope="session")
+def random_sam(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MobileSAM as it is, untrained."""
+    return make_random_sam(tmp_path_factory.mktemp("sam") / "mobile_sam.pt")
+
+
+def make_random_sam(path: Path, sure: bool = True) -> Path:
+    """``sure``: it finds its masks good enough for ultralytics to keep them."""
+    import torch
+    from ultralytics.models.sam.build import build_mobile_sam
+
+    torch.manual_seed(0)
+    content = build_mobile_sam().state_dict()
+    if sure:
+        content["mask_decoder.iou_prediction_head.layers.2.bias"] += 2
+    torch.save(content, path)
+    return path
+
+
 def make_tiny_weights(path: Path, names: tuple[str, ...] = ("car", "truck", "boat")) -> Weights:
     import torch
     from ultralytics.nn.tasks import SegmentationModel

@@ -1,9 +1,7 @@
 """Cells compared: the best, who is like it, the sensitivity guard and the figure."""
 
-import importlib.util
 import json
 import math
-import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -244,24 +242,6 @@ class TestFigure:
         found = compare_cells(cells, samples=20)
         save(figure_differences(found), tmp_path / "one.png", found.rows())
         assert found.summary_rows()[0]["cells like the best"] == 1  # nothing is known
-
-
-@pytest.fixture
-def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "scripts" / "compare_runs.py"
-    spec = importlib.util.spec_from_file_location("compare_runs", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class TestCompareRuns:

@@ -58,7 +58,7 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
         )
         hint = (
             "check dataset.path and dataset.classes; warnings say which labels were left out. "
-            "Images that are yet to be labelled are dataset=images"
+            "Images that are yet to be labelled belong into the split pool, as with dataset=images"
         )
         checks.error("no_labels", where, message, hint)
         return

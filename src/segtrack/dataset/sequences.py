@@ -46,13 +46,18 @@ _PATHS = ("path", "gt", "mots", "det")
 
 
 def to_json(sequence: Sequence, folder: Path) -> dict[str, Any]:
-    """As plain values; paths inside of ``folder`` become relative, since it is renamed later."""
+    """As plain values; paths inside of ``folder`` become relative, since it is renamed later.
+
+    All others become absolute: they are relative to where the command is run.
+    """
     row = asdict(sequence)
     for key in _PATHS:
         if row[key] is not None:
             path = Path(row[key])
             row[key] = (
-                path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+                path.relative_to(folder).as_posix()
+                if path.is_relative_to(folder)
+                else str(path.absolute())
             )
     return row
 

@@ -43,8 +43,11 @@ class Matches:
 
     def of(self, class_index: int, area: int = 0) -> list[dict[str, Any]]:
         """The images with truth or detections of one class in one area range."""
-        cell = self.cells[class_index * len(self.params.areaRng) + area]
-        return [entry for entry in cell if entry is not None]
+        return [entry for entry in self.images(class_index, area) if entry is not None]
+
+    def images(self, class_index: int, area: int = 0) -> list[dict[str, Any] | None]:
+        """All images of one class in one area range; None for those without either."""
+        return self.cells[class_index * len(self.params.areaRng) + area]
 
     def accumulate(self) -> dict[str, Any]:
         """pycocotools' ``eval``: ``precision`` (T, R, K, A, M) and ``recall`` (T, K, A, M)."""

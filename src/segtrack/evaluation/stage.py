@@ -23,6 +23,8 @@ from segtrack.evaluation.confusion import (
 from segtrack.evaluation.curves import Curves, confidence_curves
 from segtrack.evaluation.matching import KINDS, Matcher
 from segtrack.evaluation.scores import Scores, SliceScores, Value, coco_scores, slice_scores
+from segtrack.evaluation.units import FILE as UNITS_FILE
+from segtrack.evaluation.units import ImageUnits, image_units
 from segtrack.metrics import Report
 from segtrack.model.predictions import Predictions
 from segtrack.progress import progress
@@ -43,6 +45,7 @@ class Evaluation:
         confusion: counts, int (K + 1, K + 1), rows true and columns predicted.
         slices: by visible fraction; empty where it is not known of any object.
         errors: of each image.
+        units: what a comparison with another run draws from.
     """
 
     split: str
@@ -54,6 +57,7 @@ class Evaluation:
     confusion: np.ndarray
     slices: list[SliceScores]
     errors: list[ImageErrors]
+    units: ImageUnits
 
     def metrics(self) -> dict[str, Value]:
         """Metric name (with the split before it) to value; None where there is no ground truth."""
@@ -84,7 +88,8 @@ def evaluate(
     """Compare predictions with the labels of one split.
 
     Writes ``metrics.json``, ``per_class.csv``, ``summary.txt``, ``figures/`` (each PNG with its
-    CSV) and ``gallery/`` into ``folder``, and reports every figure that has ground truth.
+    CSV), ``gallery/`` and ``units.npz`` (for ``ImageUnits.load``) into ``folder``, and reports
+    every figure that has ground truth.
 
     Memory holds one batch's masks at a time, and of each image what pycocotools' summary needs
     (see ``matching``); the labels of the split, without their masks' pixels, are there as a whole.
@@ -108,6 +113,7 @@ def evaluate(
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     (folder / "per_class.csv").write_text(summary.per_class_csv(found), encoding="utf-8")
     (folder / "summary.txt").write_text(summary.summary_text(found), encoding="utf-8")
+    found.units.save(folder / UNITS_FILE)
     for name in ("figures", "gallery"):
         shutil.rmtree(folder / name, ignore_errors=True)  # remains of an attempt that was killed
         (folder / name).mkdir()
@@ -135,6 +141,9 @@ def measure(
         errors += map(image_errors, matches)
         detections += sum(map(len, batch.detections))
     masks = matcher.matches("mask")
+    images = sorted(coco["images"], key=lambda image: int(image["id"]))  # as they were matched
+    file_names = [image["file_name"] for image in images]
+    fingerprint = dataset.split_fingerprint(split)
     class_counts = []
     for k in range(classes):
         objects = [int(np.sum(entry["gtIgnore"] == 0)) for entry in masks.of(k)]
@@ -153,4 +162,5 @@ def measure(
         confusion,
         slice_scores(matcher.sliced(), settings.confusion_conf) if occlusion else [],
         errors,
+        image_units(split, fingerprint, dataset.names, file_names, matcher),
     )

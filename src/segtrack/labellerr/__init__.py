@@ -32,6 +32,7 @@ def make_platform(
     timeout: float = 1800.0,
     workers: int = 8,
     patience: Patience | None = None,
+    home: str | None = None,
 ) -> Platform:
     """The platform at an address; nothing is called yet.
 
@@ -40,6 +41,7 @@ def make_platform(
         timeout: seconds that a wait for data sets, jobs and exports takes at most.
         workers: calls at the same time.
         patience: time-outs and retries of one call.
+        home: see ``Transport``.
 
     Raises:
         SettingsError: no such transport, no usable address, or the SDK is not installed.
@@ -52,7 +54,7 @@ def make_platform(
         raise SettingsError(
             f"labellerr.transport is {transport!r}: it must be one of {', '.join(TRANSPORTS)}"
         )
-    http = Transport(url, credentials, patience, pool=2 * workers)
+    http = Transport(url, credentials, patience, 2 * workers, home)
     if transport == "http":
         return HttpPlatform(http, timeout)
     from segtrack.labellerr.sdk_platform import SdkPlatform, sdk_problem

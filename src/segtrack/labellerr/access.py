@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,7 @@ class Access:
             self.settings.transport.value,
             self.settings.timeout,
             self.settings.workers,
+            home=None if self.settings.url else "emulator",
         )
 
     @cached_property
@@ -67,6 +69,20 @@ class Access:
 
         credentials = _credentials(self.settings)
         return self._stack.enter_context(own_emulator(self.folder, credentials))
+
+    def by_hand(self, project_id: str) -> str:
+        """How a person reviews a project of an emulator."""
+        path = f"/_emulator/projects/{project_id}/files"
+        if self.settings.url is not None:
+            where = f"set answers and statuses at {self.url}{path} ({self.url}/docs says how)"
+        else:
+            folder = shlex.quote(str(self.folder))
+            where = (
+                f"start `python -m segtrack.labellerr.emulator --data {folder}`, set answers and "
+                f"statuses at http://127.0.0.1:8080{path} (http://127.0.0.1:8080/docs says how) "
+                "and stop it"
+            )
+        return f"{where}, then give stages=[pull]; or send it to people, labellerr=cloud"
 
     def close(self) -> None:
         """End the emulator."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from segtrack.errors import DataError
+from segtrack.labellerr.port import NOT_ASSIGNED
 
 Polygon = NDArray[np.float64]
 Truth = Mapping[str, Sequence[tuple[str, Polygon]]]
@@ -123,9 +124,10 @@ class _File:
 def annotate(
     url: str, project_id: str, truth: Truth, rates: Rates | None = None, seed: int = 0
 ) -> Record:
-    """Review all files of a project of the emulator and set their status to ``accepted``.
+    """Review the files of a project of the emulator and set their status to ``accepted``.
 
-    The result depends on names, polygons and ``seed`` only, not on ids or on the order of files.
+    Files that somebody has worked on, by their status, stay as they are. The result depends on
+    names, polygons and ``seed`` only, not on ids or on the order of files.
 
     Args:
         url: of a running emulator.
@@ -141,6 +143,8 @@ def annotate(
         work = []
         for file in page:
             name = file["file_name"]
+            if file["status"] != NOT_ASSIGNED:
+                continue
             if name not in truth:
                 text = f"project {project_id}: no true objects are known for file {name!r}"
                 raise DataError(f"{text}; give an empty list where it has none")
@@ -149,7 +153,8 @@ def annotate(
             work.append({"file_id": file["file_id"], "status": "accepted", "answers": done.answers})
             actions += done.actions
             count += 1
-        _call("POST", target, json={"files": work})
+        if work:
+            _call("POST", target, json={"files": work})
     # Sorting is stable: the actions within a file keep their order.
     return Record(tuple(sorted(actions, key=lambda action: action.file_name)), count)
 

@@ -1,39 +1,91 @@
-"""Proposals for annotators: a model's own masks as polygons."""
+"""Proposals for annotators: predicted masks as polygons, on files that nobody works on yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from segtrack.dataset.canonical import ImageRow
 from segtrack.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.labellerr.files import check_files
+from segtrack.labellerr.ledger import Ledger
 from segtrack.labellerr.polygons import polygon_of
+from segtrack.labellerr.port import NOT_ASSIGNED, Platform
+from segtrack.labellerr.preannotations import Preannotated, Say, preannotate
 from segtrack.model.predictions import Predictions
 
 
-def proposals(
-    images: Iterable[tuple[ImageRow, str]],
+def propose(
+    platform: Platform,
+    project_id: str,
+    images: Sequence[ImageRow],
     predictions: Predictions,
+    classes: Sequence[str],
+    folder: Path,
+    ledger: Path,
+    *,
     conf: float,
     simplify_px: float,
-) -> Iterator[AnnotatedImage]:
-    """The images that have predictions, with one polygon for each, as a stream.
+    buckets: bool = False,
+    timeout: float | None = None,
+    say: Say = print,
+) -> Preannotated:
+    """Send predictions to a project as pre-annotations, once for each file.
+
+    A file whose status says that people have it is left alone, and so is one that has proposals
+    from an earlier call, of whatever model: the platform might keep both.
 
     Args:
-        images: with the platform's name of each, by ascending ids, which are the predictions'
-            frames.
-        conf: lowest score. simplify_px: px by which a polygon may leave its mask's outline.
+        images: in the project; by ascending ids, which are the predictions' frames.
+        folder: for the files that are sent. ledger: folder that remembers what was sent.
+        conf: lowest score to send. simplify_px: farthest that an outline may move, px.
+        buckets: send low, medium and high scores apart. timeout: seconds for one job.
+
+    Raises:
+        DataError: classes and template do not fit, or an image is not in the project.
+        PlatformError: the platform refused, or left something out.
     """
-    frames = predictions.frames()
-    frame = next(frames, None)
-    for row, name in images:
-        while frame is not None and frame.frame < row.image_id:
-            frame = next(frames, None)
-        if frame is None:
-            return
-        if frame.frame != row.image_id:
-            continue
+    worked_on = {
+        file.file_name.casefold()
+        for file in platform.project_files(project_id)
+        if file.status != NOT_ASSIGNED
+    }
+    with Ledger(ledger, platform.account) as book:
+        before = book.proposed(project_id)
+    name_of = {file.path: file.name for file in check_files(row.path for row in images)}
+    free, left = [], {"are worked on": 0, "have proposals already": 0}
+    for row in images:
+        if name_of[row.path].casefold() in worked_on:
+            left["are worked on"] += 1
+        elif name_of[row.path] in before:
+            left["have proposals already"] += 1
+        else:
+            free.append(row)
+    for why, count in left.items():
+        if count:
+            say(f"{count} of {len(images)} images {why}: left as they are")
+    sent: list[str] = []
+
+    def noted() -> Iterator[AnnotatedImage]:
+        for row, found in polygons(free, predictions, conf, simplify_px):
+            sent.append(name_of[row.path])
+            yield AnnotatedImage(name_of[row.path], row.width, row.height, found)
+
+    done = preannotate(
+        platform, project_id, noted(), classes, folder, ledger, buckets, timeout, say
+    )
+    with Ledger(ledger, platform.account) as book:
+        book.mark_proposed(project_id, sent)
+    return done
+
+
+def polygons(
+    images: Iterable[ImageRow], predictions: Predictions, conf: float, simplify_px: float
+) -> Iterator[tuple[ImageRow, tuple[Annotation, ...]]]:
+    """The images that have predictions from ``conf`` on, with one polygon for each, as a stream."""
+    for row, frame in predictions.by_image(images):
         found = []
         for i in np.flatnonzero(frame.score >= conf):
             counts = frame.rle[i]
@@ -44,4 +96,5 @@ def proposals(
             if polygon is not None:
                 class_name = predictions.info.names[frame.class_id[i]]
                 found.append(Annotation(class_name, (polygon,), float(frame.score[i])))
-        yield AnnotatedImage(name, row.width, row.height, tuple(found))
+        if found:
+            yield row, tuple(found)

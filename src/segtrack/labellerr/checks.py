@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.dataset.json_stream import elements
-from segtrack.errors import DataError
-from segtrack.labellerr.port import Question
+from segtrack.errors import DataError, PlatformError, SettingsError
+from segtrack.labellerr.port import Platform, ProjectRecord, Question
 
 FILE_BYTES = 25_000_000  # the documentation's 25 MB, in the smaller reading
 EDGE = 1.0  # px by which rounding may put a point outside of the image
@@ -51,6 +51,26 @@ def match_questions(classes: Sequence[str], questions: Sequence[Question]) -> di
             "with one polygon question per class, or map the names with dataset.classes."
         )
     return found
+
+
+def named_project(
+    platform: Platform, key: str, project_id: str, classes: Sequence[str] = ()
+) -> ProjectRecord:
+    """The project that the setting ``key`` names.
+
+    Raises:
+        SettingsError: there is no such project.
+        DataError: its template has not all of ``classes``.
+    """
+    try:
+        project = platform.project(project_id)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        raise SettingsError(f"{key}={project_id}: no such project in this account.") from error
+    if classes:
+        match_questions(classes, platform.template(project.template_id).questions)
+    return project
 
 
 class FileNames:

@@ -18,8 +18,8 @@ from typing import Any, TextIO
 
 from segtrack.dataset.json_stream import elements
 from segtrack.dataset.sources.labellerr import COCO, FACTS, KeptExport
-from segtrack.errors import DataError, PlatformError
-from segtrack.labellerr.checks import export_classes
+from segtrack.errors import DataError
+from segtrack.labellerr.checks import export_classes, named_project
 from segtrack.labellerr.port import Platform, Question
 from segtrack.store import file_digest
 
@@ -43,17 +43,11 @@ def export_labels(
         timeout: seconds for the export.
 
     Raises:
+        SettingsError: there is no such project.
         PlatformError: the platform refused, failed, did not end in time, or has nothing to export.
         DataError: the export is no COCO JSON, or has classes that the template has not.
     """
-    try:
-        project = platform.project(project_id)
-    except PlatformError as error:
-        if error.status != 404:
-            raise
-        raise PlatformError(
-            f"dataset.project_id={project_id}: no such project in this account.", error.status
-        ) from error
+    project = named_project(platform, "dataset.project_id", project_id)
     questions = platform.template(project.template_id).questions
     report = platform.start_export(project_id, name, list(statuses))
     platform.wait_export(project_id, report, timeout)

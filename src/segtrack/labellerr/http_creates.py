@@ -90,11 +90,13 @@ class HttpCreates:
         body = {"file_ids": list(file_ids), "new_status": status}
         self.http.call("POST", "/actions/files/bulk_assign", query, body)
 
-    def _upload_answers(self, project_id: str, path: Path, format: str, bucket: str | None) -> str:
+    def _upload_answers(
+        self, project_id: str, path: Path, format: str, bucket: str | None, identity: str
+    ) -> str:
         query = {
             "project_id": project_id,
             "answer_format": format,
-            "uuid": new_uuid(),
+            "uuid": identity,
             "conf_bucket": bucket,
         }
         # The API wants it there; like the other headers it is in no message.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.errors import PlatformError
+from segtrack.errors import NothingToExport, PlatformError
 from segtrack.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of, some
 from segtrack.labellerr.port import (
     BUCKETS,
@@ -73,11 +73,12 @@ class HttpPlatform(HttpCreates):
     def send_file(self, link: str, path: Path) -> None:
         """Google Cloud Storage's resumable upload, in one piece: POST answers 201, PUT 200.
 
-        A piece that was cut is not continued but begun anew: images are small.
+        A piece that was cut is not continued but begun anew: images are small. The file is read
+        while it is sent: videos are not.
         """
-        data = path.read_bytes()
+        size = path.stat().st_size
         headers = {"x-goog-resumable": "start", "Content-Type": OCTETS, "Content-Length": "0"}
-        span = {"Content-Type": OCTETS, "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}"}
+        span = {"Content-Type": OCTETS, "Content-Range": f"bytes 0-{size - 1}/{size}"}
         patience = self.http.patience
         for attempt in range(patience.tries):
             start = self.http.request("POST", link, headers=headers, accept=(201,), signed=True)
@@ -85,15 +86,16 @@ class HttpPlatform(HttpCreates):
             if not location:
                 raise PlatformError(f"{path.name}: the storage gave no address to send it to.")
             try:
-                self.http.request(
-                    "PUT",
-                    location,
-                    headers=span,
-                    data=data,
-                    accept=(200, 201),
-                    tries=1,
-                    signed=True,
-                )
+                with path.open("rb") as data:
+                    self.http.request(
+                        "PUT",
+                        location,
+                        headers=span,
+                        data=data,
+                        accept=(200, 201),
+                        tries=1,
+                        signed=True,
+                    )
                 return
             except PlatformError as error:
                 retry = error.ambiguous or error.status in RETRIED
@@ -302,14 +304,20 @@ class HttpPlatform(HttpCreates):
     # Pre-annotations
 
     def send_preannotations(
-        self, project_id: str, path: Path, format: str = "coco_json", bucket: str | None = None
+        self,
+        project_id: str,
+        path: Path,
+        format: str = "coco_json",
+        bucket: str | None = None,
+        identity: str | None = None,
     ) -> str:
         if format not in FORMATS or bucket not in (None, *BUCKETS):
             raise PlatformError(
                 f"pre-annotations as {format!r}, confidence {bucket!r}: the format must be one of "
                 f"{', '.join(FORMATS)}, the confidence one of {', '.join(BUCKETS)} or none."
             )
-        return self._upload_answers(project_id, path, format, bucket)
+        identity = identity or new_uuid()
+        return self._upload_answers(project_id, path, format, bucket, identity)
 
     def job(self, project_id: str, job_id: str) -> Job:
         """State of a pre-annotation job."""
@@ -352,7 +360,7 @@ class HttpPlatform(HttpCreates):
             return self._create_export(project_id, name, list(statuses), format)
         except PlatformError as error:
             if "no files found" in str(error).lower():
-                raise PlatformError(
+                raise NothingToExport(
                     f"project {project_id}: no file has one of the statuses "
                     f"{', '.join(statuses)} (No files found). Review or accept some on the "
                     "platform, or choose other statuses with labellerr.statuses=[...].",

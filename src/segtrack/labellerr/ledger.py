@@ -6,6 +6,7 @@ It holds ids, file names and digests; no credentials (an account is a digest).
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from segtrack.errors import SettingsError
+from segtrack.errors import DataError, SettingsError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS parts (
@@ -23,9 +24,15 @@ CREATE TABLE IF NOT EXISTS files (
     account TEXT, name TEXT, part INTEGER, file_name TEXT, stamp TEXT, sent INTEGER DEFAULT 0,
     PRIMARY KEY (account, name, file_name));
 CREATE INDEX IF NOT EXISTS files_of_part ON files (account, name, part, sent);
+CREATE TABLE IF NOT EXISTS calls (
+    account TEXT, project_id TEXT, digest TEXT, bucket TEXT, identity TEXT,
+    PRIMARY KEY (account, project_id, digest, bucket));
 CREATE TABLE IF NOT EXISTS jobs (
     account TEXT, project_id TEXT, digest TEXT, bucket TEXT, job_id TEXT, done INTEGER DEFAULT 0,
     PRIMARY KEY (account, project_id, digest, bucket));
+CREATE TABLE IF NOT EXISTS proposed (
+    account TEXT, project_id TEXT, file_name TEXT,
+    PRIMARY KEY (account, project_id, file_name)) WITHOUT ROWID;
 """
 
 
@@ -48,6 +55,30 @@ class SentFile:
     sent: bool
 
 
+def open_db(path: Path, schema: str) -> sqlite3.Connection:
+    """Open, or make, a small database of what was sent.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    try:
+        db.executescript(schema)
+        (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        state = str(error)
+    if state != "ok":
+        db.close()
+        raise DataError(
+            f"{path}: damaged ({' '.join(state.split())}). Remove it and give the same command again: what was sent "
+            "is found on the platform by its name."
+        )
+    return db
+
+
 class Ledger:
     """Pushes of one account, in ``folder/ledger.db``."""
 
@@ -55,10 +86,8 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.account = account
-        self._db = sqlite3.connect(folder / "ledger.db", isolation_level=None, timeout=30)
-        # A killed process loses nothing by this; only a power cut may, and then files go twice.
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_SCHEMA)
+        # A killed process loses nothing by not waiting for the disk; only a power cut may.
+        self._db = open_db(folder / "ledger.db", f"PRAGMA synchronous = OFF; {_SCHEMA}")
 
     def __enter__(self) -> Ledger:
         return self
@@ -157,6 +186,19 @@ class Ledger:
         ).fetchone()
         return (row[0], bool(row[1])) if row else None
 
+    def call(self, project_id: str, digest: str, bucket: str | None) -> str:
+        """A uuid for the call that sends a file of answers, the same until its job is dropped.
+
+        Whoever was killed before the answer came sends it again under the same uuid, by which the
+        platform may see that it has this job.
+        """
+        key = (self.account, project_id, digest, bucket or "")
+        query = "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?)"
+        self._db.execute(query, (*key, str(uuid.uuid4())))
+        query = "SELECT identity FROM calls WHERE account=? AND project_id=? AND digest=? "
+        (identity,) = self._db.execute(query + "AND bucket=?", key).fetchone()
+        return str(identity)
+
     def set_job(
         self, project_id: str, digest: str, bucket: str | None, job_id: str, done: bool
     ) -> None:
@@ -169,6 +211,27 @@ class Ledger:
     def drop_job(self, project_id: str, digest: str, bucket: str | None) -> None:
         """Forget a job that failed, so that the file is sent again."""
         self._db.execute(
+            "DELETE FROM calls WHERE account=? AND project_id=? AND digest=? AND bucket=?",
+            (self.account, project_id, digest, bucket or ""),
+        )
+        self._db.execute(
             "DELETE FROM jobs WHERE account=? AND project_id=? AND digest=? AND bucket=?",
             (self.account, project_id, digest, bucket or ""),
         )
+
+    def proposed(self, project_id: str) -> set[str]:
+        """Names of the files of a project that have proposals."""
+        rows = self._db.execute(
+            "SELECT file_name FROM proposed WHERE account=? AND project_id=?",
+            (self.account, project_id),
+        )
+        return {row[0] for row in rows}
+
+    def mark_proposed(self, project_id: str, file_names: Iterable[str]) -> None:
+        """Proposals were applied to these files."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO proposed VALUES (?, ?, ?)",
+            [(self.account, project_id, name) for name in file_names],
+        )
+        self._db.execute("COMMIT")

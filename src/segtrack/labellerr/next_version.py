@@ -39,6 +39,7 @@ class Version:
         parent_digest: of its tables. labels_sha256: of the reviewed labels.
         images: file names that move from pool to train.
         project_id, weights_sha256: where they were reviewed, and whose predictions.
+        starting_weights: what training on the parent began with, where nothing else was named.
     """
 
     version: int
@@ -49,9 +50,10 @@ class Version:
     images: tuple[str, ...]
     project_id: str
     weights_sha256: str
+    starting_weights: str
 
 
-def next_version(parent: Dataset, review: Review, root: Path) -> Path:
+def next_version(parent: Dataset, review: Review, root: Path, starting_weights: str) -> Path:
     """Make the next version of ``parent`` below ``root``; returns its folder.
 
     The same labels of the same parent are the same version, which becomes the newest again.
@@ -82,8 +84,10 @@ def next_version(parent: Dataset, review: Review, root: Path) -> Path:
         images,
         review.project_id,
         review.weights_sha256,
+        starting_weights,
     )
-    key = hashlib.sha256(f"{version.parent_digest}{version.labels_sha256}".encode()).hexdigest()
+    content = f"{version.parent_digest}{version.labels_sha256}{starting_weights}"
+    key = hashlib.sha256(content.encode()).hexdigest()
     folder = root / f"{version.version:03d}-{key[:12]}"
     if (folder / FILE).exists():
         os.utime(folder)  # the newest one is what ``dataset=reviewed`` takes

@@ -201,9 +201,17 @@ class Platform(Protocol):
     def set_status(self, project_id: str, file_ids: Sequence[str], status: str) -> None: ...
 
     def send_preannotations(
-        self, project_id: str, path: Path, format: str = "coco_json", bucket: str | None = None
+        self,
+        project_id: str,
+        path: Path,
+        format: str = "coco_json",
+        bucket: str | None = None,
+        identity: str | None = None,
     ) -> str:
-        """Upload a file of answers; returns the id of the job that applies them."""
+        """Upload a file of answers; returns the id of the job that applies them.
+
+        ``identity`` is a uuid by which the platform may tell a repeated call from a new one.
+        """
         ...
 
     def wait_job(self, project_id: str, job_id: str, timeout: float | None = None) -> Job:
@@ -213,7 +221,11 @@ class Platform(Protocol):
     def start_export(
         self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
     ) -> str:
-        """Ask for an export of the files with one of the statuses; returns its report id."""
+        """Ask for an export of the files with one of the statuses; returns its report id.
+
+        Raises:
+            NothingToExport: no file has one of them.
+        """
         ...
 
     def wait_export(self, project_id: str, report_id: str, timeout: float | None = None) -> Export:

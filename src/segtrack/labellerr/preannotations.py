@@ -129,7 +129,8 @@ def send_file(
             return Job(known[0], "completed")
         job_id = known[0] if known else None
         if job_id is None:
-            job_id = platform.send_preannotations(project_id, path, format, bucket)
+            identity = book.call(project_id, digest, bucket)
+            job_id = platform.send_preannotations(project_id, path, format, bucket, identity)
             book.set_job(project_id, digest, bucket, job_id, done=False)
         try:
             job = platform.wait_job(project_id, job_id, timeout)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segtrack.errors import DataError, PlatformError
-from segtrack.labellerr.checks import match_questions
+from segtrack.errors import DataError
+from segtrack.labellerr.checks import named_project
 from segtrack.labellerr.files import check_files
-from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.labellerr.ledger import open_db
+from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.uploader import upload
 
 Say = Callable[[str], None]
@@ -75,6 +76,7 @@ def push(
     Raises:
         DataError: files that cannot be sent, no classes, or a template that does not fit; found
             before anything is sent.
+        SettingsError: there is no project of this id.
         PlatformError: the platform refused or failed; what was sent stays sent.
     """
     if not classes:
@@ -83,7 +85,9 @@ def push(
             "the template; name them in its data.yaml or its categories."
         )
     files = check_files(paths, stamps)
-    project = _existing(platform, project_id, classes) if project_id else None
+    project = None
+    if project_id:
+        project = named_project(platform, "labellerr.project_id", project_id, classes)
     done = upload(platform, files, name, ledger, workers, timeout, say=say)
     ids = tuple(d.dataset_id for d in done.datasets)
     if project is None:
@@ -132,20 +136,6 @@ def pushed_files(ledger: Path, account: str) -> Iterator[Callable[[str], Path | 
         yield find
 
 
-def _existing(platform: Platform, project_id: str, classes: Sequence[str]) -> ProjectRecord:
-    try:
-        project = platform.project(project_id)
-    except PlatformError as error:
-        if error.status != 404:
-            raise
-        raise PlatformError(
-            f"labellerr.project_id={project_id}: no such project in this account; null makes one.",
-            error.status,
-        ) from error
-    match_questions(classes, platform.template(project.template_id).questions)
-    return project
-
-
 def _remember(
     ledger: Path,
     account: str,
@@ -164,9 +154,8 @@ def _remember(
 
 @contextlib.contextmanager
 def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
-    db = sqlite3.connect(ledger / FILE, isolation_level=None, timeout=30)
+    db = open_db(ledger / FILE, _SCHEMA)
     try:
-        db.executescript(_SCHEMA)
         yield db
     finally:
         db.close()

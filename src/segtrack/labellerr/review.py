@@ -19,12 +19,12 @@ from pycocotools import mask as coco_mask
 
 from segtrack.dataset.canonical import ImageRow
 from segtrack.errors import DataError
-from segtrack.labellerr.checks import match_file_names, match_questions
+from segtrack.labellerr.checks import match_file_names, named_project
 from segtrack.labellerr.coco import AnnotatedImage, Annotation
 from segtrack.labellerr.files import check_files
 from segtrack.labellerr.folders import whole
 from segtrack.labellerr.polygons import SIMPLIFY_PX, polygon_of
-from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.preannotations import preannotate
 from segtrack.labellerr.sent import FILE, OBJECTS, SCHEMA, SENT, Reviewed, pack_ring
 from segtrack.labellerr.uploader import upload
@@ -75,8 +75,9 @@ def review(
         timeout: seconds that the platform may take for a data set or a job.
 
     Raises:
-        DataError: there are no images, two have the same name, a prediction has no mask, or classes
-            and template do not fit.
+        DataError: there are no images, two have the same name, or classes and template do not fit,
+            found before anything is sent; a prediction has no mask.
+        SettingsError: there is no project of this id.
         PlatformError: the platform refused or failed; the same call goes on where it ended.
     """
     rows = list(images)
@@ -89,11 +90,18 @@ def review(
         (row.path for row in rows), {row.path: file_digest(row.path) for row in rows}
     )
     name_of = {file.path: file.name for file in files}
+    project = None
+    if project_id:
+        project = named_project(platform, "labellerr.test_project_id", project_id, names)
     uploaded = upload(
         platform, files, dataset_name or project_name, ledger, workers, timeout, say=say
     )
     ids = tuple(record.dataset_id for record in uploaded.datasets)
-    project = _project(platform, project_id, project_name, ids, names, colors)
+    if project is None:
+        template = platform.ensure_template(project_name, class_questions(names, colors))
+        project = platform.ensure_project(project_name, ids, template.template_id)
+    else:
+        platform.attach(project.project_id, ids)
     with whole(folder) as partial:
         work = _Work(predictions, tuple(names), conf, simplify_px)
         with closing(sqlite3.connect(partial / OBJECTS)) as db:
@@ -136,24 +144,6 @@ def review(
         report("review/polygon_iou", work.overlap / work.objects)
     say(f"review: {len(rows)} images, {work.objects} objects in project {project.project_id}")
     return done
-
-
-def _project(
-    platform: Platform,
-    project_id: str | None,
-    name: str,
-    dataset_ids: Sequence[str],
-    names: Sequence[str],
-    colors: Sequence[str],
-) -> ProjectRecord:
-    if project_id is None:
-        template = platform.ensure_template(name, class_questions(names, colors))
-        return platform.ensure_project(name, dataset_ids, template.template_id)
-    project = platform.project(project_id)
-    # Before anything is attached to it.
-    match_questions(names, platform.template(project.template_id).questions)
-    platform.attach(project_id, dataset_ids)
-    return project
 
 
 @dataclass

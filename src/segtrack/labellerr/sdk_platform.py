@@ -161,9 +161,11 @@ class SdkPlatform(HttpPlatform):
         with self._domain_errors(f"deleting data set {dataset_id}"):
             module.delete_dataset(self._client, dataset_id)
 
-    def _upload_answers(self, project_id: str, path: Path, format: str, bucket: str | None) -> str:
+    def _upload_answers(
+        self, project_id: str, path: Path, format: str, bucket: str | None, identity: str
+    ) -> str:
         if format not in self._constants.ANNOTATION_FORMAT:
-            return super()._upload_answers(project_id, path, format, bucket)
+            return super()._upload_answers(project_id, path, format, bucket, identity)
         with self._domain_errors(f"sending {path.name} to project {project_id}"):
             project = self._project(project_id)
             # It would wait for the job without end, _async too: give back the id at once.

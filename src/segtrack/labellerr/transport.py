@@ -58,12 +58,23 @@ class Patience:
 
 
 class Transport:
-    """A connection pool to one Labellerr address; may be used by several threads."""
+    """A connection pool to one Labellerr address; may be used by several threads.
+
+    Args:
+        home: tells the platform apart in ``account``; None takes the address. The emulator of a
+            store has another port in every run.
+    """
 
     def __init__(
-        self, url: str, credentials: Credentials, patience: Patience | None = None, pool: int = 16
+        self,
+        url: str,
+        credentials: Credentials,
+        patience: Patience | None = None,
+        pool: int = 16,
+        home: str | None = None,
     ) -> None:
         self.url = check_url(url)
+        self.home = self.url if home is None else home
         self.credentials = credentials
         self.patience = patience or Patience()
         hide_in_logs(credentials)
@@ -75,8 +86,8 @@ class Transport:
 
     @property
     def account(self) -> str:
-        """Digest of address and client id, 16 hexadecimal digits."""
-        text = f"{self.url}\n{self.credentials.client_id}"
+        """Digest of address (or ``home``) and client id, 16 hexadecimal digits."""
+        text = f"{self.home}\n{self.credentials.client_id}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def close(self) -> None:
@@ -162,7 +173,7 @@ class Transport:
                 continue
             if answer.status_code in accept:
                 return answer
-            refused = self._refused(what, answer, tries, signed)
+            refused = self._refused(what, answer, attempt + 1, signed)
             wait = self._retry_after(answer)
             answer.close()
             if last or answer.status_code not in RETRIED or (creates and refused.ambiguous):
@@ -230,8 +241,8 @@ class Transport:
         text = f"{what}: Labellerr answered {code}"
         if said := self._quote(answer):
             text += f" ({said})"
-        if code in RETRIED and what.split()[-1] not in CREATES:
-            text += f", {tries} times" if tries > 1 else ""
+        if tries > 1:
+            text += f", {tries} times"
         if wait is not None:
             text += f" and asks to wait {wait:.0f} s"
         hint = _LINK_HINT if signed and 400 <= code < 500 and code != 429 else _hint(code)

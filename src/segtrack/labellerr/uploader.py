@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from segtrack.errors import DataError, PlatformError
 from segtrack.labellerr.files import (
@@ -22,6 +24,7 @@ from segtrack.labellerr.port import FAILED, DatasetRecord, Platform
 from segtrack.progress import progress
 
 ROUNDS = 4  # new links for what failed; a round that sends nothing is the last
+_LOOK = 0.5  # s, how late Ctrl-C may be seen
 _GONE = (400, 403, 404, 410)  # answers to an upload connection that has expired
 Say = Callable[[str], None]
 
@@ -180,8 +183,8 @@ def _check_arrived(platform: Platform, record: DatasetRecord, sent: Sequence[str
     if lost:
         raise PlatformError(
             f"data set {record.dataset_id} ({record.name}) is ready without {len(lost)} of the "
-            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they intact "
-            "images? Mend them, delete the data set on the platform, and give the same command "
+            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they "
+            "intact? Mend them, delete the data set on the platform, and give the same command "
             "again."
         )
 
@@ -271,31 +274,49 @@ def _send_files(
 
     Stops early, leaving the rest out, once so many fail in a row that the storage must be down.
     """
-    queue = iter(files)
-    running: dict[Future[None], LocalFile] = {}
-    in_a_row = 0
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="labellerr")
+    waiting = iter(files)
+    todo: SimpleQueue[LocalFile | None] = SimpleQueue()
+    done: SimpleQueue[tuple[LocalFile, Exception | None]] = SimpleQueue()
+
+    def work() -> None:
+        while (file := todo.get()) is not None:
+            try:
+                _send(platform, links[file.name], file)
+            except Exception as error:
+                done.put((file, error))
+            else:
+                done.put((file, None))
+
+    # Daemons: Ctrl-C must not wait for a storage that does not answer.
+    for _ in range(workers):
+        Thread(target=work, name="labellerr", daemon=True).start()
+    running = in_a_row = 0
     try:
         while True:
-            while len(running) < 2 * workers and in_a_row < 2 * workers:
-                file = next(queue, None)
-                if file is None:
+            while running < 2 * workers and in_a_row < 2 * workers:
+                following = next(waiting, None)
+                if following is None:
                     break
-                running[pool.submit(_send, platform, links[file.name], file)] = file
+                todo.put(following)
+                running += 1
             if not running:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                file = running.pop(future)
-                try:
-                    future.result()
-                except PlatformError as error:
-                    in_a_row += 1
-                    yield file, error
-                else:
-                    in_a_row = 0
-                    yield file, None
+            try:
+                # Not for ever: a library's handler of signals (polars) lets such a wait go on.
+                file, error = done.get(timeout=_LOOK)
+            except Empty:
+                continue
+            running -= 1
+            if error is not None and not isinstance(error, PlatformError):
+                raise error
+            in_a_row = 0 if error is None else in_a_row + 1
+            yield file, error
     finally:
-        pool.shutdown(cancel_futures=True)
+        with contextlib.suppress(Empty):
+            while True:
+                todo.get_nowait()
+        for _ in range(workers):
+            todo.put(None)
 
 
 def _send(platform: Platform, link: str, file: LocalFile) -> None:

@@ -1,7 +1,18 @@
-"""Weights and predictions."""
+"""Weights, predictions, and masks by Segment Anything."""
 
 from segtrack.model.predict import predict_images, predict_video
 from segtrack.model.predictions import Predictions
+from segtrack.model.propose import propose_masks
+from segtrack.model.sam_weights import SamWeights, resolve_sam
 from segtrack.model.weights import Weights, resolve_weights
 
-__all__ = ["Predictions", "Weights", "predict_images", "predict_video", "resolve_weights"]
+__all__ = [
+    "Predictions",
+    "SamWeights",
+    "Weights",
+    "predict_images",
+    "predict_video",
+    "propose_masks",
+    "resolve_sam",
+    "resolve_weights",
+]

@@ -58,7 +58,7 @@ from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
 from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
-from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset  # noqa: E402
 from ultralytics.utils.ops import scale_boxes  # noqa: E402
 from ultralytics.utils.patches import imread, torch_load, torch_save  # noqa: E402
 
@@ -77,6 +77,9 @@ __all__ = [
     "imread",
     "load_checkpoint",
     "online",
+    "parameters",
+    "sam_names",
+    "sam_predictor",
     "scale_boxes",
     "set_threads",
     "torch_load",
@@ -199,7 +202,47 @@ def download(file_name: str, target: Path) -> None:
         OSError: the network or the server failed, or there is no such file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with online():
-        attempt_download_asset(str(target), retry=0, progress=False)
-    if not target.is_file():
-        raise OSError(f"{file_name} is not among the published weights")
+    with online(), tempfile.TemporaryDirectory(dir=target.parent) as partial:
+        file = Path(partial) / file_name
+        attempt_download_asset(str(file), retry=0, progress=False)
+        if not file.is_file():
+            raise OSError(f"{file_name} is not among the published weights")
+        file.replace(target)
+
+
+def parameters(path: Path) -> Any:
+    """What a file of parameters holds, without their values; runs no code that lies in it.
+
+    Raises:
+        Exception: of any kind, where it is none.
+    """
+    return torch.load(path, map_location="meta", weights_only=True)
+
+
+def sam_names() -> tuple[str, ...]:
+    """File names of the SAM family that the library downloads."""
+    from ultralytics.models.sam.build import sam_model_map
+
+    return tuple(name for name in sam_model_map if name in GITHUB_ASSETS_NAMES)
+
+
+def sam_predictor(network: str, path: Path, device: Any, imgsz: int) -> Any:
+    """The library's predictor for a network of the SAM family, such as ``mobile_sam``.
+
+    Raises:
+        RuntimeError: the file's parameters are not those of the network.
+    """
+    from ultralytics.models.sam.build import build_sam
+    from ultralytics.models.sam.predict import Predictor, SAM2Predictor
+
+    with tempfile.TemporaryDirectory(prefix="segtrack-") as folder:
+        # The library knows a network by the name of its file, and SAM 2.1 by the whole path.
+        link = Path(folder) / f"{network}.pt"
+        link.symlink_to(path.absolute())
+        model = build_sam(link)
+    place = device_argument(device).split(",")[0]
+    kind = SAM2Predictor if network.startswith("sam2") else Predictor
+    predictor = kind(overrides={"device": place, "imgsz": imgsz, "save": False, "verbose": False})
+    predictor.setup_model(model, verbose=False)
+    set_threads()
+    return predictor

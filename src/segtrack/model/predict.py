@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from segtrack.errors import DataError
 from segtrack.metrics import Report
-from segtrack.model.predictions import PredictionsInfo, PredictionsWriter
+from segtrack.model.predictions import ImageRow, PredictionsInfo, PredictionsWriter
 from segtrack.model.weights import Weights
 from segtrack.progress import progress
 from segtrack.settings import ModelSettings
@@ -25,19 +25,6 @@ if TYPE_CHECKING:
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")
-
-
-class ImageRow(Protocol):
-    """What prediction needs of an image of the data set."""
-
-    @property
-    def image_id(self) -> int: ...
-    @property
-    def path(self) -> Path: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
 
 
 def predict_images(
@@ -69,7 +56,7 @@ def predict_images(
     work = _Work(detector, folder)
     with work.writer:
         shown = progress(images, "predict images")
-        ready = ((row.image_id, detector.prepare(_read_image(row))) for row in shown)
+        ready = ((row.image_id, detector.prepare(read_image(row))) for row in shown)
         for chunk in _ahead(_chunks(ready, IMAGE_CHUNK * detector.batch)):
             work.add(*zip(*chunk, strict=True))
         work.finish(_info(detector, weights, settings, names, work.frames), report, "images_")
@@ -115,6 +102,26 @@ def predict_video(
         work.finish(replace(info, truncated="; ".join(problems)), report)
 
 
+def read_image(row: ImageRow) -> np.ndarray:
+    """The image as BGR uint8 (H, W, 3), turned as its EXIF data say.
+
+    Raises:
+        DataError: it cannot be read, or has another size than the data set says.
+    """
+    from segtrack.model import library
+
+    image: np.ndarray | None = library.imread(row.path)
+    if image is None:
+        raise DataError(f"{row.path}: not readable as an image; mend or remove it")
+    height, width = image.shape[:2]
+    if (width, height) != (row.width, row.height):
+        raise DataError(
+            f"{row.path}: decodes to {width}x{height} px, but the data set says "
+            f"{row.width}x{row.height}; prepare the data set again"
+        )
+    return image
+
+
 class _Work:
     """Detects, decodes masks, writes, and keeps the time that detecting alone takes."""
 
@@ -158,21 +165,6 @@ def _info(
         imgsz=detector.imgsz,
         conf_floor=detector.conf_floor,
     )
-
-
-def _read_image(row: ImageRow) -> np.ndarray:
-    from segtrack.model import library
-
-    image: np.ndarray | None = library.imread(row.path)
-    if image is None:
-        raise DataError(f"{row.path}: not readable as an image; mend or remove it")
-    height, width = image.shape[:2]
-    if (width, height) != (row.width, row.height):
-        raise DataError(
-            f"{row.path}: decodes to {width}x{height} px, but the data set says "
-            f"{row.width}x{row.height}; prepare the data set again"
-        )
-    return image
 
 
 def _until_error(frames: Iterable[np.ndarray], problems: list[str]) -> Iterator[np.ndarray]:

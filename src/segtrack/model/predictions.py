@@ -8,11 +8,12 @@ ascending order, scores of a frame descending) and ``predictions.json`` (what al
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,22 @@ SCHEMA = pa.schema(
     ]
 )
 ROW_GROUP = 8192  # rows kept in memory while writing and while reading
+
+
+class ImageRow(Protocol):
+    """What prediction needs of an image of the data set."""
+
+    @property
+    def image_id(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=ImageRow)
 
 
 @dataclass(frozen=True)
@@ -186,6 +203,22 @@ class Predictions:
                     held.append(rows)
         if held:
             yield _joined(held)
+
+    def by_image(self, images: Iterable[Row]) -> Iterator[tuple[Row, FrameDetections]]:
+        """The images that have detections, each with its own, as a stream.
+
+        Args:
+            images: in ascending order of ``image_id``, which is the number of its frame.
+        """
+        frames = self.frames()
+        frame = next(frames, None)
+        for row in images:
+            while frame is not None and frame.frame < row.image_id:
+                frame = next(frames, None)
+            if frame is None:
+                return
+            if frame.frame == row.image_id:
+                yield row, frame
 
 
 def _frames(table: pa.Table) -> Iterator[FrameDetections]:

@@ -110,26 +110,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _automatic(settings: ModelSettings) -> Weights:
-    """A local folder, else a download, else what is shipped, else none; the note says why."""
-    file_name = f"{settings.name}.pt"
-    missed = "model.weights_folder is not set"
-    if settings.weights_folder:
-        path = Path(settings.weights_folder).expanduser() / file_name
-        if path.is_file():
-            return read_weights(path, "auto:folder")
-        missed = f"{path} does not exist"
-    downloaded, why = _download(file_name)
-    note = f"model.weights=auto: {missed}; "
-    if downloaded:
-        return read_weights(downloaded, "auto:download", f"{note}downloaded {file_name}")
-    note += f"{why}; "
-    if settings.name == SHIPPED_NAME and SHIPPED.is_file():
-        return read_weights(SHIPPED, "auto:shipped", f"{note}using the shipped {SHIPPED.name}")
-    return _scratch(settings.name, f"{note}nothing to start from, so training begins from scratch")
-
-
-def _download(file_name: str) -> tuple[Path | None, str]:
+def download_weights(file_name: str) -> tuple[Path | None, str]:
     """The library's own download, kept in its folder; where there is none, the reason."""
     from segtrack.model import library
 
@@ -145,6 +126,25 @@ def _download(file_name: str) -> tuple[Path | None, str]:
     except Exception as error:  # of the network, of the server, or of a name it does not have
         return None, f"the download failed ({str(error).splitlines()[0]})"
     return target, ""
+
+
+def _automatic(settings: ModelSettings) -> Weights:
+    """A local folder, else a download, else what is shipped, else none; the note says why."""
+    file_name = f"{settings.name}.pt"
+    missed = "model.weights_folder is not set"
+    if settings.weights_folder:
+        path = Path(settings.weights_folder).expanduser() / file_name
+        if path.is_file():
+            return read_weights(path, "auto:folder")
+        missed = f"{path} does not exist"
+    downloaded, why = download_weights(file_name)
+    note = f"model.weights=auto: {missed}; "
+    if downloaded:
+        return read_weights(downloaded, "auto:download", f"{note}downloaded {file_name}")
+    note += f"{why}; "
+    if settings.name == SHIPPED_NAME and SHIPPED.is_file():
+        return read_weights(SHIPPED, "auto:shipped", f"{note}using the shipped {SHIPPED.name}")
+    return _scratch(settings.name, f"{note}nothing to start from, so training begins from scratch")
 
 
 def _reachable(address: tuple[str, int], seconds: float) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.tracker.compiled import compiled
+from segtrack.compiled import compiled
 from segtrack.tracker.lifecycle import DETECTION, LOST, ROW_BEFORE, STATUS, UNCONFIRMED
 
 # Columns of ``state``: box centre, width / height, height (pixels), their velocities per frame,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.tracker.compiled import compiled
+from segtrack.compiled import compiled
 
 # Columns of ``book``: FIRST and LAST frame with a detection (frames from 1), the detection taken
 # in this frame or -1, and the row that the track had in the frame before or -1.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segtrack.compiled import compiled
 from segtrack.errors import DataError
-from segtrack.tracker.compiled import compiled
 
 
 @dataclass(frozen=True)

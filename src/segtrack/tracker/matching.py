@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.tracker.compiled import compiled
+from segtrack.compiled import compiled
 from segtrack.tracker.lifecycle import (
     CLASS,
     DETECTION,

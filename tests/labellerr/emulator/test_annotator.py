@@ -150,6 +150,26 @@ def test_shift(api: Api, project: str) -> None:
     assert 0 < moved.mean() < 0.5
 
 
+def test_what_a_person_has_done_stays(api: Api, project: str) -> None:
+    """One file accepted with a bus of its own, one skipped: only the third is simulated."""
+    api.preannotate(project, coco(["a.jpg", "b.JPG", "c.jpg"], CLASSES, GUESSES))
+    bus = {"question": "bus ", "polygon": square(1, 1).tolist()}
+    mine = {"file_name": "a.jpg", "status": "accepted", "answers": [bus]}
+    skipped = {"file_name": "c.jpg", "status": "skipped"}
+    assert api.work(project, [mine, skipped]).status_code == 200
+    before = api.files(project)
+    record = annotate(api.url, project, {"b.JPG": []})
+    assert (record.files, record.seen()["deleted"]) == (1, 1)
+    after = api.files(project)
+    assert {name: after[name] for name in ("a.jpg", "c.jpg")} == {
+        name: before[name] for name in ("a.jpg", "c.jpg")
+    }
+    assert (after["b.JPG"]["status"], after["b.JPG"]["answers"]) == ("accepted", [])
+    again = annotate(api.url, project, {})
+    assert (again.files, again.actions) == (0, ())
+    assert api.files(project) == after
+
+
 def test_a_file_without_truth(api: Api, project: str) -> None:
     with pytest.raises(DataError, match=r"no true objects are known for file 'b\.JPG'"):
         annotate(api.url, project, {name: TRUTH[name] for name in ("a.jpg", "c.jpg")})

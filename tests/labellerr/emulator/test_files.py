@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,12 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_the_page_describes_human_work(emulator: Emulator) -> None:
-    assert requests.get(f"{emulator.url}/docs", timeout=30).status_code == 200
+    page = requests.get(f"{emulator.url}/docs", timeout=30)
+    assert page.status_code == 200
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(sources) == 3  # script, style and icon, all from here: it works without internet
+    for source in sources:
+        assert requests.get(f"{emulator.url}{source}", timeout=30).status_code == 200, source
     schema = requests.get(f"{emulator.url}/openapi.json", timeout=30).json()
     assert "post" in schema["paths"]["/_emulator/projects/{project_id}/files"]
     assert "polygon" in schema["components"]["schemas"]["WorkedAnswer"]["properties"]

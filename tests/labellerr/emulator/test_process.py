@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from segtrack.labellerr import EMULATOR_CREDENTIALS
+from segtrack.labellerr.access import Access
 from segtrack.labellerr.emulator import start_emulator
 from segtrack.labellerr.simulated import own_emulator
+from segtrack.settings import LabellerrMode, LabellerrSettings, TransportChoice
 from tests.labellerr.emulator.conftest import KNOWN, QUICK, Api, coco, jpeg
 
 
@@ -46,11 +50,41 @@ def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> Non
             assert released.is_set()
             urls.append(url)
 
-    with own_emulator(tmp_path, EMULATOR_CREDENTIALS) as first:
+    with own_emulator(tmp_path, EMULATOR_CREDENTIALS):
         other = threading.Thread(target=second)
         other.start()
         other.join(timeout=1)
         assert other.is_alive() and urls == []
         released.set()
     other.join(timeout=30)
-    assert urls == [first]  # the same state under the same address
+    assert len(urls) == 1
+
+
+def test_the_emulator_of_a_store_is_the_same_account_at_every_address(tmp_path: Path) -> None:
+    """The ledger finds again what was sent, and a review is not sent over finished work."""
+    settings = LabellerrSettings(mode=LabellerrMode.emulator, transport=TransportChoice.http)
+    accounts, urls = set(), set()
+    with socket.socket() as taken:
+        for _ in range(2):
+            access = Access(settings, tmp_path / "emulator")
+            accounts.add(access.platform.account)
+            urls.add(access.url)
+            access.close()
+            if not taken.getsockname()[1]:  # somebody else takes the port meanwhile
+                taken.bind(("127.0.0.1", int(access.url.rpartition(":")[2])))
+    assert (len(accounts), len(urls)) == (1, 2)
+    given = Access(replace(settings, url="http://127.0.0.1:1"), tmp_path / "emulator")
+    assert given.platform.account not in accounts
+
+
+def test_the_emulator_alone_waits_for_a_run_that_uses_its_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0"]
+    command += ["--data", str(tmp_path)]
+    with (
+        own_emulator(tmp_path, EMULATOR_CREDENTIALS),
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.kill()
+    assert said == f"emulator   waiting for another process that uses {tmp_path}\n"

@@ -33,6 +33,11 @@ FILE, LABELS, PARENT = "version.json", "labels.coco.json", "parent"
 _TABLES = ("dataset.json", "images.parquet", "annotations.parquet", "sequences.json")
 
 
+def parents_start(folder: Path) -> str:
+    """``starting_weights`` of the data set that a version was made of: both train from the same."""
+    return str(_version(folder)["starting_weights"])
+
+
 def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     """Put the images and labels of the version in ``dataset.path`` into the catalogue, in the
     parent's order; the stage's folder gets ``version.json``.
@@ -41,14 +46,8 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
         DataError: ``path`` is no version, its parent is damaged, or an image has changed.
     """
     path, catalogue, checks = required_path(settings), place.catalogue, place.checks
-    try:
-        version = json.loads((path / FILE).read_text(encoding="utf-8"))
-        reviewed = set(version["images"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"dataset.path: {path / FILE} is not readable as a reviewed version ({error}); give "
-            "a folder that the stage pull made"
-        ) from error
+    version = _version(path)
+    reviewed = set(version["images"])
     parent = Dataset.load(path / PARENT)
     _check_parent(parent, version, path)
     catalogue.add(_listed(parent.folder, reviewed))
@@ -66,6 +65,19 @@ def parent_digest(folder: Path) -> str:
     """Digest of a prepared data set's tables, which hold a digest of every image."""
     found = [f"{name} {file_digest(folder / name)}" for name in _TABLES]
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _version(path: Path) -> dict[str, Any]:
+    try:
+        version: dict[str, Any] = json.loads((path / FILE).read_text(encoding="utf-8"))
+        if missing := {"images", "starting_weights", "parent_digest"} - version.keys():
+            raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"dataset.path: {path / FILE} is not readable as a reviewed version ({error}); give "
+            "a folder that the stage pull made"
+        ) from error
+    return version
 
 
 def _check_parent(parent: Dataset, version: dict[str, Any], path: Path) -> None:

@@ -8,6 +8,15 @@ python -m segtrack.labellerr.emulator --port 8080 --data FOLDER
 
 from segtrack.labellerr.emulator.behaviour import Credentials, Delays, Limits, Quirks
 from segtrack.labellerr.emulator.faults import Fault
-from segtrack.labellerr.emulator.server import Emulator, start_emulator
+from segtrack.labellerr.emulator.server import Emulator, alone, start_emulator
 
-__all__ = ["Credentials", "Delays", "Emulator", "Fault", "Limits", "Quirks", "start_emulator"]
+__all__ = [
+    "Credentials",
+    "Delays",
+    "Emulator",
+    "Fault",
+    "Limits",
+    "Quirks",
+    "alone",
+    "start_emulator",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segtrack.errors import SegtrackError
 from segtrack.labellerr.emulator.behaviour import Delays, Quirks
-from segtrack.labellerr.emulator.server import start_emulator
+from segtrack.labellerr.emulator.server import alone, start_emulator
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,10 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     delays = Delays(given.polls, given.polls, given.polls, given.seconds)
     quirks = Quirks(export_status=given.export_status, list_projects=given.list_projects)
     try:
-        with start_emulator(given.data, port=given.port, delays=delays, quirks=quirks) as emulator:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            alone(given.data),
+            start_emulator(given.data, port=given.port, delays=delays, quirks=quirks) as emulator,
+        ):
             print(f"Labellerr emulator: {emulator.url} (API: {emulator.url}/docs)", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                threading.Event().wait()
+            threading.Event().wait()
     except SegtrackError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from segtrack.labellerr.emulator import (
@@ -41,8 +42,13 @@ To annotate: `GET /_emulator/projects/{id}/files`, then `POST` the answers and t
 
 def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> FastAPI:
     """The application; ``cut`` closes the connection of a client's (host, port)."""
-    app = FastAPI(
-        title="Labellerr emulator", description=_ABOUT, version="1", strict_content_type=False
+    # FastAPI's own pages load their scripts from the internet and stay white without it.
+    app = FastAPIOffline(
+        title="Labellerr emulator",
+        description=_ABOUT,
+        version="1",
+        strict_content_type=False,
+        static_url="/docs/static",
     )
     context = Context(state, behaviour, faults)
     for module in (uploads, datasets, projects, files, preannotations, exports, control):

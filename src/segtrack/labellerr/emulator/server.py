@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from filelock import FileLock, Timeout
 
 from segtrack.errors import SettingsError
 from segtrack.labellerr.emulator.app import create_app
@@ -41,6 +42,22 @@ class Emulator:
     def fault(self, kind: Any, **options: Any) -> None:
         """Ask for a fault; the options are those of ``Fault``."""
         self.faults.add(Fault(kind, **options))
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of an emulator's folder; says so and waits where another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "in_use.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"emulator   waiting for another process that uses {folder}", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

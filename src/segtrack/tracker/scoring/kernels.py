@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.tracker.compiled import compiled
+from segtrack.compiled import compiled
 
 EPS = float(np.finfo("float").eps)  # TrackEval's tolerance of thresholds
 _SAME_TRACK = 1000.0  # CLEAR keeps last frame's pairs before it looks at overlap

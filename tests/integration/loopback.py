@@ -1,0 +1,100 @@
+"""Raw images to push, and what a loopback Labellerr holds of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import requests
+
+SQUARE = [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]]
+
+
+def raw_images(folder: Path, names: Iterable[str]) -> Path:
+    """Images of 64 x 48 px without labels, and a ``data.yaml`` that gives them to the pool."""
+    for i, name in enumerate(names):
+        path = folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.full((48, 64, 3), (37 * i % 256, i // 256 * 20, 90), np.uint8)
+        _, data = cv2.imencode(path.suffix.lower(), image)
+        path.write_bytes(data.tobytes())
+    text = "path: .\npool: images\nnames: [car, person]\n"
+    (folder / "data.yaml").write_text(text)
+    return folder
+
+
+@dataclass(frozen=True)
+class There:
+    """What the platform holds under one name.
+
+    Attributes:
+        datasets: status code of each data set, in the order in which they were made.
+        files: names of the files of those that are ready.
+        puts: how often a file whose name begins like that of the push arrived whole.
+        projects, templates: how many. jobs: status of each job of the projects.
+        attached: files of the projects.
+    """
+
+    datasets: list[int]
+    files: list[str]
+    puts: int
+    projects: list[str]
+    templates: int
+    jobs: list[str]
+    attached: int
+
+
+def there(folder: Path, name: str) -> There:
+    """What the emulator with its state in ``folder`` holds under ``name``, ``name 2``, ..."""
+    with closing(sqlite3.connect(f"{(folder / 'state.db').as_uri()}?mode=ro", uri=True)) as db:
+
+        def column(query: str, *values: str) -> list[Any]:
+            return [row[0] for row in db.execute(query, values)]
+
+        like = f"{name}%"
+        of_project = "project_id IN (SELECT id FROM projects WHERE name LIKE ?)"
+        return There(
+            column("SELECT status_code FROM datasets WHERE name LIKE ? ORDER BY seq", like),
+            column(
+                "SELECT file_name FROM files JOIN datasets d ON d.id = dataset_id "
+                "WHERE d.name LIKE ? AND d.status_code = 300 ORDER BY file_name",
+                like,
+            ),
+            column("SELECT COALESCE(SUM(puts), 0) FROM uploads WHERE file_name LIKE ?", like)[0],
+            column("SELECT id FROM projects WHERE name LIKE ? ORDER BY seq", like),
+            column("SELECT COUNT(*) FROM templates WHERE name LIKE ?", like)[0],
+            column(f"SELECT status FROM jobs WHERE {of_project} ORDER BY rowid", like),
+            column(f"SELECT COUNT(*) FROM project_files WHERE {of_project}", like)[0],
+        )
+
+
+def annotate(
+    url: str, project_id: str, labels: dict[str, list[Any]], question: str = "car"
+) -> None:
+    """What a person does: these polygons, then the status accepted."""
+    files = [
+        {
+            "file_name": name,
+            "status": "accepted",
+            "answers": [{"question": question, "polygon": polygon} for polygon in polygons],
+        }
+        for name, polygons in labels.items()
+    ]
+    target = f"{url}/_emulator/projects/{project_id}/files"
+    answer = requests.post(target, json={"files": files}, timeout=10)
+    assert answer.status_code == 200, answer.text
+
+
+def prepared(project: Path) -> dict[str, Any]:
+    """COCO JSON of the split that is scored, of the data set that was prepared last."""
+    found = project.glob(".segtrack/results/prepare/*/test.coco.json")
+    newest = max(found, key=lambda path: path.stat().st_mtime_ns)
+    content: dict[str, Any] = json.loads(newest.read_text())
+    return content
