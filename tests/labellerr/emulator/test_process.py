@@ -58,7 +58,7 @@ def test_its_credentials_are_those_of_dotenv_as_for_the_client(tmp_path: Path) -
             match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
             assert match is not None
             assert list(make_platform(match[0], credentials, "http").projects()) == []
-            with pytest.raises(PlatformError, match="40[13]"):
+            with pytest.raises(PlatformError, match=r"40[13]"):
                 list(make_platform(match[0], EMULATOR_CREDENTIALS, "http").projects())
         finally:
             process.kill()
