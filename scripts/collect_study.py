@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from segtrack.app import CONF
-from segtrack.composition import compose_settings
-from segtrack.errors import DataError, SegtrackError
+from segtrack.composition import check, compose_settings
+from segtrack.errors import DataError, SegtrackError, SettingsError
 from segtrack.journal import run_files
 
 SWEEP = {
@@ -53,6 +53,8 @@ def main() -> int:
 
 
 def collect(run: str, folder: Path, name: str, overrides: list[str]) -> None:
+    if problems := check(CONF, overrides, sweep=False):
+        raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, overrides).mlflow
     with tempfile.TemporaryDirectory() as scratch:
         for files in (SWEEP, REVIEW):

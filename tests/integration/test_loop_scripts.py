@@ -90,3 +90,21 @@ def test_a_project_whose_images_have_no_labels_is_said(
     shared = ["--url", emulator.url, "--labels", str(folder.root), "--project"]
     assert script("annotate.py", *shared, "nope") == 2
     assert "annotate.py: GET" in (said := capfd.readouterr().err) and "404" in said
+
+
+def test_where_no_emulator_runs_one_line_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = YoloFolder(tmp_path / "a", count=2)
+    words = ["--url", "http://127.0.0.1:9", "--labels", str(folder.root), "--project", "p"]
+    assert script("annotate.py", *words) == 2
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("annotate.py")]
+    assert len(said) == 1 and "no answer of an emulator" in said[0]
+
+
+def test_a_wrong_override_of_a_study_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert script("collect_study.py", "run", str(tmp_path / "study"), "mlflow.foo=1") == 2
+    assert "error: mlflow.foo=1: no such setting" in capfd.readouterr().err
+    assert not (tmp_path / "study").exists()

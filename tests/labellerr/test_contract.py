@@ -83,7 +83,10 @@ def test_ensure_finds_what_is_there(
         assert emulator.faults.calls[f"POST /{create}"] == calls[f"POST /{create}"] == 1
 
     # Another order of the classes is another template.
-    assert platform.ensure_template(name, QUESTIONS[::-1]).template_id != template.template_id
+    other = platform.ensure_template(name, QUESTIONS[::-1]).template_id
+    assert other != template.template_id
+    with pytest.raises(PlatformError, match=r"another template .* with labellerr\.name=\.\.\."):
+        platform.ensure_project(name, ids, other)
 
 
 def test_a_lost_ledger_sends_nothing_again(

@@ -65,3 +65,9 @@ def test_nothing_shows_them() -> None:
     said = credentials.hide("no user key-f00dfeed of client-4711")
     assert said == "no user *** of ***"
     assert EMULATOR_CREDENTIALS.hide("the KEY of CID") == "the KEY of CID"
+
+
+def test_nor_as_an_address_has_them() -> None:
+    credentials = Credentials("key-f00dfeed", "secret~0badcafe", "cl+ie/nt=47~11==")
+    said = "GET /?client_id=cl%2Bie%2Fnt%3D47~11%3D%3D&x=cl+ie/nt=47~11== HTTP/1.1"
+    assert credentials.hide(said) == "GET /?client_id=***&x=*** HTTP/1.1"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +229,18 @@ def test_blanks_around_a_question_are_no_part_of_the_class(
     kept = export(http, project.project_id, tmp_path)
     assert kept.names == ("car",)
     assert labels(prepare(kept, tmp_path / "images", tmp_path / "out")) == {"000.jpg": ["car"]}
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(
+    http: HttpPlatform, pushed: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "exports" / pushed
+    for name, age in ((".partial-old", 25 * 3600), (".partial-runs", 3600)):
+        (home / name).mkdir(parents=True)
+        (home / name / "raw.json").write_text('{"annotator": "someone"}')
+        os.utime(home / name, (time.time() - age,) * 2)
+    kept = export(http, pushed, tmp_path)
+    assert sorted(p.name for p in home.iterdir()) == sorted([".partial-runs", kept.digest])
 
 
 def test_what_the_platform_cannot_give_is_said_and_leaves_nothing(

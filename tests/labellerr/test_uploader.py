@@ -317,6 +317,17 @@ def test_a_ledger_that_a_power_cut_damaged(
     assert (again.sent, again.datasets) == (0, first.datasets)
 
 
+def test_without_the_ledger_a_data_set_that_grew_is_refused(
+    http: HttpPlatform, images: Images, tmp_path: Path
+) -> None:
+    """As the advice for a damaged ledger says."""
+    name, files = unique("grown"), check_files(images(3))
+    upload(http, files[:2], name, tmp_path / "ledger")
+    assert len(upload(http, files, name, tmp_path / "ledger").datasets) == 2
+    with pytest.raises(PlatformError, match=r"exists with other files .* labellerr\.name=\.\.\."):
+        upload(http, files, name, tmp_path / "another")
+
+
 def test_one_push_at_a_time(http: HttpPlatform, images: Images, tmp_path: Path) -> None:
     files = check_files(images(1))
     with (

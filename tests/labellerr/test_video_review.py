@@ -189,6 +189,15 @@ def test_a_platform_without_the_format(
             {"kind": "status", "path": "upload_answers$", "status": 400, "message": "odd"},
             "400 .odd",
         ),
+        (
+            {
+                "kind": "status",
+                "path": "upload_answers$",
+                "status": 400,
+                "message": "not a video_json file: frames",
+            },
+            "not a video_json file: frames",
+        ),
         ({"kind": "files_not_updated", "names": ("clip.mp4",)}, r"not updated \(clip\.mp4\)"),
         ({"kind": "job_fails"}, "failed: check the file's format against the template"),
         ({"kind": "status", "path": "datasets/create", "status": 403}, "datasets/create: .* 403"),

@@ -134,8 +134,8 @@ def annotate(
         truth: by file name, class names with polygons float64 (N, 2), px of the image.
 
     Raises:
-        DataError: a file of the project has no entry in ``truth``; an answer of the emulator that
-            is not a success.
+        DataError: a file of the project has no entry in ``truth``; the emulator did not answer, or
+            not with a success.
     """
     rates, actions, count = rates or Rates(), [], 0
     target = f"{url}/_emulator/projects/{project_id}/files"
@@ -325,7 +325,15 @@ def _pages(target: str) -> Iterator[list[dict[str, Any]]]:
 def _call(method: str, url: str, **options: Any) -> Any:
     import requests
 
-    answer = requests.request(method, url, timeout=_TIMEOUT, **options)
-    if answer.status_code != 200:
-        raise DataError(f"{method} {url} answered {answer.status_code}: {answer.text[:300]}")
-    return answer.json()["response"]
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy does not know this machine's loopback
+            answer = session.request(method, url, timeout=_TIMEOUT, **options)
+        if answer.status_code != 200:
+            raise DataError(f"{method} {url} answered {answer.status_code}: {answer.text[:300]}")
+        return answer.json()["response"]
+    except requests.RequestException as error:
+        raise DataError(
+            f"{method} {url}: no answer of an emulator ({error}). Is it running there? Start it "
+            "with python -m segtrack.labellerr.emulator"
+        ) from error

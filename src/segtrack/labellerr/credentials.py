@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from segtrack.errors import SettingsError
 
@@ -34,7 +35,8 @@ class Credentials:
         """``text`` (an answer of the server, for a message) with the values replaced by ***."""
         for value in sorted((self.api_key, self.api_secret, self.client_id), key=len, reverse=True):
             if len(value) >= _SHORTEST_SECRET:
-                text = text.replace(value, "***")
+                for written in (value, quote(value, safe=""), quote_plus(value)):  # in an address
+                    text = text.replace(written, "***")
         return text
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,6 +25,7 @@ from segtrack.labellerr.port import Platform, Question
 from segtrack.store import file_digest
 
 Find = Callable[[str], Path | None]
+_ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
 
 
 def export_labels(
@@ -53,6 +55,7 @@ def export_labels(
     platform.wait_export(project_id, report, timeout)
     home = root / _safe(project_id)
     home.mkdir(parents=True, exist_ok=True)
+    _clear(home)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
     try:
         raw = platform.download_export(project_id, report, partial / "raw.json")
@@ -79,6 +82,13 @@ def latest_export(root: Path, project_id: str) -> KeptExport | None:
     kept = [p.parent for p in (root / _safe(project_id)).glob(f"[!.]*/{FACTS}")]
     newest = max(kept, key=lambda folder: folder.stat().st_mtime_ns, default=None)
     return KeptExport.load(newest) if newest else None
+
+
+def _clear(home: Path) -> None:
+    """Remove what killed exports left: the platform's file names the people who annotated."""
+    for left in home.glob(".partial-*"):
+        if time.time() - left.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _safe(project_id: str) -> str:

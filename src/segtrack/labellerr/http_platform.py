@@ -259,7 +259,7 @@ class HttpPlatform(HttpCreates):
                     raise PlatformError(
                         f"project {name!r} ({found.project_id}) exists with another template "
                         f"({found.template_id}, not {template_id}): choose another name with "
-                        "labellerr.project=..., or delete it on the platform."
+                        "labellerr.name=..., or delete it on the platform."
                     )
                 return found.project_id
             return None

@@ -26,6 +26,8 @@ Say = Callable[[str], None]
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
 # How a platform, or an SDK, says that it does not know a format.
 _FORMAT_REFUSED = re.compile(r"video_json|(answer|annotation)[ _]format", re.IGNORECASE)
+# The format is known, and what we wrote is not of it.
+_FILE_REFUSED = re.compile(r"not an? (valid )?video_json", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -165,4 +167,5 @@ def _local(video: Video) -> LocalFile:
 def _refused(error: PlatformError) -> bool:
     """Whether the format itself is not taken; an SDK's own refusal has no status."""
     refused = error.status is None or 400 <= error.status < 500
-    return refused and _FORMAT_REFUSED.search(str(error)) is not None
+    text = str(error)
+    return refused and bool(_FORMAT_REFUSED.search(text)) and not _FILE_REFUSED.search(text)

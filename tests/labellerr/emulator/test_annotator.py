@@ -43,6 +43,23 @@ def review(api: Api, project: str, **rates: float) -> Record:
     return annotate(api.url, project, TRUTH, Rates(**{"shift": 0.0, **rates}), seed=1)
 
 
+def test_a_proxy_is_not_asked_for_this_machine(
+    api: Api, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert annotate(api.url, project, TRUTH).files == 3
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "127.0.0.1"])
+def test_where_no_emulator_is(url: str) -> None:
+    with pytest.raises(DataError, match=f"GET {url}/.*: no answer of an emulator") as caught:
+        annotate(url, "p", TRUTH)
+    assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
+
+
 def test_iou_of_masks() -> None:
     iou = mask_iou([square(0, 0), square(5, 0)], [square(0, 0), square(30, 30)], (64, 48))
     np.testing.assert_allclose(iou, [[1, 0], [1 / 3, 0]])

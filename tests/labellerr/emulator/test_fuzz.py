@@ -31,6 +31,7 @@ NUMBERS = st.sampled_from(
     [0, 1, 2, -1, 2**31, 2**63, -(2**70), 10**400, 0.5, -0.0, 1e308, float("nan"), float("inf")]
 )
 TEXTS = st.sampled_from(["", " ", ".", "../up", "x" * 300, "\x00", "\ud800", "é", "%", "(", "1"])
+OTHER_TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"]
 LEAVES = st.none() | st.booleans() | NUMBERS | TEXTS | st.text(max_size=5)
 JUNK = st.recursive(
     LEAVES,
@@ -179,6 +180,8 @@ def test_anything(world: World, method: str, path: str, data: st.DataObject) -> 
     content = about.get("requestBody", {}).get("content", {})
     if "application/json" in content:
         headers |= JSON
+        if not draw(st.integers(0, 9)):
+            headers["content-type"] = draw(st.sampled_from(OTHER_TYPES))
         schema = content["application/json"]["schema"]
         body = draw(values(world, "", schema).map(encoded) | st.binary(max_size=9))
     elif "multipart/form-data" in content and draw(st.integers(0, 5)):

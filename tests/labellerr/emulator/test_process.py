@@ -11,7 +11,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from segtrack.labellerr import EMULATOR_CREDENTIALS
+import pytest
+
+from segtrack.errors import PlatformError
+from segtrack.labellerr import EMULATOR_CREDENTIALS, make_platform, read_credentials
 from segtrack.labellerr.access import Access
 from segtrack.labellerr.emulator import start_emulator
 from segtrack.labellerr.simulated import own_emulator
@@ -39,6 +42,26 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     with start_emulator(folder, credentials=KNOWN, delays=QUICK) as running:
         assert Api(running.url).files(project) == before
         assert len(before["a.jpg"]["answers"]) == 1
+
+
+def test_its_credentials_are_those_of_dotenv_as_for_the_client(tmp_path: Path) -> None:
+    words = {"API_KEY": "key-f00dfeed", "API_SECRET": "secret-0badcafe", "CLIENT_ID": "client-4711"}
+    (tmp_path / ".env").write_text("".join(f"LABELLERR_{k}={v}\n" for k, v in words.items()))
+    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0", "--data", "data"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
+    credentials = read_credentials(dotenv=tmp_path / ".env", environment={"PATH": ""})
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        try:
+            match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert match is not None
+            assert list(make_platform(match[0], credentials, "http").projects()) == []
+            with pytest.raises(PlatformError, match=r"40[13]"):
+                list(make_platform(match[0], EMULATOR_CREDENTIALS, "http").projects())
+        finally:
+            process.kill()
 
 
 def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 
 from segtrack.errors import SegtrackError
-from segtrack.labellerr.emulator.behaviour import Delays, Quirks
+from segtrack.labellerr.credentials import EMULATOR_CREDENTIALS, read_credentials
+from segtrack.labellerr.emulator.behaviour import Credentials, Delays, Quirks
 from segtrack.labellerr.emulator.server import alone, start_emulator
 
 
@@ -18,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m segtrack.labellerr.emulator",
         description="A Labellerr on 127.0.0.1. Its credentials are LABELLERR_API_KEY, "
-        "LABELLERR_API_SECRET and LABELLERR_CLIENT_ID, by default KEY, SECRET and CID.",
+        "LABELLERR_API_SECRET and LABELLERR_CLIENT_ID, of the environment or .env, by default "
+        "KEY, SECRET and CID.",
     )
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--data", type=Path, required=True, help="folder of its state")
@@ -30,10 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     delays = Delays(given.polls, given.polls, given.polls, given.seconds)
     quirks = Quirks(export_status=given.export_status, list_projects=given.list_projects)
     try:
+        known = read_credentials(EMULATOR_CREDENTIALS)  # what a client in this folder sends
+        accepted = Credentials(known.api_key, known.api_secret, known.client_id)
         with (
             contextlib.suppress(KeyboardInterrupt),
             alone(given.data),
-            start_emulator(given.data, port=given.port, delays=delays, quirks=quirks) as emulator,
+            start_emulator(
+                given.data, port=given.port, credentials=accepted, delays=delays, quirks=quirks
+            ) as emulator,
         ):
             print(f"Labellerr emulator: {emulator.url} (API: {emulator.url}/docs)", flush=True)
             threading.Event().wait()

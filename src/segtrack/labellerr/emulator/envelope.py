@@ -24,6 +24,8 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, value: Any) -> Any:
+        if isinstance(value, bytes):  # what FastAPI hands over of another content type
+            raise ValueError("not sent as JSON; the header is Content-Type: application/json")
         if not is_plain(value):
             raise ValueError("NaN, Infinity or a lone surrogate, which JSON cannot hold")
         return value
