@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from PIL import Image
 
 from segtrack import dataset as datasets
 from segtrack.dataset import Dataset
+from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.sources.labellerr import KeptExport
 from segtrack.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.labellerr.emulator import Emulator
@@ -26,6 +30,7 @@ from segtrack.labellerr.port import Question
 from segtrack.labellerr.push import push, pushed_files
 from segtrack.report.overlay import PALETTE
 from segtrack.settings import LabellerrDatasetSettings, SplitFractions, Unlabelled
+from segtrack.store import file_digest
 from tests.labellerr.conftest import jpeg, unique
 
 CLASSES = ("person", "car", "bus")
@@ -179,6 +184,92 @@ def test_an_image_that_was_pushed_is_found_by_its_id(http: HttpPlatform, tmp_pat
     dataset = prepare(export(http, done.project_id, tmp_path), folder, tmp_path / "out")
     assert labels(dataset) == {"x/b.JPG": ["car"]}
     assert not [w for w in dataset.warnings if w.startswith("mended_name")]
+
+
+@pytest.fixture
+def pictures(http: HttpPlatform, tmp_path: Path) -> str:
+    """A project of three pictures in ``a``, pushed with their digests and labelled."""
+    paths = picture_folder(tmp_path / "a", 0)
+    stamps = {path: file_digest(path) for path in paths}
+    ledger = tmp_path / "ledger"
+    done = push(
+        http, paths, CLASSES, PALETTE, unique("p"), ledger, stamps=stamps, say=lambda text: None
+    )
+    work(http, done.project_id, {path.name: ["car"] for path in paths})
+    return done.project_id
+
+
+def picture_folder(folder: Path, seed: int) -> list[Path]:
+    """``0.png`` to ``2.png``, 40 x 30 px; all seeds give the same names and sizes in bytes."""
+    folder.mkdir()
+    pixels = np.random.default_rng(seed).integers(0, 256, (3, 30, 40, 3), np.uint8)
+    paths = [folder / f"{i}.png" for i in range(3)]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image).save(path, compress_level=0)
+    return paths
+
+
+def test_the_pictures_that_were_pushed_are_joined_silently_wherever_they_lie(
+    http: HttpPlatform, pictures: str, tmp_path: Path
+) -> None:
+    kept = export(http, pictures, tmp_path)
+    rows = json.loads((kept.folder / "labels.json").read_text())["images"]
+    paths = sorted((tmp_path / "a").iterdir())
+    assert sorted((row["local"], row["sha256"]) for row in rows) == [
+        (str(path), file_digest(path)) for path in paths
+    ]
+    dataset = prepare(kept, tmp_path / "a", tmp_path / "out")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    copied = prepare(kept, tmp_path / "copy", tmp_path / "out2")
+    for one in (dataset, copied):
+        assert labels(one) == {f"{i}.png": ["car"] for i in range(3)}
+        assert not [line for line in one.warnings if "image" in line.split(":")[0]]
+    assert copied.fingerprint == dataset.fingerprint
+    assert export(http, pictures, tmp_path) == kept
+
+
+def test_other_pictures_of_the_same_names_are_an_error(
+    http: HttpPlatform, pictures: str, tmp_path: Path
+) -> None:
+    other = picture_folder(tmp_path / "b", 1)
+    sizes = [path.stat().st_size for path in other]
+    assert sizes == [(tmp_path / "a" / path.name).stat().st_size for path in other]
+    kept = export(http, pictures, tmp_path)
+    with pytest.raises(
+        ChecksFailed, match=r"b/0\.png: is not the picture that was pushed"
+    ) as error:
+        prepare(kept, tmp_path / "b", tmp_path / "out")
+    assert "image_changed" in error.value.report.read_text()
+    assert error.value.report.read_text().count("is not the picture that was pushed") == 3
+
+
+def test_a_picture_that_was_replaced_in_place_is_an_error(
+    http: HttpPlatform, pictures: str, tmp_path: Path
+) -> None:
+    kept = export(http, pictures, tmp_path)
+    prepare(kept, tmp_path / "a", tmp_path / "out")  # the cache knows the files as they were
+    shutil.copy(picture_folder(tmp_path / "b", 1)[1], tmp_path / "a" / "1.png")
+    again = export(http, pictures, tmp_path)
+    assert again == kept  # the labels are the same
+    with pytest.raises(ChecksFailed, match=r"a/1\.png: is not the picture") as error:
+        prepare(again, tmp_path / "a", tmp_path / "out2")
+    assert error.value.report.read_text().count("is not the picture that was pushed") == 1
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_without_digests_nothing_is_compared(
+    http: HttpPlatform, pictures: str, tmp_path: Path, old: bool
+) -> None:
+    """Pushed with size and time only, or by a release that kept no stamps."""
+    with closing(sqlite3.connect(tmp_path / "ledger" / "pushed.db")) as db:
+        db.execute("UPDATE files SET stamp = '3642-1700000000000000000'")
+        if old:
+            db.execute("ALTER TABLE files DROP COLUMN stamp")
+        db.commit()
+    kept = export(http, pictures, tmp_path)
+    assert "sha256" not in (kept.folder / "labels.json").read_text()
+    picture_folder(tmp_path / "b", 1)
+    assert prepare(kept, tmp_path / "b", tmp_path / "out").counts["train"] == 3
 
 
 def test_names_are_mended_and_lost_images_reported(

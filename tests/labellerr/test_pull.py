@@ -35,7 +35,7 @@ from segtrack.labellerr.sent import Reviewed, SentImage
 from segtrack.labellerr.simulated import truth_of
 from segtrack.labellerr.transport import Transport
 from segtrack.model.predictions import Predictions, PredictionsInfo, PredictionsWriter
-from segtrack.settings import ReviewedSettings
+from segtrack.settings import ReviewedSettings, TrafficSimSettings
 from segtrack.store import file_digest
 
 from .conftest import QUICK, unique
@@ -251,6 +251,32 @@ def partial_review(loop: Loop, folder: Path, ids: set[int]) -> Review:
     (folder / "labels.coco.json").write_text(json.dumps(coco))
     digest = file_digest(folder / "labels.coco.json")
     return replace(loop.review, folder=folder, labels_sha256=digest)
+
+
+def test_a_review_of_other_pictures_of_the_same_names(loop: Loop, tmp_path: Path) -> None:
+    """The labels were made on other pixels: no version comes of it."""
+    settings = TrafficSimSettings(
+        train=3, val=1, test=2, pool=5, width=480, height=270, video_count=0, seed=1
+    )
+    other = prepared(settings, tmp_path / "other", tmp_path / "cache")
+    names = [row.file_name for row in other.iter_images("pool")]
+    assert names == [row.file_name for row in loop.dataset.iter_images("pool")]
+    with pytest.raises(DataError, match="5 of the 5 reviewed images are other pictures") as error:
+        next_version(other, loop.review, tmp_path / "versions", "shipped")
+    assert names[0] in str(error.value) and "dataset.path" in str(error.value)
+    assert not (tmp_path / "versions").exists()
+
+
+def test_a_review_that_noted_no_digests(loop: Loop, tmp_path: Path) -> None:
+    """One that an earlier release sent can be pulled still; its names are all there is."""
+    folder = tmp_path / "review"
+    shutil.copytree(loop.sent.folder, folder)
+    with sqlite3.connect(folder / "review.db") as db:
+        db.execute("ALTER TABLE images DROP COLUMN sha256")
+    review = pull(loop.platform, folder, tmp_path / "pull", Numbers(), say=ignore)
+    assert "sha256" not in json.loads(review.labels.read_text())["images"][0]
+    version = next_version(loop.dataset, review, tmp_path / "versions", "shipped")
+    assert len(json.loads((version / "version.json").read_text())["images"]) == 5
 
 
 def test_a_version_that_was_tampered_with(loop: Loop, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from segtrack.errors import DataError, SettingsError
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.http_platform import HttpPlatform
-from segtrack.labellerr.push import Pushed, push, pushed_files, pushed_project
+from segtrack.labellerr.push import Pushed, PushedFile, push, pushed_files, pushed_project
 from segtrack.report.overlay import PALETTE
 from tests.labellerr.conftest import QUESTIONS, jpeg, unique
 
@@ -41,7 +41,7 @@ def test_a_push_makes_a_project_with_one_polygon_question_per_class(
     assert pushed_project(ledger, platform.account, name) == done.project_id
     assert pushed_project(ledger, platform.account, "another") is None
     with pushed_files(ledger, platform.account) as find:
-        assert find(files["001.jpg"]) == paths[1]
+        assert find(files["001.jpg"]) == PushedFile(paths[1], None)
         assert find("unknown") is None
     with pushed_files(tmp_path / "nowhere", platform.account) as find:
         assert find(files["001.jpg"]) is None
@@ -134,4 +134,4 @@ def test_an_upper_case_suffix_goes_in_lower_case_and_is_known_by_its_id(
     (file,) = http.project_files(done.project_id)
     assert file.file_name == "b.jpg"
     with pushed_files(tmp_path / "ledger", http.account) as find:
-        assert find(file.file_id) == path
+        assert find(file.file_id) == PushedFile(path, None)

@@ -22,9 +22,10 @@ from segtrack.dataset.sources.labellerr import COCO, FACTS, KeptExport
 from segtrack.errors import DataError
 from segtrack.labellerr.checks import export_classes, named_project
 from segtrack.labellerr.port import Platform, Question
+from segtrack.labellerr.push import PushedFile
 from segtrack.store import file_digest
 
-Find = Callable[[str], Path | None]
+Find = Callable[[str], PushedFile | None]
 _ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
 
 
@@ -130,8 +131,12 @@ def _images(raw: Path, find: Find) -> Iterator[dict[str, Any]]:
             continue
         value = element.value
         row = {key: value[key] for key in ("id", "file_name", "width", "height") if key in value}
-        local = find(str(value.get("labellerr_file_id", "")))
-        yield {**row, **({"local": str(local)} if local else {})}
+        pushed = find(str(value.get("labellerr_file_id", "")))
+        if pushed is not None:
+            row["local"] = str(pushed.path)
+            if pushed.sha256:
+                row["sha256"] = pushed.sha256
+        yield row
 
 
 def _annotations(raw: Path, classes: dict[int, int]) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.json_stream import elements
 from segtrack.dataset.sources.reviewed import FILE, LABELS, PARENT, parent_digest
@@ -60,20 +62,29 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
 
     Raises:
         DataError: the review's classes or images are not those of the parent: every image must be
-            in its pool split.
+            in its pool split, and the file that was reviewed.
     """
     if review.names != parent.names:
         raise DataError(
             f"{review.folder}: reviewed with the classes {', '.join(review.names)}, the data set "
             f"has {', '.join(parent.names)}; review again with this data set."
         )
-    images = tuple(_image_names(review.labels))
-    pool = {row.file_name for row in parent.iter_images("pool")}
+    reviewed, pool = dict(_reviewed(review.labels)), dict(_pool(parent))
+    images = tuple(reviewed)
     if strange := [name for name in images if name not in pool]:
         raise DataError(
             f"{review.folder}: {len(strange)} reviewed images are not in the pool split of the "
             f"data set {parent.folder}, for example {', '.join(strange[:5])}; only those may "
             "become training data. Review again with this data set."
+        )
+    # Names say nothing of the content: another folder has a 000001.jpg too.
+    changed = [name for name, sha256 in reviewed.items() if sha256 not in (None, pool[name])]
+    if changed:
+        raise DataError(
+            f"{review.folder}: {len(changed)} of the {len(images)} reviewed images are other "
+            f"pictures than those of the same name in the data set {parent.folder}, for example "
+            f"{', '.join(changed[:5])}; their labels do not belong to these. Review again with "
+            "this data set, or correct dataset.path to the folder that was sent for review."
         )
     version = Version(
         _number(parent) + 1,
@@ -109,10 +120,21 @@ def _number(parent: Dataset) -> int:
     return int(raw["version"])
 
 
-def _image_names(labels: Path) -> Iterator[str]:
+def _reviewed(labels: Path) -> Iterator[tuple[str, str | None]]:
+    """File name and digest of each reviewed image; None where an earlier release kept none."""
     for element in elements(labels):
         if element.listed and element.key == "images":
-            yield element.value["file_name"]
+            yield element.value["file_name"], element.value.get("sha256")
+
+
+def _pool(parent: Dataset) -> Iterator[tuple[str, str]]:
+    """File name and digest of each image in the pool split."""
+    with pq.ParquetFile(parent.folder / "images.parquet") as file:
+        for group in range(file.num_row_groups):
+            columns = ["file_name", "split", "sha256"]
+            for row in file.read_row_group(group, columns).to_pylist():
+                if row["split"] == "pool":
+                    yield row["file_name"], row["sha256"].hex()
 
 
 def _files(folder: Path) -> Iterator[Path]:

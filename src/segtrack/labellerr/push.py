@@ -6,14 +6,16 @@ images --> data set(s) --> template, one polygon question per class --> project
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from segtrack.errors import DataError, PlatformError
 from segtrack.labellerr.checks import match_questions, named_project
-from segtrack.labellerr.files import check_files
+from segtrack.labellerr.files import LocalFile, check_files
 from segtrack.labellerr.ledger import open_db
 from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
 from segtrack.labellerr.uploader import upload
@@ -24,8 +26,20 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
     account TEXT, name TEXT, project_id TEXT, PRIMARY KEY (account, name));
 CREATE TABLE IF NOT EXISTS files (
-    account TEXT, file_id TEXT, path TEXT, PRIMARY KEY (account, file_id)) WITHOUT ROWID;
+    account TEXT, file_id TEXT, path TEXT, stamp TEXT, PRIMARY KEY (account, file_id))
+    WITHOUT ROWID;
 """
+
+
+class PushedFile(NamedTuple):
+    """A local file that was sent.
+
+    Attributes:
+        sha256: in hex, of the content that was sent; None where it is not known.
+    """
+
+    path: Path
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,7 @@ def push(
         project = platform.ensure_project(name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)
-    by_name = {f.name: f.path for f in files}
+    by_name = {f.name: f for f in files}
     remembered = (
         (record.file_id, by_name[record.file_name])
         for dataset_id in ids
@@ -150,17 +164,17 @@ def pushed_project(ledger: Path, account: str, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def pushed_files(ledger: Path, account: str) -> Iterator[Callable[[str], Path | None]]:
+def pushed_files(ledger: Path, account: str) -> Iterator[Callable[[str], PushedFile | None]]:
     """A function from a file id of the platform to the local file that was pushed as it."""
     if not (ledger / FILE).is_file():
         yield lambda file_id: None
         return
     with _open(ledger) as db:
 
-        def find(file_id: str) -> Path | None:
-            query = "SELECT path FROM files WHERE account=? AND file_id=?"
+        def find(file_id: str) -> PushedFile | None:
+            query = "SELECT path, stamp FROM files WHERE account=? AND file_id=?"
             row = db.execute(query, (account, file_id)).fetchone()
-            return Path(row[0]) if row else None
+            return PushedFile(Path(row[0]), _sha256(row[1])) if row else None
 
         yield find
 
@@ -170,12 +184,12 @@ def _remember(
     account: str,
     name: str,
     project_id: str,
-    files: Iterable[tuple[str, Path]],
+    files: Iterable[tuple[str, LocalFile]],
 ) -> None:
-    rows = ((account, file_id, str(path.absolute())) for file_id, path in files)
+    rows = ((account, file_id, str(f.path.absolute()), f.stamp) for file_id, f in files)
     with _open(ledger) as db:
         db.execute("BEGIN")
-        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)
+        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
         row = (account, name, project_id)
         db.execute("INSERT OR REPLACE INTO projects VALUES (?, ?, ?)", row)
         db.execute("COMMIT")
@@ -185,6 +199,15 @@ def _remember(
 def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
     db = open_db(ledger / FILE, _SCHEMA)
     try:
+        db.execute("BEGIN IMMEDIATE")
+        if "stamp" not in {row[1] for row in db.execute("PRAGMA table_info(files)")}:
+            db.execute("ALTER TABLE files ADD COLUMN stamp TEXT")  # of an earlier release
+        db.execute("COMMIT")
         yield db
     finally:
         db.close()
+
+
+def _sha256(stamp: str | None) -> str | None:
+    """A stamp as far as it says what the file holds: others are its size and time of change."""
+    return stamp if stamp and re.fullmatch("[0-9a-f]{64}", stamp) else None

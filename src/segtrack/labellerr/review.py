@@ -21,12 +21,12 @@ from segtrack.dataset.canonical import ImageRow
 from segtrack.errors import DataError
 from segtrack.labellerr.checks import match_file_names, named_project
 from segtrack.labellerr.coco import AnnotatedImage, Annotation
-from segtrack.labellerr.files import check_files
+from segtrack.labellerr.files import LocalFile, check_files
 from segtrack.labellerr.folders import whole
 from segtrack.labellerr.polygons import SIMPLIFY_PX, polygon_of
 from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.preannotations import preannotate
-from segtrack.labellerr.sent import FILE, OBJECTS, SCHEMA, SENT, Reviewed, pack_ring
+from segtrack.labellerr.sent import FILE, OBJECTS, SCHEMA, SENT, Reviewed, SentImage, pack_ring
 from segtrack.labellerr.uploader import upload
 from segtrack.metrics import Report
 from segtrack.model.predictions import FrameDetections, Predictions
@@ -87,10 +87,9 @@ def review(
             "stage review: the data set has no pool images to send; give it some "
             "(dataset.splits.pool, or a pool folder), or leave review out of stages."
         )
-    files = check_files(
-        (row.path for row in rows), {row.path: file_digest(row.path) for row in rows}
-    )
-    name_of = {file.path: file.name for file in files}
+    stamps = {row.path: file_digest(row.path) for row in rows if row.path.is_file()}
+    files = check_files((row.path for row in rows), stamps)
+    by_path = {file.path: file for file in files}
     # Another pool is another data set: a project has all files of its data sets.
     code = digest([[file.name, file.stamp] for file in files])[:8]
     project = None
@@ -109,7 +108,7 @@ def review(
         with closing(sqlite3.connect(partial / OBJECTS)) as db:
             db.executescript(SCHEMA)
             rows.sort(key=lambda row: row.image_id)
-            named = ((row, name_of[row.path]) for row in rows)
+            named = ((row, by_path[row.path]) for row in rows)
             sent = preannotate(
                 platform,
                 project.project_id,
@@ -164,19 +163,21 @@ class _Work:
     overlap: float = 0.0
 
     def annotated(
-        self, rows: Iterable[tuple[ImageRow, str]], db: sqlite3.Connection
+        self, rows: Iterable[tuple[ImageRow, LocalFile]], db: sqlite3.Connection
     ) -> Iterator[AnnotatedImage]:
         """Each image with its polygons, which are noted in ``db`` as well."""
         frames = self.predictions.frames()
         frame = next(frames, None)
-        for row, name in rows:
+        for row, file in rows:
+            name = file.name
             while frame is not None and frame.frame < row.image_id:
                 frame = next(frames, None)
             found: list[Annotation] = []
             if frame is not None and frame.frame == row.image_id:
                 found = list(self._polygons(row, frame))
-            image = (name, row.file_name, row.image_id, str(row.path), row.width, row.height, "")
-            db.execute("INSERT INTO images VALUES (?,?,?,?,?,?,?)", image)
+            place = (name, row.file_name, row.image_id, str(row.path))
+            image = SentImage(*place, row.width, row.height, "", file.stamp)
+            db.execute("INSERT INTO images VALUES (?,?,?,?,?,?,?,?)", image)
             db.executemany(
                 "INSERT INTO objects VALUES (?,?,?,?)",
                 [(name, a.class_name, a.score, pack_ring(a.polygons[0])) for a in found],

@@ -26,7 +26,7 @@ def write_labels(
     names: Sequence[str],
     labels: Callable[[SentImage], Sequence[Shape]],
 ) -> None:
-    """COCO JSON, an image at a time; ids are those of the data set.
+    """COCO JSON, an image at a time; ids are those of the data set, ``sha256`` is of the file.
 
     Args:
         labels: called once for each image, in their order.
@@ -38,6 +38,8 @@ def write_labels(
         for i, image in enumerate(images):
             size = {"width": image.width, "height": image.height}
             row = {"id": image.image_id, "file_name": image.file_name, **size}
+            if image.sha256:
+                row["sha256"] = image.sha256
             file.write((",\n" if i else "\n") + json.dumps(row))
         file.write('],\n"annotations": [')
         for image in images:

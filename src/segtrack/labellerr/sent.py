@@ -24,7 +24,7 @@ FILE, OBJECTS, SENT = "review.json", "review.db", "sent"
 SCHEMA = """
 CREATE TABLE images (
     name TEXT PRIMARY KEY, file_name TEXT, image_id INTEGER, path TEXT, width INTEGER,
-    height INTEGER, file_id TEXT);
+    height INTEGER, file_id TEXT, sha256 TEXT);
 CREATE TABLE objects (name TEXT, class_name TEXT, score REAL, ring BLOB);
 """
 
@@ -34,7 +34,8 @@ class SentImage(NamedTuple):
 
     Attributes:
         name: the project's name of it; file_name: the data set's. file_id: the project's id.
-        width, height: px.
+        width, height: px. sha256: of the file that was sent, in hex; empty where a review of an
+            earlier release did not note it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SentImage(NamedTuple):
     width: int
     height: int
     file_id: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class Reviewed:
 
 def sent_images(db: sqlite3.Connection) -> Iterator[SentImage]:
     """All images under review, by their id."""
-    query = f"SELECT {', '.join(SentImage._fields)} FROM images ORDER BY image_id"
+    there = {row[1] for row in db.execute("PRAGMA table_info(images)")}
+    columns = [name for name in SentImage._fields if name in there]
+    query = f"SELECT {', '.join(columns)} FROM images ORDER BY image_id"
     yield from (SentImage(*row) for row in db.execute(query))
 
 

@@ -151,6 +151,7 @@ def _labellerr(settings: DatasetSettings, place: Place) -> Content:
     read = read_files(
         catalogue, checks, _reading(settings, place, len(config.names if config else ()))
     )
+    labellerr.check_pushed(export, catalogue, checks)
     if config is not None:
         labellerr.label_own(config, export.names, catalogue, checks)
     label_coco(files, catalogue, checks, worker_count(settings.workers))

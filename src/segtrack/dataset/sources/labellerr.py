@@ -2,7 +2,7 @@
 
 What is read is a kept export (``segtrack.labellerr.exporting``): COCO JSON with the classes of the
 project's template, in its order. An export holds no images: each is found by the local file that
-was pushed as it, or by its name.
+was pushed as it, or by its name; what was pushed must be what is found.
 
 Where the folder is a YOLO data set, its ``data.yaml`` goes on deciding what is ``train``, ``val``
 and ``test``. What it has in ``test`` or ``pool`` and the export does not name keeps its own labels:
@@ -38,6 +38,7 @@ _SHOWN = 8
 _LOCAL = """
 CREATE TABLE local_files (
     path TEXT PRIMARY KEY, name TEXT, folded TEXT, splits INTEGER DEFAULT 0);
+CREATE TABLE pushed (path TEXT PRIMARY KEY, sha256 TEXT, line INTEGER);
 CREATE INDEX local_by_name ON local_files (name);
 CREATE INDEX local_by_folded ON local_files (folded);
 """
@@ -48,7 +49,7 @@ class KeptExport:
     """A folder with ``labels.json`` and ``export.json``.
 
     Attributes:
-        digest: of the labels, class names and local files; the same while these are.
+        digest: of the labels, class names and pushed files; the same while these are.
         names: class names, in the order of the template's questions.
         images, annotations: how many.
     """
@@ -140,6 +141,24 @@ def _declare(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
             catalogue.db.executemany(update, rows)
 
 
+def check_pushed(export: KeptExport, catalogue: Catalogue, checks: Checks) -> None:
+    """Images that are not what was pushed; their facts are known by now.
+
+    A name or a place says nothing of the content: another folder has a 000001.jpg too.
+    """
+    query = (
+        "SELECT images.path, pushed.line FROM images JOIN pushed USING (path) "
+        "WHERE LOWER(HEX(images.sha256)) != pushed.sha256 ORDER BY image_id"
+    )
+    for path, line in catalogue.db.execute(query).fetchall():
+        message = (
+            "is not the picture that was pushed: the labels were made on another one "
+            f"({export.folder / COCO}, line {line})"
+        )
+        hint = "restore the image, or name the folder that was pushed with dataset.path"
+        checks.error("image_changed", path, message, hint)
+
+
 def label_own(
     config: YoloConfig, names: Sequence[str], catalogue: Catalogue, checks: Checks
 ) -> None:
@@ -199,6 +218,9 @@ class _Join(NamedTuple):
         # It was in the pool to be labelled, and now it is.
         if self.listing.add(path, Path(path).stat(), declared & ~BITS["pool"]):
             db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, image["id"], 1))
+            if image.get("sha256"):
+                row = (path, str(image["sha256"]), line)
+                db.execute("INSERT INTO pushed VALUES (?,?,?)", row)
 
     def _find(self, image: dict[str, Any], name: str, line: int) -> str | None:
         db, checks = self.listing.db, self.listing.checks
