@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from segtrack.labellerr.emulator import Emulator, Quirks, start_emulator
+from segtrack.labellerr.emulator import Emulator, Quirks, preannotations, start_emulator
 from segtrack.labellerr.emulator.state import State
 from segtrack.labellerr.emulator.writing import Wish, count_files, write_export
 from tests.labellerr.emulator.conftest import KNOWN, QUICK, Api, coco, jpeg
@@ -105,6 +105,18 @@ def test_two_files_of_one_name(api: Api, dataset: str, project: str, tmp_path: P
     api.ask("POST", "/actions/jobs/add_datasets_to_project", params=params, json=body)
     content = coco(["a.jpg"], CLASSES, [(0, 0, RING)])
     assert api.preannotate(project, content)["metadata"]["files_not_updated"] == ["a.jpg"]
+
+
+def test_answers_are_written_some_at_a_time(
+    api: Api, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preannotations, "_AT_ONCE", 3)
+    for count in (10, 4, 6):  # each replaces the one before, whole batches or not
+        objects = [(i % 2, 0, [i, 1, 30, 1, 30, 30]) for i in range(count)]
+        api.preannotate(project, coco(["a.jpg", "c.jpg"], CLASSES, objects))
+        found = {name: file["answers"] for name, file in api.files(project).items()}
+        assert [a["polygon"][0][0] for a in found["a.jpg"]] == list(range(0, count, 2))
+        assert [a["polygon"][0][0] for a in found["c.jpg"]] == list(range(1, count, 2))
 
 
 def test_buckets_add_up_and_a_second_upload_replaces(api: Api, project: str) -> None:

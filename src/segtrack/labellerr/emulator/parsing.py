@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ class Answer:
     kind: str
     data: str
     score: float | None = None
+
+
+Take = Callable[[Answer], None]
 
 
 @dataclass
@@ -79,12 +82,13 @@ def read_answers(
     questions: list[dict[str, Any]],
     files: ProjectFiles,
     quirks: Quirks,
-) -> tuple[list[Answer], Outcome]:
-    """The answers that reach a file and a question, and what did not."""
+    take: Take,
+) -> Outcome:
+    """Hand the answers that reach a file and a question to ``take``; returns what did not."""
     by_name = {_key(q["question"], quirks): q for q in questions}
     if answer_format == "video_json":
-        return _read_videos(path, by_name, files, quirks)
-    return _read_coco(path, by_name, files, quirks)
+        return _read_videos(path, by_name, files, quirks, take)
+    return _read_coco(path, by_name, files, quirks, take)
 
 
 def _key(name: str, quirks: Quirks) -> str:
@@ -115,8 +119,8 @@ def _check_coco(path: Path) -> None:
 
 
 def _read_coco(
-    path: Path, by_name: dict[str, dict[str, Any]], files: ProjectFiles, quirks: Quirks
-) -> tuple[list[Answer], Outcome]:
+    path: Path, by_name: dict[str, dict[str, Any]], files: ProjectFiles, quirks: Quirks, take: Take
+) -> Outcome:
     names: dict[Any, str] = {}
     categories: dict[Any, str] = {}
     for element in elements(path):
@@ -125,7 +129,6 @@ def _read_coco(
         elif element.key == "categories" and element.listed:
             categories[element.value["id"]] = str(element.value["name"])
     ids = {key: files.find(name) for key, name in names.items()}
-    answers: list[Answer] = []
     ignored: dict[str, None] = {}
     updated, annotated = set(), set()
     for element in elements(path):
@@ -146,11 +149,11 @@ def _read_coco(
         score = float(score) if _is_number(score) else None
         for kind, data in _shapes(value, question["option_type"], quirks):
             updated.add(image)
-            answers.append(Answer(file_id, question["question_id"], kind, json.dumps(data), score))
+            take(Answer(file_id, question["question_id"], kind, json.dumps(data), score))
     expected = names if quirks.empty_listed else annotated & names.keys()
     lost = [name for key, name in names.items() if key in expected and key not in updated]
     lost += [f"image_id {key}" for key in annotated - names.keys()]
-    return answers, Outcome(list(ignored), list(dict.fromkeys(lost)))
+    return Outcome(list(ignored), list(dict.fromkeys(lost)))
 
 
 def _shapes(
@@ -215,14 +218,13 @@ def _check_track(track: Any, name: str) -> None:
 
 
 def _read_videos(
-    path: Path, by_name: dict[str, dict[str, Any]], files: ProjectFiles, quirks: Quirks
-) -> tuple[list[Answer], Outcome]:
-    answers: list[Answer] = []
+    path: Path, by_name: dict[str, dict[str, Any]], files: ProjectFiles, quirks: Quirks, take: Take
+) -> Outcome:
     ignored: dict[str, None] = {}
     lost: dict[str, None] = {}
     for video in _videos(path):
         file_id = files.find(video["file_name"])
-        before = len(answers)
+        updated = False
         for annotation in video["annotations"]:
             name = str(annotation["question_name"])
             question = by_name.get(_key(name, quirks))
@@ -231,7 +233,8 @@ def _read_videos(
             elif file_id is not None:
                 for track in annotation["answer"]:
                     data = json.dumps(track)
-                    answers.append(Answer(file_id, question["question_id"], "track", data))
-        if len(answers) == before:
+                    take(Answer(file_id, question["question_id"], "track", data))
+                    updated = True
+        if not updated:
             lost[video["file_name"]] = None
-    return answers, Outcome(list(ignored), list(lost))
+    return Outcome(list(ignored), list(lost))

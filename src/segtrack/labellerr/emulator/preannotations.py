@@ -6,7 +6,7 @@ import json
 import shutil
 import sqlite3
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fastapi import APIRouter, UploadFile
@@ -21,8 +21,10 @@ from segtrack.labellerr.emulator.parsing import (
     check_file,
     read_answers,
 )
+from segtrack.labellerr.emulator.state import State
 
 _FORMATS = ("coco_json", "video_json")
+_AT_ONCE = 1000  # answers
 
 
 def router(context: Context) -> APIRouter:
@@ -78,7 +80,10 @@ def router(context: Context) -> APIRouter:
         """What became of a job; asking for it is what brings it forward."""
         job = _job(context, project_id, job_id)
         if job["status"] == "in_progress":
-            _advance(context, job)
+            with state.applying:  # who asks meanwhile must not apply it again
+                job = _job(context, project_id, job_id)
+                if job["status"] == "in_progress":
+                    _advance(context, job)
             job = _job(context, project_id, job_id)
         metadata = {"questions_ignored": [], "files_not_updated": [], **json.loads(job["outcome"])}
         return success({"status": job["status"], "metadata": {**metadata, "activity_id": job_id}})
@@ -147,27 +152,50 @@ def _apply(context: Context, job: sqlite3.Row) -> Outcome:
         files = ProjectFiles(db, job["project_id"], quirks.exact_names)
         if planted is not None:
             files.hidden = frozenset(planted.names) or None
-        answers, outcome = read_answers(path, job["format"], questions, files, quirks)
-    with context.state.change() as db:
-        _replace(db, job["project_id"], job["conf_bucket"], answers)
+        batch = _Batch(context.state, job["project_id"], job["conf_bucket"])
+        outcome = read_answers(path, job["format"], questions, files, quirks, batch.take)
+    batch.write()
     return outcome
 
 
-def _replace(
-    db: sqlite3.Connection, project_id: str, conf_bucket: str | None, answers: list[Answer]
-) -> None:
-    """A second upload of the same bucket replaces the first; it does not pile up."""
-    for file_id in {answer.file_id for answer in answers}:
-        db.execute(
-            "DELETE FROM answers WHERE project_id = ? AND file_id = ?"
-            " AND source = 'preannotation' AND conf_bucket IS ?",
-            (project_id, file_id, conf_bucket),
-        )
-    db.executemany(
-        "INSERT INTO answers (id, project_id, file_id, question_id, kind, data, score,"
-        " conf_bucket, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'preannotation')",
-        (
-            (new_id(), project_id, a.file_id, a.question_id, a.kind, a.data, a.score, conf_bucket)
-            for a in answers
-        ),
-    )
+@dataclass
+class _Batch:
+    """Answers of a job, written some at a time, so that memory does not grow with their file.
+
+    A second upload of the same bucket replaces the first; it does not pile up. So does a job that
+    is applied anew because it was cut short.
+    """
+
+    state: State
+    project_id: str
+    conf_bucket: str | None
+    waiting: list[Answer] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
+
+    def take(self, answer: Answer) -> None:
+        self.waiting.append(answer)
+        if len(self.waiting) == _AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        found = {answer.file_id for answer in self.waiting} - self.replaced
+        bucket = self.conf_bucket
+        with self.state.change() as db:
+            db.executemany(
+                "DELETE FROM answers WHERE project_id = ? AND file_id = ?"
+                " AND source = 'preannotation' AND conf_bucket IS ?",
+                ((self.project_id, file_id, bucket) for file_id in found),
+            )
+            db.executemany(
+                "INSERT INTO answers (id, project_id, file_id, question_id, kind, data, score,"
+                " conf_bucket, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'preannotation')",
+                (
+                    (
+                        *(new_id(), self.project_id, a.file_id, a.question_id),
+                        *(a.kind, a.data, a.score, bucket),
+                    )
+                    for a in self.waiting
+                ),
+            )
+        self.replaced |= found
+        self.waiting.clear()

@@ -85,12 +85,17 @@ CREATE TABLE IF NOT EXISTS keyframes (
 
 
 class State:
-    """The database and the objects of one folder."""
+    """The database and the objects of one folder.
+
+    Attributes:
+        applying: held while the answers of a job are written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         (self.folder / "objects").mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        self.applying = threading.Lock()
         self._db = _connect(self.folder / "state.db")
         self._db.executescript(_SCHEMA)
         with self.change() as db:
