@@ -66,6 +66,29 @@ def test_the_same_push_creates_nothing_and_more_images_come_to_the_same_project(
     assert len(list(platform.project_files(first.project_id))) == 5
 
 
+def test_the_project_is_known_where_templates_cannot_be_listed(
+    http: HttpPlatform, emulator: Emulator, images: Callable[[int], list[Path]], tmp_path: Path
+) -> None:
+    """Older platforms have no such list; the ledger has the project, and so its template."""
+    emulator.fault("status", path="list_questions_templates", status=404, times=-1)
+    paths, name, ledger = images(3), unique("push"), tmp_path / "ledger"
+    first = _push(http, paths[:2], name, ledger)
+    emulator.faults.calls.clear()
+    assert _push(http, paths, name, ledger).project_id == first.project_id
+    assert emulator.faults.calls["POST /annotations/create_template"] == 0
+    # Another class is found before the images that come with it are sent.
+    emulator.faults.calls.clear()
+    more = [*paths, tmp_path / "more.jpg"]
+    more[-1].write_bytes(jpeg())
+    with pytest.raises(DataError, match=r"'bus' is no question.*labellerr\.name"):
+        push(http, more, (*CLASSES, "bus"), PALETTE, name, ledger)
+    assert not [call for call in emulator.faults.calls if call.startswith(("POST", "PUT"))]
+    # A project that was deleted on the platform is made anew.
+    emulator.faults.clear()
+    http.delete_project(first.project_id)
+    assert _push(http, paths, name, ledger).project_id != first.project_id
+
+
 def test_a_named_project_is_attached_to_and_must_have_the_classes(
     http: HttpPlatform, images: Callable[[int], list[Path]], tmp_path: Path, emulator: Emulator
 ) -> None:

@@ -19,6 +19,7 @@ from segtrack.labellerr import EMULATOR_CREDENTIALS
 from segtrack.labellerr.emulator import Delays, Emulator, start_emulator
 from segtrack.labellerr.http_platform import HttpPlatform
 from segtrack.labellerr.port import Question
+from segtrack.labellerr.review import review
 from segtrack.labellerr.sent import Reviewed, sent_images, sent_to
 from segtrack.labellerr.transport import Transport
 from segtrack.model.predictions import (
@@ -29,7 +30,7 @@ from segtrack.model.predictions import (
 )
 
 from .conftest import QUICK, unique
-from .reviews import Numbers, planted_predictions, send, small_dataset
+from .reviews import Numbers, ignore, planted_predictions, send, small_dataset
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,51 @@ def test_a_project_of_ones_own(
             send(platform, dataset, predictions, tmp_path / "short", "unused", **chosen)
         assert not (tmp_path / "short" / "review").exists()
     assert not [call for call in served.faults.calls if call.startswith(("POST", "PUT"))]
+
+
+def test_what_people_did_is_not_replaced(
+    served: Emulator,
+    platform: HttpPlatform,
+    dataset: Dataset,
+    predictions: Predictions,
+    tmp_path: Path,
+) -> None:
+    name = unique("review")
+    sent = send(platform, dataset, predictions, tmp_path, name)
+    before = answers(served, sent.project_id)
+    file = next(iter(platform.project_files(sent.project_id)))
+    platform.set_status(sent.project_id, [file.file_id], "accepted")
+    chosen = {"project_id": sent.project_id, "dataset_name": name}
+    # What was sent before is no new pre-annotation.
+    again = send(platform, dataset, predictions, tmp_path, name, **chosen)
+    assert again.project_id == sent.project_id
+    with pytest.raises(DataError, match="somebody has worked on 1 of the images") as caught:
+        send(platform, dataset, predictions, tmp_path, name, conf=0.6, **chosen)
+    assert "Leave labellerr.test_project_id out" in str(caught.value)
+    assert answers(served, sent.project_id) == before
+
+
+def test_another_pool_is_another_data_set(
+    platform: HttpPlatform, dataset: Dataset, predictions: Predictions, tmp_path: Path
+) -> None:
+    """A project has all files of its data sets: those of an older pool must not be among them."""
+    name = unique("pool")
+    send(platform, dataset, predictions, tmp_path, f"{name} a", dataset_name=name)
+    fewer = list(dataset.iter_images("pool"))[1:]
+    sent = review(
+        platform,
+        fewer,
+        predictions,
+        dataset.names,
+        project_name=f"{name} b",
+        dataset_name=name,
+        folder=tmp_path / "fewer",
+        ledger=tmp_path / "ledger",
+        report=Numbers(),
+        say=ignore,
+    )
+    names = {file.file_name for file in platform.project_files(sent.project_id)}
+    assert names == {row.path.name for row in fewer}
 
 
 def test_a_job_that_leaves_files_out(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from segtrack.errors import DataError, PlatformError
 from segtrack.labellerr.checks import FileNames, check_coco, match_questions
-from segtrack.labellerr.coco import AnnotatedImage, write_coco
+from segtrack.labellerr.coco import AnnotatedImage, CocoFile, write_coco
 from segtrack.labellerr.ledger import Ledger
-from segtrack.labellerr.port import Job, Platform
+from segtrack.labellerr.port import NOT_ASSIGNED, Job, Platform
 from segtrack.store import file_digest
 
 Say = Callable[[str], None]
@@ -59,15 +59,16 @@ def preannotate(
         timeout: seconds for one job.
 
     Raises:
-        DataError: classes and template do not fit, an image is not in the project, an object has
-            no polygon; found before anything is sent.
+        DataError: classes and template do not fit, an image is not in the project or was worked
+            on by people, an object has no polygon; found before anything is sent.
         PlatformError: the platform refused, or left something out.
     """
     template = platform.template(platform.project(project_id).template_id)
     names = match_questions(classes, template.questions)
-    there = {f.file_name for f in platform.project_files(project_id)}
+    there = {f.file_name: f.status for f in platform.project_files(project_id)}
     known = FileNames(there)
     renamed: dict[str, str] = {}
+    worked_on: list[str] = []
     missing: list[str] = []
 
     def named() -> Iterable[AnnotatedImage]:
@@ -78,6 +79,8 @@ def preannotate(
                 continue
             if name != image.file_name:
                 renamed[image.file_name] = name
+            if image.annotations and there[name] != NOT_ASSIGNED:
+                worked_on.append(name)
             yield AnnotatedImage(name, image.width, image.height, image.annotations)
 
     written = write_coco(named(), names, folder, buckets)
@@ -89,6 +92,12 @@ def preannotate(
         )
     for file in written.files:
         check_coco(file.path, template.questions, there)
+    if worked_on and not _begun(platform, project_id, written.files, ledger):
+        raise DataError(
+            f"project {project_id}: somebody has worked on {len(worked_on)} of the images, for "
+            f"example {', '.join(worked_on[:_NAMED])}; new pre-annotations would replace what was "
+            "done. Leave labellerr.test_project_id out, so that a project of its own is made."
+        )
     jobs = []
     for number, file in enumerate(written.files, 1):
         band = f", {file.bucket} confidence" if file.bucket else ""
@@ -104,6 +113,12 @@ def preannotate(
         written.left_out,
         renamed,
     )
+
+
+def _begun(platform: Platform, project_id: str, files: Sequence[CocoFile], ledger: Path) -> bool:
+    """Whether one of the files was sent before: then the same call goes on."""
+    with Ledger(ledger, platform.account) as book:
+        return any(book.job(project_id, file_digest(f.path), f.bucket) for f in files)
 
 
 def send_file(

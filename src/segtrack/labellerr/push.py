@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segtrack.errors import DataError
-from segtrack.labellerr.checks import named_project
+from segtrack.errors import DataError, PlatformError
+from segtrack.labellerr.checks import match_questions, named_project
 from segtrack.labellerr.files import check_files
 from segtrack.labellerr.ledger import open_db
-from segtrack.labellerr.port import Platform, class_questions
+from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
 from segtrack.labellerr.uploader import upload
 
 Say = Callable[[str], None]
@@ -85,9 +85,11 @@ def push(
             "the template; name them in its data.yaml or its categories."
         )
     files = check_files(paths, stamps)
-    project = None
-    if project_id:
-        project = named_project(platform, "labellerr.project_id", project_id, classes)
+    project = (
+        named_project(platform, "labellerr.project_id", project_id, classes)
+        if project_id
+        else _known_project(platform, ledger, name, classes)
+    )
     done = upload(platform, files, name, ledger, workers, timeout, say=say)
     ids = tuple(d.dataset_id for d in done.datasets)
     if project is None:
@@ -108,6 +110,33 @@ def push(
         say(f"{renamed} files go with their suffix in lower case, as the platform wants it")
     say(f"project {project.name}: {project.project_id}, {len(files)} files, {done.sent} sent now")
     return Pushed(project.project_id, project.template_id, ids, len(files), done.sent, renamed)
+
+
+def _known_project(
+    platform: Platform, ledger: Path, name: str, classes: Sequence[str]
+) -> ProjectRecord | None:
+    """The project that an earlier push of this name ended with, whatever it is called by now.
+
+    Raises:
+        DataError: its template has not all of ``classes``.
+    """
+    known = pushed_project(ledger, platform.account, name)
+    if known is None:
+        return None
+    try:
+        project = platform.project(known)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        return None  # deleted on the platform
+    try:
+        match_questions(classes, platform.template(project.template_id).questions)
+    except DataError as error:
+        raise DataError(
+            f"{name!r} was pushed to project {known} before: {error} For a project with other "
+            "classes choose another name with labellerr.name=..."
+        ) from error
+    return project
 
 
 def pushed_project(ledger: Path, account: str, name: str) -> str | None:

@@ -31,7 +31,7 @@ from segtrack.labellerr.uploader import upload
 from segtrack.metrics import Report
 from segtrack.model.predictions import FrameDetections, Predictions
 from segtrack.report.overlay import PALETTE
-from segtrack.store import file_digest
+from segtrack.store import digest, file_digest
 
 CONF = 0.25  # what is less sure costs people more to delete than to draw
 Say = Callable[[str], None]
@@ -67,7 +67,8 @@ def review(
         names: class names by class id; become the template's questions, in ``colors`` (#RRGGBB).
         project_name: of the Test Project that is made, or found, and of its template.
         project_id: of a Test Project that is there instead, with its own template.
-        dataset_name: under which the images are sent; null takes ``project_name``.
+        dataset_name: under which the images are sent, with a code that stands for them; null takes
+            ``project_name``.
         folder: replaced by the new result once that is whole.
         ledger: folder that remembers what was sent.
         conf: lowest score to send. buckets: send low, medium and high scores apart.
@@ -90,12 +91,13 @@ def review(
         (row.path for row in rows), {row.path: file_digest(row.path) for row in rows}
     )
     name_of = {file.path: file.name for file in files}
+    # Another pool is another data set: a project has all files of its data sets.
+    code = digest([[file.name, file.stamp] for file in files])[:8]
     project = None
     if project_id:
         project = named_project(platform, "labellerr.test_project_id", project_id, names)
-    uploaded = upload(
-        platform, files, dataset_name or project_name, ledger, workers, timeout, say=say
-    )
+    label = f"{dataset_name or project_name} {code}"
+    uploaded = upload(platform, files, label, ledger, workers, timeout, say=say)
     ids = tuple(record.dataset_id for record in uploaded.datasets)
     if project is None:
         template = platform.ensure_template(project_name, class_questions(names, colors))
