@@ -72,9 +72,10 @@ def open_db(path: Path, schema: str) -> sqlite3.Connection:
         state = str(error)
     if state != "ok":
         db.close()
+        why = " ".join(state.split())
         raise DataError(
-            f"{path}: damaged ({' '.join(state.split())}). Remove it and give the same command again: what was sent "
-            "is found on the platform by its name."
+            f"{path}: damaged ({why}). Remove it and give the same command again: what was sent is "
+            "found on the platform by its name."
         )
     return db
 
