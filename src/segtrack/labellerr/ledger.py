@@ -72,8 +72,9 @@ def open_db(path: Path, schema: str) -> sqlite3.Connection:
         state = str(error)
     if state != "ok":
         db.close()
+        why = " ".join(state.split())
         raise DataError(
-            f"{path}: damaged ({' '.join(state.split())}). Remove it and give the same command "
+            f"{path}: damaged ({why}). Remove it and give the same command "
             "again: a data set that was sent in one command is found on the platform by its name. "
             "Where images were added to it later, the command ends with an error: choose another "
             "labellerr.name then, or delete the data sets on the platform."
