@@ -14,6 +14,10 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segtrack.labellerr.annotator import Truth
 
 
 def main() -> int:
@@ -40,7 +44,7 @@ def main() -> int:
     return 0
 
 
-def read_truth(folder: Path, classes: list[str] | None) -> dict:  # type: ignore[type-arg]
+def read_truth(folder: Path, classes: list[str] | None) -> Truth:
     """Class names with polygons of every image of a YOLO data set, by the platform's file name.
 
     Raises:

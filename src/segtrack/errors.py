@@ -1,5 +1,7 @@
 """The one family of exceptions. A traceback is for bugs only; these end in one clear message."""
 
+from collections.abc import Sequence
+
 
 class SegtrackError(Exception):
     """Something a user can mend; the message says what was wrong, the value, the file, and how."""
@@ -47,3 +49,9 @@ class PlatformError(SegtrackError):
 
 class NothingToExport(PlatformError):
     """No file of a project has one of the statuses that were asked for: nobody reviewed it yet."""
+
+
+def some(names: Sequence[str], most: int = 10) -> str:
+    """The first names of a list, for a message, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -8,12 +8,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from segtrack.dataset import Dataset
 from segtrack.errors import DataError
@@ -73,7 +71,8 @@ class Pushing:
         if self.run.planned(Stage.push, what):
             return
         started = time.perf_counter()
-        stamps = dict(_stamps(dataset, PUSHED))
+        images = (row for split in PUSHED for row in dataset.iter_images(split))
+        stamps = {row.path: row.sha256 for row in images}
         done = push(
             self.run.platform,
             stamps,
@@ -82,6 +81,7 @@ class Pushing:
             self.run.name(dataset),
             self.run.scratch,
             project_id=labellerr.project_id,
+            derived=labellerr.name is None,
             stamps=stamps,
             workers=labellerr.workers,
             timeout=labellerr.timeout,
@@ -152,12 +152,3 @@ class Pushing:
             say=self.run.say(Stage.push),
         )
         self.run.record(f"push/{split}/proposals", done.objects)
-
-
-def _stamps(dataset: Dataset, splits: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """Path and digest of the images of some splits, as a stream."""
-    with pq.ParquetFile(dataset.folder / "images.parquet") as file:
-        for group in range(file.num_row_groups):
-            for row in file.read_row_group(group, ["path", "split", "sha256"]).to_pylist():
-                if row["split"] in splits:
-                    yield dataset.folder / row["path"], row["sha256"].hex()

@@ -6,6 +6,7 @@ review: predictions --> Test Project   people review          pull: labels --> r
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -140,8 +141,9 @@ class Reviewing:
             NothingToExport: what an earlier run sent is not reviewed yet.
             PlatformError: the platform refused or failed.
         """
-        from segtrack.labellerr.next_version import next_version
+        from segtrack.labellerr.next_version import next_version, require_same_pictures
         from segtrack.labellerr.pull import pull
+        from segtrack.labellerr.sent import sent_images
 
         dataset, labellerr = self.dataset(), self.run.settings.labellerr
         if self._nothing(dataset, Stage.pull):
@@ -149,6 +151,9 @@ class Reviewing:
         if self.run.planned(Stage.pull, "reviewed labels are asked for"):
             return
         sent = self._sent(dataset)
+        with contextlib.closing(sent.open()) as db:  # before anybody is simulated by their labels
+            images = ((image.file_name, image.sha256) for image in sent_images(db))
+            require_same_pictures(dataset, images, sent.folder)
         truth = self._annotate(dataset, sent.project_id)
         folder = self.run.scratch / "pulls" / sent.folder.name
         try:

@@ -12,9 +12,10 @@ import requests
 
 from segtrack.dataset.canonical import ImageRow
 from segtrack.errors import PlatformError
-from segtrack.labellerr.assist import polygons, propose
+from segtrack.labellerr.assist import propose
 from segtrack.labellerr.emulator import Emulator
 from segtrack.labellerr.http_platform import HttpPlatform
+from segtrack.labellerr.polygons import annotations_of
 from segtrack.model.masks import encode_patch
 from segtrack.model.predictions import (
     FrameDetections,
@@ -46,7 +47,7 @@ def predictions(folder: Path, frames: dict[int, list[tuple[int, float, bytes | N
 
 
 def rows(paths: list[Path]) -> list[ImageRow]:
-    return [ImageRow(i, path.name, path, 40, 30) for i, path in enumerate(paths)]
+    return [ImageRow(i, path.name, path, 40, 30, "") for i, path in enumerate(paths)]
 
 
 def answers(emulator: Emulator, project_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -89,9 +90,14 @@ def test_a_polygon_for_each_mask_that_is_sure_enough(tmp_path: Path) -> None:
         },
     )
     images = rows([Path(f"{i}.jpg") for i in range(5)])
-    first, last = polygons(images, found, 0.25, 0.0)
-    assert (first[0].image_id, last[0].image_id) == (0, 3)
-    ((one,), two) = first[1], last[1]
+    frames = [frame for _, frame in found.by_image(images)]
+    assert [frame is None for frame in frames] == [False, True, False, False, True]
+    polygons = [
+        [] if f is None else [a for a, _ in annotations_of(f, (40, 30), ["car", "bus"], 0.25, 0.0)]
+        for f in frames
+    ]
+    assert [len(p) for p in polygons] == [1, 0, 0, 2, 0]
+    (one,), two = polygons[0], polygons[3]
     assert (one.class_name, one.score) == ("bus", pytest.approx(0.9))
     (ring,) = one.polygons
     np.testing.assert_allclose(ring.min(axis=0), [5, 6], atol=0.3)

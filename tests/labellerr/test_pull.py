@@ -176,7 +176,7 @@ def test_killed_in_the_middle_and_again(served: Emulator, loop: Loop, tmp_path: 
     assert (tmp_path / "pull.partial" / "labels.coco.json").exists()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     again = pull(loop.platform, loop.sent.folder, folder, Numbers(), say=ignore)
-    assert [path.name for path in tmp_path.iterdir()] == ["pull"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".pull.lock", "pull"]
     assert {path.name for path in folder.iterdir()} == set(before)
     assert again.labels_sha256 == loop.review.labels_sha256
 
@@ -199,7 +199,8 @@ def test_nothing_was_predicted(served: Emulator, loop: Loop, tmp_path: Path) -> 
 def test_the_next_version(loop: Loop, tmp_path: Path) -> None:
     folder = next_version(loop.dataset, loop.review, tmp_path / "versions", "shipped")
     assert next_version(loop.dataset, loop.review, tmp_path / "versions", "shipped") == folder
-    assert [p.name for p in (tmp_path / "versions").iterdir()] == [folder.name]
+    lock = f".{folder.name}.lock"
+    assert sorted(p.name for p in (tmp_path / "versions").iterdir()) == [lock, folder.name]
     facts = json.loads((folder / "version.json").read_text())
     assert (facts["version"], facts["parent"]) == (2, loop.dataset.fingerprint)
     settings = ReviewedSettings(path=str(folder))
@@ -261,7 +262,9 @@ def test_a_review_of_other_pictures_of_the_same_names(loop: Loop, tmp_path: Path
     other = prepared(settings, tmp_path / "other", tmp_path / "cache")
     names = [row.file_name for row in other.iter_images("pool")]
     assert names == [row.file_name for row in loop.dataset.iter_images("pool")]
-    with pytest.raises(DataError, match="5 of the 5 reviewed images are other pictures") as error:
+    with pytest.raises(
+        DataError, match="5 of the 5 images under review are other pictures"
+    ) as error:
         next_version(other, loop.review, tmp_path / "versions", "shipped")
     assert names[0] in str(error.value) and "dataset.path" in str(error.value)
     assert not (tmp_path / "versions").exists()

@@ -89,6 +89,30 @@ def test_the_project_is_known_where_templates_cannot_be_listed(
     assert _push(http, paths, name, ledger).project_id != first.project_id
 
 
+def test_two_folders_of_one_name_do_not_end_in_one_project(
+    http: HttpPlatform, emulator: Emulator, images: Callable[[int], list[Path]], tmp_path: Path
+) -> None:
+    paths, name, ledger = images(2), unique("images"), tmp_path / "ledger"
+    other = tmp_path / "b" / "images" / "street.jpg"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(jpeg())
+
+    def from_folder(files: list[Path]) -> Pushed:
+        return push(
+            http, files, CLASSES, PALETTE, name, ledger, derived=True, say=lambda text: None
+        )
+
+    first = from_folder(paths)
+    emulator.faults.calls.clear()
+    with pytest.raises(DataError, match="another folder of the same name") as caught:
+        from_folder([other])
+    assert "none of the 1 images is among the 2" in str(caught.value)
+    assert f'labellerr.name="{name}"' in str(caught.value)
+    assert not emulator.faults.calls
+    assert from_folder([*paths, other]).project_id == first.project_id  # it grew
+    assert _push(http, [other], name, ledger).project_id == first.project_id  # it was named
+
+
 def test_a_named_project_is_attached_to_and_must_have_the_classes(
     http: HttpPlatform, images: Callable[[int], list[Path]], tmp_path: Path, emulator: Emulator
 ) -> None:

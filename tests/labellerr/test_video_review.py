@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,8 @@ def test_trajectories_are_in_the_project(
         ("car", "#56B4E9", "polygon"),
     ]
     (dataset_id,) = project.dataset_ids
-    assert [d.name for d in platform.datasets("video") if d.dataset_id == dataset_id] == [
-        f"{name} videos"
-    ]
+    (dataset,) = [d.name for d in platform.datasets("video") if d.dataset_id == dataset_id]
+    assert re.fullmatch(f"{name} videos [0-9a-f]{{8}}", dataset)
     assert "clip.mp4: 2 tracks, 6 outlines" in said
     assert not [p for p in (tmp_path / "videos").rglob("*") if p.suffix in (".db", ".partial")]
 
@@ -110,6 +110,20 @@ def test_other_trajectories_of_the_same_video(
     assert ids[0] == ids[1]
     assert there(emulator, second.project_id) == {"clip.mp4": [("car", [0])]}
     assert len(there(emulator, first.project_id)["clip.mp4"]) == 2
+
+
+def test_a_video_that_is_sent_no_more_is_in_no_new_project(
+    platform: HttpPlatform, emulator: Emulator, tmp_path: Path
+) -> None:
+    """It may be a test sequence by now; a project has all files of its data sets."""
+    name = unique("streets")
+    first, second = video(tmp_path / "a"), video(tmp_path / "b")
+    second = (replace(second[0], name="other"), second[1])
+    send(platform, [first, second], tmp_path, name)
+    test = (replace(second[0], role="test"), second[1])
+    sent = send(platform, [first, test], tmp_path, name)
+    assert sent is not None
+    assert sorted(there(emulator, sent.project_id)) == ["clip.mp4"]
 
 
 def test_two_files_of_one_name_stay_apart(

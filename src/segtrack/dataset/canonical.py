@@ -28,6 +28,7 @@ class ImageRow:
         file_name: unique name inside the data set.
         path: the file.
         width, height: px as displayed, after EXIF rotation.
+        sha256: of the file, in hex.
     """
 
     image_id: int
@@ -35,6 +36,7 @@ class ImageRow:
     path: Path
     width: int
     height: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,14 @@ class Dataset:
 
     def iter_images(self, split: str) -> Iterator[ImageRow]:
         """The images of a split in the order of their ids, as a stream."""
-        columns = ["image_id", "file_name", "path", "width", "height", "split"]
+        columns = ["image_id", "file_name", "path", "width", "height", "sha256", "split"]
         with pq.ParquetFile(self.folder / "images.parquet") as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=columns)
                 table = table.filter(pc.field("split") == split).drop_columns(["split"])
                 for row in table.to_pylist():
-                    yield ImageRow(**{**row, "path": self.folder / row["path"]})
+                    row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
+                    yield ImageRow(**row)
 
     def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
         """COCO annotations of a split in the order of their images, as a stream.

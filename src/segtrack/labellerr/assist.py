@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from segtrack.dataset.canonical import ImageRow
-from segtrack.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.labellerr.coco import AnnotatedImage
 from segtrack.labellerr.files import check_files
 from segtrack.labellerr.ledger import Ledger
-from segtrack.labellerr.polygons import polygon_of
+from segtrack.labellerr.polygons import annotations_of
 from segtrack.labellerr.port import NOT_ASSIGNED, Platform
 from segtrack.labellerr.preannotations import Preannotated, Say, preannotate
 from segtrack.model.predictions import Predictions
@@ -69,9 +67,13 @@ def propose(
     sent: list[str] = []
 
     def noted() -> Iterator[AnnotatedImage]:
-        for row, found in polygons(free, predictions, conf, simplify_px):
-            sent.append(name_of[row.path])
-            yield AnnotatedImage(name_of[row.path], row.width, row.height, found)
+        names = predictions.info.names
+        for row, frame in predictions.by_image(free):
+            size = (row.width, row.height)
+            found = annotations_of(frame, size, names, conf, simplify_px) if frame else ()
+            if objects := tuple(annotation for annotation, _ in found):
+                sent.append(name_of[row.path])
+                yield AnnotatedImage(name_of[row.path], *size, objects)
 
     done = preannotate(
         platform, project_id, noted(), classes, folder, ledger, buckets, timeout, say
@@ -79,22 +81,3 @@ def propose(
     with Ledger(ledger, platform.account) as book:
         book.mark_proposed(project_id, sent)
     return done
-
-
-def polygons(
-    images: Iterable[ImageRow], predictions: Predictions, conf: float, simplify_px: float
-) -> Iterator[tuple[ImageRow, tuple[Annotation, ...]]]:
-    """The images that have predictions from ``conf`` on, with one polygon for each, as a stream."""
-    for row, frame in predictions.by_image(images):
-        found = []
-        for i in np.flatnonzero(frame.score >= conf):
-            counts = frame.rle[i]
-            if counts is None:
-                continue  # a box: the platform would take nothing of it
-            mask = {"size": [row.height, row.width], "counts": counts}
-            polygon = polygon_of(mask, simplify_px)
-            if polygon is not None:
-                class_name = predictions.info.names[frame.class_id[i]]
-                found.append(Annotation(class_name, (polygon,), float(frame.score[i])))
-        if found:
-            yield row, tuple(found)

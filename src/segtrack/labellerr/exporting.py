@@ -7,6 +7,7 @@ template's order, and ``export.json`` beside it with what else there is to know.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -88,8 +89,9 @@ def latest_export(root: Path, project_id: str) -> KeptExport | None:
 def _clear(home: Path) -> None:
     """Remove what killed exports left: the platform's file names the people who annotated."""
     for left in home.glob(".partial-*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process may be at it
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _safe(project_id: str) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segtrack.errors import DataError
+from segtrack.errors import DataError, some
+from segtrack.store import digest
 
 # The SDK's lists; it compares case and all.
 SUFFIXES = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
 DATASET_FILES, DATASET_BYTES = 2_500, int(2.5 * 1024**3)
 CALL_FILES, CALL_BYTES = 900, 15 * 1024**2
-_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,16 @@ def check_files(
                 f"{name} ({where})"
             )
     if problems:
-        lines = [f"{why}: {_some(names)}" for why, names in problems.items()]
+        lines = [f"{why}: {some(names)}" for why, names in problems.items()]
         raise DataError("files that cannot be sent to Labellerr: " + "; ".join(lines))
     if not files:
         raise DataError("nothing to send to Labellerr: the list of files is empty.")
     return sorted(files, key=lambda f: f.name)
+
+
+def files_code(files: Sequence[LocalFile]) -> str:
+    """Stands for these files: eight hexadecimal digits of a digest of names and contents."""
+    return digest([[file.name, file.stamp] for file in files])[:8]
 
 
 def split(
@@ -103,8 +108,3 @@ def split(
         total += file.size
     if part:
         yield part
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

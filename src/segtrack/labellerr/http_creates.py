@@ -17,7 +17,6 @@ ROTATIONS = {
     "client_review_rotation_count": 1,
 }
 OCTETS = "application/octet-stream"
-_NAMED = 10  # names that a message lists
 
 
 class HttpCreates:
@@ -136,12 +135,6 @@ def response_of(document: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise PlatformError(f"{what}: the answer has no 'response' record; is this Labellerr?")
     return found
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def new_uuid() -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.errors import NothingToExport, PlatformError
-from segtrack.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of, some
+from segtrack.errors import NothingToExport, PlatformError, some
+from segtrack.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of
 from segtrack.labellerr.port import (
     BUCKETS,
     FAILED,

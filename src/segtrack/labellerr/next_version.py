@@ -12,18 +12,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.json_stream import elements
 from segtrack.dataset.sources.reviewed import FILE, LABELS, PARENT, parent_digest
 from segtrack.dataset.yolo_tree import FOLDER as TREE
-from segtrack.errors import DataError
+from segtrack.errors import DataError, some
 from segtrack.labellerr.folders import whole
 from segtrack.labellerr.pull import Review
 from segtrack.store import link_or_copy
@@ -69,23 +67,16 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
             f"{review.folder}: reviewed with the classes {', '.join(review.names)}, the data set "
             f"has {', '.join(parent.names)}; review again with this data set."
         )
-    reviewed, pool = dict(_reviewed(review.labels)), dict(_pool(parent))
+    reviewed = dict(_reviewed(review.labels))
     images = tuple(reviewed)
+    pool = {row.file_name for row in parent.iter_images("pool")}
     if strange := [name for name in images if name not in pool]:
         raise DataError(
             f"{review.folder}: {len(strange)} reviewed images are not in the pool split of the "
             f"data set {parent.folder}, for example {', '.join(strange[:5])}; only those may "
             "become training data. Review again with this data set."
         )
-    # Names say nothing of the content: another folder has a 000001.jpg too.
-    changed = [name for name, sha256 in reviewed.items() if sha256 not in (None, pool[name])]
-    if changed:
-        raise DataError(
-            f"{review.folder}: {len(changed)} of the {len(images)} reviewed images are other "
-            f"pictures than those of the same name in the data set {parent.folder}, for example "
-            f"{', '.join(changed[:5])}; their labels do not belong to these. Review again with "
-            "this data set, or correct dataset.path to the folder that was sent for review."
-        )
+    require_same_pictures(parent, reviewed.items(), review.folder)
     version = Version(
         _number(parent) + 1,
         parent.fingerprint,
@@ -111,6 +102,32 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
     return folder
 
 
+def require_same_pictures(
+    dataset: Dataset, images: Iterable[tuple[str, str | None]], review: Path
+) -> None:
+    """Names say nothing of the content: another folder has a 000001.jpg too.
+
+    Args:
+        images: under review, each with its digest; None or empty where it was not noted.
+        review: for the message.
+
+    Raises:
+        DataError: pool images of these names are other pictures.
+    """
+    pool = {row.file_name: row.sha256 for row in dataset.iter_images("pool")}
+    under = dict(images)
+    changed = [
+        name for name, sha256 in under.items() if sha256 and pool.get(name, sha256) != sha256
+    ]
+    if changed:
+        raise DataError(
+            f"{review}: {len(changed)} of the {len(under)} images under review are other pictures "
+            f"than those of the same name in the data set {dataset.folder}: {some(changed, 5)}; "
+            "their labels do not belong to these. Review again with this data set, or correct "
+            "dataset.path to the folder that was sent for review."
+        )
+
+
 def _number(parent: Dataset) -> int:
     """The parent's own version: what ``prepare`` copied from the version it was made of."""
     path = parent.folder / FILE
@@ -125,16 +142,6 @@ def _reviewed(labels: Path) -> Iterator[tuple[str, str | None]]:
     for element in elements(labels):
         if element.listed and element.key == "images":
             yield element.value["file_name"], element.value.get("sha256")
-
-
-def _pool(parent: Dataset) -> Iterator[tuple[str, str]]:
-    """File name and digest of each image in the pool split."""
-    with pq.ParquetFile(parent.folder / "images.parquet") as file:
-        for group in range(file.num_row_groups):
-            columns = ["file_name", "split", "sha256"]
-            for row in file.read_row_group(group, columns).to_pylist():
-                if row["split"] == "pool":
-                    yield row["file_name"], row["sha256"].hex()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ largest outline by slits of no width: the ring covers what the mask covers, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from segtrack.dataset.labels import Polygon
 from segtrack.dataset.yolo_tree import joined
+from segtrack.labellerr.coco import Annotation
+from segtrack.model.predictions import FrameDetections
 
 SIMPLIFY_PX = 0.5  # masks keep an IoU of 0.98 and more above 32 x 32 px
 _SMALLEST_PIECE = 12  # px: pieces and holes below are left out, in small masks fewer
@@ -48,6 +50,30 @@ def polygon_of(rle: Mapping[str, Any], simplify_px: float = SIMPLIFY_PX) -> Poly
     rings = [_simplified(contour[:, 0].astype(np.int32), simplify_px) for contour in kept]
     ring = joined([r for r in rings if len(r) >= 3]) if any(len(r) >= 3 for r in rings) else None
     return None if ring is None else ring + np.array([x, y], np.float64)
+
+
+def annotations_of(
+    frame: FrameDetections,
+    size: tuple[int, int],
+    names: Sequence[str],
+    conf: float,
+    simplify_px: float,
+) -> Iterator[tuple[Annotation, Mapping[str, Any]]]:
+    """The detections of an image from ``conf`` on as polygons, each with its mask as COCO RLE.
+
+    Boxes without a mask, and masks without an outline, are left out.
+
+    Args:
+        size: width and height of the image in px.
+        names: class names by class id.
+    """
+    width, height = size
+    for i in np.flatnonzero(frame.score >= conf):
+        mask = {"size": [height, width], "counts": frame.rle[i]}
+        polygon = polygon_of(mask, simplify_px) if frame.rle[i] is not None else None
+        if polygon is not None:
+            name = names[frame.class_id[i]]
+            yield Annotation(name, (polygon,), float(frame.score[i])), mask
 
 
 def _simplified(contour: NDArray[np.int32], simplify_px: float) -> Polygon:

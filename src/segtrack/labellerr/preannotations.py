@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segtrack.errors import DataError, PlatformError
+from segtrack.errors import DataError, PlatformError, some
 from segtrack.labellerr.checks import FileNames, check_coco, match_questions
 from segtrack.labellerr.coco import AnnotatedImage, CocoFile, write_coco
 from segtrack.labellerr.ledger import Ledger
@@ -14,7 +14,6 @@ from segtrack.labellerr.port import NOT_ASSIGNED, Job, Platform
 from segtrack.store import file_digest
 
 Say = Callable[[str], None]
-_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def preannotate(
     if missing:
         raise DataError(
             f"{len(missing)} images are not in project {project_id}, for example "
-            f"{', '.join(missing[:_NAMED])}: send them first (stages=[push]), or name the project "
+            f"{some(missing)}: send them first (stages=[push]), or name the project "
             "that has them."
         )
     for file in written.files:
@@ -95,7 +94,7 @@ def preannotate(
     if worked_on and not _begun(platform, project_id, written.files, ledger):
         raise DataError(
             f"project {project_id}: somebody has worked on {len(worked_on)} of the images, for "
-            f"example {', '.join(worked_on[:_NAMED])}; new pre-annotations would replace what was "
+            f"example {some(worked_on)}; new pre-annotations would replace what was "
             "done. Leave labellerr.test_project_id out, so that a project of its own is made."
         )
     jobs = []

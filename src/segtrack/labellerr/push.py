@@ -16,7 +16,7 @@ from typing import NamedTuple
 from segtrack.errors import DataError, PlatformError
 from segtrack.labellerr.checks import match_questions, named_project
 from segtrack.labellerr.files import LocalFile, check_files
-from segtrack.labellerr.ledger import open_db
+from segtrack.labellerr.ledger import Ledger, open_db
 from segtrack.labellerr.port import Platform, ProjectRecord, class_questions
 from segtrack.labellerr.uploader import upload
 
@@ -70,6 +70,7 @@ def push(
     *,
     project_id: str | None = None,
     stamps: Mapping[Path, str] | None = None,
+    derived: bool = False,
     workers: int = 8,
     timeout: float | None = None,
     say: Say = print,
@@ -84,6 +85,7 @@ def push(
         name: of data set, template and project.
         ledger: folder that remembers what was sent and which local file became which file id.
         project_id: attach to this project, whose template must have the classes; None makes one.
+        derived: the name is only that of a folder, which others may have too.
         stamps: digest of each file; size and time of change where not given.
         workers: files at the same time. timeout: seconds that a data set may take.
 
@@ -99,6 +101,8 @@ def push(
             "the template; name them in its data.yaml or its categories."
         )
     files = check_files(paths, stamps)
+    if derived:
+        _require_some_known(ledger, platform.account, name, files)
     project = (
         named_project(platform, "labellerr.project_id", project_id, classes)
         if project_id
@@ -124,6 +128,18 @@ def push(
         say(f"{renamed} files go with their suffix in lower case, as the platform wants it")
     say(f"project {project.name}: {project.project_id}, {len(files)} files, {done.sent} sent now")
     return Pushed(project.project_id, project.template_id, ids, len(files), done.sent, renamed)
+
+
+def _require_some_known(ledger: Path, account: str, name: str, files: Sequence[LocalFile]) -> None:
+    """Two folders of one name, ``a/images`` and ``b/images``, are not to end in one project."""
+    with Ledger(ledger, account) as book:
+        known = book.files(name)
+    if known and not any(file.name in known for file in files):
+        raise DataError(
+            f"none of the {len(files)} images is among the {len(known)} that were pushed as "
+            f"{name!r}: is this another folder of the same name? Give it a name of its own with "
+            f'labellerr.name=NAME; to add these images to the others, give labellerr.name="{name}".'
+        )
 
 
 def _known_project(

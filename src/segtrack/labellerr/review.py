@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
 from segtrack.dataset.canonical import ImageRow
 from segtrack.errors import DataError
 from segtrack.labellerr.checks import match_file_names, named_project
 from segtrack.labellerr.coco import AnnotatedImage, Annotation
-from segtrack.labellerr.files import LocalFile, check_files
+from segtrack.labellerr.files import check_files, files_code
 from segtrack.labellerr.folders import whole
-from segtrack.labellerr.polygons import SIMPLIFY_PX, polygon_of
+from segtrack.labellerr.polygons import SIMPLIFY_PX, annotations_of
 from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.preannotations import preannotate
 from segtrack.labellerr.sent import FILE, OBJECTS, SCHEMA, SENT, Reviewed, SentImage, pack_ring
@@ -31,7 +30,7 @@ from segtrack.labellerr.uploader import upload
 from segtrack.metrics import Report
 from segtrack.model.predictions import FrameDetections, Predictions
 from segtrack.report.overlay import PALETTE
-from segtrack.store import digest, file_digest
+from segtrack.store import file_digest
 
 CONF = 0.25  # what is less sure costs people more to delete than to draw
 Say = Callable[[str], None]
@@ -87,15 +86,12 @@ def review(
             "stage review: the data set has no pool images to send; give it some "
             "(dataset.splits.pool, or a pool folder), or leave review out of stages."
         )
-    stamps = {row.path: file_digest(row.path) for row in rows if row.path.is_file()}
-    files = check_files((row.path for row in rows), stamps)
-    by_path = {file.path: file for file in files}
-    # Another pool is another data set: a project has all files of its data sets.
-    code = digest([[file.name, file.stamp] for file in files])[:8]
+    files = check_files((row.path for row in rows), {row.path: row.sha256 for row in rows})
     project = None
     if project_id:
         project = named_project(platform, "labellerr.test_project_id", project_id, names)
-    label = f"{dataset_name or project_name} {code}"
+    # Another pool is another data set: a project has all files of its data sets.
+    label = f"{dataset_name or project_name} {files_code(files)}"
     uploaded = upload(platform, files, label, ledger, workers, timeout, say=say)
     ids = tuple(record.dataset_id for record in uploaded.datasets)
     if project is None:
@@ -104,15 +100,15 @@ def review(
     else:
         platform.attach(project.project_id, ids)
     with whole(folder) as partial:
-        work = _Work(predictions, tuple(names), conf, simplify_px)
+        name_of = {file.path: file.name for file in files}
+        work = _Work(predictions, name_of, conf, simplify_px)
         with closing(sqlite3.connect(partial / OBJECTS)) as db:
             db.executescript(SCHEMA)
             rows.sort(key=lambda row: row.image_id)
-            named = ((row, by_path[row.path]) for row in rows)
             sent = preannotate(
                 platform,
                 project.project_id,
-                work.annotated(named, db),
+                work.annotated(rows, db),
                 names,
                 partial / SENT,
                 ledger,
@@ -152,56 +148,47 @@ class _Work:
     """Predictions on their way to the platform, image by image.
 
     Attributes:
+        name_of: the platform's name of each file.
         objects: so far. overlap: sum of their mask IoU with what was predicted.
     """
 
     predictions: Predictions
-    names: tuple[str, ...]
+    name_of: Mapping[Path, str]
     conf: float
     simplify_px: float
     objects: int = 0
     overlap: float = 0.0
 
     def annotated(
-        self, rows: Iterable[tuple[ImageRow, LocalFile]], db: sqlite3.Connection
+        self, rows: Iterable[ImageRow], db: sqlite3.Connection
     ) -> Iterator[AnnotatedImage]:
         """Each image with its polygons, which are noted in ``db`` as well."""
-        frames = self.predictions.frames()
-        frame = next(frames, None)
-        for row, file in rows:
-            name = file.name
-            while frame is not None and frame.frame < row.image_id:
-                frame = next(frames, None)
-            found: list[Annotation] = []
-            if frame is not None and frame.frame == row.image_id:
-                found = list(self._polygons(row, frame))
+        for row, frame in self.predictions.by_image(rows):
+            name = self.name_of[row.path]
+            found = tuple(self._polygons(row, frame)) if frame is not None else ()
             place = (name, row.file_name, row.image_id, str(row.path))
-            image = SentImage(*place, row.width, row.height, "", file.stamp)
+            image = SentImage(*place, row.width, row.height, "", row.sha256)
             db.execute("INSERT INTO images VALUES (?,?,?,?,?,?,?,?)", image)
             db.executemany(
                 "INSERT INTO objects VALUES (?,?,?,?)",
                 [(name, a.class_name, a.score, pack_ring(a.polygons[0])) for a in found],
             )
             self.objects += len(found)
-            yield AnnotatedImage(name, row.width, row.height, tuple(found))
+            yield AnnotatedImage(name, row.width, row.height, found)
 
     def _polygons(self, row: ImageRow, frame: FrameDetections) -> Iterator[Annotation]:
-        known = self.predictions.info.names
-        size = [row.height, row.width]
-        for i in np.flatnonzero(frame.score >= self.conf):
-            counts, name = frame.rle[i], known[frame.class_id[i]]
-            if counts is None:
-                raise DataError(
-                    f"{row.file_name}: a {name} was predicted as a box without mask; Labellerr "
-                    "wants polygons: take a -seg model."
-                )
-            mask = {"size": size, "counts": counts}
-            polygon = polygon_of(mask, self.simplify_px)
-            if polygon is None:
-                continue
-            again = coco_mask.frPyObjects([polygon.reshape(-1).tolist()], *size)
+        names = self.predictions.info.names
+        if None in frame.take(frame.score >= self.conf).rle:
+            raise DataError(
+                f"{row.file_name}: an object was predicted as a box without mask; Labellerr wants "
+                "polygons: take a -seg model."
+            )
+        size = (row.width, row.height)
+        for one, mask in annotations_of(frame, size, names, self.conf, self.simplify_px):
+            ring = one.polygons[0].reshape(-1).tolist()
+            again = coco_mask.frPyObjects([ring], row.height, row.width)
             self.overlap += float(coco_mask.iou(again, [mask], [0])[0, 0])
-            yield Annotation(name, (polygon,), float(frame.score[i]))
+            yield one
 
 
 def _renamed(db: sqlite3.Connection, renamed: dict[str, str]) -> None:

@@ -69,7 +69,9 @@ class SdkPlatform(HttpPlatform):
         super().__init__(http, timeout)
         problem = sdk_problem()
         if problem:
-            raise SettingsError(f"labellerr.transport=sdk: {problem}, or use transport=http.")
+            raise SettingsError(
+                f"labellerr.transport=sdk: {problem}, or use labellerr.transport=http."
+            )
         self._sdk: dict[str, Any] = {n: importlib.import_module(n) for n in _NEEDED}
         self._constants: Any = self._sdk["labellerr.core.constants"]
         # One known release points at a development server. The address is read at every call.
@@ -84,7 +86,8 @@ class SdkPlatform(HttpPlatform):
         if not hasattr(client, "_session"):
             raise SettingsError(
                 "labellerr.transport=sdk: this labellerr-sdk makes its calls in a way that is not "
-                f"known here; install the main line with {INSTALL}, or use transport=http."
+                f"known here; install the main line with {INSTALL}, or use "
+                "labellerr.transport=http."
             )
         client.close()
         client._session = self.http  # time-outs, retries and errors of ours

@@ -282,7 +282,7 @@ def _send_files(
         while (file := todo.get()) is not None:
             try:
                 _send(platform, links[file.name], file)
-            except Exception as error:
+            except Exception as error:  # whatever it is: the caller's thread raises it
                 done.put((file, error))
             else:
                 done.put((file, None))

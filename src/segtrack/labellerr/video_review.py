@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segtrack.dataset.sequences import Sequence as Video
-from segtrack.errors import PlatformError
-from segtrack.labellerr.files import SUFFIXES, LocalFile, check_files
+from segtrack.errors import PlatformError, some
+from segtrack.labellerr.files import SUFFIXES, LocalFile, check_files, files_code
 from segtrack.labellerr.folders import whole
-from segtrack.labellerr.http_creates import some
 from segtrack.labellerr.polygons import SIMPLIFY_PX
 from segtrack.labellerr.port import Platform, class_questions
 from segtrack.labellerr.preannotations import send_file
@@ -65,8 +64,9 @@ def review_videos(
 
     Args:
         tracked: the videos, each with its trajectories; a video goes as its name with ``.mp4``.
-        name: the data set becomes "NAME videos", the project "NAME video review CODE", where the
-            code stands for the videos, the trajectories and the simplification.
+        name: the data set becomes "NAME videos" with a code that stands for the files, the project
+            "NAME video review CODE", where the code stands for the videos, the trajectories and
+            the simplification.
         folder: keeps the files of trajectories, in a folder named by the code.
         ledger: folder that remembers what was sent.
         colors: of the questions, ``#RRGGBB``, by class id as in the template for images.
@@ -91,16 +91,10 @@ def review_videos(
     found = _written(chosen, folder / code, simplify_px, say)
     if not found:
         return None
-    done = upload(
-        platform,
-        [_local(video) for video, _ in found],
-        f"{name} videos",
-        ledger,
-        workers,
-        timeout,
-        data_type="video",
-        say=say,
-    )
+    files = [_local(video) for video, _ in found]
+    # Other videos are another data set: a project has all files of its data sets.
+    label = f"{name} videos {files_code(files)}"
+    done = upload(platform, files, label, ledger, workers, timeout, data_type="video", say=say)
     names = list(dict.fromkeys(n for _, tracks in chosen for n in tracks.info.names))
     title = f"{name} video review {code}"
     template = platform.ensure_template(title, class_questions(names, colors), "video")

@@ -204,8 +204,8 @@ class Predictions:
         if held:
             yield _joined(held)
 
-    def by_image(self, images: Iterable[Row]) -> Iterator[tuple[Row, FrameDetections]]:
-        """The images that have detections, each with its own, as a stream.
+    def by_image(self, images: Iterable[Row]) -> Iterator[tuple[Row, FrameDetections | None]]:
+        """All images, each with its detections or None where it has none, as a stream.
 
         Args:
             images: in ascending order of ``image_id``, which is the number of its frame.
@@ -215,10 +215,8 @@ class Predictions:
         for row in images:
             while frame is not None and frame.frame < row.image_id:
                 frame = next(frames, None)
-            if frame is None:
-                return
-            if frame.frame == row.image_id:
-                yield row, frame
+            found = frame is not None and frame.frame == row.image_id
+            yield row, frame if found else None
 
 
 def _frames(table: pa.Table) -> Iterator[FrameDetections]:

@@ -48,8 +48,8 @@ def propose_masks(
     spent, count = 0.0, 0
     with PredictionsWriter(folder) as writer:
         for row, frame in predictions.by_image(progress(images, "propose masks")):
-            sure = frame.take(frame.score >= conf)
-            if not len(sure):
+            sure = None if frame is None else frame.take(frame.score >= conf)
+            if sure is None or not len(sure):
                 continue
             image = read_image(row)
             begin = time.perf_counter()
