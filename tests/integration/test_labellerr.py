@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
 from segtrack.labellerr.emulator import Credentials, Delays, start_emulator
-from tests.dataset.conftest import write_image
+from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import TINY, Outcome, Project
 
 PLANTED = {
@@ -201,6 +203,26 @@ def test_raw_images_become_a_project_in_one_command(
     assert f"project segtrack photos: {pushed['project_id']}, 3 files, 3 sent now" in outcome.out
     again = here("stages=[push]", *words)
     assert f"{pushed['project_id']}, 3 files, 0 sent now" in again.out
+
+
+def test_a_pull_for_other_pictures_ends_before_anybody_is_simulated(
+    project: Project, here: Callable[..., Outcome]
+) -> None:
+    """The labels of these would be taken for those of the pictures that were sent."""
+    folder = YoloFolder(project.folder / "data", count=3)
+    folder.write_yaml("pool: images\nnames: [car, person]\n")
+    words = ["dataset=yolo", "dataset.path=data", "model.weights=shipped", "model.imgsz=64"]
+    outcome = here("stages=[prepare,review]", *words)
+    assert outcome.code == 0, outcome.err
+    write_image(folder.image(1), 77)
+    outcome = here("stages=[prepare,pull]", *words)
+    assert outcome.code == 2
+    assert "1 of the 3 images under review are other pictures" in outcome.err
+    assert "01.jpg" in outcome.err and "simulated" not in outcome.out
+    state = project.folder / ".segtrack" / "labellerr" / "emulator" / "state.db"
+    with closing(sqlite3.connect(state)) as db:
+        assert db.execute("SELECT DISTINCT status FROM project_files").fetchall() == [("None",)]
+    assert not list(project.folder.glob(".segtrack/reviewed/*"))
 
 
 def test_missing_credentials_end_a_run_before_it_begins(
