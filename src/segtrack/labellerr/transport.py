@@ -351,6 +351,8 @@ def _hint(code: int) -> str:
         return "What was sent is too large; send it in smaller parts."
     if code == 429:
         return "Too many calls at once: wait, or lower labellerr.workers."
+    if code == 507:
+        return "Make room there, then give the same command again: what was sent is kept."
     if code >= 500:
         return "The fault is on the platform's side: give the same command again later."
     if 300 <= code < 400:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -29,6 +31,7 @@ from segtrack.labellerr.emulator.faults import Faults
 from segtrack.labellerr.emulator.guard import Cut, Guard
 from segtrack.labellerr.emulator.state import State
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABOUT = """
 A Labellerr that runs on this machine: the part of the platform's API that the SDK and this project
 use. Every call needs the headers `api_key`, `api_secret` and `client_id` (or the query
@@ -76,6 +79,15 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
     @app.exception_handler(OverflowError)
     def out_of_range(request: Request, error: OverflowError) -> Response:
         return JSONResponse(failure(400, f"a number is out of range: {error}"), 400)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(sqlite3.OperationalError)
+    def no_space(request: Request, error: Exception) -> Response:
+        full = error.errno in _FULL if isinstance(error, OSError) else "full" in str(error)
+        if not full:
+            raise error
+        text = f"no space is left in the folder of the emulator, {state.folder}"
+        return JSONResponse(failure(507, text), 507)
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
