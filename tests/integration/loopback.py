@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -13,6 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 import requests
+
+from tests.integration.conftest import Project
 
 SQUARE = [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]]
 
@@ -98,3 +101,11 @@ def prepared(project: Path) -> dict[str, Any]:
     newest = max(found, key=lambda path: path.stat().st_mtime_ns)
     content: dict[str, Any] = json.loads(newest.read_text())
     return content
+
+
+def with_predictions_of(reference: Project, project: Project) -> Project:
+    """``project``, its store with the data set and the predictions of ``reference``, no more."""
+    for name in ("prepare", "predict"):
+        folder = Path(".segtrack", "results", name)
+        shutil.copytree(reference.folder / folder, project.folder / folder, symlinks=True)
+    return project

@@ -32,7 +32,15 @@ from segtrack.labellerr.port import DatasetRecord, Question, class_questions
 from segtrack.labellerr.transport import Patience, Transport
 from segtrack.labellerr.uploader import upload
 from tests.integration.conftest import TINY, Outcome, Project
-from tests.integration.loopback import SQUARE, There, annotate, prepared, raw_images, there
+from tests.integration.loopback import (
+    SQUARE,
+    There,
+    annotate,
+    prepared,
+    raw_images,
+    there,
+    with_predictions_of,
+)
 
 Run = Callable[..., Outcome]
 PLANTED = {
@@ -431,10 +439,7 @@ def reference(
 @pytest.fixture
 def predicted(reference: Project, project: Project) -> Project:
     """A project whose store has the data set and the predictions of ``reference``, no more."""
-    for name in ("prepare", "predict"):
-        folder = Path(".segtrack", "results", name)
-        shutil.copytree(reference.folder / folder, project.folder / folder, symlinks=True)
-    return project
+    return with_predictions_of(reference, project)
 
 
 def review_numbers(run: Any) -> dict[str, float]:

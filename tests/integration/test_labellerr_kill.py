@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 import requests
 
 from tests.integration.conftest import TINY, Project
-from tests.integration.loopback import raw_images, there
+from tests.integration.loopback import raw_images, there, with_predictions_of
 
 SIM = [*TINY, "dataset.train=1", "dataset.val=1", "dataset.test=1", "dataset.video_count=0"]
 SIM += ["dataset.pool=4", "model.imgsz=192", "model.weights=shipped"]
@@ -83,10 +82,7 @@ def reference(
 @pytest.fixture
 def predicted(reference: Project, project: Project) -> Project:
     """A project whose store has the data set and the predictions of ``reference``, no more."""
-    for name in ("prepare", "predict"):
-        folder = Path(".segtrack", "results", name)
-        shutil.copytree(reference.folder / folder, project.folder / folder, symlinks=True)
-    return project
+    return with_predictions_of(reference, project)
 
 
 def kill(project: Project, words: list[str], seen: Callable[[], object]) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -200,3 +205,22 @@ def dataset(api: Api, connection: str) -> str:
 @pytest.fixture
 def project(api: Api, dataset: str) -> str:
     return api.project([dataset], api.template(["car", "bus "]))
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path, port: int = 0, cwd: Path | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The emulator as a process: its address, and the process, which is killed at the end."""
+    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", str(port)]
+    command += ["--data", str(folder), "--polls", "0"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, text=True, env=environment, cwd=cwd) as process:
+        assert process.stdout is not None
+        try:
+            match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert match is not None
+            yield match[0], process
+        finally:
+            process.kill()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,23 +20,7 @@ from segtrack.labellerr.files import check_files
 from segtrack.labellerr.http_platform import HttpPlatform
 from segtrack.labellerr.transport import Patience, Transport
 from segtrack.labellerr.uploader import upload
-from tests.labellerr.emulator.conftest import Api, jpeg
-
-
-@contextlib.contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The emulator as a process: its address, and the process, which is killed at the end."""
-    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", str(port)]
-    command += ["--data", str(folder), "--polls", "0"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        try:
-            match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-            assert match is not None
-            yield match[0], process
-        finally:
-            process.kill()
+from tests.labellerr.emulator.conftest import Api, jpeg, serving
 
 
 def port_of(url: str) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import socket
 import subprocess
 import sys
@@ -19,26 +17,17 @@ from segtrack.labellerr.access import Access
 from segtrack.labellerr.emulator import start_emulator
 from segtrack.labellerr.simulated import own_emulator
 from segtrack.settings import LabellerrMode, LabellerrSettings, TransportChoice
-from tests.labellerr.emulator.conftest import KNOWN, QUICK, Api, coco, jpeg
+from tests.labellerr.emulator.conftest import KNOWN, QUICK, Api, coco, jpeg, serving
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0"]
-    command += ["--data", str(folder), "--polls", "0"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        try:
-            match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-            assert match is not None
-            api = Api(match[0])
-            dataset = api.dataset(api.upload({"a.jpg": jpeg(tmp_path, "a")}))
-            project = api.project([dataset], api.template(["car"]))
-            api.preannotate(project, coco(["a.jpg"], ["car"], [(0, 0, [1, 1, 9, 1, 9, 9])]))
-            before = api.files(project)
-        finally:
-            process.kill()
+    with serving(folder) as (url, _):
+        api = Api(url)
+        dataset = api.dataset(api.upload({"a.jpg": jpeg(tmp_path, "a")}))
+        project = api.project([dataset], api.template(["car"]))
+        api.preannotate(project, coco(["a.jpg"], ["car"], [(0, 0, [1, 1, 9, 1, 9, 9])]))
+        before = api.files(project)
     with start_emulator(folder, credentials=KNOWN, delays=QUICK) as running:
         assert Api(running.url).files(project) == before
         assert len(before["a.jpg"]["answers"]) == 1
@@ -47,21 +36,11 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 def test_its_credentials_are_those_of_dotenv_as_for_the_client(tmp_path: Path) -> None:
     words = {"API_KEY": "key-f00dfeed", "API_SECRET": "secret-0badcafe", "CLIENT_ID": "client-4711"}
     (tmp_path / ".env").write_text("".join(f"LABELLERR_{k}={v}\n" for k, v in words.items()))
-    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0", "--data", "data"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
     credentials = read_credentials(dotenv=tmp_path / ".env", environment={"PATH": ""})
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
-    ) as process:
-        assert process.stdout is not None
-        try:
-            match = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-            assert match is not None
-            assert list(make_platform(match[0], credentials, "http").projects()) == []
-            with pytest.raises(PlatformError, match=r"40[13]"):
-                list(make_platform(match[0], EMULATOR_CREDENTIALS, "http").projects())
-        finally:
-            process.kill()
+    with serving(Path("data"), cwd=tmp_path) as (url, _):
+        assert list(make_platform(url, credentials, "http").projects()) == []
+        with pytest.raises(PlatformError, match=r"40[13]"):
+            list(make_platform(url, EMULATOR_CREDENTIALS, "http").projects())
 
 
 def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> None:
