@@ -1,6 +1,6 @@
 """Record the source of every stage as it is now, after a change that does not alter results.
 
-    python scripts/acknowledge_stages.py          write src/segtrack/stages.json
+    python scripts/acknowledge_stages.py          write src/segtrack/pipeline/stages.json
     python scripts/acknowledge_stages.py --check  exit 1 and name the stages that changed
 
 A change that does alter what a stage produces needs a higher number in ``versions.VERSIONS``
@@ -10,7 +10,7 @@ first; otherwise people's stores would go on serving the old result.
 import argparse
 import sys
 
-from segtrack.versions import RECORD, changed, write
+from segtrack.pipeline.versions import RECORD, changed, write
 
 
 def main() -> int:

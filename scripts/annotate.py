@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from segtrack.labellerr.annotator import Truth
+    from labellerr_loopback.annotator import Truth
 
 
 def main() -> int:
     """Exit code 0, or 2 with one line on bad input."""
     parser = argparse.ArgumentParser(description="Annotate a project of the loopback platform.")
-    parser.add_argument("--url", required=True, help="of python -m segtrack.labellerr.emulator")
+    parser.add_argument("--url", required=True, help="of python -m labellerr_loopback")
     parser.add_argument("--project", required=True, help="id, as stages=[push] printed it")
     parser.add_argument("--labels", required=True, type=Path, help="folder with data.yaml")
     parser.add_argument("--classes", help="comma-separated; others are not drawn (default: all)")
@@ -31,8 +31,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    from segtrack.errors import SegtrackError
-    from segtrack.labellerr.annotator import Rates, annotate
+    from labellerr_loopback.annotator import Rates, annotate
+    from segtrack.base.errors import SegtrackError
 
     try:
         truth = read_truth(args.labels, args.classes.split(",") if args.classes else None)
@@ -50,8 +50,8 @@ def read_truth(folder: Path, classes: list[str] | None) -> Truth:
     Raises:
         SegtrackError: the data set cannot be used.
     """
+    from segtrack.annotation.labellerr.simulated import truth_of
     from segtrack.dataset import Dataset, prepare
-    from segtrack.labellerr.simulated import truth_of
     from segtrack.settings import YoloSettings
 
     with tempfile.TemporaryDirectory() as scratch:

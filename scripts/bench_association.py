@@ -101,7 +101,9 @@ def sides() -> dict[str, Side]:
     import supervision
     from trackers import ByteTrackTracker
 
-    import_module("segtrack.model.library")  # settles what ultralytics may do on this machine
+    import_module(
+        "segtrack.model.ultralytics.library"
+    )  # settles what ultralytics may do on this machine
     from ultralytics.trackers.byte_tracker import BYTETracker
 
     from segtrack.settings import ByteTrackSettings

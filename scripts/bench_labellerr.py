@@ -75,7 +75,7 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
     images = folder / "streets"
     command = [sys.executable, __file__, "--draw", str(folder), "--count", str(count)]
     subprocess.run(command, check=True, env=environment())
-    setup = "from segtrack.journal import connect; from segtrack.settings import *;"
+    setup = "from segtrack.journal.journal import connect; from segtrack.settings import *;"
     setup += "connect(MlflowSettings(uri='sqlite:///mlruns/mlflow.db',"
     setup += "artifacts='mlruns/artifacts'))"
     command = [sys.executable, "-c", setup]
@@ -144,7 +144,7 @@ class Bench:
 @contextlib.contextmanager
 def emulator(folder: Path) -> Iterator[tuple[str, int]]:
     """An emulator as a process of its own: its address and process id."""
-    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0"]
+    command = [sys.executable, "-m", "labellerr_loopback", "--port", "0"]
     command += ["--data", str(folder / "emulator"), "--polls", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stdout is not None
@@ -178,7 +178,7 @@ def draw(folder: Path, count: int) -> None:
     """``count`` distinct images in ``streets``, and in ``labels`` what people will answer."""
     import cv2
 
-    from segtrack.dataset.simulator import CLASS_NAMES, SimulatorKnobs, render_still
+    from trafficsim import CLASS_NAMES, SimulatorKnobs, render_still
 
     knobs = SimulatorKnobs(width=WIDTH, height=HEIGHT)
     scenes = []

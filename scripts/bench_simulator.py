@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from segtrack.dataset.simulator import SimulatorKnobs, render_video
+from trafficsim import SimulatorKnobs, render_video
 
 SEED = 5
 INDEX = 16

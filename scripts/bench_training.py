@@ -140,9 +140,12 @@ def command(kind: str, data: Path, folder: Path, options: argparse.Namespace) ->
 
 def train_ours(data: Path, folder: Path, options: argparse.Namespace, amp: bool = False) -> float:
     """Seconds of the pipeline's ``train``, the import of its libraries not counted."""
-    from segtrack.model import library, resolve_weights  # noqa: F401
+    from segtrack.model import resolve_weights
+    from segtrack.model.ultralytics import (
+        library,  # noqa: F401
+        train,
+    )
     from segtrack.settings import ModelSettings, TrainerSettings
-    from segtrack.trainer import engine, train  # noqa: F401
 
     chosen = arguments(options) | {"amp": amp}
     settings = TrainerSettings(name="bench", patience=100, **{k: chosen[k] for k in SETTINGS})

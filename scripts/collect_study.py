@@ -16,10 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from segtrack.app import CONF
-from segtrack.composition import check, compose_settings
-from segtrack.errors import DataError, SegtrackError, SettingsError
-from segtrack.journal import run_files
+from segtrack.base.errors import DataError, SegtrackError, SettingsError
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings
+from segtrack.journal.journal import run_files
 
 SWEEP = {
     "best.csv": "best.csv",

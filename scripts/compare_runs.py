@@ -24,18 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.app import CONF
-from segtrack.composition import check, compose_settings
-from segtrack.errors import DataError, SegtrackError, SettingsError
+from segtrack.base.errors import DataError, SegtrackError, SettingsError
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings
 from segtrack.evaluation import bootstrap as images
 from segtrack.evaluation.units import ImageUnits
-from segtrack.journal import run_files
+from segtrack.journal.journal import run_files
 from segtrack.report import table_text
 from segtrack.report.comparison import verdict
+from segtrack.scoring.bootstrap import METRICS, Samples, Units, check_paired, units
+from segtrack.scoring.counts import COUNTED, FIELDS, summary
+from segtrack.scoring.score import SequenceScores
 from segtrack.settings import MlflowSettings
-from segtrack.tracker.scoring.bootstrap import METRICS, Samples, Units, check_paired, units
-from segtrack.tracker.scoring.counts import COUNTED, FIELDS, summary
-from segtrack.tracker.scoring.score import SequenceScores
 
 COUNTS = "tracking/*/scores/counts.npz"
 IMAGES = "evaluation/units.npz"

@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 1
     # In a process of its own, since this one may have looked for it before.
-    check = "from segtrack.labellerr.sdk_platform import sdk_problem as p; print(p() or 'ready')"
+    where = "segtrack.annotation.labellerr.sdk_platform"
+    check = f"from {where} import sdk_problem as p; print(p() or 'ready')"
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     print(found.stdout.strip() or found.stderr.strip())
     return 0 if found.stdout.strip() == "ready" else 1

@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--out", required=True, type=Path, help="new folder")
     args = parser.parse_args()
 
-    from segtrack.errors import SegtrackError
+    from segtrack.base.errors import SegtrackError
 
     try:
         print(json.dumps(lay_out(args.raw, args.labelled, args.pool, args.out)))

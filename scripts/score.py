@@ -3,7 +3,7 @@
     python scripts/score.py --format mot17 --gt MOT17/train --tracks my_tracker/data
     python scripts/score.py --format kitti --gt kitti/training --tracks out --classes car --json
 
-``--gt`` is the folder of the benchmark's own kit (see ``segtrack.tracker.scoring.kits``),
+``--gt`` is the folder of the benchmark's own kit (see ``segtrack.scoring.kits``),
 ``--tracks`` has one text file per sequence. Fractions are in percent.
 """
 
@@ -32,8 +32,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
 
-    from segtrack.errors import SegtrackError
-    from segtrack.tracker.scoring.kits import score_kit
+    from segtrack.base.errors import SegtrackError
+    from segtrack.scoring.kits import score_kit
 
     classes = (
         [name for given in args.classes for name in given.split(",")] if args.classes else None
@@ -53,7 +53,7 @@ def main() -> int:
 
 def document(scores: dict) -> dict:  # type: ignore[type-arg]
     """The scores as plain values: ``combined`` by class, ``per_sequence`` by name and class."""
-    from segtrack.tracker.scoring.score import percent
+    from segtrack.scoring.score import percent
 
     def table(counts: dict, alone: bool) -> Table:  # type: ignore[type-arg]
         return {

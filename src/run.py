@@ -2,7 +2,7 @@
 
 import sys
 
-from segtrack.app import main
+from segtrack.command.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from segtrack.base.errors import SettingsError
 from segtrack.dataset.classes import class_map
-from segtrack.errors import SettingsError
 
 SOURCE = ("person", "bicycle", "car", "bus", "truck")
 

@@ -10,9 +10,9 @@ import pytest
 from pycocotools import mask
 from pycocotools.coco import COCO
 
+from segtrack.base.errors import DataError
 from segtrack.dataset import signature
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.errors import DataError
 from segtrack.settings import CocoSettings, SplitFractions
 from tests.dataset.conftest import Prepare, write_image
 

@@ -118,7 +118,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_the_message_is_the_same_once_ultralytics_has_changed_pillow(tmp_path: Path) -> None:
-    from segtrack.model import library  # noqa: F401
+    from segtrack.model.ultralytics import library  # noqa: F401
 
     path = tmp_path / "a.jpg"
     path.write_bytes(b"this is text")

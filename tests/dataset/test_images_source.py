@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.dataset import signature
-from segtrack.errors import DataError
 from segtrack.settings import ImagesSettings, YoloSettings
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
 

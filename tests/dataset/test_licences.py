@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.licences import SourceRow, read_sources
-from segtrack.errors import DataError
 from segtrack.settings import YoloSettings
 from tests.dataset.conftest import Prepare, YoloFolder
 

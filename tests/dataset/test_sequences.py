@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset import Sequence, read_frames, sequences_from, signature
 from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
 from segtrack.dataset.sequences import from_json, to_json
-from segtrack.errors import DataError, SettingsError
 from segtrack.settings import SequencesSettings
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segtrack.base.errors import SettingsError
 from segtrack.dataset.splits import Grouping, Strata, divide, fractions_of, strata, targets
-from segtrack.errors import SettingsError
 from segtrack.settings import SPLITS, SplitFractions
 
 DEFAULT = fractions_of(SplitFractions())

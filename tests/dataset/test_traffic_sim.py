@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
+from segtrack.base.errors import DataError
 from segtrack.dataset import signature
 from segtrack.dataset.sources.traffic_sim import FIRST_INDEX
-from segtrack.errors import DataError
 from segtrack.settings import Light, SplitFractions, TrafficSimSettings
 from tests.dataset.conftest import Prepare, Prepared, prepare_into
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sources import ultralytics
-from segtrack.errors import DataError
 from segtrack.settings import UltralyticsSettings
 from tests.dataset.conftest import Prepare, YoloFolder
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.video import frame_files, probe_video, read_frames
-from segtrack.errors import DataError
 
 WIDTH, HEIGHT = 96, 64
 

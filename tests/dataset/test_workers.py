@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.base.errors import DataError, StageError
 from segtrack.dataset.workers import map_chunks, worker_count
-from segtrack.errors import DataError, StageError
 
 
 def doubled(items: list[int]) -> list[int]:

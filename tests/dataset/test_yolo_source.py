@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset import Dataset, prepare, signature
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.errors import DataError, SettingsError
 from segtrack.settings import SplitFractions, YoloSettings
 from tests.dataset.conftest import SQUARE, Prepare, YoloFolder, write_image
 
@@ -75,7 +75,7 @@ def test_the_training_tree_links_to_the_images(yolo: YoloFolder, run: Prepare) -
 
 
 def test_ultralytics_reads_the_tree(yolo: YoloFolder, run: Prepare) -> None:
-    from segtrack.model import library  # noqa: F401  before ultralytics
+    from segtrack.model.ultralytics import library  # noqa: F401  before ultralytics
 
     dataset = run(settings(yolo)).dataset
     from ultralytics.data import YOLODataset

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segtrack.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.evaluation.bootstrap import METRICS, check_paired, drawn_scores
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.ranking import Ranking
 from segtrack.evaluation.stage import measure
 from segtrack.evaluation.units import ImageUnits, MatchedDetections
+from segtrack.scoring.bootstrap import Interval, Samples
 from segtrack.settings import EvaluationSettings
-from segtrack.tracker.scoring.bootstrap import Interval, Samples
 from tests.evaluation.scenes import (
     Detection,
     HandMade,

@@ -51,7 +51,7 @@ def test_boxes_are_near_those_of_ultralytics(
     """Its validator interpolates precision in another way; its masks are coarser (.37)."""
     from ultralytics import YOLO
 
-    from segtrack.model import library
+    from segtrack.model.ultralytics import library
 
     data = _linked(shared_data / "images" / "coco100-val", tmp_path)
     model = YOLO(str(real.weights))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.evaluation import evaluate
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions

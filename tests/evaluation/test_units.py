@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.ranking import Ranking
 from segtrack.evaluation.stage import Evaluation, measure

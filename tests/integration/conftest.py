@@ -102,7 +102,7 @@ def project(tmp_path: Path, new_project: Callable[[Path], Project]) -> Project:
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     """Run the command inside this process: seconds faster, for everything that needs no kill."""
-    from segtrack.app import main
+    from segtrack.command.app import main
 
     monkeypatch.chdir(project.folder)
     monkeypatch.setattr(sys, "argv", ["src/run.py"])

@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from segtrack import store
-from segtrack.app import main
-from segtrack.metrics import Report
+from segtrack.base.metrics import Report
+from segtrack.command.app import main
+from segtrack.store import store
 
 
 def die_in(stage: str) -> None:

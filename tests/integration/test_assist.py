@@ -12,10 +12,12 @@ import pytest
 import requests
 from pycocotools import mask as coco_mask
 
+from labellerr_loopback import Delays, Emulator, start_emulator
 from segtrack.dataset import Dataset
-from segtrack.labellerr.emulator import Delays, Emulator, start_emulator
-from segtrack.model import Predictions, segmenter, weights
+from segtrack.model import Predictions
 from segtrack.model.predictions import FrameDetections
+from segtrack.model.sam import segmenter
+from segtrack.model.ultralytics import weights
 from tests.integration.conftest import TINY, Outcome, Project
 from tests.model.conftest import make_random_sam
 

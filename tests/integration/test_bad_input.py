@@ -94,7 +94,7 @@ def other_classes(folder: Folder) -> None:
 def _checkpoint(folder: Folder, architecture: str, names: dict[int, str]) -> None:
     from ultralytics import YOLO
 
-    from segtrack.model import library  # noqa: F401  before ultralytics
+    from segtrack.model.ultralytics import library  # noqa: F401  before ultralytics
 
     model = YOLO(architecture, verbose=False)
     model.model.names = names
@@ -251,11 +251,11 @@ def test_an_output_folder_that_cannot_be_written(here: Run, project: Project) ->
 def test_a_disk_that_is_full_while_a_result_is_written(project: Project) -> None:
     """A limit on the size of files stands for the full disk: writes fail in the middle."""
     code = (
-        "import resource, signal, sys; from segtrack.app import main;"
+        "import resource, signal, sys; from segtrack.command.app import main;"
         "from segtrack.dataset import prepare; from segtrack import journal;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "journal.connect.__doc__;"
-        "import segtrack.store as s; original = s.Store._run\n"
+        "import segtrack.store.store as s; original = s.Store._run\n"
         "def run(self, call, build, listener=None):\n"
         "    def limited(folder, report):\n"
         "        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from segtrack.labellerr.emulator import Credentials, Delays, start_emulator
+from labellerr_loopback import Credentials, Delays, start_emulator
 from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import TINY, Outcome, Project
 

@@ -22,15 +22,15 @@ import pytest
 import requests
 from hydra.types import RunMode
 
-from segtrack import app, job
-from segtrack.labellerr import Credentials as Access
-from segtrack.labellerr import transport
-from segtrack.labellerr.emulator import Credentials, Delays, Emulator, start_emulator
-from segtrack.labellerr.files import check_files
-from segtrack.labellerr.http_platform import HttpPlatform
-from segtrack.labellerr.port import DatasetRecord, Question, class_questions
-from segtrack.labellerr.transport import Patience, Transport
-from segtrack.labellerr.uploader import upload
+from labellerr_loopback import Credentials, Delays, Emulator, start_emulator
+from segtrack.annotation.labellerr import Credentials as Access
+from segtrack.annotation.labellerr import transport
+from segtrack.annotation.labellerr.files import check_files
+from segtrack.annotation.labellerr.http_platform import HttpPlatform
+from segtrack.annotation.labellerr.port import DatasetRecord, Question, class_questions
+from segtrack.annotation.labellerr.transport import Patience, Transport
+from segtrack.annotation.labellerr.uploader import upload
+from segtrack.command import app, job
 from tests.integration.conftest import TINY, Outcome, Project
 from tests.integration.loopback import (
     SQUARE,

@@ -50,7 +50,7 @@ class Other:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Other]:
     folder = tmp_path / "other"
-    command = [sys.executable, "-m", "segtrack.labellerr.emulator", "--port", "0", "--polls", "0"]
+    command = [sys.executable, "-m", "labellerr_loopback", "--port", "0", "--polls", "0"]
     command += ["--data", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

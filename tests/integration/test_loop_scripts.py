@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.labellerr.emulator import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, start_emulator
 from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import ROOT, Outcome, Project
 

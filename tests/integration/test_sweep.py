@@ -97,7 +97,7 @@ def test_a_bad_cell_is_found_before_the_first_one_starts(here: Run, project: Pro
 def test_the_objective_is_what_hydra_gets(
     here: Run, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segtrack import app
+    from segtrack.command import app
 
     seen: list[float | None] = []
     original = app._hydra

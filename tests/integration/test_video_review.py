@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from segtrack.labellerr.emulator import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, start_emulator
+from tests.annotation.labellerr.videos import write_video
 from tests.integration.conftest import TINY, Outcome, Project
-from tests.labellerr.videos import write_video
 
 Run = Callable[..., Outcome]
 WORDS = [

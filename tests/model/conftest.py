@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.model.weights import Weights, read_weights
+from segtrack.model.ultralytics.weights import Weights, read_weights
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def make_tiny_weights(path: Path, names: tuple[str, ...] = ("car", "truck", "boa
     import torch
     from ultralytics.nn.tasks import SegmentationModel
 
-    from segtrack.model import library
+    from segtrack.model.ultralytics import library
 
     torch.manual_seed(0)
     config = library.architecture("yolov8n-seg")

@@ -11,10 +11,10 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError
 from segtrack.model import Predictions, predict_images, predict_video
-from segtrack.model.weights import Weights
+from segtrack.model.ultralytics.weights import Weights
 from segtrack.settings import ModelSettings
 from tests.model.conftest import make_tiny_weights
 
@@ -68,7 +68,7 @@ def decode(counts, shape):
 
 
 def assets():
-    from segtrack.model import library
+    from segtrack.model.ultralytics import library
 
     return Path(library.__file__) and Path(__import__("ultralytics").__file__).parent / "assets"
 
@@ -119,7 +119,7 @@ def test_classes_are_filtered_and_merged_by_name(coco_weights, tmp_path):
 @pytest.fixture(scope="module")
 def detector(tiny_weights):
     """Of the classes car, truck and boat: the first two are vehicles, boats are not wanted."""
-    from segtrack.model.detector import Detector
+    from segtrack.model.ultralytics.detector import Detector
 
     class_map = {"car": "vehicle", "truck": "vehicle"}
     return Detector(tiny_weights, SETTINGS, ("vehicle",), class_map, "cpu", 0.05)
@@ -161,9 +161,9 @@ def test_other_families_have_the_same_outputs(tmp_path):
     """yolo26 could leave suppression out; here it gives its candidates like the others."""
     from ultralytics.nn.tasks import SegmentationModel
 
-    from segtrack.model import library
-    from segtrack.model.detector import Detector
-    from segtrack.model.weights import read_weights
+    from segtrack.model.ultralytics import library
+    from segtrack.model.ultralytics.detector import Detector
+    from segtrack.model.ultralytics.weights import read_weights
 
     torch.manual_seed(0)
     model = SegmentationModel("yolo26n-seg.yaml", nc=2, verbose=False)

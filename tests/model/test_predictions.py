@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.model.predictions import (
     ROW_GROUP,
     FrameDetections,

@@ -8,15 +8,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from segtrack import journal as journals
-from segtrack.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.journal import journal as journals
 from segtrack.report.comparison import Cell, compare_cells, same_trajectories, verdict
 from segtrack.report.comparison_figure import BELOW, BEST, TIED, figure_differences
 from segtrack.report.figures import save
+from segtrack.scoring.bootstrap import Interval, Units
+from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
+from segtrack.scoring.score import SequenceScores
 from segtrack.settings import MlflowSettings
-from segtrack.tracker.scoring.bootstrap import Interval, Units
-from segtrack.tracker.scoring.counts import PLAIN_FIELDS, counts_of
-from segtrack.tracker.scoring.score import SequenceScores
 
 SIZE = 200  # objects in a unit
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segtrack.labellerr.matching import Shape
+from segtrack.annotation.labellerr.matching import Shape
 from segtrack.report import review_figures as figures
 from segtrack.report.figures import save
 

@@ -13,9 +13,9 @@ from segtrack.report.figures import LINES, NEUTRAL, save
 from segtrack.report.switch_sheet import BoxRows, Sighting, sightings, switch_sheet
 from segtrack.report.timeline import figure_timeline, piece_rows
 from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos, video_rows
-from segtrack.tracker.scoring.counts import FIELDS, PLAIN_FIELDS, counts_of
-from segtrack.tracker.scoring.kits import score_kit
-from segtrack.tracker.scoring.score import SequenceScores
+from segtrack.scoring.counts import FIELDS, PLAIN_FIELDS, counts_of
+from segtrack.scoring.kits import score_kit
+from segtrack.scoring.score import SequenceScores
 
 
 def counts(tp: float, fn: float, fp: float, until: int = 19) -> np.ndarray:

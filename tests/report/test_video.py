@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from segtrack.base.errors import DataError, StageError
 from segtrack.dataset.video import probe_video, read_frames
-from segtrack.errors import DataError, StageError
 from segtrack.report.video import PALETTE, render
 from segtrack.tracker import TrackRows, Tracks
 from segtrack.tracker.tracks import TracksInfo, TracksWriter, write_info

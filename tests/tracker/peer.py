@@ -41,7 +41,9 @@ class Boxes:
 
 def byte_tracker(buffer: int, **changes: Any) -> Any:
     """A fresh BYTETracker; settings by our names, ``buffer`` in frames of the video."""
-    import_module("segtrack.model.library")  # settles what ultralytics may do on this machine
+    import_module(
+        "segtrack.model.ultralytics.library"
+    )  # settles what ultralytics may do on this machine
     from ultralytics.trackers.byte_tracker import BYTETracker
 
     chosen = {**MOT17, "fuse_score": True, **changes}

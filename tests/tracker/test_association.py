@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
+from segtrack.base.rle import encode_box
 from segtrack.model.predictions import Predictions
 from segtrack.settings import TrackerSettings
 from segtrack.tracker import Tracks, associate
-from segtrack.tracker.rle import encode_box
 from segtrack.tracker.tracks import SCHEMA, TrackRows, TracksInfo, TracksWriter, write_info
 
 from .conftest import NAMES, Reported, detections

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.video import probe_video, read_frames
-from segtrack.errors import DataError
 from segtrack.tracker import camera_motion, load_motion
 
 from .conftest import Reported

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
+from segtrack.base.errors import DataError, StageError
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError, StageError
 from segtrack.model.predictions import PredictionsInfo
 from segtrack.tracker import Tracks, validate_results, write_results
 from segtrack.tracker.motfiles import disjoint, mots_ids

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segtrack.errors import SettingsError
+from segtrack.base.errors import SettingsError
 from segtrack.settings import Association, TrackerSettings
 from segtrack.tracker import Tracks, associate, make_tracker
 from segtrack.tracker.trackers import buffer_frames, new_track_thresh, resolved

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from segtrack.base.errors import DataError
 from segtrack.dataset import sequences, yolo_tree
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError
 
 FILE = "dataset.json"
 

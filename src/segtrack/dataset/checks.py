@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue
-from segtrack.errors import DataError
 
 SHOWN = 10  # findings that a message shows in full
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.errors import SettingsError
+from segtrack.base.errors import SettingsError
 
 
 @dataclass(frozen=True)

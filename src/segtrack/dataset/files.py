@@ -15,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks, Finding
 from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.image_files import ImageFile, read_image_file
 from segtrack.dataset.workers import map_chunks
 from segtrack.dataset.yolo_labels import parse_labels
-from segtrack.progress import progress
 
 VERSION = 1  # of the facts: raise it when readers see more or other things
 _CHUNK = 64

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
-from segtrack.errors import DataError
 
 _COLUMNS = 4
 

@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 
+from segtrack.base.metrics import Report
 from segtrack.dataset import contact_sheet, sequences
 from segtrack.dataset.assignment import assign_splits
 from segtrack.dataset.canonical import FILE, Dataset, write_coco
@@ -21,7 +22,6 @@ from segtrack.dataset.sequence_sources import sequences_from, unique_names, with
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.sources import Content, Place, read_source
 from segtrack.dataset.workers import worker_count
-from segtrack.metrics import Report
 from segtrack.settings import SPLITS, DatasetSettings, SequencesSettings
 
 _EMPTY_HINT = "check dataset.path; images end in .jpg, .jpeg, .png, .bmp, .tif, .tiff or .webp"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from segtrack.base.progress import progress
 from segtrack.dataset import tables, yolo_tree
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.classes import ClassMap
 from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.workers import map_chunks
-from segtrack.progress import progress
 from segtrack.settings import SPLITS
 
 _COLUMNS = (

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError, SettingsError
 from segtrack.settings import SequencesSettings
 
 Warn = Callable[[str, str, str, str], None]

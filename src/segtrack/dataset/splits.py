@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.errors import SettingsError
+from segtrack.base.errors import SettingsError
 from segtrack.settings import SPLITS, SplitFractions
 
 _ROUNDING = 1e-6

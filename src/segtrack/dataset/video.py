@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 READ_AHEAD = 8  # images of a folder that are decoded before they are asked for

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from segtrack.errors import StageError
+from segtrack.base.errors import StageError
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.model.predictions import FrameDetections
 
 BATCH = 200  # images whose masks are in memory together

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segtrack.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.progress import progress
 from segtrack.evaluation.matching import KINDS, Kind
 from segtrack.evaluation.ranking import IOU_COUNT, Ranking
 from segtrack.evaluation.units import ImageUnits
-from segtrack.progress import progress
 
 METRICS = tuple(f"{kind}_{figure}" for kind in KINDS for figure in ("map50_95", "map50"))
 """What can be compared; of one class with ``class/<name>/`` before it, as the runs record it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segtrack.compiled import compiled
+from segtrack.base.compiled import compiled
 from segtrack.evaluation.matching import Kind
 from segtrack.evaluation.units import ImageUnits
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.base.progress import progress
 from segtrack.dataset import Dataset
-from segtrack.errors import DataError
 from segtrack.evaluation import summary
 from segtrack.evaluation.batches import BATCH, image_batches
 from segtrack.evaluation.confusion import (
@@ -25,9 +27,7 @@ from segtrack.evaluation.matching import KINDS, Matcher
 from segtrack.evaluation.scores import Scores, SliceScores, Value, coco_scores, slice_scores
 from segtrack.evaluation.units import FILE as UNITS_FILE
 from segtrack.evaluation.units import ImageUnits, image_units
-from segtrack.metrics import Report
 from segtrack.model.predictions import Predictions
-from segtrack.progress import progress
 from segtrack.settings import EvaluationSettings
 
 

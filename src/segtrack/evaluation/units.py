@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.evaluation.matching import KINDS, Kind, Matcher, Matches
 
 FILE = "units.npz"

@@ -2,9 +2,9 @@
 
 from segtrack.model.predict import predict_images, predict_video
 from segtrack.model.predictions import Predictions
-from segtrack.model.propose import propose_masks
-from segtrack.model.sam_weights import SamWeights, resolve_sam
-from segtrack.model.weights import Weights, resolve_weights
+from segtrack.model.sam.propose import propose_masks
+from segtrack.model.sam.weights import SamWeights, resolve_sam
+from segtrack.model.ultralytics.weights import Weights, resolve_weights
 
 __all__ = [
     "Predictions",

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from segtrack.errors import DataError
-from segtrack.metrics import Report
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.base.progress import progress
 from segtrack.model.predictions import ImageRow, PredictionsInfo, PredictionsWriter
-from segtrack.model.weights import Weights
-from segtrack.progress import progress
+from segtrack.model.ultralytics.weights import Weights
 from segtrack.settings import ModelSettings
 
 if TYPE_CHECKING:
     from segtrack.dataset import sequences
-    from segtrack.model.detector import Detector, Prepared
+    from segtrack.model.ultralytics.detector import Detector, Prepared
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def predict_images(
         DataError: an image cannot be read or has another size than the data set says; the weights
             have none of the classes, or are none.
     """
-    from segtrack.model.detector import Detector
+    from segtrack.model.ultralytics.detector import Detector
 
     detector = Detector(weights, settings, names, class_map, device, conf_floor, max_det)
     work = _Work(detector, folder)
@@ -84,7 +84,7 @@ def predict_video(
     Raises:
         DataError: not one frame can be read; the weights have none of the classes, or are none.
     """
-    from segtrack.model.detector import Detector
+    from segtrack.model.ultralytics.detector import Detector
 
     detector = Detector(weights, settings, names, class_map, device)
     problems: list[str] = []
@@ -108,7 +108,7 @@ def read_image(row: ImageRow) -> np.ndarray:
     Raises:
         DataError: it cannot be read, or has another size than the data set says.
     """
-    from segtrack.model import library
+    from segtrack.model.ultralytics import library
 
     image: np.ndarray | None = library.imread(row.path)
     if image is None:

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 
 SCHEMA = pa.schema(
     [

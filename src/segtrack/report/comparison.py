@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segtrack.errors import DataError
-from segtrack.tracker.scoring.bootstrap import METRICS, Interval, Samples, Units, check_paired
+from segtrack.base.errors import DataError
+from segtrack.scoring.bootstrap import METRICS, Interval, Samples, Units, check_paired
 
 NAMED = 6  # cells that a warning names before it only counts the rest
 

@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segtrack.labellerr.coco import bucket_of
-from segtrack.labellerr.matching import KINDS, Shape
-from segtrack.labellerr.port import BUCKETS
+from segtrack.annotation.labellerr.coco import bucket_of
+from segtrack.annotation.labellerr.matching import KINDS, Shape
+from segtrack.annotation.labellerr.port import BUCKETS
 from segtrack.report.figures import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segtrack.errors import StageError
+from segtrack.base.errors import StageError
 from segtrack.report.overlay import BACKGROUND, caption, contact_sheet
 
 MATCHED = 0.5  # IoU from which CLEAR takes an object for followed

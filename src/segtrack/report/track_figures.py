@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from segtrack.report.figures import INK, LINES, STYLE, line_chart
 from segtrack.report.tables import Row
-from segtrack.tracker.scoring.combine import ROLES, combined, detection_averaged
-from segtrack.tracker.scoring.counts import ALPHAS, COUNTED, per_alpha, summary
-from segtrack.tracker.scoring.score import BOX, SequenceScores
+from segtrack.scoring.combine import ROLES, combined, detection_averaged
+from segtrack.scoring.counts import ALPHAS, COUNTED, per_alpha, summary
+from segtrack.scoring.score import BOX, SequenceScores
 
 CURVES = ("DetA", "AssA", "LocA")
 SCORES = ("HOTA", "MOTA", "IDF1")

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.errors import DataError, StageError
-from segtrack.progress import progress
+from segtrack.base.errors import DataError, StageError
+from segtrack.base.progress import progress
 from segtrack.report.labels import Label, place_labels
 from segtrack.tracker import TrackRows, Tracks
 

@@ -1,16 +1,16 @@
 """Association of detections to trajectories, their scores, and what is written of them."""
 
+from segtrack.model.brought import read_detections
+from segtrack.scoring.bootstrap import units
+from segtrack.scoring.combine import metrics as score_metrics
+from segtrack.scoring.score import SequenceScores, score_tracks
+from segtrack.scoring.truth import Truth, build_truth
 from segtrack.tracker.association import associate
-from segtrack.tracker.brought import read_detections
 from segtrack.tracker.camera_motion import camera_motion, load_motion
 from segtrack.tracker.results import validate_results, write_results
-from segtrack.tracker.scoring.bootstrap import units
-from segtrack.tracker.scoring.combine import metrics as score_metrics
-from segtrack.tracker.scoring.score import SequenceScores, score_tracks
-from segtrack.tracker.scoring.truth import Truth, build_truth
 from segtrack.tracker.trackers import TrackedFrame, Tracker, make_tracker
 from segtrack.tracker.tracks import TrackRows, Tracks
-from segtrack.tracker.ultralytics_trackers import needs_frames
+from segtrack.tracker.ultralytics.trackers import needs_frames
 
 __all__ = [
     "SequenceScores",

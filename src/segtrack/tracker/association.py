@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.errors import DataError
-from segtrack.metrics import Report
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.base.progress import progress
 from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
-from segtrack.progress import progress
 from segtrack.settings import TrackerSettings
 from segtrack.tracker.postprocess import Ledger, Settled, disjoint, interpolated, kept, take
 from segtrack.tracker.trackers import TrackedFrame, Tracker, make_tracker, resolved
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
-from segtrack.tracker.ultralytics_trackers import needs_frames
+from segtrack.tracker.ultralytics.trackers import needs_frames
 
 RAW = "raw"  # folder of what the first pass writes
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.errors import DataError
-from segtrack.metrics import Report
-from segtrack.progress import progress
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.base.progress import progress
 
 FILE = "motion.npz"
 LONGER_SIDE = 640  # px; frames are made smaller to this before points are followed in them

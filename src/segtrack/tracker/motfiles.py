@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segtrack.tracker.rle import decode_box, encode_box, mask_box, run_lengths
+from segtrack.base.rle import decode_box, encode_box, mask_box, run_lengths
 from segtrack.tracker.tracks import TrackRows, TrackSummary
 
 IDS_PER_CLASS = 1000  # KITTI-MOTS: id // 1000 is the class

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segtrack.tracker.rle import decode_box, encode_box, mask_box, run_lengths
+from segtrack.base.rle import decode_box, encode_box, mask_box, run_lengths
 from segtrack.tracker.tracks import TrackRows, TrackSummary
 
 

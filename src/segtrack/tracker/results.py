@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from segtrack.base.atomic import replacing
+from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
-from segtrack.errors import DataError
 from segtrack.model.predictions import PredictionsInfo
-from segtrack.tracker.atomic import replacing
 from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TrackSummary
 

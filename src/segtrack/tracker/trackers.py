@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from segtrack.errors import SettingsError
+from segtrack.base.errors import SettingsError
 from segtrack.model.predictions import FrameDetections
 from segtrack.settings import TrackerSettings, plain
 
@@ -81,13 +81,13 @@ def make_tracker(settings: TrackerSettings, fps: float, height: int = 0) -> Trac
 
 
 def _bytetrack(settings: TrackerSettings, fps: float, height: int) -> Tracker:
-    from segtrack.tracker.bytetrack import ByteTrack
+    from segtrack.tracker.bytetrack.bytetrack import ByteTrack
 
     return ByteTrack(settings, fps, height)
 
 
 def _ultralytics(settings: TrackerSettings, fps: float, height: int) -> Tracker:
-    from segtrack.tracker.ultralytics_trackers import UltralyticsTracker
+    from segtrack.tracker.ultralytics.trackers import UltralyticsTracker
 
     return UltralyticsTracker(settings, fps)
 

@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segtrack.errors import DataError
-from segtrack.tracker.rle import decode_box, mask_box, run_lengths
+from segtrack.base.errors import DataError
+from segtrack.base.rle import decode_box, mask_box, run_lengths
 
 SCHEMA = pa.schema(
     [

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import parse_classes
 from segtrack.dataset.files import Reading, read_files
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.workers import worker_count
-from segtrack.errors import DataError, SettingsError
 from segtrack.settings import (
     CocoSettings,
     DatasetSettings,
@@ -93,8 +93,8 @@ def required_path(settings: DatasetSettings) -> Path:
 
 
 def _traffic_sim(settings: DatasetSettings, place: Place) -> Content:
-    from segtrack.dataset.simulator import CLASS_NAMES
     from segtrack.dataset.sources import traffic_sim
+    from trafficsim import CLASS_NAMES
 
     assert isinstance(settings, TrafficSimSettings)
     workers = worker_count(settings.workers)

@@ -8,6 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from segtrack.base.errors import DataError
+from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Remark
@@ -18,8 +20,6 @@ from segtrack.dataset.sources.coco_json import TABLES, read_json
 from segtrack.dataset.sources.listing import BITS, PRECEDENCE, Listing
 from segtrack.dataset.sources.mending import find_variant
 from segtrack.dataset.workers import map_chunks
-from segtrack.errors import DataError
-from segtrack.progress import progress
 
 _CHUNK = 64
 _ALONE_BELOW = 257

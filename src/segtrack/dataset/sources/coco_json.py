@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.errors import DataError
+from segtrack.base.json_stream import Element, elements
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.json_stream import Element, elements
-from segtrack.errors import DataError
 
 TABLES = """
 CREATE TABLE coco_images (file INTEGER, id, name TEXT, width INTEGER, height INTEGER,

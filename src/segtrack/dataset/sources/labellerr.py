@@ -1,8 +1,8 @@
 """Finished labels of a Labellerr project, joined with the images on this machine.
 
-What is read is a kept export (``segtrack.labellerr.exporting``): COCO JSON with the classes of the
-project's template, in its order. An export holds no images: each is found by the local file that
-was pushed as it, or by its name; what was pushed must be what is found.
+What is read is a kept export (``segtrack.annotation.labellerr.exporting``): COCO JSON with the
+classes of the project's template, in its order. An export holds no images: each is found by the
+local file that was pushed as it, or by its name; what was pushed must be what is found.
 
 Where the folder is a YOLO data set, its ``data.yaml`` goes on deciding what is ``train``, ``val``
 and ``test``. What it has in ``test`` or ``pool`` and the export does not name keeps its own labels:
@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segtrack.base.errors import DataError
+from segtrack.base.json_stream import elements
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.json_stream import elements
 from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.sources.coco import CocoFile
 from segtrack.dataset.sources.coco_json import TABLES, read_json
 from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
 from segtrack.dataset.sources.yolo import images_of, label_path
 from segtrack.dataset.sources.yolo_config import FILES, YoloConfig, read_config
-from segtrack.errors import DataError
 
 COCO = "labels.json"
 FACTS = "export.json"

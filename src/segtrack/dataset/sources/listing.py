@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.image_files import SUFFIXES
-from segtrack.errors import DataError
 from segtrack.settings import SPLITS
 
 BITS = {split: 1 << i for i, split in enumerate(SPLITS)}

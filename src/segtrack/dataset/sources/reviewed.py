@@ -1,4 +1,4 @@
-"""The next version of a data set, as ``segtrack.labellerr.next_version`` leaves it in a folder:
+"""The next version of a data set, as ``next_version`` of ``annotation`` leaves it in a folder:
 the parent's images, labels, splits and videos as they were, but pool images that were reviewed come
 to train, with the reviewed labels.
 """
@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
+from segtrack.base.json_stream import elements
 from segtrack.dataset import tables
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
 from segtrack.dataset.files import Reading, findings, read_files
-from segtrack.dataset.json_stream import elements
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sources import Content, Place, required_path
 from segtrack.dataset.workers import worker_count
-from segtrack.errors import DataError
 from segtrack.settings import DatasetSettings
-from segtrack.store import file_digest
 
 FILE, LABELS, PARENT = "version.json", "labels.coco.json", "parent"
 _TABLES = ("dataset.json", "images.parquet", "annotations.parquet", "sequences.json")

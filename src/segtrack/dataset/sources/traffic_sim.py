@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.image_files import ImageFile
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.workers import map_chunks
-from segtrack.progress import progress
 from segtrack.settings import SPLITS, TrafficSimSettings
 
 if TYPE_CHECKING:
-    from segtrack.dataset.simulator import SimulatorKnobs
+    from trafficsim import SimulatorKnobs
 
 FOLDER = "images"
 QUALITY = 92  # of the JPEGs; at 92 artefacts are not seen at 640 px
@@ -94,7 +94,7 @@ def _render_still(
 ) -> tuple[ImageFile, bytes]:
     import cv2
 
-    from segtrack.dataset.simulator import render_still
+    from trafficsim import render_still
 
     frame = render_still(_knobs(settings), settings.seed, FIRST_INDEX[split] + index)
     _, jpeg = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
@@ -122,7 +122,7 @@ def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Seq
     import av
     from pycocotools import mask as coco
 
-    from segtrack.dataset.simulator import CLASS_NAMES, render_video
+    from trafficsim import CLASS_NAMES, render_video
 
     name = f"sim-{index}"
     videos = folder / "videos"
@@ -185,7 +185,7 @@ class _TrackIds:
 
 
 def _knobs(settings: TrafficSimSettings) -> SimulatorKnobs:
-    from segtrack.dataset.simulator import SimulatorKnobs
+    from trafficsim import SimulatorKnobs
 
     return SimulatorKnobs(
         settings.width,

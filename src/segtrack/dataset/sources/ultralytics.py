@@ -13,8 +13,8 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sources.yolo_config import YoloConfig, load_yaml, read_config, read_names
-from segtrack.errors import DataError
 from segtrack.settings import UltralyticsSettings
 
 PROBE_S = 5.0  # how long to wait for the server to answer at all

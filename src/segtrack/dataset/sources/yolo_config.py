@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.errors import DataError
+from segtrack.base.errors import DataError
 from segtrack.settings import SPLITS
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")

@@ -1,0 +1,22 @@
+"""A Labellerr on the loopback interface: the platform's API over SQLite and a folder.
+
+with start_emulator(folder) as emulator:
+    ...  # emulator.url, emulator.fault("status", path="/projects/create", status=503)
+
+python -m labellerr_loopback --port 8080 --data FOLDER
+"""
+
+from labellerr_loopback.behaviour import Credentials, Delays, Limits, Quirks
+from labellerr_loopback.faults import Fault
+from labellerr_loopback.server import Emulator, alone, start_emulator
+
+__all__ = [
+    "Credentials",
+    "Delays",
+    "Emulator",
+    "Fault",
+    "Limits",
+    "Quirks",
+    "alone",
+    "start_emulator",
+]

@@ -1,0 +1,53 @@
+"""python -m labellerr_loopback --port N --data DIR"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import threading
+from pathlib import Path
+
+from labellerr_loopback.behaviour import Credentials, Delays, Quirks
+from labellerr_loopback.server import alone, start_emulator
+from segtrack.annotation.labellerr.credentials import EMULATOR_CREDENTIALS, read_credentials
+from segtrack.base.errors import SegtrackError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until the process is interrupted; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m labellerr_loopback",
+        description="A Labellerr on 127.0.0.1. Its credentials are LABELLERR_API_KEY, "
+        "LABELLERR_API_SECRET and LABELLERR_CLIENT_ID, of the environment or .env, by default "
+        "KEY, SECRET and CID.",
+    )
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--data", type=Path, required=True, help="folder of its state")
+    parser.add_argument("--polls", type=int, default=1, help="how often a status says 'not yet'")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long processing takes")
+    parser.add_argument("--export-status", choices=("both", "response", "top"), default="both")
+    parser.add_argument("--list-projects", choices=("object", "list"), default="object")
+    given = parser.parse_args(arguments)
+    delays = Delays(given.polls, given.polls, given.polls, given.seconds)
+    quirks = Quirks(export_status=given.export_status, list_projects=given.list_projects)
+    try:
+        known = read_credentials(EMULATOR_CREDENTIALS)  # what a client in this folder sends
+        accepted = Credentials(known.api_key, known.api_secret, known.client_id)
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            alone(given.data),
+            start_emulator(
+                given.data, port=given.port, credentials=accepted, delays=delays, quirks=quirks
+            ) as emulator,
+        ):
+            print(f"Labellerr emulator: {emulator.url} (API: {emulator.url}/docs)", flush=True)
+            threading.Event().wait()
+    except SegtrackError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""What the platform reads of an uploaded file: its size in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labellerr_loopback.envelope import ApiError
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """Width and height in px; frames and frames per second of a video."""
+
+    width: int
+    height: int
+    format: str
+    frames: int | None = None
+    fps: float | None = None
+
+
+def read_media(path: Path, file_name: str) -> MediaInfo | None:
+    """Header of an image or a video; None where it is neither."""
+    if file_name.lower().endswith(".mp4"):
+        return _video(path)
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            suffix = file_name.rsplit(".", 1)[-1].lower()
+            return MediaInfo(image.width, image.height, suffix)
+    # ultralytics, once imported, makes Pillow look for a HEIF reader that is not there
+    except (OSError, ValueError, ImportError, Image.DecompressionBombError):
+        return None
+
+
+def frame_jpeg(path: Path, number: int) -> bytes:
+    """One frame of a video as JPEG.
+
+    Raises:
+        ApiError: 404 where the video has no such frame.
+    """
+    import io
+
+    import av
+
+    with av.open(str(path)) as container:
+        for i, frame in enumerate(container.decode(video=0)):
+            if i == number:
+                buffer = io.BytesIO()
+                frame.to_image().save(buffer, "JPEG")
+                return buffer.getvalue()
+    raise ApiError(404, f"no frame {number}")
+
+
+def _video(path: Path) -> MediaInfo | None:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames = stream.frames or sum(1 for _ in container.decode(stream))
+            fps = float(stream.average_rate or 0)
+            return MediaInfo(stream.width, stream.height, "mp4", frames, fps)
+    except (av.error.FFmpegError, OSError, IndexError):
+        return None

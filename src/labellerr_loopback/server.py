@@ -1,0 +1,139 @@
+"""Runs the emulator in a thread of this process, on the loopback interface only."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from labellerr_loopback.app import create_app
+from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits, Quirks
+from labellerr_loopback.faults import Fault, Faults
+from labellerr_loopback.state import State
+from segtrack.base.errors import SettingsError
+
+HOST = "127.0.0.1"
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator.
+
+    Attributes:
+        url: where it listens, ``http://127.0.0.1:PORT``.
+        folder: its state; another start with the same folder goes on where this one ended.
+        faults: what was asked to go wrong, and the number of calls of each path.
+    """
+
+    url: str
+    folder: Path
+    credentials: Credentials
+    faults: Faults
+
+    def fault(self, kind: Any, **options: Any) -> None:
+        """Ask for a fault; the options are those of ``Fault``."""
+        self.faults.add(Fault(kind, **options))
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of an emulator's folder; says so and waits where another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "in_use.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"emulator   waiting for another process that uses {folder}", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def start_emulator(
+    folder: Path,
+    *,
+    port: int = 0,
+    credentials: Credentials | None = None,
+    delays: Delays | None = None,
+    quirks: Quirks | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Emulator]:
+    """Serve until the context ends.
+
+    Args:
+        folder: for the database and the files; made where it is not there.
+        port: 0 takes a free one.
+
+    Raises:
+        SettingsError: the port is taken.
+    """
+    behaviour = Behaviour(
+        credentials or Credentials(), delays or Delays(), quirks or Quirks(), limits or Limits()
+    )
+    state, faults = State(folder), Faults()
+    with contextlib.closing(state), contextlib.closing(_listen(port)) as listener:
+        server = build_server(state, behaviour, faults)
+        thread = threading.Thread(
+            target=server.run, args=([listener],), name="labellerr-emulator", daemon=True
+        )
+        thread.start()
+        try:
+            _wait(server, thread)
+            url = f"http://{HOST}:{listener.getsockname()[1]}"
+            yield Emulator(url, state.folder, behaviour.credentials, faults)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def build_server(state: State, behaviour: Behaviour, faults: Faults) -> uvicorn.Server:
+    """A server that is not running yet."""
+
+    def cut(client: Any) -> None:
+        for connection in list(server.server_state.connections):
+            if getattr(connection, "client", None) == tuple(client):
+                transport: Any = getattr(connection, "transport", None)
+                transport.abort()
+
+    app = create_app(state, behaviour, faults, cut)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    return server
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        text = f"the Labellerr emulator cannot listen on {HOST}:{port}: {error.strerror}."
+        raise SettingsError(f"{text} Choose another port; 0 takes a free one.") from error
+    return listener
+
+
+def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > until:
+            raise RuntimeError("the Labellerr emulator ended before it was ready, or never was")
+        time.sleep(0.01)

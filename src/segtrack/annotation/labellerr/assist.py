@@ -1,0 +1,83 @@
+"""Proposals for annotators: predicted masks as polygons, on files that nobody works on yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from segtrack.annotation.labellerr.coco import AnnotatedImage
+from segtrack.annotation.labellerr.files import check_files
+from segtrack.annotation.labellerr.ledger import Ledger
+from segtrack.annotation.labellerr.polygons import annotations_of
+from segtrack.annotation.labellerr.port import NOT_ASSIGNED, Platform
+from segtrack.annotation.labellerr.preannotations import Preannotated, Say, preannotate
+from segtrack.dataset.canonical import ImageRow
+from segtrack.model.predictions import Predictions
+
+
+def propose(
+    platform: Platform,
+    project_id: str,
+    images: Sequence[ImageRow],
+    predictions: Predictions,
+    classes: Sequence[str],
+    folder: Path,
+    ledger: Path,
+    *,
+    conf: float,
+    simplify_px: float,
+    buckets: bool = False,
+    timeout: float | None = None,
+    say: Say = print,
+) -> Preannotated:
+    """Send predictions to a project as pre-annotations, once for each file.
+
+    A file whose status says that people have it is left alone, and so is one that has proposals
+    from an earlier call, of whatever model: the platform might keep both.
+
+    Args:
+        images: in the project; by ascending ids, which are the predictions' frames.
+        folder: for the files that are sent. ledger: folder that remembers what was sent.
+        conf: lowest score to send. simplify_px: farthest that an outline may move, px.
+        buckets: send low, medium and high scores apart. timeout: seconds for one job.
+
+    Raises:
+        DataError: classes and template do not fit, or an image is not in the project.
+        PlatformError: the platform refused, or left something out.
+    """
+    worked_on = {
+        file.file_name.casefold()
+        for file in platform.project_files(project_id)
+        if file.status != NOT_ASSIGNED
+    }
+    with Ledger(ledger, platform.account) as book:
+        before = book.proposed(project_id)
+    name_of = {file.path: file.name for file in check_files(row.path for row in images)}
+    free, left = [], {"are worked on": 0, "have proposals already": 0}
+    for row in images:
+        if name_of[row.path].casefold() in worked_on:
+            left["are worked on"] += 1
+        elif name_of[row.path] in before:
+            left["have proposals already"] += 1
+        else:
+            free.append(row)
+    for why, count in left.items():
+        if count:
+            say(f"{count} of {len(images)} images {why}: left as they are")
+    sent: list[str] = []
+
+    def noted() -> Iterator[AnnotatedImage]:
+        names = predictions.info.names
+        for row, frame in predictions.by_image(free):
+            size = (row.width, row.height)
+            found = annotations_of(frame, size, names, conf, simplify_px) if frame else ()
+            if objects := tuple(annotation for annotation, _ in found):
+                sent.append(name_of[row.path])
+                yield AnnotatedImage(name_of[row.path], *size, objects)
+
+    done = preannotate(
+        platform, project_id, noted(), classes, folder, ledger, buckets, timeout, say
+    )
+    with Ledger(ledger, platform.account) as book:
+        book.mark_proposed(project_id, sent)
+    return done

@@ -1,0 +1,229 @@
+"""From image files to a project that people can annotate, and what is remembered of it.
+
+images --> data set(s) --> template, one polygon question per class --> project
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from segtrack.annotation.labellerr.checks import match_questions, named_project
+from segtrack.annotation.labellerr.files import LocalFile, check_files
+from segtrack.annotation.labellerr.ledger import Ledger, open_db
+from segtrack.annotation.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.annotation.labellerr.uploader import upload
+from segtrack.base.errors import DataError, PlatformError
+
+Say = Callable[[str], None]
+FILE = "pushed.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS projects (
+    account TEXT, name TEXT, project_id TEXT, PRIMARY KEY (account, name));
+CREATE TABLE IF NOT EXISTS files (
+    account TEXT, file_id TEXT, path TEXT, stamp TEXT, PRIMARY KEY (account, file_id))
+    WITHOUT ROWID;
+"""
+
+
+class PushedFile(NamedTuple):
+    """A local file that was sent.
+
+    Attributes:
+        sha256: in hex, of the content that was sent; None where it is not known.
+    """
+
+    path: Path
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push came to.
+
+    Attributes:
+        dataset_ids: ready, in the order of their parts; all attached to the project.
+        files: images of this push. sent: those that this call sent; the others were there.
+        renamed: images that the platform knows with their suffix in lower case.
+    """
+
+    project_id: str
+    template_id: str
+    dataset_ids: tuple[str, ...]
+    files: int
+    sent: int
+    renamed: int
+
+
+def push(
+    platform: Platform,
+    paths: Iterable[Path],
+    classes: Sequence[str],
+    colors: Sequence[str],
+    name: str,
+    ledger: Path,
+    *,
+    project_id: str | None = None,
+    stamps: Mapping[Path, str] | None = None,
+    derived: bool = False,
+    workers: int = 8,
+    timeout: float | None = None,
+    say: Say = print,
+) -> Pushed:
+    """Send images and make, or find, the project in which they are annotated.
+
+    The same call again sends and makes only what is not there.
+
+    Args:
+        paths: image files.
+        classes: become the template's questions, in this order; ``colors`` are ``#RRGGBB``.
+        name: of data set, template and project.
+        ledger: folder that remembers what was sent and which local file became which file id.
+        project_id: attach to this project, whose template must have the classes; None makes one.
+        derived: the name is only that of a folder, which others may have too.
+        stamps: digest of each file; size and time of change where not given.
+        workers: files at the same time. timeout: seconds that a data set may take.
+
+    Raises:
+        DataError: files that cannot be sent, no classes, or a template that does not fit; found
+            before anything is sent.
+        SettingsError: there is no project of this id.
+        PlatformError: the platform refused or failed; what was sent stays sent.
+    """
+    if not classes:
+        raise DataError(
+            "nothing to annotate: the data set names no classes, which become the questions of "
+            "the template; name them in its data.yaml or its categories."
+        )
+    files = check_files(paths, stamps)
+    if derived:
+        _require_some_known(ledger, platform.account, name, files)
+    project = (
+        named_project(platform, "labellerr.project_id", project_id, classes)
+        if project_id
+        else _known_project(platform, ledger, name, classes)
+    )
+    done = upload(platform, files, name, ledger, workers, timeout, say=say)
+    ids = tuple(d.dataset_id for d in done.datasets)
+    if project is None:
+        template = platform.ensure_template(name, class_questions(classes, colors))
+        project = platform.ensure_project(name, ids, template.template_id)
+    else:
+        platform.attach(project.project_id, ids)
+    by_name = {f.name: f for f in files}
+    remembered = (
+        (record.file_id, by_name[record.file_name])
+        for dataset_id in ids
+        for record in platform.dataset_files(dataset_id)
+        if record.file_name in by_name
+    )
+    _remember(ledger, platform.account, name, project.project_id, remembered)
+    renamed = sum(f.renamed for f in files)
+    if renamed:
+        say(f"{renamed} files go with their suffix in lower case, as the platform wants it")
+    say(f"project {project.name}: {project.project_id}, {len(files)} files, {done.sent} sent now")
+    return Pushed(project.project_id, project.template_id, ids, len(files), done.sent, renamed)
+
+
+def _require_some_known(ledger: Path, account: str, name: str, files: Sequence[LocalFile]) -> None:
+    """Two folders of one name, ``a/images`` and ``b/images``, are not to end in one project."""
+    with Ledger(ledger, account) as book:
+        known = book.files(name)
+    if known and not any(file.name in known for file in files):
+        raise DataError(
+            f"none of the {len(files)} images is among the {len(known)} that were pushed as "
+            f"{name!r}: is this another folder of the same name? Give it a name of its own with "
+            f'labellerr.name=NAME; to add these images to the others, give labellerr.name="{name}".'
+        )
+
+
+def _known_project(
+    platform: Platform, ledger: Path, name: str, classes: Sequence[str]
+) -> ProjectRecord | None:
+    """The project that an earlier push of this name ended with, whatever it is called by now.
+
+    Raises:
+        DataError: its template has not all of ``classes``.
+    """
+    known = pushed_project(ledger, platform.account, name)
+    if known is None:
+        return None
+    try:
+        project = platform.project(known)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        return None  # deleted on the platform
+    try:
+        match_questions(classes, platform.template(project.template_id).questions)
+    except DataError as error:
+        raise DataError(
+            f"{name!r} was pushed to project {known} before: {error} For a project with other "
+            "classes choose another name with labellerr.name=..."
+        ) from error
+    return project
+
+
+def pushed_project(ledger: Path, account: str, name: str) -> str | None:
+    """Id of the project that a push of this name ended with, or None."""
+    if not (ledger / FILE).is_file():
+        return None
+    with _open(ledger) as db:
+        query = "SELECT project_id FROM projects WHERE account=? AND name=?"
+        row = db.execute(query, (account, name)).fetchone()
+    return str(row[0]) if row else None
+
+
+@contextlib.contextmanager
+def pushed_files(ledger: Path, account: str) -> Iterator[Callable[[str], PushedFile | None]]:
+    """A function from a file id of the platform to the local file that was pushed as it."""
+    if not (ledger / FILE).is_file():
+        yield lambda file_id: None
+        return
+    with _open(ledger) as db:
+
+        def find(file_id: str) -> PushedFile | None:
+            query = "SELECT path, stamp FROM files WHERE account=? AND file_id=?"
+            row = db.execute(query, (account, file_id)).fetchone()
+            return PushedFile(Path(row[0]), _sha256(row[1])) if row else None
+
+        yield find
+
+
+def _remember(
+    ledger: Path,
+    account: str,
+    name: str,
+    project_id: str,
+    files: Iterable[tuple[str, LocalFile]],
+) -> None:
+    rows = ((account, file_id, str(f.path.absolute()), f.stamp) for file_id, f in files)
+    with _open(ledger) as db:
+        db.execute("BEGIN")
+        db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
+        row = (account, name, project_id)
+        db.execute("INSERT OR REPLACE INTO projects VALUES (?, ?, ?)", row)
+        db.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
+    db = open_db(ledger / FILE, _SCHEMA)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        if "stamp" not in {row[1] for row in db.execute("PRAGMA table_info(files)")}:
+            db.execute("ALTER TABLE files ADD COLUMN stamp TEXT")  # of an earlier release
+        db.execute("COMMIT")
+        yield db
+    finally:
+        db.close()
+
+
+def _sha256(stamp: str | None) -> str | None:
+    """A stamp as far as it says what the file holds: others are its size and time of change."""
+    return stamp if stamp and re.fullmatch("[0-9a-f]{64}", stamp) else None

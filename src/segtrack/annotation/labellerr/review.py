@@ -1,0 +1,219 @@
+"""Predictions to people: the pool split with its predicted polygons in a Test Project.
+
+review.json   the project and what was sent
+review.db     images and sent objects, so that the reviewed labels can be held against them
+sent/         the COCO files
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pycocotools import mask as coco_mask
+
+from segtrack.annotation.labellerr.checks import match_file_names, named_project
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.annotation.labellerr.files import check_files, files_code
+from segtrack.annotation.labellerr.folders import whole
+from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX, annotations_of
+from segtrack.annotation.labellerr.port import Platform, class_questions
+from segtrack.annotation.labellerr.preannotations import preannotate
+from segtrack.annotation.labellerr.sent import (
+    FILE,
+    OBJECTS,
+    SCHEMA,
+    SENT,
+    Reviewed,
+    SentImage,
+    pack_ring,
+)
+from segtrack.annotation.labellerr.uploader import upload
+from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
+from segtrack.base.metrics import Report
+from segtrack.dataset.canonical import ImageRow
+from segtrack.model.predictions import FrameDetections, Predictions
+from segtrack.report.overlay import PALETTE
+
+CONF = 0.25  # what is less sure costs people more to delete than to draw
+Say = Callable[[str], None]
+
+
+def review(
+    platform: Platform,
+    images: Iterable[ImageRow],
+    predictions: Predictions,
+    names: Sequence[str],
+    *,
+    project_name: str,
+    folder: Path,
+    ledger: Path,
+    report: Report,
+    colors: Sequence[str] = PALETTE,
+    project_id: str | None = None,
+    dataset_name: str | None = None,
+    conf: float = CONF,
+    buckets: bool = False,
+    simplify_px: float = SIMPLIFY_PX,
+    workers: int = 8,
+    timeout: float | None = None,
+    say: Say = print,
+) -> Reviewed:
+    """Send images and their predictions to a Test Project and verify that all were taken.
+
+    The same call again creates and sends nothing twice. Objects have one ring each, pieces and
+    holes joined by slits.
+
+    Args:
+        images: of the ``pool`` split; their ids are the frames of ``predictions``.
+        names: class names by class id; become the template's questions, in ``colors`` (#RRGGBB).
+        project_name: of the Test Project that is made, or found, and of its template.
+        project_id: of a Test Project that is there instead, with its own template.
+        dataset_name: under which the images are sent, with a code that stands for them; null takes
+            ``project_name``.
+        folder: replaced by the new result once that is whole.
+        ledger: folder that remembers what was sent.
+        conf: lowest score to send. buckets: send low, medium and high scores apart.
+        simplify_px: farthest that an outline may move, px.
+        timeout: seconds that the platform may take for a data set or a job.
+
+    Raises:
+        DataError: there are no images, two have the same name, or classes and template do not fit,
+            found before anything is sent; a prediction has no mask.
+        SettingsError: there is no project of this id.
+        PlatformError: the platform refused or failed; the same call goes on where it ended.
+    """
+    rows = list(images)
+    if not rows:
+        raise DataError(
+            "stage review: the data set has no pool images to send; give it some "
+            "(dataset.splits.pool, or a pool folder), or leave review out of stages."
+        )
+    files = check_files((row.path for row in rows), {row.path: row.sha256 for row in rows})
+    project = None
+    if project_id:
+        project = named_project(platform, "labellerr.test_project_id", project_id, names)
+    # Another pool is another data set: a project has all files of its data sets.
+    label = f"{dataset_name or project_name} {files_code(files)}"
+    uploaded = upload(platform, files, label, ledger, workers, timeout, say=say)
+    ids = tuple(record.dataset_id for record in uploaded.datasets)
+    if project is None:
+        template = platform.ensure_template(project_name, class_questions(names, colors))
+        project = platform.ensure_project(project_name, ids, template.template_id)
+    else:
+        platform.attach(project.project_id, ids)
+    with whole(folder) as partial:
+        name_of = {file.path: file.name for file in files}
+        work = _Work(predictions, name_of, conf, simplify_px)
+        with closing(sqlite3.connect(partial / OBJECTS)) as db:
+            db.executescript(SCHEMA)
+            rows.sort(key=lambda row: row.image_id)
+            sent = preannotate(
+                platform,
+                project.project_id,
+                work.annotated(rows, db),
+                names,
+                partial / SENT,
+                ledger,
+                buckets,
+                timeout,
+                say,
+            )
+            _renamed(db, sent.renamed)
+            _add_file_ids(db, platform, project.project_id)
+            db.execute("CREATE INDEX by_name ON objects (name)")
+            db.commit()
+        done = Reviewed(
+            folder,
+            project.project_id,
+            project.name,
+            ids,
+            tuple(names),
+            len(rows),
+            work.objects,
+            conf,
+            simplify_px,
+            predictions.info.weights_sha256,
+            file_digest(partial / OBJECTS),
+        )
+        record = {key: value for key, value in asdict(done).items() if key != "folder"}
+        (partial / FILE).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    report("review/sent_images", len(rows))
+    report("review/sent_objects", work.objects)
+    if work.objects:
+        report("review/polygon_iou", work.overlap / work.objects)
+    say(f"review: {len(rows)} images, {work.objects} objects in project {project.project_id}")
+    return done
+
+
+@dataclass
+class _Work:
+    """Predictions on their way to the platform, image by image.
+
+    Attributes:
+        name_of: the platform's name of each file.
+        objects: so far. overlap: sum of their mask IoU with what was predicted.
+    """
+
+    predictions: Predictions
+    name_of: Mapping[Path, str]
+    conf: float
+    simplify_px: float
+    objects: int = 0
+    overlap: float = 0.0
+
+    def annotated(
+        self, rows: Iterable[ImageRow], db: sqlite3.Connection
+    ) -> Iterator[AnnotatedImage]:
+        """Each image with its polygons, which are noted in ``db`` as well."""
+        for row, frame in self.predictions.by_image(rows):
+            name = self.name_of[row.path]
+            found = tuple(self._polygons(row, frame)) if frame is not None else ()
+            place = (name, row.file_name, row.image_id, str(row.path))
+            image = SentImage(*place, row.width, row.height, "", row.sha256)
+            db.execute("INSERT INTO images VALUES (?,?,?,?,?,?,?,?)", image)
+            db.executemany(
+                "INSERT INTO objects VALUES (?,?,?,?)",
+                [(name, a.class_name, a.score, pack_ring(a.polygons[0])) for a in found],
+            )
+            self.objects += len(found)
+            yield AnnotatedImage(name, row.width, row.height, found)
+
+    def _polygons(self, row: ImageRow, frame: FrameDetections) -> Iterator[Annotation]:
+        names = self.predictions.info.names
+        if None in frame.take(frame.score >= self.conf).rle:
+            raise DataError(
+                f"{row.file_name}: an object was predicted as a box without mask; Labellerr wants "
+                "polygons: take a -seg model."
+            )
+        size = (row.width, row.height)
+        for one, mask in annotations_of(frame, size, names, self.conf, self.simplify_px):
+            ring = one.polygons[0].reshape(-1).tolist()
+            again = coco_mask.frPyObjects([ring], row.height, row.width)
+            self.overlap += float(coco_mask.iou(again, [mask], [0])[0, 0])
+            yield one
+
+
+def _renamed(db: sqlite3.Connection, renamed: dict[str, str]) -> None:
+    """What the project calls files whose case differs."""
+    pairs = [(new, old) for old, new in renamed.items()]
+    for table in ("images", "objects"):
+        db.executemany(f"UPDATE {table} SET name = ? WHERE name = ?", pairs)
+
+
+def _add_file_ids(db: sqlite3.Connection, platform: Platform, project_id: str) -> None:
+    there = {f.file_name: f.file_id for f in platform.project_files(project_id)}
+    names = [name for (name,) in db.execute("SELECT name FROM images")]
+    found, missing = match_file_names(names, there)
+    if missing:
+        raise DataError(
+            f"project {project_id} is without {len(missing)} of the images that were sent, for "
+            f"example {', '.join(missing[:5])}: is the data set still attached to it?"
+        )
+    ids = [(there[new], old) for old, new in found.items()]
+    db.executemany("UPDATE images SET file_id = ? WHERE name = ?", ids)

@@ -1,0 +1,165 @@
+"""Tracked videos to people: the files with their trajectories in a Test Project of type video."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segtrack.annotation.labellerr.files import SUFFIXES, LocalFile, check_files, files_code
+from segtrack.annotation.labellerr.folders import whole
+from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX
+from segtrack.annotation.labellerr.port import Platform, class_questions
+from segtrack.annotation.labellerr.preannotations import send_file
+from segtrack.annotation.labellerr.uploader import upload
+from segtrack.annotation.labellerr.video_json import FORMAT, VideoJson, write_video_json
+from segtrack.base.errors import PlatformError, some
+from segtrack.base.files import digest, file_digest
+from segtrack.dataset.sequences import Sequence as Video
+from segtrack.report.overlay import PALETTE
+from segtrack.tracker.tracks import Tracks
+
+Say = Callable[[str], None]
+TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
+# How a platform, or an SDK, says that it does not know a format.
+_FORMAT_REFUSED = re.compile(r"video_json|(answer|annotation)[ _]format", re.IGNORECASE)
+# The format is known, and what we wrote is not of it.
+_FILE_REFUSED = re.compile(r"not an? (valid )?video_json", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class VideosSent:
+    """What was sent to be reviewed.
+
+    Attributes:
+        videos: whose trajectories the platform took; tracks: of all of them.
+    """
+
+    project_id: str
+    videos: int
+    tracks: int
+
+
+def review_videos(
+    platform: Platform,
+    tracked: Iterable[tuple[Video, Tracks]],
+    *,
+    name: str,
+    folder: Path,
+    ledger: Path,
+    colors: Sequence[str] = PALETTE,
+    simplify_px: float = SIMPLIFY_PX,
+    workers: int = 8,
+    timeout: float | None = None,
+    say: Say = print,
+) -> VideosSent | None:
+    """Send videos and their trajectories to a Test Project and verify that all were taken.
+
+    The same call again creates and sends nothing twice. What Labellerr cannot take (anything but
+    .mp4), sequences with the role ``test`` and videos without an outlined track are left out, and
+    said. So is a platform that does not take ``video_json``: the videos are in the project then,
+    without trajectories.
+
+    Args:
+        tracked: the videos, each with its trajectories; a video goes as its name with ``.mp4``.
+        name: the data set becomes "NAME videos" with a code that stands for the files, the project
+            "NAME video review CODE", where the code stands for the videos, the trajectories and
+            the simplification.
+        folder: keeps the files of trajectories, in a folder named by the code.
+        ledger: folder that remembers what was sent.
+        colors: of the questions, ``#RRGGBB``, by class id as in the template for images.
+        simplify_px: farthest that an outline may move, px.
+        workers: files at the same time.
+        timeout: seconds that the platform may take for a data set or a job.
+
+    Returns:
+        What was sent; None where there was nothing to send.
+
+    Raises:
+        DataError: a video was changed since it was sent, cannot be read, or has more tracks than a
+            file of trajectories holds.
+        PlatformError: the platform refused or failed; the same call goes on where it ended.
+    """
+    chosen = _sendable(tracked, say)
+    stamps = [
+        (video.name, video.sha256, file_digest(tracks.folder / "tracks.parquet"))
+        for video, tracks in chosen
+    ]
+    code = digest([stamps, simplify_px])[:8]
+    found = _written(chosen, folder / code, simplify_px, say)
+    if not found:
+        return None
+    files = [_local(video) for video, _ in found]
+    # Other videos are another data set: a project has all files of its data sets.
+    label = f"{name} videos {files_code(files)}"
+    done = upload(platform, files, label, ledger, workers, timeout, data_type="video", say=say)
+    names = list(dict.fromkeys(n for _, tracks in chosen for n in tracks.info.names))
+    title = f"{name} video review {code}"
+    template = platform.ensure_template(title, class_questions(names, colors), "video")
+    ids = tuple(record.dataset_id for record in done.datasets)
+    project = platform.ensure_project(title, ids, template.template_id, "video").project_id
+    taken: list[VideoJson] = []
+    for video, file in found:
+        less = f", every {file.every}. frame: one file holds no more" if file.every > 1 else ""
+        say(f"{video.name}.mp4: {file.tracks} tracks, {file.outlines} outlines{less}")
+        try:
+            send_file(platform, project, file.path, ledger, None, timeout, say, format=FORMAT)
+        except PlatformError as error:
+            if not _refused(error):
+                raise
+            say(f"no trajectories, {FORMAT} is not taken ({error}); they lie in {folder / code}")
+            break
+        taken.append(file)
+    tracks_taken = sum(file.tracks for file in taken)
+    say(f"{len(taken)} of {len(found)} videos, {tracks_taken} tracks in project {project}")
+    return VideosSent(project, len(taken), tracks_taken)
+
+
+def _sendable(tracked: Iterable[tuple[Video, Tracks]], say: Say) -> list[tuple[Video, Tracks]]:
+    """The videos that may be sent and that Labellerr takes."""
+    left_out: dict[str, list[str]] = defaultdict(list)
+    chosen = []
+    for video, tracks in tracked:
+        suffix = video.path.suffix.lower() if video.path and video.path.is_file() else None
+        if video.role == TEST_ROLE:
+            left_out["sequences with the role test never leave"].append(video.name)
+        elif suffix in SUFFIXES["video"]:
+            chosen.append((video, tracks))
+        else:
+            kind = f"{video.name}{suffix}" if suffix else f"{video.name} (frames)"
+            left_out[f"only {', '.join(SUFFIXES['video'])} is taken"].append(kind)
+    for why, names in left_out.items():
+        say(f"not sent, {why}: {some(names)}")
+    return chosen
+
+
+def _written(
+    chosen: Sequence[tuple[Video, Tracks]], folder: Path, simplify_px: float, say: Say
+) -> list[tuple[Video, VideoJson]]:
+    """The files of trajectories in ``folder``, of the videos that have some."""
+    found = []
+    with whole(folder) as partial:
+        for video, tracks in chosen:
+            path = partial / f"{video.name}.json"
+            file = write_video_json(tracks, f"{video.name}.mp4", path, simplify_px)
+            if file is None:
+                say(f"not sent, no track with a mask: {video.name}.mp4")
+            else:
+                found.append((video, replace(file, path=folder / path.name)))
+    return found
+
+
+def _local(video: Video) -> LocalFile:
+    """The file, under the name of the sequence: two files of one name stay apart."""
+    assert video.path is not None
+    (file,) = check_files([video.path], {video.path: video.sha256}, "video")
+    return replace(file, name=f"{video.name}.mp4")
+
+
+def _refused(error: PlatformError) -> bool:
+    """Whether the format itself is not taken; an SDK's own refusal has no status."""
+    refused = error.status is None or 400 <= error.status < 500
+    text = str(error)
+    return refused and bool(_FORMAT_REFUSED.search(text)) and not _FILE_REFUSED.search(text)

@@ -1,0 +1,1 @@
+"""The command line: compose, check, run, sweep; and its exit codes."""

@@ -1,0 +1,109 @@
+"""Compose, check, run, report: what ``python src/run.py`` does, and its exit codes.
+
+0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segtrack.base.errors import SegtrackError, SettingsError
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line ``arguments`` (default: this process') and return the exit code."""
+    from hydra._internal.utils import get_args_parser
+
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = get_args_parser().parse_args(words)
+    if options.help or options.hydra_help or options.shell_completion:
+        return _hydra(words, lambda config: None)
+    try:
+        extra = Path(options.config_dir) if options.config_dir else None
+        _check(options.overrides, extra, options.multirun)
+        if options.cfg or options.info is not None:
+            return _hydra(words, lambda config: None)
+        _check_output(options.overrides)
+        if options.multirun:
+            from segtrack.command.sweep import run_sweep
+
+            return run_sweep(words, options.overrides, _hydra)
+        return _run_single(words)
+    except SegtrackError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
+        return 130
+
+
+def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
+    from segtrack.command.composition import check
+
+    problems = check(CONF, overrides, extra, sweep)
+    if problems:
+        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise SettingsError(f"{count} with the settings:\n{lines}")
+
+
+def _check_output(overrides: Sequence[str]) -> None:
+    """Hydra makes the run's folder before anything of ours runs, and fails with a traceback."""
+    given = dict(word.lstrip("+").partition("=")[::2] for word in overrides)
+    folder = given.get("hydra.run.dir") or given.get("hydra.sweep.dir") or "outputs"
+    path = Path(folder.strip("'\"").split("${")[0] or ".")
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"cannot write the run's folder in {folder}: {path.resolve()} is not a folder that can "
+            f"be written. Work in another folder, or choose one with hydra.run.dir=FOLDER."
+        )
+
+
+def _run_single(words: Sequence[str]) -> int:
+    """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
+    from segtrack.command.job import run_job
+
+    codes: list[int] = []
+
+    def task(config: Any) -> float | None:
+        try:
+            return run_job(config)
+        except SegtrackError as error:
+            codes.append(_fail(error))
+        return None
+
+    code = _hydra(words, task)
+    return codes[0] if codes else code
+
+
+def _hydra(words: Sequence[str], task: Any) -> int:
+    """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``."""
+    import hydra
+
+    from segtrack.settings import register
+
+    register()
+    previous = sys.argv
+    sys.argv = [previous[0], *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except OSError as error:
+        where = error.filename or Path.cwd()
+        return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+    finally:
+        sys.argv = previous
+    return 0
+
+
+def _fail(error: SegtrackError) -> int:
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    return error.exit_code

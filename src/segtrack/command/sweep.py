@@ -1,0 +1,138 @@
+"""A multirun: one parent MLflow run, one child per cell, and the table that compares them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from segtrack.base.errors import SegtrackError, StageError
+from segtrack.command.composition import compose_settings, expand, flatten
+from segtrack.command.job import git_state, run_job
+from segtrack.journal import journal as journals
+from segtrack.settings import MlflowSettings, Stage, plain
+from segtrack.settings.rules import PLATFORM_STAGES
+
+
+def run_sweep(
+    words: Sequence[str], overrides: Sequence[str], hydra: Callable[[Sequence[str], Any], int]
+) -> int:
+    """Run all cells under one parent run.
+
+    The parent is opened here and not in a Hydra callback, whose end hook is not called after a
+    failure; its id travels to the cells as an override, so it reaches workers of any launcher.
+
+    Returns:
+        0, or 1 when a cell failed.
+    """
+    from segtrack.command.app import CONF
+
+    cells = expand(overrides)
+    first = compose_settings(CONF, _own(cells[0].overrides))
+    if first.plan:
+        return hydra(words, run_job)
+    swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
+    commit, dirty = git_state()
+    tags = {
+        "command": shlex.join([Path(sys.argv[0]).name, *words]),
+        "git.commit": commit,
+        "git.dirty": str(dirty).lower(),
+        journals.SWEEP_KEYS: json.dumps(swept),
+    }
+    name = first.mlflow.run_name or "sweep " + " ".join(k.rsplit(".", 1)[-1] for k in swept)
+    with journals.record(first.mlflow, name, tags) as journal:
+        journal.params({"cells": len(cells), "swept": swept})
+        own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
+        code = hydra([*words, *own], _cell)
+        failed = _conclude(journal, first.mlflow, swept, _defaults(overrides, swept))
+        if failed or code:
+            raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
+    return 0
+
+
+def _cell(config: DictConfig) -> float | None:
+    """A cell that fails raises, so that the others go on and the launcher knows."""
+    try:
+        return run_job(config)
+    except SegtrackError as error:
+        number = HydraConfig.get().job.num
+        print(f"error in cell {number}: {error}", file=sys.stderr, flush=True)
+        raise
+
+
+def _without_platform(overrides: Sequence[str], stages: Sequence[Stage]) -> list[str]:
+    """An override that keeps cells off the platform, unless the command lists its own stages.
+
+    Each cell would send its predictions to be reviewed, which is not what is compared in a sweep
+    over a tracker's threshold.
+    """
+    listed = any(o.lstrip("+").startswith(("stages=", "experiment=")) for o in overrides)
+    kept = [stage.name for stage in stages if stage not in PLATFORM_STAGES]
+    if listed or len(kept) == len(stages):
+        return []
+    print(f"cells run stages=[{','.join(kept)}]; list the platform's stages to have them too")
+    return [f"stages=[{','.join(kept)}]"]
+
+
+def _own(overrides: Sequence[str]) -> list[str]:
+    return [o for o in overrides if not o.startswith("hydra")]
+
+
+def _defaults(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
+    """The values of the swept keys where the command does not set them, as texts."""
+    from segtrack.command.app import CONF
+
+    kept = [o for o in _own(overrides) if o.lstrip("+").partition("=")[0] not in swept]
+    try:
+        flat = flatten(plain(compose_settings(CONF, kept)))
+    except SegtrackError:  # a key that only exists together with a swept choice
+        return {}
+    named = {key: flat.get(key, flat.get(f"{key}.name")) for key in swept}  # groups go by name
+    return {key: str(value) for key, value in named.items() if value is not None}
+
+
+def _conclude(
+    journal: journals.Journal, settings: MlflowSettings, swept: list[str], defaults: dict[str, str]
+) -> int:
+    """Put the tables of all cells into the parent; returns how many failed."""
+    from segtrack.command.sweep_tracks import conclude_tracks
+    from segtrack.report import aggregate, table_csv, table_html, table_text
+
+    children = journals.cells(settings, journal.run_id)
+    rows: list[dict[str, Any]] = []
+    for run in children:
+        row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
+        row |= {key: run.data.params.get(key, "") for key in swept}
+        row |= {k: v for k, v in sorted(run.data.metrics.items()) if _comparable(k)}
+        rows.append(row)
+    if rows:
+        journal.text(table_csv(rows), "cells.csv")
+        journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
+        shown = ["status", *swept, *_headline(rows)]
+        print("\n" + table_text([{k: row.get(k, "") for k in shown} for row in rows]))
+    if "seed" in swept and rows:
+        keys = [key for key in swept if key != "seed"]
+        means = aggregate(rows, keys=keys, over="seed")
+        journal.text(table_csv(means), "settings.csv")
+        journal.text(table_html(means, "Mean and standard deviation over seed"), "settings.html")
+    conclude_tracks(journal, children, swept, defaults)
+    return sum(run.info.status != "FINISHED" for run in children)
+
+
+def _comparable(name: str) -> bool:
+    return name.startswith(("val/", "test/", "track/", "speed/", "builds/", "review/"))
+
+
+def _headline(rows: list[dict[str, Any]]) -> list[str]:
+    wanted = (
+        *("test/mask_map50_95", "val/mask_map50_95", "track/hota", "track/mota", "track/idf1"),
+        *("track/tuning/hota", "track/test/hota", "track/mask_hota", "track/smotsa"),
+    )
+    names = [name for name in wanted if any(name in row for row in rows)]
+    return names + [name for name in ("track/tracks",) if any(name in row for row in rows)]

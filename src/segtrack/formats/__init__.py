@@ -1,0 +1,1 @@
+"""The text files of MOTChallenge, KITTI and MOTS as arrays."""

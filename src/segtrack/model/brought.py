@@ -1,0 +1,53 @@
+"""Detections that a sequence brings along, in the form of a model's predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from segtrack.base.metrics import Report
+from segtrack.dataset.sequences import Sequence
+from segtrack.formats.mot import read_mot
+from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
+
+
+def read_detections(
+    sequence: Sequence, class_name: str, conf_floor: float, folder: Path, report: Report
+) -> None:
+    """Write the rows of ``sequence.det`` as predictions into ``folder``.
+
+    Boxes become x1, y1, x2, y2 in float32; scores that are percentages elsewhere are not guessed.
+
+    Args:
+        sequence: with ``det``, a MOTChallenge file: frame from 1, any id, left, top, width, height
+            in pixels, score.
+        class_name: of all rows, since the format has no class.
+        conf_floor: rows with a lower score are left out.
+        report: gets ``track/detections``.
+
+    Raises:
+        DataError: the file cannot be read, or a row is malformed; with its line.
+    """
+    assert sequence.det is not None
+    table = read_mot(sequence.det, tracks=False)
+    kept = np.flatnonzero(table.conf >= conf_floor)
+    kept = kept[np.argsort(table.frame[kept], kind="stable")]
+    frame, left_top = table.frame[kept], table.bbox_xywh[kept, :2]
+    right_bottom = left_top + table.bbox_xywh[kept, 2:]
+    box = np.concatenate([left_top, right_bottom], axis=1).astype(np.float32)
+    score = table.conf[kept].astype(np.float32)
+    count = max(sequence.frame_count, int(frame[-1]) + 1 if len(frame) else 0)
+    writer = PredictionsWriter(folder)
+    starts = np.flatnonzero(np.diff(frame, prepend=-1))
+    ends = np.flatnonzero(np.diff(frame, append=-1)) + 1
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        part = slice(start, end)
+        n = end - start
+        none: list[bytes | None] = [None] * n
+        writer.add(
+            FrameDetections(int(frame[start]), np.zeros(n, np.int16), score[part], box[part], none)
+        )
+    size = (sequence.width, sequence.height)
+    writer.finish(PredictionsInfo((class_name,), count, *size, sequence.fps, conf_floor=conf_floor))
+    report("track/detections", len(kept))

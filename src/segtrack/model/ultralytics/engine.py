@@ -1,0 +1,49 @@
+"""ultralytics' trainer with what a training that may be killed at any moment needs.
+
+Importing this module imports ultralytics; a module of its own, since the processes of a training on
+several GPUs import the trainer's class by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segtrack.model.ultralytics.library import SegmentationTrainer, bfloat16_cpu
+
+
+class Trainer(SegmentationTrainer):  # type: ignore[misc]
+    """Writes its checkpoints whole or not at all, and leaves the last word to ``train``."""
+
+    best: Path
+    last: Path
+
+    def _setup_train(self) -> None:
+        """Set up as the library does, and let ``amp`` mean bfloat16 on a CPU that computes in it.
+
+        The library leaves mixed precision to GPUs. Its own autocast works on a CPU as well, where
+        bfloat16 needs no scaling of the loss; weights, optimizer and validation stay in float32.
+        """
+        super()._setup_train()
+        if self.device.type == "cpu" and self.args.amp is True and bfloat16_cpu():
+            self.amp = True
+
+    def save_model(self) -> bool:
+        """Save ``last.pt`` and, where this epoch is the best so far, ``best.pt`` by renaming.
+
+        The library overwrites both in place, so that a kill at the wrong moment leaves no usable
+        checkpoint at all.
+        """
+        final = {"best": self.best, "last": self.last}
+        fresh = {role: path.with_suffix(".new") for role, path in final.items()}
+        self.best, self.last = fresh["best"], fresh["last"]
+        try:
+            saved = bool(super().save_model())
+        finally:
+            self.best, self.last = final["best"], final["last"]
+        for role in ("best", "last"):  # last is last: it is what a training continues from
+            if fresh[role].exists():
+                fresh[role].replace(final[role])
+        return saved
+
+    def final_eval(self) -> None:
+        """Nothing: the best epoch was validated in its turn, and ``train`` strips the weights."""

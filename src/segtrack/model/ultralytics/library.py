@@ -1,0 +1,248 @@
+"""The one place that imports ultralytics, after making it a quiet guest.
+
+Importing this module imports torch and ultralytics (about 3 s), so others import it inside
+functions. Before that it sees to it that the library keeps its settings in a folder of ours
+(``$SEGTRACK_HOME/ultralytics``, else a private folder for temporary files) instead of the user's,
+installs nothing, sends no usage events, does not look for updates, and logs warnings only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from segtrack.base.errors import DataError, SettingsError
+
+# What the user said, before this module and the library (which sets one OpenMP thread) say more.
+_USER_OFFLINE = os.environ.get("YOLO_OFFLINE", "")
+_USER_THREADS = os.environ.get("OMP_NUM_THREADS", "")
+
+
+def _private_folder() -> Path:
+    """A folder of this user alone: the library runs scripts that it writes there (DDP)."""
+    if home := os.environ.get("SEGTRACK_HOME"):
+        return Path(home).expanduser() / "ultralytics"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"segtrack-{user}"
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == user and not facts.st_mode & 0o077:
+            return folder / "ultralytics"
+    return Path(tempfile.mkdtemp(prefix="segtrack-")) / "ultralytics"
+
+
+def _be_a_quiet_guest() -> None:
+    folder = _private_folder()
+    with contextlib.suppress(OSError):  # then the library falls back to a folder of its own
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ["YOLO_CONFIG_DIR"] = str(folder)
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_VERBOSE"] = "false"
+    os.environ["YOLO_OFFLINE"] = "true"  # no events, no update checks; online() lifts it
+
+
+_be_a_quiet_guest()
+
+import torch  # noqa: E402
+from ultralytics.cfg import get_cfg  # noqa: E402
+from ultralytics.data import base as data_base  # noqa: E402
+from ultralytics.data.augment import LetterBox  # noqa: E402
+from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
+from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
+from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
+from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset  # noqa: E402
+from ultralytics.utils.ops import scale_boxes  # noqa: E402
+from ultralytics.utils.patches import imread, torch_load, torch_save  # noqa: E402
+
+__all__ = [
+    "LetterBox",
+    "SegmentationTrainer",
+    "architecture",
+    "bfloat16_cpu",
+    "cores",
+    "device_argument",
+    "download",
+    "folder",
+    "forbidden_network",
+    "get_cfg",
+    "get_default_callbacks",
+    "imread",
+    "load_checkpoint",
+    "online",
+    "parameters",
+    "sam_names",
+    "sam_predictor",
+    "scale_boxes",
+    "set_threads",
+    "torch_load",
+    "torch_save",
+]
+
+if not _USER_THREADS:  # processes started from here shall not inherit the library's one thread
+    os.environ.pop("OMP_NUM_THREADS", None)
+
+# Its integrations would take over the caller's MLflow run, open others, or report to its maker.
+# dict.update, since the library's own update() would write the settings file.
+_OFF = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+dict.update(SETTINGS, dict.fromkeys((*_OFF, "vscode_msg", "openvino_msg"), False))
+
+# Said at every training, and nothing that a reader could act upon: the cache is filled in order.
+_NOISE = ("cache='ram' may produce non-deterministic",)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    return not any(noise in str(record.msg) for noise in _NOISE)
+
+
+def _no_bar(*items: Any, **options: Any) -> Any:
+    """The library's progress bar, which it shows at this one place even when told to be quiet."""
+    return TQDM(*items, **(options | {"disable": True}))
+
+
+data_base.TQDM = _no_bar
+LOGGER.handlers.clear()  # it wrote to stdout; from here on Python's logging decides
+LOGGER.propagate = True
+LOGGER.setLevel(logging.WARNING)
+LOGGER.addFilter(_worth_saying)
+
+
+def bfloat16_cpu() -> bool:
+    """Whether this CPU multiplies in bfloat16 itself; where that is emulated it is slower."""
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def cores() -> int:
+    """CPU threads to use: all cores that this process may run on, or ``$OMP_NUM_THREADS``."""
+    if _USER_THREADS.isdigit() and int(_USER_THREADS) > 0:
+        return int(_USER_THREADS)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(count: int | None = None) -> None:
+    """Calculate with ``count`` CPU threads, by default all.
+
+    The library sets one fewer than there are cores whenever it selects a device, which halves the
+    speed of a machine with two; so this is called again after it did.
+    """
+    torch.set_num_threads(count or cores())
+
+
+def device_argument(device: Any) -> str:
+    """The setting ``device`` as the library wants it: "cpu", "mps", "0" or "0,1".
+
+    Raises:
+        SettingsError: there is no such GPU.
+    """
+    if device == "auto":
+        return "0" if torch.cuda.is_available() else "cpu"
+    if device in ("cpu", "mps"):
+        return str(device)
+    indices = list(device) if isinstance(device, list | tuple) else str(device).split(",")
+    count = torch.cuda.device_count()
+    for index in indices:
+        if not str(index).strip().isdigit() or int(index) >= count:
+            raise SettingsError(
+                f"device={device!r}: there is no GPU {index}; torch sees {count}. "
+                "Use device=auto, device=cpu, or indices below that number."
+            )
+    return ",".join(str(int(index)) for index in indices)
+
+
+def architecture(name: str) -> dict[str, Any]:
+    """The network's description by its name, such as ``yolov8n-seg``.
+
+    Raises:
+        DataError: the library knows no such network.
+    """
+    try:
+        config: dict[str, Any] = yaml_model_load(f"{name}.yaml")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"model.name={name}: ultralytics knows no such network ({error}); "
+            "use a name such as yolov8n-seg, yolov8s-seg or yolo11n-seg"
+        ) from error
+    return config
+
+
+def folder() -> Path:
+    """Where the library keeps settings and downloads."""
+    return Path(os.environ["YOLO_CONFIG_DIR"])
+
+
+def forbidden_network() -> bool:
+    """Whether the user forbade the library to use the network (``YOLO_OFFLINE``)."""
+    return _USER_OFFLINE.lower() in ("1", "true", "yes", "on")
+
+
+@contextlib.contextmanager
+def online() -> Iterator[None]:
+    """Let the library use the network, unless the user forbade it."""
+    os.environ["YOLO_OFFLINE"] = _USER_OFFLINE or "false"
+    try:
+        yield
+    finally:
+        os.environ["YOLO_OFFLINE"] = "true"
+
+
+def download(file_name: str, target: Path) -> None:
+    """Fetch the published checkpoint ``file_name`` to ``target``, whole or not at all.
+
+    Raises:
+        OSError: the network or the server failed, or there is no such file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with online(), tempfile.TemporaryDirectory(dir=target.parent) as partial:
+        file = Path(partial) / file_name
+        attempt_download_asset(str(file), retry=0, progress=False)
+        if not file.is_file():
+            raise OSError(f"{file_name} is not among the published weights")
+        file.replace(target)
+
+
+def parameters(path: Path) -> Any:
+    """What a file of parameters holds, without their values; runs no code that lies in it.
+
+    Raises:
+        Exception: of any kind, where it is none.
+    """
+    return torch.load(path, map_location="meta", weights_only=True)
+
+
+def sam_names() -> tuple[str, ...]:
+    """File names of the SAM family that the library downloads."""
+    from ultralytics.models.sam.build import sam_model_map
+
+    return tuple(name for name in sam_model_map if name in GITHUB_ASSETS_NAMES)
+
+
+def sam_predictor(network: str, path: Path, device: Any, imgsz: int) -> Any:
+    """The library's predictor for a network of the SAM family, such as ``mobile_sam``.
+
+    Raises:
+        RuntimeError: the file's parameters are not those of the network.
+    """
+    from ultralytics.models.sam.build import build_sam
+    from ultralytics.models.sam.predict import Predictor, SAM2Predictor
+
+    with tempfile.TemporaryDirectory(prefix="segtrack-") as folder:
+        # The library knows a network by the name of its file, and SAM 2.1 by the whole path.
+        link = Path(folder) / f"{network}.pt"
+        link.symlink_to(path.absolute())
+        model = build_sam(link)
+    place = device_argument(device).split(",")[0]
+    kind = SAM2Predictor if network.startswith("sam2") else Predictor
+    predictor = kind(overrides={"device": place, "imgsz": imgsz, "save": False, "verbose": False})
+    predictor.setup_model(model, verbose=False)
+    set_threads()
+    return predictor

@@ -1,0 +1,190 @@
+"""Training: from a data set and starting weights to the best epoch's weights."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from segtrack.base.errors import DataError, SettingsError, StageError
+from segtrack.base.metrics import Report
+from segtrack.model.ultralytics.bar import EpochBar
+from segtrack.model.ultralytics.data import TrainingData, link_tree
+from segtrack.model.ultralytics.epochs import EpochReporter, keep_rows
+from segtrack.model.ultralytics.weights import Weights, file_sha256
+from segtrack.settings import ModelSettings, TrainerSettings
+
+# Settings that ultralytics knows under the same name.
+SAME_NAME = (
+    *("epochs", "batch", "patience", "freeze", "workers", "cache", "amp", "mask_ratio"),
+    *("optimizer", "lr0", "lrf", "momentum", "weight_decay", "warmup_epochs", "cos_lr"),
+    *("mosaic", "close_mosaic", "mixup", "copy_paste", "scale", "translate", "degrees", "fliplr"),
+    *("hsv_h", "hsv_s", "hsv_v"),
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training's folder.
+
+    Attributes:
+        weights: of the best epoch, half precision, without the optimizer.
+        epochs: that were trained. best_epoch: counted from 1.
+    """
+
+    folder: Path
+    weights: Weights
+    epochs: int
+    best_epoch: int
+
+    @staticmethod
+    def load(folder: Path) -> Training:
+        """Open ``folder``.
+
+        Raises:
+            DataError: the folder holds no finished training.
+        """
+        path = folder / "train.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise DataError(f"{path}: not readable as a finished training ({error})") from error
+        weights = Weights(
+            folder / "weights" / "best.pt",
+            raw["sha256"],
+            "trained",
+            tuple(raw["names"]),
+            raw["imgsz"],
+        )
+        return Training(folder, weights, raw["epochs"], raw["best_epoch"])
+
+
+def train(
+    dataset: TrainingData,
+    weights: Weights,
+    model: ModelSettings,
+    trainer: TrainerSettings,
+    seed: int,
+    device: Any,
+    folder: Path,
+    report: Report,
+) -> None:
+    """Train, validating each epoch, and write ``weights/best.pt``, results.csv and train.json.
+
+    Where ``folder`` holds the remains of a killed attempt, the training goes on after its last
+    whole epoch. ``run/`` and ``tree/`` exist only while it works.
+
+    Args:
+        dataset: its ``train`` split is learnt from, ``val`` chooses the epoch.
+        weights: to begin with; class heads are carried over by class name.
+        model: names the network where ``weights`` has none.
+        device: auto, cpu, a GPU's index, or a list of them.
+        report: gets losses, learning rate and validation scores with step = epoch, from 1.
+
+    Raises:
+        SettingsError: ``trainer.extra`` or ``device`` is not possible.
+        StageError: the training diverged or failed.
+    """
+    from segtrack.model.ultralytics import library
+    from segtrack.model.ultralytics.checkpoint import continue_from, finish
+
+    folder = folder.absolute()  # the library takes relative paths for relative to its own folders
+    run, tree = folder / "run", folder / "tree"
+    if (folder / "train.json").is_file():  # killed while it tidied up
+        EpochReporter(folder / "results.csv", trainer.epochs, report, trainer.epochs).catch_up()
+        _tidy_up(run, tree)
+        return
+    arguments = _arguments(weights, trainer, seed) | {
+        "device": library.device_argument(device),
+        "data": str(link_tree(dataset, tree)),
+        "save_dir": str(run),
+    }
+    done = continue_from(run, trainer)
+    if done.epochs == 0:
+        shutil.rmtree(run, ignore_errors=True)
+    keep_rows(run / "results.csv", done.epochs)
+    reporter = EpochReporter(run / "results.csv", trainer.epochs, report, done.epochs)
+    reporter.catch_up()
+    if not done.finished:
+        if done.epochs:
+            kept = ("data", "device", "save_dir", "workers", "cache")
+            arguments = {key: arguments[key] for key in kept} | {"resume": str(done.checkpoint)}
+        _run(arguments, trainer, reporter)
+    facts = finish(run, folder, dataset.names)
+    facts |= {"model": model.name, "start_origin": weights.origin, "start_sha256": weights.sha256}
+    facts |= {"sha256": file_sha256(folder / "weights" / "best.pt")}
+    temporary = folder / "train.json.new"
+    temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    temporary.replace(folder / "train.json")
+    _tidy_up(run, tree)
+
+
+def _tidy_up(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arguments(weights: Weights, trainer: TrainerSettings, seed: int) -> dict[str, Any]:
+    """The settings by the names that ultralytics has for them."""
+    arguments = {name: getattr(trainer, name) for name in SAME_NAME}
+    arguments |= {
+        "model": str(weights.path),
+        "imgsz": trainer.imgsz or weights.imgsz,
+        "seed": seed,
+        "deterministic": True,
+        "plots": False,
+        "exist_ok": True,
+        "verbose": False,
+    }
+    if trainer.optimizer not in ("auto", "SGD", "MuSGD"):
+        # The library begins biases at a rate of 0.1, which suits SGD; steps of Adam's size ruin
+        # pretrained weights with it. Its own optimizer=auto does the same for AdamW.
+        arguments["warmup_bias_lr"] = 0.0
+    return arguments | trainer.extra
+
+
+def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochReporter) -> None:
+    """Train as ``arguments`` say, here or, for several GPUs, in processes of their own."""
+    from segtrack.model.ultralytics import library
+    from segtrack.model.ultralytics.engine import Trainer
+
+    several = "," in arguments["device"]
+    callbacks = library.get_default_callbacks()
+    threads = partial(_set_threads, settings.threads)
+    callbacks["on_train_epoch_start"].append(threads)
+    if not several:  # a report or a terminal cannot be handed to other processes
+        callbacks["on_fit_epoch_end"].append(reporter.catch_up)
+        EpochBar().attach(callbacks)
+    try:
+        engine = Trainer(overrides=arguments, _callbacks=callbacks)
+    except (SyntaxError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise SettingsError(
+            f"trainer: ultralytics refuses these settings: {error}; see trainer.extra="
+            f"{settings.extra}"
+        ) from error
+    except RuntimeError as error:  # what it says of a data set
+        raise StageError(f"training failed: {error}") from error
+    try:
+        if several:
+            reporter.following(engine.train)
+        else:
+            engine.train()
+    except (RuntimeError, ValueError, OSError, subprocess.SubprocessError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a full disk and the like: the caller knows better what to say
+        raise StageError(f"training failed: {error}") from error
+    finally:
+        engine.callbacks.clear()
+        del engine
+        gc.collect()
+
+
+def _set_threads(count: int | None, _: Any) -> None:
+    from segtrack.model.ultralytics import library
+
+    library.set_threads(count)

@@ -1,0 +1,106 @@
+"""Scores of several sequences together, and the names under which they are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from segtrack.scoring.counts import class_averaged, field, summary
+from segtrack.scoring.score import BOX, MASK, Key, SequenceScores
+
+HEADLINE = (
+    *("HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR"),
+    *("IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"),
+)
+SHORT = ("HOTA", "MOTA", "IDF1", "IDSW")
+MASK_NAMES = {"HOTA": "mask_hota", "MOTA": "motsa", "sMOTA": "smotsa", "IDF1": "mask_idf1"}
+ROLES = ("tuning", "test")
+
+
+def combined(scores: Iterable[SequenceScores]) -> dict[Key, np.ndarray]:
+    """Counts (D,) over all sequences by kind and class.
+
+    A class that no sequence has ground truth of is left out, as nothing can be said of it (where
+    that is so of every class, none is). In sequences without it the others' tracks still count as
+    false positives.
+    """
+    sums: dict[Key, np.ndarray] = {}
+    for one in scores:
+        for key, counts in one.counts.items():
+            sums[key] = sums[key] + counts if key in sums else counts.copy()
+    result = {}
+    for kind in (BOX, MASK):
+        of_kind = {key: counts for key, counts in sums.items() if key[0] == kind}
+        seen = {key: counts for key, counts in of_kind.items() if _objects(counts) > 0}
+        result.update(seen or of_kind)
+    return result
+
+
+def detection_averaged(counts: Mapping[Key, np.ndarray], kind: str) -> np.ndarray:
+    """Counts (D,) of all classes of one kind together: every detection weighs the same.
+
+    Raises:
+        KeyError: there is no class of this kind.
+    """
+    of_kind = [value for key, value in counts.items() if key[0] == kind]
+    if not of_kind:
+        raise KeyError(kind)
+    total: np.ndarray = np.sum(of_kind, axis=0)
+    return total
+
+
+def metrics(
+    scores: Mapping[str, SequenceScores], roles: Mapping[str, str | None]
+) -> dict[str, float]:
+    """What is recorded of a run, by metric name; fractions in 0..1, counts as counts.
+
+    ``track/...`` is over all sequences and averaged over detections, so that it equals the class's
+    own score where there is one class; ``track/class_averaged/...`` weighs classes the same;
+    ``track/class/<name>/...``, ``track/video/<sequence>/...`` and, where the data set divides its
+    sequences, ``track/tuning/...`` and ``track/test/...`` are parts of it. Scores of masks have
+    ``mask_`` in their names, but for ``motsa`` and ``smotsa``.
+
+    Args:
+        scores: by sequence name, of those that have ground truth.
+        roles: tuning, test or None by sequence name.
+    """
+    counts = combined(scores.values())
+    result: dict[str, float] = {}
+    for kind, names in ((BOX, {name: name.lower() for name in HEADLINE}), (MASK, MASK_NAMES)):
+        keys = [key for key in counts if key[0] == kind]
+        if not keys:
+            continue
+        short = {name: names[name] for name in SHORT if name in names} if kind == BOX else names
+        _put(result, "track", summary(detection_averaged(counts, kind)), names)
+        averaged = class_averaged(np.stack([counts[key] for key in keys]))
+        _put(result, "track/class_averaged", averaged, names)
+        for key in keys:
+            _put(result, f"track/class/{key[1]}", summary(counts[key]), short)
+        for name, one in scores.items():
+            total = _total([one], keys)
+            if total is not None:
+                _put(result, f"track/video/{name}", summary(total, alone=True), short)
+        for role in ROLES:
+            total = _total([one for name, one in scores.items() if roles.get(name) == role], keys)
+            if total is not None:
+                _put(result, f"track/{role}", summary(total), short)
+    return result
+
+
+def _objects(counts: np.ndarray) -> float:
+    return float(field(counts, "CLR_TP") + field(counts, "CLR_FN"))
+
+
+def _total(scores: Sequence[SequenceScores], keys: list[Key]) -> np.ndarray | None:
+    parts = [one.counts[key] for one in scores for key in keys if key in one.counts]
+    return np.sum(parts, axis=0) if parts else None
+
+
+def _put(
+    result: dict[str, float],
+    prefix: str,
+    values: Mapping[str, np.ndarray],
+    names: Mapping[str, str],
+) -> None:
+    result.update({f"{prefix}/{names[name]}": float(values[name]) for name in names})

@@ -1,0 +1,155 @@
+"""From similarities to counts: HOTA, CLEAR and Identity of one sequence, class and kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+from segtrack.scoring.counts import ALPHAS, counts_of
+from segtrack.scoring.kernels import (
+    EPS,
+    clear_matches,
+    hota_matches,
+    kept_matrices,
+    matrix_starts,
+)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Ground truth and tracks of one class, frame by frame.
+
+    Attributes:
+        gt_start, track_start: int64 (T + 1,), where each frame's rows begin.
+        gt_id, track_id: int64 (N,) and (M,), unique within a frame.
+        sim: float64, the frames' matrices of similarities (ground truth by tracks), row-major.
+    """
+
+    gt_start: np.ndarray
+    track_start: np.ndarray
+    gt_id: np.ndarray
+    track_id: np.ndarray
+    sim: np.ndarray
+
+    def kept(self, gt: np.ndarray, tracks: np.ndarray) -> Pairing:
+        """Only the rows where ``gt`` (bool N) and ``tracks`` (bool M)."""
+        return Pairing(
+            np.concatenate([[0], np.cumsum(gt)])[self.gt_start],
+            np.concatenate([[0], np.cumsum(tracks)])[self.track_start],
+            self.gt_id[gt],
+            self.track_id[tracks],
+            kept_matrices(self.sim, self.gt_start, self.track_start, gt, tracks),
+        )
+
+    def part(self, first: int, end: int) -> Pairing:
+        """Frames ``first`` to ``end`` (excluded) as a sequence of its own."""
+        starts = matrix_starts(self.gt_start, self.track_start)
+        gt, track = self.gt_start[first : end + 1], self.track_start[first : end + 1]
+        return Pairing(
+            gt - gt[0],
+            track - track[0],
+            self.gt_id[gt[0] : gt[-1]],
+            self.track_id[track[0] : track[-1]],
+            self.sim[starts[first] : starts[end]],
+        )
+
+
+@dataclass(frozen=True)
+class Switch:
+    """At ``frame`` (from 0) ``gt_id`` is followed by ``new_track`` after ``old_track``."""
+
+    frame: int
+    gt_id: int
+    old_track: int
+    new_track: int
+
+
+def starts(frame: np.ndarray, frame_count: int) -> np.ndarray:
+    """Where each frame's rows begin, int64 (frame_count + 1,); ``frame`` ascends."""
+    return np.searchsorted(frame, np.arange(frame_count + 1)).astype(np.int64)
+
+
+def evaluate(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
+    """Counts (D,) of the three families, and the id switches that CLEAR counted."""
+    gt_names, gt_id = np.unique(pairing.gt_id, return_inverse=True)
+    track_names, track_id = np.unique(pairing.track_id, return_inverse=True)
+    gt_frames = np.bincount(gt_id, minlength=len(gt_names))
+    track_frames = np.bincount(track_id, minlength=len(track_names))
+    frames = (pairing.sim, pairing.gt_start, pairing.track_start)
+    track_of, similarity, together = hota_matches(
+        *frames, gt_id, track_id, len(gt_names), len(track_names)
+    )
+    matched = np.flatnonzero(track_of >= 0)
+    hota = _hota(
+        gt_id[matched], track_id[track_of[matched]], similarity[matched], gt_frames, track_frames
+    )
+    plain = _identity(together, len(gt_id), len(track_id))
+    clear_sim, old, new, begun = clear_matches(*frames, gt_id, track_id, len(gt_names))
+    hit = clear_sim >= 0
+    switched = np.flatnonzero(old >= 0)
+    found = np.bincount(gt_id[hit], minlength=len(gt_names))
+    # Quotients, not products: TrackEval compares hits / frames with .8 and .2.
+    share = found / np.maximum(gt_frames, 1)
+    most, some = int((share > 0.8).sum()), int((share >= 0.2).sum())
+    plain |= {
+        "CLR_TP": int(hit.sum()),
+        "CLR_FN": len(gt_id) - int(hit.sum()),
+        "CLR_FP": len(track_id) - int(hit.sum()),
+        "IDSW": len(switched),
+        "MT": most,
+        "PT": some - most,
+        "ML": len(gt_names) - some,
+        "Frag": int(np.maximum(begun - 1, 0).sum()),
+        "MOTP_sum": float(clear_sim[hit].sum()),
+        "GT_IDs": len(gt_names),
+        "Frames": len(pairing.gt_start) - 1,
+    }
+    frame = np.searchsorted(pairing.gt_start, switched, side="right") - 1
+    named = (frame, gt_names[gt_id[switched]], track_names[old[switched]])
+    rows = zip(*(a.tolist() for a in (*named, track_names[new[switched]])), strict=True)
+    return counts_of(hota, plain), [Switch(*row) for row in rows]
+
+
+def _hota(
+    gt_id: np.ndarray,
+    track_id: np.ndarray,
+    similarity: np.ndarray,
+    gt_frames: np.ndarray,
+    track_frames: np.ndarray,
+) -> np.ndarray:
+    """(7, 19) of the matches (K,): a match counts at every threshold up to its similarity."""
+    levels = len(ALPHAS) + 1
+    level = np.searchsorted(ALPHAS - EPS, similarity, side="right")  # thresholds that it reaches
+    pairs, pair = np.unique(gt_id * max(len(track_frames), 1) + track_id, return_inverse=True)
+    reached = np.bincount(pair * levels + level, minlength=len(pairs) * levels)
+    tpa = _from_above(reached.reshape(len(pairs), levels))
+    of_gt = gt_frames[pairs // max(len(track_frames), 1)][:, np.newaxis]
+    of_track = track_frames[pairs % max(len(track_frames), 1)][:, np.newaxis]
+    tp = tpa.sum(axis=0)
+    return np.stack(
+        [
+            tp,
+            gt_frames.sum() - tp,
+            track_frames.sum() - tp,
+            (tpa * (tpa / np.maximum(1, of_gt + of_track - tpa))).sum(axis=0),
+            (tpa * (tpa / of_gt)).sum(axis=0),
+            (tpa * (tpa / of_track)).sum(axis=0),
+            _from_above(np.bincount(level, weights=similarity, minlength=levels)),
+        ]
+    ).astype(np.float64)
+
+
+def _from_above(by_level: np.ndarray) -> np.ndarray:
+    """Sums over the levels above each threshold: (..., 20) to (..., 19)."""
+    sums: np.ndarray = np.cumsum(by_level[..., ::-1], axis=-1)[..., ::-1][..., 1:]
+    return sums
+
+
+def _identity(together: np.ndarray, gt_rows: int, track_rows: int) -> dict[str, float]:
+    """IDTP, IDFN, IDFP. The assignment of ids with the fewest errors is the one with the most
+    common frames, since every id left over costs its own frames whatever else is assigned."""
+    rows, columns = linear_sum_assignment(together, maximize=True)
+    idtp = int(together[rows, columns].sum())
+    return {"IDTP": idtp, "IDFN": gt_rows - idtp, "IDFP": track_rows - idtp}

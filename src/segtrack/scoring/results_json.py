@@ -1,0 +1,77 @@
+"""The reader of results.json 1.0; ``segtrack.tracker.results`` is its writer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segtrack.base.errors import DataError
+from segtrack.tracker.results import validate_results
+from segtrack.tracker.tracks import TrackRows
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a results.json says.
+
+    Attributes:
+        video, tracker, run: as in the file; model: likewise, or None.
+        names: class names by ``class_id``, of the model or of the objects.
+        frames: the frames that have objects, ascending.
+    """
+
+    video: dict[str, Any]
+    model: dict[str, Any] | None
+    tracker: dict[str, Any]
+    run: dict[str, Any]
+    names: dict[int, str]
+    frames: tuple[TrackRows, ...]
+
+
+def read_results(path: Path) -> Results:
+    """Read a results.json and check it against the schema.
+
+    Raises:
+        DataError: it does not follow the schema, an id comes twice in a frame, or a mask has
+            another size than the video; with path, place and value.
+    """
+    validate_results(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    video = document["video"]
+    names: dict[int, str] = {}
+    if document["model"] is not None:
+        names = {int(i): name for i, name in document["model"]["classes"].items()}
+    by_frame: dict[int, list[dict[str, Any]]] = {}
+    seen: set[tuple[int, int]] = set()
+    for number, one in enumerate(document["objects"]):
+        key = (one["frame"], one["track_id"])
+        mask = one["segmentation"]
+        if key in seen:
+            problem = f"track_id {key[1]} is there twice in frame {key[0]}"
+            raise DataError(f"{path}: at $.objects[{number}]: {problem}")
+        if mask is not None and mask["size"] != [video["height"], video["width"]]:
+            problem = f"a mask of {mask['size']}, the video has {video['height'], video['width']}"
+            raise DataError(f"{path}: at $.objects[{number}]: {problem}")
+        seen.add(key)
+        names.setdefault(one["class_id"], one["class_name"])
+        by_frame.setdefault(one["frame"], []).append(one)
+    frames = tuple(_rows(frame, by_frame[frame]) for frame in sorted(by_frame))
+    return Results(video, document["model"], document["tracker"], document["run"], names, frames)
+
+
+def _rows(frame: int, objects: list[dict[str, Any]]) -> TrackRows:
+    objects = sorted(objects, key=lambda one: int(one["track_id"]))
+    masks = [one["segmentation"] for one in objects]
+    return TrackRows(
+        frame,
+        np.array([one["track_id"] for one in objects], np.int64),
+        np.array([one["class_id"] for one in objects], np.int16),
+        np.array([one["score"] for one in objects], np.float32),
+        np.array([one["bbox_xyxy"] for one in objects], np.float32).reshape(-1, 4),
+        [None if mask is None else mask["counts"].encode("ascii") for mask in masks],
+        np.array([one["interpolated"] for one in objects], bool),
+    )

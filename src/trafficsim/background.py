@@ -1,0 +1,225 @@
+"""The picture of a street without anything that moves or stands in front: sky, ground, houses."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trafficsim.camera import Camera
+from trafficsim.colours import Colour, pick
+from trafficsim.facades import draw_front
+from trafficsim.ground import paint_ground
+from trafficsim.groundlight import GroundLight
+from trafficsim.light import Light
+from trafficsim.mesh import SHIFT, fixed
+from trafficsim.scene import Building, Street
+
+Rng = np.random.Generator
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+_COARSE = 4
+"""Haze is worked out on every fourth pixel."""
+
+_DEPTH_OF_HOUSES = 10.0
+_ROOFS: tuple[Colour, ...] = ((60, 70, 130), (70, 80, 95), (75, 70, 68), (60, 85, 120))
+
+
+def paint_background(
+    rng: Rng, camera: Camera, street: Street, light: Light, ground_light: GroundLight
+) -> Image:
+    """Draws what is still and behind everything, uint8 (H, W, 3) for the camera's size."""
+    width, height = camera.size
+    image: Image = np.zeros((height, width, 3), np.uint8)
+    horizon = horizon_row(camera)
+    _paint_sky(image, rng, light, horizon)
+    _paint_skyline(image, rng, light, horizon)
+    rays = camera.rays(_COARSE)
+    down = np.minimum(rays[..., 1], -1e-6)
+    closeness = np.where(rays[..., 1] < -1e-6, -down / camera.position[1], 0.0).astype(np.float32)
+    sky = closeness <= 0.0
+    closeness[sky] = 1.0 / 400.0
+    paint_ground(image, rng, camera, street, light, ground_light, horizon)
+    houses = _Houses(image, closeness, rays, camera, light)
+    eye = camera.position
+    if street.end is not None:
+        houses.close_street(street, np.random.default_rng(int(rng.integers(1 << 30))))
+    for building in sorted(
+        street.buildings, key=lambda b: -abs(0.5 * (b.z0 + b.z1) - float(eye[2]))
+    ):
+        houses.add(building, street)
+    return _hazy(image, closeness, light, horizon)
+
+
+def horizon_row(camera: Camera) -> float:
+    """The image row of the horizon, px."""
+    ahead = camera.rotation[2] * np.array([1.0, 0.0, 1.0])
+    seen = camera.rotation @ ahead
+    return float(camera.centre[1] + camera.focal * seen[1] / seen[2])
+
+
+def _paint_sky(image: Image, rng: Rng, light: Light, horizon: float) -> None:
+    height, width = image.shape[:2]
+    rows = int(np.clip(np.ceil(horizon) + 2, 1, height))
+    share = (np.arange(rows) / max(horizon, 1.0)).clip(0, 1)[:, None] ** 1.2
+    column = light.sky_top * (1 - share) + light.sky_horizon * share
+    sky = np.repeat(column[:, None, :].astype(np.float32), width, axis=1)
+    clouds = np.zeros((rows, width), np.float32)
+    for cells, weight in ((3, 0.5), (6, 0.28), (12, 0.15), (26, 0.08)):
+        coarse = rng.random((max(2, cells * rows // width * 3 + 2), cells + 2)).astype(np.float32)
+        clouds += weight * cv2.resize(coarse, (width, rows), interpolation=cv2.INTER_CUBIC)
+    cover = float(rng.uniform(0.42, 0.58))
+    amount = np.clip((clouds - cover) * 5.0, 0.0, 0.85)[..., None]
+    sky += (light.cloud.astype(np.float32) - sky) * amount
+    image[:rows] = np.clip(sky, 0, 255).astype(np.uint8)
+
+
+def _paint_skyline(image: Image, rng: Rng, light: Light, horizon: float) -> None:
+    """Far roofs and tree tops along the horizon."""
+    height, width = image.shape[:2]
+    unit = width / 640.0
+    for layer, mix in ((1.0, 0.75), (0.6, 0.55)):
+        x = -10.0
+        while x < width:
+            w = float(rng.uniform(10, 42)) * unit
+            h = float(rng.uniform(6, 30)) * unit * layer
+            tone = light.haze * mix + (1 - mix) * light.ambient * np.array([120, 115, 110])
+            box = ((int(x), int(horizon - h)), (int(x + w), int(min(horizon + 3, height))))
+            cv2.rectangle(image, box[0], box[1], tone.tolist(), -1)
+            x += w * float(rng.uniform(0.7, 1.6))
+    green = light.haze * 0.5 + 0.5 * light.ambient * np.array([60, 95, 75])
+    for x in np.arange(0.0, width, 6.0 * unit):
+        r = float(rng.uniform(2.5, 6.5)) * unit
+        cv2.circle(image, (int(x), int(horizon)), max(1, int(r)), green.tolist(), -1, cv2.LINE_AA)
+
+
+def _hazy(image: Image, closeness: Plane, light: Light, horizon: float) -> Image:
+    """Fades everything but the sky to the haze; `closeness` is 1 / depth in 1/m, coarse."""
+    share = 1.0 - np.exp(-light.haze_density / np.maximum(closeness, 1.0 / 400.0))
+    rows = np.arange(closeness.shape[0])[:, None] * _COARSE
+    sky = (closeness <= 1.0 / 399.0) & (rows < horizon)
+    height_share = np.clip(rows / max(horizon, 1.0), 0, 1) ** 2
+    share = np.where(sky, share * height_share, share).astype(np.float32)
+    full = cv2.resize(share, (image.shape[1], image.shape[0]))[..., None]
+    mixed = image + (light.haze.astype(np.float32) - image) * full
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+class _Houses:
+    """Draws walls with their fronts, and notes how near they are."""
+
+    def __init__(
+        self, image: Image, closeness: Plane, rays: Array, camera: Camera, light: Light
+    ) -> None:
+        self._image, self._closeness, self._rays = image, closeness, rays
+        self._camera, self._light = camera, light
+
+    def add(self, building: Building, street: Street) -> None:
+        """A house at the side of the street."""
+        rng = np.random.default_rng(building.style)
+        side = building.side
+        x = side * (street.road + street.pavement[(side + 1) // 2] + building.setback)
+        eye = self._camera.position
+        for z, normal in ((building.z0, -1.0), (building.z1, 1.0)):
+            if (float(eye[2]) - z) * normal > 0:
+                corner, along = np.array([x, 0.0, z]), np.array([float(side), 0.0, 0.0])
+                self._front(rng, corner, along, _DEPTH_OF_HOUSES, building.height,
+                            np.array([0.0, 0.0, normal]), gable=True)  # fmt: skip
+        if building.height < 9.0:
+            self._roof(building, x, side, pick(rng, _ROOFS))
+        origin = np.array([x, 0.0, building.z0])
+        u = np.array([0.0, 0.0, 1.0])
+        if side < 0:
+            origin, u = np.array([x, 0.0, building.z1]), -u
+        self._front(rng, origin, u, building.z1 - building.z0, building.height,
+                    np.array([-float(side), 0.0, 0.0]))  # fmt: skip
+
+    def close_street(self, street: Street, rng: Rng) -> None:
+        """Houses across the far end of the street."""
+        assert street.end is not None
+        x = -45.0
+        while x < 45.0:
+            width = float(rng.uniform(10, 18))
+            height = float(3.1 * rng.integers(2, 5)) + 1.2
+            if height < 9.0:
+                corners = [(x, height, street.end), (x + width, height, street.end),
+                           (x + width - 1.5, height + 2.6, street.end + 4),
+                           (x + 1.5, height + 2.6, street.end + 4)]  # fmt: skip
+                normal = np.array([0.0, 0.83, -0.55])
+                self._flat(np.array(corners), normal, pick(rng, _ROOFS))
+            origin = np.array([x, 0.0, street.end])
+            self._front(rng, origin, np.array([1.0, 0.0, 0.0]), width, height,
+                        np.array([0.0, 0.0, -1.0]))  # fmt: skip
+            x += width
+
+    def _gain(self, normal: Array) -> Array:
+        gain = self._light.shade(np.ones((1, 3)), normal[None])[0]
+        return np.asarray(gain + 0.25 * self._light.lamp, dtype=np.float64)
+
+    def _roof(self, building: Building, x: float, side: int, paint: Colour) -> None:
+        top, ridge = building.height, building.height + 2.6
+        z0, z1 = building.z0 - 0.2, building.z1 + 0.2
+        for z, normal in ((building.z0, -1.0), (building.z1, 1.0)):
+            if (float(self._camera.position[2]) - z) * normal > 0:
+                gable = [
+                    (x, top - 0.3, z),
+                    (x + side * 4.5, ridge, z),
+                    (x + side * 9.3, top - 0.3, z),
+                ]
+                self._flat(np.array(gable), np.array([0.0, 0.0, normal]), (150, 160, 170))
+        corners = [(x - side * 0.3, top - 0.1, z0), (x - side * 0.3, top - 0.1, z1),
+                   (x + side * 4.5, ridge, z1), (x + side * 4.5, ridge, z0)]  # fmt: skip
+        self._flat(np.array(corners), np.array([-side * 0.5, 0.86, 0.0]), paint)
+
+    def _flat(self, corners: Array, normal: Array, paint: Colour) -> None:
+        outline = self._camera.polygon(corners)
+        if outline is None:
+            return
+        tone = np.clip(np.array(paint) * self._gain(normal), 0, 255).tolist()
+        cv2.fillConvexPoly(self._image, fixed(outline), tone, cv2.LINE_AA, SHIFT)
+        self._note(outline, corners[0], np.cross(corners[1] - corners[0], corners[2] - corners[1]))
+
+    def _front(
+        self, rng: Rng, origin: Array, u: Array, width: float, height: float, normal: Array,
+        gable: bool = False,
+    ) -> None:  # fmt: skip
+        up = np.array([0.0, 1.0, 0.0])
+        corners = np.array(
+            [origin, origin + u * width, origin + u * width + up * height, origin + up * height]
+        )
+        outline = self._camera.polygon(corners)
+        if outline is None or (self._camera.position - origin) @ normal <= 0:
+            return
+        limit = np.array(self._image.shape[1::-1])
+        low = np.floor(np.clip(outline.min(axis=0), 0, limit)).astype(int)
+        high = np.ceil(np.clip(outline.max(axis=0) + 1, 0, limit)).astype(int)
+        if (high - low).min() < 2:
+            return
+        front = draw_front(rng, width, height, self._light, self._gain(normal), gable)
+        rows, columns = front.shape[:2]
+        size = np.clip(outline.max(axis=0) - outline.min(axis=0), 4, (columns, rows)).astype(int)
+        # shrink first: warpPerspective does not average over the pixels it skips
+        front = np.asarray(cv2.resize(front, size.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
+        to_plane = np.diag([width / size[0], -height / size[1], 1.0])
+        to_plane[1, 2] = height
+        window = self._camera.shifted(-float(low[0]), -float(low[1]))
+        homography = window.plane_homography(origin, u, up) @ to_plane
+        extent = (high - low).tolist()
+        warped = cv2.warpPerspective(
+            front, homography, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        mask = np.zeros((extent[1], extent[0]), np.uint8)
+        cv2.fillConvexPoly(mask, fixed(outline - low), 255, cv2.LINE_8, SHIFT)
+        cv2.copyTo(warped, mask, self._image[low[1] : high[1], low[0] : high[0]])
+        self._note(outline, origin, normal)
+
+    def _note(self, outline: Array, point: Array, normal: Array) -> None:
+        mask = np.zeros(self._closeness.shape, np.uint8)
+        cv2.fillConvexPoly(mask, fixed(outline / _COARSE), 1, cv2.LINE_8, SHIFT)
+        rows, columns = np.nonzero(mask)
+        offset = float(normal @ (point - self._camera.position))
+        if abs(offset) > 1e-9 and len(rows):
+            near = (self._rays[rows, columns] @ normal) / offset
+            self._closeness[rows, columns] = np.clip(near, 1.0 / 390.0, 2.0)

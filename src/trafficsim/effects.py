@@ -1,0 +1,159 @@
+"""What covers the picture: shadows on the ground, beams and glow of lamps, noise, shake."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trafficsim.camera import Camera
+from trafficsim.light import Light
+from trafficsim.mesh import SHIFT, fixed
+
+Rng = np.random.Generator
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+
+class GroundLayer:
+    """A small one-channel picture of the ground that is blurred and laid over the image.
+
+    Args:
+        size: Image (width, height), px.
+        step: One pixel of the layer is `step` px of the image.
+        empty: What the layer holds where nothing is drawn.
+    """
+
+    def __init__(self, size: tuple[int, int], step: int, empty: int) -> None:
+        self._step, self._empty = step, empty
+        self._plane: Image = np.full((size[1] // step + 1, size[0] // step + 1), empty, np.uint8)
+        self._boxes: list[Box] = []
+        self._size = size
+
+    def draw(self, camera: Camera, ground: Array, value: float) -> Box | None:
+        """Fills the hull of world points (N, 3); returns where, px, or None if out of sight."""
+        seen = camera.to_camera(ground)
+        if seen[:, 2].min() < 0.6:
+            outline = camera.polygon(ground)
+            if outline is None:
+                return None
+        else:
+            outline = camera.to_pixels(seen)
+        x0, y0 = outline.min(axis=0).tolist()
+        x1, y1 = outline.max(axis=0).tolist()
+        room = 2 * self._step
+        box = (
+            max(int(x0) - room, 0),
+            max(int(y0) - room, 0),
+            min(int(x1) + room + 1, self._size[0]),
+            min(int(y1) + room + 1, self._size[1]),
+        )
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return None
+        hull = cv2.convexHull(fixed(outline / self._step))
+        cv2.fillConvexPoly(self._plane, hull, value, cv2.LINE_8, SHIFT)
+        self._boxes.append(box)
+        return box
+
+    def multiply_into(self, image: Image) -> None:
+        """Darkens `image` by the layer, 255 being 1."""
+        region = self._region(1)
+        if region is not None:
+            rows, columns, factor = region
+            view = image[rows, columns]
+            cv2.multiply(view, cv2.merge([factor] * 3), view, 1.0 / 255.0)
+
+    def add_into(self, image: Image, colour: tuple[float, float, float]) -> None:
+        """Adds light of a colour (BGR factors) to `image`."""
+        region = self._region(2)
+        if region is not None:
+            rows, columns, extra = region
+            view = image[rows, columns]
+            light = cv2.merge([cv2.convertScaleAbs(extra, alpha=c) for c in colour])
+            cv2.add(view, light, view)
+
+    def _region(self, softness: int) -> tuple[slice, slice, Image] | None:
+        """The part that was drawn on, blurred and at image size."""
+        if not self._boxes:
+            return None
+        step = self._step
+        boxes = np.array(self._boxes)
+        x0, y0 = (boxes[:, :2].min(axis=0) // step).tolist()
+        x1, y1 = (-(-boxes[:, 2:].max(axis=0) // step)).tolist()
+        part = self._plane[y0:y1, x0:x1]
+        kernel = 2 * softness + 1
+        part = np.asarray(cv2.blur(part, (kernel, kernel)), dtype=np.uint8)
+        full = cv2.resize(part, ((x1 - x0) * step, (y1 - y0) * step))
+        rows = slice(y0 * step, min(y1 * step, self._size[1]))
+        columns = slice(x0 * step, min(x1 * step, self._size[0]))
+        cut = full[: rows.stop - rows.start, : columns.stop - columns.start]
+        return rows, columns, np.asarray(cut, dtype=np.uint8)
+
+
+class Noise:
+    """Sensor noise from a tile that is laid down at a new place in each frame."""
+
+    def __init__(self, rng: Rng, size: tuple[int, int], sigma: float) -> None:
+        width, height = size
+        shape = (height + 64, width + 64)
+        grain = 0.6 * rng.standard_normal((*shape, 3), dtype=np.float32)
+        grain = sigma * (grain + 0.7 * rng.standard_normal((*shape, 1), dtype=np.float32))
+        self._plus = np.clip(np.rint(grain), 0, 255).astype(np.uint8)
+        self._minus = np.clip(np.rint(-grain), 0, 255).astype(np.uint8)
+
+    def apply(self, image: Image, rng: Rng) -> None:
+        """Adds noise to `image` in place."""
+        y, x = rng.integers(0, 64, 2).tolist()
+        height, width = image.shape[:2]
+        cv2.add(image, self._plus[y : y + height, x : x + width], image)
+        cv2.subtract(image, self._minus[y : y + height, x : x + width], image)
+
+
+def _make_glow() -> Image:
+    grid = np.linspace(-1, 1, 33)
+    radius = np.hypot(grid[:, None], grid[None, :])
+    halo = 0.55 * np.exp(-((radius / 0.35) ** 2)) + 0.45 * np.exp(-((radius / 0.12) ** 2))
+    return (255 * np.where(radius < 1.0, halo * (1 - radius), 0.0)).astype(np.uint8)
+
+
+_GLOW = _make_glow()
+
+
+def add_glow(
+    image: Image, at: tuple[float, float], radius: float, colour: tuple[float, float, float]
+) -> None:
+    """Adds a round shine of a colour (BGR factors) and a radius in px around `at`."""
+    r = max(2, round(radius))
+    height, width = image.shape[:2]
+    x0, y0 = round(at[0]) - r, round(at[1]) - r
+    left, top = max(x0, 0), max(y0, 0)
+    right, bottom = min(x0 + 2 * r + 1, width), min(y0 + 2 * r + 1, height)
+    if left >= right or top >= bottom or r > width:
+        return
+    glow = cv2.resize(_GLOW, (2 * r + 1, 2 * r + 1), interpolation=cv2.INTER_LINEAR)
+    part = glow[top - y0 : bottom - y0, left - x0 : right - x0]
+    view = image[top:bottom, left:right]
+    cv2.add(view, cv2.merge([cv2.convertScaleAbs(part, alpha=c) for c in colour]), view)
+
+
+class Shake:
+    """A hand-held camera: slow sway, a little tremor, in whole px."""
+
+    def __init__(self, rng: Rng, amplitude: float) -> None:
+        self.margin = int(np.ceil(1.5 * amplitude)) + 1 if amplitude > 0 else 0
+        self._amplitude = amplitude
+        self._rates = rng.uniform((0.4, 1.1, 3.0), (0.8, 2.0, 5.5), (2, 3)) * 2 * np.pi
+        self._phases = rng.uniform(0, 2 * np.pi, (2, 3))
+
+    def at(self, seconds: float) -> tuple[int, int]:
+        """How far the picture is moved, (dx, dy) px, at most `margin`."""
+        waves = np.sin(self._rates * seconds + self._phases) @ np.array([0.7, 0.45, 0.3])
+        moved = np.rint(self._amplitude * waves).astype(int).tolist()
+        return moved[0], moved[1]
+
+
+def shadow_factor(light: Light) -> float:
+    """How much darker the ground is in the shade of the sun, 0..1."""
+    sun = light.sun * light.sun_direction[1]
+    return float((light.ambient / (light.ambient + sun)).mean())

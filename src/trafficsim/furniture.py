@@ -1,0 +1,234 @@
+"""Street furniture and trees, drawn as sprites that hide what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from trafficsim.camera import Camera
+from trafficsim.colours import Colour, darker, pick
+from trafficsim.groundlight import GroundLight
+from trafficsim.light import Light
+from trafficsim.mesh import (
+    GLOWING,
+    SHIFT,
+    Array,
+    Image,
+    Mesh,
+    MeshBuilder,
+    paint,
+    shaded,
+)
+from trafficsim.plants import add_leaves, make_tree
+from trafficsim.scene import Furniture
+from trafficsim.sprites import Sprite, clipped_box, cut_out
+
+Rng = np.random.Generator
+
+_STEEL: Colour = (92, 90, 88)
+_WOOD: Colour = (60, 95, 140)
+_SIGNS: tuple[Colour, ...] = ((40, 40, 205), (190, 90, 30), (230, 230, 230), (40, 190, 235))
+
+
+def make_sprite(
+    rng: Rng, piece: Furniture, camera: Camera, background: Image, light: Light,
+    ground_light: GroundLight,
+) -> Sprite | None:  # fmt: skip
+    """The piece as the camera sees it, or None if it is out of sight."""
+    position = np.array([piece.x, 0.0, piece.z])
+    depth = float(camera.to_camera(position[None])[0, 2])
+    if depth < 2.0 or depth > 110.0:
+        return None
+    sun, lamp = ground_light.at(piece.x, piece.z)
+    if piece.kind == "tree":
+        return make_tree(rng, piece, camera, background, light, (sun, lamp), depth)
+    mesh = _BUILDERS[piece.kind](rng, piece.side).turned(0.0)
+    box = _window(camera, mesh, position)
+    if box is None:
+        return None
+    patch = background[box[1] : box[3], box[0] : box[2]].copy()
+    cover = np.zeros(patch.shape[:2], np.uint8)
+    view = camera.shifted(-box[0], -box[1])
+    colours = shaded(mesh, light, sun)
+    dull = mesh.kinds != GLOWING
+    colours[dull] += (mesh.albedo * light.lamp * (0.7 * lamp))[dull]
+    colours += (light.haze - colours) * light.haze_share(depth)
+    for hull in paint(patch, view, mesh, position, colours):
+        cv2.fillConvexPoly(cover, hull, 255, cv2.LINE_AA, SHIFT)
+    if piece.kind in ("hedge", "planter"):
+        add_leaves(rng, patch, cover, view, piece, light, depth)
+    half_x, half_z = mesh.half_size[0], mesh.half_size[1]
+    if piece.kind == "lamp":
+        half_x = half_z = 0.15
+    footprint = (piece.x - half_x, piece.x + half_x, piece.z - half_z, piece.z + half_z)
+    return cut_out(patch, cover, box, footprint, depth)
+
+
+def _window(camera: Camera, mesh: Mesh, position: Array) -> tuple[int, int, int, int] | None:
+    seen = camera.to_camera(mesh.vertices + position)
+    if seen[:, 2].min() < 1.0:
+        return None
+    return clipped_box(
+        camera, camera.to_pixels(seen), 3 + 0.4 * camera.focal / float(seen[:, 2].min())
+    )
+
+
+def _lamp(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.09, 0.09), (0.0, 0.9), (-0.09, 0.09), darker(_STEEL, 0.8))
+    b.box((-0.055, 0.055), (0.9, 6.0), (-0.055, 0.055), _STEEL)
+    tip = -side * 1.7
+    b.box((min(0.0, tip), max(0.0, tip)), (5.94, 6.04), (-0.04, 0.04), _STEEL, layer=1)
+    ends = sorted((tip - side * 0.35, tip + side * 0.3))
+    b.box((ends[0], ends[1]), (5.9, 6.06), (-0.14, 0.14), (120, 120, 120), layer=2)
+    b.part(3, ((ends[0] + ends[1]) / 2, 6.2, 0.0))
+    corners = [(ends[0], 5.88, -0.14), (ends[1], 5.88, -0.14), (ends[1], 5.88, 0.14),
+               (ends[0], 5.88, 0.14)]  # fmt: skip
+    b.face(corners, (170, 225, 250), GLOWING)
+    b.solid(np.array(corners))
+    return b.build()
+
+
+def _signal(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.06, 0.06), (0.0, 2.4), (-0.06, 0.06), (60, 60, 58))
+    b.box((-0.17, 0.17), (2.3, 3.2), (-0.14, 0.14), (35, 35, 35), layer=1)
+    for k, colour in enumerate(((60, 110, 50), (40, 110, 130), (50, 50, 190))):
+        y = 2.45 + 0.28 * k
+        for z in (-0.15, 0.15):
+            b.face([(-0.09, y, z), (0.09, y, z), (0.09, y + 0.18, z), (-0.09, y + 0.18, z)], colour)
+    return b.build()
+
+
+def _sign(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.035, 0.035), (0.0, 2.9), (-0.035, 0.035), (140, 140, 140))
+    colour, round_sign = pick(rng, _SIGNS), rng.random() < 0.6
+    angles = (
+        np.linspace(0, 2 * np.pi, 13)[:-1] if round_sign else np.pi / 4 + np.arange(4) * np.pi / 2
+    )
+    radius = 0.34 if round_sign else 0.44
+    for z, centre in ((-0.05, 0.0), (0.05, 0.0)):
+        b.part(1, (0.0, 2.55, centre))
+        ring = np.stack(
+            [radius * np.cos(angles), 2.55 + radius * np.sin(angles), angles * 0 + z], 1
+        )
+        b.face(ring.tolist(), colour)
+        inner = ring.copy()
+        inner[:, 0] *= 0.7
+        inner[:, 1] = 2.55 + (inner[:, 1] - 2.55) * 0.7
+        inner[:, 2] += 0.01 * np.sign(z)
+        b.face(inner.tolist(), (232, 232, 232) if colour[0] < 100 else darker(colour, 0.6))
+        b.solid(ring)
+    return b.build()
+
+
+def _bench(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    for z in (-0.7, 0.7):
+        b.box((-0.2, 0.2), (0.0, 0.42), (z - 0.05, z + 0.05), (50, 50, 50))
+    b.box((-0.24, 0.24), (0.40, 0.48), (-0.9, 0.9), _WOOD, layer=1)
+    x = side * 0.24
+    b.box((min(x, x + side * 0.05), max(x, x + side * 0.05)), (0.55, 0.92), (-0.9, 0.9), _WOOD, 2)
+    return b.build()
+
+
+def _bin(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    paint_with = pick(rng, ((60, 90, 50), (70, 70, 72), (40, 60, 120)))
+    b.box((-0.26, 0.26), (0.06, 0.92), (-0.26, 0.26), paint_with)
+    b.box((-0.29, 0.29), (0.92, 1.06), (-0.29, 0.29), darker(paint_with, 0.6), layer=1)
+    return b.build()
+
+
+def _cabinet(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    paint_with = pick(rng, ((140, 150, 140), (120, 125, 128), (90, 120, 80)))
+    b.box((-0.25, 0.25), (0.0, 1.25), (-0.55, 0.55), paint_with)
+    b.box((-0.28, 0.28), (1.25, 1.32), (-0.58, 0.58), darker(paint_with, 0.75), layer=1)
+    return b.build()
+
+
+def _planter(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.38, 0.38), (0.0, 0.6), (-0.75, 0.75), pick(rng, ((150, 155, 160), (70, 95, 130))))
+    return b.build()
+
+
+def _hedge(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.32, 0.32), (0.0, 1.05), (-1.6, 1.6), (38, 72, 48))
+    return b.build()
+
+
+def _bollards(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    for z in (-1.4, 0.0, 1.4):
+        b.box((-0.08, 0.08), (0.0, 0.85), (z - 0.08, z + 0.08), (70, 70, 70))
+        b.box((-0.085, 0.085), (0.68, 0.76), (z - 0.085, z + 0.085), (220, 220, 220), layer=1)
+    return b.build()
+
+
+def _kiosk(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    paint_with = pick(rng, ((70, 110, 60), (50, 60, 150), (150, 110, 60)))
+    b.box((-0.75, 0.75), (0.0, 2.3), (-1.1, 1.1), paint_with)
+    for s in (-1, 1):
+        b.face([(s * 0.76, 1.0, -0.85), (s * 0.76, 1.0, 0.85), (s * 0.76, 1.9, 0.85),
+                (s * 0.76, 1.9, -0.85)], (150, 190, 215), GLOWING)  # fmt: skip
+        b.face([(s * 0.77, 0.75, -0.9), (s * 0.77, 0.75, 0.9), (s * 0.77, 0.95, 0.9),
+                (s * 0.77, 0.95, -0.9)], (200, 200, 200))  # fmt: skip
+    b.box((-0.95, 0.95), (2.3, 2.5), (-1.3, 1.3), darker(paint_with, 0.7), layer=1)
+    return b.build()
+
+
+def _shelter(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    for z in (-1.7, 1.7):
+        for x in (-0.55, 0.55):
+            b.box((x - 0.04, x + 0.04), (0.0, 2.3), (z - 0.04, z + 0.04), _STEEL)
+    b.box(
+        (-0.5, 0.5), (0.3, 2.1), (1.72, 1.84), pick(rng, ((60, 60, 190), (190, 140, 60))), layer=1
+    )
+    x = side * 0.6
+    b.box((x - 0.03, x + 0.03), (0.25, 0.5), (-1.7, 1.7), _STEEL, layer=1)
+    b.box((x - 0.2, x + 0.2), (0.45, 0.52), (-1.4, 1.4), _WOOD, layer=1)
+    b.box((-0.8, 0.8), (2.3, 2.42), (-2.0, 2.0), (90, 95, 90), layer=2)
+    return b.build()
+
+
+def _fence(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    for z in (-1.2, 1.2):
+        b.box((-0.15, 0.15), (0.0, 0.9), (z - 0.04, z + 0.04), (90, 90, 90))
+    for k in range(6):
+        z = -1.3 + k * 0.4333
+        colour = (45, 45, 210) if k % 2 else (230, 230, 230)
+        b.box((-0.03, 0.03), (0.55, 0.95), (z, z + 0.4333), colour, layer=1)
+    return b.build()
+
+
+def _hydrant(_: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    b.box((-0.12, 0.12), (0.0, 0.6), (-0.12, 0.12), (40, 40, 190))
+    b.box((-0.18, 0.18), (0.38, 0.5), (-0.06, 0.06), (40, 40, 170), layer=1)
+    b.box((-0.08, 0.08), (0.6, 0.72), (-0.08, 0.08), (40, 40, 170), layer=1)
+    return b.build()
+
+
+def _postbox(rng: Rng, side: int) -> Mesh:
+    b = MeshBuilder()
+    paint_with = pick(rng, ((40, 40, 190), (40, 190, 230), (150, 70, 40)))
+    b.box((-0.05, 0.05), (0.0, 0.8), (-0.05, 0.05), _STEEL)
+    b.box((-0.22, 0.22), (0.75, 1.4), (-0.28, 0.28), paint_with, layer=1)
+    return b.build()
+
+
+_BUILDERS: dict[str, Callable[[Rng, int], Mesh]] = {
+    "lamp": _lamp, "signal": _signal, "sign": _sign, "bench": _bench, "bin": _bin,
+    "cabinet": _cabinet, "planter": _planter, "hedge": _hedge, "bollards": _bollards,
+    "kiosk": _kiosk, "shelter": _shelter, "fence": _fence, "hydrant": _hydrant,
+    "postbox": _postbox,
+}  # fmt: skip

@@ -1,0 +1,185 @@
+"""From a picture of object numbers to labels: masks, outlines, boxes, visible shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco
+
+from trafficsim.frame import Instance
+from trafficsim.mesh import SHIFT, Pixels
+
+Image = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+Ring = NDArray[np.float32]
+Contour = NDArray[np.integer[Any] | np.floating[Any]]
+
+# As in KITTI, whose "don't care" regions hold what is too small or too hidden to be judged: a model
+# is neither asked to find such an object nor blamed for it.
+SMALLEST_HEIGHT = 16
+"""Objects whose visible part is lower than this are to be ignored, px."""
+
+SMALLEST_AREA = 150
+"""Objects with fewer visible pixels than this are to be ignored."""
+
+SMALLEST_FRACTION = 0.25
+"""Objects of which less than this share is seen are to be ignored."""
+
+LARGE_SHARE = 0.01
+"""Something that fills this share of the image is judged however little of it is seen."""
+
+_UNSEEN_HEIGHT, _UNSEEN_AREA, _UNSEEN_FRACTION = 10, 80, 0.1
+"""What remains of an object below these has no label at all: nobody would see it."""
+
+_SMALLEST_PIECE = 12
+"""Separate pieces and holes below this many pixels are left out, in small masks fewer."""
+
+_LARGEST_BUFFER = 1200
+
+
+class Silhouette:
+    """The whole object as it would be seen with nothing in front and no image border."""
+
+    def __init__(self, outlines: list[Pixels]) -> None:
+        points = np.concatenate(outlines)
+        low = (points.min(axis=0) >> SHIFT) - 1
+        high = (points.max(axis=0) >> SHIFT) + 2
+        self.box: Box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        self._outlines = outlines
+        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        self._scale = max(1.0, max(width, height) / _LARGEST_BUFFER)
+        if self._scale == 1.0:
+            self.mask: Image | None = np.zeros((height, width), np.uint8)
+            self._draw(self.mask, low, 1.0)
+            self.area = float(cv2.countNonZero(self.mask))
+        else:
+            self.mask = None
+            shape = (int(height / self._scale) + 2, int(width / self._scale) + 2)
+            small = np.zeros(shape, np.uint8)
+            self._draw(small, low, self._scale)
+            self.area = float(cv2.countNonZero(small)) * self._scale**2
+
+    def stamp(self, ids: Image, number: int) -> None:
+        """Writes `number` where the object is, over whatever is there."""
+        height, width = ids.shape
+        x0, y0, x1, y1 = self.box
+        left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+        if left >= right or top >= bottom:
+            return
+        view = ids[top:bottom, left:right]
+        if self.mask is not None:
+            inside = self.mask[top - y0 : bottom - y0, left - x0 : right - x0]
+        else:
+            inside = np.zeros(view.shape, np.uint8)
+            self._draw(inside, np.array([left, top]), 1.0)
+        np.copyto(view, number, where=inside.view(np.bool_))
+
+    def _draw(self, target: Image, origin: NDArray[np.int32], scale: float) -> None:
+        offset = origin.astype(np.int32) << SHIFT
+        for outline in self._outlines:
+            moved = outline - offset
+            if scale != 1.0:
+                moved = (moved / scale).astype(np.int32)
+            cv2.fillConvexPoly(target, moved, 1, cv2.LINE_8, SHIFT)
+
+
+def label(
+    ids: Image, number: int, silhouette: Silhouette, track_id: int, class_id: int
+) -> Instance | None:
+    """The label of the object that is `number` in `ids` (H, W), or None if too little is seen."""
+    height, width = ids.shape
+    x0, y0, x1, y1 = silhouette.box
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if x1 - x0 < 2 or y1 - y0 < _UNSEEN_HEIGHT:
+        return None
+    mask = np.asarray(cv2.inRange(ids[y0:y1, x0:x1], (number,), (number,)), dtype=np.uint8)
+    area = cv2.countNonZero(mask)
+    fraction = area / max(silhouette.area, 1.0)
+    large = area >= LARGE_SHARE * width * height
+    if area < _UNSEEN_AREA or (fraction < _UNSEEN_FRACTION and not large):
+        return None
+    left, top, w, h = cv2.boundingRect(mask)
+    if h < _UNSEEN_HEIGHT:
+        return None
+    mask = np.ascontiguousarray(mask[top : top + h, left : left + w])
+    left, top = left + x0, top + y0
+    rings = outline(mask)
+    if not rings:
+        return None
+    offset = np.array([left, top], np.float32)
+    return Instance(
+        track_id=track_id,
+        class_id=class_id,
+        polygons=tuple(ring + offset for ring in rings),
+        rle=encode(mask, left, top, (height, width)),
+        bbox_xyxy=(float(left), float(top), float(left + w), float(top + h)),
+        area=float(area),
+        visible_fraction=min(1.0, fraction),
+        ignore=h < SMALLEST_HEIGHT
+        or area < SMALLEST_AREA
+        or (fraction < SMALLEST_FRACTION and not large),
+    )
+
+
+def encode(mask: Image, left: int, top: int, size: tuple[int, int]) -> dict[str, Any]:
+    """COCO RLE of a mask (h, w) that lies at (left, top) in an image of `size` (H, W)."""
+    height, width = size
+    rows, columns = mask.shape
+    padded = np.zeros((columns, rows + 2), np.int8)
+    padded[:, 1:-1] = mask.T != 0
+    steps = np.diff(padded, axis=1)
+    column, row = np.nonzero(steps)
+    # starts and ends alternate within a column; a run that goes on at the top of the next
+    # column ends and starts at the same place, and is joined
+    places = (column + left) * height + row + top
+    joined = np.zeros(len(places), bool)
+    same = places[1:-1:2] == places[2::2]
+    joined[1:-1:2] = same
+    joined[2::2] = same
+    places = places[~joined]
+    counts = np.diff(np.concatenate([[0], places, [height * width]]))
+    if counts[-1] == 0:
+        counts = counts[:-1]
+    rle = coco.frPyObjects({"counts": counts.tolist(), "size": [height, width]}, height, width)
+    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+
+
+def outline(mask: Image) -> list[Ring]:
+    """Outlines of a mask (h, w), largest first, holes joined to their outline by a slit.
+
+    The contour is taken at twice the size, so that it lies a quarter of a pixel inside of the
+    pixels' edges: both OpenCV's rasteriser (whole pixels, truncated) and COCO's then give the
+    mask back.
+    """
+    smallest = 4.0 * min(_SMALLEST_PIECE, 0.03 * cv2.countNonZero(mask))
+    twice = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    contours, tree = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outer: dict[int, NDArray[np.int32]] = {}
+    areas: dict[int, float] = {}
+    for i, contour in enumerate(contours):
+        if tree[0][i][3] < 0 and len(contour) >= 3:
+            area = cv2.contourArea(contour)
+            if area >= smallest:
+                outer[i], areas[i] = _thinned(contour), area
+    for i, contour in enumerate(contours):
+        parent = int(tree[0][i][3])
+        if parent in outer and len(contour) >= 3 and cv2.contourArea(contour) >= smallest:
+            outer[parent] = _slit(outer[parent], _thinned(contour))
+    order = sorted(areas, key=lambda i: -areas[i])
+    rings = (np.asarray(outer[i], dtype=np.float32) for i in order if len(outer[i]) >= 3)
+    return [(ring + np.float32(0.5)) / np.float32(2) for ring in rings]
+
+
+def _thinned(contour: Contour) -> NDArray[np.int32]:
+    return np.asarray(cv2.approxPolyDP(contour, 0.9, True)[:, 0], dtype=np.int32)
+
+
+def _slit(outer: NDArray[np.int32], hole: NDArray[np.int32]) -> NDArray[np.int32]:
+    """One ring that goes around `outer`, through a slit, around `hole`, and back."""
+    distance = ((outer[:, None] - hole[None]) ** 2).sum(axis=2)
+    i, j = np.unravel_index(int(distance.argmin()), distance.shape)
+    around = np.concatenate([hole[j:], hole[: j + 1]])
+    return np.concatenate([outer[: i + 1], around, outer[i:]])

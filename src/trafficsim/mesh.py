@@ -1,0 +1,250 @@
+"""Solid things of flat faces: building them, shading them, drawing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trafficsim.camera import NEAR, Camera, clip_cloud, clip_near
+from trafficsim.colours import Colour
+from trafficsim.light import Light
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.int32]
+Image = NDArray[np.uint8]
+
+SHIFT = 4
+"""Fractional bits of the pixel coordinates that OpenCV gets."""
+
+PLAIN, HEADLIGHT, TAILLIGHT, GLOWING = 0, 1, 2, 3
+
+
+def fixed(points: Array) -> Pixels:
+    """Pixels as the fixed-point numbers that OpenCV draws with."""
+    return np.rint(points * (1 << SHIFT)).astype(np.int32)
+
+
+def hull_of(points: Pixels) -> Pixels:
+    """The convex hull of fixed-point pixels (N, 2), as an outline (M, 2)."""
+    return np.asarray(cv2.convexHull(points)[:, 0], dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Faces in the order of painting; all points in m, x right, y up, z ahead.
+
+    Attributes:
+        vertices: float64 (V, 3).
+        faces: Per face the indices of its convex outline.
+        anchors: int (F,), one vertex of each face.
+        normals: float64 (F, 3), unit, outward.
+        albedo: float64 (F, 3), BGR 0..255.
+        kinds: int (F,), PLAIN, HEADLIGHT, TAILLIGHT or GLOWING.
+        parts: Per part its first face and its last face + 1.
+        layers: int (P,), lower layers are painted first, the farther first within a layer.
+        centres: float64 (P, 3), of the parts.
+        solids: Sets of vertices whose convex hulls together are the outline.
+        half_size: Half extents (x, z) of the footprint, and the height.
+    """
+
+    vertices: Array
+    faces: tuple[NDArray[np.int64], ...]
+    anchors: NDArray[np.int64]
+    normals: Array
+    albedo: Array
+    kinds: NDArray[np.int64]
+    parts: tuple[tuple[int, int], ...]
+    layers: NDArray[np.int64]
+    centres: Array
+    solids: tuple[NDArray[np.int64], ...]
+    half_size: tuple[float, float, float]
+
+    def turned(self, heading: float) -> Mesh:
+        """The mesh turned to the right by `heading` radians (0 looks along +z)."""
+        c, s = np.cos(heading), np.sin(heading)
+        turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+        vertices = self.vertices @ turn.T
+        half = (
+            float(np.abs(vertices[:, 0]).max()),
+            float(np.abs(vertices[:, 2]).max()),
+            self.half_size[2],
+        )
+        return replace(
+            self,
+            vertices=vertices,
+            normals=self.normals @ turn.T,
+            centres=self.centres @ turn.T,
+            half_size=half,
+        )
+
+
+class MeshBuilder:
+    """Collects parts; every part is convex and its details lie on its surface."""
+
+    def __init__(self) -> None:
+        self._vertices: list[Array] = []
+        self._count = 0
+        self._faces: list[NDArray[np.int64]] = []
+        self._normals: list[Array] = []
+        self._albedo: list[Colour] = []
+        self._kinds: list[int] = []
+        self._parts: list[tuple[int, int, int, Array]] = []
+        self._solids: list[NDArray[np.int64]] = []
+        self._centre = (0.0, 0.0, 0.0)
+
+    def part(self, layer: int, centre: Sequence[float]) -> None:
+        """Begins a part; faces look away from its `centre`."""
+        self._close()
+        self._centre = (float(centre[0]), float(centre[1]), float(centre[2]))
+        self._parts.append((layer, len(self._faces), len(self._faces), np.array(self._centre)))
+
+    def face(self, points: Sequence[Sequence[float]], colour: Colour, kind: int = PLAIN) -> None:
+        """Adds a convex outline of the present part."""
+        corners = np.array(points, dtype=np.float64)
+        # plain numbers: np.cross and np.linalg.norm take most of a scene's time otherwise
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners[:3].tolist()
+        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - bx, cy - by, cz - bz
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        size = max((nx * nx + ny * ny + nz * nz) ** 0.5, 1e-12)
+        # parts are convex, so any corner tells which side is out
+        ox, oy, oz = self._centre
+        if nx * (ax - ox) + ny * (ay - oy) + nz * (az - oz) < 0:
+            size = -size
+        normal = np.array([nx / size, ny / size, nz / size])
+        self._faces.append(self._add(corners))
+        self._normals.append(normal)
+        self._albedo.append(colour)
+        self._kinds.append(kind)
+
+    def solid(self, points: Array) -> None:
+        """Adds the convex hull of `points` (N, 3) to the outline."""
+        self._solids.append(self._add(points))
+
+    def prism(
+        self, profile: Sequence[tuple[float, float]], half_widths: Sequence[float], colour: Colour,
+        top: Colour | None = None,
+    ) -> None:  # fmt: skip
+        """Adds a convex (z, y) profile drawn out to both sides, and its outline.
+
+        Args:
+            profile: The corners.
+            half_widths: Half the width at each corner.
+            colour: Of all faces.
+            top: Of faces that look up, if they differ.
+        """
+        left = [(-w, y, z) for (z, y), w in zip(profile, half_widths, strict=True)]
+        right = [(w, y, z) for (z, y), w in zip(profile, half_widths, strict=True)]
+        for i in range(len(profile)):
+            corners = (left[i - 1], left[i], right[i], right[i - 1])
+            flat = abs(profile[i][1] - profile[i - 1][1]) < 0.1 * abs(
+                profile[i][0] - profile[i - 1][0]
+            )
+            self.face(corners, top if top is not None and flat else colour)
+        self.face(left, colour)
+        self.face(right, colour)
+        self.solid(np.array(left + right))
+
+    def box(
+        self, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float],
+        colour: Colour, layer: int = 0,
+    ) -> None:  # fmt: skip
+        """Adds a whole part: a box between the given limits."""
+        middle = 0.5 * (x[0] + x[1])
+        self.part(layer, (middle, 0.5 * (y[0] + y[1]), 0.5 * (z[0] + z[1])))
+        corners = [(a, b, c) for a in x for b in y for c in z]
+        for axis in range(3):
+            for side in range(2):
+                limit = (x, y, z)[axis][side]
+                quad = [p for p in corners if p[axis] == limit]
+                quad = [quad[0], quad[1], quad[3], quad[2]]
+                self.face(quad, colour)
+        self.solid(np.array(corners))
+
+    def build(self) -> Mesh:
+        """The mesh."""
+        self._close()
+        vertices = np.concatenate(self._vertices)
+        return Mesh(
+            vertices=vertices,
+            faces=tuple(self._faces),
+            anchors=np.array([face[0] for face in self._faces]),
+            normals=np.array(self._normals),
+            albedo=np.array(self._albedo, dtype=np.float64),
+            kinds=np.array(self._kinds),
+            parts=tuple((first, last) for _, first, last, _ in self._parts),
+            layers=np.array([layer for layer, _, _, _ in self._parts]),
+            centres=np.array([centre for _, _, _, centre in self._parts]),
+            solids=tuple(self._solids),
+            half_size=(
+                float(np.abs(vertices[:, 0]).max()),
+                float(np.abs(vertices[:, 2]).max()),
+                float(vertices[:, 1].max()),
+            ),
+        )
+
+    def _add(self, points: Array) -> NDArray[np.int64]:
+        self._vertices.append(points)
+        self._count += len(points)
+        return np.arange(self._count - len(points), self._count)
+
+    def _close(self) -> None:
+        if self._parts:
+            layer, first, _, centre = self._parts[-1]
+            self._parts[-1] = (layer, first, len(self._faces), centre)
+
+
+def shaded(mesh: Mesh, light: Light, sunlit: float = 1.0) -> Array:
+    """Colours (F, 3) of a mesh that stands as it is, before haze; lights are on if it is dark."""
+    colours = light.shade(mesh.albedo, mesh.normals, sunlit)
+    if light.headlights:
+        colours[mesh.kinds == HEADLIGHT] = (215.0, 245.0, 255.0)
+        colours[mesh.kinds == TAILLIGHT] = (50.0, 45.0, 235.0)
+        colours[mesh.kinds == GLOWING] = mesh.albedo[mesh.kinds == GLOWING]
+    return colours
+
+
+def paint(
+    image: Image, camera: Camera, mesh: Mesh, position: Array, colours: Array
+) -> list[Pixels]:
+    """Draws a mesh at world `position` (3,) with `colours` (F, 3); returns its outlines.
+
+    Returns:
+        Convex polygons, int32 (N, 2) with `SHIFT` fractional bits, whose union is the
+        silhouette; empty if the mesh is behind the camera.
+    """
+    eye = camera.position - position
+    visible = ((eye - mesh.vertices[mesh.anchors]) * mesh.normals).sum(axis=1) > 0.0
+    seen = camera.to_camera(mesh.vertices + position)
+    ahead = seen[:, 2] >= NEAR
+    if not ahead.any():
+        return []
+    parts = mesh.parts
+    if len(parts) > 1:
+        away = ((mesh.centres - eye) ** 2).sum(axis=1)
+        parts = tuple(parts[i] for i in np.lexsort((-away, mesh.layers)))
+    tones = np.clip(colours, 0.0, 255.0).tolist()
+    shown = visible.tolist()
+    if ahead.all():
+        pixels = fixed(camera.to_pixels(seen))
+        for first, last in parts:
+            for i in range(first, last):
+                if shown[i]:
+                    cv2.fillConvexPoly(image, pixels[mesh.faces[i]], tones[i], cv2.LINE_AA, SHIFT)
+        return [hull_of(pixels[solid]) for solid in mesh.solids]
+    for first, last in parts:
+        for i in range(first, last):
+            if shown[i]:
+                cut = clip_near(seen[mesh.faces[i]])
+                if len(cut) >= 3:
+                    outline = fixed(camera.to_pixels(cut))
+                    cv2.fillConvexPoly(image, outline, tones[i], cv2.LINE_AA, SHIFT)
+    hulls = []
+    for solid in mesh.solids:
+        cut = clip_cloud(seen[solid])
+        if len(cut) >= 3:
+            hulls.append(hull_of(fixed(camera.to_pixels(cut))))
+    return hulls

@@ -1,0 +1,75 @@
+"""Things that stand still in front: cut out once, pasted over what is behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trafficsim.camera import Array, Camera
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A cut-out.
+
+    Attributes:
+        box: Where it lies in the wide background: x0, y0, x1, y1, px.
+        colour: uint8 (h, w, 3), already multiplied by its cover.
+        rest: uint8 (h, w, 3), 255 minus the cover.
+        solid: bool (h, w), where it hides what is behind.
+        footprint: x0, x1, z0, z1 on the ground, m.
+        depth: Distance from the camera along its axis, m.
+    """
+
+    box: Box
+    colour: Image
+    rest: Image
+    solid: Mask
+    footprint: tuple[float, float, float, float]
+    depth: float
+
+    def paste(self, image: Image, ids: Image | None, dx: int, dy: int) -> None:
+        """Lays it over `image` and hides the objects in `ids`, moved by (dx, dy) px."""
+        height, width = image.shape[:2]
+        x0, y0 = self.box[0] + dx, self.box[1] + dy
+        left, top = max(x0, 0), max(y0, 0)
+        right, bottom = min(self.box[2] + dx, width), min(self.box[3] + dy, height)
+        if left >= right or top >= bottom:
+            return
+        inside = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+        view = image[top:bottom, left:right]
+        cv2.multiply(view, self.rest[inside], view, 1.0 / 255.0)
+        cv2.add(view, self.colour[inside], view)
+        if ids is not None:
+            np.copyto(ids[top:bottom, left:right], 0, where=self.solid[inside])
+
+
+def cut_out(
+    patch: Image, cover: Image, box: Box, footprint: tuple[float, float, float, float], depth: float
+) -> Sprite:
+    """A sprite of what is painted on `patch` where `cover`, uint8 (h, w), is above 0."""
+    cover3 = cv2.merge([cover] * 3)
+    return Sprite(
+        box=box,
+        colour=np.asarray(cv2.multiply(patch, cover3, scale=1.0 / 255.0), dtype=np.uint8),
+        rest=np.asarray(cv2.bitwise_not(cover3), dtype=np.uint8),
+        solid=cover > 127,
+        footprint=footprint,
+        depth=depth,
+    )
+
+
+def clipped_box(camera: Camera, pixels: Array, room: float) -> Box | None:
+    """The box around `pixels` (N, 2) and `room` px, inside of the image; None if outside."""
+    low = np.maximum(np.floor(pixels.min(axis=0) - room), 0).astype(int)
+    high = np.minimum(np.ceil(pixels.max(axis=0) + room), camera.size).astype(int)
+    if (high - low).min() < 2:
+        return None
+    return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))

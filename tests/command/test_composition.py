@@ -1,0 +1,258 @@
+"""Overrides to typed settings: what composes, and what every kind of mistake is answered with."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings, expand, flatten, groups
+from segtrack.settings import BotSortSettings, GmcMethod, LabellerrMode, Light, Settings, Stage
+from segtrack.settings.rules import RANGES
+
+
+def messages(*overrides: str) -> list[str]:
+    return [str(problem) for problem in check(CONF, overrides)]
+
+
+def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> None:
+    annotations = tmp_path / "a.json"
+    annotations.write_text("{}")
+    needs = {
+        ("dataset", "yolo"): [f"dataset.path={tmp_path}"],
+        ("dataset", "coco"): [f"dataset.path={tmp_path}", f"dataset.annotations={annotations}"],
+        ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
+        ("dataset", "images"): [f"dataset.path={tmp_path}", "dataset.classes=[car]"],
+        ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
+        ("labellerr", "off"): ["stages=[prepare,train]"],
+    }
+    composed = 0
+    for group, options in groups(CONF).items():
+        prefix = "+" if group == "experiment" else ""
+        for option in options:
+            words = [f"{prefix}{group}={option}", *needs.get((group, option), [])]
+            assert messages(*words) == [], words
+            assert isinstance(compose_settings(CONF, words), Settings)
+            composed += 1
+    counts = {group: len(options) for group, options in groups(CONF).items()}
+    assert counts == {
+        "dataset": 9,
+        "evaluation": 1,
+        "experiment": 3,
+        "labellerr": 3,
+        "mlflow": 2,
+        "model": 6,
+        "tracker": 6,
+        "trainer": 3,
+    }
+    assert composed == 33
+
+
+def test_raw_images_need_a_folder_and_classes() -> None:
+    folder, classes = messages("dataset=images")
+    assert folder.startswith("dataset.path=null: dataset=images needs a folder")
+    assert classes.startswith("dataset.classes=null: say what is to be found in the images")
+
+
+def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
+    missing = f"labellerr.sam={tmp_path}/mobile_sam.pt"
+    assert messages(missing) == []
+    (problem,) = messages(missing, "labellerr.assist=sam")
+    assert problem.startswith(f"{missing}: no such file; give a checkpoint of SAM, or a name")
+    (tmp_path / "mobile_sam.pt").touch()
+    assert messages(missing, "labellerr.assist=sam") == []
+    assert messages("labellerr.assist=sam") == []  # a name is looked for later
+    assert messages("labellerr.assist=sam", "labellerr.sam=''") != []
+
+
+def test_the_defaults_are_the_embedded_loop() -> None:
+    settings = compose_settings(CONF, [])
+    assert settings.stages == [stage for stage in Stage if stage is not Stage.push]
+    assert settings.labellerr.mode is LabellerrMode.emulator
+    assert settings.dataset.source == "traffic_sim"
+    assert settings.dataset.light is Light.mixed
+    assert settings.tracker.track_thresh == 0.5
+    assert settings.model.conf_floor == 0.05
+
+
+def test_a_changed_experiment_as_the_readme_types_it() -> None:
+    settings = compose_settings(CONF, ["model=yolov8s-seg", "tracker.track_thresh=0.4"])
+    assert settings.model.name == "yolov8s-seg"
+    assert settings.tracker.track_thresh == 0.4
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model=yolov9", "model=yolov9: must be one of yolo11n-seg, yolov8l-seg, .*did you mean"),
+        ("trakcer=bytetrack", "trakcer=bytetrack: no such setting; did you mean tracker?"),
+        ("tracker.track_tresh=0.4", "no such setting; did you mean tracker.track_thresh?"),
+        ("track_thresh=0.4", "track_thresh=0.4: no such setting; did you mean tracker.track_thr"),
+        ("tracker.match_thresh=abc", "tracker.match_thresh=abc: must be a number"),
+        ("trainer.epochs=2.5", "trainer.epochs=2.5: must be a whole number"),
+        ("plan=maybe", "plan=maybe: must be true or false"),
+        ("dataset.light=dawn", "dataset.light=dawn: must be one of mixed, day, dusk, night"),
+        ("stages=[prepare,trian]", "must be one of prepare, push, train, evaluate, track"),
+        ("stages=[]", "stages=\\[\\]: list at least one of prepare"),
+        ("seed=null", "seed=null: must not be null"),
+        ("tracker.track_thresh=1.5", "tracker.track_thresh=1.5: must lie in 0 to 1"),
+        ("tracker.low_thresh=0.9", "0.9: must lie below tracker.track_thresh=0.5"),
+        ("tracker.new_track_thresh=0.4", "must not lie below tracker.track_thresh=0.5"),
+        ("tracker.gmc_method=orb", "tracker.gmc_method=orb: no such setting"),
+        ("model.conf_floor=0.3", "must not lie above tracker.low_thresh=0.1"),
+        ("model.imgsz=100", "model.imgsz=100: must be a multiple of 32 px .*such as 96"),
+        ("model.weights=no.pt", "model.weights=no.pt: no such file"),
+        ("model.name=yolov8n", "model.name=yolov8n: masks are needed"),
+        ("dataset=yolo", "dataset.path=null: dataset=yolo needs a folder"),
+        ("dataset.splits.train=0.9", "0.9 \\+ 0.15 \\+ 0.15 \\+ 0: the shares must sum to 1"),
+        ("dataset.starting_weights=parent", "=parent: must be one of auto, shipped"),
+        ("dataset.classes=car", "dataset.classes=car: must be null, a list"),
+        ("dataset.classes=[car,car]", "names a class twice"),
+        ("dataset.classes={a: [car], b: [car]}", "puts a class into two merged classes"),
+        ("dataset.group_by='('", "must be a regular expression"),
+        ("device=gpu", "device=gpu: must be auto, cpu"),
+        ("device=0,1", "device=0,1: has several values: add -m for a sweep"),
+        ("video=a(b).mp4", "Hydra's grammar cannot read this .*quotes"),
+        ("evaluation.visible_bins=[0.5,0.2]", "must be rising edges within 0 to 1"),
+        (
+            'mlflow.uri="http://ann:secret@host:5000"',
+            r"mlflow.uri=http://...@host: a name or password .*MLFLOW_TRACKING_PASSWORD",
+        ),
+        ("trainer.epochs=-1", "trainer.epochs=-1: must lie in 1 to 100000 epochs"),
+        ("labellerr=clout", "must be one of cloud, emulator, off; did you mean cloud"),
+        (
+            "labellerr=off",
+            r"labellerr.mode=off: stages=\[review\], stages=\[pull\] need the platform",
+        ),
+        ("labellerr.url=ftp://host", "labellerr.url=ftp://host: must begin with http:// or https"),
+        (
+            'labellerr.url="https://key:secret@host"',
+            r"labellerr.url=https://...@host: credentials belong into the environment",
+        ),
+        ("labellerr.statuses=[done]", r"labellerr.statuses=\[done\]: a list of what can be expor"),
+        ("labellerr.statuses=[]", r"labellerr.statuses=\[\]: a list of what can be exported: rev"),
+        ("labellerr.assist=yolo", "labellerr.assist=yolo: must be one of model, sam"),
+        ("labellerr.transport=grpc", "labellerr.transport=grpc: must be one of auto, sdk, http"),
+        ("labellerr.annotator.match_iou=0.9", "must not lie above labellerr.annotator.accept_iou"),
+        ("labellerr.annotator.miss_addition=2", "miss_addition=2.0: must lie in 0 to 1"),
+        ('labellerr.name=" "', "labellerr.name=' ': must be a text in one line, or null"),
+        ("labellerr.api_key=x", "labellerr.api_key=x: no such setting"),
+    ],
+)
+def test_a_mistake_is_named_with_key_value_and_what_is_allowed(
+    override: str, expected: str
+) -> None:
+    problems = [str(p) for p in check(CONF, [override], sweep=False)]
+    assert len(problems) == 1, problems
+    assert re.search(expected, problems[0]), problems[0]
+
+
+def test_labels_of_the_platform_need_a_project_a_folder_and_the_platform(tmp_path: Path) -> None:
+    project, path = messages("dataset=labellerr")
+    assert project.startswith("dataset.path=null: dataset=labellerr needs a folder")
+    assert path.startswith("dataset.project_id=null: name the project whose labels are wanted")
+    words = ["dataset=labellerr", f"dataset.path={tmp_path}", "stages=[prepare]", "labellerr=off"]
+    (problem,) = messages(*words, "dataset.project_id=p")
+    assert problem.startswith("labellerr.mode=off: dataset=labellerr need the platform")
+    assert messages(*words, f"dataset.export={tmp_path}") == []
+    (problem,) = messages(*words, f"dataset.export={tmp_path}/none")
+    assert "dataset.export" in problem and "no such folder" in problem
+
+
+@pytest.mark.parametrize("tracker", ["botsort", "deepocsort", "tracktrack"])
+def test_appearance_needs_a_model_file(tracker: str, tmp_path: Path) -> None:
+    words = [f"tracker={tracker}", "tracker.with_reid=true"]
+    (problem,) = messages(*words)
+    assert problem.startswith("tracker.model=auto: ")
+    assert problem.endswith("name a file, tracker.model=FILE")
+    (problem,) = messages(*words, "tracker.model=no.pt")
+    assert problem.startswith("tracker.model=no.pt: no such file")
+    model = tmp_path / "reid.pt"
+    model.touch()
+    assert messages(*words, f"tracker.model={model}") == []
+
+
+def test_the_cameras_motion_is_a_closed_choice() -> None:
+    for method in ("none", "sparseOptFlow", "orb", "sift", "ecc"):
+        words = ["tracker=botsort", f"tracker.gmc_method={method}"]
+        assert messages(*words) == []
+        chosen = compose_settings(CONF, words).tracker
+        assert isinstance(chosen, BotSortSettings)
+        assert chosen.gmc_method is GmcMethod[method]
+    (problem,) = messages("tracker=botsort", "tracker.gmc_method=flow")
+    assert problem == (
+        "tracker.gmc_method=flow: must be one of none, sparseOptFlow, orb, sift, ecc"
+    )
+
+
+def test_all_problems_come_at_once() -> None:
+    problems = messages(
+        "model=yolov9",
+        "tracker.track_tresh=0.4",
+        "tracker.match_thresh=abc",
+        "tracker.low_thresh=0.9",
+        "seed=-1",
+        "video=a(b",
+    )
+    keys = [problem.partition("=")[0] for problem in problems]
+    assert sorted(keys) == [
+        "model",
+        "seed",
+        "tracker.low_thresh",
+        "tracker.match_thresh",
+        "tracker.track_tresh",
+        "video",
+    ]
+
+
+def test_every_cell_of_a_sweep_is_checked() -> None:
+    problems = messages("tracker.track_thresh=0.3,0.4,7", "seed=0,1,-1")
+    assert problems == [
+        "seed=-1: must lie in 0 to 2.14748e+09",
+        "tracker.track_thresh=7.0: must lie in 0 to 1",
+    ]
+
+
+def test_checking_a_large_sweep_takes_milliseconds_per_cell() -> None:
+    start = time.monotonic()
+    assert messages("seed=range(0,100)", "model=yolov8n-seg,yolov8s-seg") == []
+    assert time.monotonic() - start < 10  # a whole composition each would take minutes
+
+
+def test_cells_carry_what_distinguishes_them() -> None:
+    cells = expand(["model=yolov8n-seg", "tracker.track_thresh=0.3,0.4", "seed=range(0,2)"])
+    assert [cell.swept for cell in cells] == [
+        {"tracker.track_thresh": "0.3", "seed": "0"},
+        {"tracker.track_thresh": "0.3", "seed": "1"},
+        {"tracker.track_thresh": "0.4", "seed": "0"},
+        {"tracker.track_thresh": "0.4", "seed": "1"},
+    ]
+    assert cells[1].overrides == ("model=yolov8n-seg", "tracker.track_thresh=0.3", "seed=1")
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "clip (1).mp4", "x=1,y.mp4", "[ü] straße.mp4"])
+def test_paths_with_special_letters_work_in_quotes(name: str) -> None:
+    override = f'video="{name}"'
+    assert messages(override) == []
+    assert compose_settings(CONF, [override]).video == name
+
+
+def test_classes_take_a_list_or_a_mapping() -> None:
+    merged = compose_settings(CONF, ["dataset.classes={vehicle: [car, truck], person: [person]}"])
+    assert merged.dataset.classes == {"vehicle": ["car", "truck"], "person": ["person"]}
+    assert compose_settings(CONF, ["dataset.classes=[car]"]).dataset.classes == ["car"]
+
+
+def test_every_range_names_a_knob_that_exists() -> None:
+    known: set[str] = set()
+    for tracker in groups(CONF)["tracker"]:
+        known |= set(flatten(_plain(compose_settings(CONF, [f"tracker={tracker}"]))))
+    assert set(RANGES) <= known
+    assert len(RANGES) == 96
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "__dataclass_fields__"):
+        return {k: _plain(v) for k, v in vars(value).items()}
+    return value

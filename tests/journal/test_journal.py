@@ -1,0 +1,130 @@
+"""The journal: what MLflow holds after a run that finished, failed or was killed."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.metrics import Metric
+from segtrack.base.processes import process_mark
+from segtrack.journal import journal as journals
+from segtrack.settings import MlflowMode, MlflowSettings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
+    database = tmp_path / "mlruns" / "mlflow.db"
+    database.parent.mkdir()
+    shutil.copy2(mlflow_template, database)
+    return MlflowSettings(
+        uri=f"sqlite:///{database}", artifacts=str(tmp_path / "mlruns" / "artifacts")
+    )
+
+
+def only_run(settings: MlflowSettings):  # type: ignore[no-untyped-def]
+    client, experiment = journals.connect(settings)
+    (run,) = client.search_runs([experiment])
+    return client, run
+
+
+def test_a_run_holds_params_metrics_tags_and_artifacts(
+    settings: MlflowSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "figures" / "pr").mkdir(parents=True)
+    (tmp_path / "figures" / "pr" / "curve.csv").write_text("1,2\n")
+    with journals.record(settings, "yolov8n-seg seed=1", {"git.commit": "abc"}) as journal:
+        journal.params({"seed": 1, "stages": ["prepare", "train"], "text": "x" * 9000})
+        for step, value in ((1, 0.5), (2, 0.25), (2, 99.0)):
+            journal.metric(Metric("train/box_loss", value, step))
+        journal.metric(Metric("test/class/traffic light (red)/mask_map50", 0.5, 0))
+        journal.artifact(tmp_path / "figures", "evaluation")
+        journal.dataset("traffic_sim", "f" * 64, "traffic_sim", "training")
+    client, run = only_run(settings)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "yolov8n-seg seed=1"
+    assert run.data.params["stages"] == '["prepare", "train"]'
+    assert run.data.params["text"].endswith("(cut; 9000 characters, see config.yaml)")
+    history = client.get_metric_history(run.info.run_id, "train/box_loss")
+    assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]
+    assert run.data.metrics["test/class/traffic light _red_/mask_map50"] == 0.5
+    (item,) = client.list_artifacts(run.info.run_id, "evaluation/pr")
+    assert (item.path, item.file_size) == ("evaluation/pr/curve.csv", 4)
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("traffic_sim", "f" * 36)
+
+
+def test_an_error_ends_the_run_as_failed_with_its_message(settings: MlflowSettings) -> None:
+    with pytest.raises(DataError), journals.record(settings, "r", {}):
+        raise DataError("a.jpg: zero bytes")
+    _, run = only_run(settings)
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "a.jpg: zero bytes")
+
+
+def test_ctrl_c_ends_the_run_as_killed_and_keeps_its_last_metrics(
+    settings: MlflowSettings,
+) -> None:
+    with pytest.raises(KeyboardInterrupt), journals.record(settings, "r", {}) as journal:
+        journal.metric(Metric("a", 1.0, 0))
+        raise KeyboardInterrupt
+    _, run = only_run(settings)
+    assert (run.info.status, run.data.metrics) == ("KILLED", {"a": 1.0})
+
+
+def test_the_next_start_marks_a_killed_process_and_leaves_a_living_one(
+    settings: MlflowSettings,
+) -> None:
+    client, experiment = journals.connect(settings)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    marks = {"dead": f"{gone.pid}@1", "alive": process_mark(os.getpid())}
+    for name, mark in marks.items():
+        tags = {"segtrack.host": socket.gethostname(), "segtrack.process": mark}
+        client.create_run(experiment, run_name=name, tags=tags)
+    other = {"segtrack.host": "elsewhere", "segtrack.process": f"{gone.pid}@1"}
+    client.create_run(experiment, run_name="other host", tags=other)
+    journals.connect(settings)
+    status = {r.info.run_name: r.info.status for r in client.search_runs([experiment])}
+    assert status == {"dead": "KILLED", "alive": "RUNNING", "other host": "RUNNING"}
+
+
+def test_a_server_that_does_not_answer_is_said_within_its_timeout() -> None:
+    with socket.socket() as silent:  # accepts connections and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=0.5)
+        start = time.monotonic()
+        with pytest.raises(SettingsError, match=f"{uri}: no MLflow server answers"):
+            journals.connect(settings)
+        assert time.monotonic() - start < 3
+
+
+def test_weights_of_an_earlier_run(settings: MlflowSettings, tmp_path: Path) -> None:
+    weights = tmp_path / "best.pt"
+    weights.write_bytes(b"w")
+    with journals.record(settings, "trained", {}) as journal:
+        journal.artifact(weights, "weights")
+    with journals.record(settings, "not trained", {}) as other:
+        pass
+    found = journals.run_weights(settings, journal.run_id, tmp_path)
+    assert found.read_bytes() == b"w"
+    with pytest.raises(SettingsError, match="kept no weights"):
+        journals.run_weights(settings, other.run_id, tmp_path)
+    with pytest.raises(SettingsError, match="no such run"):
+        journals.run_weights(settings, "0" * 32, tmp_path)
+
+
+def test_children_are_found_by_their_parent(settings: MlflowSettings) -> None:
+    with journals.record(settings, "sweep", {journals.SWEEP_KEYS: '["seed"]'}) as parent:
+        for seed in range(3):
+            with journals.record(settings, f"seed={seed}", {}, parent.run_id):
+                pass
+    children = journals.cells(settings, parent.run_id)
+    assert [run.info.run_name for run in children] == ["seed=0", "seed=1", "seed=2"]
+    assert journals.sweep_keys(settings, parent.run_id) == ["seed"]

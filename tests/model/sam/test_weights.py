@@ -1,0 +1,145 @@
+"""Which file is meant by labellerr.sam, which network it is of, and what is said of the others."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+from ultralytics.models.sam import build
+
+from segtrack.base.errors import DataError
+from segtrack.model import resolve_sam
+from segtrack.model.sam.weights import read_sam
+from segtrack.model.ultralytics import library, weights
+
+NAMES = [name.removesuffix(".pt") for name in build.sam_model_map]
+
+
+@pytest.fixture
+def parameters(monkeypatch):
+    """Builds a network without memory for its parameters."""
+    monkeypatch.setattr(build, "_load_checkpoint", lambda model, checkpoint: model)
+    # What asks for values while it is built cannot live without memory.
+    monkeypatch.setattr(torch, "linspace", functools.partial(torch.linspace, device="cpu"))
+
+    def make(name):
+        with torch.device("meta"):
+            return build.sam_model_map[f"{name}.pt"](f"{name}.pt").state_dict()
+
+    return make
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_of_ultralytics_is_known_by_its_parameters(name, parameters, tmp_path):
+    path = tmp_path / "it's my model [1].pth"
+    torch.save(parameters(name), path)
+    assert read_sam(path, "path").network == name
+    torch.save({"model": parameters(name), "epoch": 3}, path)  # as SAM 2 is published
+    assert read_sam(path, "path").network == name
+
+
+def test_the_published_ones_are_ultralytics_own():
+    assert "sam_h.pt" not in library.sam_names()
+    assert {"mobile_sam.pt", "sam_b.pt", "sam_l.pt", "sam2_t.pt", "sam2.1_l.pt"} <= set(
+        library.sam_names()
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"hello\n" * 50, "it holds something else than parameters"),
+        (b"", "it holds something else than parameters"),
+        ({"conv.weight": torch.ones(2)}, "it holds the parameters of another network"),
+        ({"image_encoder.blocks.0.norm1.weight": torch.ones(2)}, "parameters of another network"),
+        (torch.ones(3), "it holds the parameters of another network"),
+    ],
+)
+def test_no_sam(content, why, tmp_path):
+    path = tmp_path / "mobile_sam.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(DataError) as caught:
+        resolve_sam(str(path))
+    assert f"labellerr.sam={path}: not a checkpoint of SAM" in str(caught.value)
+    assert why in str(caught.value)
+
+
+def test_a_yolo_checkpoint_and_half_a_file(tiny_weights, random_sam, tmp_path):
+    with pytest.raises(
+        DataError, match=r"it is a YOLO checkpoint, which is named by model\.weights"
+    ):
+        resolve_sam(str(tiny_weights.path))
+    half = tmp_path / "mobile_sam.pt"
+    half.write_bytes(random_sam.read_bytes()[:-5000])
+    with pytest.raises(DataError, match="it holds something else than parameters"):
+        resolve_sam(str(half))
+
+
+def test_a_path_then_the_folder_then_a_download(random_sam, tmp_path, monkeypatch):
+    def fetch(name, target):
+        target.parent.mkdir()
+        target.write_bytes(random_sam.read_bytes())
+
+    monkeypatch.setattr(library, "folder", lambda: tmp_path / "ours")
+    monkeypatch.setattr(library, "forbidden_network", lambda: False)
+    monkeypatch.setattr(library, "download", fetch)
+    monkeypatch.setattr(weights, "_reachable", lambda *_: True)
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    found = resolve_sam("mobile_sam.pt")
+    assert (found.origin, found.network) == ("download", "mobile_sam")
+    assert found.path == tmp_path / "ours" / "weights" / "mobile_sam.pt"
+    assert found.sha256 == weights.file_sha256(random_sam)
+    found = resolve_sam("mobile_sam.pt", str(random_sam.parent))
+    assert (found.origin, found.path) == ("folder", random_sam)
+    Path("mobile_sam.pt").write_bytes(random_sam.read_bytes())
+    assert resolve_sam("mobile_sam.pt", str(random_sam.parent)).origin == "path"
+
+
+def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(library, "folder", lambda: tmp_path)
+    monkeypatch.setattr(weights, "_reachable", lambda *_: False)
+    monkeypatch.setattr(library, "forbidden_network", lambda: False)
+    with pytest.raises(DataError) as caught:
+        resolve_sam("mobile_sam.pt", str(tmp_path / "weights"))
+    said = str(caught.value)
+    assert said.startswith(
+        f"labellerr.sam=mobile_sam.pt: no such file in {tmp_path}; "
+        f"{tmp_path}/weights/mobile_sam.pt does not exist; github.com does not answer, so there is "
+        "nothing to download. Give the path of a checkpoint, or one of sam_l.pt, sam_b.pt, mobile_"
+    )
+    assert said.endswith("labellerr.assist=model")
+    with pytest.raises(DataError, match=r"weights_folder is not set; ultralytics publishes no SAM"):
+        resolve_sam("sam9_t.pt")
+    with pytest.raises(
+        DataError, match=r"labellerr\.sam=a/mobile_sam\.pt: no such file\. Give the"
+    ):
+        resolve_sam("a/mobile_sam.pt")
+    monkeypatch.setattr(library, "forbidden_network", lambda: True)
+    with pytest.raises(DataError, match="YOLO_OFFLINE forbids a download"):
+        resolve_sam("sam_b.pt")
+
+
+def test_a_download_is_whole_or_not_there(tmp_path, monkeypatch):
+    """A file that a killed download left would be taken for the weights ever after."""
+
+    def cut(file, **_):
+        Path(file).write_bytes(b"half")
+        raise ConnectionError("cut")
+
+    monkeypatch.setattr(library, "attempt_download_asset", cut)
+    with pytest.raises(ConnectionError):
+        library.download("mobile_sam.pt", tmp_path / "weights" / "mobile_sam.pt")
+    assert list((tmp_path / "weights").iterdir()) == []
+    monkeypatch.setattr(
+        library, "attempt_download_asset", lambda file, **_: Path(file).write_bytes(b"whole")
+    )
+    library.download("mobile_sam.pt", tmp_path / "weights" / "mobile_sam.pt")
+    assert [p.read_bytes() for p in (tmp_path / "weights").iterdir()] == [b"whole"]

@@ -1,0 +1,213 @@
+"""Where weights come from, and what is said of those that cannot be used."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.model import resolve_weights
+from segtrack.model.ultralytics import weights
+from segtrack.model.ultralytics.weights import read_weights
+from segtrack.settings import ModelSettings
+
+
+def no_run(run_id: str) -> Path:
+    raise AssertionError("not asked for a run")
+
+
+def resolve(choice, run_weights=no_run, name="yolov8n-seg", **more):
+    return resolve_weights(ModelSettings(name=name, weights=choice, **more), run_weights)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    monkeypatch.setattr(weights, "_reachable", lambda *_: False)
+
+
+def test_path_says_what_it_is(tiny_weights):
+    found = resolve(str(tiny_weights.path))
+    assert (found.origin, found.names, found.imgsz) == ("path", ("car", "truck", "boat"), 64)
+    assert found.path == tiny_weights.path
+    assert len(found.sha256) == 64 and found.note == ""
+
+
+def test_real_weights(shared_data):
+    found = resolve(str(shared_data / "weights" / "yolov8n-seg.pt"))
+    assert (len(found.names), found.names[2], found.imgsz) == (80, "car", 640)
+    assert found.sha256 == "e8e255edf2b3829c018bd1a1b0ff074968bd70b33131f35468e64d262ee14a68"
+
+
+def test_run(tiny_weights):
+    found = resolve("run:abc", run_weights={"abc": tiny_weights.path}.__getitem__)
+    assert (found.origin, found.sha256) == ("run:abc", tiny_weights.sha256)
+
+
+def test_scratch():
+    found, other = resolve("scratch"), resolve("scratch", name="yolov8s-seg")
+    assert (found.path, found.origin, found.names) == (Path("yolov8n-seg.yaml"), "scratch", ())
+    assert found.imgsz == 640 and not found.trained
+    assert found.sha256 == resolve("scratch").sha256 != other.sha256
+
+
+def test_shipped(tiny_weights, monkeypatch):
+    monkeypatch.setattr(weights, "SHIPPED", tiny_weights.path)
+    assert resolve("shipped").origin == "shipped"
+    with pytest.raises(DataError, match="only yolov8n-seg ships with weights, not yolov8s-seg"):
+        resolve("shipped", name="yolov8s-seg")
+    monkeypatch.setattr(weights, "SHIPPED", Path("/nowhere/x.pt"))
+    with pytest.raises(DataError, match=r"/nowhere/x.pt is missing from this installation"):
+        resolve("shipped")
+
+
+def test_auto_takes_the_local_folder_first(tiny_weights, tmp_path):
+    (tmp_path / "yolov8n-seg.pt").write_bytes(tiny_weights.path.read_bytes())
+    found = resolve(None, weights_folder=str(tmp_path))
+    assert (found.origin, found.note) == ("auto:folder", "")
+
+
+def test_auto_downloads(tiny_weights, tmp_path, monkeypatch):
+    from segtrack.model.ultralytics import library
+
+    def fetch(name, target):
+        target.parent.mkdir()
+        target.write_bytes(tiny_weights.path.read_bytes())
+
+    monkeypatch.setattr(library, "folder", lambda: tmp_path)
+    monkeypatch.setattr(library, "download", fetch)
+    monkeypatch.setattr(weights, "_reachable", lambda *_: True)
+    found = resolve("auto")
+    assert (found.origin, found.path) == ("auto:download", tmp_path / "weights" / "yolov8n-seg.pt")
+    assert "downloaded yolov8n-seg.pt" in found.note
+
+
+def test_auto_falls_back_to_shipped_then_scratch(tiny_weights, tmp_path, monkeypatch, offline):
+    monkeypatch.setattr(weights, "SHIPPED", tiny_weights.path)
+    found = resolve("auto", weights_folder=str(tmp_path))
+    assert found.origin == "auto:shipped"
+    assert found.note == (
+        f"model.weights=auto: {tmp_path}/yolov8n-seg.pt does not exist; github.com does not "
+        "answer, so there is nothing to download; using the shipped tiny.pt"
+    )
+    assert resolve("auto", name="yolov8s-seg").origin == "scratch"
+    monkeypatch.setattr(weights, "SHIPPED", Path("/nowhere/x.pt"))
+    found = resolve("auto")
+    assert found.origin == "scratch"
+    assert found.note.endswith("nothing to start from, so training begins from scratch")
+
+
+def test_auto_fails_fast_where_packets_are_dropped(monkeypatch):
+    monkeypatch.setattr(weights, "DOWNLOAD_HOST", ("10.255.255.1", 443))
+    begin = time.perf_counter()
+    assert resolve("auto", name="yolov8m-seg").origin == "scratch"
+    assert time.perf_counter() - begin < 5
+
+
+def test_missing_file():
+    with pytest.raises(DataError, match=r"model.weights=/nowhere/w.pt: no such file"):
+        resolve("/nowhere/w.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("text.pt", b"hello\n" * 50), ("empty.pt", b""), ("photo.jpg", b"\xff\xd8\xff\xe0" * 9)],
+)
+def test_not_a_checkpoint(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"{path}: not an ultralytics YOLO checkpoint \(.+\); give"
+    ):
+        read_weights(path, "path")
+
+
+def test_truncated_checkpoint(tmp_path, tiny_weights):
+    path = tmp_path / "cut.pt"
+    path.write_bytes(tiny_weights.path.read_bytes()[:-5000])
+    with pytest.raises(DataError, match="not an ultralytics YOLO checkpoint"):
+        read_weights(path, "path")
+
+
+def test_a_tensor_file_is_no_checkpoint(tmp_path):
+    import torch
+
+    torch.save({"model": {"weight": torch.ones(2)}}, tmp_path / "state.pt")
+    with pytest.raises(DataError, match="not an ultralytics YOLO checkpoint"):
+        read_weights(tmp_path / "state.pt", "path")
+
+
+def test_detection_only(tmp_path):
+    from ultralytics.nn.tasks import DetectionModel
+
+    from segtrack.model.ultralytics import library
+
+    model = DetectionModel("yolov8n.yaml", nc=2, verbose=False)
+    library.torch_save({"model": model, "train_args": {}}, tmp_path / "yolov8n.pt")
+    with pytest.raises(DataError, match=r"yolov8n.pt: weights for task 'detect', which predict no"):
+        read_weights(tmp_path / "yolov8n.pt", "path")
+
+
+def test_unknown_network():
+    with pytest.raises(DataError, match=r"model.name=yolov9q-seg: ultralytics knows no such"):
+        resolve("scratch", name="yolov9q-seg")
+
+
+def test_odd_paths_work(tiny_weights, tmp_path):
+    path = tmp_path / "a b,c [1] (ü)=ß.pt"
+    path.write_bytes(tiny_weights.path.read_bytes())
+    assert resolve(str(path)).path == path
+
+
+def test_device_argument(monkeypatch):
+    import torch
+
+    from segtrack.model.ultralytics.library import device_argument
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    table = {"auto": "0", "cpu": "cpu", 1: "1", "0": "0", "0,1": "0,1"}
+    assert {given: device_argument(given) for given in table} == table
+    assert device_argument([0, 1]) == "0,1"
+    with pytest.raises(SettingsError, match=r"device=\[0, 2\]: there is no GPU 2; torch sees 2"):
+        device_argument([0, 2])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_argument("auto") == "cpu"
+
+
+QUIET = """
+import logging, socket, sys
+calls = []
+socket.socket.connect = lambda *a: calls.append(a) or (_ for _ in ()).throw(OSError("no network"))
+socket.getaddrinfo = lambda *a, **k: calls.append(a) or (_ for _ in ()).throw(OSError("no network"))
+import numpy as np
+from pathlib import Path
+from segtrack.model.ultralytics.weights import read_weights
+from segtrack.model.ultralytics.detector import Detector
+from segtrack.model.ultralytics import library
+from segtrack.settings import ModelSettings
+weights = read_weights(Path(sys.argv[1]), "path")
+detector = Detector(weights, ModelSettings(name="yolov8n-seg"), weights.names, {})
+detector([detector.prepare(np.zeros((64, 64, 3), np.uint8))])
+from ultralytics.utils import SETTINGS, USER_CONFIG_DIR, events
+from ultralytics.utils.events import events as sender
+assert not calls, calls
+assert not sender.enabled and not SETTINGS["mlflow"] and not SETTINGS["sync"]
+print(USER_CONFIG_DIR)
+"""
+
+
+def test_the_library_is_a_quiet_guest(tiny_weights, tmp_path):
+    """No network, nothing in the user's home, no word, and our settings folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("YOLO_", "PYTEST"))}
+    environment |= {"HOME": str(home), "SEGTRACK_HOME": str(tmp_path / "ours")}
+    command = [sys.executable, "-c", QUIET, str(tiny_weights.path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "ours" / "ultralytics" / "Ultralytics")
+    assert done.stderr == ""
+    assert list(home.iterdir()) == []

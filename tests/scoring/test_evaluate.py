@@ -1,0 +1,145 @@
+"""The arithmetic: hand-computed cases, ties, and what must not matter."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from segtrack.scoring.counts import ALPHAS, FIELDS, field, per_alpha, summary
+from segtrack.scoring.evaluate import Pairing, Switch, evaluate
+from segtrack.scoring.kernels import assign
+
+# Frames of (ground-truth ids, track ids, similarities).
+Frame = tuple[list[int], list[int], list[list[float]]]
+
+
+def pairing(frames: list[Frame]) -> Pairing:
+    return Pairing(
+        np.cumsum([0, *(len(gt) for gt, _, _ in frames)]),
+        np.cumsum([0, *(len(tracks) for _, tracks, _ in frames)]),
+        np.array([i for gt, _, _ in frames for i in gt], np.int64),
+        np.array([i for _, tracks, _ in frames for i in tracks], np.int64),
+        np.array([v for _, _, sim in frames for row in sim for v in row], np.float64),
+    )
+
+
+HIT, FAR = [[0.8]], [[0.3]]
+CLEAR_CASES: dict[str, tuple[list[Frame], dict[str, float]]] = {
+    "all right": (
+        [([1], [7], HIT)] * 4,
+        {"MOTA": 1, "MOTP": 0.8, "IDF1": 1, "MT": 1, "sMOTA": 0.8, "Frag": 0},
+    ),
+    "one id switch": (
+        [([1], [7], HIT), ([1], [7], HIT), ([1], [8], HIT)],
+        {"IDSW": 1, "MOTA": 2 / 3, "IDF1": 2 / 3, "IDP": 2 / 3, "IDR": 2 / 3, "Frag": 0},
+    ),
+    "a switch over a gap counts": (
+        [([1], [7], HIT), ([1], [], [[]]), ([1], [8], HIT)],
+        {"IDSW": 1, "FN": 1, "MOTA": 1 / 3, "PT": 1},
+    ),
+    "below half is no match": (
+        [([1], [7], FAR), ([1], [7], HIT)],
+        {"FP": 1, "FN": 1, "MOTA": 0, "PT": 1, "IDF1": 0.5},
+    ),
+    "half is one": ([([1], [7], [[0.5]])], {"FP": 0, "FN": 0, "MOTA": 1, "IDF1": 1}),
+    "fragmented": (
+        [([1], [7], HIT), ([1], [7], FAR), ([1], [7], HIT)],
+        {"Frag": 1, "IDSW": 0, "FN": 1, "FP": 1, "MOTA": 1 / 3},
+    ),
+    "last frame's pair is kept though another is nearer": (
+        [([1], [7], [[0.6]]), ([1], [7, 8], [[0.6, 0.9]])],
+        {"IDSW": 0, "FP": 1, "MOTP": 0.6},
+    ),
+    "four fifths is not mostly tracked, one fifth is not mostly lost": (
+        [([1], [7], HIT)] * 4 + [([1, 2], [7], [[0.0], [0.8]])] + [([2], [], [[]])] * 4,
+        {"MT": 0, "PT": 2, "ML": 0},
+    ),
+    "no tracks": ([([1, 2], [], [[], []])], {"FN": 2, "ML": 2, "MOTA": 0, "HOTA": 0, "LocA": 1}),
+    "no ground truth": ([([], [7], [])], {"FP": 1, "MOTA": -1, "HOTA": 0, "IDF1": 0}),
+    "nothing at all": ([([], [], [])], {"FP": 0, "FN": 0, "MOTA": 0, "HOTA": 0, "IDF1": 0}),
+}
+
+
+@pytest.mark.parametrize("case", CLEAR_CASES)
+def test_by_hand(case: str) -> None:
+    frames, expected = CLEAR_CASES[case]
+    scores = summary(evaluate(pairing(frames))[0])
+    assert {name: float(scores[name]) for name in expected} == pytest.approx(expected)
+
+
+def test_hota_by_hand() -> None:
+    """Two frames right, two with another id, at similarity .52: thresholds .05 to .50 reach it."""
+    frames = [([1], [7], [[0.52]])] * 2 + [([1], [8], [[0.52]])] * 2
+    counts, _ = evaluate(pairing(frames))
+    curves = per_alpha(counts)
+    reached = ALPHAS < 0.51
+    assert reached.sum() == 10
+    # Each pair: TPA 2, FNA 2 (the other half of the object), FPA 0.
+    np.testing.assert_allclose(curves["AssA"], np.where(reached, 2 / 4, 0))
+    np.testing.assert_allclose(curves["AssPr"], np.where(reached, 1, 0))
+    np.testing.assert_allclose(curves["AssRe"], np.where(reached, 0.5, 0))
+    np.testing.assert_allclose(curves["DetA"], np.where(reached, 1, 0))
+    np.testing.assert_allclose(curves["HOTA"], np.where(reached, np.sqrt(0.5), 0))
+    np.testing.assert_allclose(curves["LocA"], np.where(reached, 0.52, 1))
+    assert float(summary(counts)["HOTA"]) == pytest.approx(np.sqrt(0.5) * 10 / 19)
+
+
+def test_switches_are_listed_with_the_ids_of_the_files() -> None:
+    frames = [([40], [7], HIT), ([], [9], []), ([40, 50], [7, 9], [[0.1, 0.8], [0.9, 0.1]])]
+    counts, switches = evaluate(pairing(frames))
+    assert switches == [Switch(2, 40, 7, 9)]
+    assert float(field(counts, "IDSW")) == 1
+    assert float(field(counts, "Frames")) == 3
+    assert float(field(counts, "GT_IDs")) == 2
+    assert counts.shape == (len(FIELDS),)
+
+
+def test_sums_of_counts_are_scores_of_many_at_once() -> None:
+    a = evaluate(pairing([([1], [7], HIT), ([1], [8], HIT)]))[0]
+    b = evaluate(pairing([([1], [7], FAR)]))[0]
+    both = summary(np.stack([a, b, a + b]))
+    assert both["MOTA"].tolist() == pytest.approx([0.5, -1, 0])
+    assert both["IDF1"].tolist() == pytest.approx([0.5, 0, 1 / 3])
+    assert per_alpha(np.zeros((2, 3, len(FIELDS))))["HOTA"].shape == (2, 3, len(ALPHAS))
+
+
+def test_a_part_is_a_sequence_of_its_own() -> None:
+    frames = [([1], [7], HIT), ([1, 2], [8], [[0.8], [0.1]]), ([], [8], []), ([2], [8], HIT)]
+    whole = pairing(frames)
+    for first, end in ((0, 2), (2, 4), (1, 4), (3, 3)):
+        expected, _ = evaluate(pairing(frames[first:end]))
+        np.testing.assert_array_equal(evaluate(whole.part(first, end))[0], expected)
+
+
+matrices = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1))
+
+
+@given(matrices, st.sampled_from([2, 3, 1000]))
+@settings(deadline=None, max_examples=300)
+def test_ties_are_broken_as_scipy_breaks_them(shape: tuple[int, int, int], values: int) -> None:
+    """TrackEval calls scipy; few different values make ties the rule."""
+    rows, columns, seed = shape
+    score = np.random.default_rng(seed).integers(0, values, (rows, columns)) / 8
+    expected = np.full(rows, -1)
+    row, column = linear_sum_assignment(-score)
+    expected[row] = column
+    np.testing.assert_array_equal(assign(score), expected)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_names_of_ids_do_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frames: list[Frame] = []
+    for _ in range(6):
+        gt = rng.permutation(4)[: rng.integers(0, 5)].tolist()
+        tracks = rng.permutation(5)[: rng.integers(0, 6)].tolist()
+        frames.append((gt, tracks, rng.random((len(gt), len(tracks))).tolist()))
+    gt_names, track_names = rng.permutation(1000)[:4], rng.permutation(10**9 + np.arange(50))[:5]
+    renamed: list[Frame] = [
+        (gt_names[gt].tolist() if gt else [], track_names[tracks].tolist() if tracks else [], sim)
+        for gt, tracks, sim in frames
+    ]
+    ours, theirs = evaluate(pairing(frames))[0], evaluate(pairing(renamed))[0]
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)

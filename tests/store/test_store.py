@@ -1,0 +1,216 @@
+"""The store: keys, hits, kills, locks, and what a full disk leaves."""
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from segtrack.base.errors import StageError
+from segtrack.base.files import digest, file_digest, link_or_copy
+from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
+from segtrack.store.store import StageCall, Store
+
+
+def call(**changes: object) -> StageCall:
+    values: dict[str, object] = {
+        "name": "train",
+        "version": 1,
+        "settings": {"epochs": 3},
+        "inputs": {"data": "abc"},
+    }
+    return StageCall(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def write_number(folder: Path, report: Report) -> None:
+    (folder / "number.txt").write_text("7")
+    report("train/loss", 0.5, 1)
+    report("train/loss", 0.25, 2)
+
+
+def test_a_result_is_built_once_and_replays_its_metrics(tmp_path: Path) -> None:
+    store, heard = Store(tmp_path), []
+    first = store.run(call(), write_number, heard.append)
+    again = store.run(call(), lambda folder, report: pytest.fail("built twice"), heard.append)
+    assert (first.hit, again.hit) == (False, True)
+    assert again.folder == first.folder
+    assert (again.folder / "number.txt").read_text() == "7"
+    expected = [Metric("train/loss", 0.5, 1), Metric("train/loss", 0.25, 2)]
+    assert heard == expected * 2
+    assert not list((tmp_path / "partial").glob("*/*"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "predict"},
+        {"version": 2},
+        {"settings": {"epochs": 4}},
+        {"inputs": {"data": "abd"}},
+        {"libraries": ("numpy",)},
+    ],
+)
+def test_everything_that_shapes_a_result_changes_its_key(changes: dict[str, object]) -> None:
+    assert call(**changes).key != call().key
+
+
+def test_the_key_does_not_depend_on_the_order_of_settings() -> None:
+    assert call(settings={"a": 1, "b": 2}).key == call(settings={"b": 2, "a": 1}).key
+    assert call(resumable=True).key == call().key
+
+
+def test_digests_are_sha256(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_digest(file) == known
+    assert digest([]) == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def fail(folder: Path, report: Report) -> None:
+        (folder / "half.txt").write_text("half")
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        store.run(call(), fail)
+    assert store.find(call()) is None
+    assert not list((tmp_path / "partial").glob("*/*"))
+
+
+def test_a_resumable_stage_continues_in_its_folder_and_another_starts_afresh(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+
+    def stop(folder: Path, report: Report) -> None:
+        (folder / "epoch1").touch()
+        report("train/loss", 0.5, 1)
+        raise KeyboardInterrupt
+
+    def go_on(folder: Path, report: Report) -> None:
+        seen.append(sorted(p.name for p in folder.iterdir()))
+        report("train/loss", 99.0, 1)  # reported before the stop: stays as it was
+        report("train/loss", 0.25, 2)
+
+    for resumable, expected in ((True, ["epoch1", "metrics.jsonl"]), (False, [])):
+        seen: list[list[str]] = []
+        one = call(name=f"r{resumable}", resumable=resumable)
+        with pytest.raises(KeyboardInterrupt):
+            store.run(one, stop)
+        result = store.run(one, go_on)
+        assert seen == [expected]
+        losses = [m.value for m in read_metrics(result.folder)]
+        assert losses == ([0.5, 0.25] if resumable else [99.0, 0.25])
+
+
+def test_a_metrics_line_that_a_kill_cut_is_dropped(tmp_path: Path) -> None:
+    MetricsFile(tmp_path)("a", 1.0, 1)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"name": "b", "val')
+    MetricsFile(tmp_path)("c", float("nan"), 2)
+    names = [(m.name, m.step) for m in read_metrics(tmp_path)]
+    assert names == [("a", 1), ("c", 2)]
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[1])["value"] is None
+
+
+def test_a_full_disk_is_said_with_the_stage_and_what_to_do(tmp_path: Path) -> None:
+    def full(folder: Path, report: Report) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "weights.pt"))
+
+    with pytest.raises(
+        StageError, match=r"stage train: cannot write in .*weights.pt: No space left"
+    ):
+        Store(tmp_path).run(call(), full)
+    assert not list((tmp_path / "partial").glob("*/*"))
+
+
+def test_a_root_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StageError, match="store=FOLDER"):
+        Store(tmp_path / "file").run(call(), write_number)
+
+
+def _build_slowly(root: Path, log: Path) -> None:
+    def build(folder: Path, report: Report) -> None:
+        with log.open("a") as file:
+            file.write("built\n")
+        time.sleep(0.3)
+
+    Store(root).run(call(), build)
+
+
+def test_two_processes_build_a_result_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    log = tmp_path / "log"
+    workers = [context.Process(target=_build_slowly, args=(tmp_path / "s", log)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert log.read_text() == "built\n"
+
+
+def _hang(root: Path) -> None:
+    def build(folder: Path, report: Report) -> None:
+        (folder / "half.txt").touch()
+        (root / "started").touch()
+        time.sleep(60)
+
+    Store(root).run(call(), build)
+
+
+def test_a_kill_leaves_no_result_and_no_lock(tmp_path: Path) -> None:
+    worker = multiprocessing.get_context("spawn").Process(target=_hang, args=(tmp_path,))
+    worker.start()
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "started").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join(10)
+    store = Store(tmp_path)
+    assert store.find(call()) is None
+    result = store.run(call(), write_number)
+    assert sorted(p.name for p in result.folder.iterdir()) == [
+        "metrics.jsonl",
+        "number.txt",
+        "stage.json",
+    ]
+
+
+def test_a_miss_is_explained_by_the_nearest_result(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.explain(call()) == "no result of this stage yet"
+    store.run(call(), write_number)
+    store.run(call(settings={"epochs": 9}, inputs={"data": "x"}), write_number)
+    reason = store.explain(call(settings={"epochs": 4}))
+    assert reason == "differs from the nearest result in settings.epochs: 3 -> 4"
+
+
+def test_gc_removes_only_what_was_not_used_lately(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old = store.run(call(), write_number)
+    new = store.run(call(version=2), write_number)
+    past = time.time() - 40 * 86400
+    os.utime(old.folder / "stage.json", (past, past))
+    assert store.collect(days=30) == [old.folder]
+    assert store.find(call()) is None
+    assert store.find(call(version=2)) is not None
+    assert [entry.key for entry in store.entries()] == [new.key]
+
+
+def test_a_link_takes_no_space_and_replaces_what_was_there(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "sub" / "b"
+    source.write_text("1")
+    link_or_copy(source, target)
+    link_or_copy(source, target)
+    assert target.stat().st_ino == source.stat().st_ino
