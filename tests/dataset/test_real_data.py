@@ -93,7 +93,7 @@ def test_sequences(shared_data: Path) -> None:
     assert [s.fps for s in half] == [30.0, 30.0, 14.0, 30.0, 30.0, 30.0, 25.0]
     assert {s.gt_format for s in half} == {"mot17"}
     assert all(s.path is None and s.det is not None for s in half)
-    videos = {s.name: s.frame_count for s in sequences_from(str(shared_data / "videos" / "*"))}
+    videos = {s.name: s.frame_count for s in sequences_from(str(shared_data / "videos" / "*.*"))}
     assert videos == {
         "centertrack_nuscenes_mini": 40,
         "intel_car-detection": 377,

@@ -12,7 +12,7 @@ from segtrack.base.errors import DataError
 from segtrack.dataset.sequence_sources import KITTI_MOTS_CLASSES, MOT17_CLASSES
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.sources.traffic_sim import GT_CLASSES, MOTS_CLASSES
-from segtrack.scoring.combine import combined, metrics
+from segtrack.scoring.combine import combined, score_metrics
 from segtrack.scoring.counts import FIELDS, summary
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores, score_tracks
@@ -206,7 +206,7 @@ def test_no_tracks_and_no_ground_truth(tmp_path: Path) -> None:
     assert totals(scored(tmp_path / "a", SIM, []))["person"] == (0, 1, 0)
     empty = scored(tmp_path / "b", "", [(0, 1, 0, A)])
     assert totals(empty)["person"] == (0, 0, 1)
-    assert metrics({"b": empty}, {})["track/hota"] == 0
+    assert score_metrics({"b": empty}, {})["track/hota"] == 0
     nothing = scored(tmp_path / "c", "", [])
     assert totals(nothing)["person"] == (0, 0, 0)
 
@@ -273,7 +273,7 @@ def test_masks_by_hand(tmp_path: Path) -> None:
     scores = _scored(tmp_path, sequence, tracks)
     # IoU .5 is a hit as well; half of the last mask outside of the region makes it a mistake.
     assert totals(scores, "mask") == {"car": (0, 0, 0), "person": (4, 0, 1)}
-    values = metrics({"street": scores}, {})
+    values = score_metrics({"street": scores}, {})
     assert values["track/motsa"] == pytest.approx((4 - 1) / 4)
     assert values["track/smotsa"] == pytest.approx((1 + 0.75 + 1 + 0.5 - 1) / 4)
     assert values["track/mask_idf1"] == pytest.approx(4 / (4 + 0.5))
@@ -286,7 +286,7 @@ def test_overlapping_masks_of_tracks_are_cut_by_score(tmp_path: Path) -> None:
     (tmp_path / "mots.txt").write_text(mask_text([(0, 2001, A), (0, 2002, (10, 0, 20, 20))]))
     tracks = tracks_of(tmp_path, [(0, 1, 0, A), (0, 2, 0, (5, 0, 20, 20))], masks=True)
     sequence = replace(BASE, mots=tmp_path / "mots.txt", mots_classes=KITTI_MOTS_CLASSES)
-    values = metrics({"street": _scored(tmp_path, sequence, tracks)}, {})
+    values = score_metrics({"street": _scored(tmp_path, sequence, tracks)}, {})
     assert values["track/smotsa"] == pytest.approx(1)
 
 
@@ -310,7 +310,7 @@ def test_both_kinds_are_kept(tmp_path: Path) -> None:
         mots_classes=MOTS_CLASSES,
     )
     tracks = tracks_of(tmp_path, [(0, 1, 0, A), (0, 2, 1, B), (0, 3, 2, C)], masks=True)
-    values = metrics({"street": _scored(tmp_path, sequence, tracks)}, {})
+    values = score_metrics({"street": _scored(tmp_path, sequence, tracks)}, {})
     for name in ("hota", "mota", "idf1", "mask_hota", "motsa", "smotsa", "mask_idf1"):
         assert values[f"track/{name}"] == 1, name
 
@@ -321,7 +321,7 @@ def test_names_of_metrics(tmp_path: Path) -> None:
     bad = scored(tmp_path / "b", SIM, [(0, 1, 0, A), (0, 2, 2, B)])
     other = scored(tmp_path / "c", SIM, [(0, 2, 1, B)])
     roles = {"a": "tuning", "b": "tuning", "c": "test"}
-    values = metrics({"a": good, "b": bad, "c": other}, roles)
+    values = score_metrics({"a": good, "b": bad, "c": other}, roles)
     assert set(combined([good, bad, other])) == {("box", "person"), ("box", "car")}
     assert values["track/mota"] == pytest.approx(4 / 6)
     assert values["track/fn"] == 2 and values["track/fp"] == 0  # nobody has buses
@@ -336,5 +336,5 @@ def test_names_of_metrics(tmp_path: Path) -> None:
         *("hota", "deta", "assa", "loca", "mota", "motp", "idf1", "idp", "idr"),
         *("idsw", "fp", "fn", "frag", "mt", "pt", "ml"),
     }
-    assert not any(name.startswith("track/tuning") for name in metrics({"a": good}, {}))
-    assert metrics({}, {}) == {}
+    assert not any(name.startswith("track/tuning") for name in score_metrics({"a": good}, {}))
+    assert score_metrics({}, {}) == {}

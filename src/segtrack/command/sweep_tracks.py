@@ -15,7 +15,7 @@ from segtrack.journal.journal import Journal
 from segtrack.pipeline.track import REPORT
 from segtrack.report.comparison import Cell, Comparison, compare_cells, same_trajectories
 from segtrack.report.tables import table_csv, table_html, table_text
-from segtrack.tracker import SequenceScores, units
+from segtrack.scoring import SequenceScores, units
 
 
 def conclude_tracks(

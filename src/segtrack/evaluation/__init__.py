@@ -10,6 +10,6 @@ judges the mask that users get, and it does not depend on the network's input si
 of different sizes can be compared by it.
 """
 
-from segtrack.evaluation.stage import evaluate
+import lazy_loader
 
-__all__ = ["evaluate"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack import dataset as datasets
-from segtrack import model, tracker
+from segtrack import model, scoring, tracker
 from segtrack.base.errors import DataError
 from segtrack.base.files import link_or_copy
 from segtrack.base.metrics import Metric
@@ -25,6 +25,7 @@ from segtrack.dataset import Dataset, Sequence
 from segtrack.dataset.classes import parse_classes
 from segtrack.model import Predictions, Weights
 from segtrack.pipeline.flow import Flow
+from segtrack.scoring import SequenceScores, Truth
 from segtrack.settings import (
     ByteTrackSettings,
     Detections,
@@ -33,7 +34,7 @@ from segtrack.settings import (
     Stage,
 )
 from segtrack.store.store import Listener, StageResult
-from segtrack.tracker import SequenceScores, Tracks, Truth
+from segtrack.tracker import Tracks
 from trafficsim import CLASS_NAMES as SIMULATED_CLASSES
 
 NOT_ASSOCIATION = ("render", "trail")  # knobs of the group tracker that only drawing reads
@@ -172,7 +173,7 @@ class Tracking:
         return self.flow.stage(
             Stage.track,
             call,
-            lambda folder, report: tracker.read_detections(sequence, name, floor, folder, report),
+            lambda folder, report: model.read_detections(sequence, name, floor, folder, report),
             listen,
         )
 
@@ -268,7 +269,7 @@ class Tracking:
         return self.flow.stage(
             Stage.track,
             self.flow.call("truth", facts, files),
-            lambda folder, report: tracker.build_truth(sequence, folder, report),
+            lambda folder, report: scoring.build_truth(sequence, folder, report),
             listen,
         )
 
@@ -280,7 +281,7 @@ class Tracking:
         merge, names = self._merged, tracks.info.names
 
         def build(folder: Path, report: Any) -> None:
-            tracker.score_tracks(truth, tracks, names, folder, report, CHUNK_FRAMES, merge)
+            scoring.score_tracks(truth, tracks, names, folder, report, CHUNK_FRAMES, merge)
 
         call = self.flow.call(
             "score",
@@ -296,7 +297,7 @@ class Tracking:
             return
         scores = {one.sequence.name: SequenceScores.load(_there(one.scored)) for one in scored}
         roles = {one.sequence.name: one.sequence.role for one in scored}
-        for name, value in tracker.score_metrics(scores, roles).items():
+        for name, value in scoring.score_metrics(scores, roles).items():
             self.flow.record(Metric(name, value, 0))
         rows = [
             {

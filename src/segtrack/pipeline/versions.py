@@ -57,7 +57,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "segtrack/report/labels.py",
     ),
     "detections": ("segtrack/model/brought.py", "segtrack/model/predictions.py"),
-    "motion": ("segtrack/tracker/camera_motion.py",),
+    "motion": ("segtrack/tracker/motion.py",),
     "associate": ("segtrack/tracker", "segtrack/base/compiled.py"),
     "truth": ("segtrack/scoring", "segtrack/formats"),
     "score": ("segtrack/scoring", "segtrack/formats"),

@@ -1,5 +1,5 @@
 """Figures, tables and pictures. Drawing libraries are imported where they draw, not here."""
 
-from segtrack.report.tables import aggregate, table_csv, table_html, table_text
+import lazy_loader
 
-__all__ = ["aggregate", "table_csv", "table_html", "table_text"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

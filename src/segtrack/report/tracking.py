@@ -17,8 +17,9 @@ from segtrack.report.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.report.tables import table_csv
 from segtrack.report.timeline import figure_timeline, piece_rows
 from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos, video_rows
+from segtrack.scoring import SequenceScores, Truth
 from segtrack.scoring.combine import combined, detection_averaged
-from segtrack.tracker import SequenceScores, Tracks, Truth
+from segtrack.tracker import Tracks
 from segtrack.tracker.tracks import BOX
 
 KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with

@@ -1,0 +1,5 @@
+"""How good are trajectories? HOTA, CLEAR and Identity against ground truth, as in TrackEval."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

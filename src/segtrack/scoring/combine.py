@@ -50,7 +50,7 @@ def detection_averaged(counts: Mapping[Key, np.ndarray], kind: str) -> np.ndarra
     return total
 
 
-def metrics(
+def score_metrics(
     scores: Mapping[str, SequenceScores], roles: Mapping[str, str | None]
 ) -> dict[str, float]:
     """What is recorded of a run, by metric name; fractions in 0..1, counts as counts.

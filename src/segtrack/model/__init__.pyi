@@ -1,0 +1,9 @@
+from .brought import read_detections as read_detections
+from .predict import predict_images as predict_images
+from .predict import predict_video as predict_video
+from .predictions import Predictions as Predictions
+from .sam.propose import propose_masks as propose_masks
+from .sam.weights import SamWeights as SamWeights
+from .sam.weights import resolve_sam as resolve_sam
+from .ultralytics.weights import Weights as Weights
+from .ultralytics.weights import resolve_weights as resolve_weights

@@ -1,0 +1,4 @@
+from .tables import aggregate as aggregate
+from .tables import table_csv as table_csv
+from .tables import table_html as table_html
+from .tables import table_text as table_text
