@@ -1,0 +1,82 @@
+"""From a data set and starting weights to the best epoch's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.model import ultralytics as trainer
+from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
+
+if TYPE_CHECKING:
+    from segtrack.pipeline.runner import Run
+    from segtrack.dataset import Dataset
+    from segtrack.model import Weights
+    from segtrack.model.ultralytics import Training
+
+
+def train(ask: Ask) -> Recipe:
+    """Training of the chosen network, continued where it was killed."""
+    settings = ask.settings
+    start: Weights = ask("start").value
+    dataset: Dataset = ask("prepare").value
+    if "train" in ask.listed and not dataset.counts.get("train"):
+        raise DataError(
+            f"stage train: data set {settings.dataset.source} has no training images; leave "
+            f"train out of stages and name weights with model.weights=FILE."
+        )
+
+    def build(folder: Path, report: Report) -> None:
+        trainer.train(
+            dataset,
+            start,
+            settings.model,
+            settings.trainer,
+            settings.seed,
+            settings.device,
+            folder,
+            report,
+        )
+
+    return Recipe(
+        build,
+        {
+            "model": settings.model.name,
+            "imgsz": settings.trainer.imgsz or settings.model.imgsz,
+            "names": dataset.names,
+            "compute": trainer.training_compute(settings.device, settings.trainer),
+        },
+        {
+            "train": dataset.split_fingerprint("train"),
+            "val": dataset.split_fingerprint("val"),
+            "weights": start.sha256,
+        },
+    )
+
+
+def _load(folder: Path) -> Training:
+    return trainer.Training.load(folder)
+
+
+def _publish(run: Run, made: Result) -> None:
+    run.keep(made.folder / "results.csv", "train")
+    run.keep(made.value.weights.path, "weights")
+
+
+STAGE = register(
+    Stage(
+        name="train",
+        make=train,
+        version=2,
+        reads=("trainer", "seed"),
+        inputs=("start", "prepare"),
+        libraries=("ultralytics", "torch"),
+        load=_load,
+        publish=_publish,
+        after="push",
+        resumable=True,
+        instead="name trained weights with model.weights=FILE",
+    )
+)
