@@ -19,7 +19,7 @@ from typing import Any
 from segtrack import dataset as datasets
 from segtrack import model, scoring, tracker
 from segtrack.base.errors import DataError
-from segtrack.base.files import link_or_copy
+from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric
 from segtrack.dataset import Dataset, Sequence
 from segtrack.dataset.classes import parse_classes
@@ -167,7 +167,7 @@ class Tracking:
         call = self.flow.call(
             "detections",
             {"conf_floor": floor, "names": [name], "frames": sequence.frame_count},
-            {"det": _file_digest(sequence.det), "fps": sequence.fps},
+            {"det": file_digest(sequence.det), "fps": sequence.fps},
         )
         return self.flow.stage(
             Stage.track,
@@ -257,8 +257,8 @@ class Tracking:
         if sequence.gt is None and sequence.mots is None:
             return None
         files = {
-            "gt": _file_digest(sequence.gt) if sequence.gt else "",
-            "mots": _file_digest(sequence.mots) if sequence.mots else "",
+            "gt": file_digest(sequence.gt) if sequence.gt else "",
+            "mots": file_digest(sequence.mots) if sequence.mots else "",
         }
         facts = {
             "name": sequence.name,
@@ -391,18 +391,14 @@ def _require_frames(sequence: Sequence, name: str, without: str) -> None:
 
 
 def _trajectories_digest(one: Tracked) -> str:
-    return f"{one.sequence.name}:{_file_digest(one.tracks.folder / 'tracks.parquet')}\n"
-
-
-def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{one.sequence.name}:{file_digest(one.tracks.folder / 'tracks.parquet')}\n"
 
 
 def _content_digest(path: Path) -> str:
     """Of a file, or of all files of a folder (an exported model is one)."""
     path = path.expanduser()
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    rows = (f"{p.relative_to(path.parent).as_posix()}:{_file_digest(p)}\n" for p in files)
+    rows = (f"{p.relative_to(path.parent).as_posix()}:{file_digest(p)}\n" for p in files)
     return hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
