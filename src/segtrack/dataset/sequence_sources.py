@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.files import file_digest
 from segtrack.dataset.sequences import Sequence
 from segtrack.settings import SequencesSettings
 
@@ -258,8 +259,7 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[Sequence
             base = _plain_frames(frames, warn, text.stem)
         else:
             height, width = _rle_size(text)
-            digest = hashlib.sha256(text.read_bytes()).hexdigest()
-            base = Sequence(text.stem, None, digest, width, height, DEFAULT_FPS, 0)
+            base = Sequence(text.stem, None, file_digest(text), width, height, DEFAULT_FPS, 0)
         yield replace(
             base,
             gt=text,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
 from segtrack.dataset.sequences import Sequence
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -57,9 +58,7 @@ def probe_video(path: Path, fps: float | None = None) -> Sequence:
         height, width = _upright(first).shape[:2]
         rate = fps or float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
         count = int(stream.frames)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Sequence(path.stem, path, digest, width, height, rate, count)
+    return Sequence(path.stem, path, file_digest(path), width, height, rate, count)
 
 
 def read_frames(sequence: Sequence) -> Iterator[np.ndarray]:
@@ -108,8 +107,7 @@ def _probe_folder(folder: Path, fps: float) -> Sequence:
     height, width = _read_image(files[0], 0).shape[:2]
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(file_digest(file)))
     return Sequence(
         folder.resolve().name, folder, digest.hexdigest(), width, height, fps, len(files)
     )

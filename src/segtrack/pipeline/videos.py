@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
 from segtrack.settings import DatasetSettings, Detections, Settings
@@ -11,6 +11,7 @@ from segtrack.settings import DatasetSettings, Detections, Settings
 if TYPE_CHECKING:
     from segtrack.dataset import Sequence
     from segtrack.pipeline.stage import Ask, Result
+    from segtrack.tracker import TrackerKind
 
 
 def detections_of(ask: Ask, sequence: Sequence) -> Result:
@@ -54,15 +55,20 @@ def wants_video(settings: Settings) -> bool:
     return settings.parent_run is None if wanted is None else wanted
 
 
-def require_frames(sequence: Sequence, what: str) -> None:
-    """A tracker that looks at the picture needs one.
+def tracker_kind(ask: Ask, sequence: Sequence) -> TrackerKind[Any]:
+    """The chosen tracker, and whether this video has what it needs.
 
     Raises:
-        DataError: only detections and ground truth are there.
+        DataError: it looks at the frames, and only detections and ground truth are there.
     """
-    if sequence.path is None:
+    from segtrack.tracker import TRACKERS
+
+    settings = ask.settings.tracker
+    kind = TRACKERS.get(settings.name)
+    looks = kind.needs_frames(settings) or kind.needs_motion(settings)
+    if looks and sequence.path is None:
         raise DataError(
-            f"sequence {sequence.name}: {what} looks at the frames, and there are none; add the "
-            "folder img1, or do without: tracker=bytetrack, or tracker.gmc_method=none where the "
-            "tracker has it"
+            f"sequence {sequence.name}: tracker={kind.name} looks at the frames, and there are "
+            f"none; add the folder img1, or do without: {kind.without_frames}"
         )
+    return kind

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segtrack.base.files import file_digest
 from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.image_files import ImageFile
@@ -160,7 +161,7 @@ def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Seq
                 region = _counts(coco.merge(ignored)).decode()
                 mots_file.write(f"{t} {_IGNORED_ID} {_IGNORED} {size} {region}\n")
         box.mux(stream.encode(None))
-    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha = file_digest(path)
     return Sequence(
         name, path, sha, knobs.width, knobs.height, settings.fps, count, gt, "mot17", mots,
         gt_classes=GT_CLASSES, mots_classes=MOTS_CLASSES,

@@ -10,7 +10,7 @@ from segtrack import tracker
 from segtrack.base.files import content_digest
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Stage, register
-from segtrack.pipeline.videos import detections_of, metric_of, require_frames
+from segtrack.pipeline.videos import detections_of, metric_of, tracker_kind
 
 if TYPE_CHECKING:
     from segtrack.dataset import Sequence
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 def associate(ask: Ask, sequence: Sequence) -> Recipe:
     """The trajectories that the chosen tracker makes of the detections."""
     settings = ask.settings.tracker
+    kind = tracker_kind(ask, sequence)
     detected, moved = detections_of(ask, sequence), ask("motion", sequence=sequence)
-    looks = tracker.needs_frames(settings)
+    looks = kind.needs_frames(settings)
     inputs: dict[str, Any] = {"predictions": detected.key, "fps": sequence.fps}
     if moved.value is not None:
         inputs["motion"] = moved.key
     if looks:
-        require_frames(sequence, f"tracker={settings.name}")
         inputs["video"] = sequence.sha256
-    if getattr(settings, "with_reid", False):
-        inputs["reid"] = content_digest(Path(vars(settings)["model"]))
+    for number, path in enumerate(kind.files(settings)):
+        inputs[f"file {number}"] = content_digest(path)
 
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence) if looks else None
         motion = None if moved.value is None else tracker.load_motion(moved.folder)
         tracker.associate(detected.value, settings, folder, report, frames, motion)
 
-    return Recipe(build, inputs=inputs, metric=metric_of(sequence))
+    return Recipe(
+        build, {"version": kind.version}, inputs, kind.libraries, metric=metric_of(sequence)
+    )
 
 
 def _load(folder: Path) -> Tracks:
@@ -50,7 +52,6 @@ STAGE = register(
         version=2,
         reads=("tracker",),
         inputs=("detections", "detect", "motion"),
-        libraries=("ultralytics", "lap", "opencv-python"),
         load=_load,
         listed=False,
     )

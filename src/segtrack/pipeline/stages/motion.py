@@ -9,7 +9,7 @@ from segtrack import dataset as datasets
 from segtrack import tracker
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
-from segtrack.pipeline.videos import metric_of, require_frames
+from segtrack.pipeline.videos import metric_of, tracker_kind
 
 if TYPE_CHECKING:
     from segtrack.dataset import Sequence
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def motion(ask: Ask, sequence: Sequence) -> Recipe | Given:
     """How each frame's pixels moved from the one before; None where no tracker asks for it."""
-    if not getattr(ask.settings.tracker, "camera_motion", False):
+    if not tracker_kind(ask, sequence).needs_motion(ask.settings.tracker):
         return Given(None)
-    require_frames(sequence, "tracker.camera_motion=true")
 
     def build(folder: Path, report: Report) -> None:
         tracker.camera_motion(datasets.read_frames(sequence), folder, report)
