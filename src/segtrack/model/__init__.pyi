@@ -6,5 +6,7 @@ from .predictions import Predictions as Predictions
 from .sam.propose import propose_masks as propose_masks
 from .sam.weights import SamWeights as SamWeights
 from .sam.weights import resolve_sam as resolve_sam
+from .ultralytics.compute import compute as compute
+from .ultralytics.compute import training_compute as training_compute
 from .ultralytics.weights import Weights as Weights
 from .ultralytics.weights import resolve_weights as resolve_weights

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
+from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
 from segtrack.settings import Settings
 from segtrack.store.store import Store
@@ -13,7 +14,7 @@ from segtrack.store.store import Store
 _ORDER = ("missing", "build", "after", "platform", "hit", "given")  # what a stage's line shows
 
 
-class _NotThere(Exception):  # noqa: N818 - says where a branch of the plan ends
+class _NotThere(Exception):
     """A stage has no result yet, so what follows from it is not known."""
 
 
@@ -106,11 +107,9 @@ class Planner(Walk):
     def _add(self, stage: Stage, status: str, why: str = "") -> None:
         self._found.setdefault(stage.name, []).append((status, why))
 
-    def _try(self, step: Any) -> None:
-        try:
+    def _try(self, step: Callable[[], Any]) -> None:
+        with contextlib.suppress(_NotThere):  # a line of its own says so
             step()
-        except _NotThere:
-            pass  # its line says so
 
 
 def _summary(found: list[tuple[str, str]]) -> tuple[str, str]:

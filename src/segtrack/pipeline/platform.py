@@ -26,9 +26,7 @@ def access_of(run: Run) -> Access:
     from segtrack.annotation.labellerr.access import Access
 
     labellerr, folder = run.settings.labellerr, scratch_of(run) / "emulator"
-    access: Access = run.resource(
-        "access", lambda: contextlib.closing(Access(labellerr, folder))
-    )
+    access: Access = run.resource("access", lambda: contextlib.closing(Access(labellerr, folder)))
     return access
 
 

@@ -158,7 +158,9 @@ class Run(Asking):
         """Name an annotated video at the end of the run."""
         self._runner.videos.append(path)
 
-    def resource(self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]) -> Any:
+    def resource(
+        self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]
+    ) -> Any:
         """What all stages of this run share, made once and closed at its end."""
         if name not in self._runner.resources:
             self._runner.resources[name] = self._runner.closing.enter_context(make())

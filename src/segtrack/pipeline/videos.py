@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from segtrack.pipeline.stage import Ask, Result
     from segtrack.tracker import TrackerKind
 
+REPORT = "tracking.json"  # in the run's folder: where lie the numbers behind its figures
+
 
 def detections_of(ask: Ask, sequence: Sequence) -> Result:
     """The detections of a video: those that it brings along, or the model's.

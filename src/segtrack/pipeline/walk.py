@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
-from segtrack.pipeline.stage import STAGES, Recipe, Result, Stage, listed_names
 from segtrack.pipeline.shaping import shaping
+from segtrack.pipeline.stage import STAGES, Recipe, Result, Stage, listed_names
 from segtrack.settings import Settings
 from segtrack.store.store import StageCall, StageResult, Store
 

@@ -11,8 +11,8 @@ from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
-    from segtrack.pipeline.runner import Run
     from segtrack.dataset import Dataset
+    from segtrack.pipeline.runner import Run
 
 
 def evaluate(ask: Ask) -> Recipe:

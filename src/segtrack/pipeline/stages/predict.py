@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from segtrack import model
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
-from segtrack.model import ultralytics
 from segtrack.pipeline.stage import Ask, Recipe, Stage, register
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
             "imgsz": settings.model.imgsz or weights.imgsz,
             "names": dataset.names,
             "class_map": dataset.class_map,
-            "compute": ultralytics.compute(settings.device),
+            "compute": model.compute(settings),
         },
         {
             "images": dataset.split_fingerprint(split),

@@ -42,9 +42,7 @@ def review(ask: Ask) -> Visit:
     return Visit(", ".join(what), do)
 
 
-def _review(
-    run: Run, dataset: Dataset, predicted: Result | None, videos: bool
-) -> Reviewed | None:
+def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) -> Reviewed | None:
     sent = None
     if predicted:
         sent = _review_images(run, dataset, predicted)

@@ -1,4 +1,4 @@
-"""Which data set is meant: an export of the platform and a newest version have to be found first."""
+"""Which data set is meant: the platform's export, or the newest version, has to be found first."""
 
 from __future__ import annotations
 
@@ -84,6 +84,4 @@ def _newest_version(ask: Ask) -> Path:
 
 
 SOURCE = register(Stage(name="source", make=source, inputs=("export",), listed=False))
-EXPORT = register(
-    Stage(name="export", make=export, listed=False, part_of="prepare", platform=True)
-)
+EXPORT = register(Stage(name="export", make=export, listed=False, part_of="prepare", platform=True))

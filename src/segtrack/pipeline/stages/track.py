@@ -16,7 +16,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
-from segtrack.pipeline.videos import detections_of
+from segtrack.pipeline.videos import REPORT, detections_of
 from segtrack.settings import SequencesSettings
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run
     from segtrack.tracker import Tracks
 
-REPORT = "tracking.json"  # in the run's folder: where the figures' numbers lie
 NO_VIDEO = "there is no video to track in; name one with video=FILE, a folder or a glob"
 
 

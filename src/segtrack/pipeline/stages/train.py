@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.model import ultralytics as trainer
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
-    from segtrack.pipeline.runner import Run
     from segtrack.dataset import Dataset
     from segtrack.model import Weights
     from segtrack.model.ultralytics import Training
+    from segtrack.pipeline.runner import Run
 
 
 def train(ask: Ask) -> Recipe:
@@ -46,7 +47,7 @@ def train(ask: Ask) -> Recipe:
             "model": settings.model.name,
             "imgsz": settings.trainer.imgsz or settings.model.imgsz,
             "names": dataset.names,
-            "compute": trainer.training_compute(settings.device, settings.trainer),
+            "compute": model.training_compute(settings),
         },
         {
             "train": dataset.split_fingerprint("train"),

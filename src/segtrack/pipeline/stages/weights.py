@@ -12,8 +12,8 @@ from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.settings import PARENT
 
 if TYPE_CHECKING:
-    from segtrack.pipeline.runner import Run
     from segtrack.model import Weights
+    from segtrack.pipeline.runner import Run
 
 
 def start(ask: Ask) -> Given:
@@ -64,12 +64,8 @@ def _publish(run: Run, made: Result) -> None:
 
 
 START = register(
-    Stage(
-        name="start", make=start, inputs=("source",), publish=_publish_start, listed=False
-    )
+    Stage(name="start", make=start, inputs=("source",), publish=_publish_start, listed=False)
 )
 WEIGHTS = register(
-    Stage(
-        name="weights", make=weights, inputs=("start", "train"), publish=_publish, listed=False
-    )
+    Stage(name="weights", make=weights, inputs=("start", "train"), publish=_publish, listed=False)
 )
