@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
@@ -34,9 +35,9 @@ class Planner(Walk):
         """
         for stage in self.roots():
             if stage.require:
-                self._try(lambda stage=stage: stage.require(Asking(self, stage, stage.name)))
+                self._try(partial(stage.require, Asking(self, stage, stage.name)))
         for stage in self.roots():
-            self._try(lambda stage=stage: self.get(stage.name, {}))
+            self._try(partial(self.get, stage.name, {}))
         rows = [(name, *_summary(found)) for name, found in self._found.items()]
         widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
         return [
@@ -68,7 +69,7 @@ class Planner(Walk):
         if isinstance(made, Visit):
             return self._visited(stage, made)
         if made.text:
-            self._add(stage, "given", made.text)
+            self._add(stage, "hit" if stage.listed else "given", made.text)
         return Result(made.value)
 
     def each(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> list[Result]:

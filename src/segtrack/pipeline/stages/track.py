@@ -57,8 +57,8 @@ def track(ask: Ask) -> Given:
     if not found and set(ask.settings.stages) <= {"prepare", "track"}:
         raise DataError(f"stage track: {NO_VIDEO}.")
     done = [one.value for one in ask.each("video", ({"sequence": one} for one in found))]
-    text = f"results of {len(done)} videos" if done else f"nothing to do: {NO_VIDEO}"
-    return Given(done, text)
+    count = "1 video" if len(done) == 1 else f"{len(done)} videos"
+    return Given(done, count if done else f"nothing to do: {NO_VIDEO}")
 
 
 def sequences(ask: Ask) -> Given:
