@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
@@ -87,6 +88,8 @@ def load_plugins() -> None:
         return
     _loaded.add(GROUP)  # before: what is imported here may ask again
     for home in HOMES:
+        if find_spec(home) is None:
+            continue
         package = import_module(home)
         for module in sorted(iter_modules(package.__path__, f"{home}."), key=lambda m: m.name):
             if module.ispkg or home in ("segtrack.dataset.sources", "segtrack.pipeline.stages"):

@@ -1,6 +1,7 @@
 from .brought import read_detections as read_detections
 from .predict import predict_images as predict_images
 from .predict import predict_video as predict_video
+from .predictions import FrameDetections as FrameDetections
 from .predictions import Predictions as Predictions
 from .sam.propose import propose_masks as propose_masks
 from .sam.weights import SamWeights as SamWeights

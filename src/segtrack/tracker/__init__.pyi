@@ -1,11 +1,13 @@
 from .association import associate as associate
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion
+from .port import TRACKERS as TRACKERS
+from .port import TrackedFrame as TrackedFrame
+from .port import Tracker as Tracker
+from .port import TrackerKind as TrackerKind
+from .port import make_tracker as make_tracker
+from .port import register_tracker as register_tracker
 from .results import validate_results as validate_results
 from .results import write_results as write_results
-from .trackers import TrackedFrame as TrackedFrame
-from .trackers import Tracker as Tracker
-from .trackers import make_tracker as make_tracker
 from .tracks import TrackRows as TrackRows
 from .tracks import Tracks as Tracks
-from .ultralytics.trackers import needs_frames as needs_frames

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
-from segtrack.settings import TrackerSettings
+from segtrack.settings import TrackerSettings, plain
+from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
 from segtrack.tracker.postprocess import Ledger, Settled, disjoint, interpolated, kept, take
-from segtrack.tracker.trackers import TrackedFrame, Tracker, make_tracker, resolved
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
-from segtrack.tracker.ultralytics.trackers import needs_frames
 
+OTHER_KNOBS = ("render", "trail")  # of the group, but not of the trajectories
 RAW = "raw"  # folder of what the first pass writes
 
 
@@ -57,7 +58,7 @@ def associate(
         DataError: ``frames`` or ``motion`` are those of another video: too few, or another size.
     """
     info = predictions.info
-    if not needs_frames(settings):
+    if not TRACKERS.get(settings.name).needs_frames(settings):
         frames = None
     if motion is not None and len(motion) < info.frame_count:
         raise DataError(
@@ -93,6 +94,12 @@ def associate(
     if settings.interpolate:
         report("track/interpolated", filled)
     report("speed/associate_ms", elapsed_ms / max(info.frame_count, 1))
+
+
+def resolved(settings: TrackerSettings, fps: float) -> dict[str, Any]:
+    """Every setting that shapes the trajectories, with what follows from others filled in."""
+    values = {k: v for k, v in plain(settings).items() if k not in OTHER_KNOBS}
+    return {**values, **TRACKERS.get(settings.name).derived(settings, fps)}
 
 
 def _first_pass(
