@@ -20,6 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from segtrack.annotation.labellerr.credentials import VARIABLES, Credentials, hide_in_logs
+from segtrack.base.atomic import whole_file
 from segtrack.base.errors import PlatformError, SettingsError
 
 ORIGIN = "https://pro.labellerr.com"
@@ -190,21 +191,17 @@ class Transport:
             PlatformError: not reached, refused, or cut short each time.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".partial")
         for attempt in range(self.patience.tries):
             answer = self.request("GET", url, stream=True, signed=True)
             try:
-                with part.open("wb") as file, answer:
+                with whole_file(path) as part, part.open("wb") as file, answer:
                     for piece in answer.iter_content(_CHUNK):
                         file.write(piece)
+                return path
             except requests.RequestException as error:
                 if attempt == self.patience.tries - 1:
-                    part.unlink(missing_ok=True)
                     raise self._lost(describe("GET", url, None), error) from None
                 time.sleep(self.patience.pause(attempt))
-                continue
-            part.replace(path)
-            return path
         raise AssertionError("unreachable: tries is at least 1")
 
     def _retry_after(self, answer: Any) -> float | None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.model.ultralytics.bar import EpochBar
@@ -118,9 +119,7 @@ def train(
     facts = finish(run, folder, dataset.names)
     facts |= {"model": model.name, "start_origin": weights.origin, "start_sha256": weights.sha256}
     facts |= {"sha256": file_sha256(folder / "weights" / "best.pt")}
-    temporary = folder / "train.json.new"
-    temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    temporary.replace(folder / "train.json")
+    write_whole(folder / "train.json", json.dumps(facts, indent=1))
     _tidy_up(run, tree)
 
 
