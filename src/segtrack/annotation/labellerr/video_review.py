@@ -19,7 +19,7 @@ from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.dataset.sequences import Sequence as Video
 from segtrack.report.overlay import PALETTE
-from segtrack.tracker.tracks import Tracks
+from segtrack.tracker import Tracks
 
 Say = Callable[[str], None]
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
