@@ -9,7 +9,8 @@ import pytest
 from segtrack.base.errors import SettingsError
 from segtrack.settings import Association, TrackerSettings
 from segtrack.tracker import Tracks, associate, make_tracker
-from segtrack.tracker.trackers import buffer_frames, new_track_thresh, resolved
+from segtrack.tracker.association import resolved
+from segtrack.tracker.cascade import buffer_frames, new_track_thresh
 
 from .conftest import Reported, detections
 

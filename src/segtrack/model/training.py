@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from segtrack.base.atomic import replacing
+from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.model.port import Network, TrainingData, Weights
@@ -70,8 +70,7 @@ def write_training(training: Training, network: Network) -> None:
         "file": weights.path.relative_to(training.folder).as_posix(),
         "sha256": weights.sha256,
     }
-    with replacing(training.folder / FACTS) as file:
-        json.dump(facts, file, indent=1)
+    write_whole(training.folder / FACTS, json.dumps(facts, indent=1))
 
 
 def train(

@@ -41,12 +41,14 @@ class Flow:
         name: str,
         settings: Mapping[str, Any],
         inputs: Mapping[str, Any],
+        libraries: tuple[str, ...] = (),
         resumable: bool = False,
     ) -> StageCall:
-        """What decides the result of the stage ``name``."""
+        """What decides the result of the stage ``name``; ``libraries`` beside its own."""
         values = {key: plain(value) for key, value in settings.items()}
         texts = {key: str(value) for key, value in inputs.items()}
-        return StageCall(name, VERSIONS[name], values, texts, LIBRARIES[name], resumable)
+        installed = (*LIBRARIES[name], *libraries)
+        return StageCall(name, VERSIONS[name], values, texts, installed, resumable)
 
     def stage(
         self, stage: Stage, call: StageCall, build: Build, listener: Listener | None = None

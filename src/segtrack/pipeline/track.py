@@ -27,7 +27,6 @@ from segtrack.model import Network, Predictions, Weights
 from segtrack.pipeline.flow import Flow
 from segtrack.scoring import SequenceScores, Truth
 from segtrack.settings import (
-    ByteTrackSettings,
     Detections,
     SequencesSettings,
     Settings,
@@ -213,26 +212,29 @@ class Tracking:
         settings = self.settings.tracker
         knobs = {k: v for k, v in vars(settings).items() if k not in NOT_ASSOCIATION}
         inputs: dict[str, Any] = {"predictions": detected.key, "fps": sequence.fps}
-        motion, looks = None, tracker.needs_frames(settings)
-        if isinstance(settings, ByteTrackSettings) and settings.camera_motion:
+        kind = tracker.TRACKERS.get(settings.name)
+        motion, looks = None, kind.needs_frames(settings)
+        if looks or kind.needs_motion(settings):
+            _require_frames(sequence, settings.name, kind.without_frames)
+        if kind.needs_motion(settings):
             moved = self._camera_motion(sequence, listen)
             motion = tracker.load_motion(moved.folder)
             inputs["motion"] = moved.key
         if looks:
-            _require_frames(sequence, f"tracker={settings.name}")
             inputs["video"] = sequence.sha256
-        if getattr(settings, "with_reid", False):
-            inputs["reid"] = _content_digest(Path(vars(settings)["model"]))
+        for number, path in enumerate(kind.files(settings)):
+            inputs[f"file {number}"] = _content_digest(path)
 
         def build(folder: Path, report: Any) -> None:
             frames = datasets.read_frames(sequence) if looks else None
             tracker.associate(predictions, settings, folder, report, frames, motion)
 
-        call = self.flow.call("associate", {"tracker": knobs}, inputs)
+        call = self.flow.call(
+            "associate", {"tracker": knobs, "version": kind.version}, inputs, kind.libraries
+        )
         return self.flow.stage(Stage.track, call, build, listen)
 
     def _camera_motion(self, sequence: Sequence, listen: Listener) -> StageResult:
-        _require_frames(sequence, "tracker.camera_motion=true")
         return self.flow.stage(
             Stage.track,
             self.flow.call("motion", {}, {"video": sequence.sha256}),
@@ -372,12 +374,11 @@ class Tracking:
         return {old: new for new, olds in (self._chosen or {}).items() for old in olds}
 
 
-def _require_frames(sequence: Sequence, what: str) -> None:
+def _require_frames(sequence: Sequence, name: str, without: str) -> None:
     if sequence.path is None:
         raise DataError(
-            f"sequence {sequence.name}: {what} looks at the frames, and there are none; add the "
-            "folder img1, or do without: tracker=bytetrack, or tracker.gmc_method=none where the "
-            "tracker has it"
+            f"sequence {sequence.name}: tracker={name} looks at the frames, and there are none; "
+            f"add the folder img1, or do without: {without}"
         )
 
 

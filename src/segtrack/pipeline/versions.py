@@ -38,7 +38,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "detect": ("ultralytics", "torch"),
     "detections": (),
     "motion": ("opencv-python",),
-    "associate": ("ultralytics", "lap", "opencv-python"),
+    "associate": (),  # and those of the tracker
     "truth": (),
     "score": (),
     "render": ("supervision", "av"),

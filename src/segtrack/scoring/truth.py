@@ -12,11 +12,16 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.dataset.sequences import Sequence
-from segtrack.formats.kitti import DONT_CARE, read_kitti
-from segtrack.formats.mot import read_mot
-from segtrack.formats.mots import IGNORE_CLASS, MotsTable, read_mots
-from segtrack.formats.tables import fail
+from segtrack.dataset import Sequence
+from segtrack.formats import (
+    DONT_CARE,
+    IGNORE_CLASS,
+    MotsTable,
+    read_kitti,
+    read_mot,
+    read_mots,
+    refuse_row,
+)
 from segtrack.scoring.protocols import CLASSLESS, KITTI_CLASSES, PERSON, Names, box_protocol
 
 FILE = "truth.npz"
@@ -187,7 +192,9 @@ def _mot_boxes(path: Path, gt_format: str, names: Names) -> BoxTruth:
     elif table.class_id is not None:
         class_id = table.class_id
     elif len(table.frame):
-        fail(path, 0, "no column for the class (frame,id,x,y,w,h,conf,class,visibility expected)")
+        refuse_row(
+            path, 0, "no column for the class (frame,id,x,y,w,h,conf,class,visibility expected)"
+        )
     else:
         class_id = np.empty(0, np.int64)
     if gt_format == "mot17" and not names:
@@ -217,7 +224,7 @@ def _kitti_boxes(path: Path) -> BoxTruth:
     unknown = (class_id == 0) & ~region
     if unknown.any():
         row = int(np.argmax(unknown))
-        fail(path, row, f"{table.kind[row]!r} is no type of KITTI")
+        refuse_row(path, row, f"{table.kind[row]!r} is no type of KITTI")
     order = np.argsort(table.frame, kind="stable")
     rows = order[~region[order] & (table.track_id[order] >= 0)]
     nowhere = order[region[order]]
@@ -283,7 +290,7 @@ def require_disjoint(path: Path, table: MotsTable) -> dict[int, bytes]:
             continue
         common = np.triu(coco.iou(listed, listed, [0] * len(listed)), 1) > 0
         one, other = (list(parts)[i] for i in np.argwhere(common)[0])
-        fail(
+        refuse_row(
             path,
             max(one, other),
             f"the mask of id {table.track_id[max(one, other)]} overlaps that of id "

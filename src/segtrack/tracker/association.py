@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
-from segtrack.settings import TrackerSettings
-from segtrack.tracker.postprocess import Ledger, Settled, disjoint, interpolated, kept, take
-from segtrack.tracker.trackers import TrackedFrame, Tracker, make_tracker, resolved
+from segtrack.settings import TrackerSettings, plain
+from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
+from segtrack.tracker.postprocess import Settled, Tally, disjoint, interpolated, kept, take
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
-from segtrack.tracker.ultralytics.trackers import needs_frames
 
+OTHER_KNOBS = ("render", "trail")  # of the group, but not of the trajectories
 RAW = "raw"  # folder of what the first pass writes
 
 
@@ -57,7 +58,7 @@ def associate(
         DataError: ``frames`` or ``motion`` are those of another video: too few, or another size.
     """
     info = predictions.info
-    if not needs_frames(settings):
+    if not TRACKERS.get(settings.name).needs_frames(settings):
         frames = None
     if motion is not None and len(motion) < info.frame_count:
         raise DataError(
@@ -78,8 +79,8 @@ def associate(
         resolved(settings, info.fps),
         info.truncated,
     )
-    ledger, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
-    settled = ledger.settle(settings.min_length)
+    tally, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
+    settled = tally.settle(settings.min_length)
     filled = _second_pass(Tracks(raw, shared), settled, settings, folder)
     shutil.rmtree(raw)
     write_info(folder, shared, settled.tracks)
@@ -95,6 +96,12 @@ def associate(
     report("speed/associate_ms", elapsed_ms / max(info.frame_count, 1))
 
 
+def resolved(settings: TrackerSettings, fps: float) -> dict[str, Any]:
+    """Every setting that shapes the trajectories, with what follows from others filled in."""
+    values = {k: v for k, v in plain(settings).items() if k not in OTHER_KNOBS}
+    return {**values, **TRACKERS.get(settings.name).derived(settings, fps)}
+
+
 def _first_pass(
     predictions: Predictions,
     tracker: Tracker,
@@ -102,10 +109,10 @@ def _first_pass(
     folder: Path,
     frames: Iterable[np.ndarray] | None,
     motion: np.ndarray | None,
-) -> tuple[Ledger, set[int]]:
-    """Write the rows as the tracker gives them; what the ledger says, and classes detected."""
+) -> tuple[Tally, set[int]]:
+    """Write the rows as the tracker gives them; what the tally says, and classes detected."""
     info = predictions.info
-    ledger = Ledger(len(info.names))
+    tally = Tally(len(info.names))
     detected: set[int] = set()
     pictures = None if frames is None else _checked(frames, info)
     with TracksWriter(folder / "tracks.parquet") as writer:
@@ -118,8 +125,8 @@ def _first_pass(
             if not stays.all():
                 rows = take(rows, np.flatnonzero(stays))
             writer.add(rows)
-            ledger.add(rows.frame, rows.track_id, rows.class_id, rows.score)
-    return ledger, detected
+            tally.add(rows.frame, rows.track_id, rows.class_id, rows.score)
+    return tally, detected
 
 
 def _second_pass(raw: Tracks, settled: Settled, settings: TrackerSettings, folder: Path) -> int:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from segtrack.base.errors import DataError
 from segtrack.model.predictions import FrameDetections
 from segtrack.settings import Association, ByteTrackSettings
+from segtrack.tracker import TrackedFrame
 from segtrack.tracker.bytetrack.bytetrack import ByteTrack, kalman, matching
-from segtrack.tracker.trackers import TrackedFrame
 from tests.base.test_rle import encoded
 from tests.tracker.conftest import detections
 from tests.tracker.peer import BUFFERS, MOT17, Boxes, byte_tracker, mot_detections

@@ -17,8 +17,14 @@ from segtrack.base.errors import DataError, SettingsError
 from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
 from segtrack.model.predictions import FrameDetections, Predictions
-from segtrack.settings import BotSortSettings, DeepOcSortSettings, GmcMethod, TrackerSettings
-from segtrack.tracker import TrackedFrame, Tracks, associate, make_tracker, needs_frames
+from segtrack.settings import (
+    BotSortSettings,
+    ByteTrackSettings,
+    DeepOcSortSettings,
+    GmcMethod,
+    TrackerSettings,
+)
+from segtrack.tracker import TRACKERS, TrackedFrame, Tracks, associate, make_tracker
 from segtrack.tracker.ultralytics.trackers import CLASSES, UltralyticsTracker, arguments
 from tests.tracker.conftest import Reported, detections
 from tests.tracker.peer import Boxes, mot_detections
@@ -93,7 +99,7 @@ def test_settings_under_the_names_of_ultralytics() -> None:
 @pytest.mark.parametrize(
     ("chosen", "looks"),
     [
-        (TrackerSettings(name="bytetrack"), False),
+        (ByteTrackSettings(), False),
         (BotSortSettings(), True),
         (BotSortSettings(gmc_method=GmcMethod.none), False),
         (BotSortSettings(gmc_method=GmcMethod.none, with_reid=True), True),
@@ -102,7 +108,7 @@ def test_settings_under_the_names_of_ultralytics() -> None:
     ],
 )
 def test_who_looks_at_the_picture(chosen: TrackerSettings, looks: bool) -> None:
-    assert needs_frames(chosen) is looks
+    assert TRACKERS.get(chosen.name).needs_frames(chosen) is looks
 
 
 @pytest.mark.parametrize("name", NAMES)

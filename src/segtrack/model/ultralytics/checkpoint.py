@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.atomic import whole_file
 from segtrack.base.errors import StageError
 from segtrack.base.files import file_digest
 from segtrack.model.port import Weights
@@ -62,9 +63,8 @@ def finish(run: Path, folder: Path, names: tuple[str, ...]) -> Training:
     imgsz = content["train_args"]["imgsz"]
     target = folder / "weights" / "best.pt"
     target.parent.mkdir(exist_ok=True)
-    temporary = target.with_suffix(".new")
-    library.torch_save(_stripped(content, names), temporary)
-    temporary.replace(target)
+    with whole_file(target) as partial:
+        library.torch_save(_stripped(content, names), partial)
     table = (run / "results.csv").read_bytes()
     (folder / "results.csv").write_bytes(table)
     epochs = len(read_rows(folder / "results.csv"))

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 
 # What the user said, before this module and the library (which sets one OpenMP thread) say more.
@@ -181,4 +182,4 @@ def download(file_name: str, target: Path) -> None:
         attempt_download_asset(str(file), retry=0, progress=False)
         if not file.is_file():
             raise OSError(f"{file_name} is not among the published weights")
-        file.replace(target)
+        settle(file, target)

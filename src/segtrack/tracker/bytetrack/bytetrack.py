@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from segtrack.model.predictions import FrameDetections
-from segtrack.settings import Association, ByteTrackSettings, TrackerSettings
+from segtrack.settings import Association, ByteTrackSettings
 from segtrack.tracker.bytetrack import kalman, lifecycle, matching
 from segtrack.tracker.bytetrack.mask_iou import Masks, mask_similarity, newest
-from segtrack.tracker.trackers import TrackedFrame, buffer_frames, new_track_thresh
+from segtrack.tracker.cascade import buffer_frames, new_track_thresh
+from segtrack.tracker.port import TrackedFrame
 
 STANDING = np.eye(2, 3)
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -35,7 +36,7 @@ class ByteTrack:
     that with the best score comes first.
     """
 
-    def __init__(self, settings: TrackerSettings, fps: float, height: int = 0) -> None:
+    def __init__(self, settings: ByteTrackSettings, fps: float, height: int = 0) -> None:
         """See ``make_tracker``."""
         self._class_aware = settings.class_aware
         self._fuse_score = settings.fuse_score
@@ -51,9 +52,7 @@ class ByteTrack:
         self._count = 0
         self._frames = 0
         self._next_id = 1
-        association = Association.box
-        if isinstance(settings, ByteTrackSettings):
-            association = settings.association
+        association = settings.association
         self._masks: _TrackMasks | None = None
         if association is not Association.box:
             self._masks = _TrackMasks(height, association is Association["box+mask"])

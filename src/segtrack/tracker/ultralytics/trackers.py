@@ -12,8 +12,10 @@ import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.model.predictions import FrameDetections
-from segtrack.settings import GmcMethod, TrackerSettings, plain
-from segtrack.tracker.trackers import TrackedFrame, buffer_frames, new_track_thresh
+from segtrack.settings import TrackerSettings, plain
+from segtrack.tracker.cascade import buffer_frames, new_track_thresh
+from segtrack.tracker.port import TrackedFrame
+from segtrack.tracker.ultralytics import needs_frames
 
 # tracker.name: module and class within ultralytics.trackers
 CLASSES = {
@@ -41,12 +43,6 @@ OURS = (
     "trail",
 )
 ALL_CLASSES = -1
-
-
-def needs_frames(settings: TrackerSettings) -> bool:
-    """Whether the tracker looks at the picture: for the camera's motion or for appearance."""
-    gmc = getattr(settings, "gmc_method", GmcMethod.none)
-    return gmc is not GmcMethod.none or getattr(settings, "with_reid", False)
 
 
 def arguments(settings: TrackerSettings, fps: float) -> SimpleNamespace:
