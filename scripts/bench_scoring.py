@@ -56,7 +56,7 @@ def main() -> int:
 
 def measure(gt: Path, tracks: Path | None, rounds: int, scratch: Path) -> dict[str, Any]:
     """Medians in seconds, ratios, and how far the scores are apart."""
-    from segtrack.scoring.kits import score_kit
+    from segtrack.scoring import score_kit
 
     if tracks is None:
         tracks = scratch / "made"
@@ -91,7 +91,7 @@ def measure(gt: Path, tracks: Path | None, rounds: int, scratch: Path) -> dict[s
 
 def make_tracks(gt: Path, folder: Path) -> None:
     """Persons of the ground truth, badly tracked."""
-    from segtrack.scoring.readers import MotTable, read_mot, write_mot
+    from segtrack.formats import MotTable, read_mot, write_mot
 
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -114,11 +114,16 @@ def make_tracks(gt: Path, folder: Path) -> None:
 def staged(gt: Path, tracks: Path, scratch: Path) -> Callable[[], dict[str, Any]]:
     """Ground truth and trajectories as the pipeline's stages leave them; text files beside."""
     from segtrack.dataset.sequence_sources import sequences_from
-    from segtrack.scoring.readers import read_mot
-    from segtrack.scoring.score import SequenceScores, score_tracks
-    from segtrack.scoring.truth import Truth, build_truth
-    from segtrack.tracker.motfiles import mot_lines
-    from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
+    from segtrack.formats import read_mot
+    from segtrack.scoring import SequenceScores, Truth, build_truth, score_tracks
+    from segtrack.tracker import (
+        TrackRows,
+        Tracks,
+        TracksInfo,
+        TracksWriter,
+        mot_lines,
+        write_info,
+    )
 
     (scratch / "files").mkdir()
     folders = []
@@ -162,7 +167,7 @@ def staged(gt: Path, tracks: Path, scratch: Path) -> Callable[[], dict[str, Any]
 
 def totals(scores: dict[str, Any]) -> dict[str, float]:
     """Our scores over all sequences."""
-    from segtrack.scoring.counts import summary
+    from segtrack.scoring import summary
 
     counts = np.sum([value for one in scores.values() for value in one.counts.values()], axis=0)
     return {name: float(value) for name, value in summary(counts).items()}

@@ -32,9 +32,17 @@ from segtrack.evaluation.units import ImageUnits
 from segtrack.journal.journal import run_files
 from segtrack.report import table_text
 from segtrack.report.comparison import verdict
-from segtrack.scoring.bootstrap import METRICS, Samples, Units, check_paired, units
-from segtrack.scoring.counts import COUNTED, FIELDS, summary
-from segtrack.scoring.score import SequenceScores
+from segtrack.scoring import (
+    COUNTED,
+    FIELDS,
+    METRICS,
+    Samples,
+    SequenceScores,
+    Units,
+    check_paired,
+    summary,
+    units,
+)
 from segtrack.settings import MlflowSettings
 
 COUNTS = "tracking/*/scores/counts.npz"

@@ -33,7 +33,7 @@ def main() -> int:
     args = parser.parse_args()
 
     from segtrack.base.errors import SegtrackError
-    from segtrack.scoring.kits import score_kit
+    from segtrack.scoring import score_kit
 
     classes = (
         [name for given in args.classes for name in given.split(",")] if args.classes else None
@@ -53,7 +53,7 @@ def main() -> int:
 
 def document(scores: dict) -> dict:  # type: ignore[type-arg]
     """The scores as plain values: ``combined`` by class, ``per_sequence`` by name and class."""
-    from segtrack.scoring.score import percent
+    from segtrack.scoring import percent
 
     def table(counts: dict, alone: bool) -> Table:  # type: ignore[type-arg]
         return {

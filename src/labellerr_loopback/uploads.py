@@ -19,6 +19,7 @@ from labellerr_loopback.context import Context, LinkError
 from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.images import frame_jpeg, read_media
 from labellerr_loopback.state import now_ms
+from segtrack.base.atomic import settle
 
 _RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 _PURPOSES = ("pre-annotations",)
@@ -151,7 +152,7 @@ def router(context: Context) -> APIRouter:
         try:
             if await _write(partial, 0, limit, request.stream()) > limit:
                 raise LinkError(413, "EntityTooLarge", f"more than {limit} bytes")
-            partial.replace(state.object_path(name))
+            settle(partial, state.object_path(name))
         except ClientDisconnect:
             return Response(status_code=499)
         finally:

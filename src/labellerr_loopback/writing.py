@@ -14,6 +14,7 @@ import numpy as np
 
 from labellerr_loopback.datasets import file_record
 from labellerr_loopback.state import State, now_ms
+from segtrack.base.atomic import whole_file
 
 _CONTACT = "emulator@localhost"
 
@@ -44,13 +45,15 @@ def write_export(
     path: Path,
 ) -> None:
     """Write the file whole or not at all; memory does not grow with the number of files."""
-    partial = path.with_suffix(".partial")
-    with state.reader() as db, partial.open("w", encoding="utf-8") as file:
+    with (
+        whole_file(path) as partial,
+        state.reader() as db,
+        partial.open("w", encoding="utf-8") as file,
+    ):
         if export_format == "json":
             _write_list(file, (_json_file(row) for row in _files(db, wish)))
         else:
             _write_coco(file, db, wish, report_id, questions)
-    partial.replace(path)
 
 
 def _write_coco(

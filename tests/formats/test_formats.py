@@ -12,21 +12,28 @@ from pycocotools import mask as coco
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
-from segtrack.model.predictions import PredictionsInfo
-from segtrack.scoring.readers import (
+from segtrack.formats import (
     KittiTable,
     MotsTable,
     MotTable,
     read_kitti,
     read_mot,
     read_mots,
-    read_results,
     write_kitti,
     write_mot,
     write_mots,
 )
-from segtrack.tracker import Tracks, write_results
-from segtrack.tracker.tracks import TrackRows, TracksInfo, TrackSummary, TracksWriter, write_info
+from segtrack.model.predictions import PredictionsInfo
+from segtrack.tracker import (
+    TrackRows,
+    Tracks,
+    TracksInfo,
+    TrackSummary,
+    TracksWriter,
+    read_results,
+    write_info,
+    write_results,
+)
 
 MOT17 = "1,3,794.2,247.5,71.2,174.8,1,1,0.8\n2,3,798,247,70,175,1,1,1\n"
 KITTI = "0 1 Car 0 2 -1.57 296.7 161.7 455.2 292.3 2.0 1.8 4.4 -4.5 1.8 13.4 -2.1\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segtrack.formats import MotsTable, MotTable, read_mot, read_mots, write_mot, write_mots
 from segtrack.scoring.kits import score_kit
-from segtrack.scoring.readers import MotsTable, MotTable, read_mot, read_mots, write_mot, write_mots
 from segtrack.scoring.score import percent
 from segtrack.tracker.motfiles import disjoint
 from segtrack.tracker.tracks import TrackRows

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
-from segtrack.tracker.postprocess import Ledger, disjoint, interpolated, kept
+from segtrack.tracker.postprocess import Tally, disjoint, interpolated, kept
 from segtrack.tracker.tracks import TrackRows, TrackSummary
 
 
@@ -55,12 +55,12 @@ def test_boxes_that_stay(
 
 def test_a_ledger_by_hand() -> None:
     """Track 7 (3 rows, one of another class), 2 (2 rows, from frame 1) and 5 (1 row)."""
-    ledger = Ledger(3)
-    ledger.add(0, np.array([7]), np.array([1]), np.float32([0.5]))
-    ledger.add(1, np.array([2, 7]), np.array([0, 2]), np.float32([0.25, 1.0]))
-    ledger.add(2, np.array([], np.int64), np.array([], np.int16), np.float32([]))
-    ledger.add(3, np.array([2, 5, 7]), np.array([2, 1, 1]), np.float32([0.5, 0.75, 0.75]))
-    settled = ledger.settle(1)
+    tally = Tally(3)
+    tally.add(0, np.array([7]), np.array([1]), np.float32([0.5]))
+    tally.add(1, np.array([2, 7]), np.array([0, 2]), np.float32([0.25, 1.0]))
+    tally.add(2, np.array([], np.int64), np.array([], np.int16), np.float32([]))
+    tally.add(3, np.array([2, 5, 7]), np.array([2, 1, 1]), np.float32([0.5, 0.75, 0.75]))
+    settled = tally.settle(1)
     assert settled.tracks == [
         TrackSummary(1, 1, 0, 3, 3, 0.75),
         TrackSummary(2, 2, 1, 3, 2, 0.375),  # a tie of votes: the class with more score
@@ -71,14 +71,14 @@ def test_a_ledger_by_hand() -> None:
     assert made.track_id.tolist() == [1, 2, 3]  # the oldest track has the lowest id
     assert made.class_id.tolist() == [1, 2, 1]
     assert made.bbox_xyxy[:, 0].tolist() == [7, 2, 5]
-    longer = ledger.settle(2)
+    longer = tally.settle(2)
     assert [track.track_id for track in longer.tracks] == [1, 2]
     assert (longer.rows, longer.flips) == (5, 2)
     assert [r.frame for r in longer.apply([rows(0, [7]), rows(3, [5])])] == [0]
 
 
 def test_no_track_at_all() -> None:
-    settled = Ledger(2).settle(1)
+    settled = Tally(2).settle(1)
     assert (settled.tracks, settled.rows, settled.flips) == ([], 0, 0)
 
 

@@ -1,7 +1,10 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, also where a kill or a power cut comes."""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,23 +12,94 @@ from typing import TextIO
 
 from segtrack.base.errors import StageError
 
+_SINGLY = 16  # more files than these are faster written out all at once
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write to; the file takes the place of ``path`` at the end.
+
+    Nothing is left behind where the block fails.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = partial_name(path)
+    try:
+        yield partial
+        settle(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A text file (UTF-8) under a temporary name that becomes ``path`` when the block ends well.
+    """A text file (UTF-8) that becomes ``path`` when the block ends well.
 
     Raises:
         StageError: it cannot be written (disk full, folder read-only); nothing is left behind.
     """
-    partial = partial_name(path)
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+        with (
+            whole_file(path) as partial,
+            partial.open("w", encoding="utf-8", newline="\n") as file,
+        ):
             yield file
-        partial.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file (UTF-8).
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside ``folder`` that takes its place at the end, or goes on an error.
+
+    What a killed process left is removed by the next one; a second process waits, and says so.
+    """
+    from filelock import FileLock, Timeout
+
+    partial = folder.with_name(f"{folder.name}.partial")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process that writes {folder}", flush=True)
+        lock.acquire()
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        if folder.exists():
+            shutil.rmtree(folder)
+        settle(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        lock.release()
+
+
+def settle(partial: Path, final: Path) -> None:
+    """Give a file or a folder that is ready its name, once its content is on the disk.
+
+    Both lie on one file system. A file takes the place of another; a folder that of none.
+
+    Raises:
+        OSError: the disk is full, or the place is taken or cannot be written.
+    """
+    _write_out(partial)
+    partial.replace(final)
+    _sync(final.parent)
 
 
 def partial_name(path: Path) -> Path:
@@ -38,3 +112,28 @@ def unwritable(path: Path, error: OSError) -> StageError:
         f"{path}: could not be written ({error.strerror or error}). Make room or choose another "
         "folder; the same command goes on from there"
     )
+
+
+def _write_out(path: Path) -> None:
+    if not path.is_dir():
+        _sync(path)
+        return
+    within = [p for p in path.rglob("*") if not p.is_symlink()]
+    if len(within) > _SINGLY and hasattr(os, "sync"):
+        os.sync()
+        return
+    for each in (*within, path):
+        _sync(each)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # a folder cannot be opened there
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems know no such thing
+            raise
+    finally:
+        os.close(handle)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.formats.tables import fail, number_text, read_text, require, require_unique
+from segtrack.formats.tables import number_text, read_text, refuse_row, require, require_unique
 
 LABEL_COLUMNS = 17
 DONT_CARE = "DontCare"
@@ -60,7 +60,9 @@ def read_kitti(path: Path) -> KittiTable:
     columns = len(rows[0]) if rows else LABEL_COLUMNS
     for number, row in enumerate(rows):
         if len(row) not in (LABEL_COLUMNS, LABEL_COLUMNS + 1) or len(row) != columns:
-            fail(path, number, f"{len(row)} columns, 17 (18 with a score) in all rows expected")
+            refuse_row(
+                path, number, f"{len(row)} columns, 17 (18 with a score) in all rows expected"
+            )
     kind = tuple(row[2] for row in rows)
     table = _numbers(path, [[*row[:2], *row[3:]] for row in rows], columns - 1)
     whole = (table[:, :2] == np.floor(table[:, :2])).all(axis=1)
@@ -104,7 +106,7 @@ def _numbers(path: Path, rows: list[list[str]], columns: int) -> np.ndarray:
             try:
                 [float(value) for value in row]
             except ValueError as error:
-                fail(path, number, str(error))
+                refuse_row(path, number, str(error))
         raise DataError(f"{path}: not a table of numbers") from None
     require(path, np.isfinite(table).all(axis=1), "not a finite number")
     return table

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.rle import run_lengths
-from segtrack.formats.tables import fail, read_text, require, require_unique
+from segtrack.formats.tables import read_text, refuse_row, require, require_unique
 
 IGNORE_CLASS = 10
 _COLUMNS = 6
@@ -53,7 +53,9 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
     rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     for number, row in enumerate(rows):
         if len(row) != _COLUMNS:
-            fail(path, number, f"{len(row)} columns, frame id class height width rle expected")
+            refuse_row(
+                path, number, f"{len(row)} columns, frame id class height width rle expected"
+            )
     table = _whole(path, [row[:5] for row in rows])
     require(path, table[:, 0] >= first_frame, f"frames count from {first_frame}")
     require(path, (table[:, 3:] == table[:1, 3:]).all(axis=1), "another size than the rows before")
@@ -62,7 +64,7 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
     rle = tuple(row[5].encode() for row in rows)
     for number, counts in enumerate(rle):
         if not _fills(counts, height * width):
-            fail(path, number, f"the mask is no RLE of {height} x {width} pixels")
+            refuse_row(path, number, f"the mask is no RLE of {height} x {width} pixels")
     frame = table[:, 0] - first_frame
     objects = table[:, 2] != IGNORE_CLASS
     require_unique(path, frame, table[:, 1], objects)
@@ -94,5 +96,5 @@ def _whole(path: Path, rows: list[list[str]]) -> np.ndarray:
         for number, row in enumerate(rows):
             for value in row:
                 if not value.lstrip("-").isdecimal():
-                    fail(path, number, f"{value!r} is not a whole number")
+                    refuse_row(path, number, f"{value!r} is not a whole number")
         raise

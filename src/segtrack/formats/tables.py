@@ -52,7 +52,7 @@ def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
     return _line_by_line(path, text, fewest, most)
 
 
-def fail(path: Path, row: int, problem: str) -> NoReturn:
+def refuse_row(path: Path, row: int, problem: str) -> NoReturn:
     """Raise a DataError about the ``row``-th line (from 0) that is not blank."""
     lines = path.read_text(encoding="utf-8").splitlines()
     filled = [number for number, line in enumerate(lines, 1) if line.strip()]
@@ -63,7 +63,7 @@ def fail(path: Path, row: int, problem: str) -> NoReturn:
 def require(path: Path, good: Any, problem: str) -> None:
     """Raise a DataError about the first row where ``good`` (bool N) is False."""
     if not np.all(good):
-        fail(path, int(np.argmin(good)), problem)
+        refuse_row(path, int(np.argmin(good)), problem)
 
 
 def require_unique(path: Path, frame: np.ndarray, track_id: np.ndarray, who: np.ndarray) -> None:
@@ -73,7 +73,7 @@ def require_unique(path: Path, frame: np.ndarray, track_id: np.ndarray, who: np.
     again = (np.diff(frame[order]) == 0) & (np.diff(track_id[order]) == 0)
     if again.any():
         row = int(order[1:][again].min())
-        fail(path, row, f"id {track_id[row]} is there twice in the same frame")
+        refuse_row(path, row, f"id {track_id[row]} is there twice in the same frame")
 
 
 def number_text(value: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from segtrack.base.metrics import Report
 from segtrack.dataset.sequences import Sequence
-from segtrack.formats.mot import read_mot
+from segtrack.formats import read_mot
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
 
 

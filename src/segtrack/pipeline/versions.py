@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.files import digest
+from segtrack.model import FAMILIES
 from segtrack.pipeline.stage import STAGES
 from segtrack.tracker import TRACKERS
 
@@ -92,7 +93,7 @@ class Code:
 
 
 def changed(source: Path = SOURCE) -> dict[str, list[str]]:
-    """Stages (and trackers) that differ from the record, each with the modules that changed."""
+    """Stages (trackers, models) that differ from the record, each with the modules that changed."""
     known: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     result: dict[str, list[str]] = {}
     for name, now in current(source).items():
@@ -114,15 +115,17 @@ def write(names: Collection[str] = ()) -> None:
 
 
 def current(source: Path = SOURCE) -> dict[str, dict[str, Any]]:
-    """Version, and digest of every module reached, of each stage and each tracker."""
+    """Version and modules of each stage, and of what is chosen by name and has its own version."""
     code = Code(source)
     things = {name: STAGES.get(name) for name in STAGES}
     stages = {name: (s.version, s.make.__module__) for name, s in things.items() if s.version}
     kinds = {f"tracker {name}": TRACKERS.get(name) for name in TRACKERS}
-    trackers = {name: (kind.version, kind.make.__module__) for name, kind in kinds.items()}
+    chosen = {name: (kind.version, kind.make.__module__) for name, kind in kinds.items()}
+    families = {f"model {name}": FAMILIES.get(name) for name in FAMILIES}
+    chosen |= {name: (one.version, type(one).__module__) for name, one in families.items()}
     return {
         name: {"version": version, "modules": {m: code.digest(m) for m in code.reached(module)}}
-        for name, (version, module) in {**stages, **trackers}.items()
+        for name, (version, module) in {**stages, **chosen}.items()
         if module.startswith(PACKAGES)
     }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segtrack.base.errors import DataError
-from segtrack.scoring.bootstrap import METRICS, Interval, Samples, Units, check_paired
+from segtrack.scoring import METRICS, Interval, Samples, Units, check_paired
 
 NAMED = 6  # cells that a warning names before it only counts the rest
 

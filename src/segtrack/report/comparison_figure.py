@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from segtrack.report.comparison import Comparison
 from segtrack.report.figures import INK, LINES, NEUTRAL, STYLE
-from segtrack.scoring.bootstrap import Interval
+from segtrack.scoring import Interval
 
 DRAWN = 40  # cells that the figure has room for
 BEST, TIED, BELOW = LINES[1], LINES[0], NEUTRAL

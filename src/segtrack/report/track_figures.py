@@ -14,9 +14,17 @@ from matplotlib.figure import Figure
 
 from segtrack.report.figures import INK, LINES, STYLE, line_chart
 from segtrack.report.tables import Row
-from segtrack.scoring.combine import ROLES, combined, detection_averaged
-from segtrack.scoring.counts import ALPHAS, COUNTED, per_alpha, summary
-from segtrack.scoring.score import BOX, SequenceScores
+from segtrack.scoring import (
+    ALPHAS,
+    BOX,
+    COUNTED,
+    ROLES,
+    SequenceScores,
+    combined,
+    detection_averaged,
+    per_alpha,
+    summary,
+)
 
 CURVES = ("DetA", "AssA", "LocA")
 SCORES = ("HOTA", "MOTA", "IDF1")

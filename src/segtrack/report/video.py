@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.progress import progress
 from segtrack.report.labels import Label, place_labels
@@ -56,19 +57,16 @@ def render(
         DataError: there is no frame.
         StageError: the video cannot be written.
     """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     count = tracks.info.frame_count
     try:
-        shown = progress(islice(frames, count), "render", count)
-        _encode(_annotated(shown, tracks, names, trail), fps, partial)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            shown = progress(islice(frames, count), "render", count)
+            _encode(_annotated(shown, tracks, names, trail), fps, partial)
     except OSError as error:
         raise StageError(
             f"{path}: the video could not be written ({error.strerror or error}). Make room or "
             "choose another folder, or set tracker.render=false"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _annotated(

@@ -15,14 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset.sequences import Sequence
-from segtrack.formats.kitti import DONT_CARE, read_kitti
-from segtrack.formats.mot import read_mot
-from segtrack.formats.mots import IGNORE_CLASS, read_mots
+from segtrack.dataset import Sequence
+from segtrack.formats import DONT_CARE, IGNORE_CLASS, read_kitti, read_mot, read_mots
 from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 from segtrack.scoring.protocols import Names
 from segtrack.scoring.score import BOX, MASK, SequenceScores, score_rows
-from segtrack.scoring.truth import Truth, read_truth, require_disjoint
+from segtrack.scoring.truth import Truth
+from segtrack.scoring.truth_files import read_truth, require_disjoint
 
 PEDESTRIAN = "pedestrian"  # the benchmarks' word; ours is person
 

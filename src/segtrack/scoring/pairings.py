@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segtrack.scoring.evaluate import Pairing, starts
+from segtrack.scoring.counting import Pairing, starts
 from segtrack.scoring.kernels import EPS, box_overlaps, matched_at_half
-from segtrack.scoring.protocols import PROTOCOLS, Judged, Protocol
+from segtrack.scoring.protocols import PROTOCOLS, BenchmarkRules, Judged
 from segtrack.scoring.truth import BoxTruth, MaskTruth
 
 
@@ -100,11 +100,11 @@ def mask_pairing(truth: MaskTruth, tracks: TrackMasks, one: Judged, frame_count:
     return everything.kept(np.ones(len(gt), bool), ~removed)
 
 
-def _needs_matching(truth: BoxTruth, rules: Protocol, excuses: np.ndarray) -> bool:
+def _needs_matching(truth: BoxTruth, rules: BenchmarkRules, excuses: np.ndarray) -> bool:
     return bool(excuses.any()) or len(truth.region_frame) > 0 or rules.min_height is not None
 
 
-def _matches(pairing: Pairing, rules: Protocol) -> np.ndarray:
+def _matches(pairing: Pairing, rules: BenchmarkRules) -> np.ndarray:
     return matched_at_half(
         pairing.sim, pairing.gt_start, pairing.track_start, float(rules.below_half)
     )

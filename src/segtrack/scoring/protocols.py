@@ -28,7 +28,7 @@ KITTI_CLASSES: Names = (
 
 
 @dataclass(frozen=True)
-class Protocol:
+class BenchmarkRules:
     """Rules of a benchmark.
 
     Attributes:
@@ -55,23 +55,23 @@ class Protocol:
         return self.ignored.get("", frozenset()) | self.ignored.get(name, frozenset())
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "mot15": Protocol(),
+PROTOCOLS: dict[str, BenchmarkRules] = {
+    "mot15": BenchmarkRules(),
     # MOT16 and MOT17: only persons are annotated throughout.
-    "motchallenge": Protocol(
+    "motchallenge": BenchmarkRules(
         (PERSON,),
         {"": frozenset({"person on vehicle", "static person", "distractor", "reflection"})},
         whole_frame=True,
     ),
     # The same columns with several classes, each judged on its own: the simulator's.
-    "multi_class": Protocol(ignored={"": frozenset({"distractor"})}),
-    "kitti": Protocol(
+    "multi_class": BenchmarkRules(ignored={"": frozenset({"distractor"})}),
+    "kitti": BenchmarkRules(
         ("car", PERSON),
         {"car": frozenset({"van"}), PERSON: frozenset({"person sitting"})},
         unjudged_excuses=True,
         min_height=25,
     ),
-    "mots": Protocol(below_half=-10_000),
+    "mots": BenchmarkRules(below_half=-10_000),
 }
 
 
@@ -108,7 +108,7 @@ class Judged:
 
 
 def judged_classes(
-    protocol: Protocol,
+    rules: BenchmarkRules,
     names: Names,
     track_names: tuple[str, ...],
     merge: Mapping[str, str],
@@ -116,21 +116,19 @@ def judged_classes(
     """The classes that are scored, those that the tracker lacks among them.
 
     Args:
-        protocol: the rules.
+        rules: of the benchmark.
         names: of the ground truth's class ids; none: it has no classes.
         track_names: of the tracks' class ids.
         merge: from a name in the ground truth to the name that it is scored under.
     """
     if not names:
         return (_classless(track_names, merge.get(PERSON, PERSON)),)
-    ignorable: frozenset[str] = frozenset().union(*protocol.ignored.values())
-    wanted = protocol.classes or tuple(name for _, name in names if name not in ignorable)
+    ignorable: frozenset[str] = frozenset().union(*rules.ignored.values())
+    wanted = rules.classes or tuple(name for _, name in names if name not in ignorable)
     result = []
     for scored in dict.fromkeys(merge.get(name, name) for name in wanted):
         parts = [name for name in wanted if merge.get(name, name) == scored]
-        ignored: frozenset[str] = frozenset().union(
-            *(protocol.ignored_names(name) for name in parts)
-        )
+        ignored: frozenset[str] = frozenset().union(*(rules.ignored_names(name) for name in parts))
         result.append(
             Judged(
                 scored,

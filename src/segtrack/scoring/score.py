@@ -18,13 +18,13 @@ from segtrack.base.metrics import Report
 from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import Truth
+from segtrack.tracker import Tracks
 from segtrack.tracker.motfiles import disjoint
-from segtrack.tracker.tracks import Tracks
 
 # What does the counting is imported when there is something to count: it takes a compiler along,
 # which those who only read scores can do without.
 if TYPE_CHECKING:
-    from segtrack.scoring.evaluate import Pairing, Switch
+    from segtrack.scoring.counting import Pairing, Switch
     from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 
 SCORES_FILE, COUNTS_FILE, EVENTS_FILE = "scores.json", "counts.npz", "events.json"
@@ -165,12 +165,12 @@ def percent(counts: np.ndarray, alone: bool = False) -> dict[str, float]:
 
 
 def _score(kind: str, name: str, pairing: Pairing, chunk_frames: int | None) -> ClassScore:
-    from segtrack.scoring.evaluate import evaluate
+    from segtrack.scoring.counting import count
 
-    counts, switches = evaluate(pairing)
+    counts, switches = count(pairing)
     frames = len(pairing.gt_start) - 1
     chunks = [
-        evaluate(pairing.part(first, min(first + chunk_frames, frames)))[0]
+        count(pairing.part(first, min(first + chunk_frames, frames)))[0]
         for first in range(0, frames, chunk_frames)
     ] if chunk_frames else []  # fmt: skip
     return ClassScore(

@@ -27,6 +27,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from segtrack.base.atomic import settle, write_whole
 from segtrack.base.errors import StageError
 from segtrack.base.files import _plain, digest
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
@@ -160,14 +161,14 @@ class Store:
                 build(partial, MetricsFile(partial, listener))
                 seconds = time.monotonic() - start
                 record = {**call.describe(), "seconds": round(seconds, 3), "created": time.time()}
-                _write_whole(partial / "stage.json", json.dumps(record, indent=1))
+                write_whole(partial / "stage.json", json.dumps(record, indent=1))
             except BaseException:
                 if not call.resumable:
                     shutil.rmtree(partial, ignore_errors=True)
                 raise
             final = self._final(call.name, call.key)
             final.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(final)
+            settle(partial, final)
             return StageResult(call.name, call.key, final, False, seconds)
 
     def explain(self, call: StageCall) -> str:
@@ -262,15 +263,6 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
         return record
     except (OSError, json.JSONDecodeError):
         return None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _size(folder: Path) -> int:

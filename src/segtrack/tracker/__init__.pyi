@@ -1,4 +1,5 @@
 from .association import associate as associate
+from .motfiles import mot_lines as mot_lines
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion
 from .port import TRACKERS as TRACKERS
@@ -7,7 +8,14 @@ from .port import Tracker as Tracker
 from .port import TrackerKind as TrackerKind
 from .port import make_tracker as make_tracker
 from .port import register_tracker as register_tracker
+from .reading import Results as Results
+from .reading import read_results as read_results
 from .results import validate_results as validate_results
 from .results import write_results as write_results
+from .tracks import BOX_COLUMNS as BOX_COLUMNS
 from .tracks import TrackRows as TrackRows
 from .tracks import Tracks as Tracks
+from .tracks import TracksInfo as TracksInfo
+from .tracks import TrackSummary as TrackSummary
+from .tracks import TracksWriter as TracksWriter
+from .tracks import write_info as write_info

@@ -16,7 +16,7 @@ from segtrack.base.progress import progress
 from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, plain
 from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
-from segtrack.tracker.postprocess import Ledger, Settled, disjoint, interpolated, kept, take
+from segtrack.tracker.postprocess import Settled, Tally, disjoint, interpolated, kept, take
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
 
 OTHER_KNOBS = ("render", "trail")  # of the group, but not of the trajectories
@@ -79,8 +79,8 @@ def associate(
         resolved(settings, info.fps),
         info.truncated,
     )
-    ledger, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
-    settled = ledger.settle(settings.min_length)
+    tally, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
+    settled = tally.settle(settings.min_length)
     filled = _second_pass(Tracks(raw, shared), settled, settings, folder)
     shutil.rmtree(raw)
     write_info(folder, shared, settled.tracks)
@@ -109,10 +109,10 @@ def _first_pass(
     folder: Path,
     frames: Iterable[np.ndarray] | None,
     motion: np.ndarray | None,
-) -> tuple[Ledger, set[int]]:
-    """Write the rows as the tracker gives them; what the ledger says, and classes detected."""
+) -> tuple[Tally, set[int]]:
+    """Write the rows as the tracker gives them; what the tally says, and classes detected."""
     info = predictions.info
-    ledger = Ledger(len(info.names))
+    tally = Tally(len(info.names))
     detected: set[int] = set()
     pictures = None if frames is None else _checked(frames, info)
     with TracksWriter(folder / "tracks.parquet") as writer:
@@ -125,8 +125,8 @@ def _first_pass(
             if not stays.all():
                 rows = take(rows, np.flatnonzero(stays))
             writer.add(rows)
-            ledger.add(rows.frame, rows.track_id, rows.class_id, rows.score)
-    return ledger, detected
+            tally.add(rows.frame, rows.track_id, rows.class_id, rows.score)
+    return tally, detected
 
 
 def _second_pass(raw: Tracks, settled: Settled, settings: TrackerSettings, folder: Path) -> int:

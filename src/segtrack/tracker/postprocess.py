@@ -1,7 +1,7 @@
 """What happens to trajectories after the association: filters, votes, filled gaps, masks apart.
 
 Everything works frame by frame on streams; nothing here grows with the length of the video but
-the ledger's few numbers per track.
+the tally's few numbers per track.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def kept(bbox_xyxy: np.ndarray, min_area: float, max_aspect_ratio: float | None)
     return stays
 
 
-class Ledger:
+class Tally:
     """What is known of each track while rows pass by; ids are those of the tracker, from 1."""
 
     def __init__(self, class_count: int) -> None:

@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         ("interpolated", pa.bool_()),
     ]
 )
-BOX = ("x1", "y1", "x2", "y2")
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 ROW_GROUP = 4096  # rows kept in memory while writing and while reading
 
 
@@ -219,9 +219,9 @@ def _columns(table: pa.Table, rest: dict[str, Any] | None) -> dict[str, Any]:
     columns = {
         name: table[name].to_pylist() if name == "rle" else table[name].to_numpy()
         for name in SCHEMA.names
-        if name not in BOX
+        if name not in BOX_COLUMNS
     }
-    columns["box"] = np.stack([table[name].to_numpy() for name in BOX], axis=1)
+    columns["box"] = np.stack([table[name].to_numpy() for name in BOX_COLUMNS], axis=1)
     if rest is None:
         return columns
     return {

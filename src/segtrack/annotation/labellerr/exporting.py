@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from segtrack.annotation.labellerr.checks import export_classes, named_project
 from segtrack.annotation.labellerr.port import Platform, Question
 from segtrack.annotation.labellerr.push import PushedFile
+from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
@@ -73,7 +74,7 @@ def export_labels(
         if final.exists():
             os.utime(final)  # the newest one is what ``latest_export`` gives
         else:
-            partial.replace(final)
+            settle(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return KeptExport.load(final)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from segtrack.annotation.labellerr.port import (
 from segtrack.annotation.labellerr.transport import RETRIED, Transport, repeat_create
 from segtrack.annotation.labellerr.waiter import wait
 from segtrack.base.errors import NothingToExport, PlatformError, some
+from segtrack.base.retry import Again, retry
 
 PAGE = 500  # records of one page
 STATUSES_AT_ONCE = 500  # files of one call that sets a status
@@ -79,8 +79,8 @@ class HttpPlatform(HttpCreates):
         size = path.stat().st_size
         headers = {"x-goog-resumable": "start", "Content-Type": OCTETS, "Content-Length": "0"}
         span = {"Content-Type": OCTETS, "Content-Range": f"bytes 0-{size - 1}/{size}"}
-        patience = self.http.patience
-        for attempt in range(patience.tries):
+
+        def attempt(_number: int) -> Again | None:
             start = self.http.request("POST", link, headers=headers, accept=(201,), signed=True)
             location = start.headers.get("Location")
             if not location:
@@ -96,12 +96,13 @@ class HttpPlatform(HttpCreates):
                         tries=1,
                         signed=True,
                     )
-                return
             except PlatformError as error:
-                retry = error.ambiguous or error.status in RETRIED
-                if not retry or attempt == patience.tries - 1:
+                if not error.ambiguous and error.status not in RETRIED:
                     raise
-            time.sleep(patience.pause(attempt))
+                return Again(error)
+            return None
+
+        retry(attempt, self.http.patience.tries, self.http.patience.pause)
 
     # Data sets
 

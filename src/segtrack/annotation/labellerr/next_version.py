@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.annotation.labellerr.folders import whole
 from segtrack.annotation.labellerr.pull import Review
+from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import link_or_copy
 from segtrack.base.json_stream import elements
@@ -94,7 +94,7 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
     if (folder / FILE).exists():
         os.utime(folder)  # the newest one is what ``dataset=reviewed`` takes
         return folder
-    with whole(folder) as partial:
+    with whole_folder(folder) as partial:
         for path in _files(parent.folder):
             link_or_copy(path, partial / PARENT / path.relative_to(parent.folder))
         link_or_copy(review.labels, partial / LABELS)

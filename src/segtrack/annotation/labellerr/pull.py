@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from labellerr_loopback.annotator import Truth, mask_iou
-from segtrack.annotation.labellerr.folders import whole
 from segtrack.annotation.labellerr.matching import (
     KINDS,
     MATCH_IOU,
@@ -40,6 +39,7 @@ from segtrack.annotation.labellerr.review_report import (
     write_report,
 )
 from segtrack.annotation.labellerr.sent import Reviewed, SentImage, sent_images, sent_to
+from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
@@ -139,7 +139,7 @@ def pull(
         PlatformError: the platform refused, failed, or has no file with one of the statuses.
     """
     sent = Reviewed.load(reviewed)
-    with whole(folder) as partial, closing(sent.open()) as db:
+    with whole_folder(folder) as partial, closing(sent.open()) as db:
         report_id = platform.start_export(sent.project_id, "segtrack review", list(statuses))
         platform.wait_export(sent.project_id, report_id, timeout)
         raw = platform.download_export(sent.project_id, report_id, partial / "export.json")

@@ -19,7 +19,6 @@ from pycocotools import mask as coco_mask
 from segtrack.annotation.labellerr.checks import match_file_names, named_project
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
 from segtrack.annotation.labellerr.files import check_files, files_code
-from segtrack.annotation.labellerr.folders import whole
 from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX, annotations_of
 from segtrack.annotation.labellerr.port import Platform, class_questions
 from segtrack.annotation.labellerr.preannotations import preannotate
@@ -33,6 +32,7 @@ from segtrack.annotation.labellerr.sent import (
     pack_ring,
 )
 from segtrack.annotation.labellerr.uploader import upload
+from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
@@ -107,7 +107,7 @@ def review(
         project = platform.ensure_project(project_name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)
-    with whole(folder) as partial:
+    with whole_folder(folder) as partial:
         name_of = {file.path: file.name for file in files}
         work = _Work(predictions, name_of, conf, simplify_px)
         with closing(sqlite3.connect(partial / OBJECTS)) as db:

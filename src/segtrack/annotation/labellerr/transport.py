@@ -20,7 +20,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from segtrack.annotation.labellerr.credentials import VARIABLES, Credentials, hide_in_logs
+from segtrack.base.atomic import whole_file
 from segtrack.base.errors import PlatformError, SettingsError
+from segtrack.base.retry import Again, retry
 
 ORIGIN = "https://pro.labellerr.com"
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
@@ -159,29 +161,29 @@ class Transport:
         options = self._session.merge_environment_settings(
             prepared.url or url, {}, stream, None, None
         )
-        for attempt in range(tries):
-            last = attempt == tries - 1
+
+        def attempt(number: int) -> Any:
             try:
                 answer = self._session.send(
                     prepared, timeout=timeout, allow_redirects=False, **options
                 )
             except requests.RequestException as error:
                 problem = self._lost(what, error)
-                if last or not _worth_retrying(error) or (creates and problem.ambiguous):
+                if not _worth_retrying(error) or (creates and problem.ambiguous):
                     raise problem from None  # the cause's text has the client id
-                time.sleep(self.patience.pause(attempt))
-                continue
+                return Again(problem)
             if answer.status_code in accept:
                 return answer
-            refused = self._refused(what, answer, attempt + 1, signed)
+            refused = self._refused(what, answer, number + 1, signed)
             wait = self._retry_after(answer)
             answer.close()
-            if last or answer.status_code not in RETRIED or (creates and refused.ambiguous):
+            if answer.status_code not in RETRIED or (creates and refused.ambiguous):
                 raise refused
             if wait is not None and wait > self.patience.retry_after:
                 raise refused
-            time.sleep(self.patience.pause(attempt) if wait is None else wait)
-        raise AssertionError("unreachable: tries is at least 1")
+            return Again(refused, wait)
+
+        return retry(attempt, tries, self.patience.pause)
 
     def download(self, url: str, path: Path) -> Path:
         """Download a signed link; ``path`` is whole or not there.
@@ -190,22 +192,18 @@ class Transport:
             PlatformError: not reached, refused, or cut short each time.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".partial")
-        for attempt in range(self.patience.tries):
+
+        def attempt(_number: int) -> Path | Again:
             answer = self.request("GET", url, stream=True, signed=True)
             try:
-                with part.open("wb") as file, answer:
+                with whole_file(path) as part, part.open("wb") as file, answer:
                     for piece in answer.iter_content(_CHUNK):
                         file.write(piece)
             except requests.RequestException as error:
-                if attempt == self.patience.tries - 1:
-                    part.unlink(missing_ok=True)
-                    raise self._lost(describe("GET", url, None), error) from None
-                time.sleep(self.patience.pause(attempt))
-                continue
-            part.replace(path)
+                return Again(self._lost(describe("GET", url, None), error))
             return path
-        raise AssertionError("unreachable: tries is at least 1")
+
+        return retry(attempt, self.patience.tries, self.patience.pause)
 
     def _retry_after(self, answer: Any) -> float | None:
         """Seconds that the server asks to wait: a number, or a date (RFC 9110, 10.2.3)."""
@@ -308,16 +306,18 @@ def repeat_create(
     Raises:
         PlatformError: it could not be made within the tries.
     """
-    for attempt in range(patience.tries):
+
+    def attempt(_number: int) -> str | Again:
         if (found := find()) is not None:
             return found
         try:
             return create()
         except PlatformError as error:
-            if not error.ambiguous or attempt == patience.tries - 1:
+            if not error.ambiguous:
                 raise
-        time.sleep(patience.pause(attempt))
-    raise AssertionError("unreachable: tries is at least 1")
+            return Again(error)
+
+    return retry(attempt, patience.tries, patience.pause)
 
 
 def _never_sent(error: Exception) -> bool:

@@ -27,7 +27,7 @@ from segtrack.annotation.labellerr.checks import FILE_BYTES
 from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX, polygon_of
 from segtrack.base.atomic import replacing
 from segtrack.base.errors import DataError, StageError
-from segtrack.tracker.tracks import Tracks
+from segtrack.tracker import Tracks
 
 FORMAT = "video_json"
 _OUTLINES = """

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segtrack.annotation.labellerr.files import SUFFIXES, LocalFile, check_files, files_code
-from segtrack.annotation.labellerr.folders import whole
 from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX
 from segtrack.annotation.labellerr.port import Platform, class_questions
 from segtrack.annotation.labellerr.preannotations import send_file
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.labellerr.video_json import FORMAT, VideoJson, write_video_json
+from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.dataset.sequences import Sequence as Video
 from segtrack.report.overlay import PALETTE
-from segtrack.tracker.tracks import Tracks
+from segtrack.tracker import Tracks
 
 Say = Callable[[str], None]
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
@@ -140,7 +140,7 @@ def _written(
 ) -> list[tuple[Video, VideoJson]]:
     """The files of trajectories in ``folder``, of the videos that have some."""
     found = []
-    with whole(folder) as partial:
+    with whole_folder(folder) as partial:
         for video, tracks in chosen:
             path = partial / f"{video.name}.json"
             file = write_video_json(tracks, f"{video.name}.mp4", path, simplify_px)

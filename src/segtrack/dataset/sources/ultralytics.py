@@ -13,6 +13,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.dataset.sources.yolo_config import YoloConfig, load_yaml, read_config, read_names
 from segtrack.settings import UltralyticsSettings
@@ -139,5 +140,5 @@ def _unpack(archive: Path, home: Path) -> None:
     source = parts[0] if whole else scratch
     target = home / (parts[0].name if whole else Path(archive.stem).stem)
     if not target.exists():
-        source.rename(target)
+        settle(source, target)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segtrack.base.atomic import settle
 from segtrack.model.ultralytics.library import SegmentationTrainer, bfloat16_cpu
 
 
@@ -42,7 +43,7 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
             self.best, self.last = final["best"], final["last"]
         for role in ("best", "last"):  # last is last: it is what a training continues from
             if fresh[role].exists():
-                fresh[role].replace(final[role])
+                settle(fresh[role], final[role])
         return saved
 
     def final_eval(self) -> None:

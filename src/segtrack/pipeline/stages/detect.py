@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.metrics import Report
+from segtrack.pipeline.networks import computing
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -23,18 +24,11 @@ def detect(ask: Ask, sequence: Sequence) -> Recipe:
     weights: Weights = ask("weights").value
     names, class_map = ask("classes").value
 
+    network = model.Network(settings.model, weights, settings.device)
+
     def build(folder: Path, report: Report) -> None:
-        model.predict_video(
-            datasets.read_frames(sequence),
-            sequence,
-            weights,
-            settings.model,
-            names,
-            class_map,
-            settings.device,
-            folder,
-            report,
-        )
+        frames, request = datasets.read_frames(sequence), network.request(names, class_map)
+        model.predict_video(frames, sequence, network, request, folder, report)
 
     return Recipe(
         build,
@@ -42,10 +36,11 @@ def detect(ask: Ask, sequence: Sequence) -> Recipe:
             "imgsz": settings.model.imgsz or weights.imgsz,
             "names": names,
             "class_map": class_map,
-            "compute": model.compute(settings),
+            **computing(network),
         },
         # The frame rate stands in the result, and a folder of frames can change it alone.
         {"video": sequence.sha256, "fps": sequence.fps, "weights": weights.sha256},
+        network.family.libraries,
         metric=metric_of(sequence),
     )
 
@@ -68,7 +63,6 @@ STAGE = register(
         version=1,
         reads=("model.name", "model.conf_floor", "model.max_det", "model.nms_iou"),
         inputs=("weights", "classes"),
-        libraries=("ultralytics", "torch"),
         load=_load,
         publish=_publish,
         listed=False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segtrack import model
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
+from segtrack.pipeline.networks import computing
 from segtrack.pipeline.stage import Ask, Recipe, Stage, register
 
 if TYPE_CHECKING:
@@ -25,19 +26,11 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
     dataset: Dataset = ask("prepare").value
     weights: Weights = ask("weights").value
 
+    network = model.Network(settings.model, weights, settings.device)
+
     def build(folder: Path, report: Report) -> None:
-        model.predict_images(
-            dataset.iter_images(split),
-            weights,
-            settings.model,
-            dataset.names,
-            dataset.class_map,
-            floor,
-            limit,
-            settings.device,
-            folder,
-            report,
-        )
+        request = model.Request(dataset.names, dataset.class_map, floor, limit)
+        model.predict_images(dataset.iter_images(split), network, request, folder, report)
 
     # Predictions name images by id, and ids move when another split of the data set grows.
     ids = digest([image.image_id for image in dataset.iter_images(split)])[:16]
@@ -49,13 +42,14 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
             "imgsz": settings.model.imgsz or weights.imgsz,
             "names": dataset.names,
             "class_map": dataset.class_map,
-            "compute": model.compute(settings),
+            **computing(network),
         },
         {
             "images": dataset.split_fingerprint(split),
             "ids": ids,
             "weights": weights.sha256,
         },
+        network.family.libraries,
         metric=lambda name: name.replace("/images_", f"/{named}_"),
     )
 
@@ -71,7 +65,6 @@ STAGE = register(
         version=1,
         reads=("model.name", "model.nms_iou"),
         inputs=("prepare", "weights"),
-        libraries=("ultralytics", "torch"),
         load=_load,
         listed=False,
     )

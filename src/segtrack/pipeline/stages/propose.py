@@ -24,16 +24,17 @@ def propose(ask: Ask, split: str) -> Recipe:
         "predict", split=split, floor=knobs.conf_floor, limit=knobs.max_det, named=split
     )
     sam: SamWeights = ask("sam").value
-    conf = settings.labellerr.conf
+    proposing = model.Proposing(sam, settings.labellerr.conf, settings.device)
 
     def build(folder: Path, report: Report) -> None:
         images = dataset.iter_images(split)
-        model.propose_masks(images, predicted.value, sam, conf, settings.device, folder, report)
+        model.propose_masks(images, predicted.value, proposing, folder, report)
 
     return Recipe(
         build,
-        {"compute": model.compute(settings)},
+        {"compute": proposing.compute()},
         {"predictions": predicted.key, "sam": sam.sha256},
+        proposing.libraries,
         metric=lambda name: name.replace("/images_", f"/{split}_"),
     )
 
@@ -62,7 +63,6 @@ STAGE = register(
         version=1,
         reads=("labellerr.conf",),
         inputs=("prepare", "predict", "sam"),
-        libraries=("ultralytics", "torch"),
         load=_load,
         listed=False,
     )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.model import ultralytics as trainer
+from segtrack.pipeline.networks import computing
+from segtrack.pipeline.shaping import shaping
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
-    from segtrack.model import Weights
-    from segtrack.model.ultralytics import Training
+    from segtrack.model import Training, Weights
     from segtrack.pipeline.runner import Run
 
 
@@ -29,36 +29,32 @@ def train(ask: Ask) -> Recipe:
             f"train out of stages and name weights with model.weights=FILE."
         )
 
-    def build(folder: Path, report: Report) -> None:
-        trainer.train(
-            dataset,
-            start,
-            settings.model,
-            settings.trainer,
-            settings.seed,
-            settings.device,
-            folder,
-            report,
-        )
+    network = model.Network(settings.model, start, settings.device)
 
+    def build(folder: Path, report: Report) -> None:
+        model.train(dataset, network, settings.trainer, settings.seed, folder, report)
+
+    knobs = shaping(settings.trainer)
     return Recipe(
         build,
         {
+            "trainer": {k: v for k, v in knobs.items() if k not in network.family.unread},
             "model": settings.model.name,
             "imgsz": settings.trainer.imgsz or settings.model.imgsz,
             "names": dataset.names,
-            "compute": model.training_compute(settings),
+            **computing(network, settings.trainer),
         },
         {
             "train": dataset.split_fingerprint("train"),
             "val": dataset.split_fingerprint("val"),
             "weights": start.sha256,
         },
+        network.family.libraries,
     )
 
 
 def _load(folder: Path) -> Training:
-    return trainer.Training.load(folder)
+    return model.Training.load(folder)
 
 
 def _publish(run: Run, made: Result) -> None:
@@ -73,7 +69,6 @@ STAGE = register(
         version=2,
         reads=("trainer", "seed"),
         inputs=("start", "prepare"),
-        libraries=("ultralytics", "torch"),
         load=_load,
         publish=_publish,
         after="push",

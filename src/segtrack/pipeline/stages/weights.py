@@ -21,7 +21,7 @@ def start(ask: Ask) -> Given:
     settings = ask.settings
     chosen, name = settings.model.weights, settings.model.name
     if chosen is None:
-        shipped = name == "yolov8n-seg"
+        shipped = name in model.family_of(settings.model).shipped
         chosen = settings.dataset.starting_weights if shipped else "auto"
         if chosen == PARENT:
             chosen = ask("source").value.starting_weights

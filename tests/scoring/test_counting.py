@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
+from segtrack.scoring.counting import Pairing, Switch, count
 from segtrack.scoring.counts import ALPHAS, FIELDS, field, per_alpha, summary
-from segtrack.scoring.evaluate import Pairing, Switch, evaluate
 from segtrack.scoring.kernels import assign
 
 # Frames of (ground-truth ids, track ids, similarities).
@@ -64,14 +64,14 @@ CLEAR_CASES: dict[str, tuple[list[Frame], dict[str, float]]] = {
 @pytest.mark.parametrize("case", CLEAR_CASES)
 def test_by_hand(case: str) -> None:
     frames, expected = CLEAR_CASES[case]
-    scores = summary(evaluate(pairing(frames))[0])
+    scores = summary(count(pairing(frames))[0])
     assert {name: float(scores[name]) for name in expected} == pytest.approx(expected)
 
 
 def test_hota_by_hand() -> None:
     """Two frames right, two with another id, at similarity .52: thresholds .05 to .50 reach it."""
     frames = [([1], [7], [[0.52]])] * 2 + [([1], [8], [[0.52]])] * 2
-    counts, _ = evaluate(pairing(frames))
+    counts, _ = count(pairing(frames))
     curves = per_alpha(counts)
     reached = ALPHAS < 0.51
     assert reached.sum() == 10
@@ -87,7 +87,7 @@ def test_hota_by_hand() -> None:
 
 def test_switches_are_listed_with_the_ids_of_the_files() -> None:
     frames = [([40], [7], HIT), ([], [9], []), ([40, 50], [7, 9], [[0.1, 0.8], [0.9, 0.1]])]
-    counts, switches = evaluate(pairing(frames))
+    counts, switches = count(pairing(frames))
     assert switches == [Switch(2, 40, 7, 9)]
     assert float(field(counts, "IDSW")) == 1
     assert float(field(counts, "Frames")) == 3
@@ -96,8 +96,8 @@ def test_switches_are_listed_with_the_ids_of_the_files() -> None:
 
 
 def test_sums_of_counts_are_scores_of_many_at_once() -> None:
-    a = evaluate(pairing([([1], [7], HIT), ([1], [8], HIT)]))[0]
-    b = evaluate(pairing([([1], [7], FAR)]))[0]
+    a = count(pairing([([1], [7], HIT), ([1], [8], HIT)]))[0]
+    b = count(pairing([([1], [7], FAR)]))[0]
     both = summary(np.stack([a, b, a + b]))
     assert both["MOTA"].tolist() == pytest.approx([0.5, -1, 0])
     assert both["IDF1"].tolist() == pytest.approx([0.5, 0, 1 / 3])
@@ -108,8 +108,8 @@ def test_a_part_is_a_sequence_of_its_own() -> None:
     frames = [([1], [7], HIT), ([1, 2], [8], [[0.8], [0.1]]), ([], [8], []), ([2], [8], HIT)]
     whole = pairing(frames)
     for first, end in ((0, 2), (2, 4), (1, 4), (3, 3)):
-        expected, _ = evaluate(pairing(frames[first:end]))
-        np.testing.assert_array_equal(evaluate(whole.part(first, end))[0], expected)
+        expected, _ = count(pairing(frames[first:end]))
+        np.testing.assert_array_equal(count(whole.part(first, end))[0], expected)
 
 
 matrices = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1))
@@ -141,5 +141,5 @@ def test_names_of_ids_do_not_matter(seed: int) -> None:
         (gt_names[gt].tolist() if gt else [], track_names[tracks].tolist() if tracks else [], sim)
         for gt, tracks, sim in frames
     ]
-    ours, theirs = evaluate(pairing(frames))[0], evaluate(pairing(renamed))[0]
+    ours, theirs = count(pairing(frames))[0], count(pairing(renamed))[0]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)

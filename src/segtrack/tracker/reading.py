@@ -1,4 +1,4 @@
-"""The reader of results.json 1.0; ``segtrack.tracker.results`` is its writer."""
+"""The reader of results.json 1.0; ``results`` is its writer."""
 
 from __future__ import annotations
 

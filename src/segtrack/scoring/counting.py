@@ -71,7 +71,7 @@ def starts(frame: np.ndarray, frame_count: int) -> np.ndarray:
     return np.searchsorted(frame, np.arange(frame_count + 1)).astype(np.int64)
 
 
-def evaluate(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
+def count(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
     """Counts (D,) of the three families, and the id switches that CLEAR counted."""
     gt_names, gt_id = np.unique(pairing.gt_id, return_inverse=True)
     track_names, track_id = np.unique(pairing.track_id, return_inverse=True)
