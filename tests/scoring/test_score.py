@@ -16,7 +16,8 @@ from segtrack.scoring.combine import combined, score_metrics
 from segtrack.scoring.counts import FIELDS, summary
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores, score_tracks
-from segtrack.scoring.truth import Truth, build_truth
+from segtrack.scoring.truth import Truth
+from segtrack.scoring.truth_files import build_truth
 from segtrack.tracker.motfiles import mot_lines
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
 from tests.scoring import made

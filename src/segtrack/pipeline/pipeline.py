@@ -26,8 +26,7 @@ from segtrack.base.files import digest
 from segtrack.base.metrics import Metric
 from segtrack.dataset import Dataset
 from segtrack.journal.journal import Journal
-from segtrack.model import Predictions, Weights
-from segtrack.model import ultralytics as trainer
+from segtrack.model import Network, Predictions, Request, Training, Weights
 from segtrack.pipeline.flow import Flow, NotBuilt
 from segtrack.pipeline.platform import PlatformRun
 from segtrack.pipeline.push import Pushing
@@ -152,7 +151,7 @@ class Pipeline:
             weights = self._start
         else:
             result = self._train()
-            weights = trainer.Training.load(result.folder).weights
+            weights = Training.load(result.folder).weights
             self.flow.keep(result.folder / "results.csv", "train")
             self.flow.keep(weights.path, "weights")
         self.flow.tag({"weights.sha256": weights.sha256, "weights.origin": weights.origin})
@@ -211,18 +210,9 @@ class Pipeline:
         dataset, weights, settings = self.dataset, self.weights, self.settings
 
         def predict(folder: Path, report: Any) -> None:
-            model.predict_images(
-                dataset.iter_images(split),
-                weights,
-                settings.model,
-                dataset.names,
-                dataset.class_map,
-                floor,
-                limit,
-                settings.device,
-                folder,
-                report,
-            )
+            network = Network(settings.model, weights, settings.device)
+            request = Request(dataset.names, dataset.class_map, floor, limit)
+            model.predict_images(dataset.iter_images(split), network, request, folder, report)
 
         call = self.flow.call(
             "predict",
@@ -253,16 +243,8 @@ class Pipeline:
             )
 
         def build(folder: Path, report: Any) -> None:
-            trainer.train(
-                dataset,
-                start,
-                settings.model,
-                settings.trainer,
-                settings.seed,
-                settings.device,
-                folder,
-                report,
-            )
+            network = Network(settings.model, start, settings.device)
+            model.train(dataset, network, settings.trainer, settings.seed, folder, report)
 
         knobs = {k: v for k, v in vars(settings.trainer).items() if k not in SPEED_KNOBS}
         call = self.flow.call(
@@ -288,7 +270,7 @@ class Pipeline:
         """The weights that were named, or that the data set starts with."""
         chosen, name = self.settings.model.weights, self.settings.model.name
         if chosen is None:
-            shipped = name == "yolov8n-seg"
+            shipped = name in model.family_of(self.settings.model).shipped
             chosen = self.settings.dataset.starting_weights if shipped else "auto"
             if chosen == PARENT:
                 chosen = self.resolved.starting_weights

@@ -16,7 +16,7 @@ from pathlib import Path
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.dataset import Dataset
-from segtrack.model import Predictions, SamWeights, propose_masks, resolve_sam
+from segtrack.model import Predictions, Proposing, SamWeights, propose_masks, resolve_sam
 from segtrack.pipeline.platform import PlatformRun
 from segtrack.report.overlay import PALETTE
 from segtrack.settings import Assist, Stage
@@ -118,8 +118,8 @@ class Pushing:
 
         def build(folder: Path, report: Report) -> None:
             predictions = Predictions.load(predicted.folder)
-            device, images = self.run.settings.device, dataset.iter_images(split)
-            propose_masks(images, predictions, sam, conf, device, folder, report)
+            proposing = Proposing(sam, conf, self.run.settings.device)
+            propose_masks(dataset.iter_images(split), predictions, proposing, folder, report)
 
         inputs = {"predictions": predicted.key, "sam": sam.sha256}
         call = self.run.flow.call("propose", {"conf": conf}, inputs)

@@ -23,7 +23,7 @@ from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric
 from segtrack.dataset import Dataset, Sequence
 from segtrack.dataset.classes import parse_classes
-from segtrack.model import Predictions, Weights
+from segtrack.model import Network, Predictions, Weights
 from segtrack.pipeline.flow import Flow
 from segtrack.scoring import SequenceScores, Truth
 from segtrack.settings import (
@@ -182,17 +182,9 @@ class Tracking:
 
         def build(folder: Path, report: Any) -> None:
             frames = datasets.read_frames(sequence)
-            model.predict_video(
-                frames,
-                sequence,
-                weights,
-                settings.model,
-                names,
-                class_map,
-                settings.device,
-                folder,
-                report,
-            )
+            network = Network(settings.model, weights, settings.device)
+            request = network.request(names, class_map)
+            model.predict_video(frames, sequence, network, request, folder, report)
 
         knobs = {
             "conf_floor": settings.model.conf_floor,

@@ -46,7 +46,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 # The folders, files and patterns whose code decides what a stage writes.
 SOURCES: dict[str, tuple[str, ...]] = {
     "prepare": ("segtrack/dataset", "trafficsim"),
-    "train": ("segtrack/model/ultralytics",),
+    "train": ("segtrack/model",),
     "predict": ("segtrack/model",),
     "propose": ("segtrack/model",),
     "detect": ("segtrack/model", "segtrack/dataset/video.py"),

@@ -23,4 +23,4 @@ from .score import SequenceScores as SequenceScores
 from .score import percent as percent
 from .score import score_tracks as score_tracks
 from .truth import Truth as Truth
-from .truth import build_truth as build_truth
+from .truth_files import build_truth as build_truth

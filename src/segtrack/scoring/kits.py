@@ -20,7 +20,8 @@ from segtrack.formats import DONT_CARE, IGNORE_CLASS, read_kitti, read_mot, read
 from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 from segtrack.scoring.protocols import Names
 from segtrack.scoring.score import BOX, MASK, SequenceScores, score_rows
-from segtrack.scoring.truth import Truth, read_truth, require_disjoint
+from segtrack.scoring.truth import Truth
+from segtrack.scoring.truth_files import read_truth, require_disjoint
 
 PEDESTRIAN = "pedestrian"  # the benchmarks' word; ours is person
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
-from segtrack.model.masks import decode_masks
+from segtrack.model.ultralytics.prototypes import decode_masks
 
 
 @pytest.mark.parametrize(
