@@ -6,7 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from segtrack.settings import DatasetSettings, TrackerSettings, TrainerSettings, plain
+from segtrack.settings import (
+    DatasetSettings,
+    TrackerSettings,
+    TrafficSimSettings,
+    TrainerSettings,
+    plain,
+)
 
 LOCAL: dict[type, tuple[str, ...]] = {
     DatasetSettings: ("path", "videos", "export", "workers", "sources", "starting_weights"),
@@ -19,6 +25,8 @@ def shaping(value: Any) -> Any:
     """``value`` as JSON values; of settings, only knobs that shape a result."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         left = {name for kind, names in LOCAL.items() if isinstance(value, kind) for name in names}
+        if isinstance(value, TrafficSimSettings) and not value.video_count:
+            left |= {"video_seconds", "fps", "shake"}  # of videos only
         fields = [f.name for f in dataclasses.fields(value) if f.name not in left]
         return {name: shaping(getattr(value, name)) for name in fields}
     if isinstance(value, Mapping):
