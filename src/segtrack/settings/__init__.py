@@ -24,6 +24,7 @@ from segtrack.settings.dataset import (
     YoloSettings,
 )
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.knobs import Knob, Problem, knob, knobs_of, shaping, walk
 from segtrack.settings.labellerr import (
     AnnotatorSettings,
     Assist,
@@ -33,7 +34,7 @@ from segtrack.settings.labellerr import (
 )
 from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
-from segtrack.settings.options import SCHEMAS, register
+from segtrack.settings.options import option, options, register
 from segtrack.settings.plain import plain
 from segtrack.settings.root import Settings, Stage
 from segtrack.settings.tracker import (
@@ -51,7 +52,6 @@ from segtrack.settings.trainer import TrainerSettings
 
 __all__ = [
     "PARENT",
-    "SCHEMAS",
     "SPLITS",
     "AnnotatorSettings",
     "Assist",
@@ -66,6 +66,7 @@ __all__ = [
     "FastTrackSettings",
     "GmcMethod",
     "ImagesSettings",
+    "Knob",
     "LabellerrDatasetSettings",
     "LabellerrMode",
     "LabellerrSettings",
@@ -74,6 +75,7 @@ __all__ = [
     "MlflowSettings",
     "ModelSettings",
     "OcSortSettings",
+    "Problem",
     "ReviewedSettings",
     "SequencesSettings",
     "Settings",
@@ -87,6 +89,12 @@ __all__ = [
     "UltralyticsSettings",
     "Unlabelled",
     "YoloSettings",
+    "knob",
+    "knobs_of",
+    "option",
+    "options",
     "plain",
     "register",
+    "shaping",
+    "walk",
 ]
