@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
@@ -16,18 +15,6 @@ from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.trainer import TrainerSettings
-
-
-class Stage(Enum):
-    """The stages, in the order in which they always run."""
-
-    prepare = "prepare"
-    push = "push"
-    train = "train"
-    evaluate = "evaluate"
-    track = "track"
-    review = "review"
-    pull = "pull"
 
 
 @dataclass
@@ -54,8 +41,8 @@ class Settings:
         kind="text, whole number or list",
         local=True,
     )
-    stages: list[Stage] = knob(
-        lambda: list(Stage),
+    stages: list[str] = knob(
+        list,
         "always run in this order; one not listed never runs (push reads the data set itself)",
     )
     video: str | None = knob(

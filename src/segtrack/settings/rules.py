@@ -21,7 +21,6 @@ from segtrack.settings import (
     SequencesSettings,
     Settings,
     SplitFractions,
-    Stage,
     TrafficSimSettings,
 )
 from segtrack.settings.knobs import Problem, number, value_problems
@@ -62,8 +61,6 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "tracker.tai_thr": (0, 1, ""),
     "tracker.min_track_len": (1, 1000, "frames"),
 }
-# Stages that speak to the annotation platform.
-PLATFORM_STAGES = (Stage.push, Stage.review, Stage.pull)
 # What a project's files can be exported by.
 STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
 
@@ -96,18 +93,12 @@ def _ranges(settings: Settings) -> Iterator[Problem]:
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
-    if not settings.stages:
-        names = ", ".join(stage.name for stage in Stage)
-        yield Problem("stages", "[]", f"list at least one of {names}")
-    if len(set(settings.stages)) != len(settings.stages):
-        names = ",".join(stage.name for stage in settings.stages)
-        yield Problem("stages", f"[{names}]", "each stage may be listed once")
     device = settings.device
     indices = isinstance(device, list) and device and all(isinstance(d, int) for d in device)
     if not (device in ("auto", "cpu", "mps") or isinstance(device, int) or indices):
         allowed = "auto, cpu, a GPU's index such as 0, or a list of them such as [0,1]"
         yield Problem("device", device, f"must be {allowed}")
-    if Stage.track in settings.stages and settings.video is not None and not settings.video.strip():
+    if "track" in settings.stages and settings.video is not None and not settings.video.strip():
         yield Problem("video", repr(settings.video), "must name a file, a folder or a glob")
 
 
@@ -230,17 +221,8 @@ def _labellerr(settings: Settings) -> Iterator[Problem]:
 
 
 def _labellerr_access(settings: Settings) -> Iterator[Problem]:
-    labellerr, dataset = settings.labellerr, settings.dataset
+    labellerr = settings.labellerr
     if labellerr.mode is LabellerrMode.off:
-        wanted = [f"stages=[{s.name}]" for s in PLATFORM_STAGES if s in settings.stages]
-        if isinstance(dataset, LabellerrDatasetSettings) and dataset.export is None:
-            wanted.append("dataset=labellerr")
-        if wanted:
-            allowed = (
-                f"{', '.join(wanted)} need the platform: labellerr=cloud, or labellerr=emulator "
-                "without an account"
-            )
-            yield Problem("labellerr.mode", "off", allowed)
         return
     if labellerr.url is None:
         if labellerr.mode is LabellerrMode.cloud:
