@@ -140,19 +140,16 @@ def command(kind: str, data: Path, folder: Path, options: argparse.Namespace) ->
 
 def train_ours(data: Path, folder: Path, options: argparse.Namespace, amp: bool = False) -> float:
     """Seconds of the pipeline's ``train``, the import of its libraries not counted."""
-    from segtrack.model import resolve_weights
-    from segtrack.model.ultralytics import (
-        library,  # noqa: F401
-        train,
-    )
+    from segtrack.model import Network, resolve_weights, train
+    from segtrack.model.ultralytics import library  # noqa: F401
     from segtrack.settings import ModelSettings, TrainerSettings
 
     chosen = arguments(options) | {"amp": amp}
     settings = TrainerSettings(name="bench", patience=100, **{k: chosen[k] for k in SETTINGS})
     model = ModelSettings(name="yolov8n-seg", weights="scratch")
-    weights = resolve_weights(model, Path)
+    network = Network(model, resolve_weights(model, Path), "cpu")
     begin = time.perf_counter()
-    train(_Data(data), weights, model, settings, 0, "cpu", folder, lambda *_: None)
+    train(_Data(data), network, settings, 0, folder, lambda *_: None)
     return time.perf_counter() - begin
 
 

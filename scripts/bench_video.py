@@ -76,7 +76,7 @@ def shares(source: Path, weights: Path, frames: int) -> dict[str, float]:
 def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, float]:
     """Detect, associate and write results.json in ``folder``; milliseconds per frame."""
     from segtrack.dataset.video import probe_video, read_frames
-    from segtrack.model import Predictions, predict_video, resolve_weights
+    from segtrack.model import Network, Predictions, predict_video, resolve_weights
     from segtrack.settings import ModelSettings, TracksSettings
     from segtrack.tracker import Tracks, associate, write_results
     from segtrack.tracker.bytetrack import ByteTrackSettings
@@ -87,10 +87,11 @@ def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, f
         reported[name] = value
 
     settings = ModelSettings(name="yolov8n-seg", weights=str(weights), imgsz=640)
-    found = resolve_weights(settings, Path)
+    network = Network(settings, resolve_weights(settings, Path), "cpu")
+    request = network.request(network.weights.names, {})
     sequence = probe_video(source)
     images = islice(read_frames(sequence), frames or None)
-    predict_video(images, sequence, found, settings, found.names, {}, "cpu", folder, report)
+    predict_video(images, sequence, network, request, folder, report)
     predictions = Predictions.load(folder)
     associate(predictions, ByteTrackSettings(), TracksSettings(), folder, report)
     begin = time.perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from segtrack.dataset import Dataset, prepare
-from segtrack.model import Predictions, predict_images, resolve_weights
+from segtrack.model import Network, Predictions, Request, predict_images, resolve_weights
 from segtrack.settings import EvaluationSettings, ModelSettings, SplitFractions, YoloSettings
 
 
@@ -38,13 +38,8 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
     (folder / "predictions").mkdir()
     predict_images(
         dataset.iter_images("val"),
-        resolve_weights(model, Path),
-        model,
-        dataset.names,
-        dataset.class_map,
-        limits.conf_floor,
-        limits.max_det,
-        "cpu",
+        Network(model, resolve_weights(model, Path), "cpu"),
+        Request(dataset.names, dataset.class_map, limits.conf_floor, limits.max_det),
         folder / "predictions",
         _nothing,
     )

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.model.ultralytics.weights import Weights, read_weights
+from segtrack.model import Weights
+from segtrack.model.ultralytics.weights import read_weights
 
 
 @pytest.fixture(scope="session")

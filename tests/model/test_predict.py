@@ -13,8 +13,7 @@ from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
-from segtrack.model import Predictions, predict_images, predict_video
-from segtrack.model.ultralytics.weights import Weights
+from segtrack.model import Network, Predictions, Request, Weights, predict_images, predict_video
 from segtrack.settings import ModelSettings
 from tests.model.conftest import make_tiny_weights
 
@@ -41,25 +40,16 @@ def run_images(paths, weights, folder, settings=SETTINGS, names=None, class_map=
     numbers = Numbers()
     names = names or weights.names
     rows = image_rows(paths)
-    predict_images(
-        rows, weights, settings, names, class_map or {}, floor, 300, "cpu", folder, numbers
-    )
+    request = Request(names, class_map or {}, floor, 300)
+    predict_images(rows, Network(settings, weights, "cpu"), request, folder, numbers)
     return Predictions.load(folder), numbers
 
 
 def run_video(frames, weights, folder, settings=SETTINGS, names=None, class_map=None):
     numbers = Numbers()
-    predict_video(
-        frames,
-        VIDEO,
-        weights,
-        settings,
-        names or weights.names,
-        class_map or {},
-        "cpu",
-        folder,
-        numbers,
-    )
+    network = Network(settings, weights, "cpu")
+    request = network.request(names or weights.names, class_map or {})
+    predict_video(frames, VIDEO, network, request, folder, numbers)
     return Predictions.load(folder), numbers
 
 
@@ -119,10 +109,11 @@ def test_classes_are_filtered_and_merged_by_name(coco_weights, tmp_path):
 @pytest.fixture(scope="module")
 def detector(tiny_weights):
     """Of the classes car, truck and boat: the first two are vehicles, boats are not wanted."""
-    from segtrack.model.ultralytics.detector import Detector
+    from segtrack.model.ultralytics.detector import YoloDetector
 
     class_map = {"car": "vehicle", "truck": "vehicle"}
-    return Detector(tiny_weights, SETTINGS, ("vehicle",), class_map, "cpu", 0.05)
+    network = Network(SETTINGS, tiny_weights, "cpu")
+    return YoloDetector(network, Request(("vehicle",), class_map, 0.05))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +153,7 @@ def test_other_families_have_the_same_outputs(tmp_path):
     from ultralytics.nn.tasks import SegmentationModel
 
     from segtrack.model.ultralytics import library
-    from segtrack.model.ultralytics.detector import Detector
+    from segtrack.model.ultralytics.detector import YoloDetector
     from segtrack.model.ultralytics.weights import read_weights
 
     torch.manual_seed(0)
@@ -172,9 +163,10 @@ def test_other_families_have_the_same_outputs(tmp_path):
     library.torch_save(content, tmp_path / "w.pt")
     weights = read_weights(tmp_path / "w.pt", "path")
     settings = ModelSettings(name="yolo26n-seg", conf_floor=1e-9, max_det=5)
-    detector = Detector(weights, settings, weights.names, {}, "cpu")
+    network = Network(settings, weights, "cpu")
+    detector = YoloDetector(network, network.request(weights.names, {}))
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
-    (found,) = detector([detector.prepare(image)])
+    (found,) = detector.predict([detector.prepare(image)])
     assert (found.boxes.shape, found.coefficients.shape) == ((5, 4), (5, 32))
     assert found.prototypes.shape == (32, 16, 16)
     assert (np.diff(found.scores) <= 0).all()
@@ -195,19 +187,17 @@ def test_image_that_cannot_be_read(tiny_weights, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 nothing")
     rows = [types.SimpleNamespace(image_id=0, path=broken, width=5, height=5)]
+    network = Network(SETTINGS, tiny_weights, "cpu")
     with pytest.raises(DataError, match=r"broken.jpg: not readable as an image"):
-        predict_images(
-            rows, tiny_weights, SETTINGS, ("car",), {}, 0.1, 9, "cpu", tmp_path, Numbers()
-        )
+        predict_images(rows, network, Request(("car",), {}, 0.1, 9), tmp_path, Numbers())
 
 
 def test_image_of_another_size(tiny_weights, tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 30, 3), np.uint8))
     rows = [types.SimpleNamespace(image_id=0, path=tmp_path / "a.png", width=20, height=30)]
+    network = Network(SETTINGS, tiny_weights, "cpu")
     with pytest.raises(DataError, match=r"a.png: decodes to 30x20 px, but the data set says 20x30"):
-        predict_images(
-            rows, tiny_weights, SETTINGS, ("car",), {}, 0.1, 9, "cpu", tmp_path, Numbers()
-        )
+        predict_images(rows, network, Request(("car",), {}, 0.1, 9), tmp_path, Numbers())
 
 
 def noise(count, error=None):
@@ -239,7 +229,7 @@ def test_batches_do_not_change_the_result(tiny_weights, tmp_path):
     results = []
     for batch in (1, 3):
         (tmp_path / str(batch)).mkdir()
-        settings = ModelSettings(name="x", batch=batch, conf_floor=0.001, max_det=6)
+        settings = ModelSettings(name="yolov8n-seg", batch=batch, conf_floor=0.001, max_det=6)
         found, _ = run_video(iter(frames), tiny_weights, tmp_path / str(batch), settings)
         results.append(list(found.frames()))
     assert [f.frame for f in results[0]] == [f.frame for f in results[1]] == list(range(7))
@@ -257,7 +247,7 @@ def resident_mb() -> float:
 def test_memory_stays_flat_over_3000_frames(tmp_path):
     """From frame 500 on; up to 9 detections with masks per frame."""
     weights = make_tiny_weights(tmp_path / "tiny.pt")
-    settings = ModelSettings(name="x", imgsz=32, batch=16, conf_floor=1e-5, max_det=9, nms_iou=1)
+    settings = ModelSettings("yolov8n-seg", None, None, 32, 1e-5, 1, 9, 16)
     seen = {}
 
     def watched():

@@ -7,18 +7,8 @@ from segtrack.command.composition import check, compose_settings
 from segtrack.settings import knobs_of
 from segtrack.tracker import TRACKERS
 
-MOVED = {
-    "tracker.render=true": "render.enabled",
-    "tracker.trail=10": "render.trail",
-    "tracker.min_length=3": "tracks.min_length",
-    "tracker.min_area=100": "tracks.min_area",
-    "tracker.max_aspect_ratio=1.6": "tracks.max_aspect_ratio",
-    "tracker.interpolate=20": "tracks.interpolate",
-    "tracker.disjoint_masks=true": "tracks.disjoint_masks",
-}
 
-
-@pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.parametrize("name", list(TRACKERS))
 def test_every_tracker_composes_to_its_own_settings(name: str) -> None:
     assert check(CONF, [f"tracker={name}"]) == []
     chosen = compose_settings(CONF, [f"tracker={name}"]).tracker
@@ -26,7 +16,7 @@ def test_every_tracker_composes_to_its_own_settings(name: str) -> None:
     assert chosen == TRACKERS.get(name).settings()
 
 
-@pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.parametrize("name", list(TRACKERS))
 def test_every_knob_says_what_it_does(name: str) -> None:
     knobs = knobs_of(TRACKERS.get(name).settings)
     assert [knob.name for knob in knobs.values() if not knob.effect] == []
@@ -39,14 +29,6 @@ def test_settings_of_the_result_and_of_the_video() -> None:
     assert (settings.render.enabled, settings.render.trail) == (True, 30)
     (problem,) = check(CONF, ["tracks.min_length=0"])
     assert str(problem) == "tracks.min_length=0: must lie in 1 to 100000 frames"
-
-
-@pytest.mark.parametrize(("word", "key"), MOVED.items())
-def test_the_old_name_of_a_knob_names_the_new_one(word: str, key: str) -> None:
-    for words, sweep in (([word], False), ([f"+{word}"], False), ([f"{word},{word[-1]}"], True)):
-        problems = [str(problem) for problem in check(CONF, words, sweep=sweep)]
-        assert len(problems) == 1, problems
-        assert key in problems[0], problems[0]
 
 
 def test_a_reid_model_is_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""COCO run-length masks without decoding whole images.
+"""COCO run-length masks, read and written without whole images.
 
 A mask is the lengths of alternating background and foreground runs, background first, down the
 columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToString``).
@@ -6,7 +6,12 @@ columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToStr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+
+_LONGEST = 7  # digits of a number: 35 bits, for images of up to 2**33 pixels
 
 
 def run_lengths(counts: bytes) -> np.ndarray:
@@ -57,17 +62,136 @@ def encode_box(mask: np.ndarray, height: int, width: int, corner: tuple[int, int
     """Compressed RLE of an image of ``height`` x ``width`` that is empty but for ``mask``.
 
     Args:
-        mask: bool (h, w).
+        mask: (h, w), above zero where the mask is.
         corner: x, y of its upper left pixel in the image.
     """
-    from pycocotools import mask as coco_mask
-
     x, y = corner
-    slab = np.zeros((mask.shape[1], height), np.int8)
-    slab[:, y : y + mask.shape[0]] = mask.T
-    flat = slab.ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=0, append=0)) + x * height
-    changes = changes[changes < height * width]
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    coded = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return bytes(coded["counts"])
+    return encode_edges(edges(mask, height, x, y), height, width)
+
+
+def edges(mask: np.ndarray, height: int, x: int, y: int) -> np.ndarray:
+    """Where runs start and end, int64, in an image that is empty but for ``mask`` at ``x, y``.
+
+    Pixels are counted down the columns of the image. Arguments as in ``encode_box``.
+    """
+    h, w = mask.shape
+    # A row of zeros ends each column's runs; those of full columns go on in the next column.
+    pitch = h if h == height else h + 1
+    flat = np.zeros(w * pitch + 2, bool)
+    np.greater(mask.T, 0, out=flat[1:-1].reshape(w, pitch)[:, :h])
+    found = np.flatnonzero(flat[1:] != flat[:-1])
+    column, row = np.divmod(found, pitch)
+    places: np.ndarray = (x + column) * height + y + row
+    return places
+
+
+def encode_edges(places: np.ndarray, height: int, width: int) -> bytes:
+    """Compressed RLE of an image of that size from where its runs start and end, see ``edges``."""
+    from pycocotools import mask as coco
+
+    size = height * width
+    ends = places if len(places) and places[-1] == size else np.append(places, size)
+    runs = {"size": [height, width], "counts": np.diff(ends, prepend=0)}
+    return bytes(coco.frPyObjects(runs, height, width)["counts"])
+
+
+def pixels(counts: bytes) -> int:
+    """How many pixels a mask has."""
+    return int(run_lengths(counts)[1::2].sum())
+
+
+def disjoint(
+    masks: Sequence[bytes | None], order: Sequence[int], height: int, width: int
+) -> list[bytes | None]:
+    """Give each pixel to the first mask in ``order`` that has it.
+
+    Args:
+        masks: compressed RLE of ``height`` x ``width`` pixels, or None.
+        order: their positions, the one that gives nothing away first.
+
+    Returns:
+        What is left of each; None for nothing. Masks that lose nothing keep their very bytes.
+    """
+    rle = list(masks)
+    runs = {i: run_lengths(counts) for i in order if (counts := rle[i]) is not None}
+    boxes = {i: mask_box(run, height) for i, run in runs.items()}
+    decoded: dict[int, np.ndarray] = {}
+
+    def mask(i: int) -> np.ndarray:
+        if i not in decoded:
+            decoded[i] = decode_box(runs[i], height, boxes[i])
+        return decoded[i]
+
+    better: list[int] = []
+    for i in runs:
+        others = [j for j in better if _overlap(boxes[i], boxes[j]) is not None]
+        if others:
+            own = mask(i).copy()
+            for j in others:
+                x1, y1, x2, y2 = _overlap(boxes[i], boxes[j]) or (0, 0, 0, 0)
+                (ix, iy), (jx, jy) = boxes[i][:2], boxes[j][:2]
+                theirs = mask(j)[y1 - jy : y2 - jy, x1 - jx : x2 - jx]
+                own[y1 - iy : y2 - iy, x1 - ix : x2 - ix] &= ~theirs
+            if own.sum() < mask(i).sum():
+                ix, iy = boxes[i][:2]
+                rle[i] = encode_box(own, height, width, (ix, iy)) if own.any() else None
+        better.append(i)
+    return rle
+
+
+def _overlap(
+    a: tuple[int, int, int, int], b: tuple[int, int, int, int]
+) -> tuple[int, int, int, int] | None:
+    """x1, y1, x2, y2 of what two boxes share, ends excluded; None for nothing."""
+    x1, y1, x2, y2 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def compressed(segmentation: dict[str, Any], width: int, height: int) -> bytes:
+    """The compressed ``counts`` of a COCO RLE, compressed or not, for an image of this size.
+
+    Read with care: pycocotools trusts what it is given and reads beyond it.
+
+    Raises:
+        ValueError: it is not an RLE, or one of another size; the message says what.
+    """
+    size, counts = segmentation.get("size"), segmentation.get("counts")
+    if size != [height, width]:
+        raise ValueError(f"its RLE has size {size}, the image has [{height}, {width}]")
+    if isinstance(counts, list):
+        if not all(isinstance(c, int) and c >= 0 for c in counts):
+            raise ValueError("its RLE counts are not whole numbers from 0")
+        covered = sum(counts)
+    elif isinstance(counts, str):
+        covered = int(checked_run_lengths(counts).sum())
+    else:
+        raise ValueError(f"its RLE counts are {counts!r:.40}, not a list or a string")
+    if covered != width * height:
+        raise ValueError(f"its RLE covers {covered} pixels, the image has {width * height}")
+    if isinstance(counts, str):
+        return counts.encode()
+    from pycocotools import mask as coco
+
+    return bytes(coco.frPyObjects({"size": size, "counts": counts}, height, width)["counts"])
+
+
+def checked_run_lengths(counts: str) -> np.ndarray:
+    """As ``run_lengths``, of text that someone else wrote.
+
+    Raises:
+        ValueError: not such a text; the message says what is wrong.
+    """
+    codes = np.frombuffer(counts.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    wrong = np.flatnonzero((codes < 48) | (codes >= 48 + 64))
+    if len(wrong):
+        raise ValueError(f"its RLE holds the character {counts[wrong[0]]!r}")
+    last = np.flatnonzero(((codes - 48) & 0x20) == 0)
+    if len(codes) and (not len(last) or last[-1] != len(codes) - 1):
+        raise ValueError("its RLE ends in the middle of a number")
+    longest = int(np.diff(last, prepend=-1).max(initial=0))
+    if longest > _LONGEST:
+        raise ValueError(f"its RLE has a number of {longest} digits")
+    runs = run_lengths(counts.encode())
+    if (runs < 0).any():
+        raise ValueError("its RLE has a run of negative length")
+    return runs

@@ -24,8 +24,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from segtrack.settings import Settings, register
-from segtrack.settings.rules import Problem, validate
+from segtrack.pipeline import stage_problems
+from segtrack.settings import Problem, Settings, options, register
+from segtrack.settings.rules import validate
 
 CONFIG = "config"
 
@@ -60,7 +61,7 @@ def check(
         problems += [Problem(key, value, allowed) for key, value in texts]
         parsed = [o for o in parsed if not o.is_sweep_override()]
     with _hydra(folder, extra):
-        checker = _Checker(groups(folder))
+        checker = _Checker(groups(folder, *([extra] if extra else [])))
         seen: dict[str, Problem] = {}
         for cell in _expand(parsed):
             for problem in checker.problems(cell.overrides):
@@ -86,12 +87,13 @@ def compose_settings(folder: Path, overrides: Sequence[str]) -> Settings:
         return to_settings(compose(CONFIG, overrides=list(overrides)))
 
 
-def groups(folder: Path) -> dict[str, list[str]]:
-    """The options of every config group."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*/*.yaml")):
-        found.setdefault(path.parent.name, []).append(path.stem)
-    return found
+def groups(*folders: Path) -> dict[str, list[str]]:
+    """The options of every config group: files in these folders, and what registered itself."""
+    found = {group: set(known) for group, known in options().items()}
+    for folder in folders:
+        for path in folder.glob("*/*.yaml"):
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(names) for group, names in sorted(found.items())}
 
 
 @contextmanager
@@ -174,7 +176,8 @@ class _Checker:
             except (OmegaConfBaseException, HydraException, ValueError) as error:
                 problems.append(self._explain(override.input_line or "", error, config))
         try:
-            return [*problems, *validate(to_settings(merged))]
+            settings = to_settings(merged)
+            return [*problems, *validate(settings), *stage_problems(settings)]
         except (OmegaConfBaseException, ValueError) as error:
             key = getattr(error, "full_key", None) or "settings"
             return problems or [Problem(key, "?", _first_line(str(error)))]

@@ -15,61 +15,41 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
+from segtrack.model.images import read_image
+from segtrack.model.port import Detector, Network, Request
 from segtrack.model.predictions import ImageRow, PredictionsInfo, PredictionsWriter
-from segtrack.model.ultralytics.weights import Weights
-from segtrack.settings import ModelSettings
 
 if TYPE_CHECKING:
     from segtrack.dataset import sequences
-    from segtrack.model.ultralytics.detector import Detector, Prepared
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")
 
 
 def predict_images(
-    images: Iterable[ImageRow],
-    weights: Weights,
-    settings: ModelSettings,
-    names: tuple[str, ...],
-    class_map: dict[str, str],
-    conf_floor: float,
-    max_det: int,
-    device: Any,
-    folder: Path,
-    report: Report,
+    images: Iterable[ImageRow], network: Network, request: Request, folder: Path, report: Report
 ) -> None:
     """Predict the images, in ascending order of ``image_id``, which becomes their frame number.
-
-    Args:
-        names: output classes by class id.
-        class_map: class of the weights -> output class; others keep their name.
-        conf_floor: lowest score to keep. max_det: most detections per image.
 
     Raises:
         DataError: an image cannot be read or has another size than the data set says; the weights
             have none of the classes, or are none.
     """
-    from segtrack.model.ultralytics.detector import Detector
-
-    detector = Detector(weights, settings, names, class_map, device, conf_floor, max_det)
-    work = _Work(detector, folder)
+    work = _Work(network, request, folder)
+    prepare = work.detector.prepare
     with work.writer:
         shown = progress(images, "predict images")
-        ready = ((row.image_id, detector.prepare(read_image(row))) for row in shown)
-        for chunk in _ahead(_chunks(ready, IMAGE_CHUNK * detector.batch)):
+        ready = ((row.image_id, prepare(read_image(row))) for row in shown)
+        for chunk in _ahead(_chunks(ready, IMAGE_CHUNK * work.detector.batch)):
             work.add(*zip(*chunk, strict=True))
-        work.finish(_info(detector, weights, settings, names, work.frames), report, "images_")
+        work.finish(work.info(), report, "images_")
 
 
 def predict_video(
     frames: Iterable[np.ndarray],
     sequence: sequences.Sequence,
-    weights: Weights,
-    settings: ModelSettings,
-    names: tuple[str, ...],
-    class_map: dict[str, str],
-    device: Any,
+    network: Network,
+    request: Request,
     folder: Path,
     report: Report,
 ) -> None:
@@ -78,67 +58,69 @@ def predict_video(
     Where ``frames`` raises DataError after some frames, what was read is kept, and
     ``info.truncated`` says what was wrong.
 
-    Args:
-        names, class_map: as for images.
-
     Raises:
         DataError: not one frame can be read; the weights have none of the classes, or are none.
     """
-    from segtrack.model.ultralytics.detector import Detector
-
-    detector = Detector(weights, settings, names, class_map, device)
+    work = _Work(network, request, folder)
+    prepare = work.detector.prepare
     problems: list[str] = []
     readable = _until_error(frames, problems)
     shown = progress(readable, f"detect in {sequence.name}", sequence.frame_count or None)
-    work = _Work(detector, folder)
     with work.writer:
-        for chunk in _ahead(_chunks(map(detector.prepare, shown), detector.batch)):
-            work.add(range(work.frames, work.frames + len(chunk)), chunk)
-            height, width = chunk[0].shape
+        ready = ((frame.shape[:2], prepare(frame)) for frame in shown)
+        for chunk in _ahead(_chunks(ready, work.detector.batch)):
+            shapes, prepared = zip(*chunk, strict=True)
+            work.add(range(work.frames, work.frames + len(chunk)), prepared)
+            height, width = shapes[0]
         if not work.frames:
             raise DataError(f"{sequence.path}: the video has no frames")
-        info = _info(detector, weights, settings, names, work.frames)
-        info = replace(info, width=width, height=height, fps=sequence.fps)
+        info = replace(work.info(), width=width, height=height, fps=sequence.fps)
         work.finish(replace(info, truncated="; ".join(problems)), report)
 
 
-def read_image(row: ImageRow) -> np.ndarray:
-    """The image as BGR uint8 (H, W, 3), turned as its EXIF data say.
+def load_detector(network: Network, request: Request) -> Detector:
+    """The network, ready to predict.
 
     Raises:
-        DataError: it cannot be read, or has another size than the data set says.
+        DataError: there is nothing to predict with, or none of its classes is wanted.
     """
-    from segtrack.model.ultralytics import library
-
-    image: np.ndarray | None = library.imread(row.path)
-    if image is None:
-        raise DataError(f"{row.path}: not readable as an image; mend or remove it")
-    height, width = image.shape[:2]
-    if (width, height) != (row.width, row.height):
+    weights = network.weights
+    if not weights.trained:
         raise DataError(
-            f"{row.path}: decodes to {width}x{height} px, but the data set says "
-            f"{row.width}x{row.height}; prepare the data set again"
+            f"model.weights=scratch: {weights.path.stem} has not been trained, so it predicts "
+            "nothing; add the stage train, or give trained weights"
         )
-    return image
+    return network.family.detector(network, request)
 
 
 class _Work:
     """Detects, decodes masks, writes, and keeps the time that detecting alone takes."""
 
-    def __init__(self, detector: Detector, folder: Path) -> None:
-        self.detector = detector
+    def __init__(self, network: Network, request: Request, folder: Path) -> None:
+        self.network, self.request = network, request
+        self.detector = load_detector(network, request)
         self.writer = PredictionsWriter(folder)
         self.frames = 0
         self.start = time.perf_counter()
         self.predicting = 0.0
 
-    def add(self, numbers: Iterable[int], images: Sequence[Prepared]) -> None:
+    def add(self, numbers: Iterable[int], images: Sequence[Any]) -> None:
         begin = time.perf_counter()
-        found = self.detector(images)
+        found = self.detector.predict(images)
         self.predicting += time.perf_counter() - begin
         for number, raw in zip(numbers, found, strict=True):
             self.writer.add(raw.decode(number))
         self.frames += len(images)
+
+    def info(self) -> PredictionsInfo:
+        return PredictionsInfo(
+            names=self.request.names,
+            frame_count=self.frames,
+            model_name=self.network.settings.name,
+            weights_sha256=self.network.weights.sha256,
+            imgsz=self.detector.imgsz,
+            conf_floor=self.request.conf_floor,
+        )
 
     def finish(self, info: PredictionsInfo, report: Report, kind: str = "") -> None:
         """``kind`` keeps the numbers of an image set apart from those of a video in one run."""
@@ -148,23 +130,6 @@ class _Work:
         report(f"speed/{kind}predict_ms", 1000 * self.predicting / frames)
         report(f"speed/{kind}around_ms", 1000 * around / frames)
         report(f"detect/{kind}detections", self.writer.rows_written)
-
-
-def _info(
-    detector: Detector,
-    weights: Weights,
-    settings: ModelSettings,
-    names: tuple[str, ...],
-    frames: int,
-) -> PredictionsInfo:
-    return PredictionsInfo(
-        names=names,
-        frame_count=frames,
-        model_name=settings.name,
-        weights_sha256=weights.sha256,
-        imgsz=detector.imgsz,
-        conf_floor=detector.conf_floor,
-    )
 
 
 def _until_error(frames: Iterable[np.ndarray], problems: list[str]) -> Iterator[np.ndarray]:

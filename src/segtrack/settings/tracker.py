@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import Problem
+from segtrack.settings.knobs import Problem, knob
 
 
 @dataclass
 class TrackerSettings:
     """What every tracker has; each has its own class of them, where it registers itself."""
 
-    name: str = MISSING
+    name: str = knob(MISSING, "chooses the tracker")
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong between the knobs."""

@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
-from segtrack.model import Predictions, propose_masks
+from segtrack.model import Predictions, Proposing, propose_masks
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
 from segtrack.model.sam import segmenter
 from segtrack.model.sam.segmenter import Segmenter
@@ -142,7 +142,7 @@ def run(rows, predictions, sam, tmp_path, conf=0.25):
     numbers, folder = Numbers(), tmp_path / "out"
     folder.mkdir()
     weights = read_sam(sam, "path")
-    propose_masks(rows, predictions, weights, conf, "cpu", folder, numbers)
+    propose_masks(rows, predictions, Proposing(weights, conf, "cpu"), folder, numbers)
     return Predictions.load(folder), numbers
 
 

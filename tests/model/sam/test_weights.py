@@ -10,9 +10,11 @@ import torch
 from ultralytics.models.sam import build
 
 from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
 from segtrack.model import resolve_sam
 from segtrack.model.sam.weights import read_sam
 from segtrack.model.ultralytics import library, weights
+from segtrack.model.ultralytics.sam import sam_names
 
 NAMES = [name.removesuffix(".pt") for name in build.sam_model_map]
 
@@ -41,10 +43,8 @@ def test_every_network_of_ultralytics_is_known_by_its_parameters(name, parameter
 
 
 def test_the_published_ones_are_ultralytics_own():
-    assert "sam_h.pt" not in library.sam_names()
-    assert {"mobile_sam.pt", "sam_b.pt", "sam_l.pt", "sam2_t.pt", "sam2.1_l.pt"} <= set(
-        library.sam_names()
-    )
+    assert "sam_h.pt" not in sam_names()
+    assert {"mobile_sam.pt", "sam_b.pt", "sam_l.pt", "sam2_t.pt", "sam2.1_l.pt"} <= set(sam_names())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_path_then_the_folder_then_a_download(random_sam, tmp_path, monkeypatc
     found = resolve_sam("mobile_sam.pt")
     assert (found.origin, found.network) == ("download", "mobile_sam")
     assert found.path == tmp_path / "ours" / "weights" / "mobile_sam.pt"
-    assert found.sha256 == weights.file_sha256(random_sam)
+    assert found.sha256 == file_digest(random_sam)
     found = resolve_sam("mobile_sam.pt", str(random_sam.parent))
     assert (found.origin, found.path) == ("folder", random_sam)
     Path("mobile_sam.pt").write_bytes(random_sam.read_bytes())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from segtrack.model.ultralytics.weights import Weights
+from segtrack.model import Weights
 from segtrack.settings import TrainerSettings
 from tests.model.conftest import make_tiny_weights
 

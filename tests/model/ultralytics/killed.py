@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 from segtrack.base.metrics import MetricsFile
-from segtrack.model.ultralytics import train
+from segtrack.model import Network, train
 from segtrack.model.ultralytics.weights import read_weights
 from segtrack.settings import ModelSettings
 from tests.model.ultralytics.conftest import NAMES, smallest
@@ -28,7 +28,8 @@ def main() -> None:
     dataset = types.SimpleNamespace(names=NAMES, yolo_yaml=Path(data) / "data.yaml")
     start = read_weights(Path(weights), "path")
     model = ModelSettings(name="yolov8n-seg")
-    train(dataset, start, model, smallest(epochs=3), 0, "cpu", Path(folder), report)
+    network = Network(model, start, "cpu")
+    train(dataset, network, smallest(epochs=3), 0, Path(folder), report)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ import pytest
 import torch
 
 from segtrack.base.errors import DataError, SettingsError, StageError
+from segtrack.base.files import file_digest
 from segtrack.base.metrics import MetricsFile, read_metrics
-from segtrack.model.ultralytics import Training, library, train
-from segtrack.model.ultralytics.weights import file_sha256, read_weights
+from segtrack.model import Network, Training, train
+from segtrack.model.devices import device_argument
+from segtrack.model.ultralytics import library
+from segtrack.model.ultralytics import train as module
+from segtrack.model.ultralytics.weights import read_weights
 from segtrack.settings import ModelSettings
 from tests.model.ultralytics.conftest import NAMES, smallest
 
-module = sys.modules["segtrack.model.ultralytics.train"]
 MODEL = ModelSettings(name="yolov8n-seg")
 PER_EPOCH = {
     *("train/box_loss", "train/seg_loss", "train/cls_loss", "train/dfl_loss", "train/lr"),
@@ -31,7 +34,7 @@ PER_EPOCH = {
 def go(dataset, weights, folder, settings=None, device="cpu"):
     folder.mkdir(parents=True, exist_ok=True)
     settings = settings or smallest()
-    train(dataset, weights, MODEL, settings, 0, device, folder, MetricsFile(folder))
+    train(dataset, Network(MODEL, weights, device), settings, 0, folder, MetricsFile(folder))
     return Training.load(folder)
 
 
@@ -96,7 +99,7 @@ def test_training(drawn, start_weights, tmp_path, capfd):
     assert found["train/lr"] == {1: 0.01, 2: pytest.approx(0.01 * (0.5 * 0.99 + 0.01))}
     weights = result.weights
     assert (weights.path, weights.origin) == (folder / "weights" / "best.pt", "trained")
-    assert weights.sha256 == file_sha256(weights.path)
+    assert weights.sha256 == file_digest(weights.path)
     again = read_weights(weights.path, "path")
     assert (again.names, again.imgsz) == (NAMES, 64) == (weights.names, weights.imgsz)
     content = library.torch_load(weights.path, map_location="cpu")
@@ -238,7 +241,7 @@ def test_several_gpus_train_in_processes_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "Trainer", Fake)
     reported = []
     reporter = EpochReporter(tmp_path / "results.csv", 3, lambda *args: reported.append(args))
-    arguments = {"device": library.device_argument([0, 1]), "epochs": 3}
+    arguments = {"device": device_argument([0, 1]), "epochs": 3}
     module._run(arguments, smallest(), reporter)
     assert seen["device"] == "0,1"
     assert [c for c in seen["called"] if c == "on_train_epoch_start"]

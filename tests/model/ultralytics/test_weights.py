@@ -10,7 +10,7 @@ import pytest
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.model import resolve_weights
-from segtrack.model.ultralytics import weights
+from segtrack.model.ultralytics import Ultralytics, weights
 from segtrack.model.ultralytics.weights import read_weights
 from segtrack.settings import ModelSettings
 
@@ -21,6 +21,12 @@ def no_run(run_id: str) -> Path:
 
 def resolve(choice, run_weights=no_run, name="yolov8n-seg", **more):
     return resolve_weights(ModelSettings(name=name, weights=choice, **more), run_weights)
+
+
+@pytest.fixture
+def shipped(tiny_weights, monkeypatch):
+    """Tiny weights in place of those that are shipped."""
+    monkeypatch.setattr(Ultralytics, "shipped", {"yolov8n-seg": tiny_weights.path})
 
 
 @pytest.fixture
@@ -53,12 +59,11 @@ def test_scratch():
     assert found.sha256 == resolve("scratch").sha256 != other.sha256
 
 
-def test_shipped(tiny_weights, monkeypatch):
-    monkeypatch.setattr(weights, "SHIPPED", tiny_weights.path)
+def test_shipped(shipped, monkeypatch):
     assert resolve("shipped").origin == "shipped"
     with pytest.raises(DataError, match="only yolov8n-seg ships with weights, not yolov8s-seg"):
         resolve("shipped", name="yolov8s-seg")
-    monkeypatch.setattr(weights, "SHIPPED", Path("/nowhere/x.pt"))
+    monkeypatch.setattr(Ultralytics, "shipped", {"yolov8n-seg": Path("/nowhere/x.pt")})
     with pytest.raises(DataError, match=r"/nowhere/x.pt is missing from this installation"):
         resolve("shipped")
 
@@ -84,8 +89,7 @@ def test_auto_downloads(tiny_weights, tmp_path, monkeypatch):
     assert "downloaded yolov8n-seg.pt" in found.note
 
 
-def test_auto_falls_back_to_shipped_then_scratch(tiny_weights, tmp_path, monkeypatch, offline):
-    monkeypatch.setattr(weights, "SHIPPED", tiny_weights.path)
+def test_auto_falls_back_to_shipped_then_scratch(shipped, tmp_path, monkeypatch, offline):
     found = resolve("auto", weights_folder=str(tmp_path))
     assert found.origin == "auto:shipped"
     assert found.note == (
@@ -93,7 +97,7 @@ def test_auto_falls_back_to_shipped_then_scratch(tiny_weights, tmp_path, monkeyp
         "answer, so there is nothing to download; using the shipped tiny.pt"
     )
     assert resolve("auto", name="yolov8s-seg").origin == "scratch"
-    monkeypatch.setattr(weights, "SHIPPED", Path("/nowhere/x.pt"))
+    monkeypatch.setattr(Ultralytics, "shipped", {"yolov8n-seg": Path("/nowhere/x.pt")})
     found = resolve("auto")
     assert found.origin == "scratch"
     assert found.note.endswith("nothing to start from, so training begins from scratch")
@@ -151,8 +155,10 @@ def test_detection_only(tmp_path):
 
 
 def test_unknown_network():
-    with pytest.raises(DataError, match=r"model.name=yolov9q-seg: ultralytics knows no such"):
+    with pytest.raises(SettingsError, match=r"model.name=yolov9q-seg: no family has this model"):
         resolve("scratch", name="yolov9q-seg")
+    with pytest.raises(DataError, match=r"model.name=yolov9q-seg: ultralytics knows no such"):
+        weights.untrained("yolov9q-seg", "")
 
 
 def test_odd_paths_work(tiny_weights, tmp_path):
@@ -164,7 +170,7 @@ def test_odd_paths_work(tiny_weights, tmp_path):
 def test_device_argument(monkeypatch):
     import torch
 
-    from segtrack.model.ultralytics.library import device_argument
+    from segtrack.model.devices import device_argument
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -185,12 +191,14 @@ socket.getaddrinfo = lambda *a, **k: calls.append(a) or (_ for _ in ()).throw(OS
 import numpy as np
 from pathlib import Path
 from segtrack.model.ultralytics.weights import read_weights
-from segtrack.model.ultralytics.detector import Detector
+from segtrack.model.ultralytics.detector import YoloDetector
+from segtrack.model import Network
 from segtrack.model.ultralytics import library
 from segtrack.settings import ModelSettings
 weights = read_weights(Path(sys.argv[1]), "path")
-detector = Detector(weights, ModelSettings(name="yolov8n-seg"), weights.names, {})
-detector([detector.prepare(np.zeros((64, 64, 3), np.uint8))])
+network = Network(ModelSettings(name="yolov8n-seg"), weights)
+detector = YoloDetector(network, network.request(weights.names, {}))
+detector.predict([detector.prepare(np.zeros((64, 64, 3), np.uint8))])
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR, events
 from ultralytics.utils.events import events as sender
 assert not calls, calls

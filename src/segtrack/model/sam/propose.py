@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
-from segtrack.model.predict import read_image
+from segtrack.model.devices import device_class
+from segtrack.model.images import read_image
 from segtrack.model.predictions import (
     FrameDetections,
     ImageRow,
@@ -22,18 +24,40 @@ from segtrack.model.predictions import (
 from segtrack.model.sam.weights import SamWeights
 
 
+@dataclass(frozen=True)
+class Proposing:
+    """How masks are proposed.
+
+    Attributes:
+        weights: of SAM. conf: lowest score of a detection to make a mask for.
+        device: auto, cpu, mps, or a GPU's index.
+    """
+
+    weights: SamWeights
+    conf: float
+    device: Any = "auto"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Installed distributions whose version shapes the masks."""
+        return ("ultralytics", "torch")
+
+    def compute(self) -> dict[str, str]:
+        """What the masks are computed with: ``device`` (cpu, cuda, mps) and ``precision``."""
+        return {"device": device_class(self.device), "precision": "float32"}
+
+
 def propose_masks(
     images: Iterable[ImageRow],
     predictions: Predictions,
-    weights: SamWeights,
-    conf: float,
-    device: Any,
+    proposing: Proposing,
     folder: Path,
     report: Report,
 ) -> None:
-    """The predictions from ``conf`` on with SAM's masks instead of their own, one image in memory.
+    """The predictions from ``proposing.conf`` on with SAM's masks instead of their own.
 
-    Boxes, classes and scores stay as they are. What SAM finds nothing of is left out.
+    One image is in memory at a time. Boxes, classes and scores stay as they are. What SAM finds
+    nothing of is left out.
 
     Args:
         images: in ascending order of ``image_id``, which are the predictions' frames.
@@ -44,7 +68,8 @@ def propose_masks(
     """
     from segtrack.model.sam.segmenter import IMGSZ, Segmenter
 
-    segment = Segmenter(weights, device)
+    weights, conf = proposing.weights, proposing.conf
+    segment = Segmenter(weights, proposing.device)
     spent, count = 0.0, 0
     with PredictionsWriter(folder) as writer:
         for row, frame in predictions.by_image(progress(images, "propose masks")):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.model.masks import encode_patch
+from segtrack.base.rle import encode_box
 from segtrack.model.sam.weights import SamWeights
-from segtrack.model.ultralytics import library
+from segtrack.model.ultralytics.sam import sam_predictor
 
 IMGSZ = 1024  # px; what all of the family were trained with
 # How many masks are made at once: the network needs 30 MB for each, and each is enlarged to the
@@ -27,7 +27,7 @@ class Segmenter:
             DataError: the file lacks some of its parameters.
         """
         try:
-            self.predictor = library.sam_predictor(weights.network, weights.path, device, IMGSZ)
+            self.predictor = sam_predictor(weights.network, weights.path, device, IMGSZ)
         except RuntimeError as error:
             raise DataError(
                 f"labellerr.sam={weights.path}: looks like {weights.network}, but its parameters "
@@ -60,5 +60,6 @@ class Segmenter:
                 self.predictor.features, (height, width), bboxes=inside[part]
             )
             for i, mask in zip(part.tolist(), masks.cpu().numpy(), strict=True):
-                found[i] = encode_patch(mask, 0, 0, (height, width))
+                if (mask > 0).any():
+                    found[i] = encode_box(mask, height, width, (0, 0))
         return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError
-from segtrack.model.ultralytics.weights import download_weights, file_sha256
+from segtrack.base.files import file_digest
 
 # Networks by the number of blocks in their image encoder, which differs within a family.
 _VIT = {12: "sam_b", 24: "sam_l", 32: "sam_h"}
@@ -37,7 +37,8 @@ def resolve_sam(choice: str, weights_folder: str | None = None) -> SamWeights:
     Raises:
         DataError: there are none, or the file is no checkpoint of SAM.
     """
-    from segtrack.model.ultralytics import library
+    from segtrack.model.ultralytics.sam import sam_names
+    from segtrack.model.ultralytics.weights import download_weights
 
     path = Path(choice).expanduser()
     if path.is_file():
@@ -51,7 +52,7 @@ def resolve_sam(choice: str, weights_folder: str | None = None) -> SamWeights:
             tried.append(f"{kept} does not exist")
         else:
             tried.append("model.weights_folder is not set")
-        if choice in library.sam_names():
+        if choice in sam_names():
             downloaded, why = download_weights(choice)
             if downloaded:
                 return read_sam(downloaded, "download")
@@ -60,7 +61,7 @@ def resolve_sam(choice: str, weights_folder: str | None = None) -> SamWeights:
             tried.append("ultralytics publishes no SAM weights of this name")
     raise DataError(
         f"labellerr.sam={choice}: {'; '.join(tried)}. Give the path of a checkpoint, or one of "
-        f"{', '.join(library.sam_names())}, which "
+        f"{', '.join(sam_names())}, which "
         "https://github.com/ultralytics/assets/releases has; or propose the model's own masks with "
         "labellerr.assist=model"
     )
@@ -72,10 +73,8 @@ def read_sam(path: Path, origin: str) -> SamWeights:
     Raises:
         DataError: of none.
     """
-    from segtrack.model.ultralytics import library
-
     try:
-        content = library.parameters(path)
+        content = _parameters(path)
     except OSError as error:
         raise DataError(f"labellerr.sam={path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # what is no file of parameters fails in any way
@@ -88,7 +87,18 @@ def read_sam(path: Path, origin: str) -> SamWeights:
     network = _network(content) if isinstance(content, Mapping) else None
     if network is None:
         raise _no_sam(path, "it holds the parameters of another network")
-    return SamWeights(path, file_sha256(path), origin, network)
+    return SamWeights(path, file_digest(path), origin, network)
+
+
+def _parameters(path: Path) -> Any:
+    """What a file of parameters holds, without their values; runs no code that lies in it.
+
+    Raises:
+        Exception: of any kind, where it is none.
+    """
+    import torch
+
+    return torch.load(path, map_location="meta", weights_only=True)
 
 
 def _no_sam(path: Path, why: str) -> DataError:

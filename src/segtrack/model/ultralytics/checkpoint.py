@@ -8,6 +8,9 @@ from typing import Any
 
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import StageError
+from segtrack.base.files import file_digest
+from segtrack.model.port import Weights
+from segtrack.model.training import Training
 from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics.epochs import read_rows
 from segtrack.settings import TrainerSettings
@@ -43,11 +46,8 @@ def continue_from(run: Path, settings: TrainerSettings) -> Done:
     return Done(path, epochs, stopped or epochs >= settings.epochs)
 
 
-def finish(run: Path, folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
+def finish(run: Path, folder: Path, names: tuple[str, ...]) -> Training:
     """Put the best weights and results.csv of ``run`` into ``folder``.
-
-    Returns:
-        What train.json says of them.
 
     Raises:
         StageError: no epoch gave finite validation scores.
@@ -67,12 +67,9 @@ def finish(run: Path, folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
         library.torch_save(_stripped(content, names), partial)
     table = (run / "results.csv").read_bytes()
     (folder / "results.csv").write_bytes(table)
-    return {
-        "epochs": len(read_rows(folder / "results.csv")),
-        "best_epoch": best_epoch,
-        "names": list(names),
-        "imgsz": int(imgsz),
-    }
+    epochs = len(read_rows(folder / "results.csv"))
+    weights = Weights(target, file_digest(target), "trained", names, int(imgsz))
+    return Training(folder, weights, epochs, best_epoch)
 
 
 def _stripped(content: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -11,23 +11,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
 from segtrack.base.errors import DataError
+from segtrack.model.port import TrainingData
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-
-
-class TrainingData(Protocol):
-    """What a training needs of a data set."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def yolo_yaml(self) -> Path: ...
 
 
 def link_tree(data: TrainingData, folder: Path) -> Path:

@@ -6,7 +6,7 @@ for each image. Importing this module imports ultralytics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torchvision.ops import batched_nms
 
-from segtrack.base.errors import DataError
-from segtrack.model.masks import decode_masks
+from segtrack.model.devices import first_device
+from segtrack.model.port import Network, Request
 from segtrack.model.predictions import FrameDetections
 from segtrack.model.ultralytics import library
-from segtrack.model.ultralytics.weights import Weights
-from segtrack.settings import ModelSettings
+from segtrack.model.ultralytics.prototypes import decode_masks
+from segtrack.model.weights import wanted_classes
 
 MAX_CANDIDATES = 30_000  # boxes that enter suppression, the best of an image; ultralytics' number
 
@@ -56,37 +56,18 @@ class RawDetections:
         return found.take(np.array([counts is not None for counts in rle], bool))
 
 
-class Detector:
+class YoloDetector:
     """Predicts batches of images with one network."""
 
-    def __init__(
-        self,
-        weights: Weights,
-        settings: ModelSettings,
-        names: tuple[str, ...],
-        class_map: Mapping[str, str],
-        device: Any = "auto",
-        conf_floor: float | None = None,
-        max_det: int | None = None,
-    ) -> None:
+    def __init__(self, network: Network, request: Request) -> None:
         """Load the network.
 
-        Args:
-            names: classes to predict, by output class id.
-            class_map: class of the weights -> class in ``names``; those not in it keep their name.
-            conf_floor, max_det: instead of those in ``settings``.
-
         Raises:
-            DataError: there is nothing to predict with, or none of its classes is wanted.
+            DataError: none of its classes is wanted.
         """
-        if not weights.trained:
-            raise DataError(
-                f"model.weights=scratch: {weights.path.stem} has not been trained, so it predicts "
-                "nothing; add the stage train, or give trained weights"
-            )
-        self.class_ids = torch.from_numpy(_map_classes(weights, names, class_map))
-        place = library.device_argument(device).split(",")[0]
-        self.device = torch.device(f"cuda:{place}" if place.isdigit() else place)
+        weights, settings = network.weights, network.settings
+        self.class_ids = torch.from_numpy(wanted_classes(weights, request))
+        self.device = torch.device(first_device(network.device))
         model, _ = library.load_checkpoint(weights.path, device=self.device)
         if hasattr(model, "end2end"):
             model.end2end = False  # YOLO26: all candidates, as ultralytics' default has it
@@ -99,15 +80,14 @@ class Detector:
         self.letterbox = library.LetterBox((self.imgsz, self.imgsz), auto=True, stride=stride)
         self.batch = settings.batch
         self.iou = settings.nms_iou
-        self.conf_floor = settings.conf_floor if conf_floor is None else conf_floor
-        self.max_det = settings.max_det if max_det is None else max_det
+        self.conf_floor, self.max_det = request.conf_floor, request.max_det
 
     def prepare(self, image: np.ndarray) -> Prepared:
         """Letterbox a BGR uint8 image (H, W, 3) to the input's size."""
         height, width = image.shape[:2]
         return Prepared(self.letterbox(image=image), (height, width))
 
-    def __call__(self, images: Sequence[Prepared]) -> list[RawDetections]:
+    def predict(self, images: Sequence[Prepared]) -> list[RawDetections]:
         """Detect; images of the same input shape go in one batch."""
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
@@ -174,19 +154,3 @@ def _raw(
         prototypes,
         shape,
     )
-
-
-def _map_classes(
-    weights: Weights, names: tuple[str, ...], class_map: Mapping[str, str]
-) -> np.ndarray:
-    """Output class id by class id of the weights; -1 for those that are not wanted."""
-    wanted = {name: i for i, name in enumerate(names)}
-    ids = np.array([wanted.get(class_map.get(name, name), -1) for name in weights.names], np.int64)
-    if not (ids >= 0).any():
-        known = ", ".join(weights.names[:10]) + (", ..." if len(weights.names) > 10 else "")
-        raise DataError(
-            f"model.weights={weights.path}: none of its {len(weights.names)} classes ({known}) is "
-            f"among the wanted classes ({', '.join(names)}); name them in dataset.classes, such as "
-            "{vehicle: [car, truck]}, or give other weights"
-        )
-    return ids

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.atomic import settle
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError
 
 # What the user said, before this module and the library (which sets one OpenMP thread) say more.
 _USER_OFFLINE = os.environ.get("YOLO_OFFLINE", "")
@@ -59,9 +59,9 @@ from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
 from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
-from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset  # noqa: E402
+from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
 from ultralytics.utils.ops import scale_boxes  # noqa: E402
-from ultralytics.utils.patches import imread, torch_load, torch_save  # noqa: E402
+from ultralytics.utils.patches import torch_load, torch_save  # noqa: E402
 
 __all__ = [
     "LetterBox",
@@ -69,18 +69,13 @@ __all__ = [
     "architecture",
     "bfloat16_cpu",
     "cores",
-    "device_argument",
     "download",
     "folder",
     "forbidden_network",
     "get_cfg",
     "get_default_callbacks",
-    "imread",
     "load_checkpoint",
     "online",
-    "parameters",
-    "sam_names",
-    "sam_predictor",
     "scale_boxes",
     "set_threads",
     "torch_load",
@@ -139,27 +134,6 @@ def set_threads(count: int | None = None) -> None:
     torch.set_num_threads(count or cores())
 
 
-def device_argument(device: Any) -> str:
-    """The setting ``device`` as the library wants it: "cpu", "mps", "0" or "0,1".
-
-    Raises:
-        SettingsError: there is no such GPU.
-    """
-    if device == "auto":
-        return "0" if torch.cuda.is_available() else "cpu"
-    if device in ("cpu", "mps"):
-        return str(device)
-    indices = list(device) if isinstance(device, list | tuple) else str(device).split(",")
-    count = torch.cuda.device_count()
-    for index in indices:
-        if not str(index).strip().isdigit() or int(index) >= count:
-            raise SettingsError(
-                f"device={device!r}: there is no GPU {index}; torch sees {count}. "
-                "Use device=auto, device=cpu, or indices below that number."
-            )
-    return ",".join(str(int(index)) for index in indices)
-
-
 def architecture(name: str) -> dict[str, Any]:
     """The network's description by its name, such as ``yolov8n-seg``.
 
@@ -209,41 +183,3 @@ def download(file_name: str, target: Path) -> None:
         if not file.is_file():
             raise OSError(f"{file_name} is not among the published weights")
         settle(file, target)
-
-
-def parameters(path: Path) -> Any:
-    """What a file of parameters holds, without their values; runs no code that lies in it.
-
-    Raises:
-        Exception: of any kind, where it is none.
-    """
-    return torch.load(path, map_location="meta", weights_only=True)
-
-
-def sam_names() -> tuple[str, ...]:
-    """File names of the SAM family that the library downloads."""
-    from ultralytics.models.sam.build import sam_model_map
-
-    return tuple(name for name in sam_model_map if name in GITHUB_ASSETS_NAMES)
-
-
-def sam_predictor(network: str, path: Path, device: Any, imgsz: int) -> Any:
-    """The library's predictor for a network of the SAM family, such as ``mobile_sam``.
-
-    Raises:
-        RuntimeError: the file's parameters are not those of the network.
-    """
-    from ultralytics.models.sam.build import build_sam
-    from ultralytics.models.sam.predict import Predictor, SAM2Predictor
-
-    with tempfile.TemporaryDirectory(prefix="segtrack-") as folder:
-        # The library knows a network by the name of its file, and SAM 2.1 by the whole path.
-        link = Path(folder) / f"{network}.pt"
-        link.symlink_to(path.absolute())
-        model = build_sam(link)
-    place = device_argument(device).split(",")[0]
-    kind = SAM2Predictor if network.startswith("sam2") else Predictor
-    predictor = kind(overrides={"device": place, "imgsz": imgsz, "save": False, "verbose": False})
-    predictor.setup_model(model, verbose=False)
-    set_threads()
-    return predictor

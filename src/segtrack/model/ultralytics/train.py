@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gc
-import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.atomic import write_whole
-from segtrack.base.errors import DataError, SettingsError, StageError
+from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
+from segtrack.model.devices import device_argument
+from segtrack.model.port import Network, TrainingData, Weights
+from segtrack.model.training import finished, write_training
 from segtrack.model.ultralytics.bar import EpochBar
-from segtrack.model.ultralytics.data import TrainingData, link_tree
+from segtrack.model.ultralytics.data import link_tree
 from segtrack.model.ultralytics.epochs import EpochReporter, keep_rows
-from segtrack.model.ultralytics.weights import Weights, file_sha256
-from segtrack.settings import ModelSettings, TrainerSettings
+from segtrack.settings import TrainerSettings
 
 # Settings that ultralytics knows under the same name.
 SAME_NAME = (
@@ -29,49 +28,11 @@ SAME_NAME = (
 )
 
 
-@dataclass(frozen=True)
-class Training:
-    """A finished training's folder.
-
-    Attributes:
-        weights: of the best epoch, half precision, without the optimizer.
-        epochs: that were trained. best_epoch: counted from 1.
-    """
-
-    folder: Path
-    weights: Weights
-    epochs: int
-    best_epoch: int
-
-    @staticmethod
-    def load(folder: Path) -> Training:
-        """Open ``folder``.
-
-        Raises:
-            DataError: the folder holds no finished training.
-        """
-        path = folder / "train.json"
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise DataError(f"{path}: not readable as a finished training ({error})") from error
-        weights = Weights(
-            folder / "weights" / "best.pt",
-            raw["sha256"],
-            "trained",
-            tuple(raw["names"]),
-            raw["imgsz"],
-        )
-        return Training(folder, weights, raw["epochs"], raw["best_epoch"])
-
-
 def train(
-    dataset: TrainingData,
-    weights: Weights,
-    model: ModelSettings,
+    data: TrainingData,
+    network: Network,
     trainer: TrainerSettings,
     seed: int,
-    device: Any,
     folder: Path,
     report: Report,
 ) -> None:
@@ -81,28 +42,25 @@ def train(
     whole epoch. ``run/`` and ``tree/`` exist only while it works.
 
     Args:
-        dataset: its ``train`` split is learnt from, ``val`` chooses the epoch.
-        weights: to begin with; class heads are carried over by class name.
-        model: names the network where ``weights`` has none.
-        device: auto, cpu, a GPU's index, or a list of them.
+        data: its ``train`` split is learnt from, ``val`` chooses the epoch.
+        network: with the weights to begin with; class heads are carried over by class name.
         report: gets losses, learning rate and validation scores with step = epoch, from 1.
 
     Raises:
         SettingsError: ``trainer.extra`` or ``device`` is not possible.
         StageError: the training diverged or failed.
     """
-    from segtrack.model.ultralytics import library
     from segtrack.model.ultralytics.checkpoint import continue_from, finish
 
     folder = folder.absolute()  # the library takes relative paths for relative to its own folders
     run, tree = folder / "run", folder / "tree"
-    if (folder / "train.json").is_file():  # killed while it tidied up
+    if finished(folder):  # killed while it tidied up
         EpochReporter(folder / "results.csv", trainer.epochs, report, trainer.epochs).catch_up()
         _tidy_up(run, tree)
         return
-    arguments = _arguments(weights, trainer, seed) | {
-        "device": library.device_argument(device),
-        "data": str(link_tree(dataset, tree)),
+    arguments = _arguments(network.weights, trainer, seed) | {
+        "device": device_argument(network.device),
+        "data": str(link_tree(data, tree)),
         "save_dir": str(run),
     }
     done = continue_from(run, trainer)
@@ -116,10 +74,7 @@ def train(
             kept = ("data", "device", "save_dir", "workers", "cache")
             arguments = {key: arguments[key] for key in kept} | {"resume": str(done.checkpoint)}
         _run(arguments, trainer, reporter)
-    facts = finish(run, folder, dataset.names)
-    facts |= {"model": model.name, "start_origin": weights.origin, "start_sha256": weights.sha256}
-    facts |= {"sha256": file_sha256(folder / "weights" / "best.pt")}
-    write_whole(folder / "train.json", json.dumps(facts, indent=1))
+    write_training(finish(run, folder, data.names), network)
     _tidy_up(run, tree)
 
 

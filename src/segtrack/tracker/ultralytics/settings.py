@@ -10,7 +10,6 @@ from pathlib import Path
 from segtrack.settings import Problem, knob
 from segtrack.tracker.cascade import CascadeSettings
 
-
 THEIRS = "ultralytics"  # the origin of its defaults
 
 

@@ -1,0 +1,248 @@
+"""The port of the models: what a family of networks offers, whoever makes it.
+
+A family registers itself where it is defined (``register_family``), light to import; what does the
+work is imported where the work is done. Its model names are the options of the config group
+``model``, and which family is meant follows from the settings that such an option makes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from segtrack.base.metrics import Report
+from segtrack.settings import ModelSettings, TrainerSettings, plain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from segtrack.model.predictions import FrameDetections
+
+# Knobs that choose or find weights, whose content counts, or that change only how fast it goes.
+NOT_PREDICTION = frozenset({"weights", "weights_folder", "batch"})
+NOT_TRAINING = frozenset({"name", "imgsz", "workers", "threads", "cache"})
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A checkpoint, or the name of a network that has none yet.
+
+    Attributes:
+        path: of the checkpoint; for ``scratch`` the name of the network's description.
+        sha256: digest of the file; for ``scratch`` of the network's description and name.
+        origin: ``path``, ``shipped``, ``run:<id>``, ``auto:folder``, ``auto:download``,
+            ``auto:shipped``, ``trained`` or ``scratch``.
+        names: class names by class id; empty for ``scratch``.
+        imgsz: px, longer side of the input that it was trained with; 640 for ``scratch``.
+        note: what a user should know about the choice, else empty.
+    """
+
+    path: Path
+    sha256: str
+    origin: str
+    names: tuple[str, ...]
+    imgsz: int
+    note: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is something to predict with."""
+        return self.origin != "scratch"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a detector.
+
+    Attributes:
+        names: output classes by class id.
+        class_map: class of the weights -> output class; those not in it keep their name.
+        conf_floor: lowest score to keep. max_det: most detections per image.
+    """
+
+    names: tuple[str, ...]
+    class_map: Mapping[str, str] = field(default_factory=dict)
+    conf_floor: float = 0.05
+    max_det: int = 300
+
+
+class RawDetections(Protocol):
+    """The detections of one image, their masks perhaps not decoded yet."""
+
+    def decode(self, frame: int) -> FrameDetections:
+        """With masks, at the image's own resolution, under the number ``frame``."""
+        ...
+
+
+class Detector(Protocol):
+    """Predicts batches of images with one network, for one request.
+
+    Attributes:
+        imgsz: px, longer side of the network's input. batch: images that it likes to have at once.
+    """
+
+    imgsz: int
+    batch: int
+
+    def prepare(self, image: np.ndarray) -> Any:
+        """A BGR uint8 image (H, W, 3) as ``predict`` takes it; called in another thread."""
+        ...
+
+    def predict(self, images: Sequence[Any]) -> Sequence[RawDetections]:
+        """The detections of prepared images, of whatever sizes."""
+        ...
+
+
+class TrainingData(Protocol):
+    """What a training is given of a data set; ``segtrack.dataset.Dataset`` has much more."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def yolo_yaml(self) -> Path: ...
+
+
+class ModelFamily(ABC):
+    """Networks of one make: where their weights come from, how they predict and are trained.
+
+    Attributes:
+        name: of the family.
+        models: names of its networks, each an option of the config group ``model``.
+        settings: what such an option makes; the family is known by this class.
+        version: raise it when other results come out for the same settings and weights.
+        libraries: installed distributions whose version shapes results.
+        shipped: weights that come with it, by the name of their network.
+        suffix: of a checkpoint's file.
+        unread: knobs of ``trainer`` that it does not read, so that they shape no result of it.
+    """
+
+    name: ClassVar[str]
+    models: ClassVar[tuple[str, ...]]
+    settings: ClassVar[type[ModelSettings]]
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ()
+    shipped: ClassVar[Mapping[str, Path]] = {}
+    suffix: ClassVar[str] = ".pt"
+    unread: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def read(self, path: Path, origin: str, note: str = "") -> Weights:
+        """Read what the checkpoint at ``path``, which is there, says about itself.
+
+        Raises:
+            DataError: it cannot be read, or is none of this family.
+        """
+
+    @abstractmethod
+    def scratch(self, settings: ModelSettings, note: str = "") -> Weights:
+        """The network before any training.
+
+        Raises:
+            DataError: there is no network of that name.
+        """
+
+    def download(self, settings: ModelSettings) -> tuple[Path | None, str]:
+        """Published weights, fetched; where there are none, None and the reason."""
+        return None, f"{self.name} has no weights to download"
+
+    @abstractmethod
+    def detector(self, network: Network, request: Request) -> Detector:
+        """Load the network; its weights are trained ones.
+
+        Raises:
+            DataError: none of its classes is wanted.
+        """
+
+    @abstractmethod
+    def train(
+        self,
+        data: TrainingData,
+        network: Network,
+        trainer: TrainerSettings,
+        seed: int,
+        folder: Path,
+        report: Report,
+    ) -> None:
+        """Train from ``network.weights`` on, and leave in ``folder`` what ``Training`` opens.
+
+        Where ``folder`` holds the remains of a killed attempt, the training goes on from there.
+
+        Args:
+            data: its ``train`` split is learnt from, ``val`` chooses the epoch.
+            trainer: of which it reads what it understands.
+            report: gets losses and validation scores with step = epoch, from 1.
+
+        Raises:
+            SettingsError: settings are not possible.
+            StageError: the training diverged or failed.
+        """
+
+    @abstractmethod
+    def compute(
+        self, network: Network, trainer: TrainerSettings | None = None
+    ) -> Mapping[str, str]:
+        """What a result is computed with: ``device`` (cpu, cuda, mps) and ``precision``.
+
+        Args:
+            trainer: of a training; None for a prediction.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that was chosen: its settings, its weights, and the device that it works on."""
+
+    settings: ModelSettings
+    weights: Weights
+    device: Any = "auto"
+
+    @property
+    def family(self) -> ModelFamily:
+        """Who makes it."""
+        from segtrack.model.families import family_of
+
+        return family_of(self.settings)
+
+    def request(self, names: tuple[str, ...], class_map: Mapping[str, str]) -> Request:
+        """What the settings themselves ask for."""
+        return Request(names, class_map, self.settings.conf_floor, self.settings.max_det)
+
+    def prediction(self, request: Request) -> dict[str, Any]:
+        """All that shapes a prediction beside images and weights: for the key of its result.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        return self._facts() | {
+            **{k: v for k, v in plain(self.settings).items() if k not in NOT_PREDICTION},
+            **plain(vars(request)),
+            "imgsz": self.settings.imgsz or self.weights.imgsz,
+            "compute": dict(self.family.compute(self)),
+        }
+
+    def training(self, trainer: TrainerSettings) -> dict[str, Any]:
+        """All that shapes a training beside data, seed and starting weights: for the key.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        unread = NOT_TRAINING | self.family.unread
+        return self._facts() | {
+            "trainer": {k: v for k, v in plain(trainer).items() if k not in unread},
+            "imgsz": trainer.imgsz or self.weights.imgsz,
+            "compute": dict(self.family.compute(self, trainer)),
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        family = self.family
+        return {"name": self.settings.name, "family": [family.name, family.version]}
+
+
+RunWeights = Callable[[str], Path]  # the weights file of an MLflow run, by the run's id

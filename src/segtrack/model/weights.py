@@ -1,0 +1,96 @@
+"""Where a model's weights come from, in the same words for every family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from segtrack.base.errors import DataError
+from segtrack.model.families import family_of
+from segtrack.model.port import ModelFamily, Request, RunWeights, Weights
+from segtrack.settings import ModelSettings
+
+
+def resolve_weights(settings: ModelSettings, run_weights: RunWeights) -> Weights:
+    """Find the weights that ``settings.weights`` means; null means ``auto``.
+
+    Args:
+        settings: of the model.
+        run_weights: gives the weights file of an MLflow run by the run's id.
+
+    Raises:
+        DataError: the file is missing, is no checkpoint, or has no masks; nothing ships for this
+            network; there is no network of that name.
+    """
+    family, choice = family_of(settings), settings.weights or "auto"
+    if choice == "auto":
+        return _automatic(family, settings)
+    if choice == "scratch":
+        return family.scratch(settings)
+    if choice == "shipped":
+        return family.read(_shipped(family, settings.name), "shipped")
+    if choice.startswith("run:"):
+        return _read(family, run_weights(choice.removeprefix("run:")), choice)
+    return _read(family, Path(choice).expanduser(), "path")
+
+
+def wanted_classes(weights: Weights, request: Request) -> np.ndarray:
+    """Output class id (int64) by class id of the weights; -1 for those that are not wanted.
+
+    Raises:
+        DataError: none is wanted.
+    """
+    wanted = {name: i for i, name in enumerate(request.names)}
+    ids = [wanted.get(request.class_map.get(name, name), -1) for name in weights.names]
+    if all(i < 0 for i in ids):
+        known = ", ".join(weights.names[:10]) + (", ..." if len(weights.names) > 10 else "")
+        raise DataError(
+            f"model.weights={weights.path}: none of its {len(weights.names)} classes ({known}) is "
+            f"among the wanted classes ({', '.join(request.names)}); name them in "
+            "dataset.classes, such as {vehicle: [car, truck]}, or give other weights"
+        )
+    return np.array(ids, np.int64)
+
+
+def _read(family: ModelFamily, path: Path, origin: str) -> Weights:
+    if not path.is_file():
+        raise DataError(
+            f"model.weights={path}: no such file; give a {family.suffix} checkpoint, shipped, "
+            "run:<MLflow run id>, scratch or auto"
+        )
+    return family.read(path, origin)
+
+
+def _automatic(family: ModelFamily, settings: ModelSettings) -> Weights:
+    """A local folder, else a download, else what is shipped, else none; the note says why."""
+    missed = "model.weights_folder is not set"
+    if settings.weights_folder:
+        path = Path(settings.weights_folder).expanduser() / f"{settings.name}{family.suffix}"
+        if path.is_file():
+            return family.read(path, "auto:folder")
+        missed = f"{path} does not exist"
+    downloaded, why = family.download(settings)
+    note = f"model.weights=auto: {missed}; "
+    if downloaded:
+        return family.read(downloaded, "auto:download", f"{note}downloaded {downloaded.name}")
+    note += f"{why}; "
+    shipped = family.shipped.get(settings.name)
+    if shipped is not None and shipped.is_file():
+        return family.read(shipped, "auto:shipped", f"{note}using the shipped {shipped.name}")
+    return family.scratch(settings, f"{note}nothing to start from, so training begins from scratch")
+
+
+def _shipped(family: ModelFamily, name: str) -> Path:
+    path = family.shipped.get(name)
+    if path is None:
+        only = ", ".join(family.shipped)
+        there = f"only {only} ships with weights, not {name}"
+        there = there if only else f"{family.name} ships no weights for {name}"
+        raise DataError(f"model.weights=shipped: {there}; use model.weights=auto or scratch")
+    if not path.is_file():
+        raise DataError(
+            f"model.weights=shipped: {path} is missing from this installation; install segtrack "
+            "again, or use model.weights=auto or scratch"
+        )
+    return path
