@@ -18,7 +18,7 @@ from segtrack.base.metrics import Report
 from segtrack.dataset import Dataset
 from segtrack.model import Predictions, Proposing, SamWeights, propose_masks, resolve_sam
 from segtrack.pipeline.platform import PlatformRun
-from segtrack.report.overlay import PALETTE
+from segtrack.report import PALETTE
 from segtrack.settings import Assist, Stage
 from segtrack.store.store import StageResult
 

@@ -307,14 +307,14 @@ class Tracking:
         path = self.output / REPORT
         path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
         if not self.facts.sweep:
-            from segtrack.report.tracking import write_tracking_report
+            from segtrack.scoring import write_tracking_report
 
             folder = self.output / "tracking" / "scores"
             write_tracking_report(path, folder)
             self.flow.keep(folder, "tracking/scores")
 
     def _render(self, sequence: Sequence, tracks: Tracks, associated: StageResult) -> Path:
-        from segtrack.report.video import render
+        from segtrack.tracker import render
 
         def build(target: Path, report: Any) -> None:
             path = target / "annotated.mp4"

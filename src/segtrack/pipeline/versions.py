@@ -53,7 +53,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "evaluate": (
         "segtrack/evaluation",
         "segtrack/report/figures.py",
-        "segtrack/report/overlay.py",
+        "segtrack/report/pictures.py",
         "segtrack/report/labels.py",
     ),
     "detections": ("segtrack/model/brought.py", "segtrack/model/predictions.py"),
@@ -61,7 +61,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "associate": ("segtrack/tracker", "segtrack/base/compiled.py"),
     "truth": ("segtrack/scoring", "segtrack/formats"),
     "score": ("segtrack/scoring", "segtrack/formats"),
-    "render": ("segtrack/report/video.py", "segtrack/report/labels.py"),
+    "render": ("segtrack/tracker/video.py", "segtrack/report/labels.py"),
 }
 
 

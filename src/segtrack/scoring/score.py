@@ -18,8 +18,7 @@ from segtrack.base.metrics import Report
 from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import Truth
-from segtrack.tracker import Tracks
-from segtrack.tracker.motfiles import disjoint
+from segtrack.tracker import Tracks, disjoint
 
 # What does the counting is imported when there is something to count: it takes a compiler along,
 # which those who only read scores can do without.

@@ -1,4 +1,5 @@
 from .association import associate as associate
+from .motfiles import disjoint as disjoint
 from .motfiles import mot_lines as mot_lines
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion
@@ -19,3 +20,4 @@ from .tracks import TracksInfo as TracksInfo
 from .tracks import TrackSummary as TrackSummary
 from .tracks import TracksWriter as TracksWriter
 from .tracks import write_info as write_info
+from .video import render as render

@@ -9,9 +9,9 @@ from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
 from segtrack.dataset.video import probe_video, read_frames
-from segtrack.report.video import PALETTE, render
 from segtrack.tracker import TrackRows, Tracks
 from segtrack.tracker.tracks import TracksInfo, TracksWriter, write_info
+from segtrack.tracker.video import PALETTE, render
 
 NAMES = ("person", "voiture à cheval")
 
