@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
+from segtrack.base.rle import encode_box
 from trafficsim.frame import Instance
 from trafficsim.mesh import SHIFT, Pixels
 
@@ -127,24 +127,8 @@ def label(
 def encode(mask: Image, left: int, top: int, size: tuple[int, int]) -> dict[str, Any]:
     """COCO RLE of a mask (h, w) that lies at (left, top) in an image of `size` (H, W)."""
     height, width = size
-    rows, columns = mask.shape
-    padded = np.zeros((columns, rows + 2), np.int8)
-    padded[:, 1:-1] = mask.T != 0
-    steps = np.diff(padded, axis=1)
-    column, row = np.nonzero(steps)
-    # starts and ends alternate within a column; a run that goes on at the top of the next
-    # column ends and starts at the same place, and is joined
-    places = (column + left) * height + row + top
-    joined = np.zeros(len(places), bool)
-    same = places[1:-1:2] == places[2::2]
-    joined[1:-1:2] = same
-    joined[2::2] = same
-    places = places[~joined]
-    counts = np.diff(np.concatenate([[0], places, [height * width]]))
-    if counts[-1] == 0:
-        counts = counts[:-1]
-    rle = coco.frPyObjects({"counts": counts.tolist(), "size": [height, width]}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+    counts = encode_box(mask, height, width, (left, top)).decode("ascii")
+    return {"size": [height, width], "counts": counts}
 
 
 def outline(mask: Image) -> list[Ring]:

@@ -1,4 +1,4 @@
-"""Our run lengths against pycocotools."""
+"""Our run lengths against pycocotools, and what it would have crashed on."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
-from segtrack.base.rle import decode_box, encode_box, mask_box, run_lengths
+from segtrack.base.rle import (
+    checked_run_lengths,
+    compressed,
+    decode_box,
+    encode_box,
+    mask_box,
+    run_lengths,
+)
 
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40)))
 
@@ -52,3 +59,81 @@ def test_a_large_mask() -> None:
 )
 def test_runs_of_short_texts(counts: bytes, runs: list[int]) -> None:
     assert run_lengths(counts).tolist() == runs
+
+
+def place(patch: object, top: int, left: int, shape: tuple[int, int]) -> np.ndarray:
+    whole = np.zeros(shape, np.uint8)
+    patch = np.array(patch, np.uint8)
+    whole[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("patch", "top", "left", "shape"),
+    [
+        ([[1]], 0, 0, (1, 1)),  # the whole image
+        ([[1]], 0, 0, (4, 5)),  # first pixel: the counts begin with 0
+        ([[1]], 3, 4, (4, 5)),  # last pixel: no run of zeros at the end
+        ([[1], [1], [1], [1]], 0, 2, (4, 5)),  # one full column
+        ([[1, 1], [1, 1], [1, 1], [1, 1]], 0, 1, (4, 5)),  # a run over two full columns
+        ([[1, 1], [1, 1]], 2, 1, (4, 5)),  # touches the lower edge: two runs
+        ([[0, 1, 0], [1, 0, 1]], 1, 1, (4, 5)),  # holes and single pixels
+        ([[0, 0]], 1, 1, (4, 5)),  # nothing
+    ],
+)
+def test_encode_equals_pycocotools(
+    patch: list[list[int]], top: int, left: int, shape: tuple[int, int]
+) -> None:
+    found = encode_box(np.array(patch, np.uint8), *shape, (left, top))
+    assert found == encoded(place(patch, top, left, shape))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_encode_equals_pycocotools_anywhere(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 900)), data.draw(st.integers(1, 40))
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    h, w = data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    blobs = rng.random((-(-h // 7), w)) > data.draw(st.sampled_from([0.1, 0.5, 0.9]))
+    patch = np.repeat(blobs, 7, axis=0)[:h].astype(np.uint8)
+    whole = place(patch, top, left, (height, width))
+    assert encode_box(patch, height, width, (left, top)) == encoded(whole)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 10_000))
+def test_run_lengths_equal_counting_pixels(width: int, height: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).random((height, width)) < 0.4
+    flat = np.concatenate([[False], pixels.reshape(-1, order="F"), [not pixels[-1, -1]]])
+    changes = np.flatnonzero(np.diff(flat.astype(int)))
+    expected = np.diff(np.concatenate([[0], changes])).tolist()
+    counts = coco_mask.encode(np.asfortranarray(pixels.astype(np.uint8)))["counts"].decode()
+    lengths = checked_run_lengths(counts).tolist()
+    assert lengths == run_lengths(counts.encode()).tolist()
+    assert [n for n in lengths if n] == [n for n in expected if n]
+    assert sum(lengths) == width * height
+    size = {"size": [height, width]}
+    assert compressed({**size, "counts": counts}, width, height) == counts.encode()
+    again = compressed({**size, "counts": lengths}, width, height)
+    assert np.array_equal(coco_mask.decode({**size, "counts": again}).astype(bool), pixels)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ({"size": [4, 3], "counts": [12]}, r"size \[4, 3\], the image has \[3, 4\]"),
+        ({"size": [3, 4], "counts": [5, 5]}, "covers 10 pixels, the image has 12"),
+        ({"size": [3, 4], "counts": [20, -8]}, "not whole numbers"),
+        ({"size": [3, 4], "counts": "zzzz"}, "character 'z'"),
+        ({"size": [3, 4], "counts": "0P"}, "middle of a number"),
+        ({"size": [3, 4], "counts": "9999"}, "covers 45 pixels"),
+        ({"size": [3, 4], "counts": "O"}, "negative length"),
+        ({"size": [3, 4], "counts": "P" * 7 + "0"}, "number of 8 digits"),
+        ({"size": [3, 4], "counts": "0\ud8000"}, "character"),
+        ({"size": [3, 4], "counts": ""}, "covers 0 pixels"),
+        ({"size": [3, 4]}, "not a list or a string"),
+    ],
+)
+def test_bad_rle(segmentation: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compressed(segmentation, 4, 3)

@@ -1,4 +1,4 @@
-"""COCO run-length masks without decoding whole images.
+"""COCO run-length masks, read and written without whole images.
 
 A mask is the lengths of alternating background and foreground runs, background first, down the
 columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToString``).
@@ -6,7 +6,11 @@ columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToStr
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+_LONGEST = 7  # digits of a number: 35 bits, for images of up to 2**33 pixels
 
 
 def run_lengths(counts: bytes) -> np.ndarray:
@@ -57,17 +61,84 @@ def encode_box(mask: np.ndarray, height: int, width: int, corner: tuple[int, int
     """Compressed RLE of an image of ``height`` x ``width`` that is empty but for ``mask``.
 
     Args:
-        mask: bool (h, w).
+        mask: (h, w), above zero where the mask is.
         corner: x, y of its upper left pixel in the image.
     """
-    from pycocotools import mask as coco_mask
-
     x, y = corner
-    slab = np.zeros((mask.shape[1], height), np.int8)
-    slab[:, y : y + mask.shape[0]] = mask.T
-    flat = slab.ravel()
-    changes = np.flatnonzero(np.diff(flat, prepend=0, append=0)) + x * height
-    changes = changes[changes < height * width]
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    coded = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return bytes(coded["counts"])
+    return encode_edges(edges(mask, height, x, y), height, width)
+
+
+def edges(mask: np.ndarray, height: int, x: int, y: int) -> np.ndarray:
+    """Where runs start and end, int64, in an image that is empty but for ``mask`` at ``x, y``.
+
+    Pixels are counted down the columns of the image. Arguments as in ``encode_box``.
+    """
+    h, w = mask.shape
+    # A row of zeros ends each column's runs; those of full columns go on in the next column.
+    pitch = h if h == height else h + 1
+    flat = np.zeros(w * pitch + 2, bool)
+    np.greater(mask.T, 0, out=flat[1:-1].reshape(w, pitch)[:, :h])
+    found = np.flatnonzero(flat[1:] != flat[:-1])
+    column, row = np.divmod(found, pitch)
+    places: np.ndarray = (x + column) * height + y + row
+    return places
+
+
+def encode_edges(places: np.ndarray, height: int, width: int) -> bytes:
+    """Compressed RLE of an image of that size from where its runs start and end, see ``edges``."""
+    from pycocotools import mask as coco
+
+    size = height * width
+    ends = places if len(places) and places[-1] == size else np.append(places, size)
+    runs = {"size": [height, width], "counts": np.diff(ends, prepend=0)}
+    return bytes(coco.frPyObjects(runs, height, width)["counts"])
+
+
+def compressed(segmentation: dict[str, Any], width: int, height: int) -> bytes:
+    """The compressed ``counts`` of a COCO RLE, compressed or not, for an image of this size.
+
+    Read with care: pycocotools trusts what it is given and reads beyond it.
+
+    Raises:
+        ValueError: it is not an RLE, or one of another size; the message says what.
+    """
+    size, counts = segmentation.get("size"), segmentation.get("counts")
+    if size != [height, width]:
+        raise ValueError(f"its RLE has size {size}, the image has [{height}, {width}]")
+    if isinstance(counts, list):
+        if not all(isinstance(c, int) and c >= 0 for c in counts):
+            raise ValueError("its RLE counts are not whole numbers from 0")
+        covered = sum(counts)
+    elif isinstance(counts, str):
+        covered = int(checked_run_lengths(counts).sum())
+    else:
+        raise ValueError(f"its RLE counts are {counts!r:.40}, not a list or a string")
+    if covered != width * height:
+        raise ValueError(f"its RLE covers {covered} pixels, the image has {width * height}")
+    if isinstance(counts, str):
+        return counts.encode()
+    from pycocotools import mask as coco
+
+    return bytes(coco.frPyObjects({"size": size, "counts": counts}, height, width)["counts"])
+
+
+def checked_run_lengths(counts: str) -> np.ndarray:
+    """As ``run_lengths``, of text that someone else wrote.
+
+    Raises:
+        ValueError: not such a text; the message says what is wrong.
+    """
+    codes = np.frombuffer(counts.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    wrong = np.flatnonzero((codes < 48) | (codes >= 48 + 64))
+    if len(wrong):
+        raise ValueError(f"its RLE holds the character {counts[wrong[0]]!r}")
+    last = np.flatnonzero(((codes - 48) & 0x20) == 0)
+    if len(codes) and (not len(last) or last[-1] != len(codes) - 1):
+        raise ValueError("its RLE ends in the middle of a number")
+    longest = int(np.diff(last, prepend=-1).max(initial=0))
+    if longest > _LONGEST:
+        raise ValueError(f"its RLE has a number of {longest} digits")
+    runs = run_lengths(counts.encode())
+    if (runs < 0).any():
+        raise ValueError("its RLE has a run of negative length")
+    return runs

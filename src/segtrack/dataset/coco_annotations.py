@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.dataset import rle
+from segtrack.base import rle
 from segtrack.dataset.cleaning import Remark, clean_polygon
 from segtrack.dataset.geometry import outlines
 from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of

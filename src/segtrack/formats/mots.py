@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.base.rle import run_lengths
+from segtrack.base.rle import checked_run_lengths
 from segtrack.formats.tables import read_text, refuse_row, require, require_unique
 
 IGNORE_CLASS = 10
@@ -61,13 +61,13 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
     require(path, (table[:, 3:] == table[:1, 3:]).all(axis=1), "another size than the rows before")
     height, width = table[0, 3:].tolist() if rows else (0, 0)
     require(path, (table[:, 3:] > 0).all(axis=1), "height and width are 1 or more")
-    rle = tuple(row[5].encode() for row in rows)
-    for number, counts in enumerate(rle):
-        if not _fills(counts, height * width):
+    for number, row in enumerate(rows):
+        if not _fills(row[5], height * width):
             refuse_row(path, number, f"the mask is no RLE of {height} x {width} pixels")
     frame = table[:, 0] - first_frame
     objects = table[:, 2] != IGNORE_CLASS
     require_unique(path, frame, table[:, 1], objects)
+    rle = tuple(row[5].encode() for row in rows)
     return MotsTable(frame, table[:, 1], table[:, 2], height, width, rle)
 
 
@@ -81,12 +81,11 @@ def write_mots(path: Path, table: MotsTable, first_frame: int = 0) -> None:
             )
 
 
-def _fills(counts: bytes, pixels: int) -> bool:
-    """All bytes are digits of the code, the last one ends a number, the runs fill the image."""
-    if not all(48 <= byte < 48 + 64 for byte in counts) or (counts[-1] - 48) & 0x20:
+def _fills(counts: str, pixels: int) -> bool:
+    try:
+        return int(checked_run_lengths(counts).sum()) == pixels
+    except ValueError:
         return False
-    runs = run_lengths(counts)
-    return bool((runs >= 0).all()) and int(runs.sum()) == pixels
 
 
 def _whole(path: Path, rows: list[list[str]]) -> np.ndarray:

@@ -15,8 +15,8 @@ from segtrack.annotation.labellerr.assist import propose
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.polygons import annotations_of
 from segtrack.base.errors import PlatformError
+from segtrack.base.rle import encode_box
 from segtrack.dataset.canonical import ImageRow
-from segtrack.model.masks import encode_patch
 from segtrack.model.predictions import (
     FrameDetections,
     Predictions,
@@ -31,7 +31,7 @@ UPLOAD = "POST /actions/upload_answers"
 
 def rectangle(left: int, top: int, width: int, height: int) -> bytes | None:
     """A mask in an image of 40 x 30 px."""
-    return encode_patch(np.ones((height, width)), top, left, (30, 40))
+    return encode_box(np.ones((height, width)), 30, 40, (left, top))
 
 
 def predictions(folder: Path, frames: dict[int, list[tuple[int, float, bytes | None]]]) -> Any:

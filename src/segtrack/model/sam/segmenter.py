@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.model.masks import encode_patch
+from segtrack.base.rle import encode_box
 from segtrack.model.sam.weights import SamWeights
 from segtrack.model.ultralytics.sam import sam_predictor
 
@@ -60,5 +60,6 @@ class Segmenter:
                 self.predictor.features, (height, width), bboxes=inside[part]
             )
             for i, mask in zip(part.tolist(), masks.cpu().numpy(), strict=True):
-                found[i] = encode_patch(mask, 0, 0, (height, width))
+                if (mask > 0).any():
+                    found[i] = encode_box(mask, height, width, (0, 0))
         return found

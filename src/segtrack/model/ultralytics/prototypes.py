@@ -15,10 +15,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from segtrack.model.masks import Shape, compress, edges_of
+from segtrack.base.rle import edges, encode_edges
 
+Shape = tuple[int, int]  # height, width in px
 BLOCK = 64  # image px that are enlarged at once
-_NOTHING = np.empty(0, np.int64)
 
 
 def decode_masks(
@@ -39,16 +39,17 @@ def decode_masks(
     logits = (coefficients @ prototypes.reshape(count, -1)).reshape(-1, height, width)
     rows, columns = _enlargement((height, width), shape)
     corners = np.ceil(boxes).astype(int)  # a pixel belongs to a box where x1 <= x < x2
-    edges = []
+    found: list[bytes | None] = []
     for logit, (x1, y1, x2, y2) in zip(logits.cpu().numpy(), corners.tolist(), strict=True):
         if x2 <= x1 or y2 <= y1:
-            edges.append(_NOTHING)
+            found.append(None)
             continue
         left, right = columns.span(x1, x2)
         tall = rows.enlarge(logit[:, left:right], y1, y2, 0)
         enlarged = columns.enlarge(tall.T, x1, x2, left)
-        edges.append(edges_of(enlarged, y1, x1, shape))
-    return compress(edges, shape[0] * shape[1])
+        places = edges(enlarged.T, shape[0], x1, y1)
+        found.append(encode_edges(places, *shape) if len(places) else None)
+    return found
 
 
 class _Axis:
