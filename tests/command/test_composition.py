@@ -8,7 +8,8 @@ import pytest
 
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings, expand, flatten, groups
-from segtrack.settings import BotSortSettings, GmcMethod, LabellerrMode, Light, Settings, Stage
+from segtrack.pipeline import listed_names
+from segtrack.settings import BotSortSettings, GmcMethod, LabellerrMode, Light, Settings
 from segtrack.settings.rules import RANGES
 
 
@@ -68,7 +69,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    assert settings.stages == [stage for stage in Stage if stage is not Stage.push]
+    assert settings.stages == [name for name in listed_names() if name != "push"]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
     assert settings.dataset.light is Light.mixed
@@ -93,7 +94,11 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("trainer.epochs=2.5", "trainer.epochs=2.5: must be a whole number"),
         ("plan=maybe", "plan=maybe: must be true or false"),
         ("dataset.light=dawn", "dataset.light=dawn: must be one of mixed, day, dusk, night"),
-        ("stages=[prepare,trian]", "must be one of prepare, push, train, evaluate, track"),
+        (
+            "stages=[prepare,trian]",
+            "there is no stage trian; .*did you mean train",
+        ),
+        ("stages=[detect]", "detect cannot be listed, it is made where .* one of prepare, push"),
         ("stages=[]", "stages=\\[\\]: list at least one of prepare"),
         ("seed=null", "seed=null: must not be null"),
         ("tracker.track_thresh=1.5", "tracker.track_thresh=1.5: must lie in 0 to 1"),

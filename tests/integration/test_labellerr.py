@@ -96,6 +96,7 @@ def test_again_nothing_is_created_twice_and_the_review_is_the_same(
     assert [line.split()[:2] for line in planned] == [
         ["prepare", "hit"],
         ["push", "platform"],
+        ["start", "given"],
         ["predict", "hit"],
         ["review", "platform"],
         ["pull", "platform"],

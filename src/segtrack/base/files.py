@@ -23,6 +23,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files of a folder."""
+    path = path.expanduser()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    rows = (f"{p.relative_to(path.parent).as_posix()}:{file_digest(p)}\n" for p in files)
+    return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Put ``source`` at ``target`` without copying bytes where the file system allows it."""
     target.parent.mkdir(parents=True, exist_ok=True)

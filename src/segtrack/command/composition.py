@@ -24,6 +24,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from segtrack.pipeline import stage_problems
 from segtrack.settings import Settings, register
 from segtrack.settings.rules import Problem, validate
 
@@ -174,7 +175,8 @@ class _Checker:
             except (OmegaConfBaseException, HydraException, ValueError) as error:
                 problems.append(self._explain(override.input_line or "", error, config))
         try:
-            return [*problems, *validate(to_settings(merged))]
+            settings = to_settings(merged)
+            return [*problems, *validate(settings), *stage_problems(settings)]
         except (OmegaConfBaseException, ValueError) as error:
             key = getattr(error, "full_key", None) or "settings"
             return problems or [Problem(key, "?", _first_line(str(error)))]

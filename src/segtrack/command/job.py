@@ -18,8 +18,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.errors import SegtrackError, StageError
+from segtrack.base.files import digest
 from segtrack.command.composition import flatten, to_settings
-from segtrack.settings import Settings
+from segtrack.settings import Settings, plain
 from segtrack.store.store import Store
 
 
@@ -36,17 +37,19 @@ def run_job(config: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     output = Path(hydra.runtime.output_dir)
     if settings.plan:
-        _print_plan(settings, output)
+        from segtrack.pipeline import Planner
+
+        print("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
     # ultralytics keeps its own settings there instead of in the user's home.
     os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
     from segtrack.annotation.labellerr.access import require_access
     from segtrack.journal import journal as journals
-    from segtrack.pipeline.pipeline import Pipeline, config_hash
-    from segtrack.pipeline.track import RunFacts
+    from segtrack.pipeline import RunFacts, Runner, needs_platform
 
-    require_access(settings)
+    if needs_platform(settings):
+        require_access(settings.labellerr)
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept = _swept(settings, overrides)
     name = settings.mlflow.run_name or _run_name(settings, swept)
@@ -62,11 +65,11 @@ def run_job(config: DictConfig) -> float | None:
         "output": str(output),
         **choices,
     }
-    plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
-    assert isinstance(plain, dict)
+    composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
+    assert isinstance(composed, dict)
     with journals.record(settings.mlflow, name, tags, settings.parent_run) as journal:
         print(f"run {name} ({journal.run_id})", flush=True)
-        flat = flatten({str(k): v for k, v in plain.items()})
+        flat = flatten({str(k): v for k, v in composed.items()})
         journal.params({**swept, **{k: v for k, v in flat.items() if k not in swept}})
         journal.text(OmegaConf.to_yaml(config, resolve=True), "config.yaml")
         journal.text("\n".join(overrides) + "\n", "overrides.txt")
@@ -76,11 +79,10 @@ def run_job(config: DictConfig) -> float | None:
             config_hash=code,
             git_commit=commit,
             created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            sweep=settings.parent_run is not None,
         )
-        pipeline = Pipeline(settings, Store(Path(settings.store)), journal, output, facts)
+        runner = Runner(settings, Store(Path(settings.store)), journal, output, facts)
         try:
-            pipeline.run()
+            runner.run()
         except (SegtrackError, KeyboardInterrupt):
             raise
         except OSError as error:
@@ -93,8 +95,8 @@ def run_job(config: DictConfig) -> float | None:
             raise StageError(f"cannot write or read in {settings.store}: {error}") from error
         value = _objective(settings, journal.latest)
         journal.flush()
-    if not facts.sweep:
-        _print_summary(journal.latest, pipeline.videos, output, settings)
+    if settings.parent_run is None:
+        _print_summary(journal.latest, runner.videos, output, settings)
     return value
 
 
@@ -106,6 +108,14 @@ def git_state() -> tuple[str, bool]:
         return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         return "", False
+
+
+def config_hash(settings: Settings) -> str:
+    """Digest of everything that decides results; where they are recorded does not."""
+    values = plain(settings)
+    for key in ("mlflow", "parent_run", "plan", "store", "objective"):
+        values.pop(key)
+    return digest(values)[:16]
 
 
 def environment() -> str:
@@ -157,15 +167,6 @@ def _objective(settings: Settings, metrics: dict[str, float]) -> float | None:
         f"objective={settings.objective}: this run made no metric of that name; near ones: "
         f"{', '.join(near) or 'none'}."
     )
-
-
-def _print_plan(settings: Settings, output: Path) -> None:
-    from segtrack.pipeline.pipeline import Pipeline
-    from segtrack.pipeline.track import RunFacts
-
-    facts = RunFacts("", "", "", "", sweep=settings.parent_run is not None)
-    pipeline = Pipeline(settings, Store(Path(settings.store)), None, output, facts)
-    print("\n".join(pipeline.plan()))
 
 
 def _print_summary(

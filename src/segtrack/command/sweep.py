@@ -16,8 +16,8 @@ from segtrack.base.errors import SegtrackError, StageError
 from segtrack.command.composition import compose_settings, expand, flatten
 from segtrack.command.job import git_state, run_job
 from segtrack.journal import journal as journals
-from segtrack.settings import MlflowSettings, Stage, plain
-from segtrack.settings.rules import PLATFORM_STAGES
+from segtrack.pipeline import platform_stages
+from segtrack.settings import MlflowSettings, plain
 
 
 def run_sweep(
@@ -66,14 +66,14 @@ def _cell(config: DictConfig) -> float | None:
         raise
 
 
-def _without_platform(overrides: Sequence[str], stages: Sequence[Stage]) -> list[str]:
+def _without_platform(overrides: Sequence[str], stages: Sequence[str]) -> list[str]:
     """An override that keeps cells off the platform, unless the command lists its own stages.
 
     Each cell would send its predictions to be reviewed, which is not what is compared in a sweep
     over a tracker's threshold.
     """
     listed = any(o.lstrip("+").startswith(("stages=", "experiment=")) for o in overrides)
-    kept = [stage.name for stage in stages if stage not in PLATFORM_STAGES]
+    kept = [name for name in stages if name not in platform_stages(stages)]
     if listed or len(kept) == len(stages):
         return []
     print(f"cells run stages=[{','.join(kept)}]; list the platform's stages to have them too")

@@ -12,7 +12,7 @@ import yaml
 
 from segtrack.base.errors import DataError
 from segtrack.journal.journal import Journal
-from segtrack.pipeline.track import REPORT
+from segtrack.pipeline import REPORT
 from segtrack.report import table_csv, table_html, table_text
 from segtrack.scoring import (
     Cell,

@@ -1,1 +1,5 @@
-"""The stages, their order, and what keeps their results true."""
+"""The stages, their order, and what keeps their results true. What others may use stands here."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,71 +7,56 @@ exports, reviews, and the emulator's own state. Versions of a data set lie in ``
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+import contextlib
+import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segtrack.annotation.labellerr import Platform
-from segtrack.annotation.labellerr.access import Access
-from segtrack.base.metrics import Metric
-from segtrack.dataset import Dataset
-from segtrack.pipeline.flow import Flow
-from segtrack.settings import ReviewedSettings, Settings, Stage, UltralyticsSettings
+from segtrack.settings import ReviewedSettings, Settings, UltralyticsSettings
+
+if TYPE_CHECKING:
+    from segtrack.annotation.labellerr import Platform
+    from segtrack.annotation.labellerr.access import Access
+    from segtrack.dataset import Dataset
+    from segtrack.pipeline.runner import Run
 
 
-@dataclass
-class PlatformRun:
-    """The platform as one run sees it; ``close`` ends the emulator that it started."""
+def access_of(run: Run) -> Access:
+    """The platform's address, with the emulator that this run may have started."""
+    from segtrack.annotation.labellerr.access import Access
 
-    settings: Settings
-    flow: Flow
-    output: Path
+    labellerr, folder = run.settings.labellerr, scratch_of(run) / "emulator"
+    access: Access = run.resource("access", lambda: contextlib.closing(Access(labellerr, folder)))
+    return access
 
-    def close(self) -> None:
-        """End the emulator."""
-        self.access.close()
 
-    @cached_property
-    def access(self) -> Access:
-        return Access(self.settings.labellerr, self.scratch / "emulator")
+def platform_of(run: Run) -> Platform:
+    """The platform as this run sees it."""
+    return access_of(run).platform
 
-    @property
-    def platform(self) -> Platform:
-        return self.access.platform
 
-    @property
-    def scratch(self) -> Path:
-        """Where what must be remembered lies."""
-        return self.flow.store.scratch("labellerr")
+def scratch_of(run: Run) -> Path:
+    """Where what must be remembered lies."""
+    return run.scratch("labellerr")
 
-    @property
-    def versions(self) -> Path:
-        """Where the versions of data sets lie."""
-        return self.flow.store.scratch("reviewed")
 
-    def name(self, dataset: Dataset) -> str:
-        """Of data set and project. What is rendered or reviewed has no folder of its own name."""
-        settings = self.settings.dataset
-        if self.settings.labellerr.name is not None:
-            return self.settings.labellerr.name
-        if isinstance(settings, UltralyticsSettings):
-            return f"segtrack {Path(settings.name).stem}"
-        if isinstance(settings, ReviewedSettings) or settings.path is None:
-            return f"segtrack {settings.source} {dataset.fingerprint[:8]}"
-        return f"segtrack {Path(settings.path).expanduser().resolve().name}"
+def reviews_of(run: Run) -> Path:
+    """Where lies what this account sent for review."""
+    return scratch_of(run) / "reviews" / platform_of(run).account
 
-    def planned(self, stage: Stage, what: str) -> bool:
-        """Whether this is a plan, which then has a line for the stage."""
-        if self.flow.plan is None:
-            return False
-        self.flow.plan.append(f"{stage.name:10} platform {what}; never taken from the store")
-        return True
 
-    def record(self, name: str, value: float, step: int = 0) -> None:
-        """Log a number."""
-        self.flow.record(Metric(name, float(value), step))
+def project_name(settings: Settings, dataset: Dataset) -> str:
+    """Of data set and project. What is rendered or reviewed has no folder of its own name."""
+    data = settings.dataset
+    if settings.labellerr.name is not None:
+        return settings.labellerr.name
+    if isinstance(data, UltralyticsSettings):
+        return f"segtrack {Path(data.name).stem}"
+    if isinstance(data, ReviewedSettings) or data.path is None:
+        return f"segtrack {data.source} {dataset.fingerprint[:8]}"
+    return f"segtrack {Path(data.path).expanduser().resolve().name}"
 
-    def say(self, stage: Stage) -> Callable[[str], None]:
-        """Prints a line of a stage."""
-        return lambda text: print(f"{stage.name:10} {text.removeprefix('review: ')}", flush=True)
+
+def name_key(name: str) -> str:
+    """A name as part of a folder's name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -1,105 +1,185 @@
 """Whether a stage changed without its version: what keeps a store from serving old results.
 
-``stages.json`` holds, for each stage, its version and the digest of the source that makes it.
+``stages.json`` holds, for each stage, its version and a digest of every module that its own module
+reaches by imports, wherever in the code they stand. Through a lazy door a name leads to the module
+that defines it, not to all that the door offers. For maintenance only: it needs grimp.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.files import digest
+from segtrack.model import FAMILIES
+from segtrack.pipeline.stage import STAGES
+from segtrack.tracker import TRACKERS
 
 SOURCE = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).with_name("stages.json")
-# Raise a stage's number when its code changes what it produces; tests/test_versions.py watches.
-VERSIONS = {
-    "prepare": 4,
-    "train": 2,
-    "predict": 1,
-    "propose": 1,
-    "evaluate": 2,
-    "detect": 1,
-    "detections": 1,
-    "motion": 1,
-    "associate": 2,
-    "truth": 1,
-    "score": 1,
-    "render": 1,
+PACKAGES = ("segtrack", "trafficsim")
+# Where the search ends, and why what lies behind never makes a stored result another one.
+STOPS = {
+    "segtrack.settings": "its values enter the key",
+    "segtrack.pipeline": "says what is built, and that enters the key (stages have modules below)",
+    "segtrack.store": "keeps results as they are",
+    "segtrack.journal": "reads results",
+    "segtrack.base.errors": "messages",
+    "segtrack.base.metrics": "passes numbers on as they are",
+    "segtrack.base.progress": "is shown",
+    "segtrack.base.registry": "finds things; what is found has a version of its own",
 }
-# Installed packages whose version shapes what a stage produces.
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    "prepare": ("opencv-python",),
-    "train": ("ultralytics", "torch"),
-    "predict": ("ultralytics", "torch"),
-    "propose": ("ultralytics", "torch"),
-    "evaluate": ("pycocotools",),
-    "detect": ("ultralytics", "torch"),
-    "detections": (),
-    "motion": ("opencv-python",),
-    "associate": (),  # and those of the tracker
-    "truth": (),
-    "score": (),
-    "render": ("supervision", "av"),
-}
-# The folders, files and patterns whose code decides what a stage writes.
-SOURCES: dict[str, tuple[str, ...]] = {
-    "prepare": ("segtrack/dataset", "trafficsim"),
-    "train": ("segtrack/model",),
-    "predict": ("segtrack/model",),
-    "propose": ("segtrack/model",),
-    "detect": ("segtrack/model", "segtrack/dataset/video.py"),
-    "evaluate": (
-        "segtrack/evaluation",
-        "segtrack/report/figures.py",
-        "segtrack/report/pictures.py",
-        "segtrack/report/labels.py",
-    ),
-    "detections": ("segtrack/model/brought.py", "segtrack/model/predictions.py"),
-    "motion": ("segtrack/tracker/motion.py",),
-    "associate": ("segtrack/tracker", "segtrack/base/compiled.py"),
-    "truth": ("segtrack/scoring", "segtrack/formats"),
-    "score": ("segtrack/scoring", "segtrack/formats"),
-    "render": ("segtrack/tracker/video.py", "segtrack/report/labels.py"),
-}
+STAGES_FOLDER = "segtrack.pipeline.stages."
 
 
-def changed() -> list[str]:
-    """Stages whose source or version differs from the record."""
-    known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    return [stage for stage, now in current().items() if known.get(stage) != now]
+class Code:
+    """The modules in a source tree, and what each reaches.
+
+    The imports are those of the installed packages; ``source`` may be a copy with other code in it.
+    """
+
+    def __init__(self, source: Path = SOURCE) -> None:
+        self.source = source
+        self.graph = _graph()
+
+    def reached(self, start: str) -> list[str]:
+        """Every module that may shape what ``start`` does, itself included."""
+        found, waiting = {start}, [start]
+        while waiting:
+            for module in self._imported(waiting.pop()):
+                if module not in found and not _stops(module):
+                    found.add(module)
+                    waiting.append(module)
+        return sorted(found)
+
+    def digest(self, module: str) -> str:
+        """Of the code without comments, layout and docstrings, which change nothing."""
+        return digest(_code(self._tree(module)))[:12]
+
+    def _imported(self, module: str) -> Iterator[str]:
+        for other in self.graph.find_modules_directly_imported_by(module):
+            if not self._is_door(other):
+                yield other
+                continue
+            for name in _names_from(self._tree(module), other):
+                yield self._defining(other, name)
+
+    def _is_door(self, module: str) -> bool:
+        return (self._folder(module) / "__init__.pyi").is_file()
+
+    def _defining(self, door: str, name: str) -> str:
+        """The module that ``name`` comes from, behind one door or several."""
+        stub = ast.parse((self._folder(door) / "__init__.pyi").read_text(encoding="utf-8"))
+        for node in stub.body:
+            if isinstance(node, ast.ImportFrom) and any(a.asname == name for a in node.names):
+                module = f"{door}.{node.module}" if node.level else str(node.module)
+                return self._defining(module, name) if self._is_door(module) else module
+        inner = f"{door}.{name}"
+        if inner in self.graph.modules:
+            return inner
+        raise LookupError(f"{door} does not say where {name} is from")
+
+    def _folder(self, module: str) -> Path:
+        return self.source.joinpath(*module.split("."))
+
+    def _tree(self, module: str) -> ast.Module:
+        folder = self._folder(module)
+        file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        return _parsed(file.read_text(encoding="utf-8"))
 
 
-def write() -> None:
-    """Record every stage as it is now."""
-    RECORD.write_text(json.dumps(current(), indent=1) + "\n")
+def changed(source: Path = SOURCE) -> dict[str, list[str]]:
+    """Stages (trackers, models) that differ from the record, each with the modules that changed."""
+    known: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    result: dict[str, list[str]] = {}
+    for name, now in current(source).items():
+        before = known.get(name, {"version": None, "modules": {}})
+        old, new = before["modules"], now["modules"]
+        differ = [m for m in sorted(old.keys() | new.keys()) if old.get(m) != new.get(m)]
+        if differ or before["version"] != now["version"]:
+            result[name] = differ or ["its version"]
+    return result
 
 
-def current() -> dict[str, dict[str, object]]:
-    """Version and source digest of every stage."""
+def write(names: Collection[str] = ()) -> None:
+    """Record stages as they are now: those that are named, or all."""
+    now = current()
+    if names:
+        known = json.loads(RECORD.read_text())
+        now = {name: now[name] if name in names else known.get(name, now[name]) for name in now}
+    RECORD.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+
+
+def current(source: Path = SOURCE) -> dict[str, dict[str, Any]]:
+    """Version and modules of each stage, and of what is chosen by name and has its own version."""
+    code = Code(source)
+    things = {name: STAGES.get(name) for name in STAGES}
+    stages = {name: (s.version, s.make.__module__) for name, s in things.items() if s.version}
+    kinds = {f"tracker {name}": TRACKERS.get(name) for name in TRACKERS}
+    chosen = {name: (kind.version, kind.make.__module__) for name, kind in kinds.items()}
+    families = {f"model {name}": FAMILIES.get(name) for name in FAMILIES}
+    chosen |= {name: (one.version, type(one).__module__) for name, one in families.items()}
     return {
-        stage: {"version": VERSIONS[stage], "source": _source_digest(places)}
-        for stage, places in SOURCES.items()
+        name: {"version": version, "modules": {m: code.digest(m) for m in code.reached(module)}}
+        for name, (version, module) in {**stages, **chosen}.items()
+        if module.startswith(PACKAGES)
     }
 
 
-def _source_digest(places: tuple[str, ...]) -> str:
-    files: list[Path] = []
-    for place in places:
-        path = SOURCE / place
-        found = path.rglob("*.py") if path.is_dir() else SOURCE.glob(place)
-        files += sorted(found)
-    texts = {f.relative_to(SOURCE).as_posix(): _code(f) for f in files}
-    return digest(texts)[:16]
+@cache
+def _graph() -> Any:
+    import grimp
+
+    return grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
 
 
-def _code(file: Path) -> str:
-    """The code without comments, layout and docstrings, which change nothing."""
-    tree = ast.parse(file.read_text())
+def _stops(module: str) -> bool:
+    if module.startswith(STAGES_FOLDER):
+        return False
+    return any(module == stop or module.startswith(f"{stop}.") for stop in STOPS)
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
+def _code(tree: ast.Module) -> str:
+    tree = ast.parse(ast.unparse(tree))  # a copy
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def _names_from(tree: ast.Module, door: str) -> set[str]:
+    """The names of a door that a module uses: imported from it, or by ``door.name``."""
+    parent, _, leaf = door.rpartition(".")
+    names, aliases = set(), set()
+    for node in _run(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == door:
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == parent:
+            aliases |= {a.asname or a.name for a in node.names if a.name == leaf}
+        elif isinstance(node, ast.Import):
+            aliases |= {a.asname or a.name for a in node.names if a.name == door}
+    for node in _run(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in aliases:
+            names.add(node.attr)
+    return names
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    yield node
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _run(child)

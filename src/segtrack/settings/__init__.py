@@ -35,7 +35,7 @@ from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.options import SCHEMAS, register
 from segtrack.settings.plain import plain
-from segtrack.settings.root import Settings, Stage
+from segtrack.settings.root import Settings
 from segtrack.settings.tracker import (
     Association,
     BotSortSettings,
@@ -78,7 +78,6 @@ __all__ = [
     "SequencesSettings",
     "Settings",
     "SplitFractions",
-    "Stage",
     "TrackTrackSettings",
     "TrackerSettings",
     "TrafficSimSettings",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
@@ -15,18 +14,6 @@ from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.trainer import TrainerSettings
-
-
-class Stage(Enum):
-    """The stages, in the order in which they always run."""
-
-    prepare = "prepare"
-    push = "push"
-    train = "train"
-    evaluate = "evaluate"
-    track = "track"
-    review = "review"
-    pull = "pull"
 
 
 @dataclass
@@ -42,7 +29,7 @@ class Settings:
     mlflow: MlflowSettings = MISSING
     seed: int = 0
     device: Any = "auto"
-    stages: list[Stage] = field(default_factory=lambda: list(Stage))
+    stages: list[str] = field(default_factory=list)
     video: str | None = None
     objective: str | None = None
     plan: bool = False

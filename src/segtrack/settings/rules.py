@@ -24,7 +24,6 @@ from segtrack.settings import (
     SequencesSettings,
     Settings,
     SplitFractions,
-    Stage,
     TrafficSimSettings,
 )
 
@@ -146,8 +145,6 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "labellerr.annotator.seed": (0, 2**31 - 1, ""),
     "mlflow.timeout": (0.1, 600, "s"),
 }
-# Stages that speak to the annotation platform.
-PLATFORM_STAGES = (Stage.push, Stage.review, Stage.pull)
 # What a project's files can be exported by.
 STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
 
@@ -179,18 +176,12 @@ def _ranges(settings: Settings) -> Iterator[Problem]:
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
-    if not settings.stages:
-        names = ", ".join(stage.name for stage in Stage)
-        yield Problem("stages", "[]", f"list at least one of {names}")
-    if len(set(settings.stages)) != len(settings.stages):
-        names = ",".join(stage.name for stage in settings.stages)
-        yield Problem("stages", f"[{names}]", "each stage may be listed once")
     device = settings.device
     indices = isinstance(device, list) and device and all(isinstance(d, int) for d in device)
     if not (device in ("auto", "cpu", "mps") or isinstance(device, int) or indices):
         allowed = "auto, cpu, a GPU's index such as 0, or a list of them such as [0,1]"
         yield Problem("device", device, f"must be {allowed}")
-    if Stage.track in settings.stages and settings.video is not None and not settings.video.strip():
+    if "track" in settings.stages and settings.video is not None and not settings.video.strip():
         yield Problem("video", repr(settings.video), "must name a file, a folder or a glob")
 
 
@@ -320,17 +311,8 @@ def _labellerr(settings: Settings) -> Iterator[Problem]:
 
 
 def _labellerr_access(settings: Settings) -> Iterator[Problem]:
-    labellerr, dataset = settings.labellerr, settings.dataset
+    labellerr = settings.labellerr
     if labellerr.mode is LabellerrMode.off:
-        wanted = [f"stages=[{s.name}]" for s in PLATFORM_STAGES if s in settings.stages]
-        if isinstance(dataset, LabellerrDatasetSettings) and dataset.export is None:
-            wanted.append("dataset=labellerr")
-        if wanted:
-            allowed = (
-                f"{', '.join(wanted)} need the platform: labellerr=cloud, or labellerr=emulator "
-                "without an account"
-            )
-            yield Problem("labellerr.mode", "off", allowed)
         return
     if labellerr.url is None:
         if labellerr.mode is LabellerrMode.cloud:

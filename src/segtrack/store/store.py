@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -243,8 +243,18 @@ class Store:
 
 @cache  # each look reads the package's metadata, and a sweep looks hundreds of times
 def _library_version(name: str) -> str:
-    full = version(name)
+    full = _installed(name)
     return ".".join(full.split(".")[:2]) if name in ("torch", "torchvision") else full
+
+
+def _installed(name: str) -> str:
+    """The version of a distribution; OpenCV's counts under whichever name it is installed."""
+    if name != "opencv-python":
+        return version(name)
+    for build in (name, "opencv-python-headless", "opencv-contrib-python"):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(build)
+    return version(name)
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:

@@ -33,7 +33,7 @@ PALETTE = (
 )
 
 
-def render(
+def render_video(
     frames: Iterable[np.ndarray],
     tracks: Tracks,
     names: tuple[str, ...],

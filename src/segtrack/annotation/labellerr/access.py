@@ -15,25 +15,17 @@ from segtrack.annotation.labellerr import (
     make_platform,
     read_credentials,
 )
-from segtrack.settings import (
-    LabellerrDatasetSettings,
-    LabellerrMode,
-    LabellerrSettings,
-    Settings,
-)
-from segtrack.settings.rules import PLATFORM_STAGES
+from segtrack.settings import LabellerrMode, LabellerrSettings
 
 
-def require_access(settings: Settings) -> None:
-    """Look for the credentials before hours of work, where the run will need them.
+def require_access(settings: LabellerrSettings) -> None:
+    """Look for the credentials before hours of work.
 
     Raises:
         SettingsError: they are missing or not usable.
     """
-    wanted = any(stage in settings.stages for stage in PLATFORM_STAGES)
-    wanted = wanted or isinstance(settings.dataset, LabellerrDatasetSettings)
-    if wanted and settings.labellerr.mode is not LabellerrMode.off:
-        _credentials(settings.labellerr)
+    if settings.mode is not LabellerrMode.off:
+        _credentials(settings)
 
 
 @dataclass

@@ -1,0 +1,54 @@
+"""What ``stages=[...]`` still has to obey: what is registered, and what it needs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from segtrack.pipeline.stage import STAGES, listed_names
+from segtrack.settings import LabellerrDatasetSettings, LabellerrMode, Settings
+from segtrack.settings.rules import Problem
+
+
+def stage_problems(settings: Settings) -> Iterator[Problem]:
+    """Every problem of the listed stages."""
+    names = listed_names()
+    shown = f"[{','.join(settings.stages)}]"
+    if not settings.stages:
+        yield Problem("stages", shown, f"list at least one of {', '.join(names)}")
+    for name in dict.fromkeys(settings.stages):
+        if name not in names:
+            yield Problem("stages", shown, _unknown(name, names))
+        elif settings.stages.count(name) > 1:
+            yield Problem("stages", shown, f"{name} stands there twice; list each stage once")
+    wanted = [f"stages=[{name}]" for name in platform_stages(settings.stages)]
+    dataset = settings.dataset
+    if isinstance(dataset, LabellerrDatasetSettings) and dataset.export is None:
+        wanted.append("dataset=labellerr")
+    if wanted and settings.labellerr.mode is LabellerrMode.off:
+        allowed = (
+            f"{', '.join(wanted)} need the platform: labellerr=cloud, or labellerr=emulator "
+            "without an account"
+        )
+        yield Problem("labellerr.mode", "off", allowed)
+
+
+def platform_stages(names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that visit the annotation platform, in their order."""
+    return [name for name in names if name in STAGES and STAGES.get(name).platform]
+
+
+def needs_platform(settings: Settings) -> bool:
+    """Whether a run will need credentials."""
+    labels = isinstance(settings.dataset, LabellerrDatasetSettings)
+    return labels or bool(platform_stages(settings.stages))
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    if name in STAGES:
+        owner = STAGES.get(name).part_of
+        part = f"a part of {owner}" if owner else "made where another stage asks for it"
+        return f"{name} cannot be listed, it is {part}; must be one of {', '.join(names)}"
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"there is no stage {name}; must be one of {', '.join(names)}{hint}"

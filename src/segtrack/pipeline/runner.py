@@ -1,0 +1,167 @@
+"""Runs stages: builds what is not there, says and records what happens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segtrack.base.metrics import Metric
+from segtrack.journal.journal import Journal
+from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
+from segtrack.pipeline.walk import Asking, Walk, missing
+from segtrack.settings import Settings
+from segtrack.store.store import Store
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What ``results.json`` says about the run that wrote it."""
+
+    mlflow_run_id: str
+    config_hash: str
+    git_commit: str
+    created_at: str
+
+
+class Runner(Walk):
+    """One run of a command.
+
+    Attributes:
+        journal: None records nothing.
+        output: the run's folder.
+        builds: how often each stage was built; 0 where its result was there.
+        videos: annotated videos in the run's folder.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        journal: Journal | None,
+        output: Path,
+        facts: RunFacts,
+    ) -> None:
+        super().__init__(settings, store)
+        self.journal, self.output, self.facts = journal, output, facts
+        self.builds: dict[str, int] = {}
+        self.videos: list[Path] = []
+        self.resources: dict[str, Any] = {}
+        self.closing = contextlib.ExitStack()
+
+    def run(self) -> None:
+        """Run the listed stages in their order.
+
+        Raises:
+            SegtrackError: settings, data or a stage is at fault; the message says which and how to
+                mend it.
+        """
+        with self.closing:
+            for stage in self.roots():
+                if stage.require:
+                    stage.require(Run(self, stage, stage.name))
+            for stage in self.roots():
+                self.get(stage.name, {})
+        for name, count in self.builds.items():
+            self.record(Metric(f"builds/{name}", count, 0))
+
+    def make(self, stage: Stage, of: Mapping[str, Any], owner: str) -> Result:
+        """Build a result or take it from the store, and publish it.
+
+        Raises:
+            SettingsError: it is not there, and ``owner`` is not listed.
+        """
+        run = Run(self, stage, owner)
+        made = stage.make(run, **of)
+        if isinstance(made, Recipe):
+            result = self._stored(stage, made, owner)
+        elif isinstance(made, Visit):
+            result = Result(self._visited(stage, made, run, owner))
+        else:
+            result = Result(made.value)
+        if stage.publish:
+            stage.publish(run, result, **of)
+        return result
+
+    def each(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> list[Result]:
+        """Several results of one stage, one after the other."""
+        return [self.get(name, one, asking) for one in of]
+
+    def record(self, metric: Metric) -> None:
+        """Log a number."""
+        if self.journal:
+            self.journal.metric(metric)
+
+    def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
+        call, found = self.find(stage, recipe)
+        if found is None and owner not in self.listed:
+            raise missing(stage, owner)
+        named = recipe.metric or str
+
+        def listen(metric: Metric) -> None:
+            self.record(Metric(named(metric.name), metric.value, metric.step))
+
+        result = self.store.run(call, recipe.build, listen)
+        self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)
+        verb = "reused" if result.hit else f"built in {result.seconds:.1f} s"
+        print(f"{stage.name:10} {verb}", flush=True)
+        if self.journal:
+            self.journal.tags({f"stage.{stage.name}": f"{verb} {call.key}"})
+        value = stage.load(result.folder) if stage.load else result.folder
+        return Result(value, result.key, result.folder)
+
+    def _visited(self, stage: Stage, visit: Visit, run: Run, owner: str) -> Any:
+        if visit.do is None:
+            run.say(visit.idle)
+            return None
+        if owner in self.listed:
+            return visit.do(run)
+        if visit.known is None:
+            raise missing(stage, owner)
+        return visit.known
+
+
+class Run(Asking):
+    """What a stage may do while it runs, beside asking: record, print, keep, visit."""
+
+    def __init__(self, runner: Runner, stage: Stage, owner: str) -> None:
+        super().__init__(runner, stage, owner)
+        self._runner = runner
+        self.output, self.facts = runner.output, runner.facts
+
+    def say(self, text: str) -> None:
+        """Print a line of this stage."""
+        print(f"{self._stage.name:10} {text.removeprefix('review: ')}", flush=True)
+
+    def record(self, name: str, value: float, step: int = 0) -> None:
+        """Log a number."""
+        self._runner.record(Metric(name, float(value), step))
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Tag the run."""
+        if self._runner.journal:
+            self._runner.journal.tags(tags)
+
+    def keep(self, path: Path, folder: str) -> None:
+        """Keep a file, or all of a folder, as artifacts."""
+        if self._runner.journal and path.exists():
+            self._runner.journal.artifact(path, folder)
+
+    def data(self, name: str, fingerprint: str, source: str) -> None:
+        """Name the data set that the run learns from."""
+        if self._runner.journal:
+            self._runner.journal.dataset(name, fingerprint, source, "training")
+
+    def show_video(self, path: Path) -> None:
+        """Name an annotated video at the end of the run."""
+        self._runner.videos.append(path)
+
+    def resource(
+        self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]
+    ) -> Any:
+        """What all stages of this run share, made once and closed at its end."""
+        if name not in self._runner.resources:
+            self._runner.resources[name] = self._runner.closing.enter_context(make())
+        return self._runner.resources[name]

@@ -1,0 +1,11 @@
+"""The stages, each declared in one module; what they make up together:
+
+    prepare --> train --> evaluate                                              images
+       |          |
+       |          +--> track: detect > associate > score > results.json > render    video
+       |          |      |
+     push ...     +--> review ... pull --> next version of the data set          labels
+
+A module imports what does its work as a package (``from segtrack import model``) or inside of a
+function, so that knowing the stages costs nothing.
+"""

@@ -1,0 +1,58 @@
+"""From the detections of a video to its trajectories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segtrack import dataset as datasets
+from segtrack import tracker
+from segtrack.base.files import content_digest
+from segtrack.base.metrics import Report
+from segtrack.pipeline.stage import Ask, Recipe, Stage, register
+from segtrack.pipeline.videos import detections_of, metric_of, tracker_kind
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Sequence
+    from segtrack.tracker import Tracks
+
+
+def associate(ask: Ask, sequence: Sequence) -> Recipe:
+    """The trajectories that the chosen tracker makes of the detections."""
+    settings = ask.settings.tracker
+    kind = tracker_kind(ask, sequence)
+    detected, moved = detections_of(ask, sequence), ask("motion", sequence=sequence)
+    looks = kind.needs_frames(settings)
+    inputs: dict[str, Any] = {"predictions": detected.key, "fps": sequence.fps}
+    if moved.value is not None:
+        inputs["motion"] = moved.key
+    if looks:
+        inputs["video"] = sequence.sha256
+    for number, path in enumerate(kind.files(settings)):
+        inputs[f"file {number}"] = content_digest(path)
+
+    def build(folder: Path, report: Report) -> None:
+        frames = datasets.read_frames(sequence) if looks else None
+        motion = None if moved.value is None else tracker.load_motion(moved.folder)
+        tracker.associate(detected.value, settings, folder, report, frames, motion)
+
+    return Recipe(
+        build, {"version": kind.version}, inputs, kind.libraries, metric=metric_of(sequence)
+    )
+
+
+def _load(folder: Path) -> Tracks:
+    return tracker.Tracks.load(folder)
+
+
+STAGE = register(
+    Stage(
+        name="associate",
+        make=associate,
+        version=2,
+        reads=("tracker",),
+        inputs=("detections", "detect", "motion"),
+        load=_load,
+        listed=False,
+    )
+)

@@ -1,0 +1,52 @@
+"""Predictions of the test split (val where there is none) against its labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import evaluation
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Dataset
+    from segtrack.pipeline.runner import Run
+
+
+def evaluate(ask: Ask) -> Recipe:
+    """Scores, curves, figures and a gallery of one split."""
+    dataset: Dataset = ask("prepare").value
+    settings = ask.settings.evaluation
+    split = next((s for s in ("test", "val") if dataset.counts.get(s)), None)
+    if split is None:
+        raise DataError(
+            "stage evaluate: the data set has neither test nor val images; give it some, or "
+            "leave evaluate out of stages."
+        )
+    found = ask("predict", split=split, floor=settings.conf_floor, limit=settings.max_det)
+
+    def build(folder: Path, report: Report) -> None:
+        evaluation.evaluate(dataset, split, found.value, settings, folder, report)
+
+    inputs = {"predictions": found.key, "images": dataset.split_fingerprint(split)}
+    return Recipe(build, {"split": split}, inputs)
+
+
+def _publish(run: Run, made: Result) -> None:
+    run.keep(made.folder, "evaluation")
+
+
+STAGE = register(
+    Stage(
+        name="evaluate",
+        make=evaluate,
+        version=2,
+        reads=("evaluation",),
+        inputs=("prepare", "predict"),
+        libraries=("pycocotools",),
+        publish=_publish,
+        after="train",
+    )
+)

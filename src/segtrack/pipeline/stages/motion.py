@@ -1,0 +1,31 @@
+"""The camera's motion in a video, for trackers that follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import dataset as datasets
+from segtrack import tracker
+from segtrack.base.metrics import Report
+from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
+from segtrack.pipeline.videos import metric_of, tracker_kind
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Sequence
+
+
+def motion(ask: Ask, sequence: Sequence) -> Recipe | Given:
+    """How each frame's pixels moved from the one before; None where no tracker asks for it."""
+    if not tracker_kind(ask, sequence).needs_motion(ask.settings.tracker):
+        return Given(None)
+
+    def build(folder: Path, report: Report) -> None:
+        tracker.camera_motion(datasets.read_frames(sequence), folder, report)
+
+    return Recipe(build, inputs={"video": sequence.sha256}, metric=metric_of(sequence))
+
+
+STAGE = register(
+    Stage(name="motion", make=motion, version=1, libraries=("opencv-python",), listed=False)
+)

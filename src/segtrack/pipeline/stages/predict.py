@@ -1,0 +1,71 @@
+"""Detections and masks in the images of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import model
+from segtrack.base.files import digest
+from segtrack.base.metrics import Report
+from segtrack.pipeline.networks import computing
+from segtrack.pipeline.stage import Ask, Recipe, Stage, register
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Dataset
+    from segtrack.model import Predictions, Weights
+
+
+def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images") -> Recipe:
+    """Predictions of a split, scores from ``floor`` on, at most ``limit`` an image.
+
+    Args:
+        named: tells apart the numbers of several splits in the journal.
+    """
+    settings = ask.settings
+    dataset: Dataset = ask("prepare").value
+    weights: Weights = ask("weights").value
+
+    network = model.Network(settings.model, weights, settings.device)
+
+    def build(folder: Path, report: Report) -> None:
+        request = model.Request(dataset.names, dataset.class_map, floor, limit)
+        model.predict_images(dataset.iter_images(split), network, request, folder, report)
+
+    # Predictions name images by id, and ids move when another split of the data set grows.
+    ids = digest([image.image_id for image in dataset.iter_images(split)])[:16]
+    return Recipe(
+        build,
+        {
+            "conf_floor": floor,
+            "max_det": limit,
+            "imgsz": settings.model.imgsz or weights.imgsz,
+            "names": dataset.names,
+            "class_map": dataset.class_map,
+            **computing(network),
+        },
+        {
+            "images": dataset.split_fingerprint(split),
+            "ids": ids,
+            "weights": weights.sha256,
+        },
+        network.family.libraries,
+        metric=lambda name: name.replace("/images_", f"/{named}_"),
+    )
+
+
+def _load(folder: Path) -> Predictions:
+    return model.Predictions.load(folder)
+
+
+STAGE = register(
+    Stage(
+        name="predict",
+        make=predict,
+        version=1,
+        reads=("model.name", "model.nms_iou"),
+        inputs=("prepare", "weights"),
+        load=_load,
+        listed=False,
+    )
+)

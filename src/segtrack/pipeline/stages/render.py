@@ -1,0 +1,51 @@
+"""A video with its trajectories drawn in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import dataset as datasets
+from segtrack import tracker
+from segtrack.base.metrics import Report
+from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
+from segtrack.pipeline.videos import wants_video
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Sequence
+    from segtrack.tracker import Tracks
+
+FILE = "annotated.mp4"
+
+
+def render(ask: Ask, sequence: Sequence) -> Recipe | Given:
+    """The annotated video; None where none is wanted, or there are no frames."""
+    if not wants_video(ask.settings) or not sequence.path:
+        return Given(None)
+    associated = ask("associate", sequence=sequence)
+    tracks: Tracks = associated.value
+    trail = ask.settings.tracker.trail
+
+    def build(folder: Path, report: Report) -> None:
+        frames = datasets.read_frames(sequence)
+        tracker.render_video(frames, tracks, tracks.info.names, sequence.fps, folder / FILE, trail)
+
+    inputs = {"tracks": associated.key, "video": sequence.sha256}
+    return Recipe(build, {"trail": trail}, inputs)
+
+
+def _load(folder: Path) -> Path:
+    return folder / FILE
+
+
+STAGE = register(
+    Stage(
+        name="render",
+        make=render,
+        version=1,
+        inputs=("associate",),
+        libraries=("supervision", "av"),
+        load=_load,
+        listed=False,
+    )
+)

@@ -1,0 +1,191 @@
+"""Tracking in every video: trajectories, scores, results.json, annotated videos."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import dataset as datasets
+from segtrack import scoring, tracker
+from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest, link_or_copy
+from segtrack.base.metrics import Metric, read_metrics
+from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
+from segtrack.pipeline.videos import REPORT, detections_of
+from segtrack.settings import SequencesSettings
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Dataset, Sequence
+    from segtrack.model import Predictions, Weights
+    from segtrack.pipeline.runner import Run
+    from segtrack.tracker import Tracks
+
+NO_VIDEO = "there is no video to track in; name one with video=FILE, a folder or a glob"
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What one video became.
+
+    Attributes:
+        truth, scored: folders of its ground truth and its scores, or None where it has none.
+        video: the annotated one, or None.
+        metrics: what its stages reported.
+    """
+
+    sequence: Sequence
+    predictions: Predictions
+    tracks: Tracks
+    truth: Path | None
+    scored: Path | None
+    video: Path | None
+    metrics: tuple[Metric, ...]
+
+
+def track(ask: Ask) -> Given:
+    """All videos, one after the other.
+
+    Raises:
+        DataError: there is no video, and nothing else to do either.
+    """
+    found: tuple[Sequence, ...] = ask("sequences").value
+    if not found and set(ask.settings.stages) <= {"prepare", "track"}:
+        raise DataError(f"stage track: {NO_VIDEO}.")
+    done = [one.value for one in ask.each("video", ({"sequence": one} for one in found))]
+    count = "1 video" if len(done) == 1 else f"{len(done)} videos"
+    return Given(done, count if done else f"nothing to do: {NO_VIDEO}")
+
+
+def sequences(ask: Ask) -> Given:
+    """The videos: those that are named, or the data set's."""
+    settings = ask.settings
+    if settings.video is not None:
+        return Given(datasets.sequences_from(settings.video))
+    if isinstance(settings.dataset, SequencesSettings) and "prepare" not in ask.listed:
+        return Given(datasets.sequences_of(settings.dataset))
+    return Given(ask("prepare").value.sequences)
+
+
+def classes(ask: Ask) -> Given:
+    """Names of the classes to track, and which name of the weights means which of them."""
+    from segtrack.dataset.classes import parse_classes
+
+    settings = ask.settings
+    own = isinstance(settings.dataset, SequencesSettings)
+    if not own and ("prepare" in ask.listed or settings.video is None):
+        dataset: Dataset = ask("prepare").value
+        return Given((dataset.names, dict(dataset.class_map)))
+    chosen = parse_classes(settings.dataset.classes)
+    if chosen is None and settings.dataset.source == "traffic_sim":
+        from trafficsim import CLASS_NAMES
+
+        chosen = {name: [name] for name in CLASS_NAMES}
+    if chosen is None:
+        weights: Weights = ask("weights").value
+        return Given((weights.names, {}))
+    return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))
+
+
+def video(ask: Ask, sequence: Sequence) -> Given:
+    """One video: detect, associate, score, render."""
+    detected = detections_of(ask, sequence)
+    moved = ask("motion", sequence=sequence)
+    associated = ask("associate", sequence=sequence)
+    truth = ask("truth", sequence=sequence)
+    scored = ask("score", sequence=sequence)
+    rendered = ask("render", sequence=sequence)
+    stored = [r for r in (detected, moved, associated, truth, scored) if r.value is not None]
+    return Given(
+        Tracked(
+            sequence,
+            detected.value,
+            associated.value,
+            truth.value,
+            scored.value,
+            rendered.value,
+            tuple(metric for result in stored for metric in read_metrics(result.folder)),
+        )
+    )
+
+
+def _publish_video(run: Run, made: Result, sequence: Sequence) -> None:
+    one: Tracked = made.value
+    folder = run.output / "tracking" / sequence.name
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = dataclasses.asdict(run.facts)
+    info = one.tracks.info
+    tracker.write_results(one.tracks, sequence, one.predictions.info, info.tracker, facts, folder)
+    if one.video is not None:
+        link_or_copy(one.video, folder / one.video.name)
+        run.show_video(folder / one.video.name)
+    if one.scored is not None:
+        (folder / "scores").mkdir(exist_ok=True)
+        for name in ("scores.json", "counts.npz"):
+            link_or_copy(one.scored / name, folder / "scores" / name)
+    run.keep(folder, f"tracking/{sequence.name}")
+
+
+def _publish(run: Run, made: Result) -> None:
+    done: list[Tracked] = made.value
+    if not done:
+        run.say(f"nothing to do: {NO_VIDEO}")
+        return
+    totals: dict[str, list[float]] = {}
+    for metric in (metric for one in done for metric in one.metrics):
+        totals.setdefault(metric.name, []).append(metric.value)
+    for name, values in sorted(totals.items()):
+        mean = name.startswith("speed/") or name == "track/class_flips"
+        run.record(name, sum(values) / (len(values) if mean else 1))
+    rows = (f"{t.sequence.name}:{file_digest(t.tracks.folder / 'tracks.parquet')}\n" for t in done)
+    run.tag({"tracks.sha256": hashlib.sha256("".join(rows).encode()).hexdigest()})
+    _publish_scores(run, done)
+
+
+def _publish_scores(run: Run, done: list[Tracked]) -> None:
+    """Scores over all videos, and what shows where they come from."""
+    scored = [(one, one.truth, one.scored) for one in done if one.truth and one.scored]
+    if not scored:
+        return
+    scores = {one.sequence.name: scoring.SequenceScores.load(path) for one, _, path in scored}
+    roles = {one.sequence.name: one.sequence.role for one, _, _ in scored}
+    for name, value in scoring.score_metrics(scores, roles).items():
+        run.record(name, value)
+    rows = [
+        {
+            "name": one.sequence.name,
+            "role": one.sequence.role,
+            "tracks": str(one.tracks.folder.absolute()),
+            "truth": str(truth.absolute()),
+            "scores": str(path.absolute()),
+            "video": str(one.sequence.path.absolute()) if one.sequence.path else None,
+        }
+        for one, truth, path in scored
+    ]
+    path = run.output / REPORT
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+    if run.settings.parent_run is None:  # a sweep makes figures for the cells that matter
+        folder = run.output / "tracking" / "scores"
+        scoring.write_tracking_report(path, folder)
+        run.keep(folder, "tracking/scores")
+
+
+_STAGES = ("detections", "detect", "motion", "associate", "truth", "score", "render")
+STAGE = register(
+    Stage(
+        name="track",
+        make=track,
+        inputs=("sequences", "video"),
+        publish=_publish,
+        after="evaluate",
+    )
+)
+for _stage in (
+    Stage(name="sequences", make=sequences, inputs=("prepare",), listed=False),
+    Stage(name="classes", make=classes, inputs=("prepare", "weights"), listed=False),
+    Stage(name="video", make=video, inputs=_STAGES, publish=_publish_video, listed=False),
+):
+    register(_stage)

@@ -1,0 +1,78 @@
+"""From a data set and starting weights to the best epoch's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import model
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.pipeline.networks import computing
+from segtrack.pipeline.shaping import shaping
+from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
+
+if TYPE_CHECKING:
+    from segtrack.dataset import Dataset
+    from segtrack.model import Training, Weights
+    from segtrack.pipeline.runner import Run
+
+
+def train(ask: Ask) -> Recipe:
+    """Training of the chosen network, continued where it was killed."""
+    settings = ask.settings
+    start: Weights = ask("start").value
+    dataset: Dataset = ask("prepare").value
+    if "train" in ask.listed and not dataset.counts.get("train"):
+        raise DataError(
+            f"stage train: data set {settings.dataset.source} has no training images; leave "
+            f"train out of stages and name weights with model.weights=FILE."
+        )
+
+    network = model.Network(settings.model, start, settings.device)
+
+    def build(folder: Path, report: Report) -> None:
+        model.train(dataset, network, settings.trainer, settings.seed, folder, report)
+
+    knobs = shaping(settings.trainer)
+    return Recipe(
+        build,
+        {
+            "trainer": {k: v for k, v in knobs.items() if k not in network.family.unread},
+            "model": settings.model.name,
+            "imgsz": settings.trainer.imgsz or settings.model.imgsz,
+            "names": dataset.names,
+            **computing(network, settings.trainer),
+        },
+        {
+            "train": dataset.split_fingerprint("train"),
+            "val": dataset.split_fingerprint("val"),
+            "weights": start.sha256,
+        },
+        network.family.libraries,
+    )
+
+
+def _load(folder: Path) -> Training:
+    return model.Training.load(folder)
+
+
+def _publish(run: Run, made: Result) -> None:
+    run.keep(made.folder / "results.csv", "train")
+    run.keep(made.value.weights.path, "weights")
+
+
+STAGE = register(
+    Stage(
+        name="train",
+        make=train,
+        version=2,
+        reads=("trainer", "seed"),
+        inputs=("start", "prepare"),
+        load=_load,
+        publish=_publish,
+        after="push",
+        resumable=True,
+        instead="name trained weights with model.weights=FILE",
+    )
+)

@@ -1,0 +1,71 @@
+"""Which weights are meant: those that training begins with, and those that predict."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack import model
+from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
+from segtrack.settings import PARENT
+
+if TYPE_CHECKING:
+    from segtrack.model import Weights
+    from segtrack.pipeline.runner import Run
+
+
+def start(ask: Ask) -> Given:
+    """The weights that were named, or that the data set starts with."""
+    settings = ask.settings
+    chosen, name = settings.model.weights, settings.model.name
+    if chosen is None:
+        shipped = name in model.family_of(settings.model).shipped
+        chosen = settings.dataset.starting_weights if shipped else "auto"
+        if chosen == PARENT:
+            chosen = ask("source").value.starting_weights
+    wanted = dataclasses.replace(settings.model, weights=chosen)
+    found = model.resolve_weights(wanted, partial(_of_run, ask))
+    return Given(found, _text(name, found))
+
+
+def weights(ask: Ask) -> Given:
+    """The weights that predict: trained ones, or those that were named."""
+    named = ask.settings.model.weights
+    if "train" not in ask.listed and named not in (None, "scratch"):
+        return Given(ask("start").value)
+    found = ask("train").value.weights
+    return Given(found, _text(ask.settings.model.name, found))
+
+
+def _of_run(ask: Ask, run_id: str) -> Path:
+    from segtrack.journal.journal import run_weights
+
+    return run_weights(ask.settings.mlflow, run_id, ask.scratch("downloads"))
+
+
+def _text(name: str, found: Weights) -> str:
+    note = f" ({found.note})" if found.note else ""
+    return f"{name} {found.origin} {found.sha256[:8]}{note}"
+
+
+def _publish_start(run: Run, made: Result) -> None:
+    found: Weights = made.value
+    note = f" ({found.note})" if found.note else ""
+    print(f"{'weights':10} {run.settings.model.name} {found.origin}{note}", flush=True)
+    tags = {"weights.start": found.origin, "weights.start.sha256": found.sha256}
+    run.tag({**tags, **({"weights.note": found.note} if found.note else {})})
+
+
+def _publish(run: Run, made: Result) -> None:
+    found: Weights = made.value
+    run.tag({"weights.sha256": found.sha256, "weights.origin": found.origin})
+
+
+START = register(
+    Stage(name="start", make=start, inputs=("source",), publish=_publish_start, listed=False)
+)
+WEIGHTS = register(
+    Stage(name="weights", make=weights, inputs=("start", "train"), publish=_publish, listed=False)
+)

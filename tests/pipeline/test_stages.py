@@ -1,0 +1,261 @@
+"""Stages declared for a test: order, keys, what runs, what is planned, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from segtrack.base.errors import SettingsError
+from segtrack.base.metrics import Report
+from segtrack.base.registry import Registry, load_plugins
+from segtrack.pipeline import (
+    Ask,
+    Given,
+    Planner,
+    Recipe,
+    Result,
+    Run,
+    RunFacts,
+    Runner,
+    Stage,
+    Visit,
+    all_names,
+    listed_names,
+    platform_stages,
+    stage,
+)
+from segtrack.store.store import Store
+
+FACTS = RunFacts("run", "hash", "commit", "now")
+
+
+def sow(ask: Ask) -> Recipe:
+    def build(folder: Path, report: Report) -> None:
+        (folder / "seeds").write_text(str(ask.settings.seed))
+        report("sow/seeds", 3)
+
+    return Recipe(build)
+
+
+def grow(ask: Ask, field: str) -> Recipe:
+    sown = ask("sow")
+
+    def build(folder: Path, report: Report) -> None:
+        (folder / "plant").write_text(f"{field} {sown.value}")
+        report("grow/height", 2.0)
+
+    return Recipe(
+        build,
+        {"field": field},
+        {"sown": sown.key},
+        metric=lambda name: name.replace("/", f"/{field}/"),
+    )
+
+
+def reap(ask: Ask) -> Given:
+    grown = ask.each("grow", [{"field": field} for field in ("north", "south")])
+    return Given([one.value for one in grown], "2 fields")
+
+
+def sell(ask: Ask) -> Visit:
+    crop = ask("reap").value
+    return Visit(f"{len(crop)} crops to market", lambda run: run.say("sold") or len(crop))
+
+
+def _seeds(folder: Path) -> str:
+    return (folder / "seeds").read_text()
+
+
+def _plant(folder: Path) -> str:
+    return (folder / "plant").read_text()
+
+
+SOWN: list[str] = []
+FARM = [
+    Stage("sell", sell, inputs=("reap",), after="reap", platform=True),
+    Stage("reap", reap, inputs=("grow",), after="sow"),
+    Stage("grow", grow, version=1, inputs=("sow",), load=_plant, listed=False),
+    Stage(
+        "sow",
+        sow,
+        version=1,
+        reads=("seed",),
+        load=_seeds,
+        publish=lambda run, made: SOWN.append(made.value),
+        instead="buy plants",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    load_plugins()  # before: what is imported now would register itself here
+    registry: Registry[Stage] = Registry("stage", "stages")
+    for module in ("stage", "walk", "checks"):
+        monkeypatch.setattr(f"segtrack.pipeline.{module}.STAGES", registry)
+    for one in FARM:
+        registry.register(one.name, one)
+    SOWN.clear()
+    yield
+
+
+def settings(*stages: str, seed: int = 0) -> Any:
+    return SimpleNamespace(stages=list(stages), seed=seed)
+
+
+def run(root: Path, *stages: str, seed: int = 0) -> Runner:
+    runner = Runner(settings(*stages, seed=seed), Store(root), None, root, FACTS)
+    runner.run()
+    return runner
+
+
+def plan(root: Path, *stages: str, seed: int = 0) -> list[str]:
+    return Planner(settings(*stages, seed=seed), Store(root)).lines()
+
+
+def test_the_order_follows_from_the_declarations() -> None:
+    assert listed_names() == ["sow", "reap", "sell"]
+    assert all_names() == ["sow", "grow", "reap", "sell"]
+    assert platform_stages(["sow", "sell", "dance"]) == ["sell"]
+
+
+def test_a_stage_of_others_stands_directly_behind_the_one_it_follows() -> None:
+    stage.register(Stage("weed", reap, after="sow"))
+    assert listed_names() == ["sow", "weed", "reap", "sell"]
+    stage.register(Stage("dance", reap, after="rain"))
+    with pytest.raises(ValueError, match="follow none that can be listed: dance after rain"):
+        listed_names()
+
+
+def test_a_plan_names_each_stage_once_and_says_where_a_branch_ends(tmp_path: Path) -> None:
+    assert plan(tmp_path, "sow", "reap", "sell") == [
+        "sow   build      no result of this stage yet",
+        "grow  after sow  2 of 2",
+        "reap  after sow",
+        "sell  after sow",
+    ]
+    assert SOWN == [] and not (tmp_path / "results").exists()
+    run(tmp_path, "sow")
+    Store(tmp_path)
+    assert [line.split(maxsplit=2) for line in plan(tmp_path, "reap", "sell")][1:] == [
+        ["grow", "build", "2 of 2: no result of this stage yet"],
+        ["reap", "after", "grow"],
+        ["sell", "after", "grow"],
+    ]
+
+
+def test_a_run_builds_once_and_the_plan_then_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run(tmp_path, "sow", "reap", "sell")
+    assert first.builds == {"sow": 1, "grow": 2}
+    assert "sell       sold" in capsys.readouterr().out
+    again = run(tmp_path, "sow", "reap")
+    assert again.builds == {"sow": 0, "grow": 0}
+    assert SOWN == ["0", "0"]
+    lines = [line.split() for line in plan(tmp_path, "sow", "reap", "sell")]
+    assert [line[:2] for line in lines] == [
+        ["sow", "hit"],
+        ["grow", "hit"],
+        ["reap", "hit"],
+        ["sell", "platform"],
+    ]
+    assert lines[1][2:] == ["2", "of", "2"]
+    assert lines[3][2:5] == ["2", "crops", "to"]
+
+
+def test_what_is_read_decides_the_key(tmp_path: Path) -> None:
+    run(tmp_path, "sow")
+    assert run(tmp_path, "sow", seed=1).builds == {"sow": 1}
+    (line,) = plan(tmp_path, "sow", seed=2)
+    assert line.split(maxsplit=1)[1].startswith(
+        "build  differs from the nearest result in settings.seed: "
+    )
+
+
+def test_a_stage_that_is_not_listed_has_to_be_there(tmp_path: Path) -> None:
+    message = "stage sow is not listed in stages.*add sow to stages, or buy plants"
+    with pytest.raises(SettingsError, match=message):
+        run(tmp_path, "reap")
+    assert plan(tmp_path, "reap")[0].startswith("sow   missing    stage sow is not listed")
+
+
+def test_a_part_is_built_for_the_listed_stage_that_asks(tmp_path: Path) -> None:
+    run(tmp_path, "sow")
+    assert run(tmp_path, "reap").builds == {"sow": 0, "grow": 2}
+
+
+def test_nothing_but_inputs_can_be_asked_for(tmp_path: Path) -> None:
+    stage.register(Stage("steal", lambda ask: Given(ask("sow")), inputs=("grow",)))
+    with pytest.raises(LookupError, match="steal asks for sow, which is not among its inputs"):
+        run(tmp_path, "sow", "steal")
+
+
+def test_a_result_whose_files_moved_is_built_for_the_new_place(tmp_path: Path) -> None:
+    original = tmp_path / "field"
+    original.mkdir()
+
+    def make(ask: Ask) -> Recipe:
+        def build(folder: Path, report: Report) -> None:
+            (folder / "at").write_text(str(place[0]))
+
+        def here(folder: Path) -> bool:
+            return Path((folder / "at").read_text()).is_dir()
+
+        return Recipe(build, inputs={"files": "same"}, here=here, place=str(place[0]))
+
+    stage.register(Stage("map", make, version=1))
+    place = [original]
+    assert run(tmp_path, "map").builds == {"map": 1}
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    place[0] = copy
+    assert run(tmp_path, "map").builds == {"map": 0}  # the same content, and the first still there
+    original.rmdir()
+    assert run(tmp_path, "map").builds == {"map": 1}
+    assert run(tmp_path, "map").builds == {"map": 0}
+
+
+def test_numbers_of_several_results_are_told_apart(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Journal:
+        def metric(self, metric: Any) -> None:
+            heard.append(metric.name)
+
+        def tags(self, tags: Any) -> None:
+            pass
+
+    journal: Any = Journal()
+    Runner(settings("sow", "reap"), Store(tmp_path), journal, tmp_path, FACTS).run()
+    assert heard == [
+        "sow/seeds",
+        "grow/north/height",
+        "grow/south/height",
+        "builds/sow",
+        "builds/grow",
+    ]
+
+
+def test_a_visit_is_made_by_its_owner_only(tmp_path: Path) -> None:
+    def visit(ask: Ask) -> Visit:
+        return Visit("a look", lambda run: "seen", known="remembered")
+
+    stage.register(Stage("look", visit, listed=False, part_of="sow"))
+
+    def tell(ask: Ask) -> Given:
+        return Given(ask("look").value)
+
+    told: list[Any] = []
+
+    def publish(run: Run, made: Result) -> None:
+        told.append(made.value)
+
+    stage.register(Stage("tell", tell, inputs=("look",), publish=publish))
+    run(tmp_path, "tell")
+    run(tmp_path, "sow", "tell")
+    assert told == ["remembered", "seen"]
