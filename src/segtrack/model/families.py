@@ -10,7 +10,7 @@ from segtrack.settings import ModelSettings
 FAMILIES: Registry[ModelFamily] = Registry("model family", "model")
 
 
-def register(family: ModelFamily) -> ModelFamily:
+def register_family(family: ModelFamily) -> ModelFamily:
     """Make a family known; its model names become options of the config group ``model``."""
     return FAMILIES.register(family.name, family)
 

@@ -1,8 +1,8 @@
 """The port of the models: what a family of networks offers, whoever makes it.
 
-A family registers itself where it is defined (``register``), light to import; what does the work is
-imported where the work is done. Its model names are the options of the config group ``model``, and
-which family is meant follows from the settings that such an option makes.
+A family registers itself where it is defined (``register_family``), light to import; what does the
+work is imported where the work is done. Its model names are the options of the config group
+``model``, and which family is meant follows from the settings that such an option makes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from segtrack.base.metrics import Report
-from segtrack.settings import ModelSettings, TrainerSettings
+from segtrack.settings import ModelSettings, TrainerSettings, plain
 
 if TYPE_CHECKING:
     import numpy as np
 
     from segtrack.model.predictions import FrameDetections
+
+# Knobs that choose or find weights, whose content counts, or that change only how fast it goes.
+NOT_PREDICTION = frozenset({"weights", "weights_folder", "batch"})
+NOT_TRAINING = frozenset({"name", "imgsz", "workers", "threads", "cache"})
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,36 @@ class Network:
     def request(self, names: tuple[str, ...], class_map: Mapping[str, str]) -> Request:
         """What the settings themselves ask for."""
         return Request(names, class_map, self.settings.conf_floor, self.settings.max_det)
+
+    def prediction(self, request: Request) -> dict[str, Any]:
+        """All that shapes a prediction beside images and weights: for the key of its result.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        return self._facts() | {
+            **{k: v for k, v in plain(self.settings).items() if k not in NOT_PREDICTION},
+            **plain(vars(request)),
+            "imgsz": self.settings.imgsz or self.weights.imgsz,
+            "compute": dict(self.family.compute(self)),
+        }
+
+    def training(self, trainer: TrainerSettings) -> dict[str, Any]:
+        """All that shapes a training beside data, seed and starting weights: for the key.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        unread = NOT_TRAINING | self.family.unread
+        return self._facts() | {
+            "trainer": {k: v for k, v in plain(trainer).items() if k not in unread},
+            "imgsz": trainer.imgsz or self.weights.imgsz,
+            "compute": dict(self.family.compute(self, trainer)),
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        family = self.family
+        return {"name": self.settings.name, "family": [family.name, family.version]}
 
 
 RunWeights = Callable[[str], Path]  # the weights file of an MLflow run, by the run's id

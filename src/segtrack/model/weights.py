@@ -85,7 +85,8 @@ def _shipped(family: ModelFamily, name: str) -> Path:
     path = family.shipped.get(name)
     if path is None:
         only = ", ".join(family.shipped)
-        there = f"only {only} ships with weights, not {name}" if only else f"none ship for {name}"
+        there = f"only {only} ships with weights, not {name}"
+        there = there if only else f"{family.name} ships no weights for {name}"
         raise DataError(f"model.weights=shipped: {there}; use model.weights=auto or scratch")
     if not path.is_file():
         raise DataError(

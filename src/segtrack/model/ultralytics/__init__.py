@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from segtrack.base.metrics import Report
-from segtrack.model.families import register
+from segtrack.model.families import register_family
 from segtrack.model.port import Detector, ModelFamily, Network, Request, TrainingData, Weights
 from segtrack.settings import ModelSettings, TrainerSettings
 
@@ -72,4 +72,4 @@ class Ultralytics(ModelFamily):
         return {"device": device, "precision": precision}
 
 
-register(Ultralytics())
+register_family(Ultralytics())

@@ -1,0 +1,245 @@
+"""A family from outside of the package is used through the port like those inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.dataset import Sequence
+from segtrack.model import (
+    FAMILIES,
+    Network,
+    Predictions,
+    Request,
+    Training,
+    family_of,
+    predict_images,
+    predict_video,
+    resolve_weights,
+    train,
+)
+from segtrack.settings import ModelSettings, TrainerSettings
+
+VIDEO = Sequence("street", Path("street.mp4"), "", 40, 30, 15.0, 0)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def toy():
+    """The toy's module, as SEGTRACK_PLUGINS would load it."""
+    from tests.plugins import toy_family
+
+    return toy_family
+
+
+def settings(toy, **more):
+    return toy.ToySettings(**({"name": "toy-bright"} | more))
+
+
+def scene() -> np.ndarray:
+    """Two bright blobs on a dark street, one of them of two pixels."""
+    image = np.full((30, 40, 3), 50, np.uint8)
+    image[5:15, 10:30] = 200
+    image[20, 3:5] = 255
+    return image
+
+
+@pytest.fixture
+def weights(tmp_path) -> Path:
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps({"names": ["car", "person"], "imgsz": 64, "threshold": 128}))
+    return path
+
+
+def nothing(path: str) -> Path:
+    raise AssertionError(path)
+
+
+def test_the_family_is_known_by_its_settings(toy):
+    family = family_of(settings(toy))
+    assert (family.name, family.libraries) == ("toy", ("opencv-python",))
+    assert {"ultralytics", "toy"} <= set(FAMILIES)
+
+
+def test_weights_are_named_in_the_same_words(toy, weights, tmp_path):
+    found = resolve_weights(settings(toy, weights=str(weights)), nothing)
+    assert (found.origin, found.names, found.imgsz) == ("path", ("car", "person"), 64)
+    run = resolve_weights(settings(toy, weights="run:abc"), {"abc": weights}.__getitem__)
+    assert (run.origin, run.sha256) == ("run:abc", found.sha256)
+    assert resolve_weights(settings(toy, weights="scratch"), nothing).trained is False
+    weights.rename(tmp_path / "toy-bright.json")
+    auto = resolve_weights(settings(toy, weights_folder=str(tmp_path)), nothing)
+    assert (auto.origin, auto.sha256) == ("auto:folder", found.sha256)
+    none = resolve_weights(settings(toy), nothing)
+    assert (none.origin, none.note) == (
+        "scratch",
+        "model.weights=auto: model.weights_folder is not set; toy has no weights to download; "
+        "nothing to start from, so training begins from scratch",
+    )
+    with pytest.raises(DataError, match=r"shipped: toy ships no weights for toy-bright; use model"):
+        resolve_weights(settings(toy, weights="shipped"), nothing)
+    with pytest.raises(DataError, match=r"weights=/no/w.json: no such file; give a .json checkp"):
+        resolve_weights(settings(toy, weights="/no/w.json"), nothing)
+
+
+def test_it_predicts(toy, weights, tmp_path):
+    chosen = settings(toy, weights=str(weights), batch=2, conf_floor=0.3)
+    network = Network(chosen, resolve_weights(chosen, nothing))
+    request = network.request(("vehicle",), {"car": "vehicle"})
+    numbers: dict[str, float] = {}
+
+    def report(name: str, value: float, step: int = 0) -> None:
+        numbers[name] = value
+
+    video = tmp_path / "video"
+    video.mkdir()
+    predict_video(iter([scene()] * 5), VIDEO, network, request, video, report)
+    found = Predictions.load(video)
+    frames = list(found.frames())
+    assert [frame.frame for frame in frames] == [0, 1, 2, 3, 4]
+    assert frames[4].bbox_xyxy.tolist() == [[10, 5, 30, 15]]
+    assert frames[4].score.tolist() == pytest.approx([200 / 255])
+    mask = coco_mask.decode({"size": [30, 40], "counts": frames[4].rle[0]})
+    assert (mask.sum(), mask[5:15, 10:30].sum()) == (200, 200)
+    info = found.info
+    assert (info.names, info.frame_count, info.model_name) == (("vehicle",), 5, "toy-bright")
+    assert (info.width, info.height, info.fps, info.imgsz) == (40, 30, 15.0, 64)
+    assert numbers["detect/detections"] == 5
+
+    images = tmp_path / "images"
+    images.mkdir()
+    cv2.imwrite(str(tmp_path / "7.png"), scene())
+    row = types.SimpleNamespace(image_id=7, path=tmp_path / "7.png", width=40, height=30)
+    small = Network(settings(toy, min_pixels=2), network.weights)
+    predict_images([row], small, Request(("person", "car"), {}, 0.05, 300), images, report)
+    (frame,) = Predictions.load(images).frames()
+    assert (frame.frame, frame.class_id.tolist()) == (7, [1, 1])
+    assert frame.bbox_xyxy.tolist() == [[3, 20, 5, 21], [10, 5, 30, 15]]
+    assert numbers["detect/images_detections"] == 2
+
+
+def test_what_is_not_trained_predicts_nothing(toy, tmp_path):
+    chosen = settings(toy, weights="scratch")
+    network = Network(chosen, resolve_weights(chosen, nothing))
+    with pytest.raises(DataError, match="toy-bright has not been trained, so it predicts nothing"):
+        predict_video([], VIDEO, network, Request(("car",)), tmp_path, lambda *_: None)
+
+
+def test_it_is_trained_with_the_group_trainer_as_it_is(toy, tmp_path):
+    data = tmp_path / "data"
+    for folder in ("images/train", "labels/train"):
+        (data / folder).mkdir(parents=True)
+    cv2.imwrite(str(data / "images" / "train" / "a.png"), scene())
+    line = "0 " + " ".join(f"{x / 40} {y / 30}" for x, y in [(10, 5), (29, 5), (29, 14), (10, 14)])
+    (data / "labels" / "train" / "a.txt").write_text(line)
+    (data / "data.yaml").write_text("path: .\ntrain: images/train\n")
+    dataset = types.SimpleNamespace(names=("car",), yolo_yaml=data / "data.yaml")
+    chosen = settings(toy, weights="scratch")
+    network = Network(chosen, resolve_weights(chosen, nothing))
+    losses: dict[int, float] = {}
+    folder = tmp_path / "result"
+    folder.mkdir()
+    trainer = TrainerSettings(name="any", epochs=4, imgsz=32)
+    train(
+        dataset, network, trainer, 0, folder, lambda name, value, step: losses.update({step: value})
+    )
+    done = Training.load(folder)
+    assert (done.epochs, done.best_epoch) == (4, 4)
+    assert done.weights.path == folder / "weights" / "best.json"
+    assert (done.weights.names, done.weights.imgsz) == (("car",), 32)
+    assert done.weights.origin == "trained"
+    assert list(losses) == [1, 2, 3, 4] and losses[4] == pytest.approx(0)
+    dark = (50 * 998 + 2 * 255) / 1000
+    assert json.loads(done.weights.path.read_text())["threshold"] == pytest.approx((200 + dark) / 2)
+    again = Network(chosen, done.weights)
+    (folder / "video").mkdir()
+    request = again.request(("car",), {})
+    predict_video([scene()], VIDEO, again, request, folder / "video", lambda *_: None)
+    (frame,) = Predictions.load(folder / "video").frames()
+    assert frame.bbox_xyxy.tolist() == [[10, 5, 30, 15]]
+
+
+def test_what_shapes_a_result_and_nothing_else(toy, weights):
+    def facts(**more):
+        chosen = settings(toy, weights=str(weights), **more)
+        network = Network(chosen, resolve_weights(chosen, nothing))
+        return network.prediction(network.request(("car",), {"car": "car"}))
+
+    first = facts()
+    assert first["compute"] == {"device": "cpu", "precision": "float64"}
+    assert first["family"] == ["toy", 1]
+    assert (first["imgsz"], first["min_pixels"], first["conf_floor"]) == (64, 4, 0.05)
+    assert facts(batch=3, weights_folder="/elsewhere") == first
+    for change in ({"min_pixels": 5}, {"imgsz": 32}, {"conf_floor": 0.1}, {"max_det": 7}):
+        assert facts(**change) != first, change
+
+
+def test_what_shapes_a_training_and_nothing_else(toy, weights):
+    chosen = settings(toy, weights=str(weights))
+    network = Network(chosen, resolve_weights(chosen, nothing))
+
+    def facts(**more):
+        return network.training(TrainerSettings(**({"name": "a", "epochs": 2} | more)))
+
+    first = facts()
+    assert (first["trainer"]["epochs"], first["imgsz"]) == (2, 64)
+    assert facts(name="b", workers=3, threads=2, cache=True, imgsz=64) == first
+    for change in ({"epochs": 3}, {"imgsz": 32}, {"lr0": 0.5}, {"extra": {"dropout": 0.1}}):
+        assert facts(**change) != first, change
+
+
+def test_an_unknown_model_names_those_that_there_are(toy):
+    with pytest.raises(SettingsError, match=r"model.name=none: .*yolo11x-seg.*toy-bright"):
+        family_of(ModelSettings(name="none"))
+
+
+@pytest.mark.parametrize(("amp", "device"), [(True, "cpu"), (False, "cpu"), (True, [0])])
+def test_what_ultralytics_computes_with(tiny_weights, monkeypatch, amp, device):
+    import torch
+
+    from segtrack.model.ultralytics import library
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    network = Network(ModelSettings(name="yolov8n-seg"), tiny_weights, device)
+    kind = "cuda" if device == [0] else "cpu"
+    plain = {"device": kind, "precision": "float32"}
+    assert network.family.compute(network) == plain
+    trainer = TrainerSettings(name="t", epochs=1, amp=amp)
+    for capable in (True, False):
+        monkeypatch.setattr(library, "bfloat16_cpu", lambda capable=capable: capable)
+        low = "float16" if kind == "cuda" else "bfloat16" if capable else "float32"
+        expected = {"device": kind, "precision": low if amp else "float32"}
+        assert network.family.compute(network, trainer) == expected
+
+
+LIGHT = """
+import sys
+import segtrack.model.ultralytics, segtrack.model.sam, tests.plugins.toy_family
+heavy = {"torch", "ultralytics", "pyarrow", "cv2", "numba"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_families_are_light_to_know():
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-c", LIGHT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plugin_is_found():
+    environment = os.environ | {"SEGTRACK_PLUGINS": "tests.plugins.toy_family"}
+    environment["PYTHONPATH"] = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
+    command = [sys.executable, "-c", "from segtrack.model import FAMILIES; print(*FAMILIES)"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["ultralytics", "toy"], "")
