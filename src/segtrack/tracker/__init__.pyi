@@ -1,5 +1,4 @@
 from .association import associate as associate
-from .motfiles import disjoint as disjoint
 from .motfiles import mot_lines as mot_lines
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion
