@@ -9,8 +9,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from segtrack.base.statistics import Interval
 from segtrack.report import INK, LINES, NEUTRAL, STYLE
-from segtrack.scoring import Interval
 from segtrack.scoring.comparison import Comparison
 
 DRAWN = 40  # cells that the figure has room for
