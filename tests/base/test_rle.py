@@ -11,8 +11,10 @@ from segtrack.base.rle import (
     checked_run_lengths,
     compressed,
     decode_box,
+    disjoint,
     encode_box,
     mask_box,
+    pixels,
     run_lengths,
 )
 
@@ -137,3 +139,37 @@ def test_run_lengths_equal_counting_pixels(width: int, height: int, seed: int) -
 def test_bad_rle(segmentation: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         compressed(segmentation, 4, 3)
+
+
+def test_each_pixel_is_of_the_first_mask_that_has_it() -> None:
+    masks = np.zeros((4, 6, 8), bool)
+    left, right, hidden, apart = masks
+    left[1:5, 0:5] = True
+    right[2:6, 3:8] = True
+    hidden[2:4, 3:5] = True
+    apart[0, 7] = True
+    rle = [encoded(mask) for mask in masks]
+    made = disjoint([*rle, None], [1, 3, 2, 0, 4], 6, 8)
+    assert made == [encoded(left & ~right), rle[1], None, rle[3], None]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    masks=arrays.arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 12), st.integers(1, 12))),
+    data=st.data(),
+)
+def test_disjoint_masks_share_no_pixel_and_lose_none(
+    masks: np.ndarray, data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(masks))))
+    rle = [encoded(mask) for mask in masks]
+    made = disjoint(rle, order, *masks.shape[1:])
+    claimed = np.zeros(masks.shape[1:], bool)
+    for i in order:
+        own = masks[i] & ~claimed
+        claimed |= masks[i]
+        assert pixels(rle[i]) == masks[i].sum()
+        if (own == masks[i]).all():
+            assert made[i] == rle[i]
+        else:
+            assert made[i] == (encoded(own) if own.any() else None)

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segtrack.base.rle import disjoint, pixels
 from segtrack.formats import MotsTable, MotTable, read_mot, read_mots, write_mot, write_mots
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import percent
-from segtrack.tracker.motfiles import disjoint
-from segtrack.tracker.tracks import TrackRows
 from tests.scoring import oracle
 from tests.tracker import peer
 
@@ -130,20 +129,10 @@ def perturbed(truth: MotsTable) -> MotsTable:
     for frame in np.unique(truth.frame).tolist():
         rows = [row for row in np.flatnonzero(truth.frame == frame) if rng.random() < 0.9]
         found = [shifted(truth, row, int(rng.integers(-3, 4))) for row in rows]
-        cut = disjoint(
-            TrackRows(
-                frame,
-                np.arange(len(rows)),
-                np.zeros(len(rows), np.int16),
-                rng.random(len(rows)).astype(np.float32),
-                np.zeros((len(rows), 4), np.float32),
-                list(found),
-                np.zeros(len(rows), bool),
-            ),
-            truth.height,
-            truth.width,
-        )
-        for place, counts in sorted(cut.items()):
+        order = np.argsort(-rng.random(len(rows))).tolist()
+        for place, counts in enumerate(disjoint(found, order, truth.height, truth.width)):
+            if not counts or not pixels(counts):
+                continue
             one = int(truth.track_id[rows[place]])
             number[one] += int(rng.random() < 0.05)
             frames.append(frame)

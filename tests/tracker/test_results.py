@@ -19,7 +19,7 @@ from segtrack.base.errors import DataError, StageError
 from segtrack.dataset.sequences import Sequence
 from segtrack.model.predictions import PredictionsInfo
 from segtrack.tracker import Tracks, validate_results, write_results
-from segtrack.tracker.motfiles import disjoint, mots_ids
+from segtrack.tracker.motfiles import mots_ids, mots_lines
 from segtrack.tracker.results import results_schema
 from segtrack.tracker.tracks import TrackRows, TracksInfo, TrackSummary, TracksWriter, write_info
 
@@ -289,7 +289,9 @@ def test_disjoint_masks_share_no_pixel_and_lose_none(masks: np.ndarray, seed: in
     rows = rows_of(
         0, [(i + 1, 0, scores[i], [0, 0, 1, 1], encoded(masks[i])) for i in range(count)]
     )
-    result = disjoint(rows, 7, 9)
+    ids = {i + 1: 1001 + i for i in range(count)}
+    lines = [line.split() for line in mots_lines(rows, ids, 7, 9)]
+    result = {int(line[1]) - 1001: line[5].encode() for line in lines}
     owner = (
         np.where(masks.any(0), (masks * (scores[:, None, None] + 1)).argmax(0), -1)
         if count

@@ -6,6 +6,7 @@ columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToStr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,58 @@ def encode_edges(places: np.ndarray, height: int, width: int) -> bytes:
     ends = places if len(places) and places[-1] == size else np.append(places, size)
     runs = {"size": [height, width], "counts": np.diff(ends, prepend=0)}
     return bytes(coco.frPyObjects(runs, height, width)["counts"])
+
+
+def pixels(counts: bytes) -> int:
+    """How many pixels a mask has."""
+    return int(run_lengths(counts)[1::2].sum())
+
+
+def disjoint(
+    masks: Sequence[bytes | None], order: Sequence[int], height: int, width: int
+) -> list[bytes | None]:
+    """Give each pixel to the first mask in ``order`` that has it.
+
+    Args:
+        masks: compressed RLE of ``height`` x ``width`` pixels, or None.
+        order: their positions, the one that gives nothing away first.
+
+    Returns:
+        What is left of each; None for nothing. Masks that lose nothing keep their very bytes.
+    """
+    rle = list(masks)
+    runs = {i: run_lengths(counts) for i in order if (counts := rle[i]) is not None}
+    boxes = {i: mask_box(run, height) for i, run in runs.items()}
+    decoded: dict[int, np.ndarray] = {}
+
+    def mask(i: int) -> np.ndarray:
+        if i not in decoded:
+            decoded[i] = decode_box(runs[i], height, boxes[i])
+        return decoded[i]
+
+    better: list[int] = []
+    for i in runs:
+        others = [j for j in better if _overlap(boxes[i], boxes[j]) is not None]
+        if others:
+            own = mask(i).copy()
+            for j in others:
+                x1, y1, x2, y2 = _overlap(boxes[i], boxes[j]) or (0, 0, 0, 0)
+                (ix, iy), (jx, jy) = boxes[i][:2], boxes[j][:2]
+                theirs = mask(j)[y1 - jy : y2 - jy, x1 - jx : x2 - jx]
+                own[y1 - iy : y2 - iy, x1 - ix : x2 - ix] &= ~theirs
+            if own.sum() < mask(i).sum():
+                ix, iy = boxes[i][:2]
+                rle[i] = encode_box(own, height, width, (ix, iy)) if own.any() else None
+        better.append(i)
+    return rle
+
+
+def _overlap(
+    a: tuple[int, int, int, int], b: tuple[int, int, int, int]
+) -> tuple[int, int, int, int] | None:
+    """x1, y1, x2, y2 of what two boxes share, ends excluded; None for nothing."""
+    x1, y1, x2, y2 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
 def compressed(segmentation: dict[str, Any], width: int, height: int) -> bytes:

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
+from segtrack.base.rle import pixels
 from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import Truth
 from segtrack.tracker import Tracks
-from segtrack.tracker.motfiles import disjoint
 
 # What does the counting is imported when there is something to count: it takes a compiler along,
 # which those who only read scores can do without.
@@ -214,9 +214,10 @@ def _track_masks(tracks: Tracks, truth: Truth) -> TrackMasks:
     rows: list[tuple[int, int, int]] = []
     rle: list[bytes] = []
     for frame in tracks.frames():
-        for row, counts in sorted(disjoint(frame, height, width).items()):
-            rows.append((frame.frame, int(frame.track_id[row]), int(frame.class_id[row])))
-            rle.append(counts)
+        for row, counts in enumerate(frame.disjoint_masks(height, width)):
+            if counts and pixels(counts):
+                rows.append((frame.frame, int(frame.track_id[row]), int(frame.class_id[row])))
+                rle.append(counts)
     table = np.array(rows, np.int64).reshape(-1, 3)
     frame_of, track_id, class_id = table.T
     return TrackMasks(frame_of, track_id, class_id, tuple(rle), height, width)

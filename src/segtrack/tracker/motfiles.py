@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segtrack.base.rle import decode_box, encode_box, mask_box, run_lengths
+from segtrack.base.rle import pixels
 from segtrack.tracker.tracks import TrackRows, TrackSummary
 
 IDS_PER_CLASS = 1000  # KITTI-MOTS: id // 1000 is the class
@@ -60,39 +60,9 @@ def mots_lines(rows: TrackRows, ids: dict[int, int], height: int, width: int) ->
     The benchmark allows no overlap within a frame: a pixel goes to the object with the highest
     score.
     """
-    for row, counts in sorted(disjoint(rows, height, width).items()):
+    for row, counts in enumerate(rows.disjoint_masks(height, width)):
+        if not counts or not pixels(counts):
+            continue
         class_id, track_id = int(rows.class_id[row]), int(rows.track_id[row])
         text = counts.decode("ascii")
         yield f"{rows.frame} {ids[track_id]} {class_id + 1} {height} {width} {text}\n"
-
-
-def disjoint(rows: TrackRows, height: int, width: int) -> dict[int, bytes]:
-    """Compressed RLE by row such that no two masks share a pixel; empty ones are left out."""
-    from pycocotools import mask as coco_mask
-
-    given = [(row, counts) for row, counts in enumerate(rows.rle) if counts]
-    given.sort(key=lambda item: -float(rows.score[item[0]]))
-    coco = [{"size": [height, width], "counts": counts} for _, counts in given]
-    if not coco:
-        return {}
-    touching = np.asarray(coco_mask.iou(coco, coco, [0] * len(coco))) > 0
-    result: dict[int, bytes] = {}
-    for rank, (row, counts) in enumerate(given):
-        above = np.flatnonzero(touching[rank, :rank])
-        if len(above):
-            covering = [given[i][1] for i in above]
-            counts = _subtract(counts, covering, height, width)
-        if counts and coco_mask.area({"size": [height, width], "counts": counts}):
-            result[row] = counts
-    return result
-
-
-def _subtract(counts: bytes, covering: list[bytes], height: int, width: int) -> bytes:
-    """A mask without the pixels of others. What covers it may itself be covered: the union of the
-    whole masks is that of their disjoint parts."""
-    runs = run_lengths(counts)
-    box = mask_box(runs, height)
-    left = decode_box(runs, height, box).copy()
-    for other in covering:
-        left &= ~decode_box(run_lengths(other), height, box)
-    return encode_box(left, height, width, box[:2]) if left.any() else b""

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from segtrack.base.rle import decode_box, encode_box, mask_box, run_lengths
 from segtrack.tracker.tracks import TrackRows, TrackSummary
 
 
@@ -164,51 +163,13 @@ def _between(before: TrackRows, after: TrackRows, frame: int) -> TrackRows:
 def disjoint(frames: Iterable[TrackRows], height: int, width: int) -> Iterator[TrackRows]:
     """Give each pixel of a frame to the object with the highest score whose mask has it.
 
-    Equal scores go by id, the lower first. An object of which nothing is left keeps its row and
-    its box, without a mask. Masks that lose nothing keep their very bytes.
+    An object of which nothing is left keeps its row and its box, without a mask.
 
     Args:
         frames: with masks of ``height`` x ``width`` pixels.
     """
     for rows in frames:
-        yield replace(rows, rle=_apart(rows, height, width))
-
-
-def _apart(rows: TrackRows, height: int, width: int) -> list[bytes | None]:
-    rle = list(rows.rle)
-    order = np.lexsort((rows.track_id, -rows.score)).tolist()
-    runs = {i: run_lengths(rle[i]) for i in order if rle[i] is not None}
-    boxes = {i: mask_box(run, height) for i, run in runs.items()}
-    decoded: dict[int, np.ndarray] = {}
-
-    def mask(i: int) -> np.ndarray:
-        if i not in decoded:
-            decoded[i] = decode_box(runs[i], height, boxes[i])
-        return decoded[i]
-
-    better: list[int] = []
-    for i in runs:
-        others = [j for j in better if _overlap(boxes[i], boxes[j]) is not None]
-        if others:
-            own = mask(i).copy()
-            for j in others:
-                x1, y1, x2, y2 = _overlap(boxes[i], boxes[j]) or (0, 0, 0, 0)
-                (ix, iy), (jx, jy) = boxes[i][:2], boxes[j][:2]
-                theirs = mask(j)[y1 - jy : y2 - jy, x1 - jx : x2 - jx]
-                own[y1 - iy : y2 - iy, x1 - ix : x2 - ix] &= ~theirs
-            if own.sum() < mask(i).sum():
-                ix, iy = boxes[i][:2]
-                rle[i] = encode_box(own, height, width, (ix, iy)) if own.any() else None
-        better.append(i)
-    return rle
-
-
-def _overlap(
-    a: tuple[int, int, int, int], b: tuple[int, int, int, int]
-) -> tuple[int, int, int, int] | None:
-    """x1, y1, x2, y2 of what two boxes share, ends excluded; None for nothing."""
-    x1, y1, x2, y2 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+        yield replace(rows, rle=rows.disjoint_masks(height, width))
 
 
 def take(rows: TrackRows, index: np.ndarray) -> TrackRows:

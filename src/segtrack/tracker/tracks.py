@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
-from segtrack.base.rle import decode_box, mask_box, run_lengths
+from segtrack.base.rle import decode_box, disjoint, mask_box, run_lengths
 
 SCHEMA = pa.schema(
     [
@@ -81,6 +81,14 @@ class TrackRows:
         runs = run_lengths(counts)
         box = mask_box(runs, height)
         return (decode_box(runs, height, box), box[0], box[1]) if box[2] else None
+
+    def disjoint_masks(self, height: int, width: int) -> list[bytes | None]:
+        """The masks such that each pixel is the object's with the highest score that has it.
+
+        Equal scores go by id, the lower first. See ``segtrack.base.rle.disjoint``.
+        """
+        order = np.lexsort((self.track_id, -self.score)).tolist()
+        return disjoint(self.rle, order, height, width)
 
 
 @dataclass(frozen=True)
