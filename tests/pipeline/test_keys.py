@@ -92,7 +92,7 @@ def test_the_name_of_a_sequence_counts(tmp_path: Path) -> None:
         ["trainer.workers=3"],
         ["trainer.threads=1"],
         ["trainer.cache=true"],
-        ["model.imgsz=320", "model.conf_floor=0.1", "tracker.trail=3"],
+        ["model.imgsz=320", "model.conf_floor=0.1", "render.trail=3"],
     ],
 )
 def test_what_does_not_shape_a_training(tmp_path: Path, words: list[str]) -> None:

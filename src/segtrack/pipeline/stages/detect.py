@@ -21,14 +21,12 @@ def detect(ask: Ask, sequence: Sequence) -> Recipe:
     """Predictions of every frame, of the classes that are tracked."""
     settings = ask.settings
     weights: Weights = ask("weights").value
-    names, class_map = ask("classes").value
     network = model.Network(settings.model, weights, settings.device)
-    request = network.request(names, class_map)
+    request = network.request(*ask("classes").value)
 
     def build(folder: Path, report: Report) -> None:
-        model.predict_video(
-            datasets.read_frames(sequence), sequence, network, request, folder, report
-        )
+        frames = datasets.read_frames(sequence)
+        model.predict_video(frames, sequence, network, request, folder, report)
 
     return Recipe(
         build,

@@ -26,6 +26,7 @@ def train(ask: Ask) -> Recipe:
             f"stage train: data set {settings.dataset.source} has no training images; leave "
             f"train out of stages and name weights with model.weights=FILE."
         )
+
     network = model.Network(settings.model, start, settings.device)
 
     def build(folder: Path, report: Report) -> None:
@@ -33,7 +34,7 @@ def train(ask: Ask) -> Recipe:
 
     return Recipe(
         build,
-        {**network.training(settings.trainer), "names": dataset.names},
+        {"names": dataset.names, **network.training(settings.trainer)},
         {
             "train": dataset.split_fingerprint("train"),
             "val": dataset.split_fingerprint("val"),
