@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.review import review
-from segtrack.annotation.labellerr.sent import Reviewed
+from segtrack.annotation.sent import Reviewed
 from segtrack.dataset import Dataset, prepare
 from segtrack.model.predictions import (
     FrameDetections,

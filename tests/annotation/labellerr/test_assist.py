@@ -13,7 +13,7 @@ import requests
 from labellerr_loopback import Emulator
 from segtrack.annotation.labellerr.assist import propose
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.polygons import annotations_of
+from segtrack.annotation.outlines import annotations_of
 from segtrack.base.errors import PlatformError
 from segtrack.base.rle import encode_box
 from segtrack.dataset.canonical import ImageRow

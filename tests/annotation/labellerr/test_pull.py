@@ -24,13 +24,13 @@ from labellerr_loopback import Delays, Emulator, start_emulator
 from labellerr_loopback.annotator import Rates, Record, annotate
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.matching import KINDS, Shape, compare
-from segtrack.annotation.labellerr.next_version import next_version
+from segtrack.annotation.matching import KINDS, Shape, compare
+from segtrack.annotation.versions import next_version
 from segtrack.annotation.labellerr.port import Question, Template
-from segtrack.annotation.labellerr.pull import Review, pull
-from segtrack.annotation.labellerr.returned import read_export
-from segtrack.annotation.labellerr.sent import Reviewed, SentImage
-from segtrack.annotation.labellerr.simulated import truth_of
+from segtrack.annotation.pulled import Review, pull
+from segtrack.annotation.labellerr.review_export import read_export
+from segtrack.annotation.sent import Reviewed, SentImage
+from segtrack.annotation.labellerr.loopback import truth_of
 from segtrack.annotation.labellerr.transport import Transport
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import file_digest

@@ -18,7 +18,7 @@ from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
 from segtrack.annotation.labellerr.review import review
-from segtrack.annotation.labellerr.sent import Reviewed, sent_images, sent_to
+from segtrack.annotation.sent import Reviewed, sent_images, sent_to
 from segtrack.annotation.labellerr.transport import Transport
 from segtrack.base.errors import DataError, PlatformError, SettingsError
 from segtrack.dataset import Dataset
