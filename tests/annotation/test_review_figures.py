@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from segtrack.annotation.matching import Shape
 from segtrack.annotation import review_figures as figures
+from segtrack.annotation.matching import Shape
 from segtrack.report.figures import save
 
 NAN = float("nan")

@@ -1,6 +1,6 @@
 """What Labellerr's API fixes, said once: for the settings, the adapters and the loopback platform.
 
-Source: the platform's documentation and its SDK (labellerr.com/docs, github.com/Labellerr/SDKPython).
+Source: its documentation (labellerr.com/docs) and SDK (github.com/Labellerr/SDKPython).
 """
 
 from __future__ import annotations
