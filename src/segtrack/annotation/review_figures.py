@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segtrack.annotation.bands import BANDS, band_of
 from segtrack.annotation.matching import KINDS, Shape
-from segtrack.report.figures import LINES, NEUTRAL, STYLE
+from segtrack.report import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object
 RIGHT = 0.95  # share of accepted predictions from which nobody needs to look
@@ -231,7 +231,7 @@ def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> in
     """
     import cv2
 
-    from segtrack.report.overlay import caption, contact_sheet, overlay
+    from segtrack.report import caption, contact_sheet, overlay
 
     tiles = []
     for pair in pairs:

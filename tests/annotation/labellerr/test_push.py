@@ -13,7 +13,7 @@ from segtrack.annotation.labellerr.push import PushedFile, push, pushed_files, p
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.port import Pushed
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.report.overlay import PALETTE
+from segtrack.report.pictures import PALETTE
 from segtrack.settings import LabellerrSettings
 from tests.annotation.labellerr.conftest import QUESTIONS, jpeg, unique
 

@@ -20,7 +20,7 @@ from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.port import Pushed
 from segtrack.base.errors import DataError, PlatformError
-from segtrack.report.overlay import PALETTE
+from segtrack.report import PALETTE
 
 FILE = "pushed.db"
 _SCHEMA = """

@@ -20,7 +20,7 @@ from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.base.labellerr_api import SUFFIXES
 from segtrack.dataset.sequences import Sequence as Video
-from segtrack.report.overlay import PALETTE
+from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
 
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
