@@ -1,0 +1,265 @@
+"""What a review says of a model: tables of outcomes, acceptance over confidence, a gallery."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from segtrack.annotation.labellerr.coco import bucket_of
+from segtrack.annotation.labellerr.matching import KINDS, Shape
+from segtrack.annotation.labellerr.port import BUCKETS
+from segtrack.report import LINES, NEUTRAL, STYLE
+
+HIT_IOU = 0.5  # a corrected prediction below this did not find the object
+RIGHT = 0.95  # share of accepted predictions from which nobody needs to look
+ALL = "all"
+_Z = 1.959964  # of a two-sided 95 % interval
+_BINS = 10
+_TILE = 560  # px
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """N objects under review.
+
+    Attributes:
+        names: class names by class id.
+        class_id: int (N,). kind: int (N,), position in ``matching.KINDS``.
+        score: float (N,), NaN for what was added.
+        iou: float (N,), mask IoU of prediction and label, NaN where there is one of them only.
+        before, after: float (N,), mask IoU of prediction and label with a known truth where they
+            were corrected; NaN elsewhere.
+    """
+
+    names: tuple[str, ...]
+    class_id: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    score: NDArray[np.float64]
+    iou: NDArray[np.float64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+
+
+class AutoAccept(NamedTuple):
+    """What accepting everything from a score on would have come to.
+
+    Attributes:
+        score: lowest at which at least ``RIGHT`` of the predictions were accepted as they were.
+        predictions: from there on. share: of them that were accepted.
+        low, high: 95 % interval of the share (Wilson).
+    """
+
+    score: float
+    predictions: int
+    share: float
+    low: float
+    high: float
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927), which holds for small counts and at 0 and 1.
+
+    Returns:
+        0 and 1 where ``count`` is 0.
+    """
+    if not count:
+        return 0.0, 1.0
+    share, square = hits / count, _Z * _Z
+    middle = share + square / (2 * count)
+    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
+    scale = 1 + square / count
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def outcome_rows(found: Outcomes) -> list[dict[str, Any]]:
+    """A row per class and confidence band, ``all`` of each at the end.
+
+    Columns: ``class``, ``band``, ``sent``, the number of each kind, ``accepted_share``,
+    ``iou_corrected`` (mean IoU of corrected predictions with their labels), ``truth_before`` and
+    ``truth_after`` (mean IoU with a known truth of what was corrected), ``precision`` and
+    ``recall`` of the model at IoU 0.5. What was added has no confidence: it counts in ``all``.
+    """
+    bands = np.array(["" if math.isnan(s) else bucket_of(s) for s in found.score.tolist()], object)
+    rows = []
+    for name in (*found.names, ALL):
+        of_class = np.ones(len(bands), bool)
+        if name != ALL:
+            of_class = found.class_id == found.names.index(name)
+        for band in (*BUCKETS, ALL):
+            chosen = of_class & ((bands == band) if band != ALL else True)
+            rows.append({"class": name, "band": band, **_row(found, chosen, band == ALL)})
+    return rows
+
+
+def _row(found: Outcomes, chosen: NDArray[np.bool_], whole: bool) -> dict[str, Any]:
+    counts = {str(k): int((chosen & (found.kind == i)).sum()) for i, k in enumerate(KINDS)}
+    sent = counts["accepted"] + counts["corrected"] + counts["deleted"]
+    hits = int((chosen & (np.nan_to_num(found.iou) >= HIT_IOU)).sum())
+    labels = counts["accepted"] + counts["corrected"] + counts["added"]
+    corrected = chosen & (found.kind == KINDS.index("corrected"))
+    return {
+        "sent": sent,
+        **counts,
+        "added": counts["added"] if whole else None,
+        "accepted_share": counts["accepted"] / sent if sent else None,
+        "iou_corrected": _mean(found.iou[corrected]),
+        "truth_before": _mean(found.before[corrected]),
+        "truth_after": _mean(found.after[corrected]),
+        "precision": hits / sent if sent else None,
+        "recall": hits / labels if whole and labels else None,
+    }
+
+
+def acceptance_rows(score: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Share of accepted predictions by confidence, with its 95 % interval, in ten bins.
+
+    Args:
+        score: float (N,), 0..1. right: bool (N,), accepted as they were.
+    """
+    rows = []
+    index = np.minimum((score * _BINS).astype(int), _BINS - 1)
+    for i in range(_BINS):
+        count, hits = int((index == i).sum()), int(right[index == i].sum())
+        low, high = wilson(hits, count)
+        row = {"from": i / _BINS, "to": (i + 1) / _BINS, "predictions": count, "accepted": hits}
+        share = hits / count if count else None
+        mean = float(score[index == i].mean()) if count else None
+        rows.append(
+            {
+                **row,
+                "mean_score": mean,
+                "share": share,
+                "low": low if count else None,
+                "high": high if count else None,
+            }
+        )
+    return rows
+
+
+def auto_accept(
+    score: NDArray[np.float64], right: NDArray[np.bool_], least: float = RIGHT
+) -> AutoAccept | None:
+    """The lowest score from which on at least ``least`` were accepted; None where there is none.
+
+    Args:
+        score: float (N,). right: bool (N,), accepted as they were.
+    """
+    if not len(score):
+        return None
+    order = np.argsort(-score, kind="stable")
+    ordered, hits = score[order], np.cumsum(right[order])
+    count = np.arange(1, len(ordered) + 1)
+    ends = np.append(ordered[1:] != ordered[:-1], True)  # equal scores are accepted together
+    good = np.flatnonzero(ends & (hits >= least * count))
+    if not len(good):
+        return None
+    last = int(good[-1])
+    low, high = wilson(int(hits[last]), last + 1)
+    return AutoAccept(float(ordered[last]), last + 1, float(hits[last] / (last + 1)), low, high)
+
+
+def statement(found: AutoAccept | None, least: float = RIGHT) -> str:
+    """What ``auto_accept`` found, in words."""
+    if found is None:
+        return f"From no score on would auto-accepting have been right in {least:.0%}."
+    text = (
+        f"Auto-accepting from score {found.score:.2f} on would have been right in "
+        f"{found.share:.1%} of {found.predictions} (95 % interval {found.low:.1%} to "
+        f"{found.high:.1%})"
+    )
+    sure = "" if found.low >= least else f"; too few to be sure of {least:.0%}"
+    return f"{text}{sure}."
+
+
+def figure_acceptance(rows: Sequence[dict[str, Any]], found: AutoAccept | None) -> Figure:
+    """Acceptance over confidence, one bar per bin of ``acceptance_rows`` with its interval."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.8, 4.8), layout="constrained")
+        axes: Any = figure.add_subplot()
+        axes.set_title("Predictions that reviewers accepted as they were")
+        axes.plot((0, 1), (0, 1), color=NEUTRAL, lw=1, ls="--", label="as sure as it says")
+        full = [row for row in rows if row["share"] is not None]
+        middle = [(row["from"] + row["to"]) / 2 for row in full]
+        share = np.array([row["share"] for row in full], float)
+        axes.bar(middle, share, 0.92 / _BINS, color=LINES[0], alpha=0.75, label="accepted")
+        if full:
+            spread = [
+                [row["share"] - row["low"] for row in full],
+                [row["high"] - row["share"] for row in full],
+            ]
+            style = {"ecolor": "#333333", "elinewidth": 1, "capsize": 3}
+            axes.errorbar(middle, share, np.maximum(spread, 0), fmt="none", **style)
+        for row, x in zip(full, middle, strict=True):
+            # Beside the interval.
+            axes.text(x - 0.008, 0.012, row["predictions"], ha="right", va="bottom", fontsize=8)
+        axes.axhline(RIGHT, color=LINES[2], lw=1, label=f"{RIGHT:.0%}")
+        if found is not None:
+            label = f"auto-accept from {found.score:.2f}"
+            axes.axvline(found.score, color=LINES[1], lw=1.4, label=label)
+        words = textwrap.fill(statement(found), 84)
+        axes.set_xlabel(f"confidence; number of predictions at the foot of the bars\n{words}")
+        axes.set_ylabel("share accepted, 95 % interval")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.05)
+        axes.grid(True)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0, fontsize=9)
+        return figure
+
+
+class Pair(NamedTuple):
+    """An image with its objects before and after the review."""
+
+    path: Path
+    title: str
+    sent: Sequence[Shape]
+    labels: Sequence[Shape]
+
+
+def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> int:
+    """A sheet of predictions (left) beside reviewed labels (right); nothing where none is readable.
+
+    Returns:
+        Images on the sheet; those that cannot be read are left out.
+    """
+    import cv2
+
+    from segtrack.report import caption, contact_sheet, overlay
+
+    tiles = []
+    for pair in pairs:
+        image = cv2.imread(str(pair.path)) if pair.path.is_file() else None
+        if image is None:
+            continue
+        scale = min(1.0, 2 * _TILE / image.shape[1])
+        if scale < 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        for shapes, side in ((pair.sent, "model"), (pair.labels, "review")):
+            drawn = overlay(
+                image,
+                [[shape.polygon * scale] for shape in shapes],
+                [names.index(shape.class_name) for shape in shapes],
+                [_label(shape) for shape in shapes],
+            )
+            size = max(12, round(drawn.shape[1] / 40))
+            tiles.append(caption(drawn, f"{side}: {pair.title}", size))
+    if tiles:
+        cv2.imwrite(str(path), contact_sheet(tiles, 2, _TILE), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return len(tiles) // 2
+
+
+def _label(shape: Shape) -> str:
+    return shape.class_name if shape.score is None else f"{shape.class_name} {shape.score:.2f}"
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

@@ -1,0 +1,116 @@
+"""The numbers of a review: shares with intervals, auto-accept, tables by class and band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segtrack.annotation import review_figures as figures
+from segtrack.annotation.labellerr.matching import Shape
+from segtrack.report.figures import save_figure
+
+NAN = float("nan")
+
+
+def test_wilson() -> None:
+    """Values of Newcombe (1998), "Two-sided confidence intervals for the single proportion"."""
+    for hits, count, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        assert figures.wilson(hits, count) == pytest.approx((low, high), abs=5e-5)
+    assert figures.wilson(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
+    assert figures.wilson(0, 0) == (0.0, 1.0)
+
+
+def test_auto_accept() -> None:
+    score = np.array([0.9, 0.8, 0.8, 0.7, 0.6, 0.5])
+    right = np.array([True, True, True, True, False, True])
+    found = figures.auto_accept(score, right)
+    assert found is not None
+    assert (found.score, found.predictions, found.share) == (0.7, 4, 1.0)
+    assert found.low == pytest.approx(figures.wilson(4, 4)[0])
+    assert "too few to be sure of 95%" in figures.statement(found)
+    # Equal scores are accepted together: the wrong one of 0.8 spoils both.
+    assert figures.auto_accept(score, np.array([1, 1, 0, 1, 1, 1], bool))[:2] == (0.9, 1)  # type: ignore[index]
+    assert figures.auto_accept(score, np.array([0, 1, 1, 1, 1, 1], bool)) is None
+    assert figures.auto_accept(score[:0], right[:0]) is None
+    many = figures.auto_accept(np.linspace(0.5, 1, 200), np.ones(200, bool))
+    assert many is not None and many.low > 0.95
+    assert figures.statement(many) == (
+        "Auto-accepting from score 0.50 on would have been right in 100.0% of 200 "
+        "(95 % interval 98.1% to 100.0%)."
+    )
+    assert figures.statement(None) == (
+        "From no score on would auto-accepting have been right in 95%."
+    )
+
+
+def test_acceptance_rows_and_figure(tmp_path: Path) -> None:
+    score = np.array([0.25, 0.25, 0.29, 0.95, 1.0])
+    rows = figures.acceptance_rows(score, np.array([True, False, False, True, True]))
+    assert [row["predictions"] for row in rows] == [0, 0, 3, 0, 0, 0, 0, 0, 0, 2]
+    assert rows[2]["share"] == pytest.approx(1 / 3)
+    assert (rows[2]["low"], rows[2]["high"]) == figures.wilson(1, 3)
+    assert rows[2]["mean_score"] == pytest.approx(0.79 / 3)
+    assert rows[0]["share"] is None
+    best = figures.AutoAccept(0.95, 2, 1.0, 0.34, 1.0)
+    save_figure(figures.figure_acceptance(rows, best), tmp_path / "a.png", rows)
+    assert cv2.imread(str(tmp_path / "a.png")) is not None
+    empty = figures.acceptance_rows(score[:0], np.zeros(0, bool))
+    save_figure(figures.figure_acceptance(empty, None), tmp_path / "b.png", empty)
+
+
+def test_outcome_rows() -> None:
+    found = figures.Outcomes(
+        ("car", "bus"),
+        np.array([0, 0, 0, 0, 1, 1]),
+        np.array([0, 1, 2, 3, 1, 1]),  # accepted, corrected, deleted, added, corrected, corrected
+        np.array([0.9, 0.6, 0.3, NAN, 0.8, 0.81]),
+        np.array([1.0, 0.7, NAN, NAN, 0.4, 0.6]),
+        np.array([NAN, 0.65, NAN, NAN, NAN, NAN]),
+        np.array([NAN, 0.95, NAN, NAN, NAN, NAN]),
+    )
+    rows = {(row["class"], row["band"]): row for row in figures.outcome_rows(found)}
+    assert len(rows) == 12
+    car = rows["car", "all"]
+    assert [car[k] for k in ("sent", "accepted", "corrected", "deleted", "added")] == [
+        3,
+        1,
+        1,
+        1,
+        1,
+    ]
+    assert car["precision"] == pytest.approx(2 / 3) and car["recall"] == pytest.approx(2 / 3)
+    assert (car["truth_before"], car["truth_after"]) == (0.65, 0.95)
+    assert (rows["car", "high"]["accepted"], rows["car", "medium"]["corrected"]) == (1, 1)
+    # A band ends where the platform's does: 0.8 is medium.
+    assert (rows["bus", "medium"]["sent"], rows["bus", "high"]["sent"]) == (1, 1)
+    assert rows["bus", "low"]["sent"] == 0 and rows["bus", "low"]["precision"] is None
+    assert rows["car", "low"]["added"] is None
+    total = rows["all", "all"]
+    assert total["precision"] == pytest.approx(3 / 5) and total["recall"] == pytest.approx(3 / 5)
+    assert total["iou_corrected"] == pytest.approx((0.7 + 0.4 + 0.6) / 3)
+
+
+def test_gallery(tmp_path: Path) -> None:
+    image = np.full((60, 100, 3), 128, np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    square = np.array([[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]])
+    pairs = [
+        figures.Pair(tmp_path / "a.png", "a", [Shape("car", square, 0.5)], []),
+        figures.Pair(tmp_path / "gone.png", "b", [], []),
+    ]
+    assert figures.write_gallery(pairs, ("car",), tmp_path / "g.jpg") == 1
+    sheet = cv2.imread(str(tmp_path / "g.jpg"))
+    assert sheet is not None
+    left, right = np.array_split(sheet, 2, axis=1)
+    coloured = [int((np.ptp(part.astype(int), axis=2) > 60).sum()) for part in (left, right)]
+    assert coloured[0] > 1000 and coloured[1] == 0
+    assert figures.write_gallery([], ("car",), tmp_path / "none.jpg") == 0
+    assert not (tmp_path / "none.jpg").exists()
