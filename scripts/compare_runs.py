@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
+from segtrack.base.statistics import Samples
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.evaluation import bootstrap as images
@@ -36,10 +37,10 @@ from segtrack.scoring import (
     COUNTED,
     FIELDS,
     METRICS,
-    Samples,
     SequenceScores,
     Units,
     check_paired,
+    draw,
     summary,
     units,
 )
@@ -136,7 +137,7 @@ def drawn_tracks(
     ids = options.run_a, options.run_b
     cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
     check_paired(*cells, ids)
-    a, b = (Samples.draw(cell, metrics, options.samples, options.seed) for cell in cells)
+    a, b = (draw(cell, metrics, options.samples, options.seed) for cell in cells)
     return a, b, {"of": cells[0].of, "count": len(cells[0].names)}
 
 
@@ -150,8 +151,7 @@ def drawn_images(
     units = [images_of_run(settings, run) for run in ids]
     images.check_paired(*units, ids)
     metrics = list(dict.fromkeys(options.metric or images.METRICS[:1]))
-    scores = images.drawn_scores(*units, metrics, options.samples, options.seed)
-    a, b = (Samples({metric: float(v[0]) for metric, v in one.items()}, one) for one in scores)
+    a, b = images.drawn_scores(*units, metrics, options.samples, options.seed)
     return a, b, {"of": "images", "count": len(units[0].rank)}
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.statistics import Interval
 from segtrack.evaluation.bootstrap import METRICS, check_paired, drawn_scores
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.ranking import Ranking
 from segtrack.evaluation.stage import measure
 from segtrack.evaluation.units import ImageUnits, MatchedDetections
-from segtrack.scoring.bootstrap import Interval, Samples
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (
     Detection,
@@ -167,10 +167,7 @@ def test_equals_pycocotools_on_copied_images(tmp_path: Path, seed: int) -> None:
 
 
 def gap(a: ImageUnits, b: ImageUnits, metric: str = METRICS[0], samples: int = 300) -> Interval:
-    one, other = (
-        Samples({metric: float(scores[metric][0])}, scores)
-        for scores in drawn_scores(a, b, [metric], samples)
-    )
+    one, other = drawn_scores(a, b, [metric], samples)
     return one.to(other, metric)
 
 
@@ -181,7 +178,7 @@ def test_two_images_by_hand(tmp_path: Path) -> None:
     b = evaluated(
         tmp_path / "b", objects, [Detection(0, 0, 0.9, BOX), Detection(1, 0, 0.8, SHIFTED)]
     )
-    one, other = drawn_scores(a, b, METRICS, samples=4000)
+    one, other = (scores.drawn for scores in drawn_scores(a, b, METRICS, samples=4000))
     assert set(one) == set(other) == set(METRICS)
     assert one["mask_map50"][0] == pytest.approx(HALF)
     assert other["box_map50_95"][0] == pytest.approx(0.4 + 0.6 * HALF)
@@ -244,7 +241,7 @@ def test_draws_are_by_image_whatever_its_id(tmp_path: Path) -> None:
         predictions = write_predictions(tmp_path / name, NAMES, size, detections)
         units.append(measure(data, "test", predictions, EvaluationSettings()).units)
     assert units[0].rank.tolist() == units[1].rank.tolist()[::-1]
-    one, other = drawn_scores(*units, METRICS, samples=50)
+    one, other = (scores.drawn for scores in drawn_scores(*units, METRICS, samples=50))
     for metric in METRICS:
         assert np.std(one[metric]) > 0.01
         np.testing.assert_allclose(one[metric], other[metric], atol=1e-12)
@@ -255,7 +252,8 @@ def test_draws_without_a_class_have_no_score_of_it(tmp_path: Path) -> None:
     objects = [Object(0, 0, BOX), Object(1, 1, BOX), Object(1, 0, FAR)]
     found = [Detection(0, 0, 0.9, BOX), Detection(1, 0, 0.9, FAR)]
     units = evaluated(tmp_path, objects, found)
-    drawn, _ = drawn_scores(units, units, ["class/person/mask_map50", "mask_map50"], 2000)
+    metrics = ["class/person/mask_map50", "mask_map50"]
+    drawn = drawn_scores(units, units, metrics, 2000)[0].drawn
     without = np.isnan(drawn["class/person/mask_map50"])
     assert without.mean() == pytest.approx(0.25, abs=0.03)
     assert set(drawn["mask_map50"][without]) == {1.0}

@@ -108,7 +108,7 @@ def test_the_evaluated_images_can_be_compared(loop: tuple[Project, Outcome]) -> 
     assert len(units.rank) == prepared["counts"]["test"]
     scores, _ = drawn_scores(units, units, METRICS, samples=1)
     reported = [run.data.metrics[f"test/{metric}"] for metric in METRICS]
-    assert [scores[metric][0] for metric in METRICS] == pytest.approx(reported, abs=1e-9)
+    assert [scores.whole[metric] for metric in METRICS] == pytest.approx(reported, abs=1e-9)
 
 
 def test_results_json_follows_its_schema_and_names_its_run(loop: tuple[Project, Outcome]) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.statistics import Interval
 from segtrack.journal import journal as journals
 from segtrack.report.comparison import Cell, compare_cells, same_trajectories, verdict
 from segtrack.report.comparison_figure import BELOW, BEST, TIED, figure_differences
 from segtrack.report.figures import save
-from segtrack.scoring.bootstrap import Interval, Units
+from segtrack.scoring.bootstrap import Units
 from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
 from segtrack.scoring.score import SequenceScores
 from segtrack.settings import MlflowSettings

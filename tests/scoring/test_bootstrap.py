@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segtrack.base.errors import DataError
+from segtrack.base.statistics import Interval
 from segtrack.scoring.bootstrap import (
-    Interval,
     Units,
     check_paired,
-    difference,
     paired_difference,
     resampled,
     units,
@@ -172,14 +171,6 @@ def test_draws_do_not_depend_on_the_counts() -> None:
     double = resampled(counts * [2, 1], ["hit"], 100, 5, hits)["hit"]
     np.testing.assert_allclose(double, 2 * one)
     assert not np.array_equal(one, resampled(counts, ["hit"], 100, 6, hits)["hit"])
-
-
-def test_draws_without_a_score_are_left_out() -> None:
-    nan = float("nan")
-    gap = difference((0.5, 0.7), (np.array([0.5, nan, 0.5, 0.4]), np.array([0.7, 0.7, 0.7, 0.7])))
-    assert gap.low == pytest.approx(0.2 + 0.025 * 0.1)
-    assert gap.high == pytest.approx(0.2 + 0.975 * 0.1)
-    assert np.isnan(difference((0.5, nan), (np.zeros(4), np.ones(4))).low)
 
 
 def scored(name: str, counts: dict[Key, float], chunks: dict[Key, list[float]]) -> SequenceScores:

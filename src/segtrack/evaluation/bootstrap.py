@@ -7,13 +7,15 @@ detections again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.progress import progress
+from segtrack.base.statistics import Samples, draw_each
 from segtrack.evaluation.matching import KINDS, Kind
 from segtrack.evaluation.ranking import IOU_COUNT, Ranking
 from segtrack.evaluation.units import ImageUnits
@@ -48,8 +50,8 @@ def check_paired(a: ImageUnits, b: ImageUnits, names: tuple[str, str]) -> None:
 
 def drawn_scores(
     a: ImageUnits, b: ImageUnits, metrics: Sequence[str], samples: int = 2000, seed: int = 0
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Scores of a and of b on the same draws.
+) -> tuple[Samples, Samples]:
+    """Scores of a and of b, 0..1, whole and on the same draws.
 
     Args:
         a, b: of the same images (``check_paired``).
@@ -58,9 +60,8 @@ def drawn_scores(
         seed: of the draws.
 
     Returns:
-        Float (1 + samples,) by metric for each of the two, 0..1: first the score of all images
-        once, then of the draws; only the first where there is but one image. NaN where a draw has
-        no ground truth that the score could be about.
+        Of each; nothing is drawn where there is but one image. NaN where a draw has no ground
+        truth that the score could be about.
 
     Raises:
         SettingsError: there is no such metric.
@@ -73,12 +74,21 @@ def drawn_scores(
     kinds = sorted({figure.kind for figure in figures})
     both = [{kind: Ranking.of(units, kind) for kind in kinds} for units in (a, b)]
     drawn = np.empty((2, len(metrics), 1 + (samples if len(a.rank) > 1 else 0)))
-    draws = progress(_draws(len(a.rank), drawn.shape[2] - 1, seed), "draws", drawn.shape[2])
+    images = len(a.rank)
+    once = [np.ones(images, np.int64)]
+    each = chain(once, draw_each(images, drawn.shape[2] - 1, seed))
+    draws = progress(each, "draws", drawn.shape[2])
     for i, copies in enumerate(draws):
         for run, rankings in enumerate(both):
             found = {kind: one.average_precision(copies) for kind, one in rankings.items()}
             drawn[run, :, i] = [figure.of(found[figure.kind]) for figure in figures]
-    one, other = (dict(zip(metrics, values, strict=True)) for values in drawn)
+    one, other = (
+        Samples(
+            dict(zip(metrics, values[:, 0].tolist(), strict=True)),
+            dict(zip(metrics, values, strict=True)),
+        )
+        for values in drawn
+    )
     return one, other
 
 
@@ -108,11 +118,3 @@ def _figure(metric: str, names: Sequence[str]) -> _Figure:
         )
     kind: Kind = "mask" if figure.startswith("mask") else "box"
     return _Figure(kind, places[prefix], slice(1 if figure.endswith("map50") else IOU_COUNT))
-
-
-def _draws(images: int, samples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image is there, int (images,): all once, then draws with replacement."""
-    random = np.random.default_rng(seed)
-    yield np.ones(images, np.int64)
-    for _ in range(samples):
-        yield np.bincount(random.integers(images, size=images), minlength=images)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from segtrack.base.errors import DataError
-from segtrack.scoring import METRICS, Interval, Samples, Units, check_paired
+from segtrack.base.statistics import Interval, Samples
+from segtrack.scoring import METRICS, Units, check_paired, draw
 
 NAMED = 6  # cells that a warning names before it only counts the rest
 
@@ -150,8 +151,8 @@ def compare_cells(
         if first.test is not None and cell.test is not None:
             check_paired(first.test, cell.test, (first.name, cell.name))
     reference = next((i for i, cell in enumerate(cells) if cell.default), 0)
-    chosen = [Samples.draw(cell.units, metrics, samples, seed) for cell in cells]
-    tested = [Samples.draw(c.test, metrics, samples, seed) for c in cells if c.test is not None]
+    chosen = [draw(cell.units, metrics, samples, seed) for cell in cells]
+    tested = [draw(c.test, metrics, samples, seed) for c in cells if c.test is not None]
     scores = {m: tuple(s.whole[m] for s in chosen) for m in metrics}
     best = {m: max(range(len(cells)), key=lambda i: (_or_least(scores[m][i]), -i)) for m in metrics}
     tied = {

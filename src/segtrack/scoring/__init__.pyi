@@ -1,8 +1,7 @@
 from .bootstrap import METRICS as METRICS
-from .bootstrap import Interval as Interval
-from .bootstrap import Samples as Samples
 from .bootstrap import Units as Units
 from .bootstrap import check_paired as check_paired
+from .bootstrap import draw as draw
 from .bootstrap import units as units
 from .combine import ROLES as ROLES
 from .combine import combined as combined
