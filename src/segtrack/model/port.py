@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segtrack.model.predictions import FrameDetections
 
 # Knobs that choose or find weights, whose content counts, or that change only how fast it goes.
-NOT_PREDICTION = frozenset({"weights", "weights_folder", "batch"})
+NOT_PREDICTION = frozenset({"name", "weights", "weights_folder", "batch"})
 NOT_TRAINING = frozenset({"name", "imgsz", "workers", "threads", "cache"})
 
 
@@ -242,7 +242,7 @@ class Network:
 
     def _facts(self) -> dict[str, Any]:
         family = self.family
-        return {"name": self.settings.name, "family": [family.name, family.version]}
+        return {"model": self.settings.name, "family": [family.name, family.version]}
 
 
 RunWeights = Callable[[str], Path]  # the weights file of an MLflow run, by the run's id

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.metrics import Report
-from segtrack.pipeline.networks import computing
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -22,22 +21,16 @@ def detect(ask: Ask, sequence: Sequence) -> Recipe:
     """Predictions of every frame, of the classes that are tracked."""
     settings = ask.settings
     weights: Weights = ask("weights").value
-    names, class_map = ask("classes").value
-
     network = model.Network(settings.model, weights, settings.device)
+    request = network.request(*ask("classes").value)
 
     def build(folder: Path, report: Report) -> None:
-        frames, request = datasets.read_frames(sequence), network.request(names, class_map)
+        frames = datasets.read_frames(sequence)
         model.predict_video(frames, sequence, network, request, folder, report)
 
     return Recipe(
         build,
-        {
-            "imgsz": settings.model.imgsz or weights.imgsz,
-            "names": names,
-            "class_map": class_map,
-            **computing(network),
-        },
+        network.prediction(request),
         # The frame rate stands in the result, and a folder of frames can change it alone.
         {"video": sequence.sha256, "fps": sequence.fps, "weights": weights.sha256},
         network.family.libraries,
@@ -61,7 +54,6 @@ STAGE = register(
         name="detect",
         make=detect,
         version=1,
-        reads=("model.name", "model.conf_floor", "model.max_det", "model.nms_iou"),
         inputs=("weights", "classes"),
         load=_load,
         publish=_publish,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from segtrack import model
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
-from segtrack.pipeline.networks import computing
 from segtrack.pipeline.stage import Ask, Recipe, Stage, register
 
 if TYPE_CHECKING:
@@ -27,23 +26,16 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
     weights: Weights = ask("weights").value
 
     network = model.Network(settings.model, weights, settings.device)
+    request = model.Request(dataset.names, dataset.class_map, floor, limit)
 
     def build(folder: Path, report: Report) -> None:
-        request = model.Request(dataset.names, dataset.class_map, floor, limit)
         model.predict_images(dataset.iter_images(split), network, request, folder, report)
 
     # Predictions name images by id, and ids move when another split of the data set grows.
     ids = digest([image.image_id for image in dataset.iter_images(split)])[:16]
     return Recipe(
         build,
-        {
-            "conf_floor": floor,
-            "max_det": limit,
-            "imgsz": settings.model.imgsz or weights.imgsz,
-            "names": dataset.names,
-            "class_map": dataset.class_map,
-            **computing(network),
-        },
+        network.prediction(request),
         {
             "images": dataset.split_fingerprint(split),
             "ids": ids,
@@ -63,7 +55,6 @@ STAGE = register(
         name="predict",
         make=predict,
         version=1,
-        reads=("model.name", "model.nms_iou"),
         inputs=("prepare", "weights"),
         load=_load,
         listed=False,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.pipeline.networks import computing
-from segtrack.pipeline.shaping import shaping
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
@@ -34,16 +32,9 @@ def train(ask: Ask) -> Recipe:
     def build(folder: Path, report: Report) -> None:
         model.train(dataset, network, settings.trainer, settings.seed, folder, report)
 
-    knobs = shaping(settings.trainer)
     return Recipe(
         build,
-        {
-            "trainer": {k: v for k, v in knobs.items() if k not in network.family.unread},
-            "model": settings.model.name,
-            "imgsz": settings.trainer.imgsz or settings.model.imgsz,
-            "names": dataset.names,
-            **computing(network, settings.trainer),
-        },
+        {"names": dataset.names, **network.training(settings.trainer)},
         {
             "train": dataset.split_fingerprint("train"),
             "val": dataset.split_fingerprint("val"),
@@ -67,7 +58,7 @@ STAGE = register(
         name="train",
         make=train,
         version=2,
-        reads=("trainer", "seed"),
+        reads=("seed",),
         inputs=("start", "prepare"),
         load=_load,
         publish=_publish,
