@@ -10,6 +10,7 @@ import pytest
 from segtrack.dataset import Dataset, prepare
 from segtrack.model import Network, Predictions, Request, predict_images, resolve_weights
 from segtrack.settings import EvaluationSettings, ModelSettings, SplitFractions, YoloSettings
+from tests.compare import script, settings
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,6 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 def _nothing(name: str, value: float, step: int = 0) -> None:
     """A report that nobody reads."""
+
+
+__all__ = ["script", "settings"]

@@ -29,14 +29,6 @@ from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.root import Settings
-from segtrack.settings.tracker import (
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    FastTrackSettings,
-    OcSortSettings,
-    TrackTrackSettings,
-)
 from segtrack.settings.trainer import TrainerSettings
 
 ROOT = "schema"  # the name under which conf/config.yaml asks for ``Settings``
@@ -101,12 +93,6 @@ option("dataset", "ultralytics", UltralyticsSettings)
 option("dataset", "sequences", SequencesSettings)
 option("dataset", "labellerr", LabellerrDatasetSettings)
 option("dataset", "reviewed", ReviewedSettings)
-option("tracker", "bytetrack", ByteTrackSettings)
-option("tracker", "botsort", BotSortSettings)
-option("tracker", "ocsort", OcSortSettings)
-option("tracker", "deepocsort", DeepOcSortSettings)
-option("tracker", "fasttrack", FastTrackSettings)
-option("tracker", "tracktrack", TrackTrackSettings)
 for _name in (*(f"yolov8{size}-seg" for size in "nsmlx"), "yolo11n-seg"):
     option("model", _name, ModelSettings(name=_name))
 option("trainer", BASE, TrainerSettings)

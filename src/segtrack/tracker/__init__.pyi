@@ -19,3 +19,4 @@ from .tracks import TracksInfo as TracksInfo
 from .tracks import TrackSummary as TrackSummary
 from .tracks import TracksWriter as TracksWriter
 from .tracks import write_info as write_info
+from .video import render_video as render_video

@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
+from segtrack.annotation import review_figures
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, make_platform
 from segtrack.annotation.labellerr.pull import pull
-from segtrack.report import review_figures
 
 
 def _kill(*_: object) -> int:

@@ -29,7 +29,7 @@ from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset
 from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.sources.labellerr import KeptExport
-from segtrack.report.overlay import PALETTE
+from segtrack.report.pictures import PALETTE
 from segtrack.settings import LabellerrDatasetSettings, SplitFractions, Unlabelled
 from tests.annotation.labellerr.conftest import jpeg, unique
 

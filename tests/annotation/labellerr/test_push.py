@@ -17,7 +17,7 @@ from segtrack.annotation.labellerr.push import (
     pushed_project,
 )
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.report.overlay import PALETTE
+from segtrack.report.pictures import PALETTE
 from tests.annotation.labellerr.conftest import QUESTIONS, jpeg, unique
 
 CLASSES = ("person", "car")

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from labellerr_loopback.annotator import Truth, mask_iou
+from segtrack.annotation import review_figures as figures
 from segtrack.annotation.labellerr.matching import (
     KINDS,
     MATCH_IOU,
@@ -43,7 +44,6 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
-from segtrack.report import review_figures as figures
 
 FILE, LABELS = "review.json", "labels.coco.json"
 GALLERY = 12

@@ -38,7 +38,7 @@ from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
 from segtrack.dataset.canonical import ImageRow
 from segtrack.model.predictions import FrameDetections, Predictions
-from segtrack.report.overlay import PALETTE
+from segtrack.report import PALETTE
 
 CONF = 0.25  # what is less sure costs people more to delete than to draw
 Say = Callable[[str], None]

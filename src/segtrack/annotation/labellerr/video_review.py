@@ -18,7 +18,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.dataset.sequences import Sequence as Video
-from segtrack.report.overlay import PALETTE
+from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
 
 Say = Callable[[str], None]

@@ -62,7 +62,7 @@ def _proposed(ask: Ask, splits: list[str]) -> dict[str, Predictions]:
 
 def _push(run: Run, dataset: Dataset, proposed: dict[str, Predictions]) -> None:
     from segtrack.annotation.labellerr.push import push
-    from segtrack.report.overlay import PALETTE
+    from segtrack.report import PALETTE
 
     labellerr = run.settings.labellerr
     started = time.perf_counter()

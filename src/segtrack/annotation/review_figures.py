@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segtrack.annotation.labellerr.coco import bucket_of
 from segtrack.annotation.labellerr.matching import KINDS, Shape
 from segtrack.annotation.labellerr.port import BUCKETS
-from segtrack.report.figures import LINES, NEUTRAL, STYLE
+from segtrack.report import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object
 RIGHT = 0.95  # share of accepted predictions from which nobody needs to look
@@ -232,7 +232,7 @@ def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> in
     """
     import cv2
 
-    from segtrack.report.overlay import caption, contact_sheet, overlay
+    from segtrack.report import caption, contact_sheet, overlay
 
     tiles = []
     for pair in pairs:
