@@ -27,7 +27,6 @@ from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
-from segtrack.settings.model import ModelSettings
 from segtrack.settings.root import Settings
 from segtrack.settings.tracker import (
     BotSortSettings,
@@ -107,8 +106,6 @@ option("tracker", "ocsort", OcSortSettings)
 option("tracker", "deepocsort", DeepOcSortSettings)
 option("tracker", "fasttrack", FastTrackSettings)
 option("tracker", "tracktrack", TrackTrackSettings)
-for _name in (*(f"yolov8{size}-seg" for size in "nsmlx"), "yolo11n-seg"):
-    option("model", _name, ModelSettings(name=_name))
 option("trainer", BASE, TrainerSettings)
 option("labellerr", BASE, LabellerrSettings)
 option("labellerr", "off", LabellerrSettings)
