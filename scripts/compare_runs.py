@@ -32,7 +32,6 @@ from segtrack.evaluation import bootstrap as images
 from segtrack.evaluation.units import ImageUnits
 from segtrack.journal.journal import run_files
 from segtrack.report import table_text
-from segtrack.report.comparison import verdict
 from segtrack.scoring import (
     COUNTED,
     FIELDS,
@@ -44,6 +43,7 @@ from segtrack.scoring import (
     summary,
     units,
 )
+from segtrack.scoring.comparison import verdict
 from segtrack.settings import MlflowSettings
 
 COUNTS = "tracking/*/scores/counts.npz"

@@ -9,7 +9,8 @@ import pytest
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings, expand, groups
 from segtrack.pipeline import listed_names
-from segtrack.settings import BotSortSettings, GmcMethod, LabellerrMode, Light, Settings
+from segtrack.settings import LabellerrMode, Light, Settings
+from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod
 
 
 def messages(*overrides: str) -> list[str]:

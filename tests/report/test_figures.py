@@ -15,7 +15,7 @@ def test_saved_with_its_numbers(tmp_path: Path):
     x = np.linspace(0, 1, 5)
     figure = figures.line_chart("T", "x", "y", x, {"car": x}, ("mean", x**2))
     rows = [{"x": a, "car": a, "mean": a**2} for a in x.tolist()]
-    figures.save(figure, tmp_path / "line.png", rows)
+    figures.save_figure(figure, tmp_path / "line.png", rows)
     height, width = cv2.imread(str(tmp_path / "line.png")).shape[:2]
     assert (width, height) == (round(7.8 * figures.DPI), round(4.8 * figures.DPI))
     with (tmp_path / "line.csv").open() as file:
@@ -30,7 +30,7 @@ def test_odd_names_are_shown_as_they_are(tmp_path: Path):
     assert texts == [" _a", "$b$ x^2 $"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures.save(figure, tmp_path / "odd.png", [])
+        figures.save_figure(figure, tmp_path / "odd.png", [])
 
 
 def test_many_lines_share_one_entry_of_the_legend():
@@ -50,8 +50,8 @@ def test_bars_and_matrix(tmp_path: Path):
     names = ["a", "background"]
     matrix = figures.matrix_chart("T", "x", "y", (names, names), counts, counts / 3, "share")
     assert [t.get_text() for t in matrix.axes[0].texts] == ["3", "1", "2"]
-    figures.save(bars, tmp_path / "bars.png", [{"a": 1}])
-    figures.save(matrix, tmp_path / "matrix.png", [{"a": 1}])
+    figures.save_figure(bars, tmp_path / "bars.png", [{"a": 1}])
+    figures.save_figure(matrix, tmp_path / "matrix.png", [{"a": 1}])
 
 
 def test_pyplot_stays_out():

@@ -13,9 +13,15 @@ import yaml
 from segtrack.base.errors import DataError
 from segtrack.journal.journal import Journal
 from segtrack.pipeline import REPORT
-from segtrack.report.comparison import Cell, Comparison, compare_cells, same_trajectories
-from segtrack.report.tables import table_csv, table_html, table_text
-from segtrack.scoring import SequenceScores, units
+from segtrack.report import table_csv, table_html, table_text
+from segtrack.scoring import (
+    Cell,
+    Comparison,
+    SequenceScores,
+    compare_cells,
+    same_trajectories,
+    units,
+)
 
 
 def conclude_tracks(
@@ -59,7 +65,7 @@ def conclude_tracks(
         return
     _publish(journal, comparison)
     best, reference = comparison.best["HOTA"], comparison.reference
-    from segtrack.report.tracking import write_tracking_report
+    from segtrack.scoring import write_tracking_report
 
     for role, i in {"best": best, "default": reference}.items():
         with tempfile.TemporaryDirectory() as scratch:
@@ -68,8 +74,8 @@ def conclude_tracks(
 
 
 def _publish(journal: Journal, comparison: Comparison) -> None:
-    from segtrack.report.comparison_figure import figure_differences
-    from segtrack.report.figures import save
+    from segtrack.report import save_figure
+    from segtrack.scoring import figure_differences
 
     summary, rows = comparison.summary_rows(), comparison.rows()
     title = f"Best cell against {comparison.reference_name}; {comparison.basis}"
@@ -80,7 +86,7 @@ def _publish(journal: Journal, comparison: Comparison) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for metric in comparison.metrics:
             path = Path(scratch) / f"differences_{metric.lower()}.png"
-            save(figure_differences(comparison, metric), path, rows)
+            save_figure(figure_differences(comparison, metric), path, rows)
             journal.artifact(path, "figures")
     print(f"\n{title}:\n{table_text(summary, digits=2)}")
 

@@ -20,7 +20,7 @@ def write_contact_sheet(dataset: Dataset, path: Path) -> None:
     """Draw evenly spaced images of the first split that has any."""
     import cv2
 
-    from segtrack.report.overlay import contact_sheet, overlay
+    from segtrack.report import contact_sheet, overlay
 
     split = next((s for s in ("train", "val", "test", "pool") if dataset.counts[s]), None)
     if split is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from segtrack.evaluation.curves import class_mean
 from segtrack.evaluation.summary import slice_rows
-from segtrack.report import figures
+from segtrack.report import bar_chart, line_chart, matrix_chart, save_figure
 from segtrack.settings import EvaluationSettings
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def _precision_recall(found: Evaluation, folder: Path) -> None:
     overall = masks.overall["mask_map50"]
     label = MEAN if overall is None else f"{MEAN} {overall:.3f}"
     title = f"Masks of {found.split}: precision over recall at IoU .50"
-    figure = figures.line_chart(title, "recall", "precision", recall, lines, (label, mean))
+    figure = line_chart(title, "recall", "precision", recall, lines, (label, mean))
     rows = _rows("recall", recall, found.names, masks.precision.T, mean)
-    figures.save(figure, folder / "mask_precision_recall.png", rows)
+    save_figure(figure, folder / "mask_precision_recall.png", rows)
 
 
 def _confidence(found: Evaluation, folder: Path) -> None:
@@ -60,7 +60,7 @@ def _confidence(found: Evaluation, folder: Path) -> None:
         if name == "F1" and best:
             label = f"{MEAN}, best {best[0]:.3f}\nat score {best[1]:.3f}"
         lines = {class_name: values[k] for k, class_name in _by_objects(found)}
-        figure = figures.line_chart(
+        figure = line_chart(
             f"Masks of {found.split}: {name} over score threshold at IoU .50",
             "score threshold",
             name,
@@ -69,7 +69,7 @@ def _confidence(found: Evaluation, folder: Path) -> None:
             (label, mean),
         )
         rows = _rows("score", curves.confidence, found.names, values, mean)
-        figures.save(figure, folder / f"mask_{name.lower()}_confidence.png", rows)
+        save_figure(figure, folder / f"mask_{name.lower()}_confidence.png", rows)
 
 
 def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
@@ -86,7 +86,7 @@ def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) ->
     # Background cannot be right, so its row is a share of the predictions instead.
     alarms = counts[:, chosen].sum(0)
     share[-1] = np.where(alarms > 0, shown[-1] / np.maximum(alarms, 1), np.nan)
-    figure = figures.matrix_chart(
+    figure = matrix_chart(
         f"Masks of {found.split}: confusion\n"
         f"score from {settings.confusion_conf:g}, IoU from {settings.confusion_iou:g}",
         "predicted (background: missed)",
@@ -100,7 +100,7 @@ def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) ->
         {"true \\ predicted": name, **{n: int(v) for n, v in zip(names, row, strict=True)}}
         for name, row in zip(names, counts, strict=True)
     ]
-    figures.save(figure, folder / "confusion_matrix.png", rows)
+    save_figure(figure, folder / "confusion_matrix.png", rows)
 
 
 def _visible(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
@@ -110,7 +110,7 @@ def _visible(found: Evaluation, settings: EvaluationSettings, folder: Path) -> N
         f"recall, score ≥ {settings.confusion_conf:g}": [row.recall_conf for row in means],
         "AP": [row.ap for row in means],
     }
-    figure = figures.bar_chart(
+    figure = bar_chart(
         f"Masks of {found.split} by visible fraction, IoU .50",
         "visible fraction of the object (number of objects)",
         "mean over classes",
@@ -120,7 +120,7 @@ def _visible(found: Evaluation, settings: EvaluationSettings, folder: Path) -> N
             for name, values in bars.items()
         },
     )
-    figures.save(figure, folder / "visible_fraction.png", slice_rows(found))
+    save_figure(figure, folder / "visible_fraction.png", slice_rows(found))
 
 
 def _by_objects(found: Evaluation) -> list[tuple[int, str]]:

@@ -19,8 +19,7 @@ from segtrack.dataset import Dataset
 from segtrack.evaluation.batches import ImageBatch, detection_rles, image_batches
 from segtrack.evaluation.confusion import ImageErrors, ImageMatch, match_batch
 from segtrack.model.predictions import Predictions
-from segtrack.report import table_csv
-from segtrack.report.overlay import caption, contact_sheet, overlay
+from segtrack.report import caption, contact_sheet, overlay, table_csv
 from segtrack.settings import EvaluationSettings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Figures, tables and pictures. Drawing libraries are imported where they draw, not here."""
+"""Figures, tables and pictures of arrays. Drawing libraries are imported where they draw."""
 
 import lazy_loader
 

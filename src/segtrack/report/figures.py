@@ -40,7 +40,7 @@ STYLE = {
 }
 
 
-def save(figure: Figure, path: Path, rows: Sequence[Row]) -> None:
+def save_figure(figure: Figure, path: Path, rows: Sequence[Row]) -> None:
     """Write ``path`` (a .png) and the numbers that it shows as .csv beside it."""
     with matplotlib.rc_context(STYLE):
         figure.savefig(path, dpi=DPI, facecolor="white")

@@ -7,6 +7,11 @@ from .combine import ROLES as ROLES
 from .combine import combined as combined
 from .combine import detection_averaged as detection_averaged
 from .combine import score_metrics as score_metrics
+from .comparison import Cell as Cell
+from .comparison import Comparison as Comparison
+from .comparison import compare_cells as compare_cells
+from .comparison import same_trajectories as same_trajectories
+from .comparison_figure import figure_differences as figure_differences
 from .counts import ALPHAS as ALPHAS
 from .counts import COUNTED as COUNTED
 from .counts import FIELDS as FIELDS
@@ -21,5 +26,6 @@ from .score import MASK as MASK
 from .score import SequenceScores as SequenceScores
 from .score import percent as percent
 from .score import score_tracks as score_tracks
+from .tracking_report import write_tracking_report as write_tracking_report
 from .truth import Truth as Truth
 from .truth_files import build_truth as build_truth

@@ -36,18 +36,10 @@ from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.options import option, options, register
 from segtrack.settings.plain import plain
+from segtrack.settings.render import RenderSettings
 from segtrack.settings.root import Settings
-from segtrack.settings.tracker import (
-    Association,
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    FastTrackSettings,
-    GmcMethod,
-    OcSortSettings,
-    TrackerSettings,
-    TrackTrackSettings,
-)
+from segtrack.settings.tracker import TrackerSettings
+from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 
 __all__ = [
@@ -55,16 +47,10 @@ __all__ = [
     "SPLITS",
     "AnnotatorSettings",
     "Assist",
-    "Association",
-    "BotSortSettings",
-    "ByteTrackSettings",
     "CocoSettings",
     "DatasetSettings",
-    "DeepOcSortSettings",
     "Detections",
     "EvaluationSettings",
-    "FastTrackSettings",
-    "GmcMethod",
     "ImagesSettings",
     "Knob",
     "LabellerrDatasetSettings",
@@ -74,14 +60,14 @@ __all__ = [
     "MlflowMode",
     "MlflowSettings",
     "ModelSettings",
-    "OcSortSettings",
     "Problem",
+    "RenderSettings",
     "ReviewedSettings",
     "SequencesSettings",
     "Settings",
     "SplitFractions",
-    "TrackTrackSettings",
     "TrackerSettings",
+    "TracksSettings",
     "TrafficSimSettings",
     "TrainerSettings",
     "TransportChoice",

@@ -28,14 +28,6 @@ from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.root import Settings
-from segtrack.settings.tracker import (
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    FastTrackSettings,
-    OcSortSettings,
-    TrackTrackSettings,
-)
 from segtrack.settings.trainer import TrainerSettings
 
 ROOT = "schema"  # the name under which conf/config.yaml asks for ``Settings``
@@ -100,12 +92,6 @@ option("dataset", "ultralytics", UltralyticsSettings)
 option("dataset", "sequences", SequencesSettings)
 option("dataset", "labellerr", LabellerrDatasetSettings)
 option("dataset", "reviewed", ReviewedSettings)
-option("tracker", "bytetrack", ByteTrackSettings)
-option("tracker", "botsort", BotSortSettings)
-option("tracker", "ocsort", OcSortSettings)
-option("tracker", "deepocsort", DeepOcSortSettings)
-option("tracker", "fasttrack", FastTrackSettings)
-option("tracker", "tracktrack", TrackTrackSettings)
 option("trainer", BASE, TrainerSettings)
 option("labellerr", BASE, LabellerrSettings)
 option("labellerr", "off", LabellerrSettings)

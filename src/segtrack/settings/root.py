@@ -13,7 +13,9 @@ from segtrack.settings.knobs import knob
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
+from segtrack.settings.render import RenderSettings
 from segtrack.settings.tracker import TrackerSettings
+from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 
 
@@ -25,6 +27,8 @@ class Settings:
     model: ModelSettings = knob(MISSING, "the network that detects")
     trainer: TrainerSettings = knob(MISSING, "how it is trained")
     tracker: TrackerSettings = knob(MISSING, "how detections become trajectories")
+    tracks: TracksSettings = knob(TracksSettings, "which trajectories stay, and what is filled in")
+    render: RenderSettings = knob(RenderSettings, "the annotated video")
     labellerr: LabellerrSettings = knob(MISSING, "the annotation platform")
     evaluation: EvaluationSettings = knob(MISSING, "how masks are compared with labels")
     mlflow: MlflowSettings = knob(MISSING, "where runs are recorded", local=True)

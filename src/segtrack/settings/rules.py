@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings import (
     Assist,
     CocoSettings,
@@ -23,53 +23,13 @@ from segtrack.settings import (
     SplitFractions,
     TrafficSimSettings,
 )
-from segtrack.settings.knobs import Problem, number, value_problems
-
-# Of the trackers, whose knobs do not say it themselves yet. key: (lowest, highest, unit)
-RANGES: dict[str, tuple[float, float, str]] = {
-    "tracker.track_thresh": (0, 1, ""),
-    "tracker.low_thresh": (0, 1, ""),
-    "tracker.new_track_thresh": (0, 1, ""),
-    "tracker.match_thresh": (0, 1, ""),
-    "tracker.track_buffer": (1, 100000, "frames at 30 fps"),
-    "tracker.min_length": (1, 100000, "frames"),
-    "tracker.min_area": (0, 1e9, "px²"),
-    "tracker.max_aspect_ratio": (0.01, 1000, ""),
-    "tracker.interpolate": (0, 100000, "frames"),
-    "tracker.trail": (0, 10000, "frames"),
-    "tracker.proximity_thresh": (0, 1, ""),
-    "tracker.appearance_thresh": (0, 1, ""),
-    "tracker.delta_t": (1, 1000, "frames"),
-    "tracker.inertia": (0, 10, ""),
-    "tracker.alpha_fixed_emb": (0, 1, ""),
-    "tracker.reset_velocity_offset_occ": (1, 1000, "frames"),
-    "tracker.reset_pos_offset_occ": (1, 1000, "frames"),
-    "tracker.enlarge_bbox_occ": (1, 10, ""),
-    "tracker.dampen_motion_occ": (0, 1, ""),
-    "tracker.active_occ_to_lost_thresh": (0, 100000, "frames"),
-    "tracker.occ_cover_thresh": (0, 1, ""),
-    "tracker.occ_reappear_window": (0, 100000, "frames"),
-    "tracker.init_iou_suppress": (0, 1, ""),
-    "tracker.lost_match_thr": (0, 1, ""),
-    "tracker.iou_weight": (0, 10, ""),
-    "tracker.reid_weight": (0, 10, ""),
-    "tracker.conf_weight": (0, 10, ""),
-    "tracker.angle_weight": (0, 10, ""),
-    "tracker.penalty_p": (0, 1, ""),
-    "tracker.penalty_q": (0, 1, ""),
-    "tracker.reduce_step": (0, 1, ""),
-    "tracker.tai_thr": (0, 1, ""),
-    "tracker.min_track_len": (1, 1000, "frames"),
-}
-# What a project's files can be exported by.
-STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
+from segtrack.settings.knobs import Problem, value_problems
 
 
 def validate(settings: Settings) -> list[Problem]:
     """Every problem of composed settings, in the order of the groups; an empty list is good."""
     return [
         *value_problems(settings),
-        *_ranges(settings),
         *_globals(settings),
         *_dataset(settings.dataset),
         *_model(settings),
@@ -78,18 +38,6 @@ def validate(settings: Settings) -> list[Problem]:
         *_evaluation(settings),
         *_mlflow(settings.mlflow),
     ]
-
-
-def _ranges(settings: Settings) -> Iterator[Problem]:
-    for key, (low, high, unit) in RANGES.items():
-        value: Any = settings
-        for part in key.split("."):
-            value = getattr(value, part, None)
-        if not isinstance(value, (int, float)):
-            continue  # optional, or of that name in another data set only
-        if not math.isfinite(value) or not low <= value <= high:
-            where = f"{number(low)} to {number(high)}" + (f" {unit}" if unit else "")
-            yield Problem(key, value, f"must lie in {where}")
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
@@ -201,10 +149,10 @@ def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
 def _labellerr(settings: Settings) -> Iterator[Problem]:
     labellerr = settings.labellerr
     yield from _labellerr_access(settings)
-    unknown = [status for status in labellerr.statuses if status not in STATUSES]
+    unknown = [status for status in labellerr.statuses if status not in REVIEWED]
     if unknown or not labellerr.statuses:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
-        allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
+        allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
         yield Problem("labellerr.statuses", shown, allowed)
     sam = Path(labellerr.sam).expanduser()
     if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
@@ -242,34 +190,14 @@ def _model(settings: Settings) -> Iterator[Problem]:
 
 
 def _tracker(settings: Settings) -> Iterator[Problem]:
-    tracker, floor = settings.tracker, settings.model.conf_floor
-    if tracker.low_thresh >= tracker.track_thresh:
-        allowed = f"must lie below tracker.track_thresh={tracker.track_thresh:g}"
-        yield Problem("tracker.low_thresh", tracker.low_thresh, allowed)
-    new = tracker.new_track_thresh
-    if new is not None and new < tracker.track_thresh:
-        allowed = f"must not lie below tracker.track_thresh={tracker.track_thresh:g}"
-        yield Problem("tracker.new_track_thresh", new, allowed)
-    if floor > tracker.low_thresh:
+    yield from settings.tracker.problems()
+    lowest, floor = settings.tracker.lowest_score(), settings.model.conf_floor
+    if lowest is not None and floor > lowest[1]:
         allowed = (
-            f"must not lie above tracker.low_thresh={tracker.low_thresh:g}, "
-            f"whose detections would be missing"
+            f"must not lie above tracker.{lowest[0]}={lowest[1]:g}, whose detections would be "
+            "missing"
         )
         yield Problem("model.conf_floor", floor, allowed)
-    if getattr(tracker, "with_reid", False):
-        yield from _reid_model(getattr(tracker, "model", "auto"))
-
-
-def _reid_model(model: str) -> Iterator[Problem]:
-    if model == "auto":
-        allowed = (
-            "the detector's own features are not kept, so with_reid=true needs a ReID model: "
-            "name a file, tracker.model=FILE"
-        )
-        yield Problem("tracker.model", model, allowed)
-    elif not Path(model).expanduser().exists():
-        allowed = "no such file; name a ReID model (a .pt checkpoint or an exported model)"
-        yield Problem("tracker.model", model, allowed)
 
 
 def _evaluation(settings: Settings) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
-from segtrack import report as reports
+from segtrack import tracker
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import wants_video
@@ -24,11 +24,11 @@ def render(ask: Ask, sequence: Sequence) -> Recipe | Given:
         return Given(None)
     associated = ask("associate", sequence=sequence)
     tracks: Tracks = associated.value
-    trail = ask.settings.tracker.trail
+    trail = ask.settings.render.trail
 
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence)
-        reports.render(frames, tracks, tracks.info.names, sequence.fps, folder / FILE, trail)
+        tracker.render_video(frames, tracks, tracks.info.names, sequence.fps, folder / FILE, trail)
 
     inputs = {"tracks": associated.key, "video": sequence.sha256}
     return Recipe(build, {"trail": trail}, inputs)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
-from segtrack import report as reports
 from segtrack import scoring, tracker
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest, link_or_copy
@@ -170,7 +169,7 @@ def _publish_scores(run: Run, done: list[Tracked]) -> None:
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
     if run.settings.parent_run is None:  # a sweep makes figures for the cells that matter
         folder = run.output / "tracking" / "scores"
-        reports.write_tracking_report(path, folder)
+        scoring.write_tracking_report(path, folder)
         run.keep(folder, "tracking/scores")
 
 

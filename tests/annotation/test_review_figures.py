@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from segtrack.annotation.labellerr.matching import Shape
-from segtrack.report import review_figures as figures
-from segtrack.report.figures import save
+from segtrack.annotation import review_figures as figures
+from segtrack.annotation.matching import Shape
+from segtrack.report.figures import save_figure
 
 NAN = float("nan")
 
@@ -60,10 +60,10 @@ def test_acceptance_rows_and_figure(tmp_path: Path) -> None:
     assert rows[2]["mean_score"] == pytest.approx(0.79 / 3)
     assert rows[0]["share"] is None
     best = figures.AutoAccept(0.95, 2, 1.0, 0.34, 1.0)
-    save(figures.figure_acceptance(rows, best), tmp_path / "a.png", rows)
+    save_figure(figures.figure_acceptance(rows, best), tmp_path / "a.png", rows)
     assert cv2.imread(str(tmp_path / "a.png")) is not None
     empty = figures.acceptance_rows(score[:0], np.zeros(0, bool))
-    save(figures.figure_acceptance(empty, None), tmp_path / "b.png", empty)
+    save_figure(figures.figure_acceptance(empty, None), tmp_path / "b.png", empty)
 
 
 def test_outcome_rows() -> None:

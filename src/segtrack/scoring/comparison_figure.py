@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from segtrack.base.statistics import Interval
-from segtrack.report.comparison import Comparison
-from segtrack.report.figures import INK, LINES, NEUTRAL, STYLE
+from segtrack.report import INK, LINES, NEUTRAL, STYLE
+from segtrack.scoring.comparison import Comparison
 
 DRAWN = 40  # cells that the figure has room for
 BEST, TIED, BELOW = LINES[1], LINES[0], NEUTRAL

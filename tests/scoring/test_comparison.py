@@ -11,10 +11,10 @@ import pytest
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.statistics import Interval
 from segtrack.journal import journal as journals
-from segtrack.report.comparison import Cell, compare_cells, same_trajectories, verdict
-from segtrack.report.comparison_figure import BELOW, BEST, TIED, figure_differences
-from segtrack.report.figures import save
+from segtrack.report.figures import save_figure
 from segtrack.scoring.bootstrap import Units
+from segtrack.scoring.comparison import Cell, compare_cells, same_trajectories, verdict
+from segtrack.scoring.comparison_figure import BELOW, BEST, TIED, figure_differences
 from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
 from segtrack.scoring.score import SequenceScores
 from segtrack.settings import MlflowSettings
@@ -226,7 +226,7 @@ class TestFigure:
         assert [dot.get_color() for dot in dots] == [BEST, TIED, BELOW, BELOW]
         assert dots[3].get_xdata()[0] == pytest.approx(-5)
         assert [text.get_text() for text in axes.texts][2:4] == ["59.00", "54.00"]
-        save(figure, tmp_path / "differences.png", found.rows())
+        save_figure(figure, tmp_path / "differences.png", found.rows())
         assert (tmp_path / "differences.png").stat().st_size > 10_000
         assert len((tmp_path / "differences.csv").read_text().splitlines()) == 5
 
@@ -241,7 +241,7 @@ class TestFigure:
     def test_one_unit_has_dots_without_whiskers(self, tmp_path: Path) -> None:
         cells = [cell("knob=1", [100], test=units([90])), cell("knob=2", [120], test=units([80]))]
         found = compare_cells(cells, samples=20)
-        save(figure_differences(found), tmp_path / "one.png", found.rows())
+        save_figure(figure_differences(found), tmp_path / "one.png", found.rows())
         assert found.summary_rows()[0]["cells like the best"] == 1  # nothing is known
 
 

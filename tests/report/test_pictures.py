@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from segtrack.report.overlay import FILL, PALETTE, caption, colour, contact_sheet, overlay
+from segtrack.report.pictures import FILL, PALETTE, caption, colour, contact_sheet, overlay
 
 GREY = np.full((80, 100, 3), 100, np.uint8)
 SQUARE = [[20, 30], [59, 30], [59, 59], [20, 59]]

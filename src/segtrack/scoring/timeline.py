@@ -11,8 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from segtrack.report.figures import INK, LINES, NEUTRAL, STYLE
-from segtrack.report.tables import Row
+from segtrack.report import INK, LINES, NEUTRAL, STYLE, Row
 
 
 def piece_rows(

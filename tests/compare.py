@@ -20,7 +20,7 @@ def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "scripts" / "compare_runs.py"
+    path = Path(__file__).resolve().parents[1] / "scripts" / "compare_runs.py"
     spec = importlib.util.spec_from_file_location("compare_runs", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -9,13 +9,13 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
-from segtrack.report.figures import LINES, NEUTRAL, save
-from segtrack.report.switch_sheet import BoxRows, Sighting, sightings, switch_sheet
-from segtrack.report.timeline import figure_timeline, piece_rows
-from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos, video_rows
+from segtrack.report.figures import LINES, NEUTRAL, save_figure
 from segtrack.scoring.counts import FIELDS, PLAIN_FIELDS, counts_of
+from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores
+from segtrack.scoring.switch_sheet import BoxRows, Sighting, sightings, switch_sheet
+from segtrack.scoring.timeline import figure_timeline, piece_rows
 
 
 def counts(tp: float, fn: float, fp: float, until: int = 19) -> np.ndarray:
@@ -46,7 +46,7 @@ class TestCurves:
         assert texts[1:3] == [f"DetA, mean {0.8 * 10 / 19:.3f}", f"AssA, mean {10 / 19:.3f}"]
         loca = figure.axes[0].lines[3].get_ydata()
         assert np.isnan(loca).tolist() == [False] * 10 + [True] * 9
-        save(figure, tmp_path / "curve.png", rows)
+        save_figure(figure, tmp_path / "curve.png", rows)
         assert len((tmp_path / "curve.csv").read_text().splitlines()) == 20
 
     def test_real_tracks(self, shared_data: Path, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ class TestVideos:
         np.testing.assert_array_equal(dots[0].get_xdata(), [0.5, 0.6, 0.75])
         np.testing.assert_array_equal(dots[1].get_xdata(), [-1.0, 0.7, np.nan])
         assert [t.get_text() for t in axes.texts][4:8] == ["● MOTA", "-3.200", "0.700", "n/a"]
-        save(figure, tmp_path / "videos.png", rows)
-        save(figure_videos([]), tmp_path / "none.png", [])
+        save_figure(figure, tmp_path / "videos.png", rows)
+        save_figure(figure_videos([]), tmp_path / "none.png", [])
 
 
 class TestPieces:
@@ -128,7 +128,7 @@ class TestPieces:
         assert piece_rows(none, none, none, []) == []
         figure = figure_timeline([], 0, "empty")
         assert figure.axes[0].get_title(loc="left") == "empty: 0 tracks in 0 frames"
-        save(figure, tmp_path / "none.png", [])
+        save_figure(figure, tmp_path / "none.png", [])
 
 
 def bars(figure) -> LineCollection:  # type: ignore[no-untyped-def]
@@ -163,7 +163,7 @@ class TestTimeline:
         assert texts == ["car (2)", "bus (1)", "id switch"]
         title = axes.get_title(loc="left")
         assert title == "street: 3 tracks in 10 frames, 2 id switches"
-        save(figure, tmp_path / "timeline.png", pieces)
+        save_figure(figure, tmp_path / "timeline.png", pieces)
 
     def test_the_longest_of_many(self) -> None:
         """400 tracks of 1 to 400 frames: those of 101 and more are drawn."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from segtrack.base.errors import StageError
-from segtrack.report.overlay import BACKGROUND, caption, contact_sheet
+from segtrack.report import BACKGROUND, caption, contact_sheet
 
 MATCHED = 0.5  # IoU from which CLEAR takes an object for followed
 TILE = 300  # pixels, width and height of one crop

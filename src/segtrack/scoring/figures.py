@@ -12,8 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from segtrack.report.figures import INK, LINES, STYLE, line_chart
-from segtrack.report.tables import Row
+from segtrack.report import INK, LINES, STYLE, Row, line_chart
 from segtrack.scoring import (
     ALPHAS,
     BOX,

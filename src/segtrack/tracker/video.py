@@ -18,7 +18,7 @@ import numpy as np
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.progress import progress
-from segtrack.report.labels import Label, place_labels
+from segtrack.report import Label, place_labels
 from segtrack.tracker import TrackRows, Tracks
 
 SMALL = 480  # a narrower video is drawn at twice its size: 12 px letters cover too much of it
@@ -33,7 +33,7 @@ PALETTE = (
 )
 
 
-def render(
+def render_video(
     frames: Iterable[np.ndarray],
     tracks: Tracks,
     names: tuple[str, ...],
@@ -65,7 +65,7 @@ def render(
     except OSError as error:
         raise StageError(
             f"{path}: the video could not be written ({error.strerror or error}). Make room or "
-            "choose another folder, or set tracker.render=false"
+            "choose another folder, or set render.enabled=false"
         ) from error
 
 

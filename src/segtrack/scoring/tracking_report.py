@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from segtrack import dataset as datasets
-from segtrack.report.figures import save
-from segtrack.report.switch_sheet import BoxRows, sightings, switch_sheet
-from segtrack.report.tables import table_csv
-from segtrack.report.timeline import figure_timeline, piece_rows
-from segtrack.report.track_figures import curve_rows, figure_curves, figure_videos, video_rows
+from segtrack.base.frames import BOX_COLUMNS
+from segtrack.report import save_figure, table_csv
 from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged
-from segtrack.tracker import BOX_COLUMNS, Tracks
+from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
+from segtrack.scoring.switch_sheet import BoxRows, sightings, switch_sheet
+from segtrack.scoring.timeline import figure_timeline, piece_rows
+from segtrack.tracker import Tracks
 
 KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with
 TIMELINES = 20  # videos that get a timeline of their own
@@ -44,10 +43,10 @@ def write_tracking_report(report: Path, folder: Path) -> None:
             continue
         curves = curve_rows(detection_averaged(counts, kind))
         title = "HOTA over localisation thresholds" + (", masks" if ending else "")
-        save(figure_curves(curves, title), folder / f"hota_over_alpha{ending}.png", curves)
+        save_figure(figure_curves(curves, title), folder / f"hota_over_alpha{ending}.png", curves)
         videos = video_rows(scores, roles, kind)
         title = "Scores of each video" + (", masks" if ending else "")
-        save(figure_videos(videos, title=title), folder / f"videos{ending}.png", videos)
+        save_figure(figure_videos(videos, title=title), folder / f"videos{ending}.png", videos)
     switches = [
         {"video": row["name"], **switch}
         for row in rows
@@ -70,15 +69,14 @@ def _switches(scores: Path) -> list[dict[str, Any]]:
 def _timeline(row: Mapping[str, Any], folder: Path) -> None:
     tracks = Tracks.load(Path(row["tracks"]))
     columns = ["frame", "track_id", "class_id", "interpolated", *BOX_COLUMNS]
-    table = pq.read_table(tracks.folder / "tracks.parquet", columns=columns)
-    frame, track_id, class_id, interpolated, *corners = (np.asarray(table[c]) for c in columns)
+    frame, track_id, class_id, interpolated, *corners = tracks.columns(*columns)
     pieces = piece_rows(frame, track_id, class_id, tracks.info.names, interpolated)
     found = _switches(Path(row["scores"]))
     kind = "box" if any(one["kind"] == "box" for one in found) else "mask"
     found = [one for one in found if one["kind"] == kind]
     marks = [(one["frame"], one["old_track"], one["new_track"]) for one in found]
     figure = figure_timeline(pieces, tracks.info.frame_count, row["name"], marks)
-    save(figure, folder / f"timeline_{row['name']}.png", pieces)
+    save_figure(figure, folder / f"timeline_{row['name']}.png", pieces)
     if found and row["video"]:
         boxes = BoxRows(frame, track_id, np.stack(corners, axis=1))
         truth = Truth.load(Path(row["truth"])).boxes
