@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings import (
     Assist,
     CocoSettings,
@@ -23,9 +24,6 @@ from segtrack.settings import (
     TrafficSimSettings,
 )
 from segtrack.settings.knobs import Problem, value_problems
-
-# What a project's files can be exported by.
-STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
 
 
 def validate(settings: Settings) -> list[Problem]:
@@ -151,10 +149,10 @@ def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
 def _labellerr(settings: Settings) -> Iterator[Problem]:
     labellerr = settings.labellerr
     yield from _labellerr_access(settings)
-    unknown = [status for status in labellerr.statuses if status not in STATUSES]
+    unknown = [status for status in labellerr.statuses if status not in REVIEWED]
     if unknown or not labellerr.statuses:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
-        allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
+        allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
         yield Problem("labellerr.statuses", shown, allowed)
     sam = Path(labellerr.sam).expanduser()
     if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
