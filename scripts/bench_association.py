@@ -111,8 +111,8 @@ def sides() -> dict[str, Side]:
     )  # settles what ultralytics may do on this machine
     from ultralytics.trackers.byte_tracker import BYTETracker
 
-    from segtrack.settings import ByteTrackSettings
     from segtrack.tracker import make_tracker
+    from segtrack.tracker.bytetrack import ByteTrackSettings
 
     theirs = SimpleNamespace(
         track_high_thresh=0.6,

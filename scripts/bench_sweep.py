@@ -29,7 +29,7 @@ def main() -> int:
     options = parser.parse_args()
     values = [f"{0.2 + 0.6 * i / max(1, options.cells - 1):.4f}" for i in range(options.cells)]
     sides = {
-        "one_cell": [f"tracker.track_thresh={values[0]}", "tracker.render=false"],
+        "one_cell": [f"tracker.track_thresh={values[0]}", "render.enabled=false"],
         "sweep": ["-m", f"tracker.track_thresh={','.join(values)}"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in sides}

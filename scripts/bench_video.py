@@ -77,8 +77,9 @@ def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, f
     """Detect, associate and write results.json in ``folder``; milliseconds per frame."""
     from segtrack.dataset.video import probe_video, read_frames
     from segtrack.model import Network, Predictions, predict_video, resolve_weights
-    from segtrack.settings import ModelSettings, TrackerSettings
+    from segtrack.settings import ModelSettings, TracksSettings
     from segtrack.tracker import Tracks, associate, write_results
+    from segtrack.tracker.bytetrack import ByteTrackSettings
 
     reported: dict[str, float] = {}
 
@@ -92,7 +93,7 @@ def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, f
     images = islice(read_frames(sequence), frames or None)
     predict_video(images, sequence, network, request, folder, report)
     predictions = Predictions.load(folder)
-    associate(predictions, TrackerSettings(name="bytetrack"), folder, report)
+    associate(predictions, ByteTrackSettings(), TracksSettings(), folder, report)
     begin = time.perf_counter()
     tracks = Tracks.load(folder)
     run = {**RUN_BLOCK, "created_at": "now"}
@@ -151,7 +152,7 @@ def pipeline(video: Path, weights: Path) -> float:
         timed([sys.executable, "-c", setup], Path(folder))
         run = str(ROOT / "src" / "run.py")
         return timed(
-            [sys.executable, run, *words, "model.imgsz=640", "tracker.render=false"], Path(folder)
+            [sys.executable, run, *words, "model.imgsz=640", "render.enabled=false"], Path(folder)
         )
 
 

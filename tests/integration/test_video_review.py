@@ -23,7 +23,7 @@ WORDS = [
     "dataset.width=480",
     "dataset.height=288",
     "dataset.density=1",
-    "tracker.interpolate=5",
+    "tracks.interpolate=5",
 ]
 
 

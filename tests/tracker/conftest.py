@@ -12,7 +12,7 @@ from segtrack.model.predictions import (
     PredictionsInfo,
     PredictionsWriter,
 )
-from segtrack.settings import ByteTrackSettings
+from segtrack.tracker.bytetrack import ByteTrackSettings
 
 Row = tuple[int, float, float, float, float, float]  # class_id, score, x1, y1, x2, y2
 NAMES = ("person", "car")

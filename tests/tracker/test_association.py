@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from segtrack.base.errors import DataError
 from segtrack.base.rle import encode_box
 from segtrack.model.predictions import Predictions
-from segtrack.settings import TrackerSettings
+from segtrack.settings import TrackerSettings, TracksSettings
 from segtrack.tracker import Tracks, associate
 from segtrack.tracker.tracks import SCHEMA, TrackRows, TracksInfo, TracksWriter, write_info
 
@@ -34,7 +34,13 @@ def test_trajectories_of_two_objects(
         if 2 <= t <= 4:
             rows.append((0, 0.8, 100, 20, 120, 80))
         frames.append(detections(t, rows, [b"car", b"person"][: len(rows)]))
-    associate(predictions(frames, 8, width=640, height=480), settings(), tmp_path, report)
+    associate(
+        predictions(frames, 8, width=640, height=480),
+        settings(),
+        TracksSettings(),
+        tmp_path,
+        report,
+    )
     tracks = Tracks.load(tmp_path)
     assert tracks.info.names == NAMES
     assert tracks.info.frame_count == 8
@@ -81,7 +87,9 @@ def test_short_tracks_are_dropped_and_ids_have_no_gaps(
         )
         for t in range(10)
     ]
-    associate(predictions(frames, 10), settings(min_length=min_length), tmp_path, report)
+    associate(
+        predictions(frames, 10), settings(), TracksSettings(min_length=min_length), tmp_path, report
+    )
     tracks = Tracks.load(tmp_path)
     assert [t.frames_seen for t in tracks.summary()] == kept
     assert [t.track_id for t in tracks.summary()] == list(range(1, len(kept) + 1))
@@ -115,7 +123,13 @@ def test_a_track_has_one_class(
         detections(t, [(class_id, score, 100, 50, 160, 110)])
         for t, (class_id, score) in enumerate(votes)
     ]
-    associate(predictions(frames, len(frames)), settings(class_aware=False), tmp_path, report)
+    associate(
+        predictions(frames, len(frames)),
+        settings(class_aware=False),
+        TracksSettings(),
+        tmp_path,
+        report,
+    )
     tracks = Tracks.load(tmp_path)
     assert [t.class_id for t in tracks.summary()] == [winner]
     assert {c for rows in tracks.frames() for c in rows.class_id.tolist()} == {winner}
@@ -141,8 +155,9 @@ def test_small_and_wide_boxes_are_dropped_before_tracks_are_counted(
         )
         for t in range(6)
     ]
-    chosen = settings(min_area=100, max_aspect_ratio=1.6, min_length=3, match_thresh=0.99)
-    associate(predictions(frames, 6), chosen, tmp_path, report)
+    chosen = settings(match_thresh=0.99)
+    after = TracksSettings(min_area=100, max_aspect_ratio=1.6, min_length=3)
+    associate(predictions(frames, 6), chosen, after, tmp_path, report)
     tracks = Tracks.load(tmp_path)
     assert [(t.track_id, t.frames_seen) for t in tracks.summary()] == [(1, 6)]
     assert {tuple(r.track_id.tolist()) for r in tracks.frames()} == {(1,)}
@@ -150,8 +165,8 @@ def test_small_and_wide_boxes_are_dropped_before_tracks_are_counted(
     assert tracks.info.tracker["min_area"] == 100
     folder = tmp_path / "all"
     folder.mkdir()
-    chosen = settings(min_area=100, max_aspect_ratio=1.6, match_thresh=0.99)
-    associate(predictions(frames, 6), chosen, folder, Reported())
+    after = TracksSettings(min_area=100, max_aspect_ratio=1.6)
+    associate(predictions(frames, 6), chosen, after, folder, Reported())
     assert [t.frames_seen for t in Tracks.load(folder).summary()] == [6, 2]
 
 
@@ -164,8 +179,8 @@ def test_gaps_are_filled_and_marked(
         rows = [(0, 0.75, 10, 10, 30, 60)] * (t not in (4, 5, 6))
         rows += [(1, 0.5 + 0.25 * (t > 6), 100, 10, 180, 60)] * (t not in (3, 4, 5, 6))
         frames.append(detections(t, rows, [b"mask"] * len(rows)))
-    chosen = settings(interpolate=3, track_thresh=0.4)
-    associate(predictions(frames, 12), chosen, tmp_path, report)
+    chosen, after = settings(track_thresh=0.4), TracksSettings(interpolate=3)
+    associate(predictions(frames, 12), chosen, after, tmp_path, report)
     tracks = Tracks.load(tmp_path)
     rows = list(tracks.frames())
     assert [r.frame for r in rows] == list(range(12))
@@ -195,8 +210,9 @@ def test_masks_of_a_frame_are_disjoint(
         )
         for t in range(3)
     ]
-    chosen = settings(disjoint_masks=True, min_length=2)
-    associate(predictions(frames, 3, width=200, height=60), chosen, tmp_path, report)
+    after = TracksSettings(disjoint_masks=True, min_length=2)
+    made = predictions(frames, 3, width=200, height=60)
+    associate(made, settings(), after, tmp_path, report)
     for rows in Tracks.load(tmp_path).frames():
         by_score = np.argsort(-rows.score)
         masks = [rows.mask(i, 60) for i in by_score.tolist()]
@@ -212,7 +228,14 @@ def test_motion_of_another_video(
 ) -> None:
     made = predictions([], 3)
     with pytest.raises(DataError, match=r"motion is known for 2 frames, .* have 3"):
-        associate(made, settings(), tmp_path, report, motion=np.stack([np.eye(2, 3)] * 2))
+        associate(
+            made,
+            settings(),
+            TracksSettings(),
+            tmp_path,
+            report,
+            motion=np.stack([np.eye(2, 3)] * 2),
+        )
 
 
 def test_a_moving_camera(
@@ -228,7 +251,14 @@ def test_a_moving_camera(
     for given_motion in (None, motion):
         folder = tmp_path / f"{given_motion is None}"
         folder.mkdir()
-        associate(predictions(frames, 6), settings(), folder, Reported(), motion=given_motion)
+        associate(
+            predictions(frames, 6),
+            settings(),
+            TracksSettings(),
+            folder,
+            Reported(),
+            motion=given_motion,
+        )
         ids.append([r.track_id.tolist() for r in Tracks.load(folder).frames()])
     assert ids == [[[1]] * 3 + [[2]] * 2, [[1]] * 6]
 
@@ -237,7 +267,7 @@ def test_a_moving_camera(
 def test_nothing_detected(
     settings: Make, predictions: Predict, report: Reported, tmp_path: Path, frame_count: int
 ) -> None:
-    associate(predictions([], frame_count), settings(), tmp_path, report)
+    associate(predictions([], frame_count), settings(), TracksSettings(), tmp_path, report)
     tracks = Tracks.load(tmp_path)
     assert list(tracks.frames()) == []
     assert tracks.summary() == ()
@@ -257,7 +287,7 @@ def test_remains_of_a_killed_attempt_do_not_matter(
     (littered / "raw" / "tracks.parquet").write_bytes(b"PAR1 cut short")
     (littered / "tracks.parquet").write_bytes(b"")
     for folder in (clean, littered):
-        associate(made, settings(), folder, Reported())
+        associate(made, settings(), TracksSettings(), folder, Reported())
     for name in ("tracks.parquet", "tracks.json"):
         assert (clean / name).read_bytes() == (littered / name).read_bytes()
     assert not (littered / "raw").exists()

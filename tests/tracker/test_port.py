@@ -2,8 +2,10 @@
 
 import pytest
 
-from segtrack.settings import BotSortSettings, ByteTrackSettings, GmcMethod, OcSortSettings
+from segtrack.settings import TrackerSettings
 from segtrack.tracker import TRACKERS
+from segtrack.tracker.bytetrack import ByteTrackSettings
+from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod, OcSortSettings
 
 
 def test_every_tracker_registers_itself_under_the_name_in_its_settings() -> None:
@@ -34,7 +36,7 @@ def test_what_shapes_one_tracker_does_not_count_for_another() -> None:
         (BotSortSettings(gmc_method=GmcMethod.orb), False, []),
     ],
 )
-def test_what_a_tracker_needs(chosen: ByteTrackSettings, moves: bool, files: list[str]) -> None:
+def test_what_a_tracker_needs(chosen: TrackerSettings, moves: bool, files: list[str]) -> None:
     kind = TRACKERS.get(chosen.name)
     assert kind.needs_motion(chosen) is moves
     assert [str(path) for path in kind.files(chosen)] == files

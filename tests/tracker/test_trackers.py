@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import SettingsError
-from segtrack.settings import Association, TrackerSettings
+from segtrack.settings import TrackerSettings, TracksSettings
 from segtrack.tracker import Tracks, associate, make_tracker
 from segtrack.tracker.association import resolved
+from segtrack.tracker.bytetrack import Association
 from segtrack.tracker.cascade import buffer_frames, new_track_thresh
 
 from .conftest import Reported, detections
@@ -48,7 +49,8 @@ def test_new_track_threshold(
 
 
 def test_resolved_settings_say_what_applied(settings: Make) -> None:
-    assert resolved(settings(min_length=3, association=Association["box+mask"]), 10) == {
+    chosen = settings(association=Association["box+mask"])
+    assert resolved(chosen, TracksSettings(min_length=3), 10) == {
         "name": "bytetrack",
         "track_thresh": 0.5,
         "low_thresh": 0.1,
@@ -179,6 +181,6 @@ def test_empty_frames_age_tracks(
     back = 5 + gap
     frames = [detections(t, [row]) for t in [*range(5), *range(back, back + 5)]]
     made = predictions(frames, frame_count=back + 5, fps=10.0)
-    associate(made, settings(), tmp_path, report)  # type: ignore[arg-type]
+    associate(made, settings(), TracksSettings(), tmp_path, report)  # type: ignore[arg-type]
     tracks = Tracks.load(tmp_path)
     assert {track.track_id for track in tracks.summary()} == ids

@@ -25,8 +25,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from segtrack.pipeline import stage_problems
-from segtrack.settings import Settings, register
-from segtrack.settings.rules import Problem, validate
+from segtrack.settings import Problem, Settings, options, register
+from segtrack.settings.rules import validate
 
 CONFIG = "config"
 
@@ -61,7 +61,7 @@ def check(
         problems += [Problem(key, value, allowed) for key, value in texts]
         parsed = [o for o in parsed if not o.is_sweep_override()]
     with _hydra(folder, extra):
-        checker = _Checker(groups(folder))
+        checker = _Checker(groups(folder, *([extra] if extra else [])))
         seen: dict[str, Problem] = {}
         for cell in _expand(parsed):
             for problem in checker.problems(cell.overrides):
@@ -87,12 +87,13 @@ def compose_settings(folder: Path, overrides: Sequence[str]) -> Settings:
         return to_settings(compose(CONFIG, overrides=list(overrides)))
 
 
-def groups(folder: Path) -> dict[str, list[str]]:
-    """The options of every config group."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*/*.yaml")):
-        found.setdefault(path.parent.name, []).append(path.stem)
-    return found
+def groups(*folders: Path) -> dict[str, list[str]]:
+    """The options of every config group: files in these folders, and what registered itself."""
+    found = {group: set(known) for group, known in options().items()}
+    for folder in folders:
+        for path in folder.glob("*/*.yaml"):
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(names) for group, names in sorted(found.items())}
 
 
 @contextmanager

@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from segtrack.pipeline.stage import STAGES, listed_names
-from segtrack.settings import LabellerrDatasetSettings, LabellerrMode, Settings
-from segtrack.settings.rules import Problem
+from segtrack.settings import LabellerrDatasetSettings, LabellerrMode, Problem, Settings
 
 
 def stage_problems(settings: Settings) -> Iterator[Problem]:

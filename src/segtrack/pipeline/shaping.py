@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from segtrack.settings import DatasetSettings, TrackerSettings, TrainerSettings, plain
+from segtrack.settings import DatasetSettings, TrainerSettings, plain
 
 LOCAL: dict[type, tuple[str, ...]] = {
     DatasetSettings: ("path", "videos", "export", "workers", "sources", "starting_weights"),
     TrainerSettings: ("name", "workers", "threads", "cache"),
-    TrackerSettings: ("render", "trail"),
 }
 
 

@@ -53,7 +53,7 @@ def merged_classes(dataset: DatasetSettings) -> dict[str, str]:
 
 def wants_video(settings: Settings) -> bool:
     """Whether annotated videos are made: in cells of a sweep only where they are asked for."""
-    wanted = settings.tracker.render
+    wanted = settings.render.enabled
     return settings.parent_run is None if wanted is None else wanted
 
 

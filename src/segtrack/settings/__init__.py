@@ -24,6 +24,7 @@ from segtrack.settings.dataset import (
     YoloSettings,
 )
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.knobs import Knob, Problem, knob, knobs_of, shaping, walk
 from segtrack.settings.labellerr import (
     AnnotatorSettings,
     Assist,
@@ -33,39 +34,25 @@ from segtrack.settings.labellerr import (
 )
 from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
-from segtrack.settings.options import SCHEMAS, register
+from segtrack.settings.options import option, options, register
 from segtrack.settings.plain import plain
+from segtrack.settings.render import RenderSettings
 from segtrack.settings.root import Settings
-from segtrack.settings.tracker import (
-    Association,
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    FastTrackSettings,
-    GmcMethod,
-    OcSortSettings,
-    TrackerSettings,
-    TrackTrackSettings,
-)
+from segtrack.settings.tracker import TrackerSettings
+from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 
 __all__ = [
     "PARENT",
-    "SCHEMAS",
     "SPLITS",
     "AnnotatorSettings",
     "Assist",
-    "Association",
-    "BotSortSettings",
-    "ByteTrackSettings",
     "CocoSettings",
     "DatasetSettings",
-    "DeepOcSortSettings",
     "Detections",
     "EvaluationSettings",
-    "FastTrackSettings",
-    "GmcMethod",
     "ImagesSettings",
+    "Knob",
     "LabellerrDatasetSettings",
     "LabellerrMode",
     "LabellerrSettings",
@@ -73,19 +60,26 @@ __all__ = [
     "MlflowMode",
     "MlflowSettings",
     "ModelSettings",
-    "OcSortSettings",
+    "Problem",
+    "RenderSettings",
     "ReviewedSettings",
     "SequencesSettings",
     "Settings",
     "SplitFractions",
-    "TrackTrackSettings",
     "TrackerSettings",
+    "TracksSettings",
     "TrafficSimSettings",
     "TrainerSettings",
     "TransportChoice",
     "UltralyticsSettings",
     "Unlabelled",
     "YoloSettings",
+    "knob",
+    "knobs_of",
+    "option",
+    "options",
     "plain",
     "register",
+    "shaping",
+    "walk",
 ]

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from segtrack.settings.knobs import knob
 
 
 @dataclass
 class EvaluationSettings:
-    conf_floor: float = 0.001
-    max_det: int = 300
-    confusion_conf: float = 0.25
-    confusion_iou: float = 0.5
-    visible_bins: list[float] = field(default_factory=lambda: [0.0, 0.25, 0.5, 0.75, 1.0])
-    gallery: int = 12
+    """How predicted masks and boxes are compared with the labels (COCO, by pycocotools)."""
+
+    conf_floor: float = knob(
+        0.001,
+        "detections from here on enter the curves; COCO's AP needs a low floor",
+        low=0.0001,
+        high=0.99,
+        origin="ultralytics' own for validation",
+    )
+    max_det: int = knob(
+        300,
+        "detections per image and over all classes, as kept by the detector; AP counts 100 per "
+        "class",
+        unit="objects",
+        low=1,
+        high=10000,
+        origin="ultralytics",
+    )
+    confusion_conf: float = knob(
+        0.25,
+        "score from which a detection counts in the confusion matrix and the gallery",
+        low=0,
+        high=1,
+        origin="ultralytics' own for prediction",
+    )
+    confusion_iou: float = knob(
+        0.5, "IoU from which a detection counts as the object", low=0.01, high=1
+    )
+    visible_bins: list[float] = knob(
+        lambda: [0.0, 0.25, 0.5, 0.75, 1.0],
+        "edges of the slices by visible fraction; rising, within 0 to 1, at least two",
+    )
+    gallery: int = knob(12, "worst images shown", unit="images", low=0, high=1000)

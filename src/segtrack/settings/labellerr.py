@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+from segtrack.base.labellerr_api import REVIEWED
+from segtrack.settings.knobs import knob
 
 
 class LabellerrMode(Enum):
@@ -29,43 +32,104 @@ class Assist(Enum):
 
 @dataclass
 class AnnotatorSettings:
-    """The simulated annotator of the emulator; ``labellerr_loopback.annotator.Rates``."""
+    """The emulator's simulated annotator, who reviews from the ground truth of the pool split."""
 
-    accept_iou: float = 0.85
-    match_iou: float = 0.3
-    shift: float = 0.5
-    miss_correction: float = 0.05
-    miss_deletion: float = 0.05
-    miss_addition: float = 0.05
-    wrong_deletion: float = 0.02
-    seed: int = 0
+    accept_iou: float = knob(
+        0.85, "mask IoU from which a prediction is left as it is", low=0.01, high=1
+    )
+    match_iou: float = knob(0.3, "below it a prediction fits no object", low=0.01, high=1)
+    shift: float = knob(
+        0.5, "standard deviation of every point that is set", unit="px", low=0, high=100
+    )
+    miss_correction: float = knob(
+        0.05, "rate per object: a rough outline is accepted as it is", low=0, high=1
+    )
+    miss_deletion: float = knob(0.05, "rate per object: a false positive is left", low=0, high=1)
+    miss_addition: float = knob(
+        0.05, "rate per object: an object without prediction is not drawn", low=0, high=1
+    )
+    wrong_deletion: float = knob(
+        0.02, "rate per object: a good prediction is deleted", low=0, high=1
+    )
+    seed: int = knob(0, "of the annotator's slips", low=0, high=2**31 - 1)
 
 
 @dataclass
 class LabellerrSettings:
     """The annotation platform. Credentials are never settings: they come from the environment."""
 
-    mode: LabellerrMode = LabellerrMode.off
-    url: str | None = None
-    transport: TransportChoice = TransportChoice.auto
-    timeout: float = 1800.0
-    workers: int = 8
-    name: str | None = None
-    project_id: str | None = None
-    test_project_id: str | None = None
-    statuses: list[str] = field(
-        default_factory=lambda: [
-            "review",
-            "r_assigned",
-            "client_review",
-            "cr_assigned",
-            "accepted",
-        ]
+    mode: LabellerrMode = knob(
+        LabellerrMode.off,
+        "off: no platform, so leave push, review and pull out of stages; emulator: a Labellerr on "
+        "this machine, state in the store; cloud: Labellerr itself",
     )
-    conf: float = 0.25
-    conf_bucket: bool = True
-    simplify_px: float = 0.5
-    videos: bool = False
-    assist: Assist | None = None
-    sam: str = "mobile_sam.pt"
-    annotator: AnnotatorSettings = field(default_factory=AnnotatorSettings)
+    url: str | None = knob(
+        None,
+        "address of the platform; null with the emulator: started by the run on a free port",
+        local=True,
+    )
+    transport: TransportChoice = knob(
+        TransportChoice.auto,
+        "how the platform is spoken to; auto takes the SDK where it is installed",
+        local=True,
+    )
+    timeout: float = knob(
+        1800.0,
+        "what a data set, a job or an export may take",
+        unit="s",
+        low=1,
+        high=604800,
+        local=True,
+    )
+    workers: int = knob(
+        8, "files sent at the same time", unit="calls at the same time", low=1, high=64, local=True
+    )
+    name: str | None = knob(
+        None, "of data set and project; null: the data set's own name (its folder's)"
+    )
+    project_id: str | None = knob(
+        None, "push: attach to this project instead of making one; null: make one"
+    )
+    test_project_id: str | None = knob(
+        None,
+        "review and pull: a Test Project that is there; null: review makes one, pull takes that",
+    )
+    statuses: list[str] = knob(
+        lambda: list(REVIEWED),
+        "pull and dataset=labellerr: of the files whose labels are taken",
+    )
+    conf: float = knob(
+        0.25, "predictions below are not sent, for review or as proposals", low=0, high=1
+    )
+    conf_bucket: bool = knob(
+        True,
+        "send low (below 0.5), medium and high (above 0.8) confidence apart, to filter by",
+    )
+    simplify_px: float = knob(
+        0.5,
+        "how far a simplified polygon may leave the mask's outline (Douglas-Peucker)",
+        unit="px",
+        low=0,
+        high=100,
+    )
+    videos: bool = knob(
+        False,
+        "review also sends the .mp4 videos that track, listed in the same command, worked on, with "
+        "their trajectories (video_json); whole files go up, which may be gigabytes",
+    )
+    assist: Assist | None = knob(
+        None,
+        "push sends proposals for annotators: model (its own masks), or sam (Segment Anything's "
+        "masks of the model's boxes); null: none. A file gets them once, while its status is None; "
+        "labels that the data set has make no difference, since push does not send them",
+    )
+    sam: str = knob(
+        "mobile_sam.pt",
+        "for assist=sam: a path, or a name (sam_b.pt, sam2.1_t.pt ...) that model.weights_folder "
+        "has or that is downloaded",
+        origin="the smallest one (MobileSAM)",
+        local=True,
+    )
+    annotator: AnnotatorSettings = knob(
+        AnnotatorSettings, "who reviews in the emulator, and how well"
+    )

@@ -7,6 +7,8 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from segtrack.settings.knobs import knob
+
 
 class MlflowMode(Enum):
     local = "local"
@@ -15,9 +17,28 @@ class MlflowMode(Enum):
 
 @dataclass
 class MlflowSettings:
-    mode: MlflowMode = MlflowMode.local
-    uri: str = MISSING
-    artifacts: str | None = None
-    experiment: str = "segtrack"
-    run_name: str | None = None
-    timeout: float = 5.0
+    """Where runs are recorded."""
+
+    mode: MlflowMode = knob(
+        MlflowMode.local,
+        "a SQLite file beside the project, or a tracking server, which is asked whether it answers "
+        "before any work",
+        local=True,
+    )
+    uri: str = knob(
+        MISSING,
+        "of the tracking store; a password belongs into the environment, not here",
+        local=True,
+    )
+    artifacts: str | None = knob(
+        None, "folder of the artifacts; null: the server knows", local=True
+    )
+    experiment: str = knob(
+        "segtrack", "the MLflow experiment that runs are filed under", local=True
+    )
+    run_name: str | None = knob(
+        None, "of the run; null: the swept values, or model and tracker", local=True
+    )
+    timeout: float = knob(
+        5.0, "that a server has to answer", unit="s", low=0.1, high=600, local=True
+    )

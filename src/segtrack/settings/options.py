@@ -1,7 +1,18 @@
-"""Which options each config group has."""
+"""The options of the config groups: which there are, and how Hydra comes to know them.
+
+An option is a settings class, or an instance of one that holds other values. Whoever adds one (a
+tracker, a source, a model) calls ``option`` where the thing is defined; ``conf/`` is only needed
+for options that are differences to another one.
+"""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from segtrack.base.registry import load_plugins
 from segtrack.settings.dataset import (
     CocoSettings,
     ImagesSettings,
@@ -13,56 +24,79 @@ from segtrack.settings.dataset import (
     YoloSettings,
 )
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.root import Settings
-from segtrack.settings.tracker import (
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    FastTrackSettings,
-    OcSortSettings,
-    TrackTrackSettings,
-)
 from segtrack.settings.trainer import TrainerSettings
 
-SCHEMAS: dict[str, dict[str, type]] = {
-    "": {"schema": Settings},
-    "dataset": {
-        "traffic_sim": TrafficSimSettings,
-        "yolo": YoloSettings,
-        "images": ImagesSettings,
-        "coco": CocoSettings,
-        "ultralytics": UltralyticsSettings,
-        "sequences": SequencesSettings,
-        "labellerr": LabellerrDatasetSettings,
-        "reviewed": ReviewedSettings,
-    },
-    "model": {"model": ModelSettings},
-    "trainer": {"trainer": TrainerSettings},
-    "tracker": {
-        "bytetrack": ByteTrackSettings,
-        "botsort": BotSortSettings,
-        "ocsort": OcSortSettings,
-        "deepocsort": DeepOcSortSettings,
-        "fasttrack": FastTrackSettings,
-        "tracktrack": TrackTrackSettings,
-    },
-    "labellerr": {"labellerr": LabellerrSettings},
-    "evaluation": {"evaluation": EvaluationSettings},
-    "mlflow": {"mlflow": MlflowSettings},
-}
+ROOT = "schema"  # the name under which conf/config.yaml asks for ``Settings``
+BASE = "base"  # of a group: what its presets in conf/ begin with, no choice of its own
+
+_options: dict[str, dict[str, Any]] = {}
+
+
+def option(group: str, name: str, node: Any) -> None:
+    """Make an option of a config group known, so that ``group=name`` chooses it.
+
+    Args:
+        node: a settings class, or an instance of one.
+
+    Raises:
+        ValueError: the name is taken by another.
+    """
+    known = _options.setdefault(group, {})
+    if name in known and known[name] != node:
+        raise ValueError(f"there is an option {group}={name} already")
+    known[name] = node
+
+
+def options() -> Mapping[str, Mapping[str, Any]]:
+    """All options that can be chosen and need no file, as nodes: group -> name -> node."""
+    load_plugins()
+    return {
+        group: {name: node for name, node in sorted(known.items()) if name != BASE}
+        for group, known in sorted(_options.items())
+    }
 
 
 def register() -> None:
-    """Put every schema into Hydra's ConfigStore as ``GROUP/schema_NAME`` (root: ``schema``)."""
+    """Put every option into Hydra's ConfigStore as ``GROUP/NAME``, and the root as ``schema``."""
     from hydra.core.config_store import ConfigStore
 
+    load_plugins()
     store = ConfigStore.instance()
-    for group, nodes in SCHEMAS.items():
-        for name, node in nodes.items():
-            if group:
-                store.store(group=group, name=f"schema_{name}", node=node, provider="segtrack")
-            else:
-                store.store(name=name, node=node, provider="segtrack")
+    store.store(name=ROOT, node=_node(Settings), provider="segtrack")
+    for group, known in _options.items():
+        for name, node in known.items():
+            store.store(group=group, name=name, node=_node(node), provider="segtrack")
+
+
+def _node(node: Any) -> Any:
+    """An instance, in which environment variables take the place of defaults."""
+    filled = node() if isinstance(node, type) else copy.copy(node)
+    for name, knob in knobs_of(type(filled)).items():
+        if knob.env and getattr(filled, name) == knob.default:
+            default = "null" if knob.default is None else knob.default
+            setattr(filled, name, f"${{oc.env:{knob.env},{default}}}")
+        elif dataclasses.is_dataclass(getattr(filled, name)):
+            setattr(filled, name, _node(getattr(filled, name)))
+    return filled
+
+
+option("dataset", "traffic_sim", TrafficSimSettings)
+option("dataset", "yolo", YoloSettings)
+option("dataset", "images", ImagesSettings)
+option("dataset", "coco", CocoSettings)
+option("dataset", "ultralytics", UltralyticsSettings)
+option("dataset", "sequences", SequencesSettings)
+option("dataset", "labellerr", LabellerrDatasetSettings)
+option("dataset", "reviewed", ReviewedSettings)
+for _name in (*(f"yolov8{size}-seg" for size in "nsmlx"), "yolo11n-seg"):
+    option("model", _name, ModelSettings(name=_name))
+option("trainer", BASE, TrainerSettings)
+option("labellerr", BASE, LabellerrSettings)
+option("labellerr", "off", LabellerrSettings)
+option("evaluation", "default", EvaluationSettings)
+option("mlflow", BASE, MlflowSettings)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
 from segtrack.settings.dataset import DatasetSettings
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.knobs import knob
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
+from segtrack.settings.render import RenderSettings
 from segtrack.settings.tracker import TrackerSettings
+from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 
 
@@ -20,18 +23,48 @@ from segtrack.settings.trainer import TrainerSettings
 class Settings:
     """The whole composed configuration of one run."""
 
-    dataset: DatasetSettings = MISSING
-    model: ModelSettings = MISSING
-    trainer: TrainerSettings = MISSING
-    tracker: TrackerSettings = MISSING
-    labellerr: LabellerrSettings = MISSING
-    evaluation: EvaluationSettings = MISSING
-    mlflow: MlflowSettings = MISSING
-    seed: int = 0
-    device: Any = "auto"
-    stages: list[str] = field(default_factory=list)
-    video: str | None = None
-    objective: str | None = None
-    plan: bool = False
-    store: str = ".segtrack"
-    parent_run: str | None = None
+    dataset: DatasetSettings = knob(MISSING, "what is learnt from and tested on")
+    model: ModelSettings = knob(MISSING, "the network that detects")
+    trainer: TrainerSettings = knob(MISSING, "how it is trained")
+    tracker: TrackerSettings = knob(MISSING, "how detections become trajectories")
+    tracks: TracksSettings = knob(TracksSettings, "which trajectories stay, and what is filled in")
+    render: RenderSettings = knob(RenderSettings, "the annotated video")
+    labellerr: LabellerrSettings = knob(MISSING, "the annotation platform")
+    evaluation: EvaluationSettings = knob(MISSING, "how masks are compared with labels")
+    mlflow: MlflowSettings = knob(MISSING, "where runs are recorded", local=True)
+    seed: int = knob(
+        0,
+        "of splits, training and everything else that draws; the simulator has its own, "
+        "dataset.seed",
+        low=0,
+        high=2**31 - 1,
+    )
+    device: Any = knob(
+        "auto",
+        "auto (first GPU, else CPU), cpu, mps, a GPU's index such as 0, or a list [0,1] of several",
+        kind="text, whole number or list",
+        local=True,
+    )
+    stages: list[str] = knob(
+        list,
+        "always run in this order; one not listed never runs (push reads the data set itself)",
+    )
+    video: str | None = knob(
+        None, "a file, folder or glob that replaces the data set's videos", local=True
+    )
+    objective: str | None = knob(
+        None,
+        "a metric's name, returned to Hydra's sweepers, such as track/hota: of the tuning "
+        "sequences where there are such",
+        local=True,
+    )
+    plan: bool = knob(False, "print each stage with hit or miss and why, then stop", local=True)
+    store: str = knob(
+        ".segtrack",
+        "folder of the stages' results by content; several runs and machines may share it",
+        env="SEGTRACK_STORE",
+        local=True,
+    )
+    parent_run: str | None = knob(
+        None, "set by a sweep itself: the id of its parent MLflow run", local=True
+    )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings import (
-    PARENT,
     Assist,
     CocoSettings,
     DatasetSettings,
@@ -20,139 +18,18 @@ from segtrack.settings import (
     LabellerrDatasetSettings,
     LabellerrMode,
     MlflowSettings,
-    ReviewedSettings,
     SequencesSettings,
     Settings,
     SplitFractions,
     TrafficSimSettings,
 )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with the settings.
-
-    Attributes:
-        key: as typed on the command line. value: what was given. allowed: what is allowed, and
-            what to do.
-    """
-
-    key: str
-    value: Any
-    allowed: str
-
-    def __str__(self) -> str:
-        shown = "null" if self.value is None else self.value
-        return f"{self.key}={shown}: {self.allowed}"
-
-
-# key: (lowest, highest, both included, unit)
-RANGES: dict[str, tuple[float, float, str]] = {
-    "seed": (0, 2**31 - 1, ""),
-    "dataset.workers": (0, 1024, "processes"),
-    "dataset.train": (1, 10**6, "images"),
-    "dataset.val": (1, 10**6, "images"),
-    "dataset.test": (0, 10**6, "images"),
-    "dataset.pool": (0, 10**6, "images"),
-    "dataset.width": (64, 7680, "px"),
-    "dataset.height": (64, 4320, "px"),
-    "dataset.density": (0, 1, ""),
-    "dataset.occlusion": (0, 1, ""),
-    "dataset.fog": (0, 1, ""),
-    "dataset.shake": (0, 1, ""),
-    "dataset.fps": (1, 240, "frames/s"),
-    "dataset.video_count": (0, 1000, "videos"),
-    "dataset.video_seconds": (0.1, 3600, "s"),
-    "dataset.seed": (0, 2**31 - 1, ""),
-    "model.imgsz": (32, 4096, "px"),
-    "model.conf_floor": (0.0001, 0.99, ""),
-    "model.nms_iou": (0.05, 1, ""),
-    "model.max_det": (1, 10000, "objects"),
-    "model.batch": (1, 1024, "images"),
-    "trainer.epochs": (1, 100000, "epochs"),
-    "trainer.batch": (1, 4096, "images"),
-    "trainer.imgsz": (32, 4096, "px"),
-    "trainer.patience": (0, 100000, "epochs"),
-    "trainer.lr0": (1e-8, 10, ""),
-    "trainer.lrf": (1e-8, 1, ""),
-    "trainer.momentum": (0, 1, ""),
-    "trainer.weight_decay": (0, 1, ""),
-    "trainer.warmup_epochs": (0, 1000, "epochs"),
-    "trainer.freeze": (0, 1000, "layers"),
-    "trainer.mosaic": (0, 1, ""),
-    "trainer.close_mosaic": (0, 100000, "epochs"),
-    "trainer.mixup": (0, 1, ""),
-    "trainer.copy_paste": (0, 1, ""),
-    "trainer.scale": (0, 1, ""),
-    "trainer.translate": (0, 1, ""),
-    "trainer.degrees": (0, 180, "degrees"),
-    "trainer.fliplr": (0, 1, ""),
-    "trainer.hsv_h": (0, 1, ""),
-    "trainer.hsv_s": (0, 1, ""),
-    "trainer.hsv_v": (0, 1, ""),
-    "trainer.mask_ratio": (1, 32, ""),
-    "trainer.workers": (0, 1024, "processes"),
-    "trainer.threads": (1, 1024, "threads"),
-    "tracker.track_thresh": (0, 1, ""),
-    "tracker.low_thresh": (0, 1, ""),
-    "tracker.new_track_thresh": (0, 1, ""),
-    "tracker.match_thresh": (0, 1, ""),
-    "tracker.track_buffer": (1, 100000, "frames at 30 fps"),
-    "tracker.min_length": (1, 100000, "frames"),
-    "tracker.min_area": (0, 1e9, "px²"),
-    "tracker.max_aspect_ratio": (0.01, 1000, ""),
-    "tracker.interpolate": (0, 100000, "frames"),
-    "tracker.trail": (0, 10000, "frames"),
-    "tracker.proximity_thresh": (0, 1, ""),
-    "tracker.appearance_thresh": (0, 1, ""),
-    "tracker.delta_t": (1, 1000, "frames"),
-    "tracker.inertia": (0, 10, ""),
-    "tracker.alpha_fixed_emb": (0, 1, ""),
-    "tracker.reset_velocity_offset_occ": (1, 1000, "frames"),
-    "tracker.reset_pos_offset_occ": (1, 1000, "frames"),
-    "tracker.enlarge_bbox_occ": (1, 10, ""),
-    "tracker.dampen_motion_occ": (0, 1, ""),
-    "tracker.active_occ_to_lost_thresh": (0, 100000, "frames"),
-    "tracker.occ_cover_thresh": (0, 1, ""),
-    "tracker.occ_reappear_window": (0, 100000, "frames"),
-    "tracker.init_iou_suppress": (0, 1, ""),
-    "tracker.lost_match_thr": (0, 1, ""),
-    "tracker.iou_weight": (0, 10, ""),
-    "tracker.reid_weight": (0, 10, ""),
-    "tracker.conf_weight": (0, 10, ""),
-    "tracker.angle_weight": (0, 10, ""),
-    "tracker.penalty_p": (0, 1, ""),
-    "tracker.penalty_q": (0, 1, ""),
-    "tracker.reduce_step": (0, 1, ""),
-    "tracker.tai_thr": (0, 1, ""),
-    "tracker.min_track_len": (1, 1000, "frames"),
-    "evaluation.conf_floor": (0.0001, 0.99, ""),
-    "evaluation.max_det": (1, 10000, "objects"),
-    "evaluation.confusion_conf": (0, 1, ""),
-    "evaluation.confusion_iou": (0.01, 1, ""),
-    "evaluation.gallery": (0, 1000, "images"),
-    "labellerr.timeout": (1, 604800, "s"),
-    "labellerr.workers": (1, 64, "calls at the same time"),
-    "labellerr.conf": (0, 1, ""),
-    "labellerr.simplify_px": (0, 100, "px"),
-    "labellerr.annotator.accept_iou": (0.01, 1, ""),
-    "labellerr.annotator.match_iou": (0.01, 1, ""),
-    "labellerr.annotator.shift": (0, 100, "px"),
-    "labellerr.annotator.miss_correction": (0, 1, ""),
-    "labellerr.annotator.miss_deletion": (0, 1, ""),
-    "labellerr.annotator.miss_addition": (0, 1, ""),
-    "labellerr.annotator.wrong_deletion": (0, 1, ""),
-    "labellerr.annotator.seed": (0, 2**31 - 1, ""),
-    "mlflow.timeout": (0.1, 600, "s"),
-}
-# What a project's files can be exported by.
-STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
+from segtrack.settings.knobs import Problem, value_problems
 
 
 def validate(settings: Settings) -> list[Problem]:
     """Every problem of composed settings, in the order of the groups; an empty list is good."""
     return [
-        *_ranges(settings),
+        *value_problems(settings),
         *_globals(settings),
         *_dataset(settings.dataset),
         *_model(settings),
@@ -161,18 +38,6 @@ def validate(settings: Settings) -> list[Problem]:
         *_evaluation(settings),
         *_mlflow(settings.mlflow),
     ]
-
-
-def _ranges(settings: Settings) -> Iterator[Problem]:
-    for key, (low, high, unit) in RANGES.items():
-        value: Any = settings
-        for part in key.split("."):
-            value = getattr(value, part, None)
-        if not isinstance(value, (int, float)):
-            continue  # optional, or of that name in another data set only
-        if not math.isfinite(value) or not low <= value <= high:
-            where = f"{low:g} to {high:g}" + (f" {unit}" if unit else "")
-            yield Problem(key, value, f"must lie in {where}")
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
@@ -205,10 +70,6 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
         except re.error as error:
             allowed = f"must be a regular expression ({error})"
             yield Problem("dataset.group_by", dataset.group_by, allowed)
-    starts = ["auto", "shipped", *([PARENT] if isinstance(dataset, ReviewedSettings) else [])]
-    if dataset.starting_weights not in starts:
-        allowed = f"must be one of {', '.join(starts)}"
-        yield Problem("dataset.starting_weights", dataset.starting_weights, allowed)
     folders = ("yolo", "coco", "images", "labellerr")
     if dataset.source in (*folders, "sequences") and dataset.path is None:
         allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
@@ -235,9 +96,6 @@ def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
 
 def _splits(splits: SplitFractions) -> Iterator[Problem]:
     shares = vars(splits)
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            yield Problem(f"dataset.splits.{name}", share, "must lie in 0 to 1")
     total = sum(shares.values())
     if abs(total - 1) > 1e-6:
         shown = " + ".join(f"{share:g}" for share in shares.values())
@@ -291,10 +149,10 @@ def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
 def _labellerr(settings: Settings) -> Iterator[Problem]:
     labellerr = settings.labellerr
     yield from _labellerr_access(settings)
-    unknown = [status for status in labellerr.statuses if status not in STATUSES]
+    unknown = [status for status in labellerr.statuses if status not in REVIEWED]
     if unknown or not labellerr.statuses:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
-        allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
+        allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
         yield Problem("labellerr.statuses", shown, allowed)
     sam = Path(labellerr.sam).expanduser()
     if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
@@ -348,34 +206,14 @@ def _model(settings: Settings) -> Iterator[Problem]:
 
 
 def _tracker(settings: Settings) -> Iterator[Problem]:
-    tracker, floor = settings.tracker, settings.model.conf_floor
-    if tracker.low_thresh >= tracker.track_thresh:
-        allowed = f"must lie below tracker.track_thresh={tracker.track_thresh:g}"
-        yield Problem("tracker.low_thresh", tracker.low_thresh, allowed)
-    new = tracker.new_track_thresh
-    if new is not None and new < tracker.track_thresh:
-        allowed = f"must not lie below tracker.track_thresh={tracker.track_thresh:g}"
-        yield Problem("tracker.new_track_thresh", new, allowed)
-    if floor > tracker.low_thresh:
+    yield from settings.tracker.problems()
+    lowest, floor = settings.tracker.lowest_score(), settings.model.conf_floor
+    if lowest is not None and floor > lowest[1]:
         allowed = (
-            f"must not lie above tracker.low_thresh={tracker.low_thresh:g}, "
-            f"whose detections would be missing"
+            f"must not lie above tracker.{lowest[0]}={lowest[1]:g}, whose detections would be "
+            "missing"
         )
         yield Problem("model.conf_floor", floor, allowed)
-    if getattr(tracker, "with_reid", False):
-        yield from _reid_model(getattr(tracker, "model", "auto"))
-
-
-def _reid_model(model: str) -> Iterator[Problem]:
-    if model == "auto":
-        allowed = (
-            "the detector's own features are not kept, so with_reid=true needs a ReID model: "
-            "name a file, tracker.model=FILE"
-        )
-        yield Problem("tracker.model", model, allowed)
-    elif not Path(model).expanduser().exists():
-        allowed = "no such file; name a ReID model (a .pt checkpoint or an exported model)"
-        yield Problem("tracker.model", model, allowed)
 
 
 def _evaluation(settings: Settings) -> Iterator[Problem]:

@@ -2,41 +2,123 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
+from segtrack.settings.knobs import knob
+
+_THEIRS = "ultralytics"
+
 
 @dataclass
 class TrainerSettings:
-    name: str = MISSING
-    epochs: int = MISSING
-    batch: int = 16
-    imgsz: int | None = None
-    patience: int = 50
-    optimizer: str = "auto"
-    lr0: float = 0.01
-    lrf: float = 0.01
-    momentum: float = 0.937
-    weight_decay: float = 0.0005
-    warmup_epochs: float = 3.0
-    cos_lr: bool = False
-    freeze: int | None = None
-    mosaic: float = 1.0
-    close_mosaic: int = 10
-    mixup: float = 0.0
-    copy_paste: float = 0.0
-    scale: float = 0.5
-    translate: float = 0.1
-    degrees: float = 0.0
-    fliplr: float = 0.5
-    hsv_h: float = 0.015
-    hsv_s: float = 0.7
-    hsv_v: float = 0.4
-    mask_ratio: int = 4
-    workers: int = 0
-    threads: int | None = None
-    cache: bool = False
-    amp: bool = True
-    extra: dict[str, Any] = field(default_factory=dict)
+    """How a network is trained. Names are ultralytics' own."""
+
+    name: str = knob(MISSING, "of the preset; nothing depends on it", local=True)
+    epochs: int = knob(
+        MISSING, "passes over the training images", unit="epochs", low=1, high=100000
+    )
+    batch: int = knob(16, "images per step", unit="images", low=1, high=4096, origin=_THEIRS)
+    imgsz: int | None = knob(
+        None,
+        "of the training input; null: the size that the weights were trained with, else 640",
+        unit="px",
+        low=32,
+        high=4096,
+    )
+    patience: int = knob(
+        50,
+        "epochs without a better validation score until training stops",
+        unit="epochs",
+        low=0,
+        high=100000,
+    )
+    optimizer: str = knob(
+        "auto",
+        "auto lets ultralytics choose by the number of steps, lr0 and momentum too; the others "
+        "take lr0 and momentum",
+        choices=("auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp"),
+        origin=_THEIRS,
+    )
+    lr0: float = knob(0.01, "first learning rate", low=1e-8, high=10, origin=_THEIRS)
+    lrf: float = knob(
+        0.01, "last learning rate as a share of lr0", low=1e-8, high=1, origin=_THEIRS
+    )
+    momentum: float = knob(
+        0.937, "momentum of SGD, beta1 of the Adams", low=0, high=1, origin=_THEIRS
+    )
+    weight_decay: float = knob(
+        0.0005, "pull of the weights towards zero (L2)", low=0, high=1, origin=_THEIRS
+    )
+    warmup_epochs: float = knob(
+        3.0,
+        "first epochs in which the learning rate rises; fractions are allowed",
+        unit="epochs",
+        low=0,
+        high=1000,
+        origin=_THEIRS,
+    )
+    cos_lr: bool = knob(False, "cosine instead of linear decay", origin=_THEIRS)
+    freeze: int | None = knob(
+        None,
+        "number of first layers that are not trained; null: none",
+        unit="layers",
+        low=0,
+        high=1000,
+        origin=_THEIRS,
+    )
+    mosaic: float = knob(
+        1.0, "chance that four images are put together", low=0, high=1, origin=_THEIRS
+    )
+    close_mosaic: int = knob(
+        10, "last epochs without mosaic", unit="epochs", low=0, high=100000, origin=_THEIRS
+    )
+    mixup: float = knob(0.0, "chance that two images are blended", low=0, high=1, origin=_THEIRS)
+    copy_paste: float = knob(
+        0.0, "share of the objects that are copied to another place", low=0, high=1, origin=_THEIRS
+    )
+    scale: float = knob(0.5, "random scaling, +- share", low=0, high=1, origin=_THEIRS)
+    translate: float = knob(0.1, "random shift, share of the image", low=0, high=1, origin=_THEIRS)
+    degrees: float = knob(
+        0.0, "random rotation, +-", unit="degrees", low=0, high=180, origin=_THEIRS
+    )
+    fliplr: float = knob(0.5, "chance of a mirrored image", low=0, high=1, origin=_THEIRS)
+    hsv_h: float = knob(0.015, "random hue, +- share", low=0, high=1, origin=_THEIRS)
+    hsv_s: float = knob(0.7, "random saturation, +- share", low=0, high=1, origin=_THEIRS)
+    hsv_v: float = knob(0.4, "random brightness, +- share", low=0, high=1, origin=_THEIRS)
+    mask_ratio: int = knob(
+        4,
+        "masks are trained at the input's resolution divided by this",
+        low=1,
+        high=32,
+        origin=_THEIRS,
+    )
+    workers: int = knob(
+        0,
+        "data loading processes; 0: in the training process",
+        unit="processes",
+        low=0,
+        high=1024,
+        local=True,
+    )
+    threads: int | None = knob(
+        None,
+        "CPU threads for the arithmetic; null: all cores",
+        unit="threads",
+        low=1,
+        high=1024,
+        local=True,
+    )
+    cache: bool = knob(False, "keep decoded images in memory", origin=_THEIRS, local=True)
+    amp: bool = knob(
+        True,
+        "mixed precision on a GPU, and bfloat16 on a CPU that computes in it",
+        origin=_THEIRS,
+    )
+    extra: dict[str, Any] = knob(
+        dict,
+        "further training arguments of ultralytics by their own names, such as {dropout: 0.1} or "
+        "{nbs: 16} (a step after every batch instead of after 64 images)",
+    )

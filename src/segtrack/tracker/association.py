@@ -13,19 +13,19 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
-from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
-from segtrack.settings import TrackerSettings, plain
+from segtrack.model import FrameDetections, Predictions, PredictionsInfo
+from segtrack.settings import TrackerSettings, TracksSettings, plain
 from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
 from segtrack.tracker.postprocess import Settled, Tally, disjoint, interpolated, kept, take
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
 
-OTHER_KNOBS = ("render", "trail")  # of the group, but not of the trajectories
 RAW = "raw"  # folder of what the first pass writes
 
 
 def associate(
     predictions: Predictions,
     settings: TrackerSettings,
+    after: TracksSettings,
     folder: Path,
     report: Report,
     frames: Iterable[np.ndarray] | None = None,
@@ -42,6 +42,7 @@ def associate(
     Args:
         predictions: of one video; frames without detections are given to the tracker too.
         settings: the config group ``tracker``.
+        after: the config group ``tracks``: what applies to the rows that the tracker gives.
         folder: gets ``tracks.parquet`` and ``tracks.json``; read them with ``Tracks.load``.
         report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
             ``track/count/<class>`` (tracks of each class that was detected at all),
@@ -76,12 +77,12 @@ def associate(
         info.width,
         info.height,
         info.fps,
-        resolved(settings, info.fps),
+        resolved(settings, after, info.fps),
         info.truncated,
     )
-    tally, detected = _first_pass(predictions, tracker, settings, raw, frames, motion)
-    settled = tally.settle(settings.min_length)
-    filled = _second_pass(Tracks(raw, shared), settled, settings, folder)
+    tally, detected = _first_pass(predictions, tracker, after, raw, frames, motion)
+    settled = tally.settle(after.min_length)
+    filled = _second_pass(Tracks(raw, shared), settled, after, folder)
     shutil.rmtree(raw)
     write_info(folder, shared, settled.tracks)
     elapsed_ms = 1000 * (time.perf_counter() - begin)
@@ -91,21 +92,24 @@ def associate(
         count = sum(track.class_id == class_id for track in settled.tracks)
         report(f"track/count/{info.names[class_id]}", count)
     report("track/class_flips", settled.flips / max(settled.rows, 1))
-    if settings.interpolate:
+    if after.interpolate:
         report("track/interpolated", filled)
     report("speed/associate_ms", elapsed_ms / max(info.frame_count, 1))
 
 
-def resolved(settings: TrackerSettings, fps: float) -> dict[str, Any]:
-    """Every setting that shapes the trajectories, with what follows from others filled in."""
-    values = {k: v for k, v in plain(settings).items() if k not in OTHER_KNOBS}
-    return {**values, **TRACKERS.get(settings.name).derived(settings, fps)}
+def resolved(settings: TrackerSettings, after: TracksSettings, fps: float) -> dict[str, Any]:
+    """Every setting that shapes the trajectories, with what follows from others filled in.
+
+    Those of both groups together, since ``results.json`` says them all under ``tracker``.
+    """
+    derived = TRACKERS.get(settings.name).derived(settings, fps)
+    return {**plain(settings), **derived, **plain(after)}
 
 
 def _first_pass(
     predictions: Predictions,
     tracker: Tracker,
-    settings: TrackerSettings,
+    after: TracksSettings,
     folder: Path,
     frames: Iterable[np.ndarray] | None,
     motion: np.ndarray | None,
@@ -121,7 +125,7 @@ def _first_pass(
             image = None if pictures is None else next(pictures)
             moved = None if motion is None else motion[frame.frame]
             rows = _track_rows(frame, tracker.update(frame, image, moved))
-            stays = kept(rows.bbox_xyxy, settings.min_area, settings.max_aspect_ratio)
+            stays = kept(rows.bbox_xyxy, after.min_area, after.max_aspect_ratio)
             if not stays.all():
                 rows = take(rows, np.flatnonzero(stays))
             writer.add(rows)
@@ -129,13 +133,13 @@ def _first_pass(
     return tally, detected
 
 
-def _second_pass(raw: Tracks, settled: Settled, settings: TrackerSettings, folder: Path) -> int:
+def _second_pass(raw: Tracks, settled: Settled, after: TracksSettings, folder: Path) -> int:
     """Write the rows that stay, and those that fill gaps; how many the latter are."""
     frames = settled.apply(raw.frames())
-    if settings.disjoint_masks:
+    if after.disjoint_masks:
         frames = disjoint(frames, raw.info.height, raw.info.width)
-    if settings.interpolate:
-        frames = interpolated(frames, settings.interpolate)
+    if after.interpolate:
+        frames = interpolated(frames, after.interpolate)
     filled = 0
     with TracksWriter(folder / "tracks.parquet") as writer:
         for rows in frames:

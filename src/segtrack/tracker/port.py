@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from segtrack.base.registry import Registry
-from segtrack.settings import TrackerSettings
+from segtrack.settings import TrackerSettings, option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,8 @@ TRACKERS: Registry[TrackerKind[Any]] = Registry("tracker", "tracker.name")
 
 
 def register_tracker(kind: TrackerKind[Any]) -> None:
-    """Make a tracker known under its name."""
+    """Make a tracker known, so that ``tracker=NAME`` chooses it."""
+    option("tracker", kind.name, kind.settings)
     TRACKERS.register(kind.name, kind)
 
 

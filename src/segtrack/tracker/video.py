@@ -65,7 +65,7 @@ def render_video(
     except OSError as error:
         raise StageError(
             f"{path}: the video could not be written ({error.strerror or error}). Make room or "
-            "choose another folder, or set tracker.render=false"
+            "choose another folder, or set render.enabled=false"
         ) from error
 
 

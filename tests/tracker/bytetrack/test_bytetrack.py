@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from segtrack.base.errors import DataError
 from segtrack.model.predictions import FrameDetections
-from segtrack.settings import Association, ByteTrackSettings
 from segtrack.tracker import TrackedFrame
+from segtrack.tracker.bytetrack import Association, ByteTrackSettings
 from segtrack.tracker.bytetrack.bytetrack import ByteTrack, kalman, matching
 from tests.base.test_rle import encoded
 from tests.tracker.conftest import detections

@@ -17,14 +17,11 @@ from segtrack.base.errors import DataError, SettingsError
 from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
 from segtrack.model.predictions import FrameDetections, Predictions
-from segtrack.settings import (
-    BotSortSettings,
-    ByteTrackSettings,
-    DeepOcSortSettings,
-    GmcMethod,
-    TrackerSettings,
-)
+from segtrack.settings import TracksSettings
 from segtrack.tracker import TRACKERS, TrackedFrame, Tracks, associate, make_tracker
+from segtrack.tracker.bytetrack import ByteTrackSettings
+from segtrack.tracker.cascade import CascadeSettings
+from segtrack.tracker.ultralytics import BotSortSettings, DeepOcSortSettings, GmcMethod
 from segtrack.tracker.ultralytics.trackers import CLASSES, UltralyticsTracker, arguments
 from tests.tracker.conftest import Reported, detections
 from tests.tracker.peer import Boxes, mot_detections
@@ -34,18 +31,21 @@ Predict = Callable[..., Predictions]
 
 
 @cache
-def options(name: str, *words: str) -> TrackerSettings:
+def options(name: str, *words: str) -> CascadeSettings:
     """The group's own defaults, changed by overrides."""
-    return compose_settings(CONF, [f"tracker={name}", *(f"tracker.{w}" for w in words)]).tracker
+    words = (f"tracker={name}", *(f"tracker.{w}" for w in words))
+    chosen = compose_settings(CONF, words).tracker
+    assert isinstance(chosen, CascadeSettings)
+    return chosen
 
 
-def blind(name: str, *words: str) -> TrackerSettings:
+def blind(name: str, *words: str) -> CascadeSettings:
     """A tracker that does not look at the picture."""
     knows = name in ("botsort", "tracktrack")
     return options(name, *(["gmc_method=none"] if knows else []), *words)
 
 
-def peer(chosen: TrackerSettings, fps: float = 30) -> Any:
+def peer(chosen: CascadeSettings, fps: float = 30) -> Any:
     """ultralytics' tracker, to be fed directly."""
     from importlib import import_module
 
@@ -107,7 +107,7 @@ def test_settings_under_the_names_of_ultralytics() -> None:
         (DeepOcSortSettings(gmc_method=GmcMethod.ecc), True),
     ],
 )
-def test_who_looks_at_the_picture(chosen: TrackerSettings, looks: bool) -> None:
+def test_who_looks_at_the_picture(chosen: CascadeSettings, looks: bool) -> None:
     assert TRACKERS.get(chosen.name).needs_frames(chosen) is looks
 
 
@@ -270,7 +270,7 @@ def test_a_cut(name: str, predictions: Predict, report: Reported, tmp_path: Path
     films = scenery(1), scenery(2)
     images = [films[t >= 6] for t in range(12)]
     made = predictions(frames, 12, width=600, height=400)
-    associate(made, options(name), tmp_path, report, frames=iter(images))
+    associate(made, options(name), TracksSettings(), tmp_path, report, frames=iter(images))
     tracks = Tracks.load(tmp_path).summary()
     assert [(track.last_frame < 6) for track in tracks] == [True, True, False]
     assert tracks[2].first_frame >= 6
@@ -287,11 +287,17 @@ def test_pictures_of_another_video(predictions: Predict, report: Reported, tmp_p
     made = predictions([walk(t, 10) for t in range(3)], 3, width=64, height=48)
     black = np.zeros((48, 64, 3), np.uint8)
     with pytest.raises(DataError, match="ends after 2 frames, but its predictions have 3"):
-        associate(made, options("botsort"), tmp_path, report, frames=iter([black] * 2))
+        associate(
+            made, options("botsort"), TracksSettings(), tmp_path, report, frames=iter([black] * 2)
+        )
     with pytest.raises(DataError, match=r"frame 0 is 48x64 pixels, .* 64x48"):
         turned = np.zeros((64, 48, 3), np.uint8)
-        associate(made, options("botsort"), tmp_path, report, frames=iter([turned] * 3))
-    associate(made, options("botsort"), tmp_path, report, frames=iter([black] * 9))
+        associate(
+            made, options("botsort"), TracksSettings(), tmp_path, report, frames=iter([turned] * 3)
+        )
+    associate(
+        made, options("botsort"), TracksSettings(), tmp_path, report, frames=iter([black] * 9)
+    )
 
 
 def test_appearance(shared_data: Path) -> None:

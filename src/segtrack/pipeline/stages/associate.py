@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def associate(ask: Ask, sequence: Sequence) -> Recipe:
     """The trajectories that the chosen tracker makes of the detections."""
-    settings = ask.settings.tracker
+    settings, after = ask.settings.tracker, ask.settings.tracks
     kind = tracker_kind(ask, sequence)
     detected, moved = detections_of(ask, sequence), ask("motion", sequence=sequence)
     looks = kind.needs_frames(settings)
@@ -34,7 +34,7 @@ def associate(ask: Ask, sequence: Sequence) -> Recipe:
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence) if looks else None
         motion = None if moved.value is None else tracker.load_motion(moved.folder)
-        tracker.associate(detected.value, settings, folder, report, frames, motion)
+        tracker.associate(detected.value, settings, after, folder, report, frames, motion)
 
     return Recipe(
         build, {"version": kind.version}, inputs, kind.libraries, metric=metric_of(sequence)
@@ -50,7 +50,7 @@ STAGE = register(
         name="associate",
         make=associate,
         version=2,
-        reads=("tracker",),
+        reads=("tracker", "tracks"),
         inputs=("detections", "detect", "motion"),
         load=_load,
         listed=False,

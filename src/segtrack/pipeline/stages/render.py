@@ -24,7 +24,7 @@ def render(ask: Ask, sequence: Sequence) -> Recipe | Given:
         return Given(None)
     associated = ask("associate", sequence=sequence)
     tracks: Tracks = associated.value
-    trail = ask.settings.tracker.trail
+    trail = ask.settings.render.trail
 
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence)

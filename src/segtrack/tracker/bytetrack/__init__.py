@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from segtrack.settings import ByteTrackSettings
+from segtrack.tracker.bytetrack.settings import Association, ByteTrackSettings
 from segtrack.tracker.cascade import derived
 from segtrack.tracker.port import Tracker, TrackerKind, register_tracker
+
+__all__ = ["Association", "ByteTrackSettings"]
 
 
 def _make(settings: ByteTrackSettings, fps: float, height: int) -> Tracker:

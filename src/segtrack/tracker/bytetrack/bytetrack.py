@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.model.predictions import FrameDetections
-from segtrack.settings import Association, ByteTrackSettings
+from segtrack.model import FrameDetections
 from segtrack.tracker.bytetrack import kalman, lifecycle, matching
 from segtrack.tracker.bytetrack.mask_iou import Masks, mask_similarity, newest
+from segtrack.tracker.bytetrack.settings import Association, ByteTrackSettings
 from segtrack.tracker.cascade import buffer_frames, new_track_thresh
 from segtrack.tracker.port import TrackedFrame
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.model.predictions import FrameDetections
-from segtrack.settings import TrackerSettings, plain
-from segtrack.tracker.cascade import buffer_frames, new_track_thresh
+from segtrack.model import FrameDetections
+from segtrack.settings import plain
+from segtrack.tracker.cascade import CascadeSettings, buffer_frames, new_track_thresh
 from segtrack.tracker.port import TrackedFrame
-from segtrack.tracker.ultralytics import needs_frames
+from segtrack.tracker.ultralytics.settings import SeeingSettings
 
 # tracker.name: module and class within ultralytics.trackers
 CLASSES = {
@@ -31,27 +31,17 @@ RENAMED = {
     "track_thresh": "track_high_thresh",
     "low_thresh": "track_low_thresh",
 }
-# Knobs of every tracker that apply before or after the association; ultralytics knows none of them.
-OURS = (
-    "class_aware",
-    "min_length",
-    "min_area",
-    "max_aspect_ratio",
-    "interpolate",
-    "disjoint_masks",
-    "render",
-    "trail",
-)
 ALL_CLASSES = -1
 
 
-def arguments(settings: TrackerSettings, fps: float) -> SimpleNamespace:
+def arguments(settings: CascadeSettings, fps: float) -> SimpleNamespace:
     """Our settings under ultralytics' names: the one place where the two meet.
 
     ``track_thresh`` is ByteTrack's own name for what ultralytics calls ``track_high_thresh``, and
     ultralytics takes ``track_buffer`` in frames of this video and does not scale it.
     """
-    values = {RENAMED.get(k, k): v for k, v in plain(settings).items() if k not in OURS}
+    values = {RENAMED.get(k, k): v for k, v in plain(settings).items()}
+    del values["class_aware"]  # ours: a tracker per class
     values["new_track_thresh"] = new_track_thresh(settings)
     values["track_buffer"] = buffer_frames(settings.track_buffer, fps)
     return SimpleNamespace(**values)
@@ -69,7 +59,7 @@ class UltralyticsTracker:
     right, so that the order in which they come does not matter.
     """
 
-    def __init__(self, settings: TrackerSettings, fps: float) -> None:
+    def __init__(self, settings: CascadeSettings, fps: float) -> None:
         """See ``make_tracker``.
 
         Raises:
@@ -89,7 +79,7 @@ class UltralyticsTracker:
         self._arguments = arguments(settings, fps)
         self._name = settings.name
         self._class_aware = settings.class_aware
-        self._needs_frames = needs_frames(settings)
+        self._needs_frames = isinstance(settings, SeeingSettings) and settings.looks()
         self._motion = _Motion(getattr(self._arguments, "gmc_method", "none"))
         self._encoder = _encoder(self._arguments)
         self._trackers: dict[int, Any] = {}
