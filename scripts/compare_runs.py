@@ -134,10 +134,10 @@ def drawn_tracks(
     """Tracking scores of both runs, and what was drawn."""
     metrics = checked_metrics(options.metric or METRICS)
     ids = options.run_a, options.run_b
-    cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
-    check_paired(*cells, ids)
-    a, b = (draw(cell, metrics, options.samples, options.seed) for cell in cells)
-    return a, b, {"of": cells[0].of, "count": len(cells[0].names)}
+    one, other = (of_run(settings, run, options.kind, options.sequences) for run in ids)
+    check_paired(one, other, ids)
+    a, b = (draw(cell, metrics, options.samples, options.seed) for cell in (one, other))
+    return a, b, {"of": one.of, "count": len(one.names)}
 
 
 def drawn_images(
@@ -147,11 +147,11 @@ def drawn_images(
     if options.sequences:
         raise SettingsError("--sequences: images belong to none; leave it out with --kind image")
     ids = options.run_a, options.run_b
-    units = [images_of_run(settings, run) for run in ids]
-    images.check_paired(*units, ids)
+    one, other = (images_of_run(settings, run) for run in ids)
+    images.check_paired(one, other, ids)
     metrics = list(dict.fromkeys(options.metric or images.METRICS[:1]))
-    a, b = images.drawn_scores(*units, metrics, options.samples, options.seed)
-    return a, b, {"of": "images", "count": len(units[0].rank)}
+    a, b = images.drawn_scores(one, other, metrics, options.samples, options.seed)
+    return a, b, {"of": "images", "count": len(one.rank)}
 
 
 def checked_metrics(names: Sequence[str]) -> list[str]:
