@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,11 @@ def train_plain(data: Path, folder: Path, options: argparse.Namespace) -> float:
 
 
 SETTINGS = ("epochs", "batch", "imgsz", "optimizer", "close_mosaic", "workers", "amp")
-WORKERS = {"ours": train_ours, "default": partial(train_ours, amp=True), "plain": train_plain}
+WORKERS: dict[str, Callable[..., float]] = {
+    "ours": train_ours,
+    "default": partial(train_ours, amp=True),
+    "plain": train_plain,
+}
 
 
 class _Data:
