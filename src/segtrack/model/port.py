@@ -229,7 +229,7 @@ class Network:
         Raises:
             SettingsError: the device is not there.
         """
-        unread = self.family.unread | {"imgsz"}  # which is resolved below
+        unread = self.family.unread | {"imgsz"}
         return self._facts() | {
             "trainer": {k: v for k, v in shaping(trainer).items() if k not in unread},
             "imgsz": trainer.imgsz or self.weights.imgsz,
