@@ -4,6 +4,7 @@ from .geometry import clip as clip
 from .geometry import signed_area as signed_area
 from .kept_export import KeptExport as KeptExport
 from .preparation import prepare as prepare
+from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_sources import sequences_of as sequences_of
 from .sequences import Sequence as Sequence
