@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from segtrack.base.errors import StageError
 from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
-from segtrack.store.store import StageCall, Store
+from segtrack.store.store import StageCall, Store, _installed
 
 
 def call(**changes: object) -> StageCall:
@@ -214,3 +215,17 @@ def test_a_link_takes_no_space_and_replaces_what_was_there(tmp_path: Path) -> No
     link_or_copy(source, target)
     link_or_copy(source, target)
     assert target.stat().st_ino == source.stat().st_ino
+
+
+def test_opencv_counts_under_whichever_name_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def headless(name: str) -> str:
+        if name != "opencv-python-headless":
+            raise PackageNotFoundError(name)
+        return "4.99"
+
+    monkeypatch.setattr("segtrack.store.store.version", headless)
+    assert _installed("opencv-python") == "4.99"
+    with pytest.raises(PackageNotFoundError):
+        _installed("numpy")
