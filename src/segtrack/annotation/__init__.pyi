@@ -7,7 +7,7 @@ from .port import ImageSet as ImageSet
 from .port import Progress as Progress
 from .port import Pushed as Pushed
 from .port import Rehearsal as Rehearsal
-from .port import Truth as Truth
+from .port import TrueOutlines as TrueOutlines
 from .port import VideosSent as VideosSent
 from .pulled import Review as Review
 from .pulled import pull as pull

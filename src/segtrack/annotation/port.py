@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from segtrack.tracker import Tracks
 
 Say = Callable[[str], None]
-Truth = Mapping[str, "Sequence[tuple[str, Polygon]]"]  # class and outline, by the project's names
+TrueOutlines = Mapping[
+    str, "Sequence[tuple[str, Polygon]]"
+]  # class and outline, by the project's names
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Rehearsal:
         files: that were reviewed now. counts: objects by what was done to them.
     """
 
-    truth: Truth
+    truth: TrueOutlines
     files: int
     counts: Mapping[str, int]
 
