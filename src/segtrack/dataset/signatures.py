@@ -36,7 +36,7 @@ def signature(settings: DatasetSettings) -> str:
             total = (total + int.from_bytes(digest, "big")) % (1 << 128)
             count += 1
     if isinstance(settings, LabellerrDatasetSettings):
-        from segtrack.dataset.sources.labellerr import KeptExport
+        from segtrack.dataset.kept_export import KeptExport
 
         # The labels by content: another export of the same ones is the same data set.
         return f"{count}-{total:032x}-{KeptExport.load(Path(settings.export or '')).digest}"
