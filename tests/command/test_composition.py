@@ -8,8 +8,9 @@ import pytest
 
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings, expand, groups
+from segtrack.dataset import Light
 from segtrack.pipeline import listed_names
-from segtrack.settings import LabellerrMode, Light, Settings
+from segtrack.settings import LabellerrMode, Settings
 from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod
 
 

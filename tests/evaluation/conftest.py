@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.dataset import Dataset, prepare
+from segtrack.dataset import Dataset, YoloSettings, prepare
 from segtrack.model import Network, Predictions, Request, predict_images, resolve_weights
-from segtrack.settings import EvaluationSettings, ModelSettings, SplitFractions, YoloSettings
+from segtrack.settings import EvaluationSettings, ModelSettings, SplitFractions
 from tests.compare import script, settings
 
 

@@ -25,7 +25,7 @@ from segtrack.base.errors import DataError, some
 from segtrack.base.files import link_or_copy
 from segtrack.base.json_stream import elements
 from segtrack.dataset.canonical import Dataset
-from segtrack.dataset.sources.reviewed import FILE, LABELS, PARENT, parent_digest
+from segtrack.dataset.sources.reviewed.reader import FILE, LABELS, PARENT, parent_digest
 from segtrack.dataset.yolo_tree import FOLDER as TREE
 
 _LEFT_OUT = (TREE, "stage.json", "metrics.jsonl", FILE)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from segtrack.annotation.sent import Reviewed
     from segtrack.dataset import Dataset
     from segtrack.dataset import Sequence as Video
-    from segtrack.dataset.sources.labellerr import KeptExport
+    from segtrack.dataset.sources.labellerr.reader import KeptExport
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
 

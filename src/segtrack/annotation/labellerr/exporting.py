@@ -26,7 +26,7 @@ from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
-from segtrack.dataset.sources.labellerr import COCO, FACTS, KeptExport
+from segtrack.dataset.sources.labellerr.reader import COCO, FACTS, KeptExport
 
 Find = Callable[[str], PushedFile | None]
 _ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
