@@ -24,12 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from segtrack import evaluation as images
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.statistics import Samples
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
-from segtrack.evaluation import bootstrap as images
-from segtrack.evaluation.units import ImageUnits
 from segtrack.journal.journal import run_files
 from segtrack.report import table_text
 from segtrack.scoring import (
@@ -183,11 +182,11 @@ def of_run(
     return units({one.name: one for one in loaded}, kind, sequences)
 
 
-def images_of_run(settings: MlflowSettings, run_id: str) -> ImageUnits:
+def images_of_run(settings: MlflowSettings, run_id: str) -> images.ImageUnits:
     """The evaluated images of a recorded run."""
     with tempfile.TemporaryDirectory() as folder:
         for file in run_files(settings, run_id, IMAGES, Path(folder)):
-            return ImageUnits.load(file)
+            return images.ImageUnits.load(file)
     raise DataError(
         f"run {run_id} kept no evaluated images ({IMAGES}): it did not evaluate, or did so before "
         f"they were kept. Repeat its command, with evaluate among the stages."

@@ -15,8 +15,8 @@ from trafficsim.effects import GroundLayer, shadow_factor
 from trafficsim.frame import Frame, Instance, SimulatorKnobs
 from trafficsim.labels import Silhouette, label
 from trafficsim.order import back_to_front
-from trafficsim.sprites import Sprite
 from trafficsim.scenery import Scenery, make_scenery
+from trafficsim.sprites import Sprite
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]

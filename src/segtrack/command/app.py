@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
-            return run_sweep(words, options.overrides, _hydra)
+            return run_sweep(words, options.overrides, _hydra, CONF)
         return _run_single(words)
     except SegtrackError as error:
         return _fail(error)

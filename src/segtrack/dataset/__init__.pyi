@@ -1,5 +1,8 @@
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
+from .geometry import clip as clip
+from .geometry import signed_area as signed_area
+from .kept_export import KeptExport as KeptExport
 from .preparation import prepare as prepare
 from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
@@ -21,4 +24,9 @@ from .sources.traffic_sim import Light as Light
 from .sources.traffic_sim import TrafficSimSettings as TrafficSimSettings
 from .sources.ultralytics import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
+from .version_folder import Version as Version
+from .version_folder import parent_digest as parent_digest
+from .version_folder import version_number as version_number
+from .version_folder import write_version as write_version
 from .video import read_frames as read_frames
+from .yolo_tree import joined as joined

@@ -23,9 +23,12 @@ def signature(settings: DatasetSettings) -> str:
     """
     source = source_of(settings)
     total = count = 0
+    sequences = set(_sequence_roots(settings))
     for path in _roots(settings):
+        # A sequence is called like its folder; of images only the names inside count.
+        shown = path.name if path in sequences and path.is_dir() else ""
         for name, stat in _files(path):
-            row = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
+            row = f"{shown}{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
             digest = hashlib.blake2b(row.encode(errors="surrogateescape"), digest_size=16).digest()
             total = (total + int.from_bytes(digest, "big")) % (1 << 128)
             count += 1
@@ -38,6 +41,14 @@ def _roots(settings: DatasetSettings) -> Iterator[Path]:
         yield from paths_of(settings.videos)
     if settings.require_sources and Path(settings.sources).exists():
         yield Path(settings.sources)
+
+
+def _sequence_roots(settings: DatasetSettings) -> Iterator[Path]:
+    source = source_of(settings)
+    if source.sequences is not None:
+        yield from source.files(settings)
+    if settings.videos:
+        yield from paths_of(settings.videos)
 
 
 def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:

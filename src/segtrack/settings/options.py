@@ -17,7 +17,6 @@ from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
-from segtrack.settings.model import ModelSettings
 from segtrack.settings.root import Settings
 from segtrack.settings.trainer import TrainerSettings
 
@@ -75,8 +74,6 @@ def _node(node: Any) -> Any:
     return filled
 
 
-for _name in (*(f"yolov8{size}-seg" for size in "nsmlx"), "yolo11n-seg"):
-    option("model", _name, ModelSettings(name=_name))
 option("trainer", BASE, TrainerSettings)
 option("labellerr", BASE, LabellerrSettings)
 option("labellerr", "off", LabellerrSettings)

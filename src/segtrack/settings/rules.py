@@ -91,24 +91,8 @@ def _labellerr_access(settings: Settings) -> Iterator[Problem]:
 
 
 def _model(settings: Settings) -> Iterator[Problem]:
-    model = settings.model
-    if not model.name.endswith("-seg"):
-        allowed = "masks are needed throughout: choose a model whose name ends with -seg"
-        yield Problem("model.name", model.name, allowed)
-    for key, size in (("model.imgsz", model.imgsz), ("trainer.imgsz", settings.trainer.imgsz)):
-        if size is not None and size % 32:
-            nearest = max(32, round(size / 32) * 32)
-            yield Problem(key, size, f"must be a multiple of 32 px (the stride), such as {nearest}")
-    weights = model.weights
-    if weights is None or weights in ("auto", "scratch") or weights.startswith("run:"):
-        return
-    if weights == "shipped":
-        if model.name != "yolov8n-seg":
-            allowed = "only yolov8n-seg ships with weights; use model.weights=auto"
-            yield Problem("model.weights", weights, allowed)
-    elif not Path(weights).expanduser().is_file():
-        allowed = "no such file; give a .pt file, shipped, run:<MLflow run id>, scratch or auto"
-        yield Problem("model.weights", weights, allowed)
+    yield from settings.model.problems()
+    yield from settings.model.trainer_problems(settings.trainer)
 
 
 def _tracker(settings: Settings) -> Iterator[Problem]:

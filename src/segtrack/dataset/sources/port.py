@@ -6,14 +6,14 @@ the config group ``dataset`` too. Nothing here is heavy: what reads is imported 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from segtrack.base.errors import DataError
 from segtrack.base.registry import Registry
-from segtrack.settings import DatasetSettings, option, shaping
+from segtrack.settings import DatasetSettings, option
 
 if TYPE_CHECKING:
     from segtrack.dataset.catalogue import Catalogue
@@ -72,7 +72,6 @@ class Source(Generic[S]):
         files: files and folders whose names, sizes and times say whether something changed; empty
             where settings say it all.
         version: raised when what it reads becomes another thing for the same files.
-        key: settings that shape what it reads, as plain values.
         stamp: a digest of what ``files`` cannot say; empty where they say everything.
         sequences: its sequences, where it has nothing else and needs no ``prepare``.
         roles: those of its sequences.
@@ -95,7 +94,6 @@ class Source(Generic[S]):
     read: Callable[[S, Place], Content]
     files: Callable[[S], Iterable[Path]] = lambda settings: ()
     version: int = 1
-    key: Callable[[S], Mapping[str, Any]] = shaping
     stamp: Callable[[S], str] = lambda settings: ""
     sequences: Callable[[S], tuple[Sequence, ...]] | None = None
     roles: Callable[[S], Roles] = lambda settings: Roles([], [])

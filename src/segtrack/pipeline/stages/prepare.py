@@ -24,7 +24,7 @@ def prepare(ask: Ask) -> Recipe:
 
     return Recipe(
         build,
-        {"dataset": source.key(settings), "source_version": source.version},
+        {"dataset": settings, "source_version": source.version},
         {"files": datasets.signature(settings)},
         here=_here,
         place=str(settings.path and Path(settings.path).expanduser().absolute()),

@@ -72,13 +72,14 @@ class LabellerrDatasetSettings(DatasetSettings):
 
 def _read(settings: LabellerrDatasetSettings, place: Place) -> Content:
     from segtrack.dataset.files import read_files
+    from segtrack.dataset.kept_export import KeptExport
     from segtrack.dataset.sources.coco.reader import label_coco
     from segtrack.dataset.sources.labellerr import reader
     from segtrack.dataset.workers import worker_count
 
     catalogue, checks = place.catalogue, place.checks
     path = required_path(settings)
-    export = reader.KeptExport.load(Path(settings.export or ""))
+    export = KeptExport.load(Path(settings.export or ""))
     config, keep = reader.own_config(path), settings.unlabelled is Unlabelled.pool
     files = reader.list_labellerr(path, config, export, keep, catalogue, checks)
     own_classes = len(config.names) if config else 0
@@ -93,7 +94,7 @@ def _read(settings: LabellerrDatasetSettings, place: Place) -> Content:
 
 def _stamp(settings: LabellerrDatasetSettings) -> str:
     """The labels by content: another export of the same ones is the same data set."""
-    from segtrack.dataset.sources.labellerr.reader import KeptExport
+    from segtrack.dataset.kept_export import KeptExport
 
     return KeptExport.load(Path(settings.export or "")).digest
 

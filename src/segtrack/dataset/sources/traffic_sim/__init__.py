@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from segtrack.dataset.sources.port import Content, Place, Source, register_source
-from segtrack.settings import DatasetSettings, Problem, knob, shaping
-
-_VIDEO_KNOBS = ("video_seconds", "fps", "shake")
+from segtrack.settings import DatasetSettings, Problem, knob
 
 
 class Light(Enum):
@@ -46,7 +43,7 @@ class TrafficSimSettings(DatasetSettings):
     )
     light: Light = knob(Light.mixed, "time of day; mixed: drawn per scene")
     fog: float = knob(0.15, "how often there is fog and how thick", low=0, high=1)
-    shake: float = knob(0.3, "camera shake in videos", low=0, high=1)
+    shake: float = knob(0.3, "camera shake in videos", low=0, high=1, needs="video_count")
     fps: float = knob(
         30.0,
         "frame rate of the videos",
@@ -54,9 +51,12 @@ class TrafficSimSettings(DatasetSettings):
         low=1,
         high=240,
         origin="the rate that trackers are tuned for",
+        needs="video_count",
     )
     video_count: int = knob(1, "videos that are rendered", unit="videos", low=0, high=1000)
-    video_seconds: float = knob(8.0, "length of a video", unit="s", low=0.1, high=3600)
+    video_seconds: float = knob(
+        8.0, "length of a video", unit="s", low=0.1, high=3600, needs="video_count"
+    )
     seed: int = knob(0, "of the scenes", low=0, high=2**31 - 1)
 
     def problems(self) -> Iterator[Problem]:
@@ -82,12 +82,4 @@ def _class_names(_: TrafficSimSettings) -> tuple[str, ...]:
     return CLASS_NAMES
 
 
-def _key(settings: TrafficSimSettings) -> Mapping[str, Any]:
-    """Without videos, what only videos have shapes nothing."""
-    left = () if settings.video_count else _VIDEO_KNOBS
-    return {name: value for name, value in shaping(settings).items() if name not in left}
-
-
-register_source(
-    Source("traffic_sim", TrafficSimSettings, _read, key=_key, class_names=_class_names)
-)
+register_source(Source("traffic_sim", TrafficSimSettings, _read, class_names=_class_names))
