@@ -22,7 +22,8 @@ from segtrack.settings import (
     SplitFractions,
     TrafficSimSettings,
 )
-from segtrack.settings.knobs import Problem, value_problems
+from segtrack.settings.arguments import extra_problems
+from segtrack.settings.knobs import Problem, knobs_of, value_problems
 
 # What a project's files can be exported by.
 STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
@@ -32,14 +33,25 @@ def validate(settings: Settings) -> list[Problem]:
     """Every problem of composed settings, in the order of the groups; an empty list is good."""
     return [
         *value_problems(settings),
+        *_names(settings),
         *_globals(settings),
         *_dataset(settings.dataset),
         *_model(settings),
+        *extra_problems(settings.trainer.extra),
         *_tracker(settings),
         *_labellerr(settings),
         *_evaluation(settings),
         *_mlflow(settings.mlflow),
     ]
+
+
+def _names(settings: Settings) -> Iterator[Problem]:
+    """What an option is called is chosen together with its other settings, never alone."""
+    for group, name in (("tracker", "name"), ("dataset", "source")):
+        chosen = getattr(settings, group)
+        own, value = knobs_of(type(chosen))[name].default, getattr(chosen, name)
+        if value != own:
+            yield Problem(f"{group}.{name}", value, f"cannot be set alone; choose {group}={value}")
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
