@@ -27,13 +27,17 @@ demo: install ## the whole loop on the embedded data set, offline, and a retrain
 	$(BIN)/python src/run.py
 	$(BIN)/python src/run.py dataset=reviewed 'stages=[prepare,train,evaluate]'
 
-test: install ## the whole test suite
-	$(BIN)/python -m pytest
+test: install ## the whole test suite, two tests at a time (at most 20 minutes on 2 cores)
+	$(BIN)/python -m pytest --numprocesses 2
 
-check: install ## lint, format and types
+test-fast: install ## the tests that take seconds (at most 3 minutes)
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: install ## lint, format, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 ui: install ## open the MLflow UI on http://127.0.0.1:5000 (PORT=... for another port)
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
@@ -42,4 +46,4 @@ clean: ## remove run folders and caches; mlruns and the store stay
 	rm -rf outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test check ui clean
+.PHONY: help install demo test test-fast check ui clean

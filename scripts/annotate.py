@@ -50,7 +50,7 @@ def read_truth(folder: Path, classes: list[str] | None) -> Truth:
     Raises:
         SegtrackError: the data set cannot be used.
     """
-    from segtrack.annotation.labellerr.simulated import truth_of
+    from segtrack.annotation.labellerr.loopback import truth_of
     from segtrack.dataset import Dataset, prepare
     from segtrack.settings import YoloSettings
 

@@ -29,7 +29,12 @@ from segtrack.model.predictions import FrameDetections
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SEGTRACK_DATA") or ROOT.parent / "shared" / "data")
-THRESHOLDS = {"track_thresh": 0.6, "low_thresh": 0.1, "new_track_thresh": 0.7, "match_thresh": 0.9}
+THRESHOLDS: dict[str, Any] = {
+    "track_thresh": 0.6,
+    "low_thresh": 0.1,
+    "new_track_thresh": 0.7,
+    "match_thresh": 0.9,
+}
 CROWDS = {10: 200, 100: 40, 1000: 6}  # objects per frame: frames
 
 Video = list[FrameDetections]

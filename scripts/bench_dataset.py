@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=3, metavar=("DATA", "OUT", "CACHE"), help="internal")
     args = parser.parse_args()
     if args.child:
-        print(json.dumps(prepare_once(*map(Path, args.child), workers=args.workers)))
+        data, out, cache = map(Path, args.child)
+        print(json.dumps(prepare_once(data, out, cache, workers=args.workers)))
         return
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
         figures = bench(Path(scratch), args.images, args.workers)

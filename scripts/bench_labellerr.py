@@ -163,7 +163,7 @@ def annotate(target: str, labels: Path) -> None:
     with requests.Session() as session:
         after: str | None = ""
         while after is not None:
-            answer = session.get(target, params={"size": PAGE, "after": after})
+            answer = session.get(target, params={"size": str(PAGE), "after": after})
             page = answer.json()["response"]
             work = []
             for file in page["files"]:
@@ -196,10 +196,10 @@ def draw(folder: Path, count: int) -> None:
     for name in ("streets", "labels"):
         (folder / name).mkdir()
     for number in range(count):
-        data, answers = scenes[number % len(scenes)]
+        data, text = scenes[number % len(scenes)]
         name = f"{number:07d}.jpg"
         (folder / "streets" / name).write_bytes(with_comment(data, name))
-        (folder / "labels" / f"{name}.json").write_text(answers)
+        (folder / "labels" / f"{name}.json").write_text(text)
     os.sync()
 
 

@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,13 +141,13 @@ def command(kind: str, data: Path, folder: Path, options: argparse.Namespace) ->
 
 def train_ours(data: Path, folder: Path, options: argparse.Namespace, amp: bool = False) -> float:
     """Seconds of the pipeline's ``train``, the import of its libraries not counted."""
-    from segtrack.model import Network, resolve_weights, train
+    from segtrack.model import Network, model_settings, resolve_weights, train
     from segtrack.model.ultralytics import library  # noqa: F401
-    from segtrack.settings import ModelSettings, TrainerSettings
+    from segtrack.settings import TrainerSettings
 
     chosen = arguments(options) | {"amp": amp}
     settings = TrainerSettings(name="bench", patience=100, **{k: chosen[k] for k in SETTINGS})
-    model = ModelSettings(name="yolov8n-seg", weights="scratch")
+    model = model_settings("yolov8n-seg", weights="scratch")
     network = Network(model, resolve_weights(model, Path), "cpu")
     begin = time.perf_counter()
     train(_Data(data), network, settings, 0, folder, lambda *_: None)
@@ -170,7 +171,11 @@ def train_plain(data: Path, folder: Path, options: argparse.Namespace) -> float:
 
 
 SETTINGS = ("epochs", "batch", "imgsz", "optimizer", "close_mosaic", "workers", "amp")
-WORKERS = {"ours": train_ours, "default": partial(train_ours, amp=True), "plain": train_plain}
+WORKERS: dict[str, Callable[..., float]] = {
+    "ours": train_ours,
+    "default": partial(train_ours, amp=True),
+    "plain": train_plain,
+}
 
 
 class _Data:

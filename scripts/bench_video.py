@@ -76,8 +76,8 @@ def shares(source: Path, weights: Path, frames: int) -> dict[str, float]:
 def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, float]:
     """Detect, associate and write results.json in ``folder``; milliseconds per frame."""
     from segtrack.dataset.video import probe_video, read_frames
-    from segtrack.model import Network, Predictions, predict_video, resolve_weights
-    from segtrack.settings import ModelSettings, TracksSettings
+    from segtrack.model import Network, Predictions, model_settings, predict_video, resolve_weights
+    from segtrack.settings import TracksSettings
     from segtrack.tracker import Tracks, associate, write_results
     from segtrack.tracker.bytetrack import ByteTrackSettings
 
@@ -86,7 +86,7 @@ def track(source: Path, weights: Path, frames: int, folder: Path) -> dict[str, f
     def report(name: str, value: float, step: int = 0) -> None:
         reported[name] = value
 
-    settings = ModelSettings(name="yolov8n-seg", weights=str(weights), imgsz=640)
+    settings = model_settings("yolov8n-seg", weights=str(weights), imgsz=640)
     network = Network(settings, resolve_weights(settings, Path), "cpu")
     request = network.request(network.weights.names, {})
     sequence = probe_video(source)

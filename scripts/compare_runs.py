@@ -24,12 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from segtrack import evaluation as images
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.statistics import Samples
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
-from segtrack.evaluation import bootstrap as images
-from segtrack.evaluation.units import ImageUnits
 from segtrack.journal.journal import run_files
 from segtrack.report import table_text
 from segtrack.scoring import (
@@ -135,10 +134,10 @@ def drawn_tracks(
     """Tracking scores of both runs, and what was drawn."""
     metrics = checked_metrics(options.metric or METRICS)
     ids = options.run_a, options.run_b
-    cells = [of_run(settings, run, options.kind, options.sequences) for run in ids]
-    check_paired(*cells, ids)
-    a, b = (draw(cell, metrics, options.samples, options.seed) for cell in cells)
-    return a, b, {"of": cells[0].of, "count": len(cells[0].names)}
+    one, other = (of_run(settings, run, options.kind, options.sequences) for run in ids)
+    check_paired(one, other, ids)
+    a, b = (draw(cell, metrics, options.samples, options.seed) for cell in (one, other))
+    return a, b, {"of": one.of, "count": len(one.names)}
 
 
 def drawn_images(
@@ -148,11 +147,11 @@ def drawn_images(
     if options.sequences:
         raise SettingsError("--sequences: images belong to none; leave it out with --kind image")
     ids = options.run_a, options.run_b
-    units = [images_of_run(settings, run) for run in ids]
-    images.check_paired(*units, ids)
+    one, other = (images_of_run(settings, run) for run in ids)
+    images.check_paired(one, other, ids)
     metrics = list(dict.fromkeys(options.metric or images.METRICS[:1]))
-    a, b = images.drawn_scores(*units, metrics, options.samples, options.seed)
-    return a, b, {"of": "images", "count": len(units[0].rank)}
+    a, b = images.drawn_scores(one, other, metrics, options.samples, options.seed)
+    return a, b, {"of": "images", "count": len(one.rank)}
 
 
 def checked_metrics(names: Sequence[str]) -> list[str]:
@@ -183,11 +182,11 @@ def of_run(
     return units({one.name: one for one in loaded}, kind, sequences)
 
 
-def images_of_run(settings: MlflowSettings, run_id: str) -> ImageUnits:
+def images_of_run(settings: MlflowSettings, run_id: str) -> images.ImageUnits:
     """The evaluated images of a recorded run."""
     with tempfile.TemporaryDirectory() as folder:
         for file in run_files(settings, run_id, IMAGES, Path(folder)):
-            return ImageUnits.load(file)
+            return images.ImageUnits.load(file)
     raise DataError(
         f"run {run_id} kept no evaluated images ({IMAGES}): it did not evaluate, or did so before "
         f"they were kept. Repeat its command, with evaluate among the stages."

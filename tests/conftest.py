@@ -4,7 +4,33 @@ from pathlib import Path
 
 import pytest
 
+# What takes more than some seconds, as folders and files below this one; `make test-fast` leaves it
+# out. `pytest --durations=40` shows where the time goes.
+SLOW = (
+    "integration/",
+    "annotation/labellerr/test_jobs.py",
+    "annotation/labellerr/test_labellerr_dataset.py",
+    "annotation/labellerr/test_pull.py",
+    "annotation/labellerr/test_review.py",
+    "annotation/labellerr/test_uploader.py",
+    "annotation/labellerr/test_video_review.py",
+    "evaluation/test_real.py",
+    "labellerr_loopback/test_answers.py",
+    "labellerr_loopback/test_fuzz.py",
+    "labellerr_loopback/test_refusals.py",
+    "model/sam/test_propose.py",
+    "model/test_predict.py",
+    "model/ultralytics/test_train.py",
+    "scoring/test_real.py",
+)
+TESTS = Path(__file__).resolve().parent
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

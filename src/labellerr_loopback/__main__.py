@@ -10,8 +10,9 @@ from pathlib import Path
 
 from labellerr_loopback.behaviour import Credentials, Delays, Quirks
 from labellerr_loopback.server import alone, start_emulator
-from segtrack.annotation.labellerr.credentials import EMULATOR_CREDENTIALS, read_credentials
-from segtrack.base.errors import SegtrackError
+from segtrack.base.environment import read_variables
+from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.labellerr_api import LOOPBACK, VARIABLES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,8 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     delays = Delays(given.polls, given.polls, given.polls, given.seconds)
     quirks = Quirks(export_status=given.export_status, list_projects=given.list_projects)
     try:
-        known = read_credentials(EMULATOR_CREDENTIALS)  # what a client in this folder sends
-        accepted = Credentials(known.api_key, known.api_secret, known.client_id)
+        accepted = _accepted()
         with (
             contextlib.suppress(KeyboardInterrupt),
             alone(given.data),
@@ -47,6 +47,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _accepted() -> Credentials:
+    """What a client in this folder sends: all three variables, or none."""
+    known = read_variables(VARIABLES)
+    missing = [name for name, value in known.items() if not value]
+    if len(missing) == len(VARIABLES):
+        return Credentials(*LOOPBACK)
+    if missing:
+        raise SettingsError(
+            f"the loopback platform takes {', '.join(VARIABLES)} of the environment or .env; "
+            f"missing: {', '.join(missing)}. Set all three, or none of them."
+        )
+    return Credentials(*known.values())
 
 
 if __name__ == "__main__":

@@ -16,12 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
-from segtrack.annotation.labellerr.port import NOT_ASSIGNED
 from segtrack.base.errors import DataError
+from segtrack.base.labellerr_api import NOT_ASSIGNED
+from segtrack.base.polygons import Polygon, mask_iou
 
-Polygon = NDArray[np.float64]
 Truth = Mapping[str, Sequence[tuple[str, Polygon]]]
 Kind = Literal[
     "accepted", "corrected", "deleted", "added", "unmended", "left", "rejected", "missed"
@@ -237,25 +236,6 @@ def _judge_true(
         after = float(mask_iou([moved], [target], size)[0, 0])
         done.answers.append({"answer_id": answer_id, "polygon": moved.tolist()})
         done.actions.append(_action(file, name, "corrected", guess, before, after))
-
-
-def mask_iou(
-    first: Sequence[Polygon], second: Sequence[Polygon], size: tuple[int, int]
-) -> NDArray[np.float64]:
-    """IoU of the masks of polygons, float64 (len(first), len(second)).
-
-    Args:
-        size: width and height of the image in px.
-    """
-    if not first or not second:
-        return np.zeros((len(first), len(second)))
-    width, height = size
-    a, b = (
-        [coco_mask.frPyObjects([p.reshape(-1).tolist()], height, width)[0] for p in polygons]
-        for polygons in (first, second)
-    )
-    iou: NDArray[np.float64] = np.asarray(coco_mask.iou(a, b, [0] * len(b)), float)
-    return iou.reshape(len(a), len(b))
 
 
 def _match(iou: NDArray[np.float64], least: float) -> dict[int, int]:

@@ -6,25 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Every status that the platform's documentation lists; only some of them can be exported locally.
-STATUSES = (
-    "None",
-    "assigned",
-    "review",
-    "r_assigned",
-    "client_review",
-    "cr_assigned",
-    "accepted",
-    "rejected",
-    "client_rejected",
-    "skipped",
-    "r_skipped",
-    "cr_skipped",
-    "critical",
-    "r_critical",
-    "cr_critical",
-)
-EXTENSIONS = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
+from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES, LOOPBACK, VARIABLES
+
 QUESTION_TYPES = (
     "BoundingBox",
     "polygon",
@@ -38,22 +21,15 @@ QUESTION_TYPES = (
     "stt",
     "imc",
 )
-CONF_BUCKETS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)
 class Credentials:
     """What a client must send; the defaults come from the environment, else KEY, SECRET, CID."""
 
-    api_key: str = field(
-        default_factory=lambda: os.environ.get("LABELLERR_API_KEY") or "KEY", repr=False
-    )
-    api_secret: str = field(
-        default_factory=lambda: os.environ.get("LABELLERR_API_SECRET") or "SECRET", repr=False
-    )
-    client_id: str = field(
-        default_factory=lambda: os.environ.get("LABELLERR_CLIENT_ID") or "CID", repr=False
-    )
+    api_key: str = field(default_factory=lambda: _known(0), repr=False)
+    api_secret: str = field(default_factory=lambda: _known(1), repr=False)
+    client_id: str = field(default_factory=lambda: _known(2), repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,8 +72,8 @@ class Quirks:
 class Limits:
     """Sizes in bytes; ``link_seconds`` is how long a signed link is good for."""
 
-    dataset_files: int = 2500
-    dataset_bytes: int = int(2.5 * 1024**3)
+    dataset_files: int = DATASET_FILES
+    dataset_bytes: int = DATASET_BYTES
     annotation_bytes: int = 25 * 1024**2
     upload_bytes: int = 1024**3
     body_bytes: int = 4 * 1024**2
@@ -113,3 +89,7 @@ class Behaviour:
     delays: Delays = field(default_factory=Delays)
     quirks: Quirks = field(default_factory=Quirks)
     limits: Limits = field(default_factory=Limits)
+
+
+def _known(index: int) -> str:
+    return os.environ.get(VARIABLES[index]) or LOOPBACK[index]

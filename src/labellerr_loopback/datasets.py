@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from labellerr_loopback.behaviour import EXTENSIONS
 from labellerr_loopback.context import Context, due
 from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.state import now_ms
+from segtrack.base.labellerr_api import READY, SUFFIXES
 
-PROCESSING, READY = 100, 300
+PROCESSING = 100
 FilePage = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -210,7 +210,7 @@ def _uploaded(db: sqlite3.Connection, body: CreateDataset, context: Context) -> 
     total = sum(f["size"] for f in files)
     if total > limits.dataset_bytes:
         raise ApiError(400, f"{what} has {total} bytes, a data set takes {limits.dataset_bytes}")
-    allowed = EXTENSIONS[body.data_type]
+    allowed = SUFFIXES[body.data_type]
     wrong = [f["file_name"] for f in files if not f["file_name"].lower().endswith(allowed)]
     if wrong:
         text = f"{len(wrong)} files are not of type {body.data_type} {allowed}: {wrong[:5]}"

@@ -8,11 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from labellerr_loopback.behaviour import STATUSES
 from labellerr_loopback.context import Context
 from labellerr_loopback.datasets import file_record
 from labellerr_loopback.envelope import ApiError, Body, success
 from labellerr_loopback.state import now_ms
+from segtrack.base.labellerr_api import STATUSES
 
 _WANTED = 1000  # SQLite takes 32,766 values in one query
 

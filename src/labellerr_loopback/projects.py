@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 
 from labellerr_loopback.behaviour import QUESTION_TYPES
 from labellerr_loopback.context import Context
-from labellerr_loopback.datasets import READY
 from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.state import now_ms
+from segtrack.base.labellerr_api import READY
 
 _OBJECTS = ("BoundingBox", "polygon", "polyline", "dot")
 _FIRST = ("eryn", "milo", "tara", "odin", "zelda", "ivo", "nora", "pavel", "quinn", "rhea")

@@ -1,3 +1,8 @@
 """segtrack: segment, track, review and compare street scenes."""
 
-__version__ = "0.1.0"
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("segtrack")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "unknown"

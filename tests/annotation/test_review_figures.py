@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segtrack.annotation import review_figures as figures
-from segtrack.annotation.labellerr.matching import Shape
+from segtrack.annotation.matching import Shape
 from segtrack.report.figures import save_figure
 
 NAN = float("nan")

@@ -86,7 +86,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("model=yolov9", "model=yolov9: must be one of yolo11n-seg, yolov8l-seg, .*did you mean"),
+        ("model=yolov9", "model=yolov9: must be one of yolo11l-seg, .*yolov8x-seg; did you mean"),
         ("trakcer=bytetrack", "trakcer=bytetrack: no such setting; did you mean tracker?"),
         ("tracker.track_tresh=0.4", "no such setting; did you mean tracker.track_thresh?"),
         ("track_thresh=0.4", "track_thresh=0.4: no such setting; did you mean tracker.track_thr"),

@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from segtrack.dataset import Dataset, prepare
-from segtrack.model import Network, Predictions, Request, predict_images, resolve_weights
-from segtrack.settings import EvaluationSettings, ModelSettings, SplitFractions, YoloSettings
+from segtrack.model import (
+    Network,
+    Predictions,
+    Request,
+    model_settings,
+    predict_images,
+    resolve_weights,
+)
+from segtrack.settings import EvaluationSettings, SplitFractions, YoloSettings
 from tests.compare import script, settings
 
 
@@ -34,7 +41,7 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
     prepare(source, 0, folder / "data", _nothing, folder / "cache")
     dataset = Dataset.load(folder / "data")
     path = shared_data / "weights" / "yolov8n-seg.pt"
-    model = ModelSettings(name="yolov8n-seg", weights=str(path), imgsz=640)
+    model = model_settings("yolov8n-seg", weights=str(path), imgsz=640)
     limits = EvaluationSettings()
     (folder / "predictions").mkdir()
     predict_images(

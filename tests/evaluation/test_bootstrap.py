@@ -11,8 +11,8 @@ from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.statistics import Interval
 from segtrack.evaluation.bootstrap import METRICS, check_paired, drawn_scores
 from segtrack.evaluation.matching import KINDS
+from segtrack.evaluation.measurement import measure
 from segtrack.evaluation.ranking import Ranking
-from segtrack.evaluation.stage import measure
 from segtrack.evaluation.units import ImageUnits, MatchedDetections
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (

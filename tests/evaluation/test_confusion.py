@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from segtrack.evaluation.confusion import match_objects
 from segtrack.evaluation.gallery import headline, worst
-from segtrack.evaluation.stage import Evaluation, measure
+from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (
     Detection,

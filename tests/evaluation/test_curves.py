@@ -7,8 +7,8 @@ import pytest
 
 from segtrack.evaluation.curves import class_mean, confidence_curves
 from segtrack.evaluation.matching import Matcher, slice_names
+from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.evaluation.scores import SliceScores
-from segtrack.evaluation.stage import Evaluation, measure
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from segtrack.evaluation.matching import KINDS
-from segtrack.evaluation.stage import Evaluation, measure
+from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.evaluation.units import ImageUnits
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.conftest import Real

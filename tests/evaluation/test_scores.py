@@ -11,8 +11,8 @@ from pycocotools.cocoeval import COCOeval
 
 from segtrack.evaluation.batches import image_batches
 from segtrack.evaluation.matching import KINDS, Matcher
+from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.evaluation.scores import coco_scores
-from segtrack.evaluation.stage import Evaluation, measure
 from segtrack.model.predictions import Predictions
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (

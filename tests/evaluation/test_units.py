@@ -8,8 +8,8 @@ import pytest
 
 from segtrack.base.errors import DataError
 from segtrack.evaluation.matching import KINDS
+from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.evaluation.ranking import Ranking
-from segtrack.evaluation.stage import Evaluation, measure
 from segtrack.evaluation.units import ImageUnits
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from labellerr_loopback import start_emulator
-from labellerr_loopback.annotator import Rates, Record, annotate, mask_iou
+from labellerr_loopback.annotator import Rates, Record, annotate
 from segtrack.base.errors import DataError
+from segtrack.base.polygons import mask_iou
 from tests.labellerr_loopback.conftest import KNOWN, QUICK, Api, coco, jpeg
 
 CLASSES = ["car", "bus "]

@@ -14,7 +14,7 @@ import pytest
 from labellerr_loopback import start_emulator
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, make_platform, read_credentials
 from segtrack.annotation.labellerr.access import Access
-from segtrack.annotation.labellerr.simulated import own_emulator
+from segtrack.annotation.labellerr.loopback import own_emulator
 from segtrack.base.errors import PlatformError
 from segtrack.settings import LabellerrMode, LabellerrSettings, TransportChoice
 from tests.labellerr_loopback.conftest import KNOWN, QUICK, Api, coco, jpeg, serving

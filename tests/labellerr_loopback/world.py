@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from labellerr_loopback.app import create_app
-from labellerr_loopback.behaviour import STATUSES, Behaviour, Credentials, Delays, Limits
+from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits
 from labellerr_loopback.faults import Faults
 from labellerr_loopback.state import State
+from segtrack.base.labellerr_api import STATUSES
 from tests.labellerr_loopback.conftest import HEADERS, coco, jpeg
 from tests.labellerr_loopback.test_refusals import contents
 from tests.labellerr_loopback.video import small_video

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from segtrack.model import (
     Request,
     Training,
     family_of,
+    model_settings,
     predict_images,
     predict_video,
     resolve_weights,
@@ -36,10 +38,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True, scope="module")
 def toy():
-    """The toy's module, as SEGTRACK_PLUGINS would load it."""
-    from tests.plugins import toy_family
+    """The toy's module, as SEGTRACK_PLUGINS would load it; afterwards it is not known any more."""
+    from segtrack.model import families
+    from segtrack.settings import options
 
-    return toy_family
+    toy = import_module("tests.plugins.toy_family")
+    yield toy
+    del sys.modules["tests.plugins.toy_family"]
+    del families.FAMILIES._things["toy"]
+    del families._by_settings[toy.ToySettings]
+    del sys.modules[options.__module__]._options["model"]["toy-bright"]
 
 
 def settings(toy, **more):
@@ -199,8 +207,10 @@ def test_what_shapes_a_training_and_nothing_else(toy, weights):
 
 
 def test_an_unknown_model_names_those_that_there_are(toy):
-    with pytest.raises(SettingsError, match=r"model.name=none: .*yolo11x-seg.*toy-bright"):
+    with pytest.raises(SettingsError, match=r"model=none: no family has .*yolo11x-seg.*toy-bright"):
         family_of(ModelSettings(name="none"))
+    with pytest.raises(SettingsError, match=r"model=none: no family has this model"):
+        model_settings("none")
 
 
 @pytest.mark.parametrize(("amp", "device"), [(True, "cpu"), (False, "cpu"), (True, [0])])
@@ -210,7 +220,7 @@ def test_what_ultralytics_computes_with(tiny_weights, monkeypatch, amp, device):
     from segtrack.model.ultralytics import library
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    network = Network(ModelSettings(name="yolov8n-seg"), tiny_weights, device)
+    network = Network(model_settings("yolov8n-seg"), tiny_weights, device)
     kind = "cuda" if device == [0] else "cpu"
     plain = {"device": kind, "precision": "float32"}
     assert network.family.compute(network) == plain

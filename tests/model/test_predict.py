@@ -14,10 +14,10 @@ from pycocotools import mask as coco_mask
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
 from segtrack.model import Network, Predictions, Request, Weights, predict_images, predict_video
-from segtrack.settings import ModelSettings
+from segtrack.model.ultralytics import YoloSegSettings
 from tests.model.conftest import make_tiny_weights
 
-SETTINGS = ModelSettings(name="yolov8n-seg", batch=4)
+SETTINGS = YoloSegSettings(name="yolov8n-seg", batch=4)
 VIDEO = Sequence("street", Path("street.mp4"), "", 64, 48, 15.0, 0)
 
 
@@ -162,7 +162,7 @@ def test_other_families_have_the_same_outputs(tmp_path):
     content = {"model": model, "train_args": {"imgsz": 64, "task": "segment"}}
     library.torch_save(content, tmp_path / "w.pt")
     weights = read_weights(tmp_path / "w.pt", "path")
-    settings = ModelSettings(name="yolo26n-seg", conf_floor=1e-9, max_det=5)
+    settings = YoloSegSettings(name="yolo26n-seg", conf_floor=1e-9, max_det=5)
     network = Network(settings, weights, "cpu")
     detector = YoloDetector(network, network.request(weights.names, {}))
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
@@ -229,7 +229,7 @@ def test_batches_do_not_change_the_result(tiny_weights, tmp_path):
     results = []
     for batch in (1, 3):
         (tmp_path / str(batch)).mkdir()
-        settings = ModelSettings(name="yolov8n-seg", batch=batch, conf_floor=0.001, max_det=6)
+        settings = YoloSegSettings(name="yolov8n-seg", batch=batch, conf_floor=0.001, max_det=6)
         found, _ = run_video(iter(frames), tiny_weights, tmp_path / str(batch), settings)
         results.append(list(found.frames()))
     assert [f.frame for f in results[0]] == [f.frame for f in results[1]] == list(range(7))
@@ -247,7 +247,9 @@ def resident_mb() -> float:
 def test_memory_stays_flat_over_3000_frames(tmp_path):
     """From frame 500 on; up to 9 detections with masks per frame."""
     weights = make_tiny_weights(tmp_path / "tiny.pt")
-    settings = ModelSettings("yolov8n-seg", None, None, 32, 1e-5, 1, 9, 16)
+    settings = YoloSegSettings(
+        "yolov8n-seg", imgsz=32, batch=16, conf_floor=1e-5, max_det=9, nms_iou=1
+    )
     seen = {}
 
     def watched():

@@ -62,12 +62,12 @@ class NearestCentre:
             if i not in taken.values():
                 taken[self._next_id] = i
                 self._next_id += 1
-        track_id = np.array(sorted(taken), np.int64)
+        ids = np.array(sorted(taken), np.int64)
         index = np.array([taken[one] for one in sorted(taken)], np.int64)
         self._centres = {one: centre[i] for one, i in taken.items()}
         return TrackedFrame(
             frame.frame,
-            track_id,
+            ids,
             index,
             frame.bbox_xyxy[index],
             frame.score[index],

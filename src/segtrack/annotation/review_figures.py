@@ -14,9 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segtrack.annotation.labellerr.coco import bucket_of
-from segtrack.annotation.labellerr.matching import KINDS, Shape
-from segtrack.annotation.labellerr.port import BUCKETS
+from segtrack.annotation.bands import BANDS, band_of
+from segtrack.annotation.matching import KINDS, Shape
 from segtrack.report import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object
@@ -88,13 +87,13 @@ def outcome_rows(found: Outcomes) -> list[dict[str, Any]]:
     ``truth_after`` (mean IoU with a known truth of what was corrected), ``precision`` and
     ``recall`` of the model at IoU 0.5. What was added has no confidence: it counts in ``all``.
     """
-    bands = np.array(["" if math.isnan(s) else bucket_of(s) for s in found.score.tolist()], object)
+    bands = np.array(["" if math.isnan(s) else band_of(s) for s in found.score.tolist()], object)
     rows = []
     for name in (*found.names, ALL):
         of_class = np.ones(len(bands), bool)
         if name != ALL:
             of_class = found.class_id == found.names.index(name)
-        for band in (*BUCKETS, ALL):
+        for band in (*BANDS, ALL):
             chosen = of_class & ((bands == band) if band != ALL else True)
             rows.append({"class": name, "band": band, **_row(found, chosen, band == ALL)})
     return rows

@@ -80,8 +80,8 @@ def difference(
     whole: what associations longer than a chunk gain or lose is missing in them. So where the
     difference of the ``sampled`` scores without drawing is not that of the whole, the interval
     spans both: that of the draws, and the same moved to the whole difference. Moving alone would
-    be too sure: with pieces
-    of 50 frames of MOT17 it gave less than half the width that drawing sequences gave for IDF1.
+    be too sure: with pieces of 50 frames of MOT17 it gave less than half the width that drawing
+    sequences gave for IDF1.
 
     Args:
         whole: scores of a and b over everything.

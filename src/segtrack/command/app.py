@@ -13,7 +13,10 @@ from typing import Any
 
 from segtrack.base.errors import SegtrackError, SettingsError
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parents[1]
+# A checkout has the folder at its top; a wheel carries it inside of the package.
+CONF = _CHECKOUT / "conf" if (_CHECKOUT / "pyproject.toml").is_file() else _PACKAGE / "conf"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
-            return run_sweep(words, options.overrides, _hydra)
+            return run_sweep(words, options.overrides, _hydra, CONF)
         return _run_single(words)
     except SegtrackError as error:
         return _fail(error)

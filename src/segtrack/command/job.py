@@ -44,7 +44,7 @@ def run_job(config: DictConfig) -> float | None:
     # ultralytics keeps its own settings there instead of in the user's home.
     os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
-    from segtrack.annotation.labellerr.access import require_access
+    from segtrack.annotation import require_access
     from segtrack.journal import journal as journals
     from segtrack.pipeline import RunFacts, Runner, needs_platform
 

@@ -21,20 +21,26 @@ from segtrack.settings import MlflowSettings, plain
 
 
 def run_sweep(
-    words: Sequence[str], overrides: Sequence[str], hydra: Callable[[Sequence[str], Any], int]
+    words: Sequence[str],
+    overrides: Sequence[str],
+    hydra: Callable[[Sequence[str], Any], int],
+    conf: Path,
 ) -> int:
     """Run all cells under one parent run.
 
     The parent is opened here and not in a Hydra callback, whose end hook is not called after a
     failure; its id travels to the cells as an override, so it reaches workers of any launcher.
 
+    Args:
+        words: of the command line. overrides: those of them that set something.
+        hydra: hands words and a task over to Hydra; returns the exit code.
+        conf: folder of the configuration.
+
     Returns:
         0, or 1 when a cell failed.
     """
-    from segtrack.command.app import CONF
-
     cells = expand(overrides)
-    first = compose_settings(CONF, _own(cells[0].overrides))
+    first = compose_settings(conf, _own(cells[0].overrides))
     if first.plan:
         return hydra(words, run_job)
     swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
@@ -50,7 +56,7 @@ def run_sweep(
         journal.params({"cells": len(cells), "swept": swept})
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
         code = hydra([*words, *own], _cell)
-        failed = _conclude(journal, first.mlflow, swept, _defaults(overrides, swept))
+        failed = _conclude(journal, first.mlflow, swept, _defaults(conf, overrides, swept))
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
@@ -84,13 +90,11 @@ def _own(overrides: Sequence[str]) -> list[str]:
     return [o for o in overrides if not o.startswith("hydra")]
 
 
-def _defaults(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
+def _defaults(conf: Path, overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
     """The values of the swept keys where the command does not set them, as texts."""
-    from segtrack.command.app import CONF
-
     kept = [o for o in _own(overrides) if o.lstrip("+").partition("=")[0] not in swept]
     try:
-        flat = flatten(plain(compose_settings(CONF, kept)))
+        flat = flatten(plain(compose_settings(conf, kept)))
     except SegtrackError:  # a key that only exists together with a swept choice
         return {}
     named = {key: flat.get(key, flat.get(f"{key}.name")) for key in swept}  # groups go by name

@@ -1,6 +1,7 @@
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .preparation import prepare as prepare
+from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_sources import sequences_of as sequences_of
 from .sequences import Sequence as Sequence

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frames import row_groups
 from segtrack.dataset import sequences, yolo_tree
 from segtrack.dataset.sequences import Sequence
 
@@ -106,13 +106,11 @@ class Dataset:
     def iter_images(self, split: str) -> Iterator[ImageRow]:
         """The images of a split in the order of their ids, as a stream."""
         columns = ["image_id", "file_name", "path", "width", "height", "sha256", "split"]
-        with pq.ParquetFile(self.folder / "images.parquet") as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, columns=columns)
-                table = table.filter(pc.field("split") == split).drop_columns(["split"])
-                for row in table.to_pylist():
-                    row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
-                    yield ImageRow(**row)
+        for table in row_groups(self.folder / "images.parquet", columns):
+            table = table.filter(pc.field("split") == split).drop_columns(["split"])
+            for row in table.to_pylist():
+                row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
+                yield ImageRow(**row)
 
     def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
         """COCO annotations of a split in the order of their images, as a stream.
@@ -122,24 +120,20 @@ class Dataset:
         """
         images = self.iter_images(split)
         held: list[ImageRow] = []  # images of the split that rows may still come for
-        with pq.ParquetFile(self.folder / "annotations.parquet") as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                if not table.num_rows:
-                    continue  # nothing is labelled
-                first, last = (table["image_id"][i].as_py() for i in (0, -1))
-                held = [row for row in held if row.image_id >= first]
-                while not held or held[-1].image_id < last:
-                    row = next(images, None)
-                    if row is None:
-                        break
-                    if row.image_id >= first:
-                        held.append(row)
-                sizes = {row.image_id: [row.height, row.width] for row in held}
-                wanted = pa.array(list(sizes), pa.int64())
-                table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
-                for one in table.to_pylist():
-                    yield _coco_row(one, sizes[one["image_id"]])
+        for table in row_groups(self.folder / "annotations.parquet"):
+            first, last = (table["image_id"][i].as_py() for i in (0, -1))
+            held = [row for row in held if row.image_id >= first]
+            while not held or held[-1].image_id < last:
+                row = next(images, None)
+                if row is None:
+                    break
+                if row.image_id >= first:
+                    held.append(row)
+            sizes = {row.image_id: [row.height, row.width] for row in held}
+            wanted = pa.array(list(sizes), pa.int64())
+            table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
+            for one in table.to_pylist():
+                yield _coco_row(one, sizes[one["image_id"]])
 
     def coco(self, split: str) -> dict[str, Any]:
         """COCO ground truth of a split, as pycocotools takes it; category ids are class ids."""

@@ -54,15 +54,15 @@ def publish(catalogue: Catalogue, classes: ClassMap, folder: Path, workers: int)
     count = catalogue.count()
     chunks = map_chunks(work, catalogue.rows(_COLUMNS), workers, _CHUNK, alone_below=2048)
     with (
-        tables.TableWriter(folder / "images.parquet", tables.IMAGES) as image_writer,
-        tables.TableWriter(folder / "annotations.parquet", tables.ANNOTATIONS) as writer,
+        tables.table_writer(folder / "images.parquet", tables.IMAGES) as image_writer,
+        tables.table_writer(folder / "annotations.parquet", tables.ANNOTATIONS) as writer,
     ):
         start = 0
         for part in progress(chunks, "tables", -(-count // _CHUNK)):
-            image_writer.add(part.images)
+            image_writer.add(part.images, len(part.images))
             rows = part.annotations
             ids = pa.array(np.arange(start, start + len(rows), dtype=np.int64))
-            writer.add(rows.set_column(0, tables.ANNOTATIONS.field(0), ids))
+            writer.add(rows.set_column(0, tables.ANNOTATIONS.field(0), ids), len(rows))
             start += len(rows)
             for split, class_ids, digest in part.facts:
                 images[split] += 1

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from segtrack.base.frames import RowGroups, row_groups
 from segtrack.dataset.labels import Labels
 
 IMAGES = pa.schema(
@@ -50,38 +49,11 @@ ANNOTATIONS = pa.schema(
 ROW_GROUP = 4096
 
 
-class TableWriter:
+def table_writer(path: Path, schema: pa.Schema) -> RowGroups[pa.Table]:
     """Appends tables to one Parquet file in row groups of about ``ROW_GROUP`` rows."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
-        self._held: list[pa.Table] = []
-        self._rows = 0
-
-    def add(self, table: pa.Table) -> None:
-        """Append rows."""
-        self._held.append(table)
-        self._rows += len(table)
-        if self._rows >= ROW_GROUP:
-            self._flush()
-
-    def __enter__(self) -> TableWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self._flush()
-        self._writer.close()
-
-    def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(pa.concat_tables(self._held), row_group_size=ROW_GROUP)
-        self._held, self._rows = [], 0
+    return RowGroups(
+        path, schema, ROW_GROUP, pa.concat_tables, compression_level=1, row_group_size=ROW_GROUP
+    )
 
 
 def annotation_table(labels: list[Labels], image_ids: list[int]) -> pa.Table:
@@ -109,9 +81,8 @@ def annotation_table(labels: list[Labels], image_ids: list[int]) -> pa.Table:
 
 def rows_of(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as dicts, one row group in memory at a time."""
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns=columns).to_pylist()
+    for table in row_groups(path, columns):
+        yield from table.to_pylist()
 
 
 def _offsets(counts: np.ndarray) -> pa.Array:

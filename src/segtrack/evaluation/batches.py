@@ -14,7 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
-from segtrack.model.predictions import FrameDetections
+from segtrack.model import FrameDetections
 
 BATCH = 200  # images whose masks are in memory together
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from segtrack.evaluation.curves import class_mean
+from segtrack.evaluation.measurement import Evaluation
 from segtrack.evaluation.summary import slice_rows
 from segtrack.report import bar_chart, line_chart, matrix_chart, save_figure
 from segtrack.settings import EvaluationSettings
-
-if TYPE_CHECKING:
-    from segtrack.evaluation.stage import Evaluation
 
 BACKGROUND = "background"
 MEAN = "mean of classes"

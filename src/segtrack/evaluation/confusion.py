@@ -9,7 +9,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from segtrack.evaluation.batches import ImageBatch, detection_rles
-from segtrack.model.predictions import FrameDetections
+from segtrack.model import FrameDetections
 
 
 @dataclass(frozen=True)

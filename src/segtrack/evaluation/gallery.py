@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,12 +18,10 @@ from pycocotools import mask as coco_mask
 from segtrack.dataset import Dataset
 from segtrack.evaluation.batches import ImageBatch, detection_rles, image_batches
 from segtrack.evaluation.confusion import ImageErrors, ImageMatch, match_batch
-from segtrack.model.predictions import Predictions
+from segtrack.evaluation.measurement import Evaluation
+from segtrack.model import Predictions
 from segtrack.report import caption, contact_sheet, overlay, table_csv
 from segtrack.settings import EvaluationSettings
-
-if TYPE_CHECKING:
-    from segtrack.evaluation.stage import Evaluation
 
 PANEL = 900  # pixels of the longer side of one panel, at most
 _LABELLED = 15  # instances of a panel that are all labelled; of more, only the wrong ones

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from segtrack.evaluation.measurement import Evaluation
 from segtrack.report import table_csv, table_text
-
-if TYPE_CHECKING:
-    from segtrack.evaluation.stage import Evaluation
 
 _ROWS = (
     ("AP   IoU .50:.95", "map50_95"),

@@ -1,6 +1,7 @@
 from .brought import read_detections as read_detections
 from .families import FAMILIES as FAMILIES
 from .families import family_of as family_of
+from .families import model_settings as model_settings
 from .families import register_family as register_family
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily

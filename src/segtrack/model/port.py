@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from segtrack.base.metrics import Report
-from segtrack.settings import ModelSettings, TrainerSettings, plain
+from segtrack.settings import ModelSettings, TrainerSettings, plain, shaping
 
 if TYPE_CHECKING:
     import numpy as np
 
     from segtrack.model.predictions import FrameDetections
-
-# Knobs that choose or find weights, whose content counts, or that change only how fast it goes.
-NOT_PREDICTION = frozenset({"name", "weights", "weights_folder", "batch"})
-NOT_TRAINING = frozenset({"name", "imgsz", "workers", "threads", "cache"})
 
 
 @dataclass(frozen=True)
@@ -221,7 +217,7 @@ class Network:
             SettingsError: the device is not there.
         """
         return self._facts() | {
-            **{k: v for k, v in plain(self.settings).items() if k not in NOT_PREDICTION},
+            **shaping(self.settings),
             **plain(vars(request)),
             "imgsz": self.settings.imgsz or self.weights.imgsz,
             "compute": dict(self.family.compute(self)),
@@ -233,9 +229,9 @@ class Network:
         Raises:
             SettingsError: the device is not there.
         """
-        unread = NOT_TRAINING | self.family.unread
+        unread = self.family.unread | {"imgsz"}
         return self._facts() | {
-            "trainer": {k: v for k, v in plain(trainer).items() if k not in unread},
+            "trainer": {k: v for k, v in shaping(trainer).items() if k not in unread},
             "imgsz": trainer.imgsz or self.weights.imgsz,
             "compute": dict(self.family.compute(self, trainer)),
         }

@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frames import frame_writer, read_frames
 
 SCHEMA = pa.schema(
     [
@@ -118,53 +116,32 @@ class PredictionsWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writer = pq.ParquetWriter(folder / "predictions.parquet", SCHEMA, compression="zstd")
-        self._rows: list[FrameDetections] = []
-        self._count = 0
-        self.rows_written = 0
+        self._table = frame_writer(folder / "predictions.parquet", SCHEMA, ROW_GROUP)
+
+    @property
+    def rows_written(self) -> int:
+        """How many there are once it is finished."""
+        return self._table.rows_written
 
     def add(self, frame: FrameDetections) -> None:
         """Append one frame's detections; frames come in ascending order."""
         if not len(frame):
             return
-        order = np.argsort(-frame.score, kind="stable")
-        self._rows.append(frame.take(order))
-        self._count += len(frame)
-        if self._count >= ROW_GROUP:
-            self._flush()
+        rows = frame.take(np.argsort(-frame.score, kind="stable"))
+        box = rows.bbox_xyxy.reshape(-1, 4)
+        columns = {"class_id": rows.class_id, "score": rows.score, "box": box, "rle": rows.rle}
+        self._table.add((rows.frame, columns), len(rows))
 
     def finish(self, info: PredictionsInfo) -> None:
         """Write what is left and the shared facts."""
-        self._flush()
-        self._writer.close()
+        self._table.close()
         (self.folder / "predictions.json").write_text(json.dumps(asdict(info), indent=1))
-
-    def _flush(self) -> None:
-        if not self._rows:
-            return
-        rows = self._rows
-        box = np.concatenate([r.bbox_xyxy for r in rows]).astype(np.float32).reshape(-1, 4)
-        columns = [
-            np.concatenate([np.full(len(r), r.frame, np.int64) for r in rows]),
-            np.concatenate([r.class_id for r in rows]).astype(np.int16),
-            np.concatenate([r.score for r in rows]).astype(np.float32),
-            *(np.ascontiguousarray(box[:, i]) for i in range(4)),
-            pa.array([counts for r in rows for counts in r.rle], pa.binary()),
-        ]
-        self._writer.write_table(pa.table(columns, schema=SCHEMA))
-        self.rows_written += self._count
-        self._rows, self._count = [], 0
 
     def __enter__(self) -> PredictionsWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._writer.close()
+    def __exit__(self, *error: Any) -> None:
+        self._table.__exit__(*error)
 
 
 @dataclass(frozen=True)
@@ -193,16 +170,8 @@ class Predictions:
 
         A consumer that must see empty frames too counts from 0 to ``info.frame_count``.
         """
-        held: list[FrameDetections] = []  # the last frame of a row group may go on in the next
-        with pq.ParquetFile(self.folder / "predictions.parquet") as file:
-            for group in range(file.num_row_groups):
-                for rows in _frames(file.read_row_group(group)):
-                    if held and held[0].frame != rows.frame:
-                        yield _joined(held)
-                        held = []
-                    held.append(rows)
-        if held:
-            yield _joined(held)
+        for number, rows in read_frames(self.folder / "predictions.parquet"):
+            yield FrameDetections(number, rows["class_id"], rows["score"], rows["box"], rows["rle"])
 
     def by_image(self, images: Iterable[Row]) -> Iterator[tuple[Row, FrameDetections | None]]:
         """All images, each with its detections or None where it has none, as a stream.
@@ -217,32 +186,3 @@ class Predictions:
                 frame = next(frames, None)
             found = frame is not None and frame.frame == row.image_id
             yield row, frame if found else None
-
-
-def _frames(table: pa.Table) -> Iterator[FrameDetections]:
-    """The frames of one row group."""
-    columns = {name: table[name].to_numpy() for name in SCHEMA.names if name != "rle"}
-    boxes = np.stack([columns[name] for name in ("x1", "y1", "x2", "y2")], axis=1)
-    rle = table["rle"].to_pylist()
-    numbers = columns["frame"]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
-    for start, end in pairwise([*starts.tolist(), len(numbers)]):
-        yield FrameDetections(
-            int(numbers[start]),
-            columns["class_id"][start:end],
-            columns["score"][start:end],
-            boxes[start:end],
-            rle[start:end],
-        )
-
-
-def _joined(parts: list[FrameDetections]) -> FrameDetections:
-    if len(parts) == 1:
-        return parts[0]
-    return FrameDetections(
-        parts[0].frame,
-        np.concatenate([part.class_id for part in parts]),
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.bbox_xyxy for part in parts]),
-        [counts for part in parts for counts in part.rle],
-    )

@@ -8,41 +8,35 @@ exports, reviews, and the emulator's own state. Versions of a data set lie in ``
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.settings import ReviewedSettings, Settings, UltralyticsSettings
 
 if TYPE_CHECKING:
-    from segtrack.annotation.labellerr import Platform
-    from segtrack.annotation.labellerr.access import Access
+    from segtrack.annotation import AnnotationPlatform, ImageSet
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
 
 
-def access_of(run: Run) -> Access:
-    """The platform's address, with the emulator that this run may have started."""
-    from segtrack.annotation.labellerr.access import Access
+def platform_of(run: Run) -> AnnotationPlatform:
+    """The platform as this run sees it; closed at the end of the run."""
+    from segtrack.annotation import open_platform
 
-    labellerr, folder = run.settings.labellerr, scratch_of(run) / "emulator"
-    access: Access = run.resource("access", lambda: contextlib.closing(Access(labellerr, folder)))
-    return access
-
-
-def platform_of(run: Run) -> Platform:
-    """The platform as this run sees it."""
-    return access_of(run).platform
+    settings, folder = run.settings.labellerr, run.scratch("labellerr")
+    platform: AnnotationPlatform = run.resource(
+        "platform", lambda: contextlib.closing(open_platform(settings, folder))
+    )
+    return platform
 
 
-def scratch_of(run: Run) -> Path:
-    """Where what must be remembered lies."""
-    return run.scratch("labellerr")
+def images_of(settings: Settings, dataset: Dataset, *splits: str) -> ImageSet:
+    """Images of some splits as they go to the platform."""
+    from segtrack.annotation import ImageSet
 
-
-def reviews_of(run: Run) -> Path:
-    """Where lies what this account sent for review."""
-    return scratch_of(run) / "reviews" / platform_of(run).account
+    rows = (row for split in splits for row in dataset.iter_images(split))
+    derived = settings.labellerr.name is None
+    return ImageSet(project_name(settings, dataset), rows, dataset.names, derived)
 
 
 def project_name(settings: Settings, dataset: Dataset) -> str:
@@ -55,8 +49,3 @@ def project_name(settings: Settings, dataset: Dataset) -> str:
     if isinstance(data, ReviewedSettings) or data.path is None:
         return f"segtrack {data.source} {dataset.fingerprint[:8]}"
     return f"segtrack {Path(data.path).expanduser().resolve().name}"
-
-
-def name_key(name: str) -> str:
-    """A name as part of a folder's name."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -203,7 +203,7 @@ def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> S
     if name == "mot15":
         classes = ((1, "person"),)
     elif name == "mot17":
-        from segtrack.dataset.sequence_sources import MOT17_CLASSES
+        from segtrack.dataset import MOT17_CLASSES
 
         classes = MOT17_CLASSES
     return Sequence(

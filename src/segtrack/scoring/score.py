@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frames import BOX_COLUMNS
 from segtrack.base.metrics import Report
 from segtrack.base.rle import pixels
 from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
@@ -190,11 +190,10 @@ def _require_size(truth: Truth, width: int, height: int, source: Path) -> None:
 def _track_boxes(tracks: Tracks) -> TrackBoxes:
     from segtrack.scoring.pairings import TrackBoxes
 
-    columns = ["frame", "track_id", "class_id", "x1", "y1", "x2", "y2"]
-    table = pq.read_table(tracks.folder / "tracks.parquet", columns=columns)
-    x1, y1, x2, y2 = (table[name].to_numpy() for name in columns[3:])
+    x1, y1, x2, y2 = tracks.columns(*BOX_COLUMNS)
     x, y, width, height = (_as_written(values) for values in (x1, y1, x2 - x1, y2 - y1))
-    frame, track_id, class_id = (table[name].to_numpy().astype(np.int64) for name in columns[:3])
+    numbers = tracks.columns("frame", "track_id", "class_id")
+    frame, track_id, class_id = (column.astype(np.int64) for column in numbers)
     return TrackBoxes(frame, track_id, class_id, np.stack([x, y, x + width, y + height], axis=1))
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from segtrack import dataset as datasets
+from segtrack.base.frames import BOX_COLUMNS
 from segtrack.report import save_figure, table_csv
 from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
-from segtrack.tracker import BOX_COLUMNS, Tracks
+from segtrack.tracker import Tracks
 
 KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with
 TIMELINES = 20  # videos that get a timeline of their own
@@ -69,8 +69,7 @@ def _switches(scores: Path) -> list[dict[str, Any]]:
 def _timeline(row: Mapping[str, Any], folder: Path) -> None:
     tracks = Tracks.load(Path(row["tracks"]))
     columns = ["frame", "track_id", "class_id", "interpolated", *BOX_COLUMNS]
-    table = pq.read_table(tracks.folder / "tracks.parquet", columns=columns)
-    frame, track_id, class_id, interpolated, *corners = (np.asarray(table[c]) for c in columns)
+    frame, track_id, class_id, interpolated, *corners = tracks.columns(*columns)
     pieces = piece_rows(frame, track_id, class_id, tracks.info.names, interpolated)
     found = _switches(Path(row["scores"]))
     kind = "box" if any(one["kind"] == "box" for one in found) else "mask"

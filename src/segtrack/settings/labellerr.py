@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings.knobs import knob
 
 
@@ -94,7 +95,7 @@ class LabellerrSettings:
         "review and pull: a Test Project that is there; null: review makes one, pull takes that",
     )
     statuses: list[str] = knob(
-        lambda: ["review", "r_assigned", "client_review", "cr_assigned", "accepted"],
+        lambda: list(REVIEWED),
         "pull and dataset=labellerr: of the files whose labels are taken",
     )
     conf: float = knob(

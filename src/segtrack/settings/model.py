@@ -1,28 +1,31 @@
-"""The network that detects."""
+"""The network that detects: what every family of models has."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Problem, knob
+from segtrack.settings.trainer import TrainerSettings
 
 
 @dataclass
 class ModelSettings:
-    """The network that detects, its weights, and what it keeps."""
+    """The network that detects, its weights, and what it keeps; a family adds what only it has."""
 
     name: str = knob(MISSING, "of the network; the option of the group")
     weights: str | None = knob(
         None,
-        "a path, shipped (yolov8n-seg only), run:<MLflow run id>, scratch, or auto "
+        "a path, shipped (where weights come with it), run:<MLflow run id>, scratch, or auto "
         "(weights_folder, download, shipped, scratch); null: the data set's starting_weights",
         local=True,
     )
     weights_folder: str | None = knob(
         None,
-        "where auto looks first for the network's weights, such as yolov8n-seg.pt",
+        "where auto looks first for the network's weights, by its name",
         env="SEGTRACK_WEIGHTS",
         local=True,
     )
@@ -40,14 +43,24 @@ class ModelSettings:
         low=0.0001,
         high=0.99,
     )
-    nms_iou: float = knob(
-        0.7,
-        "boxes of a class that overlap more are one object",
-        low=0.05,
-        high=1,
-        origin="ultralytics",
-    )
     max_det: int = knob(
         300, "detections per image", unit="objects", low=1, high=10000, origin="ultralytics"
     )
     batch: int = knob(8, "images predicted at once", unit="images", low=1, high=1024, local=True)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between its own knobs, or with what they name."""
+        weights = self.weights
+        words = ("auto", "scratch", "shipped")
+        if weights is None or weights in words or weights.startswith("run:"):
+            return
+        if not Path(weights).expanduser().is_file():
+            allowed = (
+                "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scratch or "
+                "auto"
+            )
+            yield Problem("model.weights", weights, allowed)
+
+    def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:
+        """What of ``trainer`` this family cannot train with."""
+        yield from ()

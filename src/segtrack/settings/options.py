@@ -27,7 +27,6 @@ from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
-from segtrack.settings.model import ModelSettings
 from segtrack.settings.root import Settings
 from segtrack.settings.trainer import TrainerSettings
 
@@ -93,8 +92,6 @@ option("dataset", "ultralytics", UltralyticsSettings)
 option("dataset", "sequences", SequencesSettings)
 option("dataset", "labellerr", LabellerrDatasetSettings)
 option("dataset", "reviewed", ReviewedSettings)
-for _name in (*(f"yolov8{size}-seg" for size in "nsmlx"), "yolo11n-seg"):
-    option("model", _name, ModelSettings(name=_name))
 option("trainer", BASE, TrainerSettings)
 option("labellerr", BASE, LabellerrSettings)
 option("labellerr", "off", LabellerrSettings)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings import (
     Assist,
     CocoSettings,
@@ -24,9 +25,6 @@ from segtrack.settings import (
 )
 from segtrack.settings.arguments import extra_problems
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
-
-# What a project's files can be exported by.
-STATUSES = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
 
 
 def validate(settings: Settings) -> list[Problem]:
@@ -163,10 +161,10 @@ def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
 def _labellerr(settings: Settings) -> Iterator[Problem]:
     labellerr = settings.labellerr
     yield from _labellerr_access(settings)
-    unknown = [status for status in labellerr.statuses if status not in STATUSES]
+    unknown = [status for status in labellerr.statuses if status not in REVIEWED]
     if unknown or not labellerr.statuses:
         shown = f"[{','.join(unknown or labellerr.statuses)}]"
-        allowed = f"a list of what can be exported: {', '.join(STATUSES)}"
+        allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
         yield Problem("labellerr.statuses", shown, allowed)
     sam = Path(labellerr.sam).expanduser()
     if labellerr.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
@@ -199,24 +197,8 @@ def _labellerr_access(settings: Settings) -> Iterator[Problem]:
 
 
 def _model(settings: Settings) -> Iterator[Problem]:
-    model = settings.model
-    if not model.name.endswith("-seg"):
-        allowed = "masks are needed throughout: choose a model whose name ends with -seg"
-        yield Problem("model.name", model.name, allowed)
-    for key, size in (("model.imgsz", model.imgsz), ("trainer.imgsz", settings.trainer.imgsz)):
-        if size is not None and size % 32:
-            nearest = max(32, round(size / 32) * 32)
-            yield Problem(key, size, f"must be a multiple of 32 px (the stride), such as {nearest}")
-    weights = model.weights
-    if weights is None or weights in ("auto", "scratch") or weights.startswith("run:"):
-        return
-    if weights == "shipped":
-        if model.name != "yolov8n-seg":
-            allowed = "only yolov8n-seg ships with weights; use model.weights=auto"
-            yield Problem("model.weights", weights, allowed)
-    elif not Path(weights).expanduser().is_file():
-        allowed = "no such file; give a .pt file, shipped, run:<MLflow run id>, scratch or auto"
-        yield Problem("model.weights", weights, allowed)
+    yield from settings.model.problems()
+    yield from settings.model.trainer_problems(settings.trainer)
 
 
 def _tracker(settings: Settings) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
-from segtrack.model.predictions import FrameDetections, Predictions, PredictionsInfo
+from segtrack.model import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, TracksSettings, plain
 from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
 from segtrack.tracker.postprocess import Settled, Tally, disjoint, interpolated, kept, take

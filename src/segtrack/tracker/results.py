@@ -13,8 +13,8 @@ import numpy as np
 
 from segtrack.base.atomic import replacing
 from segtrack.base.errors import DataError
-from segtrack.dataset.sequences import Sequence
-from segtrack.model.predictions import PredictionsInfo
+from segtrack.dataset import Sequence
+from segtrack.model import PredictionsInfo
 from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TrackSummary
 

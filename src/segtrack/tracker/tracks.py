@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frames import frame_writer, read_frames
 from segtrack.base.rle import decode_box, disjoint, mask_box, run_lengths
 
 SCHEMA = pa.schema(
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         ("interpolated", pa.bool_()),
     ]
 )
-BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+TABLE = "tracks.parquet"
 ROW_GROUP = 4096  # rows kept in memory while writing and while reading
 
 
@@ -157,61 +157,46 @@ class Tracks:
 
     def frames(self) -> Iterator[TrackRows]:
         """Every frame that has objects, in order, as a stream; empty frames are left out."""
-        rest: dict[str, Any] | None = None
-        with pq.ParquetFile(self.folder / "tracks.parquet") as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                if not len(table):
-                    continue
-                columns = _columns(table, rest)
-                starts = np.flatnonzero(np.diff(columns["frame"], prepend=-1))
-                for start, end in pairwise(starts):
-                    yield _rows(columns, slice(start, end))
-                # The last frame may go on in the next group.
-                rest = {name: column[starts[-1] :] for name, column in columns.items()}
-        if rest is not None:
-            yield _rows(rest, slice(None))
+        for number, rows in read_frames(self.folder / TABLE):
+            yield TrackRows(
+                number,
+                rows["track_id"],
+                rows["class_id"],
+                rows["score"],
+                rows["box"],
+                rows["rle"],
+                rows["interpolated"],
+            )
+
+    def columns(self, *names: str) -> list[np.ndarray]:
+        """Whole columns of all rows, of those that are no masks."""
+        table = pq.read_table(self.folder / TABLE, columns=list(names))
+        return [table[name].to_numpy() for name in names]
 
 
 class TracksWriter:
     """Appends rows to a trajectories table; use as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._held: list[TrackRows] = []
-        self._count = 0
+        self._table = frame_writer(path, SCHEMA, ROW_GROUP)
 
     def add(self, rows: TrackRows) -> None:
         """Append one frame; frames come in ascending order."""
-        if len(rows):
-            self._held.append(rows)
-            self._count += len(rows)
-        if self._count >= ROW_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        held, self._held, self._count = self._held, [], 0
-        box = np.concatenate([r.bbox_xyxy for r in held]).astype(np.float32)
-        columns = [
-            np.concatenate([np.full(len(r), r.frame, np.int64) for r in held]),
-            np.concatenate([r.track_id for r in held]).astype(np.int64),
-            np.concatenate([r.class_id for r in held]).astype(np.int16),
-            np.concatenate([r.score for r in held]).astype(np.float32),
-            *(np.ascontiguousarray(box[:, i]) for i in range(4)),
-            pa.array([counts for r in held for counts in r.rle], pa.binary()),
-            np.concatenate([r.interpolated for r in held]).astype(bool),
-        ]
-        self._writer.write_table(pa.table(columns, schema=SCHEMA))
+        columns = {
+            "track_id": rows.track_id,
+            "class_id": rows.class_id,
+            "score": rows.score,
+            "box": rows.bbox_xyxy,
+            "rle": rows.rle,
+            "interpolated": rows.interpolated,
+        }
+        self._table.add((rows.frame, columns), len(rows))
 
     def __enter__(self) -> TracksWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
+    def __exit__(self, *error: Any) -> None:
+        self._table.__exit__(*error)
 
 
 def write_info(folder: Path, info: TracksInfo, tracks: list[TrackSummary]) -> None:
@@ -220,31 +205,3 @@ def write_info(folder: Path, info: TracksInfo, tracks: list[TrackSummary]) -> No
     shared = json.dumps(asdict(info), ensure_ascii=False)
     text = f'{{"info": {shared},\n"tracks": [\n{rows}\n]}}\n'
     (folder / "tracks.json").write_text(text, encoding="utf-8")
-
-
-def _columns(table: pa.Table, rest: dict[str, Any] | None) -> dict[str, Any]:
-    """The table's columns as arrays (``rle`` as a list), after what the last group left."""
-    columns = {
-        name: table[name].to_pylist() if name == "rle" else table[name].to_numpy()
-        for name in SCHEMA.names
-        if name not in BOX_COLUMNS
-    }
-    columns["box"] = np.stack([table[name].to_numpy() for name in BOX_COLUMNS], axis=1)
-    if rest is None:
-        return columns
-    return {
-        name: rest[name] + column if name == "rle" else np.concatenate([rest[name], column])
-        for name, column in columns.items()
-    }
-
-
-def _rows(columns: dict[str, Any], part: slice) -> TrackRows:
-    return TrackRows(
-        int(columns["frame"][part][0]),
-        columns["track_id"][part],
-        columns["class_id"][part],
-        columns["score"][part],
-        columns["box"][part],
-        columns["rle"][part],
-        columns["interpolated"][part],
-    )

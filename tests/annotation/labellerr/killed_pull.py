@@ -10,7 +10,8 @@ from pathlib import Path
 
 from segtrack.annotation import review_figures
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, make_platform
-from segtrack.annotation.labellerr.pull import pull
+from segtrack.annotation.labellerr.http_platform import HttpPlatform
+from tests.annotation.labellerr.reviews import Numbers, take_back
 
 
 def _kill(*_: object) -> int:
@@ -22,4 +23,5 @@ if __name__ == "__main__":
     url, reviewed, folder = sys.argv[1:]
     review_figures.write_gallery = _kill
     platform = make_platform(url, EMULATOR_CREDENTIALS, "http")
-    pull(platform, Path(reviewed), Path(folder), lambda name, value, step=0: None)
+    assert isinstance(platform, HttpPlatform)
+    take_back(platform, Path(reviewed), Path(folder), Numbers())

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from segtrack.annotation import Review, Reviewed, Truth, pull
+from segtrack.annotation.labellerr.adapter import Labellerr
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.review import review
-from segtrack.annotation.labellerr.sent import Reviewed
-from segtrack.dataset import Dataset, prepare
+from segtrack.annotation.labellerr.session import Session
+from segtrack.base.metrics import Report
+from segtrack.dataset import Dataset, ImageRow, prepare
 from segtrack.model.predictions import (
     FrameDetections,
     Predictions,
     PredictionsInfo,
     PredictionsWriter,
 )
-from segtrack.settings import DatasetSettings, TrafficSimSettings
+from segtrack.settings import DatasetSettings, LabellerrSettings, TrafficSimSettings
 
 
 def ignore(text: str) -> None:
@@ -110,17 +115,30 @@ def send(
     predictions: Predictions,
     root: Path,
     name: str,
-    **options: object,
+    *,
+    images: Iterable[ImageRow] | None = None,
+    folder: str = "review",
+    dataset_name: str | None = None,
+    report: Report | None = None,
+    **knobs: Any,
 ) -> Reviewed:
-    """``review`` of the pool split."""
-    chosen: dict[str, object] = {"report": Numbers(), "say": ignore, **options}
+    """``review`` of the pool split, or of other images; all confidences in one file."""
+    settings = LabellerrSettings(**{"conf_bucket": False, "timeout": 20.0, **knobs})
     return review(
-        platform,
-        dataset.iter_images("pool"),
+        Session(platform, root / "ledger", settings, ignore),
+        dataset.iter_images("pool") if images is None else images,
         predictions,
         dataset.names,
         project_name=name,
-        folder=root / "review",
-        ledger=root / "ledger",
-        **chosen,  # type: ignore[arg-type]
+        dataset_name=dataset_name or name,
+        folder=root / folder,
+        report=Numbers() if report is None else report,
     )
+
+
+def take_back(
+    platform: HttpPlatform, sent: Path, folder: Path, numbers: Numbers, truth: Truth | None = None
+) -> Review:
+    """``pull`` of what was sent from a folder."""
+    desk = Labellerr(LabellerrSettings(timeout=20.0), sent.parent, platform)
+    return pull(desk, Reviewed.load(sent), folder, numbers, truth=truth, say=ignore)

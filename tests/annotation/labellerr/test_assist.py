@@ -13,7 +13,8 @@ import requests
 from labellerr_loopback import Emulator
 from segtrack.annotation.labellerr.assist import propose
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.polygons import annotations_of
+from segtrack.annotation.labellerr.session import Session
+from segtrack.annotation.outlines import shapes_of
 from segtrack.base.errors import PlatformError
 from segtrack.base.rle import encode_box
 from segtrack.dataset.canonical import ImageRow
@@ -23,6 +24,7 @@ from segtrack.model.predictions import (
     PredictionsInfo,
     PredictionsWriter,
 )
+from segtrack.settings import LabellerrSettings
 from tests.annotation.labellerr.conftest import make_project
 
 Images = Callable[[int], list[Path]]
@@ -65,19 +67,10 @@ class Proposer:
         self.said: list[str] = []
 
     def __call__(self, found: Predictions) -> Any:
-        return propose(
-            self.platform,
-            self.project_id,
-            rows(self.paths),
-            found,
-            ["car", "bus"],
-            self.folder / "sent",
-            self.folder / "ledger",
-            conf=0.25,
-            simplify_px=0.5,
-            buckets=True,
-            say=self.said.append,
-        )
+        settings = LabellerrSettings(timeout=20.0)
+        session = Session(self.platform, self.folder / "ledger", settings, self.said.append)
+        names, images = ["car", "bus"], rows(self.paths)
+        return propose(session, self.project_id, images, found, names, self.folder / "sent")
 
 
 def test_a_polygon_for_each_mask_that_is_sure_enough(tmp_path: Path) -> None:
@@ -93,13 +86,13 @@ def test_a_polygon_for_each_mask_that_is_sure_enough(tmp_path: Path) -> None:
     frames = [frame for _, frame in found.by_image(images)]
     assert [frame is None for frame in frames] == [False, True, False, False, True]
     polygons = [
-        [] if f is None else [a for a, _ in annotations_of(f, (40, 30), ["car", "bus"], 0.25, 0.0)]
+        [] if f is None else [a for a, _ in shapes_of(f, (40, 30), ["car", "bus"], 0.25, 0.0)]
         for f in frames
     ]
     assert [len(p) for p in polygons] == [1, 0, 0, 2, 0]
     (one,), two = polygons[0], polygons[3]
     assert (one.class_name, one.score) == ("bus", pytest.approx(0.9))
-    (ring,) = one.polygons
+    ring = one.polygon
     np.testing.assert_allclose(ring.min(axis=0), [5, 6], atol=0.3)
     np.testing.assert_allclose(ring.max(axis=0), [25, 16], atol=0.3)
     assert [(a.class_name, a.score) for a in two] == [("bus", 0.5), ("car", 0.25)]

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
+from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import check_coco, match_file_names, match_questions
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation, bucket_of, write_coco
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation, write_coco
 from segtrack.annotation.labellerr.port import Question
 from segtrack.base.errors import DataError
 
@@ -109,7 +110,7 @@ def test_unknown_class(tmp_path: Path) -> None:
     [(0.0, "low"), (0.49, "low"), (0.5, "medium"), (0.8, "medium"), (0.81, "high"), (None, "high")],
 )
 def test_bands(score: float | None, bucket: str) -> None:
-    assert bucket_of(score) == bucket
+    assert band_of(score) == bucket
 
 
 @given(st.integers(1, 60), st.integers(1, 4), st.integers(1_500, 6_000))

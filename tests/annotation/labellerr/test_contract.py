@@ -14,10 +14,11 @@ from labellerr_loopback import Emulator, Quirks, start_emulator
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.port import REVIEWED, Question
+from segtrack.annotation.labellerr.port import Question
 from segtrack.annotation.labellerr.preannotations import preannotate
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.base.errors import PlatformError
+from segtrack.base.labellerr_api import REVIEWED
 from tests.annotation.labellerr.conftest import QUESTIONS, adapter, make_project, unique
 
 SQUARE = np.array([[2.0, 3.0], [12.0, 3.0], [12.0, 13.0], [2.0, 13.0]])

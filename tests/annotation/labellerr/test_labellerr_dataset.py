@@ -23,14 +23,19 @@ from segtrack import dataset as datasets
 from segtrack.annotation.labellerr.exporting import export_labels, latest_export
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
-from segtrack.annotation.labellerr.push import push, pushed_files
+from segtrack.annotation.labellerr.push import push
+from segtrack.annotation.labellerr.session import Session
 from segtrack.base.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset
 from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.sources.labellerr import KeptExport
-from segtrack.report.pictures import PALETTE
-from segtrack.settings import LabellerrDatasetSettings, SplitFractions, Unlabelled
+from segtrack.settings import (
+    LabellerrDatasetSettings,
+    LabellerrSettings,
+    SplitFractions,
+    Unlabelled,
+)
 from tests.annotation.labellerr.conftest import jpeg, unique
 
 CLASSES = ("person", "car", "bus")
@@ -42,7 +47,7 @@ ALL_TRAIN = SplitFractions(1.0, 0.0, 0.0, 0.0)
 def pushed(http: HttpPlatform, images: Callable[[int], list[Path]], tmp_path: Path) -> str:
     """A project with six images, the first four labelled; returns its id."""
     paths, ledger = images(6), tmp_path / "ledger"
-    done = push(http, paths, CLASSES, PALETTE, unique("p"), ledger, say=lambda text: None)
+    done = push(session(http, ledger), paths, CLASSES, unique("p"))
     work(http, done.project_id, {f"00{i}.jpg": ["bus", "car"][: i % 3] for i in range(4)})
     return done.project_id
 
@@ -62,8 +67,14 @@ def work(http: HttpPlatform, project_id: str, labels: dict[str, list[str]]) -> N
 
 
 def export(http: HttpPlatform, project_id: str, tmp_path: Path) -> KeptExport:
-    with pushed_files(tmp_path / "ledger", http.account) as find:
-        return export_labels(http, project_id, ["accepted"], tmp_path / "exports", find)
+    known = session(http, tmp_path / "ledger", statuses=["accepted"])
+    return export_labels(known, project_id, tmp_path / "exports")
+
+
+def session(http: HttpPlatform, ledger: Path, **knobs: Any) -> Session:
+    """Says nothing; waits as long as ``http`` would."""
+    settings = LabellerrSettings(**{"timeout": http.timeout, **knobs})
+    return Session(http, ledger, settings, lambda text: None)
 
 
 def prepare(kept: KeptExport, path: Path, folder: Path, **knobs: Any) -> Dataset:
@@ -178,7 +189,7 @@ def test_an_image_that_was_pushed_is_found_by_its_id(http: HttpPlatform, tmp_pat
     (folder / "x").mkdir(parents=True)
     (folder / "x" / "b.JPG").write_bytes(jpeg())
     ledger = tmp_path / "ledger"
-    done = push(http, [folder / "x" / "b.JPG"], CLASSES, PALETTE, unique("p"), ledger)
+    done = push(session(http, ledger), [folder / "x" / "b.JPG"], CLASSES, unique("p"))
     (folder / "b.jpg").write_bytes(jpeg(50, 50))
     work(http, done.project_id, {"b.jpg": ["car"]})
     dataset = prepare(export(http, done.project_id, tmp_path), folder, tmp_path / "out")
@@ -192,9 +203,7 @@ def pictures(http: HttpPlatform, tmp_path: Path) -> str:
     paths = picture_folder(tmp_path / "a", 0)
     stamps = {path: file_digest(path) for path in paths}
     ledger = tmp_path / "ledger"
-    done = push(
-        http, paths, CLASSES, PALETTE, unique("p"), ledger, stamps=stamps, say=lambda text: None
-    )
+    done = push(session(http, ledger), paths, CLASSES, unique("p"), stamps=stamps)
     work(http, done.project_id, {path.name: ["car"] for path in paths})
     return done.project_id
 
@@ -338,16 +347,18 @@ def test_what_the_platform_cannot_give_is_said_and_leaves_nothing(
     http: HttpPlatform, emulator: Emulator, pushed: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError, match=r"dataset\.project_id=nope: no such project"):
-        export_labels(http, "nope", ["accepted"], tmp_path / "exports", lambda i: None)
+        export(http, "nope", tmp_path)
     with pytest.raises(NothingToExport, match=r"No files found.*labellerr.statuses"):
-        export_labels(http, pushed, ["review"], tmp_path / "exports", lambda i: None)
+        export_labels(
+            session(http, tmp_path / "ledger", statuses=["review"]), pushed, tmp_path / "exports"
+        )
     emulator.fault("export_fails", times=1)
     with pytest.raises(PlatformError, match="failed at the platform"):
         export(http, pushed, tmp_path)
     emulator.faults.clear()
     emulator.fault("export_never_ends")
     with pytest.raises(PlatformError, match=r"not finished after 0\.2 s"):
-        export_labels(http, pushed, ["accepted"], tmp_path / "exports", lambda i: None, timeout=0.2)
+        export_labels(session(http, tmp_path / "ledger", timeout=0.2), pushed, tmp_path / "exports")
     assert not list((tmp_path / "exports").rglob("*.json"))
 
 

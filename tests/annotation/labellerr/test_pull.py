@@ -24,14 +24,14 @@ from labellerr_loopback import Delays, Emulator, start_emulator
 from labellerr_loopback.annotator import Rates, Record, annotate
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.matching import KINDS, Shape, compare
-from segtrack.annotation.labellerr.next_version import next_version
+from segtrack.annotation.labellerr.loopback import truth_of
 from segtrack.annotation.labellerr.port import Question, Template
-from segtrack.annotation.labellerr.pull import Review, pull
-from segtrack.annotation.labellerr.returned import read_export
-from segtrack.annotation.labellerr.sent import Reviewed, SentImage
-from segtrack.annotation.labellerr.simulated import truth_of
+from segtrack.annotation.labellerr.review_export import read_export
 from segtrack.annotation.labellerr.transport import Transport
+from segtrack.annotation.matching import KINDS, Shape, compare
+from segtrack.annotation.pulled import Review
+from segtrack.annotation.sent import Reviewed, SentImage
+from segtrack.annotation.versions import next_version
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset
@@ -39,7 +39,7 @@ from segtrack.model.predictions import Predictions, PredictionsInfo, Predictions
 from segtrack.settings import ReviewedSettings, TrafficSimSettings
 
 from .conftest import QUICK, unique
-from .reviews import Numbers, ignore, planted_predictions, prepared, send, small_dataset
+from .reviews import Numbers, planted_predictions, prepared, send, small_dataset, take_back
 
 REPOSITORY = Path(__file__).parents[3]
 RATES = Rates(miss_correction=0.2, miss_deletion=0.4, miss_addition=0.3, wrong_deletion=0.1)
@@ -79,11 +79,11 @@ def loop(
     root = tmp_path_factory.mktemp("loop")
     dataset = small_dataset(root / "dataset", root / "cache")
     predictions = planted_predictions(dataset, root / "predictions")
-    sent = send(platform, dataset, predictions, root, "loop", buckets=True)
+    sent = send(platform, dataset, predictions, root, "loop", conf_bucket=True)
     truth = truth_of(dataset, "pool")
     record = annotate(served.url, sent.project_id, truth, RATES, 5)
     numbers = Numbers()
-    review = pull(platform, sent.folder, root / "pull", numbers, truth=truth, say=ignore)
+    review = take_back(platform, sent.folder, root / "pull", numbers, truth)
     return Loop(dataset, predictions, platform, sent, record, review, numbers, root)
 
 
@@ -149,7 +149,7 @@ def test_files_of_the_report(loop: Loop) -> None:
 
 
 def test_the_same_pull_twice(loop: Loop, tmp_path: Path) -> None:
-    again = pull(loop.platform, loop.sent.folder, tmp_path / "again", Numbers(), say=ignore)
+    again = take_back(loop.platform, loop.sent.folder, tmp_path / "again", Numbers())
     assert again.labels_sha256 == loop.review.labels_sha256
     assert again.labels.read_bytes() == loop.review.labels.read_bytes()
     assert replace(again, folder=loop.review.folder) == loop.review
@@ -175,7 +175,7 @@ def test_killed_in_the_middle_and_again(served: Emulator, loop: Loop, tmp_path: 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "pull.partial" / "labels.coco.json").exists()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    again = pull(loop.platform, loop.sent.folder, folder, Numbers(), say=ignore)
+    again = take_back(loop.platform, loop.sent.folder, folder, Numbers())
     assert sorted(path.name for path in tmp_path.iterdir()) == [".pull.lock", "pull"]
     assert {path.name for path in folder.iterdir()} == set(before)
     assert again.labels_sha256 == loop.review.labels_sha256
@@ -190,7 +190,7 @@ def test_nothing_was_predicted(served: Emulator, loop: Loop, tmp_path: Path) -> 
     truth = truth_of(loop.dataset, "pool")
     annotate(served.url, sent.project_id, truth)
     numbers = Numbers()
-    review = pull(loop.platform, sent.folder, tmp_path / "pull", numbers, say=ignore)
+    review = take_back(loop.platform, sent.folder, tmp_path / "pull", numbers)
     assert review.added == sum(map(len, truth.values())) > 0
     assert (review.precision, review.recall, review.auto_accept) == (None, 0.0, None)
     assert "review/precision" not in numbers and numbers["review/recall"] == 0.0
@@ -276,7 +276,7 @@ def test_a_review_that_noted_no_digests(loop: Loop, tmp_path: Path) -> None:
     shutil.copytree(loop.sent.folder, folder)
     with sqlite3.connect(folder / "review.db") as db:
         db.execute("ALTER TABLE images DROP COLUMN sha256")
-    review = pull(loop.platform, folder, tmp_path / "pull", Numbers(), say=ignore)
+    review = take_back(loop.platform, folder, tmp_path / "pull", Numbers())
     assert "sha256" not in json.loads(review.labels.read_text())["images"][0]
     version = next_version(loop.dataset, review, tmp_path / "versions", "shipped")
     assert len(json.loads((version / "version.json").read_text())["images"]) == 5
@@ -299,13 +299,13 @@ def test_only_what_is_reviewed_comes_back(served: Emulator, loop: Loop, tmp_path
     name = unique("partly")
     sent = send(loop.platform, loop.dataset, loop.predictions, tmp_path, name)
     with pytest.raises(PlatformError, match="No files found"):
-        pull(loop.platform, sent.folder, tmp_path / "pull", Numbers(), say=ignore)
+        take_back(loop.platform, sent.folder, tmp_path / "pull", Numbers())
     assert not list(tmp_path.glob("pull*"))
     files = list(loop.platform.project_files(sent.project_id))
     work = {"file_id": files[0].file_id, "status": "accepted", "answers": []}
     url = f"{served.url}/_emulator/projects/{sent.project_id}/files"
     assert requests.post(url, json={"files": [work]}, timeout=10).status_code == 200
-    review = pull(loop.platform, sent.folder, tmp_path / "pull", Numbers(), say=ignore)
+    review = take_back(loop.platform, sent.folder, tmp_path / "pull", Numbers())
     # Such an export has no categories at all.
     report_id = loop.platform.start_export(sent.project_id, "again", ["accepted"])
     loop.platform.wait_export(sent.project_id, report_id)
@@ -414,7 +414,7 @@ def test_an_export_of_other_images(loop: Loop, tmp_path: Path) -> None:
     with sqlite3.connect(folder / "review.db") as db:
         db.execute("UPDATE images SET name = name || 'x', file_id = ''")
     with pytest.raises(DataError, match="none of the 5 exported images"):
-        pull(loop.platform, folder, tmp_path / "pull", Numbers(), say=ignore)
+        take_back(loop.platform, folder, tmp_path / "pull", Numbers())
     assert not list(tmp_path.glob("pull*"))
 
 

@@ -9,24 +9,28 @@ import pytest
 
 from labellerr_loopback import Emulator
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.push import (
-    Pushed,
-    PushedFile,
-    push,
-    pushed_files,
-    pushed_project,
-)
+from segtrack.annotation.labellerr.push import PushedFile, push, pushed_files, pushed_project
+from segtrack.annotation.labellerr.session import Session
+from segtrack.annotation.port import Pushed
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.report.pictures import PALETTE
+from segtrack.settings import LabellerrSettings
 from tests.annotation.labellerr.conftest import QUESTIONS, jpeg, unique
 
 CLASSES = ("person", "car")
 
 
 def _push(
-    platform: HttpPlatform, paths: list[Path], name: str, ledger: Path, **more: str
+    platform: HttpPlatform,
+    paths: list[Path],
+    name: str,
+    ledger: Path,
+    classes: tuple[str, ...] = CLASSES,
+    derived: bool = False,
+    **knobs: str,
 ) -> Pushed:
-    return push(platform, paths, CLASSES, PALETTE, name, ledger, say=lambda text: None, **more)  # type: ignore[arg-type]
+    session = Session(platform, ledger, LabellerrSettings(**knobs), lambda text: None)  # type: ignore[arg-type]
+    return push(session, paths, classes, name, derived=derived)
 
 
 def test_a_push_makes_a_project_with_one_polygon_question_per_class(
@@ -87,7 +91,7 @@ def test_the_project_is_known_where_templates_cannot_be_listed(
     more = [*paths, tmp_path / "more.jpg"]
     more[-1].write_bytes(jpeg())
     with pytest.raises(DataError, match=r"'bus' is no question.*labellerr\.name"):
-        push(http, more, (*CLASSES, "bus"), PALETTE, name, ledger)
+        _push(http, more, name, ledger, (*CLASSES, "bus"))
     assert not [call for call in emulator.faults.calls if call.startswith(("POST", "PUT"))]
     # A project that was deleted on the platform is made anew.
     emulator.faults.clear()
@@ -104,9 +108,7 @@ def test_two_folders_of_one_name_do_not_end_in_one_project(
     other.write_bytes(jpeg())
 
     def from_folder(files: list[Path]) -> Pushed:
-        return push(
-            http, files, CLASSES, PALETTE, name, ledger, derived=True, say=lambda text: None
-        )
+        return _push(http, files, name, ledger, derived=True)
 
     first = from_folder(paths)
     emulator.faults.calls.clear()
@@ -150,7 +152,7 @@ def test_nothing_is_sent_where_something_is_wrong(
         with pytest.raises(DataError):
             _push(http, wrong, unique("push"), tmp_path / "ledger")
     with pytest.raises(DataError, match="names no classes"):
-        push(http, paths, (), PALETTE, unique("push"), tmp_path / "ledger")
+        _push(http, paths, unique("push"), tmp_path / "ledger", ())
     assert not emulator.faults.calls
 
 

@@ -17,9 +17,8 @@ from labellerr_loopback import Delays, Emulator, start_emulator
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
-from segtrack.annotation.labellerr.review import review
-from segtrack.annotation.labellerr.sent import Reviewed, sent_images, sent_to
 from segtrack.annotation.labellerr.transport import Transport
+from segtrack.annotation.sent import Reviewed, sent_images, sent_to
 from segtrack.base.errors import DataError, PlatformError, SettingsError
 from segtrack.dataset import Dataset
 from segtrack.model.predictions import (
@@ -30,7 +29,7 @@ from segtrack.model.predictions import (
 )
 
 from .conftest import QUICK, unique
-from .reviews import Numbers, ignore, planted_predictions, send, small_dataset
+from .reviews import Numbers, planted_predictions, send, small_dataset
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def test_what_is_sent(
 ) -> None:
     numbers, name = Numbers(), unique("review")
     sent = send(
-        platform, dataset, predictions, tmp_path, name, buckets=True, conf=0.3, report=numbers
+        platform, dataset, predictions, tmp_path, name, conf_bucket=True, conf=0.3, report=numbers
     )
     scores = np.concatenate([frame.score for frame in predictions.frames()])
     wanted = scores[scores >= 0.3]
@@ -137,7 +136,7 @@ def test_a_project_of_ones_own(
     texts = [Question(f"{name.title()} ", "#112233") for name in reversed(dataset.names)]
     template = platform.ensure_template(unique("own"), texts)
     project = platform.ensure_project(unique("own"), base.dataset_ids, template.template_id)
-    chosen = {"project_id": project.project_id, "dataset_name": base.project_name}
+    chosen = {"test_project_id": project.project_id, "dataset_name": base.project_name}
     sent = send(platform, dataset, predictions, tmp_path / "own", "unused", **chosen)
     assert (sent.project_id, sent.objects) == (project.project_id, base.objects)
     short = platform.ensure_template(unique("short"), texts[:2])
@@ -148,7 +147,7 @@ def test_a_project_of_ones_own(
         ("nope", SettingsError, r"labellerr\.test_project_id=nope: no such project"),
     ):
         # Under a name that is not on the platform yet: nothing may be sent there.
-        chosen = {"project_id": project_id, "dataset_name": unique("short")}
+        chosen = {"test_project_id": project_id, "dataset_name": unique("short")}
         with pytest.raises(error, match=says):
             send(platform, dataset, predictions, tmp_path / "short", "unused", **chosen)
         assert not (tmp_path / "short" / "review").exists()
@@ -167,7 +166,7 @@ def test_what_people_did_is_not_replaced(
     before = answers(served, sent.project_id)
     file = next(iter(platform.project_files(sent.project_id)))
     platform.set_status(sent.project_id, [file.file_id], "accepted")
-    chosen = {"project_id": sent.project_id, "dataset_name": name}
+    chosen = {"test_project_id": sent.project_id, "dataset_name": name}
     # What was sent before is no new pre-annotation.
     again = send(platform, dataset, predictions, tmp_path, name, **chosen)
     assert again.project_id == sent.project_id
@@ -184,17 +183,15 @@ def test_another_pool_is_another_data_set(
     name = unique("pool")
     send(platform, dataset, predictions, tmp_path, f"{name} a", dataset_name=name)
     fewer = list(dataset.iter_images("pool"))[1:]
-    sent = review(
+    sent = send(
         platform,
-        fewer,
+        dataset,
         predictions,
-        dataset.names,
-        project_name=f"{name} b",
+        tmp_path,
+        f"{name} b",
+        images=fewer,
+        folder="fewer",
         dataset_name=name,
-        folder=tmp_path / "fewer",
-        ledger=tmp_path / "ledger",
-        report=Numbers(),
-        say=ignore,
     )
     names = {file.file_name for file in platform.project_files(sent.project_id)}
     assert names == {row.path.name for row in fewer}
@@ -247,19 +244,8 @@ def test_no_predictions_at_all(
 def test_nothing_to_send_and_nothing_sent(
     platform: HttpPlatform, dataset: Dataset, predictions: Predictions, tmp_path: Path
 ) -> None:
-    from segtrack.annotation.labellerr.review import review
-
     with pytest.raises(DataError, match="no pool images"):
-        review(
-            platform,
-            [],
-            predictions,
-            dataset.names,
-            project_name="x",
-            folder=tmp_path / "review",
-            ledger=tmp_path,
-            report=Numbers(),
-        )
+        send(platform, dataset, predictions, tmp_path, "x", images=[])
     with pytest.raises(DataError, match="no review was sent from here"):
         Reviewed.load(tmp_path)
 

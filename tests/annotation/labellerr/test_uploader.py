@@ -21,9 +21,10 @@ from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.meter import Meter
-from segtrack.annotation.labellerr.port import READY, Connection, DatasetRecord, FileRecord
+from segtrack.annotation.labellerr.port import Connection, DatasetRecord, FileRecord
 from segtrack.annotation.labellerr.uploader import Limits, upload
 from segtrack.base.errors import DataError, PlatformError, SettingsError
+from segtrack.base.labellerr_api import READY
 from tests.annotation.labellerr.conftest import adapter, jpeg, unique
 
 Images = Callable[[int], list[Path]]

@@ -12,10 +12,13 @@ import requests
 
 from labellerr_loopback import Emulator
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.video_review import VideosSent, review_videos
+from segtrack.annotation.labellerr.session import Session
+from segtrack.annotation.labellerr.video_review import review_videos
+from segtrack.annotation.port import VideosSent
 from segtrack.base.errors import PlatformError
 from segtrack.dataset.sequences import Sequence
 from segtrack.dataset.video import probe_video
+from segtrack.settings import LabellerrSettings
 from segtrack.tracker.tracks import Tracks
 
 from .conftest import unique
@@ -39,14 +42,9 @@ def video(folder: Path, shift: int = 0) -> tuple[Sequence, Tracks]:
 def send(
     platform: HttpPlatform, tracked: Tracked, root: Path, name: str, said: list[str] | None = None
 ) -> VideosSent | None:
-    return review_videos(
-        platform,
-        tracked,
-        name=name,
-        folder=root / "videos",
-        ledger=root / "ledger",
-        say=[].append if said is None else said.append,
-    )
+    say = [].append if said is None else said.append
+    session = Session(platform, root / "ledger", LabellerrSettings(timeout=20.0), say)
+    return review_videos(session, tracked, name, root / "videos")
 
 
 def there(emulator: Emulator, project_id: str) -> dict[str, list[tuple[str, list[int]]]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from segtrack.base.metrics import MetricsFile
 from segtrack.model import Network, train
+from segtrack.model.ultralytics import YoloSegSettings
 from segtrack.model.ultralytics.weights import read_weights
-from segtrack.settings import ModelSettings
 from tests.model.ultralytics.conftest import NAMES, smallest
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 
     dataset = types.SimpleNamespace(names=NAMES, yolo_yaml=Path(data) / "data.yaml")
     start = read_weights(Path(weights), "path")
-    model = ModelSettings(name="yolov8n-seg")
+    model = YoloSegSettings(name="yolov8n-seg")
     network = Network(model, start, "cpu")
     train(dataset, network, smallest(epochs=3), 0, Path(folder), report)
 

@@ -16,13 +16,12 @@ from segtrack.base.files import file_digest
 from segtrack.base.metrics import MetricsFile, read_metrics
 from segtrack.model import Network, Training, train
 from segtrack.model.devices import device_argument
-from segtrack.model.ultralytics import library
+from segtrack.model.ultralytics import YoloSegSettings, library
 from segtrack.model.ultralytics import train as module
 from segtrack.model.ultralytics.weights import read_weights
-from segtrack.settings import ModelSettings
 from tests.model.ultralytics.conftest import NAMES, smallest
 
-MODEL = ModelSettings(name="yolov8n-seg")
+MODEL = YoloSegSettings(name="yolov8n-seg")
 PER_EPOCH = {
     *("train/box_loss", "train/seg_loss", "train/cls_loss", "train/dfl_loss", "train/lr"),
     *("val/mask_map50_95", "val/mask_map50", "val/mask_precision", "val/mask_recall"),

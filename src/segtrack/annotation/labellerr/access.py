@@ -57,7 +57,7 @@ class Access:
         """Where the platform listens; starts the emulator where it is this run's own."""
         if self.settings.url is not None:
             return self.settings.url
-        from segtrack.annotation.labellerr.simulated import own_emulator
+        from segtrack.annotation.labellerr.loopback import own_emulator
 
         credentials = _credentials(self.settings)
         return self._stack.enter_context(own_emulator(self.folder, credentials))

@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from segtrack.annotation.labellerr.coco import AnnotatedImage
+from segtrack.annotation.labellerr.coco import AnnotatedImage, annotations_of
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.ledger import Ledger
-from segtrack.annotation.labellerr.polygons import annotations_of
-from segtrack.annotation.labellerr.port import NOT_ASSIGNED, Platform
-from segtrack.annotation.labellerr.preannotations import Preannotated, Say, preannotate
+from segtrack.annotation.labellerr.preannotations import Preannotated, preannotate
+from segtrack.annotation.labellerr.session import Session
+from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.dataset.canonical import ImageRow
 from segtrack.model.predictions import Predictions
 
 
 def propose(
-    platform: Platform,
+    session: Session,
     project_id: str,
     images: Sequence[ImageRow],
     predictions: Predictions,
     classes: Sequence[str],
     folder: Path,
-    ledger: Path,
-    *,
-    conf: float,
-    simplify_px: float,
-    buckets: bool = False,
-    timeout: float | None = None,
-    say: Say = print,
 ) -> Preannotated:
     """Send predictions to a project as pre-annotations, once for each file.
 
@@ -37,14 +30,13 @@ def propose(
 
     Args:
         images: in the project; by ascending ids, which are the predictions' frames.
-        folder: for the files that are sent. ledger: folder that remembers what was sent.
-        conf: lowest score to send. simplify_px: farthest that an outline may move, px.
-        buckets: send low, medium and high scores apart. timeout: seconds for one job.
+        folder: for the files that are sent.
 
     Raises:
         DataError: classes and template do not fit, or an image is not in the project.
         PlatformError: the platform refused, or left something out.
     """
+    platform, ledger, settings = session.platform, session.ledger, session.settings
     worked_on = {
         file.file_name.casefold()
         for file in platform.project_files(project_id)
@@ -63,20 +55,28 @@ def propose(
             free.append(row)
     for why, count in left.items():
         if count:
-            say(f"{count} of {len(images)} images {why}: left as they are")
+            session.say(f"{count} of {len(images)} images {why}: left as they are")
     sent: list[str] = []
 
     def noted() -> Iterator[AnnotatedImage]:
         names = predictions.info.names
         for row, frame in predictions.by_image(free):
             size = (row.width, row.height)
-            found = annotations_of(frame, size, names, conf, simplify_px) if frame else ()
+            found = annotations_of(frame, size, names, settings) if frame else ()
             if objects := tuple(annotation for annotation, _ in found):
                 sent.append(name_of[row.path])
                 yield AnnotatedImage(name_of[row.path], *size, objects)
 
     done = preannotate(
-        platform, project_id, noted(), classes, folder, ledger, buckets, timeout, say
+        platform,
+        project_id,
+        noted(),
+        classes,
+        folder,
+        ledger,
+        settings.conf_bucket,
+        settings.timeout,
+        session.say,
     )
     with Ledger(ledger, platform.account) as book:
         book.mark_proposed(project_id, sent)

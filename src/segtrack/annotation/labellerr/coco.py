@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import FILE_BYTES
+from segtrack.annotation.outlines import shapes_of
 from segtrack.base.errors import DataError
 from segtrack.dataset.geometry import clip, signed_area
 from segtrack.dataset.labels import Polygon
-
-LOW_BELOW, HIGH_ABOVE = 0.5, 0.8  # confidence bands of the documentation
+from segtrack.model import FrameDetections
+from segtrack.settings import LabellerrSettings
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ class Written:
     left_out: tuple[str, ...]
 
 
-def bucket_of(score: float | None) -> str:
-    """Confidence band: low below 0.5, high above 0.8; a person's work is high."""
-    if score is None or score > HIGH_ABOVE:
-        return "high"
-    return "low" if score < LOW_BELOW else "medium"
+def annotations_of(
+    frame: FrameDetections, size: tuple[int, int], names: Sequence[str], knobs: LabellerrSettings
+) -> Iterator[tuple[Annotation, Mapping[str, Any]]]:
+    """The detections of an image that are sure enough as annotations, each with its mask as RLE."""
+    for shape, mask in shapes_of(frame, size, names, knobs.conf, knobs.simplify_px):
+        yield Annotation(shape.class_name, (shape.polygon,), shape.score), mask
 
 
 def write_coco(
@@ -99,7 +102,7 @@ def write_coco(
     for image in images:
         divided: dict[str | None, list[Annotation]] = {}
         for annotation in image.annotations:
-            bucket = bucket_of(annotation.score) if buckets else None
+            bucket = band_of(annotation.score) if buckets else None
             divided.setdefault(bucket, []).append(annotation)
         for bucket, objects in divided.items():
             if bucket not in writers:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from segtrack.base.environment import read_variables
 from segtrack.base.errors import SettingsError
+from segtrack.base.labellerr_api import LOOPBACK, VARIABLES
 
-VARIABLES = ("LABELLERR_API_KEY", "LABELLERR_API_SECRET", "LABELLERR_CLIENT_ID")
 _SHORTEST_SECRET = 4  # shorter values (the emulator's CID) are no secrets, but parts of words
 
 
@@ -69,7 +69,7 @@ def hide_in_logs(credentials: Credentials) -> None:
             logger.addFilter(_HIDING)
 
 
-EMULATOR_CREDENTIALS = Credentials("KEY", "SECRET", "CID")
+EMULATOR_CREDENTIALS = Credentials(*LOOPBACK)
 
 
 def read_credentials(
@@ -87,9 +87,7 @@ def read_credentials(
     Raises:
         SettingsError: one or more are missing or not usable; names the three variables.
     """
-    found = {k: v for k, v in _read_dotenv(dotenv).items() if v}
-    found.update({k: v for k, v in (environment or os.environ).items() if k in VARIABLES and v})
-    values = {name: found.get(name, "").strip() for name in VARIABLES}
+    values = read_variables(VARIABLES, dotenv, environment)
     missing = [name for name, value in values.items() if not value]
     if len(missing) == len(VARIABLES) and default is not None:
         return default
@@ -108,11 +106,3 @@ def read_credentials(
                 "quotation marks or line breaks."
             )
     return Credentials(*(values[name] for name in VARIABLES))
-
-
-def _read_dotenv(path: Path) -> Mapping[str, str | None]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return dotenv_values(path, interpolate=False)

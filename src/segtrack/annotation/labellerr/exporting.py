@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from segtrack.annotation.labellerr.checks import export_classes, named_project
-from segtrack.annotation.labellerr.port import Platform, Question
-from segtrack.annotation.labellerr.push import PushedFile
+from segtrack.annotation.labellerr.port import Question
+from segtrack.annotation.labellerr.push import PushedFile, pushed_files
+from segtrack.annotation.labellerr.session import Session
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
@@ -31,38 +32,29 @@ Find = Callable[[str], PushedFile | None]
 _ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
 
 
-def export_labels(
-    platform: Platform,
-    project_id: str,
-    statuses: Sequence[str],
-    root: Path,
-    find: Find,
-    name: str = "segtrack",
-    timeout: float | None = None,
-) -> KeptExport:
+def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
     """Export a project's finished files and keep them in ``root/PROJECT/DIGEST``.
 
-    Args:
-        statuses: of the files that count as finished.
-        find: the local file that was pushed as a file id, or None.
-        timeout: seconds for the export.
+    Images that were pushed from here are named by their local files.
 
     Raises:
         SettingsError: there is no such project.
         PlatformError: the platform refused, failed, did not end in time, or has nothing to export.
         DataError: the export is no COCO JSON, or has classes that the template has not.
     """
+    platform, settings = session.platform, session.settings
     project = named_project(platform, "dataset.project_id", project_id)
     questions = platform.template(project.template_id).questions
-    report = platform.start_export(project_id, name, list(statuses))
-    platform.wait_export(project_id, report, timeout)
+    report = platform.start_export(project_id, "segtrack", list(settings.statuses))
+    platform.wait_export(project_id, report, settings.timeout)
     home = root / _safe(project_id)
     home.mkdir(parents=True, exist_ok=True)
     _clear(home)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
     try:
         raw = platform.download_export(project_id, report, partial / "raw.json")
-        counts = _convert(raw, partial / COCO, questions, find)
+        with pushed_files(session.ledger, platform.account) as find:
+            counts = _convert(raw, partial / COCO, questions, find)
         raw.unlink()
         names = [q.name.strip() for q in questions]
         # Names too: an export of nothing has the same labels under every template.

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import digest
+from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES, SUFFIXES
 
-# The SDK's lists; it compares case and all.
-SUFFIXES = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
-DATASET_FILES, DATASET_BYTES = 2_500, int(2.5 * 1024**3)
 CALL_FILES, CALL_BYTES = 900, 15 * 1024**2
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segtrack.annotation.bands import BANDS
 from segtrack.annotation.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of
 from segtrack.annotation.labellerr.port import (
-    BUCKETS,
     FAILED,
-    FORMATS,
-    READY,
     Connection,
     DatasetRecord,
     Export,
@@ -29,6 +27,7 @@ from segtrack.annotation.labellerr.port import (
 from segtrack.annotation.labellerr.transport import RETRIED, Transport, repeat_create
 from segtrack.annotation.labellerr.waiter import wait
 from segtrack.base.errors import NothingToExport, PlatformError, some
+from segtrack.base.labellerr_api import FORMATS, READY
 from segtrack.base.retry import Again, retry
 
 PAGE = 500  # records of one page
@@ -312,10 +311,10 @@ class HttpPlatform(HttpCreates):
         bucket: str | None = None,
         identity: str | None = None,
     ) -> str:
-        if format not in FORMATS or bucket not in (None, *BUCKETS):
+        if format not in FORMATS or bucket not in (None, *BANDS):
             raise PlatformError(
                 f"pre-annotations as {format!r}, confidence {bucket!r}: the format must be one of "
-                f"{', '.join(FORMATS)}, the confidence one of {', '.join(BUCKETS)} or none."
+                f"{', '.join(FORMATS)}, the confidence one of {', '.join(BANDS)} or none."
             )
         identity = identity or new_uuid()
         return self._upload_answers(project_id, path, format, bucket, identity)

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-READY = 300  # status_code of a data set or project that may be used
-FAILED = 400  # and above: it will never be ready
-NOT_ASSIGNED = "None"  # status of a file that nobody works on; pre-annotated ones keep it
-REVIEWED = ("review", "r_assigned", "client_review", "cr_assigned", "accepted")
-BUCKETS = ("low", "medium", "high")
-FORMATS = ("json", "coco_json", "csv", "png", "video_json")
+from segtrack.base.labellerr_api import NOT_ASSIGNED
+
+FAILED = 400  # status_code from which on a data set or project will never be ready
 
 
 @dataclass(frozen=True)

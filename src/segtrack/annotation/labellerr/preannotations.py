@@ -9,9 +9,10 @@ from pathlib import Path
 from segtrack.annotation.labellerr.checks import FileNames, check_coco, match_questions
 from segtrack.annotation.labellerr.coco import AnnotatedImage, CocoFile, write_coco
 from segtrack.annotation.labellerr.ledger import Ledger
-from segtrack.annotation.labellerr.port import NOT_ASSIGNED, Job, Platform
+from segtrack.annotation.labellerr.port import Job, Platform
 from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.files import file_digest
+from segtrack.base.labellerr_api import NOT_ASSIGNED
 
 Say = Callable[[str], None]
 

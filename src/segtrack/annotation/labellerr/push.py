@@ -9,7 +9,6 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +16,12 @@ from segtrack.annotation.labellerr.checks import match_questions, named_project
 from segtrack.annotation.labellerr.files import LocalFile, check_files
 from segtrack.annotation.labellerr.ledger import Ledger, open_db
 from segtrack.annotation.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
+from segtrack.annotation.port import Pushed
 from segtrack.base.errors import DataError, PlatformError
+from segtrack.report import PALETTE
 
-Say = Callable[[str], None]
 FILE = "pushed.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
@@ -42,52 +43,26 @@ class PushedFile(NamedTuple):
     sha256: str | None
 
 
-@dataclass(frozen=True)
-class Pushed:
-    """What a push came to.
-
-    Attributes:
-        dataset_ids: ready, in the order of their parts; all attached to the project.
-        files: images of this push. sent: those that this call sent; the others were there.
-        renamed: images that the platform knows with their suffix in lower case.
-    """
-
-    project_id: str
-    template_id: str
-    dataset_ids: tuple[str, ...]
-    files: int
-    sent: int
-    renamed: int
-
-
 def push(
-    platform: Platform,
+    session: Session,
     paths: Iterable[Path],
     classes: Sequence[str],
-    colors: Sequence[str],
     name: str,
-    ledger: Path,
     *,
-    project_id: str | None = None,
     stamps: Mapping[Path, str] | None = None,
     derived: bool = False,
-    workers: int = 8,
-    timeout: float | None = None,
-    say: Say = print,
 ) -> Pushed:
     """Send images and make, or find, the project in which they are annotated.
 
-    The same call again sends and makes only what is not there.
+    The same call again sends and makes only what is not there. ``project_id`` of the settings is
+    a project to attach to, whose template must have the classes; None makes one.
 
     Args:
         paths: image files.
-        classes: become the template's questions, in this order; ``colors`` are ``#RRGGBB``.
+        classes: become the template's questions, in this order.
         name: of data set, template and project.
-        ledger: folder that remembers what was sent and which local file became which file id.
-        project_id: attach to this project, whose template must have the classes; None makes one.
-        derived: the name is only that of a folder, which others may have too.
         stamps: digest of each file; size and time of change where not given.
-        workers: files at the same time. timeout: seconds that a data set may take.
+        derived: the name is only that of a folder, which others may have too.
 
     Raises:
         DataError: files that cannot be sent, no classes, or a template that does not fit; found
@@ -95,6 +70,8 @@ def push(
         SettingsError: there is no project of this id.
         PlatformError: the platform refused or failed; what was sent stays sent.
     """
+    platform, ledger, settings = session.platform, session.ledger, session.settings
+    project_id, say = settings.project_id, session.say
     if not classes:
         raise DataError(
             "nothing to annotate: the data set names no classes, which become the questions of "
@@ -108,10 +85,10 @@ def push(
         if project_id
         else _known_project(platform, ledger, name, classes)
     )
-    done = upload(platform, files, name, ledger, workers, timeout, say=say)
+    done = upload(platform, files, name, ledger, settings.workers, settings.timeout, say=say)
     ids = tuple(d.dataset_id for d in done.datasets)
     if project is None:
-        template = platform.ensure_template(name, class_questions(classes, colors))
+        template = platform.ensure_template(name, class_questions(classes, PALETTE))
         project = platform.ensure_project(name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)

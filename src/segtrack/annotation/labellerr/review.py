@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +17,13 @@ from pathlib import Path
 from pycocotools import mask as coco_mask
 
 from segtrack.annotation.labellerr.checks import match_file_names, named_project
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation, annotations_of
 from segtrack.annotation.labellerr.files import check_files, files_code
-from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX, annotations_of
 from segtrack.annotation.labellerr.port import Platform, class_questions
 from segtrack.annotation.labellerr.preannotations import preannotate
-from segtrack.annotation.labellerr.sent import (
+from segtrack.annotation.labellerr.session import Session
+from segtrack.annotation.labellerr.uploader import upload
+from segtrack.annotation.sent import (
     FILE,
     OBJECTS,
     SCHEMA,
@@ -31,7 +32,6 @@ from segtrack.annotation.labellerr.sent import (
     SentImage,
     pack_ring,
 )
-from segtrack.annotation.labellerr.uploader import upload
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
@@ -39,48 +39,32 @@ from segtrack.base.metrics import Report
 from segtrack.dataset.canonical import ImageRow
 from segtrack.model.predictions import FrameDetections, Predictions
 from segtrack.report import PALETTE
-
-CONF = 0.25  # what is less sure costs people more to delete than to draw
-Say = Callable[[str], None]
+from segtrack.settings import LabellerrSettings
 
 
 def review(
-    platform: Platform,
+    session: Session,
     images: Iterable[ImageRow],
     predictions: Predictions,
     names: Sequence[str],
     *,
     project_name: str,
+    dataset_name: str,
     folder: Path,
-    ledger: Path,
     report: Report,
-    colors: Sequence[str] = PALETTE,
-    project_id: str | None = None,
-    dataset_name: str | None = None,
-    conf: float = CONF,
-    buckets: bool = False,
-    simplify_px: float = SIMPLIFY_PX,
-    workers: int = 8,
-    timeout: float | None = None,
-    say: Say = print,
 ) -> Reviewed:
     """Send images and their predictions to a Test Project and verify that all were taken.
 
     The same call again creates and sends nothing twice. Objects have one ring each, pieces and
-    holes joined by slits.
+    holes joined by slits. ``test_project_id`` of the settings is a Test Project that is there, with
+    its own template; None makes one, or finds it.
 
     Args:
         images: of the ``pool`` split; their ids are the frames of ``predictions``.
-        names: class names by class id; become the template's questions, in ``colors`` (#RRGGBB).
+        names: class names by class id; become the template's questions.
         project_name: of the Test Project that is made, or found, and of its template.
-        project_id: of a Test Project that is there instead, with its own template.
-        dataset_name: under which the images are sent, with a code that stands for them; null takes
-            ``project_name``.
+        dataset_name: under which the images are sent, with a code that stands for them.
         folder: replaced by the new result once that is whole.
-        ledger: folder that remembers what was sent.
-        conf: lowest score to send. buckets: send low, medium and high scores apart.
-        simplify_px: farthest that an outline may move, px.
-        timeout: seconds that the platform may take for a data set or a job.
 
     Raises:
         DataError: there are no images, two have the same name, or classes and template do not fit,
@@ -88,6 +72,8 @@ def review(
         SettingsError: there is no project of this id.
         PlatformError: the platform refused or failed; the same call goes on where it ended.
     """
+    platform, ledger, settings = session.platform, session.ledger, session.settings
+    project_id, say, timeout = settings.test_project_id, session.say, settings.timeout
     rows = list(images)
     if not rows:
         raise DataError(
@@ -99,17 +85,17 @@ def review(
     if project_id:
         project = named_project(platform, "labellerr.test_project_id", project_id, names)
     # Another pool is another data set: a project has all files of its data sets.
-    label = f"{dataset_name or project_name} {files_code(files)}"
-    uploaded = upload(platform, files, label, ledger, workers, timeout, say=say)
+    label = f"{dataset_name} {files_code(files)}"
+    uploaded = upload(platform, files, label, ledger, settings.workers, timeout, say=say)
     ids = tuple(record.dataset_id for record in uploaded.datasets)
     if project is None:
-        template = platform.ensure_template(project_name, class_questions(names, colors))
+        template = platform.ensure_template(project_name, class_questions(names, PALETTE))
         project = platform.ensure_project(project_name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)
     with whole_folder(folder) as partial:
         name_of = {file.path: file.name for file in files}
-        work = _Work(predictions, name_of, conf, simplify_px)
+        work = _Work(predictions, name_of, settings)
         with closing(sqlite3.connect(partial / OBJECTS)) as db:
             db.executescript(SCHEMA)
             rows.sort(key=lambda row: row.image_id)
@@ -120,7 +106,7 @@ def review(
                 names,
                 partial / SENT,
                 ledger,
-                buckets,
+                settings.conf_bucket,
                 timeout,
                 say,
             )
@@ -136,8 +122,8 @@ def review(
             tuple(names),
             len(rows),
             work.objects,
-            conf,
-            simplify_px,
+            settings.conf,
+            settings.simplify_px,
             predictions.info.weights_sha256,
             file_digest(partial / OBJECTS),
         )
@@ -162,8 +148,7 @@ class _Work:
 
     predictions: Predictions
     name_of: Mapping[Path, str]
-    conf: float
-    simplify_px: float
+    settings: LabellerrSettings
     objects: int = 0
     overlap: float = 0.0
 
@@ -186,13 +171,13 @@ class _Work:
 
     def _polygons(self, row: ImageRow, frame: FrameDetections) -> Iterator[Annotation]:
         names = self.predictions.info.names
-        if None in frame.take(frame.score >= self.conf).rle:
+        if None in frame.take(frame.score >= self.settings.conf).rle:
             raise DataError(
                 f"{row.file_name}: an object was predicted as a box without mask; Labellerr wants "
                 "polygons: take a -seg model."
             )
         size = (row.width, row.height)
-        for one, mask in annotations_of(frame, size, names, self.conf, self.simplify_px):
+        for one, mask in annotations_of(frame, size, names, self.settings):
             ring = one.polygons[0].reshape(-1).tolist()
             again = coco_mask.frPyObjects([ring], row.height, row.width)
             self.overlap += float(coco_mask.iou(again, [mask], [0])[0, 0])

@@ -19,9 +19,10 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from segtrack.annotation.labellerr.credentials import VARIABLES, Credentials, hide_in_logs
+from segtrack.annotation.labellerr.credentials import Credentials, hide_in_logs
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import PlatformError, SettingsError
+from segtrack.base.labellerr_api import VARIABLES
 from segtrack.base.retry import Again, retry
 
 ORIGIN = "https://pro.labellerr.com"

@@ -12,8 +12,6 @@ from threading import Thread
 from segtrack.annotation.labellerr.files import (
     CALL_BYTES,
     CALL_FILES,
-    DATASET_BYTES,
-    DATASET_FILES,
     LocalFile,
     split,
 )
@@ -21,6 +19,7 @@ from segtrack.annotation.labellerr.ledger import Ledger, Part
 from segtrack.annotation.labellerr.meter import Meter
 from segtrack.annotation.labellerr.port import FAILED, DatasetRecord, Platform
 from segtrack.base.errors import DataError, PlatformError
+from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
 from segtrack.base.progress import progress
 
 ROUNDS = 4  # new links for what failed; a round that sends nothing is the last

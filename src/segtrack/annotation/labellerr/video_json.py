@@ -24,7 +24,7 @@ from itertools import groupby
 from pathlib import Path
 
 from segtrack.annotation.labellerr.checks import FILE_BYTES
-from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX, polygon_of
+from segtrack.annotation.outlines import SIMPLIFY_PX, polygon_of
 from segtrack.base.atomic import replacing
 from segtrack.base.errors import DataError, StageError
 from segtrack.tracker import Tracks

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from segtrack.annotation.labellerr.files import SUFFIXES, LocalFile, check_files, files_code
-from segtrack.annotation.labellerr.polygons import SIMPLIFY_PX
-from segtrack.annotation.labellerr.port import Platform, class_questions
+from segtrack.annotation.labellerr.files import LocalFile, check_files, files_code
+from segtrack.annotation.labellerr.port import class_questions
 from segtrack.annotation.labellerr.preannotations import send_file
+from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.labellerr.video_json import FORMAT, VideoJson, write_video_json
+from segtrack.annotation.port import Say, VideosSent
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
+from segtrack.base.labellerr_api import SUFFIXES
 from segtrack.dataset.sequences import Sequence as Video
 from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
 
-Say = Callable[[str], None]
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
 # How a platform, or an SDK, says that it does not know a format.
 _FORMAT_REFUSED = re.compile(r"video_json|(answer|annotation)[ _]format", re.IGNORECASE)
@@ -29,31 +30,8 @@ _FORMAT_REFUSED = re.compile(r"video_json|(answer|annotation)[ _]format", re.IGN
 _FILE_REFUSED = re.compile(r"not an? (valid )?video_json", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class VideosSent:
-    """What was sent to be reviewed.
-
-    Attributes:
-        videos: whose trajectories the platform took; tracks: of all of them.
-    """
-
-    project_id: str
-    videos: int
-    tracks: int
-
-
 def review_videos(
-    platform: Platform,
-    tracked: Iterable[tuple[Video, Tracks]],
-    *,
-    name: str,
-    folder: Path,
-    ledger: Path,
-    colors: Sequence[str] = PALETTE,
-    simplify_px: float = SIMPLIFY_PX,
-    workers: int = 8,
-    timeout: float | None = None,
-    say: Say = print,
+    session: Session, tracked: Iterable[tuple[Video, Tracks]], name: str, folder: Path
 ) -> VideosSent | None:
     """Send videos and their trajectories to a Test Project and verify that all were taken.
 
@@ -68,11 +46,6 @@ def review_videos(
             "NAME video review CODE", where the code stands for the videos, the trajectories and
             the simplification.
         folder: keeps the files of trajectories, in a folder named by the code.
-        ledger: folder that remembers what was sent.
-        colors: of the questions, ``#RRGGBB``, by class id as in the template for images.
-        simplify_px: farthest that an outline may move, px.
-        workers: files at the same time.
-        timeout: seconds that the platform may take for a data set or a job.
 
     Returns:
         What was sent; None where there was nothing to send.
@@ -82,6 +55,8 @@ def review_videos(
             file of trajectories holds.
         PlatformError: the platform refused or failed; the same call goes on where it ended.
     """
+    platform, ledger, settings = session.platform, session.ledger, session.settings
+    simplify_px, timeout, say = settings.simplify_px, settings.timeout, session.say
     chosen = _sendable(tracked, say)
     stamps = [
         (video.name, video.sha256, file_digest(tracks.folder / "tracks.parquet"))
@@ -94,10 +69,12 @@ def review_videos(
     files = [_local(video) for video, _ in found]
     # Other videos are another data set: a project has all files of its data sets.
     label = f"{name} videos {files_code(files)}"
-    done = upload(platform, files, label, ledger, workers, timeout, data_type="video", say=say)
+    done = upload(
+        platform, files, label, ledger, settings.workers, timeout, data_type="video", say=say
+    )
     names = list(dict.fromkeys(n for _, tracks in chosen for n in tracks.info.names))
     title = f"{name} video review {code}"
-    template = platform.ensure_template(title, class_questions(names, colors), "video")
+    template = platform.ensure_template(title, class_questions(names, PALETTE), "video")
     ids = tuple(record.dataset_id for record in done.datasets)
     project = platform.ensure_project(title, ids, template.template_id, "video").project_id
     taken: list[VideoJson] = []

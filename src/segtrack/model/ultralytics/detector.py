@@ -17,7 +17,7 @@ from torchvision.ops import batched_nms
 from segtrack.model.devices import first_device
 from segtrack.model.port import Network, Request
 from segtrack.model.predictions import FrameDetections
-from segtrack.model.ultralytics import library
+from segtrack.model.ultralytics import YoloSegSettings, library
 from segtrack.model.ultralytics.prototypes import decode_masks
 from segtrack.model.weights import wanted_classes
 
@@ -66,6 +66,7 @@ class YoloDetector:
             DataError: none of its classes is wanted.
         """
         weights, settings = network.weights, network.settings
+        assert isinstance(settings, YoloSegSettings)
         self.class_ids = torch.from_numpy(wanted_classes(weights, request))
         self.device = torch.device(first_device(network.device))
         model, _ = library.load_checkpoint(weights.path, device=self.device)

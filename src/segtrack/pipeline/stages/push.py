@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segtrack.base.errors import DataError
-from segtrack.pipeline.platform import platform_of, project_name, scratch_of
+from segtrack.pipeline.platform import images_of, platform_of
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
 from segtrack.settings import Assist
 
@@ -61,30 +61,14 @@ def _proposed(ask: Ask, splits: list[str]) -> dict[str, Predictions]:
 
 
 def _push(run: Run, dataset: Dataset, proposed: dict[str, Predictions]) -> None:
-    from segtrack.annotation.labellerr.push import push
-    from segtrack.report import PALETTE
-
-    labellerr = run.settings.labellerr
+    platform, settings = platform_of(run), run.settings
     started = time.perf_counter()
-    images = (row for split in PUSHED for row in dataset.iter_images(split))
-    stamps = {row.path: row.sha256 for row in images}
-    done = push(
-        platform_of(run),
-        stamps,
-        dataset.names,
-        PALETTE,
-        project_name(run.settings, dataset),
-        scratch_of(run),
-        project_id=labellerr.project_id,
-        derived=labellerr.name is None,
-        stamps=stamps,
-        workers=labellerr.workers,
-        timeout=labellerr.timeout,
-        say=run.say,
-    )
+    done = platform.push(images_of(settings, dataset, *PUSHED), run.say)
     seconds = time.perf_counter() - started
     for split, predictions in proposed.items():
-        _propose(run, dataset, done.project_id, split, predictions)
+        images = images_of(settings, dataset, split)
+        objects = platform.propose(done.project_id, split, images, predictions, run.say)
+        run.record(f"push/{split}/proposals", objects)
     run.record("push/files", done.files)
     run.record("push/sent", done.sent)
     run.record("speed/push_files", done.sent / seconds)
@@ -92,27 +76,6 @@ def _push(run: Run, dataset: Dataset, proposed: dict[str, Predictions]) -> None:
     text = json.dumps(dataclasses.asdict(done), indent=1)
     (run.output / "push.json").write_text(text, encoding="utf-8")
     run.keep(run.output / "push.json", "push")
-
-
-def _propose(run: Run, dataset: Dataset, project_id: str, split: str, found: Predictions) -> None:
-    from segtrack.annotation.labellerr.assist import propose
-
-    labellerr = run.settings.labellerr
-    done = propose(
-        platform_of(run),
-        project_id,
-        dataset.images(split),
-        found,
-        dataset.names,
-        scratch_of(run) / "proposals" / f"{project_id}-{split}",
-        scratch_of(run),
-        conf=labellerr.conf,
-        simplify_px=labellerr.simplify_px,
-        buckets=labellerr.conf_bucket,
-        timeout=labellerr.timeout,
-        say=run.say,
-    )
-    run.record(f"push/{split}/proposals", done.objects)
 
 
 def _require(ask: Ask) -> None:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segtrack.base.files import digest
-from segtrack.pipeline.platform import (
-    name_key,
-    platform_of,
-    project_name,
-    reviews_of,
-    scratch_of,
-)
+from segtrack.pipeline.platform import images_of, platform_of, project_name
 from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
 
 if TYPE_CHECKING:
-    from segtrack.annotation.labellerr.sent import Reviewed
+    from segtrack.annotation import Reviewed
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
     from segtrack.pipeline.stages.track import Tracked
@@ -54,49 +47,16 @@ def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) 
 
 
 def _review_images(run: Run, dataset: Dataset, predicted: Result) -> Reviewed:
-    from segtrack.annotation.labellerr.review import review
-
-    labellerr, name = run.settings.labellerr, project_name(run.settings, dataset)
-    # Other predictions of the same images must not land on what was reviewed already.
-    what = [predicted.key, labellerr.conf, labellerr.simplify_px, labellerr.conf_bucket]
-    code = digest(what)[:8]
-    sent = review(
-        platform_of(run),
-        dataset.iter_images("pool"),
-        predicted.value,
-        dataset.names,
-        project_name=f"{name} review {code}",
-        project_id=labellerr.test_project_id,
-        folder=reviews_of(run) / f"{name_key(name)}-{code}",
-        ledger=scratch_of(run),
-        report=run.record,
-        dataset_name=f"{name} pool",
-        conf=labellerr.conf,
-        buckets=labellerr.conf_bucket,
-        simplify_px=labellerr.simplify_px,
-        workers=labellerr.workers,
-        timeout=labellerr.timeout,
-        say=run.say,
-    )
+    images = images_of(run.settings, dataset, "pool")
+    sent = platform_of(run).review(images, predicted.value, predicted.key, run.record, run.say)
     run.tag({"labellerr.test_project": sent.project_id})
     return sent
 
 
 def _review_videos(run: Run, dataset: Dataset, tracked: list[Tracked]) -> None:
-    from segtrack.annotation.labellerr.video_review import review_videos
-
-    labellerr, platform = run.settings.labellerr, platform_of(run)
-    done = review_videos(
-        platform,
-        [(one.sequence, one.tracks) for one in tracked],
-        name=project_name(run.settings, dataset),
-        folder=scratch_of(run) / "videos" / platform.account,
-        ledger=scratch_of(run),
-        simplify_px=labellerr.simplify_px,
-        workers=labellerr.workers,
-        timeout=labellerr.timeout,
-        say=run.say,
-    )
+    videos = [(one.sequence, one.tracks) for one in tracked]
+    name = project_name(run.settings, dataset)
+    done = platform_of(run).review_videos(name, videos, run.say)
     if done is not None:
         run.record("review/videos", done.videos)
         run.record("review/video_tracks", done.tracks)
@@ -105,11 +65,12 @@ def _review_videos(run: Run, dataset: Dataset, tracked: list[Tracked]) -> None:
 
 def _require(ask: Ask) -> None:
     """Look for pool images that cannot be sent, before hours of work; lists them all."""
-    from segtrack.annotation.labellerr.files import check_files
+    from segtrack.annotation import open_platform
 
     dataset: Dataset = ask("prepare").value
     if dataset.counts.get("pool"):
-        check_files(row.path for row in dataset.iter_images("pool"))
+        platform = open_platform(ask.settings.labellerr, ask.scratch("labellerr"))
+        platform.check(row.path for row in dataset.iter_images("pool"))
 
 
 STAGE = register(

@@ -36,12 +36,13 @@ def export(ask: Ask) -> Visit:
     Raises:
         SettingsError: prepare is not listed, and no earlier export was kept.
     """
-    from segtrack.annotation.labellerr.exporting import latest_export
+    from segtrack.annotation import open_platform
 
     settings = ask.settings.dataset
     assert isinstance(settings, LabellerrDatasetSettings)
     project_id = str(settings.project_id)
-    kept = latest_export(ask.scratch("labellerr") / "exports", project_id)
+    platform = open_platform(ask.settings.labellerr, ask.scratch("labellerr"))
+    kept = platform.kept_labels(project_id)
     if kept is None and "prepare" not in ask.listed:
         raise SettingsError(
             f"dataset=labellerr: no export of project {project_id} is in the store; add "
@@ -51,22 +52,10 @@ def export(ask: Ask) -> Visit:
 
 
 def _export(run: Run) -> Path:
-    from segtrack.annotation.labellerr.exporting import export_labels
-    from segtrack.annotation.labellerr.push import pushed_files
-
-    settings, labellerr = run.settings.dataset, run.settings.labellerr
+    settings = run.settings.dataset
     assert isinstance(settings, LabellerrDatasetSettings)
-    project_id, platform = str(settings.project_id), platform_of(run)
-    scratch = run.scratch("labellerr")
-    with pushed_files(scratch, platform.account) as find:
-        kept = export_labels(
-            platform,
-            project_id,
-            labellerr.statuses,
-            scratch / "exports",
-            find,
-            timeout=labellerr.timeout,
-        )
+    project_id = str(settings.project_id)
+    kept = platform_of(run).labels(project_id)
     run.say(f"{kept.images} images, {kept.annotations} labels of {project_id}")
     run.tag({"labellerr.project": project_id, "labellerr.export": kept.digest})
     return kept.folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segtrack.model.predictions import FrameDetections
+from segtrack.model import FrameDetections
 from segtrack.tracker.bytetrack import kalman, lifecycle, matching
 from segtrack.tracker.bytetrack.mask_iou import Masks, mask_similarity, newest
 from segtrack.tracker.bytetrack.settings import Association, ByteTrackSettings

@@ -37,7 +37,7 @@ def _make(settings: CascadeSettings, fps: float, height: int) -> Tracker:
 
 
 def _reid_model(settings: SeeingSettings) -> tuple[Path, ...]:
-    return (Path(settings.model),) if settings.with_reid else ()
+    return (Path(settings.model).expanduser(),) if settings.with_reid else ()
 
 
 for blind in (OcSortSettings, FastTrackSettings):

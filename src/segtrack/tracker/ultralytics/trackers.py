@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.model.predictions import FrameDetections
+from segtrack.model import FrameDetections
 from segtrack.settings import plain
 from segtrack.tracker.cascade import CascadeSettings, buffer_frames, new_track_thresh
 from segtrack.tracker.port import TrackedFrame

@@ -13,11 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from labellerr_loopback.annotator import mask_iou
-from segtrack.dataset.labels import Polygon
+from segtrack.base.polygons import Polygon, mask_iou
 
-MATCH_IOU = 0.3  # a label that overlaps less with a prediction is another object
-SAME_IOU = 0.98  # and one that overlaps this much was not corrected
 ROUNDING_PX = 0.51  # exports have whole pixels; what was sent has two decimals
 Kind = Literal["accepted", "corrected", "deleted", "added"]
 KINDS: tuple[Kind, ...] = ("accepted", "corrected", "deleted", "added")
@@ -30,6 +27,19 @@ class Shape:
     class_name: str
     polygon: Polygon
     score: float | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """When prediction and label are one object, and when they are the same.
+
+    Attributes:
+        match_iou: least IoU of a prediction and the label that it became.
+        same_iou: least IoU of a label that counts as accepted, though its points differ.
+    """
+
+    match_iou: float = 0.3
+    same_iou: float = 0.98
 
 
 @dataclass(frozen=True)
@@ -55,16 +65,14 @@ def compare(
     sent: Sequence[Shape],
     labels: Sequence[Shape],
     size: tuple[int, int],
-    match_iou: float = MATCH_IOU,
-    same_iou: float = SAME_IOU,
+    agreement: Agreement | None = None,
 ) -> list[Outcome]:
     """The outcome of every prediction of one image, in their order, then what was added.
 
     Args:
         size: width and height of the image in px.
-        match_iou: least IoU of a prediction and the label that it became.
-        same_iou: least IoU of a label that counts as accepted, though its points differ.
     """
+    agreement = agreement or Agreement()
     pairs = {i: (j, 1.0, True) for i, j in _same_points(sent, labels).items()}
     free = [i for i in range(len(sent)) if i not in pairs]
     taken = {j for j, _, _ in pairs.values()}
@@ -76,10 +84,10 @@ def compare(
     order = np.argsort(-iou, axis=None, kind="stable")
     for a, b in zip(*np.unravel_index(order, iou.shape), strict=True):
         i, j, value = free[a], rest[b], float(iou[a, b])
-        if value < match_iou:
+        if value < agreement.match_iou:
             break
         if i not in pairs and j not in taken:
-            pairs[i] = (j, value, value >= same_iou)
+            pairs[i] = (j, value, value >= agreement.same_iou)
             taken.add(j)
     done = []
     for i, one in enumerate(sent):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segtrack.annotation.labellerr.matching import Shape
+from segtrack.annotation.matching import Shape
 from segtrack.base.errors import DataError
 from segtrack.dataset.labels import Polygon
 

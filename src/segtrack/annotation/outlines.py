@@ -1,6 +1,6 @@
-"""From a predicted mask to the one ring that the platform keeps of an object.
+"""From a predicted mask to the one ring that people correct.
 
-A pre-annotation of several rings becomes several answers, so pieces and holes are joined to the
+Platforms take an object of several rings for several objects, so pieces and holes are joined to the
 largest outline by slits of no width: the ring covers what the mask covers, and comes back as one.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.annotation.labellerr.coco import Annotation
+from segtrack.annotation.matching import Shape
 from segtrack.dataset.labels import Polygon
 from segtrack.dataset.yolo_tree import joined
 from segtrack.model.predictions import FrameDetections
@@ -52,13 +52,13 @@ def polygon_of(rle: Mapping[str, Any], simplify_px: float = SIMPLIFY_PX) -> Poly
     return None if ring is None else ring + np.array([x, y], np.float64)
 
 
-def annotations_of(
+def shapes_of(
     frame: FrameDetections,
     size: tuple[int, int],
     names: Sequence[str],
     conf: float,
     simplify_px: float,
-) -> Iterator[tuple[Annotation, Mapping[str, Any]]]:
+) -> Iterator[tuple[Shape, Mapping[str, Any]]]:
     """The detections of an image from ``conf`` on as polygons, each with its mask as COCO RLE.
 
     Boxes without a mask, and masks without an outline, are left out.
@@ -73,7 +73,7 @@ def annotations_of(
         polygon = polygon_of(mask, simplify_px) if frame.rle[i] is not None else None
         if polygon is not None:
             name = names[frame.class_id[i]]
-            yield Annotation(name, (polygon,), float(frame.score[i])), mask
+            yield Shape(name, polygon, float(frame.score[i])), mask
 
 
 def _simplified(contour: NDArray[np.int32], simplify_px: float) -> Polygon:

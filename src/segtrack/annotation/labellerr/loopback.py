@@ -1,20 +1,25 @@
-"""The emulator inside of a run, and who annotates there: the data set's own ground truth."""
+"""The door to the loopback platform: one inside of a run, and who annotates there.
+
+Nothing else of segtrack imports ``labellerr_loopback``.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from labellerr_loopback.annotator import Truth
 from segtrack.annotation.labellerr.credentials import Credentials
 from segtrack.annotation.labellerr.files import check_files
-from segtrack.annotation.labellerr.polygons import polygon_of
-from segtrack.dataset.canonical import Dataset
-from segtrack.dataset.labels import Polygon
+from segtrack.annotation.outlines import polygon_of
+from segtrack.annotation.port import Rehearsal, Truth
+from segtrack.base.polygons import Polygon
+from segtrack.dataset import Dataset
 from segtrack.dataset.yolo_tree import joined
+from segtrack.settings import AnnotatorSettings
 
 
 @contextlib.contextmanager
@@ -33,6 +38,25 @@ def own_emulator(folder: Path, credentials: Credentials) -> Iterator[str]:
         start_emulator(folder, credentials=accepted, delays=Delays(0, 0, 0)) as emulator,
     ):
         yield emulator.url
+
+
+def rehearse(
+    url: str, project_id: str, dataset: Dataset, split: str, knobs: AnnotatorSettings
+) -> Rehearsal | None:
+    """Have the simulated annotator review by the labels of a split; None where it has none.
+
+    Raises:
+        DataError: the project has a file that the split has not.
+    """
+    from labellerr_loopback.annotator import Rates, annotate
+
+    truth = truth_of(dataset, split)
+    if not any(truth.values()):
+        return None  # it would take every prediction for wrong
+    rates = dataclasses.asdict(knobs)
+    seed = rates.pop("seed")
+    done = annotate(url, project_id, truth, Rates(**rates), seed)
+    return Rehearsal(truth, done.files, done.counts())
 
 
 def truth_of(dataset: Dataset, split: str) -> Truth:

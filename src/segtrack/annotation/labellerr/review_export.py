@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segtrack.annotation.labellerr.checks import export_classes, match_file_names, match_questions
-from segtrack.annotation.labellerr.matching import Shape
 from segtrack.annotation.labellerr.port import Template
-from segtrack.annotation.labellerr.sent import SentImage, pack_ring, unpack_ring
+from segtrack.annotation.labellerr.session import Session
+from segtrack.annotation.returned import Returned, new_returned
+from segtrack.annotation.sent import Reviewed, SentImage, sent_images
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import elements
 from segtrack.dataset.geometry import clip, signed_area
@@ -25,25 +24,24 @@ _SMALLEST = 0.01  # px²: less is a line or a point
 _OUTSIDE = 1.0  # px by which rounding may put a point outside of the image
 
 
-@dataclass
-class Returned:
-    """An export that was read.
-
-    Attributes:
-        names: of the project's files that came back.
-        unknown: file names of exported images that were not sent.
-        remarks: a line for each label that was cut or left out.
-    """
-
-    db: sqlite3.Connection
-    names: set[str] = field(default_factory=set)
-    unknown: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    def labels(self, name: str) -> list[Shape]:
-        """The labels of an image, in the order of the export."""
-        query = "SELECT class_name, ring FROM labels WHERE name = ? ORDER BY rowid"
-        return [Shape(c, unpack_ring(ring)) for c, ring in self.db.execute(query, (name,))]
+@contextmanager
+def pull_review(session: Session, sent: Reviewed, scratch: Path) -> Iterator[Returned]:
+    """Export what was reviewed of ``sent`` and read it; see ``AnnotationPlatform.pull``."""
+    platform, settings = session.platform, session.settings
+    statuses = list(settings.statuses)
+    report_id = platform.start_export(sent.project_id, "segtrack review", statuses)
+    platform.wait_export(sent.project_id, report_id, settings.timeout)
+    raw, work = scratch / "export.json", scratch / "work.db"
+    try:
+        platform.download_export(sent.project_id, report_id, raw)
+        template = platform.template(platform.project(sent.project_id).template_id)
+        with closing(sent.open()) as db:
+            images = list(sent_images(db))
+        with read_export(raw, work, images, sent.names, template) as back:
+            yield back
+    finally:
+        for left in (raw, work):  # the export names the people who worked on it
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -65,12 +63,7 @@ def read_export(
         DataError: it is not such a file, has a class that is no question of the template, or the
             template lost one of ``classes``; an image has another size than it had.
     """
-    with closing(sqlite3.connect(work, isolation_level=None)) as db:
-        db.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "CREATE TABLE labels (name TEXT, class_name TEXT, ring BLOB); BEGIN;"
-        )
-        back = Returned(db)
+    with new_returned(work) as back:
         try:
             _read(path, back, images, classes, template)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,7 +71,7 @@ def read_export(
                 f"{path.name}: the platform's export is not COCO JSON as it was seen of it "
                 f"({type(error).__name__}: {error}); export again."
             ) from error
-        db.execute("CREATE INDEX by_name ON labels (name)")
+        back.complete()
         yield back
 
 
@@ -121,8 +114,7 @@ def _read(
             continue
         ring = _ring(value.get("segmentation"), image, where, back.remarks)
         if ring is not None:
-            row = (image.name, class_of[text], pack_ring(ring))
-            back.db.execute("INSERT INTO labels VALUES (?,?,?)", row)
+            back.add(image.name, class_of[text], ring)
 
 
 def _join(

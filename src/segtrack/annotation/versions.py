@@ -13,11 +13,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.annotation.labellerr.pull import Review
+from segtrack.annotation.pulled import Review
+from segtrack.annotation.sent import Reviewed, sent_images
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import link_or_copy
@@ -100,6 +102,13 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
         link_or_copy(review.labels, partial / LABELS)
         (partial / FILE).write_text(json.dumps(asdict(version), indent=1), encoding="utf-8")
     return folder
+
+
+def require_pictures_as_sent(dataset: Dataset, sent: Reviewed) -> None:
+    """``require_same_pictures`` of what was sent for review."""
+    with closing(sent.open()) as db:
+        images = ((image.file_name, image.sha256) for image in sent_images(db))
+        require_same_pictures(dataset, images, sent.folder)
 
 
 def require_same_pictures(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from segtrack.annotation.labellerr.polygons import polygon_of
+from segtrack.annotation.outlines import polygon_of
 from trafficsim import SimulatorKnobs, render_still
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,35 +20,33 @@ from typing import Any
 
 import numpy as np
 
-from labellerr_loopback.annotator import Truth, mask_iou
 from segtrack.annotation import review_figures as figures
-from segtrack.annotation.labellerr.matching import (
+from segtrack.annotation.matching import (
     KINDS,
-    MATCH_IOU,
-    SAME_IOU,
+    Agreement,
     Outcome,
     Shape,
     compare,
     disagreement,
 )
-from segtrack.annotation.labellerr.port import REVIEWED, Platform
-from segtrack.annotation.labellerr.returned import Returned, read_export
-from segtrack.annotation.labellerr.review_report import (
+from segtrack.annotation.port import AnnotationPlatform, Say, Truth
+from segtrack.annotation.returned import Returned
+from segtrack.annotation.review_report import (
     report_numbers,
     write_labels,
     write_objects,
     write_report,
 )
-from segtrack.annotation.labellerr.sent import Reviewed, SentImage, sent_images, sent_to
+from segtrack.annotation.sent import Reviewed, SentImage, sent_images, sent_to
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
+from segtrack.base.polygons import mask_iou
 
 FILE, LABELS = "review.json", "labels.coco.json"
 GALLERY = 12
 _LISTED = 20
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -107,64 +105,53 @@ class Review:
 
 
 def pull(
-    platform: Platform,
-    reviewed: Path,
+    platform: AnnotationPlatform,
+    sent: Reviewed,
     folder: Path,
     report: Report,
     *,
-    statuses: Sequence[str] = REVIEWED,
     truth: Truth | None = None,
-    match_iou: float = MATCH_IOU,
-    same_iou: float = SAME_IOU,
+    agreement: Agreement | None = None,
     gallery: int = GALLERY,
-    timeout: float | None = None,
     say: Say = print,
 ) -> Review:
-    """Export what was reviewed, hold it against what was sent, and write labels and report.
+    """Take back what was reviewed, hold it against what was sent, and write labels and report.
 
     Args:
-        reviewed: folder that ``review`` made.
         folder: replaced by the new result once that is whole.
         report: gets ``review/...`` numbers.
-        statuses: of the files that count as reviewed.
         truth: by the project's file names, where it is known: the report then says how corrections
             changed the IoU with it.
-        match_iou, same_iou: see ``matching.compare``.
         gallery: images on the sheet, at most.
-        timeout: seconds for the export.
 
     Raises:
-        DataError: nothing was sent from ``reviewed``, the export is damaged or has classes that
-            the template has not, or none of its images was sent by this review.
-        PlatformError: the platform refused, failed, or has no file with one of the statuses.
+        DataError: what comes back is damaged or has other classes, or none of its images was sent
+            by this review.
+        NothingToExport: nothing is reviewed yet.
+        PlatformError: the platform refused or failed.
     """
-    sent = Reviewed.load(reviewed)
-    with whole_folder(folder) as partial, closing(sent.open()) as db:
-        report_id = platform.start_export(sent.project_id, "segtrack review", list(statuses))
-        platform.wait_export(sent.project_id, report_id, timeout)
-        raw = platform.download_export(sent.project_id, report_id, partial / "export.json")
-        template = platform.template(platform.project(sent.project_id).template_id)
+    with (
+        whole_folder(folder) as partial,
+        closing(sent.open()) as db,
+        platform.pull(sent, partial) as back,
+    ):
         images = list(sent_images(db))
-        with read_export(raw, partial / "work.db", images, sent.names, template) as back:
-            done = [image for image in images if image.name in back.names]
-            if not done:
-                raise DataError(
-                    f"project {sent.project_id}: none of the {len(back.unknown)} exported images "
-                    f"was sent by the review in {reviewed}; send them with stages=[review], or "
-                    "name the right project."
-                )
-            work = _Work(sent.names, db, back, match_iou, same_iou, truth or {})
-            write_labels(partial / LABELS, done, sent.names, work.labels)
-            found = work.outcomes()
-            work.ranking.sort(key=lambda row: (-row["disagreement"], row["file_name"]))
-            rows = figures.outcome_rows(found)
-            best = write_report(partial, found, rows, work.ranking)
-            write_objects(partial / "objects.csv", work.rows)
-            top = [r for r in work.ranking[:gallery] if r["disagreement"] > 0]
-            figures.write_gallery(_pairs(top, done, db, back), sent.names, partial / "gallery.jpg")
-            pending, unknown, remarks = len(images) - len(done), back.unknown, back.remarks
-        (partial / "work.db").unlink()
-        raw.unlink()  # it names the people who worked on it
+        done = [image for image in images if image.name in back.names]
+        if not done:
+            raise DataError(
+                f"project {sent.project_id}: none of the {len(back.unknown)} exported images "
+                f"was sent by the review in {sent.folder}; send them with stages=[review], or "
+                "name the right project."
+            )
+        work = _Work(sent.names, db, back, agreement or Agreement(), truth or {})
+        write_labels(partial / LABELS, done, sent.names, work.labels)
+        found = work.outcomes()
+        work.ranking.sort(key=lambda row: (-row["disagreement"], row["file_name"]))
+        rows = figures.outcome_rows(found)
+        best = write_report(partial, found, rows, work.ranking)
+        write_objects(partial / "objects.csv", work.rows)
+        top = [r for r in work.ranking[:gallery] if r["disagreement"] > 0]
+        figures.write_gallery(_pairs(top, done, db, back), sent.names, partial / "gallery.jpg")
         total = rows[-1]
         review = Review(
             folder,
@@ -172,9 +159,9 @@ def pull(
             sent.names,
             sent.weights_sha256,
             len(done),
-            pending,
-            tuple(unknown[:_LISTED]),
-            tuple(remarks[:_LISTED]),
+            len(images) - len(done),
+            tuple(back.unknown[:_LISTED]),
+            tuple(back.remarks[:_LISTED]),
             total["accepted"],
             total["corrected"],
             total["deleted"],
@@ -188,7 +175,7 @@ def pull(
         record = {key: value for key, value in asdict(review).items() if key != "folder"}
         (partial / FILE).write_text(json.dumps(record, indent=1), encoding="utf-8")
     report_numbers(report, review.images, review.pending, rows, best)
-    _say(say, review, len(unknown), len(remarks))
+    _say(say, review, len(back.unknown), len(back.remarks))
     return review
 
 
@@ -206,12 +193,11 @@ class _Work:
         names: tuple[str, ...],
         db: sqlite3.Connection,
         back: Returned,
-        match_iou: float,
-        same_iou: float,
+        agreement: Agreement,
         truth: Truth,
     ) -> None:
         self.names, self.db, self.back, self.truth = names, db, back, truth
-        self.match_iou, self.same_iou = match_iou, same_iou
+        self.agreement = agreement
         self.rows: list[tuple[Any, ...]] = []
         self.ranking: list[dict[str, Any]] = []
 
@@ -219,7 +205,7 @@ class _Work:
         """The reviewed labels of an image, after comparing them with what was sent."""
         sent, labels = sent_to(self.db, image.name), self.back.labels(image.name)
         size = (image.width, image.height)
-        found = compare(sent, labels, size, self.match_iou, self.same_iou)
+        found = compare(sent, labels, size, self.agreement)
         for one in found:
             pair = (sent[one.sent], labels[one.label]) if one.kind == "corrected" else None
             before, after = self._against_truth(image, pair) if pair else (np.nan, np.nan)

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from segtrack.annotation import review_figures as figures
-from segtrack.annotation.labellerr.coco import bucket_of
-from segtrack.annotation.labellerr.matching import KINDS, Shape
-from segtrack.annotation.labellerr.sent import SentImage
+from segtrack.annotation.bands import band_of
+from segtrack.annotation.matching import KINDS, Shape
+from segtrack.annotation.sent import SentImage
 from segtrack.base.metrics import Report
 from segtrack.dataset.geometry import signed_area
 from segtrack.report import save_figure, table_csv, table_html
@@ -95,7 +95,7 @@ def write_objects(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for name, class_name, kind, *numbers in rows:
-            band = "" if np.isnan(numbers[0]) else bucket_of(numbers[0])
+            band = "" if np.isnan(numbers[0]) else band_of(numbers[0])
             values = ("" if np.isnan(v) else f"{v:.4f}" for v in numbers)
             writer.writerow((name, class_name, kind, band, *values))
 

@@ -1,0 +1,16 @@
+from .labellerr.access import require_access as require_access
+from .labellerr.adapter import open_platform as open_platform
+from .matching import Agreement as Agreement
+from .port import AnnotationPlatform as AnnotationPlatform
+from .port import FinishedLabels as FinishedLabels
+from .port import ImageSet as ImageSet
+from .port import Progress as Progress
+from .port import Pushed as Pushed
+from .port import Rehearsal as Rehearsal
+from .port import Truth as Truth
+from .port import VideosSent as VideosSent
+from .pulled import Review as Review
+from .pulled import pull as pull
+from .sent import Reviewed as Reviewed
+from .versions import next_version as next_version
+from .versions import require_pictures_as_sent as require_pictures_as_sent

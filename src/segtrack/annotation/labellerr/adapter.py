@@ -1,0 +1,206 @@
+"""Labellerr as the stages see it: ``segtrack.annotation.port``, by its data sets, jobs and exports.
+
+What must be remembered lies in one folder:
+
+    ledger.db pushed.db   what was sent, and which local file became which of the platform's
+    reviews/ACCOUNT/      what was sent for review        videos/ACCOUNT/   files of trajectories
+    proposals/            COCO files that were sent       exports/          finished labels
+    emulator/             state of a loopback platform that is a run's own
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segtrack.annotation.labellerr.access import Access
+from segtrack.annotation.port import (
+    AnnotationPlatform,
+    FinishedLabels,
+    ImageSet,
+    Progress,
+    Pushed,
+    Rehearsal,
+    Say,
+    VideosSent,
+)
+from segtrack.base.errors import DataError
+from segtrack.base.files import digest
+from segtrack.base.labellerr_api import NOT_ASSIGNED
+from segtrack.base.metrics import Report
+from segtrack.settings import LabellerrMode, LabellerrSettings
+
+if TYPE_CHECKING:
+    from segtrack.annotation.labellerr.port import Platform
+    from segtrack.annotation.labellerr.session import Session
+    from segtrack.annotation.returned import Returned
+    from segtrack.annotation.sent import Reviewed
+    from segtrack.dataset import Dataset
+    from segtrack.dataset import Sequence as Video
+    from segtrack.dataset.sources.labellerr import KeptExport
+    from segtrack.model import Predictions
+    from segtrack.tracker import Tracks
+
+
+def open_platform(settings: LabellerrSettings, folder: Path) -> AnnotationPlatform:
+    """The platform that the settings name, to be closed; nothing is called yet.
+
+    Args:
+        folder: keeps what must be remembered between runs.
+    """
+    return Labellerr(settings, folder)
+
+
+class Labellerr:
+    """``AnnotationPlatform``.
+
+    Args:
+        folder: keeps what must be remembered between runs.
+        platform: taken instead of the one that the settings name.
+    """
+
+    def __init__(
+        self, settings: LabellerrSettings, folder: Path, platform: Platform | None = None
+    ) -> None:
+        self.settings, self.folder = settings, folder
+        self._access = Access(settings, folder / "emulator")
+        self._given = platform
+
+    @cached_property
+    def _platform(self) -> Platform:
+        return self._given or self._access.platform
+
+    def _session(self, say: Say = print) -> Session:
+        from segtrack.annotation.labellerr.session import Session
+
+        return Session(self._platform, self.folder, self.settings, say)
+
+    def check(self, images: Iterable[Path]) -> None:
+        from segtrack.annotation.labellerr.files import check_files
+
+        check_files(images)
+
+    def push(self, images: ImageSet, say: Say = print) -> Pushed:
+        from segtrack.annotation.labellerr.push import push
+
+        stamps = {row.path: row.sha256 for row in images.images}
+        session, derived = self._session(say), images.derived
+        return push(session, stamps, images.classes, images.name, stamps=stamps, derived=derived)
+
+    def propose(
+        self, project_id: str, key: str, images: ImageSet, found: Predictions, say: Say = print
+    ) -> int:
+        from segtrack.annotation.labellerr.assist import propose
+
+        session, rows = self._session(say), list(images.images)
+        folder = self.folder / "proposals" / f"{project_id}-{key}"
+        return propose(session, project_id, rows, found, images.classes, folder).objects
+
+    def review(
+        self, images: ImageSet, found: Predictions, key: str, report: Report, say: Say = print
+    ) -> Reviewed:
+        from segtrack.annotation.labellerr.review import review
+
+        knobs, name = self.settings, images.name
+        code = digest([key, knobs.conf, knobs.simplify_px, knobs.conf_bucket])[:8]
+        return review(
+            self._session(say),
+            images.images,
+            found,
+            images.classes,
+            project_name=f"{name} review {code}",
+            dataset_name=f"{name} pool",
+            folder=self._reviews / f"{_name_key(name)}-{code}",
+            report=report,
+        )
+
+    def review_videos(
+        self, name: str, tracked: Iterable[tuple[Video, Tracks]], say: Say = print
+    ) -> VideosSent | None:
+        from segtrack.annotation.labellerr.video_review import review_videos
+
+        folder = self.folder / "videos" / self._platform.account
+        return review_videos(self._session(say), tracked, name, folder)
+
+    def last_review(self, name: str) -> Reviewed:
+        from segtrack.annotation.sent import FILE, Reviewed
+
+        wanted = self.settings.test_project_id
+        pattern = f"{_name_key(name)}-*/{FILE}" if wanted is None else f"*/{FILE}"
+        records = sorted(self._reviews.glob(pattern), key=lambda p: -p.stat().st_mtime_ns)
+        for record in records:
+            sent = Reviewed.load(record.parent)
+            if wanted in (None, sent.project_id):
+                return sent
+        which = f"project {wanted}" if wanted else f"data set {name!r}"
+        raise DataError(
+            f"stage pull: nothing of {which} was sent for review from this store; add review to "
+            "stages, or correct labellerr.test_project_id, labellerr.name or store."
+        )
+
+    def pull(self, sent: Reviewed, scratch: Path) -> AbstractContextManager[Returned]:
+        from segtrack.annotation.labellerr.review_export import pull_review
+
+        return pull_review(self._session(), sent, scratch)
+
+    def status(self, project_id: str) -> Progress:
+        from segtrack.annotation.labellerr.checks import named_project
+
+        project = named_project(self._platform, "project", project_id)
+        counts = Counter(file.status for file in self._platform.project_files(project_id))
+        return Progress(
+            project_id,
+            project.name,
+            counts.total(),
+            counts[NOT_ASSIGNED],
+            sum(counts[status] for status in self.settings.statuses),
+            dict(counts),
+        )
+
+    def labels(self, project_id: str) -> FinishedLabels:
+        from segtrack.annotation.labellerr.exporting import export_labels
+
+        return _finished(export_labels(self._session(), project_id, self._exports))
+
+    def kept_labels(self, project_id: str) -> FinishedLabels | None:
+        from segtrack.annotation.labellerr.exporting import latest_export
+
+        kept = latest_export(self._exports, project_id)
+        return _finished(kept) if kept else None
+
+    def rehearse(self, project_id: str, dataset: Dataset, split: str) -> Rehearsal | None:
+        if self.settings.mode is not LabellerrMode.emulator:
+            return None
+        from segtrack.annotation.labellerr.loopback import rehearse
+
+        return rehearse(self._access.url, project_id, dataset, split, self.settings.annotator)
+
+    def by_hand(self, project_id: str) -> str | None:
+        if self.settings.mode is not LabellerrMode.emulator:
+            return None
+        return self._access.by_hand(project_id)
+
+    def close(self) -> None:
+        self._access.close()
+
+    @property
+    def _reviews(self) -> Path:
+        return self.folder / "reviews" / self._platform.account
+
+    @property
+    def _exports(self) -> Path:
+        return self.folder / "exports"
+
+
+def _name_key(name: str) -> str:
+    """A name as part of a folder's name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _finished(kept: KeptExport) -> FinishedLabels:
+    return FinishedLabels(kept.folder, kept.digest, kept.images, kept.annotations)

@@ -1,0 +1,115 @@
+"""All figures of one split, from predictions and ground truth; nothing is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from segtrack.base.progress import progress
+from segtrack.dataset import Dataset
+from segtrack.evaluation.batches import BATCH, image_batches
+from segtrack.evaluation.confusion import (
+    ImageErrors,
+    confusion_matrix,
+    image_errors,
+    match_batch,
+)
+from segtrack.evaluation.curves import Curves, confidence_curves
+from segtrack.evaluation.matching import KINDS, Matcher
+from segtrack.evaluation.scores import Scores, SliceScores, Value, coco_scores, slice_scores
+from segtrack.evaluation.units import ImageUnits, image_units
+from segtrack.model import Predictions
+from segtrack.settings import EvaluationSettings
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was found out about one split.
+
+    Attributes:
+        split: its name.
+        names: classes by id.
+        counts: ``images``, ``objects`` (crowds left out), ``detections`` (those that were kept).
+        class_counts: (images, objects) of each class.
+        scores: of masks and of boxes.
+        curves: of masks at IoU .5.
+        confusion: counts, int (K + 1, K + 1), rows true and columns predicted.
+        slices: by visible fraction; empty where it is not known of any object.
+        errors: of each image.
+        units: what a comparison with another run draws from.
+    """
+
+    split: str
+    names: tuple[str, ...]
+    counts: dict[str, int]
+    class_counts: list[tuple[int, int]]
+    scores: list[Scores]
+    curves: Curves
+    confusion: np.ndarray
+    slices: list[SliceScores]
+    errors: list[ImageErrors]
+    units: ImageUnits
+
+    def metrics(self) -> dict[str, Value]:
+        """Metric name (with the split before it) to value; None where there is no ground truth."""
+        best = self.curves.best() or (None, None)
+        found: dict[str, Value] = {}
+        for scores in self.scores:
+            found |= scores.overall
+        found |= {"mask_f1": best[0], "mask_f1_conf": best[1]}
+        for row in self.slices:
+            if row.class_id is None:
+                found[f"visible/{row.name}/mask_recall50"] = row.recall
+                found[f"visible/{row.name}/mask_recall50_conf"] = row.recall_conf
+                found[f"visible/{row.name}/mask_ap50"] = row.ap
+        for scores in self.scores:
+            for name, values in zip(self.names, scores.per_class, strict=True):
+                found |= {f"class/{name}/{key}": value for key, value in values.items()}
+        return {f"{self.split}/{name}": value for name, value in found.items()}
+
+
+def measure(
+    dataset: Dataset, split: str, predictions: Predictions, settings: EvaluationSettings
+) -> Evaluation:
+    """All figures of one split."""
+    coco = dataset.coco(split)
+    classes = len(dataset.names)
+    occlusion = any(a.get("visible_fraction") is not None for a in coco["annotations"])
+    matcher = Matcher(classes, settings.visible_bins if occlusion else ())
+    confusion = np.zeros((classes + 1, classes + 1), np.int64)
+    errors: list[ImageErrors] = []
+    detections = 0
+    batches = image_batches(coco, predictions.frames(), settings.conf_floor, settings.max_det)
+    steps = math.ceil(len(coco["images"]) / BATCH)
+    for batch in progress(batches, "compare masks", steps):
+        matcher.add(batch)
+        matches = match_batch(batch, settings.confusion_conf, settings.confusion_iou)
+        confusion += confusion_matrix(matches, classes)
+        errors += map(image_errors, matches)
+        detections += sum(map(len, batch.detections))
+    masks = matcher.matches("mask")
+    images = sorted(coco["images"], key=lambda image: int(image["id"]))  # as they were matched
+    file_names = [image["file_name"] for image in images]
+    fingerprint = dataset.split_fingerprint(split)
+    class_counts = []
+    for k in range(classes):
+        objects = [int(np.sum(entry["gtIgnore"] == 0)) for entry in masks.of(k)]
+        class_counts.append((sum(map(bool, objects)), sum(objects)))
+    return Evaluation(
+        split,
+        dataset.names,
+        {
+            "images": len(coco["images"]),
+            "objects": sum(objects for _, objects in class_counts),
+            "detections": detections,
+        },
+        class_counts,
+        [coco_scores(matcher.matches(kind), kind) for kind in KINDS],
+        confidence_curves(masks),
+        confusion,
+        slice_scores(matcher.sliced(), settings.confusion_conf) if occlusion else [],
+        errors,
+        image_units(split, fingerprint, dataset.names, file_names, matcher),
+    )

@@ -1,0 +1,92 @@
+"""What pyproject.toml says of the package is true."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OWN = {"segtrack", "trafficsim", "labellerr_loopback"}
+OPTIONAL = {
+    "grimp": "dev",
+    "labellerr": "labellerr",
+}  # package that is imported: the extra it is in
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    content: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return content
+
+
+def _imported() -> dict[str, str]:
+    """Every package of other people that the source imports, with a file that does."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            for name in names:
+                found.setdefault(name.partition(".")[0], path.relative_to(ROOT).as_posix())
+    return {k: v for k, v in found.items() if k not in OWN | set(sys.stdlib_module_names)}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _declared(rows: list[str]) -> set[str]:
+    return {_normal(match.group()) for row in rows if (match := re.match(r"[\w.-]+", row))}
+
+
+def test_every_imported_package_is_declared(project: dict[str, Any]) -> None:
+    declared, homes = _declared(project["dependencies"]), packages_distributions()
+    extras = project["optional-dependencies"]
+    imported = _imported()
+    assert {"torch", "yaml", "PIL", "scipy", "urllib3"} <= set(imported)  # the search finds them
+    for package, path in imported.items():
+        distributions = {_normal(name) for name in homes.get(package, [])}
+        if package == "cv2":  # either build of OpenCV serves; one of them is what is asked for
+            distributions.add("opencv-python")
+        wanted = declared
+        if package in OPTIONAL:
+            wanted = _declared(extras[OPTIONAL[package]]) | {"grimp", "labellerr"}
+            distributions = distributions or {package}
+        assert distributions & wanted, f"{path} imports {package}, which pyproject.toml lacks"
+
+
+def test_every_declared_package_is_used(project: dict[str, Any]) -> None:
+    homes = packages_distributions()
+    imported = {_normal(name) for package in _imported() for name in homes.get(package, [])}
+    # Used without being imported by us: FastAPI reads forms by the one, ultralytics' trackers
+    # assign by the other.
+    theirs = {"python-multipart", "lap"}
+    assert _declared(project["dependencies"]) - imported - theirs - {"opencv-python"} == set()
+
+
+def test_the_version_stands_once_and_the_changelog_has_it(project: dict[str, Any]) -> None:
+    version = project["version"]
+    assert version == "0.2.0"
+    assert re.search(
+        rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", _text("CHANGELOG.md"), re.M
+    )
+    others = [p for p in sorted((ROOT / "src").rglob("*.py")) if f'"{version}"' in p.read_text()]
+    assert others == []
+
+
+def test_constraints_name_what_is_declared(project: dict[str, Any]) -> None:
+    pinned = _declared(_text("constraints.txt").splitlines())
+    extras = [row for name in ("dev", "peers") for row in project["optional-dependencies"][name]]
+    assert _declared([*project["dependencies"], *extras]) - pinned - {"setuptools"} == set()
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
