@@ -34,11 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _hydra(words, lambda config: None)
     try:
         extra = Path(options.config_dir) if options.config_dir else None
+        if extra is not None and not extra.is_dir():
+            raise SettingsError(f"--config-dir {extra}: no such folder")
         _check(options.overrides, extra, options.multirun)
         if options.help:
             from segtrack.command.help import help_text
 
-            print(help_text(CONF, options.overrides))
+            print(help_text(CONF, options.overrides, extra))
             return 0
         words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
         if options.cfg or options.info is not None:
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
-            return run_sweep(words, options.overrides, _hydra, CONF)
+            return run_sweep(words, options.overrides, _hydra, CONF, extra)
         return _run_single(words)
     except SegtrackError as error:
         return _fail(error)

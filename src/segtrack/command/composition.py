@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -24,6 +27,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from segtrack.base.errors import SettingsError
 from segtrack.command.keys import (
     flat,
     locate,
@@ -64,7 +68,7 @@ def check(
         sweep: several values for a key mean several cells (``-m``); else they are a mistake.
     """
     with _hydra(folder, extra):
-        names = groups(folder, *([extra] if extra else []))
+        names = groups(*_folders(folder, extra))
         parsed, problems = _parse(normalised(overrides, names))
         if not sweep:
             allowed = "has several values: add -m for a sweep, or quote them as one value"
@@ -96,11 +100,21 @@ def to_settings(config: DictConfig) -> Settings:
     return settings
 
 
-def compose_settings(folder: Path, overrides: Sequence[str]) -> Settings:
-    """Compose without running anything; for tests and tools."""
-    with _hydra(folder, None):
-        words = normalised(overrides, groups(folder))
-        return to_settings(compose(CONFIG, overrides=words))
+def compose_settings(folder: Path, overrides: Sequence[str], extra: Path | None = None) -> Settings:
+    """Compose without running anything.
+
+    Args:
+        folder, overrides, extra: as ``check`` takes them.
+
+    Raises:
+        SettingsError: they do not compose; ``check`` says more.
+    """
+    with _hydra(folder, extra):
+        words = normalised(overrides, groups(*_folders(folder, extra)))
+        try:
+            return to_settings(compose(CONFIG, overrides=words))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingsError(_first_line(str(error))) from error
 
 
 def groups(*folders: Path) -> dict[str, list[str]]:
@@ -112,6 +126,10 @@ def groups(*folders: Path) -> dict[str, list[str]]:
     return {group: sorted(names) for group, names in sorted(found.items())}
 
 
+def _folders(folder: Path, extra: Path | None) -> list[Path]:
+    return [folder, *([extra] if extra else [])]
+
+
 @contextmanager
 def _hydra(folder: Path, extra: Path | None) -> Iterator[None]:
     register()
@@ -119,7 +137,10 @@ def _hydra(folder: Path, extra: Path | None) -> Iterator[None]:
     with initialize_config_dir(str(folder.resolve()), version_base="1.3", job_name="segtrack"):
         if extra is not None:
             loader = GlobalHydra.instance().config_loader()
-            loader.get_search_path().prepend("command-line", f"file://{extra.resolve()}")
+            assert isinstance(loader, ConfigLoaderImpl)
+            path = loader.get_search_path()
+            path.prepend("command-line", f"file://{extra.resolve()}", SearchPathQuery("schema"))
+            loader.repository = ConfigRepository(path)  # which reads the path only once
         yield
 
 

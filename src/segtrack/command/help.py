@@ -34,17 +34,20 @@ def segtrack_version() -> str:
         return "0 (not installed)"
 
 
-def help_text(folder: Path, overrides: Sequence[str]) -> str:
+def help_text(folder: Path, overrides: Sequence[str], extra: Path | None = None) -> str:
     """Groups with their options, and every knob of those that are chosen.
 
+    Args:
+        folder: of the configuration. overrides: as typed. extra: a further folder.
+
     Raises:
-        HydraException: the overrides do not compose.
+        SettingsError: the overrides do not compose.
     """
     from segtrack.command.composition import compose_settings, groups
 
-    settings = compose_settings(folder, overrides)
+    settings = compose_settings(folder, overrides, extra)
     parts = [USAGE, "Groups and their options; type GROUP=OPTION\n"]
-    known = groups(folder)
+    known = groups(folder, *([extra] if extra else []))
     width = max(map(len, known))
     for group, options in known.items():
         head = f"  {group:<{width}}  "

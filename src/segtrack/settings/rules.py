@@ -23,7 +23,6 @@ from segtrack.settings import (
     SplitFractions,
     TrafficSimSettings,
 )
-from segtrack.settings.arguments import extra_problems
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
 
 
@@ -35,7 +34,6 @@ def validate(settings: Settings) -> list[Problem]:
         *_globals(settings),
         *_dataset(settings.dataset),
         *_model(settings),
-        *extra_problems(settings.trainer.extra),
         *_tracker(settings),
         *_labellerr(settings),
         *_evaluation(settings),

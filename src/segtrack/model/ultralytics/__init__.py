@@ -20,7 +20,7 @@ STRIDE = 32  # px
 # Arguments of a training that are segtrack's to say.
 OURS = (
     *("data", "device", "exist_ok", "mode", "model", "name", "project", "resume", "save_dir"),
-    *("seed", "task"),
+    *("cfg", "deterministic", "plots", "save", "seed", "task", "val", "verbose"),
 )
 
 
