@@ -9,10 +9,10 @@ import numpy as np
 
 from trafficsim.camera import Camera, clip_cloud
 from trafficsim.effects import add_glow
+from trafficsim.filmset import FilmSet
 from trafficsim.mesh import TAILLIGHT, Array, Image, Pixels, paint, shaded
 from trafficsim.pedestrians import paint_figure
 from trafficsim.people import Place
-from trafficsim.stage import Stage
 from trafficsim.traffic import Vehicle
 
 _FADE = 8.0
@@ -22,7 +22,7 @@ _FADE = 8.0
 class Wardrobe:
     """What is worked out once per vehicle and kept: colours in sun and shade, shadow hulls."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: FilmSet) -> None:
         self.stage = stage
         self._colours: dict[int, tuple[Array, Array, Array]] = {}
         self._hulls: dict[int, tuple[Array, Array]] = {}

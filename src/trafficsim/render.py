@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from trafficsim.actors import Actor, PersonActor, VehicleActor, Wardrobe
 from trafficsim.camera import Camera
 from trafficsim.effects import GroundLayer, shadow_factor
+from trafficsim.filmset import FilmSet, make_film_set
 from trafficsim.frame import Frame, Instance, SimulatorKnobs
 from trafficsim.labels import Silhouette, label
 from trafficsim.order import back_to_front
 from trafficsim.sprites import Sprite
-from trafficsim.stage import Stage, make_stage
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -30,7 +30,7 @@ def render_still(knobs: SimulatorKnobs, seed: int, index: int) -> Frame:
 
     Equal arguments give equal bytes. `knobs.fps` and `knobs.shake` have no effect.
     """
-    return _Film(make_stage(knobs, seed, index, moving=False)).take()
+    return _Film(make_film_set(knobs, seed, index, moving=False)).take()
 
 
 def render_video(knobs: SimulatorKnobs, seed: int, index: int, frames: int) -> Iterator[Frame]:
@@ -38,7 +38,7 @@ def render_video(knobs: SimulatorKnobs, seed: int, index: int, frames: int) -> I
 
     An object keeps its `track_id` as long as it is in the scene, also while it is hidden.
     """
-    film = _Film(make_stage(knobs, seed, index, moving=True))
+    film = _Film(make_film_set(knobs, seed, index, moving=True))
     for _ in range(frames):
         yield film.take()
         film.stage.traffic.advance(1.0 / knobs.fps)
@@ -54,7 +54,7 @@ class _Drawn:
 class _Film:
     """Takes frames of a stage and remembers the track ids."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: FilmSet) -> None:
         self.stage = stage
         self._wardrobe = Wardrobe(stage)
         self._track_ids: dict[int, int] = {}

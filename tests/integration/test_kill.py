@@ -21,7 +21,7 @@ STAGES = ["prepare", "train", "predict", "evaluate", *TRACKING]
 
 def kill_in(project: Project, stage: str) -> None:
     command = [sys.executable, "-m", "tests.integration.killed", stage, *WORDS]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     done = subprocess.run(
         command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=280
     )

@@ -20,7 +20,7 @@ def test_no_stage_changed_without_a_version_or_an_acknowledgement() -> None:
 def test_every_stored_stage_and_every_tracker_is_watched() -> None:
     known = versions.current()
     assert set(known) >= {name for name in STAGES if STAGES.get(name).version}
-    assert {"tracker bytetrack", "tracker botsort", "model ultralytics"} <= set(known)
+    assert {"tracker bytetrack", "tracker botsort", "model family ultralytics"} <= set(known)
     for name, row in known.items():
         assert row["version"] >= 1 and len(row["modules"]) > 2, name
 

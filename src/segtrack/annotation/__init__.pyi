@@ -4,10 +4,10 @@ from .matching import Agreement as Agreement
 from .port import AnnotationPlatform as AnnotationPlatform
 from .port import FinishedLabels as FinishedLabels
 from .port import ImageSet as ImageSet
+from .port import KnownLabels as KnownLabels
 from .port import Progress as Progress
 from .port import Pushed as Pushed
 from .port import Rehearsal as Rehearsal
-from .port import Truth as Truth
 from .port import VideosSent as VideosSent
 from .pulled import Review as Review
 from .pulled import pull as pull

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.annotation.matching import Shape
-from segtrack.dataset.labels import Polygon
-from segtrack.dataset.yolo_tree import joined
-from segtrack.model.predictions import FrameDetections
+from segtrack.base.polygons import Polygon
+from segtrack.dataset import joined
+from segtrack.model import FrameDetections
 
 SIMPLIFY_PX = 0.5  # masks keep an IoU of 0.98 and more above 32 x 32 px
 _SMALLEST_PIECE = 12  # px: pieces and holes below are left out, in small masks fewer

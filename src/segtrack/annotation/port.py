@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from segtrack.tracker import Tracks
 
 Say = Callable[[str], None]
-Truth = Mapping[str, "Sequence[tuple[str, Polygon]]"]  # class and outline, by the project's names
+# Classes and outlines of the true objects, by the project's file names.
+KnownLabels = Mapping[str, "Sequence[tuple[str, Polygon]]"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Rehearsal:
         files: that were reviewed now. counts: objects by what was done to them.
     """
 
-    truth: Truth
+    truth: KnownLabels
     files: int
     counts: Mapping[str, int]
 

@@ -29,7 +29,7 @@ from segtrack.annotation.matching import (
     compare,
     disagreement,
 )
-from segtrack.annotation.port import AnnotationPlatform, Say, Truth
+from segtrack.annotation.port import AnnotationPlatform, KnownLabels, Say
 from segtrack.annotation.returned import Returned
 from segtrack.annotation.review_report import (
     report_numbers,
@@ -110,7 +110,7 @@ def pull(
     folder: Path,
     report: Report,
     *,
-    truth: Truth | None = None,
+    truth: KnownLabels | None = None,
     agreement: Agreement | None = None,
     gallery: int = GALLERY,
     say: Say = print,
@@ -194,7 +194,7 @@ class _Work:
         db: sqlite3.Connection,
         back: Returned,
         agreement: Agreement,
-        truth: Truth,
+        truth: KnownLabels,
     ) -> None:
         self.names, self.db, self.back, self.truth = names, db, back, truth
         self.agreement = agreement

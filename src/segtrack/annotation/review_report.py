@@ -15,7 +15,7 @@ from segtrack.annotation.bands import band_of
 from segtrack.annotation.matching import KINDS, Shape
 from segtrack.annotation.sent import SentImage
 from segtrack.base.metrics import Report
-from segtrack.dataset.geometry import signed_area
+from segtrack.dataset import signed_area
 from segtrack.report import save_figure, table_csv, table_html
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from segtrack.annotation.matching import Shape
 from segtrack.base.errors import DataError
-from segtrack.dataset.labels import Polygon
+from segtrack.base.polygons import Polygon
 
 FILE, OBJECTS, SENT = "review.json", "review.db", "sent"
 SCHEMA = """

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from segtrack.base.errors import SettingsError
 
@@ -33,12 +34,20 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name, in the order in which they were registered."""
+    """Things of one kind by name, in the order in which they were registered.
+
+    Attributes:
+        module: that keeps the registry.
+        homes: the module that registered each thing, by name.
+    """
 
     def __init__(self, kind: str, key: str) -> None:
         """``kind`` says what they are; ``key`` is the setting that chooses one of them."""
         self.kind, self.key = kind, key
+        self.module = _module()
+        self.homes: dict[str, str] = {}
         self._things: dict[str, T] = {}
+        REGISTRIES.append(self)
 
     def register(self, name: str, thing: T) -> T:
         """Make ``thing`` known; a name stands for one thing only.
@@ -49,6 +58,7 @@ class Registry(Generic[T]):
         if name in self._things:
             raise ValueError(f"there is a {self.kind} named {name!r} already")
         self._things[name] = thing
+        self.homes[name] = _module()
         return thing
 
     def get(self, name: str) -> T:
@@ -75,6 +85,7 @@ class Registry(Generic[T]):
         return name in self._things
 
 
+REGISTRIES: list[Registry[Any]] = []  # all that were made
 _loaded: set[str] = set()
 
 
@@ -105,3 +116,13 @@ def load_plugins() -> None:
                 f"{origin}={name}: this plugin cannot be imported ({type(error).__name__}: "
                 f"{error}); correct it, or take its name out"
             ) from error
+
+
+def _module() -> str:
+    """The module whose import leads here, or else the one that called."""
+    caller = sys._getframe(2)
+    frame = caller
+    while frame.f_code.co_name != "<module>" and frame.f_back is not None:
+        frame = frame.f_back
+    found = frame if frame.f_code.co_name == "<module>" else caller
+    return str(found.f_globals["__name__"])

@@ -1,9 +1,17 @@
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
+from .geometry import clip as clip
+from .geometry import signed_area as signed_area
+from .kept_export import KeptExport as KeptExport
 from .preparation import prepare as prepare
 from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_sources import sequences_of as sequences_of
 from .sequences import Sequence as Sequence
 from .signatures import signature as signature
+from .version_folder import Version as Version
+from .version_folder import parent_digest as parent_digest
+from .version_folder import version_number as version_number
+from .version_folder import write_version as write_version
 from .video import read_frames as read_frames
+from .yolo_tree import joined as joined

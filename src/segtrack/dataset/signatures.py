@@ -29,14 +29,17 @@ def signature(settings: DatasetSettings) -> str:
         DataError: what ``settings`` name is not there.
     """
     total = count = 0
+    sequences = set(_sequence_roots(settings))
     for path in _roots(settings):
+        # A sequence is called like its folder; of images only the names inside count.
+        shown = path.name if path in sequences and path.is_dir() else ""
         for name, stat in _files(path):
-            row = f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
+            row = f"{shown}{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
             digest = hashlib.blake2b(row.encode(errors="surrogateescape"), digest_size=16).digest()
             total = (total + int.from_bytes(digest, "big")) % (1 << 128)
             count += 1
     if isinstance(settings, LabellerrDatasetSettings):
-        from segtrack.dataset.sources.labellerr import KeptExport
+        from segtrack.dataset.kept_export import KeptExport
 
         # The labels by content: another export of the same ones is the same data set.
         return f"{count}-{total:032x}-{KeptExport.load(Path(settings.export or '')).digest}"
@@ -55,16 +58,20 @@ def _roots(settings: DatasetSettings) -> Iterator[Path]:
         yield folder
         for path, _ in annotation_files(folder, settings.annotations):
             yield path
-    elif settings.source == "sequences":
-        yield from paths_of(required_path_or_glob(settings))
     elif isinstance(settings, UltralyticsSettings) and settings.path:
         path = Path(settings.path).expanduser()
         if path.exists():  # else it is downloaded, and the name says which one
             yield path
-    if settings.videos:
-        yield from paths_of(settings.videos)
+    yield from _sequence_roots(settings)
     if settings.require_sources and Path(settings.sources).exists():
         yield Path(settings.sources)
+
+
+def _sequence_roots(settings: DatasetSettings) -> Iterator[Path]:
+    if settings.source == "sequences":
+        yield from paths_of(required_path_or_glob(settings))
+    if settings.videos:
+        yield from paths_of(settings.videos)
 
 
 def _yolo_roots(settings: DatasetSettings) -> Iterator[Path]:

@@ -112,7 +112,8 @@ class Stage:
         make: says how its result comes about: a recipe, a visit, or the value itself. Its further
             arguments say which of several results is meant (a split, a video).
         version: raised when what it produces changes.
-        reads: settings by dotted name that enter the key, without what is local to a machine.
+        reads: settings by dotted name that enter the key as they are, without what is local to a
+            machine; what follows from others is among the facts of the recipe.
         inputs: the stages whose results it may ask for.
         libraries: distributions whose version shapes the result.
         load: opens the folder of a result.

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.files import digest
-from segtrack.model import FAMILIES
-from segtrack.pipeline.stage import STAGES
-from segtrack.tracker import TRACKERS
+from segtrack.base.registry import REGISTRIES, load_plugins
 
 SOURCE = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).with_name("stages.json")
@@ -61,6 +59,10 @@ class Code:
         return digest(_code(self._tree(module)))[:12]
 
     def _imported(self, module: str) -> Iterator[str]:
+        for registry in REGISTRIES:  # what is found by name there, and has no version of its own
+            if registry.module == module:
+                versions = {name: getattr(registry.get(name), "version", 0) for name in registry}
+                yield from (registry.homes[name] for name, own in versions.items() if not own)
         for other in self.graph.find_modules_directly_imported_by(module):
             if not self._is_door(other):
                 yield other
@@ -116,18 +118,17 @@ def write(names: Collection[str] = ()) -> None:
 
 def current(source: Path = SOURCE) -> dict[str, dict[str, Any]]:
     """Version and modules of each stage, and of what is chosen by name and has its own version."""
+    load_plugins()
     code = Code(source)
-    things = {name: STAGES.get(name) for name in STAGES}
-    stages = {name: (s.version, s.make.__module__) for name, s in things.items() if s.version}
-    kinds = {f"tracker {name}": TRACKERS.get(name) for name in TRACKERS}
-    chosen = {name: (kind.version, kind.make.__module__) for name, kind in kinds.items()}
-    families = {f"model {name}": FAMILIES.get(name) for name in FAMILIES}
-    chosen |= {name: (one.version, type(one).__module__) for name, one in families.items()}
-    return {
-        name: {"version": version, "modules": {m: code.digest(m) for m in code.reached(module)}}
-        for name, (version, module) in {**stages, **chosen}.items()
-        if module.startswith(PACKAGES)
-    }
+    rows = {}
+    for registry in REGISTRIES:
+        for name in registry:
+            version, module = getattr(registry.get(name), "version", 0), registry.homes[name]
+            if version and module.startswith(PACKAGES):
+                label = name if registry.kind == "stage" else f"{registry.kind} {name}"
+                modules = {one: code.digest(one) for one in code.reached(module)}
+                rows[label] = {"version": version, "modules": modules}
+    return dict(sorted(rows.items()))
 
 
 @cache

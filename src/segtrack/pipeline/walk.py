@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
-from segtrack.pipeline.shaping import shaping
 from segtrack.pipeline.stage import STAGES, Recipe, Result, Stage, listed_names
-from segtrack.settings import Settings
+from segtrack.settings import Settings, plain, shaping
 from segtrack.store.store import StageCall, StageResult, Store
 
 
@@ -66,7 +66,7 @@ class Walk(ABC):
         return StageCall(
             stage.name,
             stage.version,
-            {**read, **shaping(dict(recipe.settings))},
+            {**read, **_facts(recipe.settings)},
             inputs,
             (*stage.libraries, *recipe.libraries),
             stage.resumable,
@@ -111,8 +111,17 @@ def missing(stage: Stage, owner: str) -> SettingsError:
     )
 
 
+def _facts(value: Any) -> Any:
+    """As JSON values; of settings, only what shapes a result."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return shaping(value)
+    if isinstance(value, Mapping):
+        return {str(key): _facts(one) for key, one in value.items()}
+    return plain(value)
+
+
 def _value(settings: Settings, key: str) -> Any:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
-    return shaping(value)
+    return _facts(value)

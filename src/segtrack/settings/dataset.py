@@ -121,7 +121,7 @@ class TrafficSimSettings(DatasetSettings):
     )
     light: Light = knob(Light.mixed, "time of day; mixed: drawn per scene")
     fog: float = knob(0.15, "how often there is fog and how thick", low=0, high=1)
-    shake: float = knob(0.3, "camera shake in videos", low=0, high=1)
+    shake: float = knob(0.3, "camera shake in videos", low=0, high=1, needs="video_count")
     fps: float = knob(
         30.0,
         "frame rate of the videos",
@@ -129,9 +129,12 @@ class TrafficSimSettings(DatasetSettings):
         low=1,
         high=240,
         origin="the rate that trackers are tuned for",
+        needs="video_count",
     )
     video_count: int = knob(1, "videos that are rendered", unit="videos", low=0, high=1000)
-    video_seconds: float = knob(8.0, "length of a video", unit="s", low=0.1, high=3600)
+    video_seconds: float = knob(
+        8.0, "length of a video", unit="s", low=0.1, high=3600, needs="video_count"
+    )
     seed: int = knob(0, "of the scenes", low=0, high=2**31 - 1)
 
 

@@ -62,6 +62,7 @@ class Knob:
         formerly: the whole key that it had in an earlier version, else empty.
         env: an environment variable that takes the default's place where it is set.
         kind: the type in words, where the annotation does not say it.
+        needs: another knob of the class; while that is 0, false or null, this one has no effect.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Knob:
     formerly: str = ""
     env: str = ""
     kind: str = ""
+    needs: str = ""
 
     @property
     def nested(self) -> type | None:
@@ -161,6 +163,7 @@ def knob(
     formerly: str = "",
     env: str = "",
     kind: str = "",
+    needs: str = "",
 ) -> Any:
     """A field of a settings class; see ``Knob``.
 
@@ -179,6 +182,7 @@ def knob(
         "formerly": formerly,
         "env": env,
         "kind": kind,
+        "needs": needs,
     }
     metadata = {_KEY: {name: what for name, what in said.items() if what not in (None, "")}}
     if callable(default):
@@ -227,10 +231,13 @@ def walk(settings: Any, prefix: str = "") -> Iterator[tuple[str, Knob, Any]]:
 
 
 def shaping(value: Any) -> dict[str, Any]:
-    """Settings as JSON values, without the knobs that are ``local``: what a key is made of."""
+    """Settings as JSON values: what a key is made of.
+
+    Knobs that are ``local`` are left out, and those that have no effect beside the others.
+    """
     rows = {}
     for name, one in knobs_of(type(value)).items():
-        if not one.local:
+        if not one.local and not (one.needs and not getattr(value, one.needs)):
             inner = getattr(value, name)
             nested = dataclasses.is_dataclass(inner) and not isinstance(inner, type)
             rows[name] = shaping(inner) if nested else plain(inner)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from segtrack.annotation import Review, Reviewed, Truth, pull
+from segtrack.annotation import KnownLabels, Review, Reviewed, pull
 from segtrack.annotation.labellerr.adapter import Labellerr
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.review import review
@@ -137,7 +137,11 @@ def send(
 
 
 def take_back(
-    platform: HttpPlatform, sent: Path, folder: Path, numbers: Numbers, truth: Truth | None = None
+    platform: HttpPlatform,
+    sent: Path,
+    folder: Path,
+    numbers: Numbers,
+    truth: KnownLabels | None = None,
 ) -> Review:
     """``pull`` of what was sent from a folder."""
     desk = Labellerr(LabellerrSettings(timeout=20.0), sent.parent, platform)

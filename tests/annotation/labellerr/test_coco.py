@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 
 from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import check_coco, match_file_names, match_questions
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation, write_coco
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation, write_coco
 from segtrack.annotation.labellerr.port import Question
 from segtrack.base.errors import DataError
 
@@ -22,7 +22,7 @@ QUESTIONS = (Question("car ", "#E69F00"), Question("Bus", "#56B4E9"), Question("
 SQUARE = np.array([[2.0, 3.0], [12.0, 3.0], [12.0, 13.0], [2.0, 13.0]])
 
 
-def image(*annotations: Annotation, name: str = "a.jpg") -> AnnotatedImage:
+def image(*annotations: Preannotation, name: str = "a.jpg") -> AnnotatedImage:
     return AnnotatedImage(name, 40, 30, annotations)
 
 
@@ -30,9 +30,9 @@ def test_what_is_written(tmp_path: Path) -> None:
     names = match_questions(["car", "bus"], QUESTIONS)
     two = (SQUARE, SQUARE[:3] + 14)
     images = [
-        image(Annotation("bus", (SQUARE,), 0.87654)),
+        image(Preannotation("bus", (SQUARE,), 0.87654)),
         image(name="without.jpg"),
-        image(Annotation("car", two), name="b.jpg"),
+        image(Preannotation("car", two), name="b.jpg"),
     ]
     written = write_coco(images, names, tmp_path)
     (file,) = written.files
@@ -76,10 +76,10 @@ def test_what_is_written(tmp_path: Path) -> None:
 
 
 def test_polygons_are_cut_at_the_border(tmp_path: Path) -> None:
-    over = Annotation(
+    over = Preannotation(
         "car", (SQUARE + np.array([33, 0]),), 0.9
     )  # x from 35 to 45, the image ends at 40
-    outside = Annotation("car", (SQUARE + np.array([50, 0]),), 0.9)
+    outside = Preannotation("car", (SQUARE + np.array([50, 0]),), 0.9)
     written = write_coco([image(over, outside)], {"car": "car"}, tmp_path)
     assert written.left_out == ("a.jpg: car has no area inside of the image",)
     (value,) = json.loads(written.files[0].path.read_text())["annotations"]
@@ -97,12 +97,12 @@ def test_polygons_are_cut_at_the_border(tmp_path: Path) -> None:
 )
 def test_refused_objects(polygons: Any, says: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"a\.jpg: car: {says}"):
-        write_coco([image(Annotation("car", polygons))], {"car": "car"}, tmp_path)
+        write_coco([image(Preannotation("car", polygons))], {"car": "car"}, tmp_path)
 
 
 def test_unknown_class(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.jpg: van: this class has no question; known are car"):
-        write_coco([image(Annotation("van", (SQUARE,)))], {"car": "car"}, tmp_path)
+        write_coco([image(Preannotation("van", (SQUARE,)))], {"car": "car"}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_files_stay_below_the_limit(
     tmp_path_factory: pytest.TempPathFactory, images: int, each: int, limit: int
 ) -> None:
     folder = tmp_path_factory.mktemp("split")
-    objects = tuple(Annotation("car", (SQUARE + i,), 0.9) for i in range(each))
+    objects = tuple(Preannotation("car", (SQUARE + i,), 0.9) for i in range(each))
     names = [f"\u00e9t\u00e9-{i}.jpg" for i in range(images)]
     written = write_coco(
         [image(*objects, name=n) for n in names], {"car": "c"}, folder, limit=limit
@@ -133,7 +133,7 @@ def test_files_stay_below_the_limit(
 
 
 def test_one_image_that_is_too_much(tmp_path: Path) -> None:
-    many = image(*(Annotation("car", (SQUARE,)) for _ in range(50)))
+    many = image(*(Preannotation("car", (SQUARE,)) for _ in range(50)))
     with pytest.raises(DataError, match=r"a\.jpg: its 50 objects alone pass"):
         write_coco([many], {"car": "car"}, tmp_path, limit=2_000)
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from labellerr_loopback import Emulator, Quirks, start_emulator
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
@@ -35,8 +35,8 @@ def test_from_images_to_a_downloaded_export(
     assert {f.status for f in files.values()} == {"None"}
     assert {(f.width, f.height) for f in files.values()} == {(40, 30)}
 
-    car = AnnotatedImage("000.jpg", 40, 30, (Annotation("car", (SQUARE,), 0.9),))
-    bus = AnnotatedImage("001.jpg", 40, 30, (Annotation("bus", (SQUARE + 5,), 0.6),))
+    car = AnnotatedImage("000.jpg", 40, 30, (Preannotation("car", (SQUARE,), 0.9),))
+    bus = AnnotatedImage("001.jpg", 40, 30, (Preannotation("bus", (SQUARE + 5,), 0.6),))
     done = preannotate(
         platform, project_id, [car, bus], ["car", "bus"], tmp_path / "out", tmp_path / "ledger"
     )

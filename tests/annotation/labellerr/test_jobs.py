@@ -14,7 +14,7 @@ import pytest
 
 from labellerr_loopback import Emulator, Quirks, start_emulator
 from segtrack.annotation.labellerr.checks import export_classes
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
@@ -28,7 +28,7 @@ Images = Callable[[int], list[Path]]
 
 
 def objects(*scores: float, name: str = "000.jpg", label: str = "car") -> AnnotatedImage:
-    return AnnotatedImage(name, 40, 30, tuple(Annotation(label, (SQUARE,), s) for s in scores))
+    return AnnotatedImage(name, 40, 30, tuple(Preannotation(label, (SQUARE,), s) for s in scores))
 
 
 def send(
@@ -149,7 +149,7 @@ def test_found_before_anything_is_sent(
         preannotate(http, project_id, [], ["train"], tmp_path / "out", tmp_path / "ledger")
     with pytest.raises(DataError, match=r"1 images are not in project .*unknown\.jpg"):
         send(http, project_id, tmp_path, objects(0.9, name="unknown.jpg"))
-    bare = AnnotatedImage("000.jpg", 40, 30, (Annotation("car", (), 0.9),))
+    bare = AnnotatedImage("000.jpg", 40, 30, (Preannotation("car", (), 0.9),))
     with pytest.raises(DataError, match=r"000\.jpg: car: a box without polygon"):
         send(http, project_id, tmp_path, bare)
     assert emulator.faults.calls["POST /actions/upload_answers"] == 0

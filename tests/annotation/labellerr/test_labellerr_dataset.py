@@ -27,9 +27,8 @@ from segtrack.annotation.labellerr.push import push
 from segtrack.annotation.labellerr.session import Session
 from segtrack.base.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.base.files import file_digest
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, KeptExport
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.dataset.sources.labellerr import KeptExport
 from segtrack.settings import (
     LabellerrDatasetSettings,
     LabellerrSettings,

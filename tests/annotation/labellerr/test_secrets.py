@@ -14,7 +14,7 @@ import pytest
 from labellerr_loopback import Credentials as Accepted
 from labellerr_loopback import start_emulator
 from segtrack.annotation.labellerr import Credentials
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation
 from segtrack.annotation.labellerr.preannotations import preannotate
 from segtrack.base.errors import PlatformError
 from tests.annotation.labellerr.conftest import QUICK, adapter, make_project
@@ -35,7 +35,7 @@ def test_a_whole_push_shows_no_credentials(
     with start_emulator(tmp_path / "emulator", credentials=Accepted(*PLANTED)) as emulator:
         platform = adapter(transport, emulator.url, credentials=Credentials(*PLANTED))
         project_id = make_project(platform, images(2), tmp_path / "here" / "ledger")
-        car = AnnotatedImage("000.jpg", 40, 30, (Annotation("car", (SQUARE,), 0.9),))
+        car = AnnotatedImage("000.jpg", 40, 30, (Preannotation("car", (SQUARE,), 0.9),))
         preannotate(
             platform,
             project_id,

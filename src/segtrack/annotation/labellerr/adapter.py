@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from segtrack.annotation.labellerr.session import Session
     from segtrack.annotation.returned import Returned
     from segtrack.annotation.sent import Reviewed
-    from segtrack.dataset import Dataset
+    from segtrack.dataset import Dataset, KeptExport
     from segtrack.dataset import Sequence as Video
-    from segtrack.dataset.sources.labellerr import KeptExport
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
 

@@ -11,8 +11,8 @@ from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.preannotations import Preannotated, preannotate
 from segtrack.annotation.labellerr.session import Session
 from segtrack.base.labellerr_api import NOT_ASSIGNED
-from segtrack.dataset.canonical import ImageRow
-from segtrack.model.predictions import Predictions
+from segtrack.dataset import ImageRow
+from segtrack.model import Predictions
 
 
 def propose(

@@ -14,14 +14,14 @@ from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import FILE_BYTES
 from segtrack.annotation.outlines import shapes_of
 from segtrack.base.errors import DataError
-from segtrack.dataset.geometry import clip, signed_area
-from segtrack.dataset.labels import Polygon
+from segtrack.base.polygons import Polygon
+from segtrack.dataset import clip, signed_area
 from segtrack.model import FrameDetections
 from segtrack.settings import LabellerrSettings
 
 
 @dataclass(frozen=True)
-class Annotation:
+class Preannotation:
     """One object.
 
     Attributes:
@@ -42,7 +42,7 @@ class AnnotatedImage:
     file_name: str
     width: int
     height: int
-    annotations: tuple[Annotation, ...]
+    annotations: tuple[Preannotation, ...]
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Written:
 
 def annotations_of(
     frame: FrameDetections, size: tuple[int, int], names: Sequence[str], knobs: LabellerrSettings
-) -> Iterator[tuple[Annotation, Mapping[str, Any]]]:
+) -> Iterator[tuple[Preannotation, Mapping[str, Any]]]:
     """The detections of an image that are sure enough as annotations, each with its mask as RLE."""
     for shape, mask in shapes_of(frame, size, names, knobs.conf, knobs.simplify_px):
-        yield Annotation(shape.class_name, (shape.polygon,), shape.score), mask
+        yield Preannotation(shape.class_name, (shape.polygon,), shape.score), mask
 
 
 def write_coco(
@@ -100,7 +100,7 @@ def write_coco(
     writers: dict[str | None, _Writer] = {}
     left_out: list[str] = []
     for image in images:
-        divided: dict[str | None, list[Annotation]] = {}
+        divided: dict[str | None, list[Preannotation]] = {}
         for annotation in image.annotations:
             bucket = band_of(annotation.score) if buckets else None
             divided.setdefault(bucket, []).append(annotation)
@@ -133,7 +133,7 @@ class _Writer:
         self.annotations: list[str] = []
         self.size = len(self.head) + 64  # 64: what separates and ends the lists
 
-    def add(self, image: AnnotatedImage, objects: Sequence[Annotation]) -> list[str]:
+    def add(self, image: AnnotatedImage, objects: Sequence[Preannotation]) -> list[str]:
         """Take an image; returns a line for each object that has no area inside of it."""
         found = [(a, _value(image, a, self.ids)) for a in objects]
         values = [value for _, value in found if value is not None]
@@ -183,7 +183,7 @@ class _Writer:
 
 
 def _value(
-    image: AnnotatedImage, annotation: Annotation, ids: Mapping[str, int]
+    image: AnnotatedImage, annotation: Preannotation, ids: Mapping[str, int]
 ) -> dict[str, Any] | None:
     """COCO's record without its ids; None where nothing is inside of the image."""
     where = f"{image.file_name}: {annotation.class_name}"

@@ -26,7 +26,7 @@ from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
-from segtrack.dataset.sources.labellerr import COCO, FACTS, KeptExport
+from segtrack.dataset import KeptExport
 
 Find = Callable[[str], PushedFile | None]
 _ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
@@ -54,14 +54,14 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
     try:
         raw = platform.download_export(project_id, report, partial / "raw.json")
         with pushed_files(session.ledger, platform.account) as find:
-            counts = _convert(raw, partial / COCO, questions, find)
+            counts = _convert(raw, partial / KeptExport.LABELS, questions, find)
         raw.unlink()
         names = [q.name.strip() for q in questions]
         # Names too: an export of nothing has the same labels under every template.
-        text = json.dumps([file_digest(partial / COCO), names])
+        text = json.dumps([file_digest(partial / KeptExport.LABELS), names])
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         facts = {"project_id": project_id, "digest": digest, "names": names, **counts}
-        (partial / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        (partial / KeptExport.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         final = home / digest
         if final.exists():
             os.utime(final)  # the newest one is what ``latest_export`` gives
@@ -74,7 +74,7 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
 
 def latest_export(root: Path, project_id: str) -> KeptExport | None:
     """The newest export of a project that was kept, or None."""
-    kept = [p.parent for p in (root / _safe(project_id)).glob(f"[!.]*/{FACTS}")]
+    kept = [p.parent for p in (root / _safe(project_id)).glob(f"[!.]*/{KeptExport.FACTS}")]
     newest = max(kept, key=lambda folder: folder.stat().st_mtime_ns, default=None)
     return KeptExport.load(newest) if newest else None
 

@@ -15,10 +15,9 @@ import numpy as np
 from segtrack.annotation.labellerr.credentials import Credentials
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.outlines import polygon_of
-from segtrack.annotation.port import Rehearsal, Truth
+from segtrack.annotation.port import KnownLabels, Rehearsal
 from segtrack.base.polygons import Polygon
-from segtrack.dataset import Dataset
-from segtrack.dataset.yolo_tree import joined
+from segtrack.dataset import Dataset, joined
 from segtrack.settings import AnnotatorSettings
 
 
@@ -59,7 +58,7 @@ def rehearse(
     return Rehearsal(truth, done.files, done.counts())
 
 
-def truth_of(dataset: Dataset, split: str) -> Truth:
+def truth_of(dataset: Dataset, split: str) -> KnownLabels:
     """Class names with polygons of every object of a split, by the platform's file name.
 
     Regions to be ignored are no objects. Pieces and holes are joined to one ring, as the platform

@@ -17,7 +17,7 @@ from pathlib import Path
 from pycocotools import mask as coco_mask
 
 from segtrack.annotation.labellerr.checks import match_file_names, named_project
-from segtrack.annotation.labellerr.coco import AnnotatedImage, Annotation, annotations_of
+from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation, annotations_of
 from segtrack.annotation.labellerr.files import check_files, files_code
 from segtrack.annotation.labellerr.port import Platform, class_questions
 from segtrack.annotation.labellerr.preannotations import preannotate
@@ -36,8 +36,8 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
-from segtrack.dataset.canonical import ImageRow
-from segtrack.model.predictions import FrameDetections, Predictions
+from segtrack.dataset import ImageRow
+from segtrack.model import FrameDetections, Predictions
 from segtrack.report import PALETTE
 from segtrack.settings import LabellerrSettings
 
@@ -169,7 +169,7 @@ class _Work:
             self.objects += len(found)
             yield AnnotatedImage(name, row.width, row.height, found)
 
-    def _polygons(self, row: ImageRow, frame: FrameDetections) -> Iterator[Annotation]:
+    def _polygons(self, row: ImageRow, frame: FrameDetections) -> Iterator[Preannotation]:
         names = self.predictions.info.names
         if None in frame.take(frame.score >= self.settings.conf).rle:
             raise DataError(

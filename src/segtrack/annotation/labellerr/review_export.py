@@ -16,9 +16,8 @@ from segtrack.annotation.returned import Returned, new_returned
 from segtrack.annotation.sent import Reviewed, SentImage, sent_images
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import elements
-from segtrack.dataset.geometry import clip, signed_area
-from segtrack.dataset.labels import Polygon
-from segtrack.dataset.yolo_tree import joined
+from segtrack.base.polygons import Polygon
+from segtrack.dataset import clip, joined, signed_area
 
 _SMALLEST = 0.01  # px²: less is a line or a point
 _OUTSIDE = 1.0  # px by which rounding may put a point outside of the image

@@ -19,7 +19,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.base.labellerr_api import SUFFIXES
-from segtrack.dataset.sequences import Sequence as Video
+from segtrack.dataset import Sequence as Video
 from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
 

@@ -139,13 +139,14 @@ def _images(settings: DatasetSettings, place: Place) -> Content:
 
 
 def _labellerr(settings: DatasetSettings, place: Place) -> Content:
+    from segtrack.dataset.kept_export import KeptExport
     from segtrack.dataset.sources import labellerr
     from segtrack.dataset.sources.coco import label_coco
 
     assert isinstance(settings, LabellerrDatasetSettings)
     catalogue, checks = place.catalogue, place.checks
     path = required_path(settings)
-    export = labellerr.KeptExport.load(Path(settings.export or ""))
+    export = KeptExport.load(Path(settings.export or ""))
     config, keep = labellerr.own_config(path), settings.unlabelled is Unlabelled.pool
     files = labellerr.list_labellerr(path, config, export, keep, catalogue, checks)
     read = read_files(

@@ -1,8 +1,8 @@
 """Finished labels of a Labellerr project, joined with the images on this machine.
 
-What is read is a kept export (``segtrack.annotation.labellerr.exporting``): COCO JSON with the
-classes of the project's template, in its order. An export holds no images: each is found by the
-local file that was pushed as it, or by its name; what was pushed must be what is found.
+What is read is a kept export (``segtrack.dataset.kept_export``): COCO JSON with the classes of the
+project's template, in its order. An export holds no images: each is found by the local file that
+was pushed as it, or by its name; what was pushed must be what is found.
 
 Where the folder is a YOLO data set, its ``data.yaml`` goes on deciding what is ``train``, ``val``
 and ``test``. What it has in ``test`` or ``pool`` and the export does not name keeps its own labels:
@@ -11,20 +11,18 @@ a test split that was never sent stays one.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from segtrack.base.errors import DataError
 from segtrack.base.json_stream import elements
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
+from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.sources.coco import CocoFile
 from segtrack.dataset.sources.coco_json import TABLES, read_json
@@ -32,8 +30,6 @@ from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
 from segtrack.dataset.sources.yolo import images_of, label_path
 from segtrack.dataset.sources.yolo_config import FILES, YoloConfig, read_config
 
-COCO = "labels.json"
-FACTS = "export.json"
 _SHOWN = 8
 _LOCAL = """
 CREATE TABLE local_files (
@@ -42,42 +38,6 @@ CREATE TABLE pushed (path TEXT PRIMARY KEY, sha256 TEXT, line INTEGER);
 CREATE INDEX local_by_name ON local_files (name);
 CREATE INDEX local_by_folded ON local_files (folded);
 """
-
-
-@dataclass(frozen=True)
-class KeptExport:
-    """A folder with ``labels.json`` and ``export.json``.
-
-    Attributes:
-        digest: of the labels, class names and pushed files; the same while these are.
-        names: class names, in the order of the template's questions.
-        images, annotations: how many.
-    """
-
-    folder: Path
-    project_id: str
-    digest: str
-    names: tuple[str, ...]
-    images: int
-    annotations: int
-
-    @staticmethod
-    def load(folder: Path) -> KeptExport:
-        """Open ``folder``.
-
-        Raises:
-            DataError: it holds no export.
-        """
-        path = folder / FACTS
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            facts["names"] = tuple(facts["names"])
-            return KeptExport(folder, **facts)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"dataset.export: {path} is not readable as an export ({error}); give a folder "
-                "that an export was kept in, or null to ask the platform"
-            ) from error
 
 
 def own_config(folder: Path) -> YoloConfig | None:
@@ -107,7 +67,7 @@ def list_labellerr(
     Raises:
         DataError: the export or the folder cannot be read.
     """
-    db, path = catalogue.db, export.folder / COCO
+    db, path = catalogue.db, export.labels
     folder = Path(os.path.normpath(folder.absolute()))
     db.executescript(TABLES + _LOCAL + "BEGIN;")
     read_json(path, 0, catalogue, checks)
@@ -153,7 +113,7 @@ def check_pushed(export: KeptExport, catalogue: Catalogue, checks: Checks) -> No
     for path, line in catalogue.db.execute(query).fetchall():
         message = (
             "is not the picture that was pushed: the labels were made on another one "
-            f"({export.folder / COCO}, line {line})"
+            f"({export.labels}, line {line})"
         )
         hint = "restore the image, or name the folder that was pushed with dataset.path"
         checks.error("image_changed", path, message, hint)

@@ -1,11 +1,10 @@
-"""The next version of a data set, as ``next_version`` of ``annotation`` leaves it in a folder:
+"""The next version of a data set, as ``version_folder`` lays it out:
 the parent's images, labels, splits and videos as they were, but pool images that were reviewed come
 to train, with the reviewed labels.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -26,11 +25,9 @@ from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
 from segtrack.dataset.files import Reading, findings, read_files
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sources import Content, Place, required_path
+from segtrack.dataset.version_folder import FILE, LABELS, PARENT, parent_digest
 from segtrack.dataset.workers import worker_count
 from segtrack.settings import DatasetSettings
-
-FILE, LABELS, PARENT = "version.json", "labels.coco.json", "parent"
-_TABLES = ("dataset.json", "images.parquet", "annotations.parquet", "sequences.json")
 
 
 def parents_start(folder: Path) -> str:
@@ -59,12 +56,6 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     _label_reviewed(path / LABELS, catalogue, checks)
     shutil.copyfile(path / FILE, place.folder / FILE)
     return Content(parent.names, parent.sequences, count)
-
-
-def parent_digest(folder: Path) -> str:
-    """Digest of a prepared data set's tables, which hold a digest of every image."""
-    found = [f"{name} {file_digest(folder / name)}" for name in _TABLES]
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
 def _version(path: Path) -> dict[str, Any]:

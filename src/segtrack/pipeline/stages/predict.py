@@ -24,7 +24,6 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
     settings = ask.settings
     dataset: Dataset = ask("prepare").value
     weights: Weights = ask("weights").value
-
     network = model.Network(settings.model, weights, settings.device)
     request = model.Request(dataset.names, dataset.class_map, floor, limit)
 
