@@ -3,9 +3,9 @@ from .families import FAMILIES as FAMILIES
 from .families import family_of as family_of
 from .families import model_settings as model_settings
 from .families import register_family as register_family
+from .network import Network as Network
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily
-from .port import Network as Network
 from .port import RawDetections as RawDetections
 from .port import Request as Request
 from .port import TrainingData as TrainingData

@@ -16,11 +16,12 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
-from segtrack.model.port import Detector, Network, Request
+from segtrack.model.network import Network
+from segtrack.model.port import Detector, Request
 from segtrack.model.predictions import ImageToPredict, PredictionsInfo, PredictionsWriter
 
 if TYPE_CHECKING:
-    from segtrack.dataset import sequences
+    from segtrack.dataset import Sequence as VideoSequence
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def predict_images(
 
 def predict_video(
     frames: Iterable[np.ndarray],
-    sequence: sequences.Sequence,
+    sequence: VideoSequence,
     network: Network,
     request: Request,
     folder: Path,
