@@ -72,7 +72,8 @@ def test_rules_of_its_training(knobs, said):
 
 def test_arguments_are_known_without_the_library():
     code = (
-        "import sys; from segtrack.model.ultralytics.settings import _arguments; names = _arguments(); "
+        "import sys; from segtrack.model.ultralytics.settings import _arguments; "
+        "names = _arguments(); "
         "assert {'dropout', 'nbs', 'epochs'} <= names; assert 'ultralytics' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +18,7 @@ STRIDE = 32  # px
 # Arguments of a training that are segtrack's to say.
 OURS = (
     *("data", "device", "exist_ok", "mode", "model", "name", "project", "resume", "save_dir"),
-    *("seed", "task"),
+    *("cfg", "deterministic", "plots", "save", "seed", "task", "val", "verbose"),
 )
 
 
@@ -65,11 +67,11 @@ def _stride(key: str, size: int | None) -> Iterator[Problem]:
         yield Problem(key, size, allowed)
 
 
+@cache  # every cell of a sweep asks
 def _arguments() -> frozenset[str]:
-    """The library's own names of a training's arguments; importing it would take seconds."""
-    import yaml
-
+    """Names of the library's training arguments, read without importing it."""
     spec = find_spec("ultralytics")
-    assert spec is not None and spec.origin is not None, "ultralytics is not installed"
-    text = Path(spec.origin).parent.joinpath("cfg", "default.yaml").read_text(encoding="utf-8")
-    return frozenset(yaml.safe_load(text))
+    if spec is None or spec.origin is None:
+        return frozenset()
+    text = (Path(spec.origin).parent / "cfg" / "default.yaml").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^(\w+):", text, re.MULTILINE))
