@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 # Classes and outlines of the true objects, by the project's file names.
-KnownLabels = Mapping[
-    str, "Sequence[tuple[str, Polygon]]"
-]
+KnownLabels = Mapping[str, "Sequence[tuple[str, Polygon]]"]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def run_job(config: DictConfig) -> float | None:
     name = settings.mlflow.run_name or _run_name(settings, swept)
     commit, dirty = git_state()
     code = config_hash(settings)
-    choices = {f"choice.{k}": str(v) for k, v in hydra.runtime.choices.items() if "/" not in k}
+    chosen = hydra.runtime.choices.items()
+    choices = {f"choice.{k}": str(v) for k, v in chosen if v and "/" not in k}
     tags = {
         "config.hash": code,
         "git.commit": commit,
