@@ -16,8 +16,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
-from segtrack.model.network import Network
-from segtrack.model.port import Detector, Request
+from segtrack.model.port import Detector, Network, Request
 from segtrack.model.predictions import ImageToPredict, PredictionsInfo, PredictionsWriter
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from pathlib import Path
 from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.model.network import Network
-from segtrack.model.port import TrainingData, Weights
+from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.settings import TrainerSettings
 
 FACTS = "train.json"

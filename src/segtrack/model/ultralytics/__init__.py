@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from segtrack.base.metrics import Report
-from segtrack.model.families import register_family
-from segtrack.model.network import Network
-from segtrack.model.port import Detector, ModelFamily, Request, TrainingData, Weights
+from segtrack.model.port import (
+    Detector,
+    ModelFamily,
+    Network,
+    Request,
+    TrainingData,
+    Weights,
+    register_family,
+)
 from segtrack.model.ultralytics.settings import NAMES, SHIPPED, YoloSegSettings
 from segtrack.settings import ModelSettings, TrainerSettings
-
-__all__ = ["NAMES", "SHIPPED", "Ultralytics", "YoloSegSettings"]
 
 
 class Ultralytics(ModelFamily):

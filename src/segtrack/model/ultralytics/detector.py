@@ -15,8 +15,7 @@ import torch
 from torchvision.ops import batched_nms
 
 from segtrack.model.devices import first_device
-from segtrack.model.network import Network
-from segtrack.model.port import Request
+from segtrack.model.port import Network, Request
 from segtrack.model.predictions import FrameDetections
 from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics.prototypes import decode_masks

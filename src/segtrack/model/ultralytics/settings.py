@@ -1,4 +1,4 @@
-"""What the networks of ultralytics can be told, and what may not be said."""
+"""The networks that ultralytics offers, and the knobs that they add."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from typing import Any
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.model.devices import device_argument
-from segtrack.model.network import Network
-from segtrack.model.port import TrainingData, Weights
+from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.model.training import finished, write_training
 from segtrack.model.ultralytics.bar import EpochBar
 from segtrack.model.ultralytics.data import link_tree
