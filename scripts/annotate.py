@@ -51,8 +51,7 @@ def read_truth(folder: Path, classes: list[str] | None) -> Truth:
         SegtrackError: the data set cannot be used.
     """
     from segtrack.annotation.labellerr.loopback import truth_of
-    from segtrack.dataset import Dataset, prepare
-    from segtrack.settings import YoloSettings
+    from segtrack.dataset import Dataset, YoloSettings, prepare
 
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared"

@@ -89,8 +89,7 @@ def run_child(data: Path, out: Path, cache: Path, workers: int) -> dict[str, Any
 
 def prepare_once(data: Path, out: Path, cache: Path, workers: int) -> dict[str, Any]:
     """Prepare ``data`` and say how long it took and how much memory."""
-    from segtrack.dataset import Dataset, prepare
-    from segtrack.settings import YoloSettings
+    from segtrack.dataset import Dataset, YoloSettings, prepare
 
     reported: dict[str, float] = {}
 

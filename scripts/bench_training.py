@@ -102,8 +102,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def simulate(folder: Path, options: argparse.Namespace) -> Path:
     """A prepared data set of the simulator; returns its data.yaml."""
-    from segtrack.dataset import Dataset, prepare
-    from segtrack.settings import TrafficSimSettings
+    from segtrack.dataset import Dataset, TrafficSimSettings, prepare
 
     folder.mkdir()
     quarter = max(options.images // 4, 1)

@@ -12,8 +12,9 @@ from omegaconf import DictConfig
 from segtrack.command import composition
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings, expand, groups
+from segtrack.dataset import Light
 from segtrack.pipeline import listed_names
-from segtrack.settings import LabellerrMode, Light, Settings
+from segtrack.settings import LabellerrMode, Settings
 from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod
 
 

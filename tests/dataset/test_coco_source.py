@@ -11,9 +11,9 @@ from pycocotools import mask
 from pycocotools.coco import COCO
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import signature
+from segtrack.dataset import CocoSettings, signature
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.settings import CocoSettings, SplitFractions
+from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare, write_image
 
 SQUARE = [10, 10, 30, 10, 30, 30, 10, 30]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import signature
-from segtrack.settings import ImagesSettings, YoloSettings
+from segtrack.dataset import ImagesSettings, YoloSettings, signature
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
 
 

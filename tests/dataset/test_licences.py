@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from segtrack.base.errors import DataError
+from segtrack.dataset import YoloSettings
 from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.licences import SourceRow, read_sources
-from segtrack.settings import YoloSettings
 from tests.dataset.conftest import Prepare, YoloFolder
 
 HEAD = "# Sources\n\n| file or glob | origin | licence | author |\n|---|:--|---|---|\n"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from segtrack.dataset import sequences_from
+from segtrack.dataset import YoloSettings, sequences_from
 from segtrack.dataset.geometry import self_intersects, without_repeats
-from segtrack.settings import SplitFractions, YoloSettings
+from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare
 
 STREET = ("person", "car", "truck", "bus", "bicycle", "motorcycle")

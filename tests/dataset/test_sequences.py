@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import Sequence, read_frames, sequences_from, signature
+from segtrack.dataset import Sequence, SequencesSettings, read_frames, sequences_from, signature
 from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
 from segtrack.dataset.sequences import from_json, to_json
-from segtrack.settings import SequencesSettings
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
 
 MOT17_ROW = "1,1,912,484,97,109,1,1,0.9\n"
@@ -218,7 +217,7 @@ def test_prepare_of_sequences(tmp_path: Path, run: Prepare) -> None:
 
 
 def test_videos_beside_images(tmp_path: Path, run: Prepare) -> None:
-    from segtrack.settings import YoloSettings
+    from segtrack.dataset import YoloSettings
 
     folder = YoloFolder(tmp_path / "data")
     video(tmp_path / "clips" / "x.avi")

@@ -10,9 +10,9 @@ import pytest
 from pycocotools import mask
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import signature
-from segtrack.dataset.sources.traffic_sim import FIRST_INDEX
-from segtrack.settings import Light, SplitFractions, TrafficSimSettings
+from segtrack.dataset import Light, TrafficSimSettings, signature
+from segtrack.dataset.sources.traffic_sim.render import FIRST_INDEX
+from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare, Prepared, prepare_into
 
 SMALL = TrafficSimSettings(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources import ultralytics
-from segtrack.settings import UltralyticsSettings
+from segtrack.dataset import UltralyticsSettings
+from segtrack.dataset.sources.ultralytics import download as ultralytics
 from tests.dataset.conftest import Prepare, YoloFolder
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import Dataset, prepare, signature
+from segtrack.dataset import Dataset, YoloSettings, prepare, signature
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.settings import SplitFractions, YoloSettings
+from segtrack.settings import SplitFractions
 from tests.dataset.conftest import SQUARE, Prepare, YoloFolder, write_image
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.dataset import Dataset, prepare
+from segtrack.dataset import Dataset, YoloSettings, prepare
 from segtrack.model import (
     Network,
     Predictions,
@@ -16,7 +16,7 @@ from segtrack.model import (
     predict_images,
     resolve_weights,
 )
-from segtrack.settings import EvaluationSettings, SplitFractions, YoloSettings
+from segtrack.settings import EvaluationSettings, SplitFractions
 from tests.compare import script, settings
 
 

@@ -11,7 +11,7 @@ from pycocotools import mask as coco
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequence_sources import KITTI_MOTS_CLASSES, MOT17_CLASSES
 from segtrack.dataset.sequences import Sequence
-from segtrack.dataset.sources.traffic_sim import GT_CLASSES, MOTS_CLASSES
+from segtrack.dataset.sources.traffic_sim.render import GT_CLASSES, MOTS_CLASSES
 from segtrack.scoring.combine import combined, score_metrics
 from segtrack.scoring.counts import FIELDS, summary
 from segtrack.scoring.kits import score_kit

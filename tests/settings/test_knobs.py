@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from omegaconf import MISSING
 
+from segtrack.dataset import ReviewedSettings, TrafficSimSettings
 from segtrack.settings import (
     DatasetSettings,
     LabellerrSettings,
-    ReviewedSettings,
     Settings,
-    TrafficSimSettings,
     knob,
     knobs_of,
     options,

@@ -20,9 +20,9 @@ from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
 from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
 from segtrack.dataset.sequences import Sequence
-from segtrack.dataset.sources import Content, Place, read_source
+from segtrack.dataset.sources.port import Content, Place, source_of
 from segtrack.dataset.workers import worker_count
-from segtrack.settings import SPLITS, DatasetSettings, SequencesSettings
+from segtrack.settings import SPLITS, DatasetSettings
 
 _EMPTY_HINT = "check dataset.path; images end in .jpg, .jpeg, .png, .bmp, .tif, .tiff or .webp"
 
@@ -47,7 +47,7 @@ def prepare(
     started = time.perf_counter()
     with Catalogue(folder) as catalogue:
         checks = Checks(catalogue)
-        content = read_source(settings, Place(folder, cache, catalogue, checks))
+        content = source_of(settings).read(settings, Place(folder, cache, catalogue, checks))
         found = _sequences(settings, content, checks)
         classes = class_map(content.names, settings.classes)
         where = settings.path or settings.source
@@ -83,9 +83,7 @@ def _sequences(settings: DatasetSettings, content: Content, checks: Checks) -> t
     found = content.sequences
     if settings.videos:
         found = unique_names([*found, *sequences_from(settings.videos, checks.warn)])
-    if isinstance(settings, SequencesSettings):
-        found = with_roles(found, settings.tuning, settings.test)
-    return found
+    return with_roles(found, *source_of(settings).roles(settings))
 
 
 def _write_facts(

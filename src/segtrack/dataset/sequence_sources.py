@@ -14,7 +14,6 @@ from pathlib import Path
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.files import file_digest
 from segtrack.dataset.sequences import Sequence
-from segtrack.settings import SequencesSettings
 
 Warn = Callable[[str, str, str, str], None]
 """Takes code, file, message and hint, like ``Checks.warn``."""
@@ -54,18 +53,6 @@ def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[Sequence, ..
     told = warn or _log
     found = [s for path in _expand(pattern) for s in _sequences_at(path, told)]
     return unique_names(found)
-
-
-def sequences_of(settings: SequencesSettings) -> tuple[Sequence, ...]:
-    """The sequences of a data set that holds nothing else, with their roles.
-
-    Raises:
-        DataError: nothing is there. SettingsError: a role names a sequence that is not there.
-    """
-    found = sequences_from(str(settings.path))
-    if settings.videos:
-        found = unique_names([*found, *sequences_from(settings.videos)])
-    return with_roles(found, settings.tuning, settings.test)
 
 
 def unique_names(found: Iterable[Sequence]) -> tuple[Sequence, ...]:

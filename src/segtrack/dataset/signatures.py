@@ -8,15 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segtrack.dataset.sequence_sources import paths_of
-from segtrack.dataset.sources import required_path, required_path_or_glob
-from segtrack.settings import (
-    CocoSettings,
-    DatasetSettings,
-    ImagesSettings,
-    LabellerrDatasetSettings,
-    ReviewedSettings,
-    UltralyticsSettings,
-)
+from segtrack.dataset.sources.port import source_of
+from segtrack.settings import DatasetSettings
 
 
 def signature(settings: DatasetSettings) -> str:
@@ -28,6 +21,7 @@ def signature(settings: DatasetSettings) -> str:
     Raises:
         DataError: what ``settings`` name is not there.
     """
+    source = source_of(settings)
     total = count = 0
     sequences = set(_sequence_roots(settings))
     for path in _roots(settings):
@@ -38,58 +32,23 @@ def signature(settings: DatasetSettings) -> str:
             digest = hashlib.blake2b(row.encode(errors="surrogateescape"), digest_size=16).digest()
             total = (total + int.from_bytes(digest, "big")) % (1 << 128)
             count += 1
-    if isinstance(settings, LabellerrDatasetSettings):
-        from segtrack.dataset.kept_export import KeptExport
-
-        # The labels by content: another export of the same ones is the same data set.
-        return f"{count}-{total:032x}-{KeptExport.load(Path(settings.export or '')).digest}"
-    return f"{count}-{total:032x}"
+    return f"{count}-{total:032x}" + (f"-{stamp}" if (stamp := source.stamp(settings)) else "")
 
 
 def _roots(settings: DatasetSettings) -> Iterator[Path]:
-    if isinstance(settings, ImagesSettings | LabellerrDatasetSettings | ReviewedSettings):
-        yield required_path(settings)
-    elif settings.source == "yolo":
-        yield from _yolo_roots(settings)
-    elif isinstance(settings, CocoSettings):
-        from segtrack.dataset.sources.coco import annotation_files
-
-        folder = required_path(settings)
-        yield folder
-        for path, _ in annotation_files(folder, settings.annotations):
-            yield path
-    elif isinstance(settings, UltralyticsSettings) and settings.path:
-        path = Path(settings.path).expanduser()
-        if path.exists():  # else it is downloaded, and the name says which one
-            yield path
-    yield from _sequence_roots(settings)
+    yield from source_of(settings).files(settings)
+    if settings.videos:
+        yield from paths_of(settings.videos)
     if settings.require_sources and Path(settings.sources).exists():
         yield Path(settings.sources)
 
 
 def _sequence_roots(settings: DatasetSettings) -> Iterator[Path]:
-    if settings.source == "sequences":
-        yield from paths_of(required_path_or_glob(settings))
+    source = source_of(settings)
+    if source.sequences is not None:
+        yield from source.files(settings)
     if settings.videos:
         yield from paths_of(settings.videos)
-
-
-def _yolo_roots(settings: DatasetSettings) -> Iterator[Path]:
-    """The folder, and what its data.yaml names outside of it."""
-    from segtrack.dataset.sources.yolo import label_path
-    from segtrack.dataset.sources.yolo_config import read_config
-
-    given = required_path(settings)
-    config = read_config(given)
-    folder = config.file.parent.absolute()
-    yield folder
-    for part in sorted({p for parts in config.splits.values() for p in parts}):
-        if not part.is_relative_to(folder):
-            yield part
-            if part.is_dir():
-                labels = Path(label_path(str(part / "x.x"))).parent
-                if labels.is_dir() and labels != part:
-                    yield labels
 
 
 def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:

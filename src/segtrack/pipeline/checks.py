@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
+from segtrack.dataset import source_of
 from segtrack.pipeline.stage import STAGES, listed_names
-from segtrack.settings import LabellerrDatasetSettings, LabellerrMode, Problem, Settings
+from segtrack.settings import LabellerrMode, Problem, Settings
 
 
 def stage_problems(settings: Settings) -> Iterator[Problem]:
@@ -21,9 +22,8 @@ def stage_problems(settings: Settings) -> Iterator[Problem]:
         elif settings.stages.count(name) > 1:
             yield Problem("stages", shown, f"{name} stands there twice; list each stage once")
     wanted = [f"stages=[{name}]" for name in platform_stages(settings.stages)]
-    dataset = settings.dataset
-    if isinstance(dataset, LabellerrDatasetSettings) and dataset.export is None:
-        wanted.append("dataset=labellerr")
+    if _wants_labels(settings):
+        wanted.append(f"dataset={settings.dataset.source}")
     if wanted and settings.labellerr.mode is LabellerrMode.off:
         allowed = (
             f"{', '.join(wanted)} need the platform: labellerr=cloud, or labellerr=emulator "
@@ -39,8 +39,11 @@ def platform_stages(names: Sequence[str]) -> list[str]:
 
 def needs_platform(settings: Settings) -> bool:
     """Whether a run will need credentials."""
-    labels = isinstance(settings.dataset, LabellerrDatasetSettings)
-    return labels or bool(platform_stages(settings.stages))
+    return _wants_labels(settings) or bool(platform_stages(settings.stages))
+
+
+def _wants_labels(settings: Settings) -> bool:
+    return source_of(settings.dataset).project(settings.dataset) is not None
 
 
 def _unknown(name: str, names: Sequence[str]) -> str:

@@ -8,10 +8,10 @@ exports, reviews, and the emulator's own state. Versions of a data set lie in ``
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segtrack.settings import ReviewedSettings, Settings, UltralyticsSettings
+from segtrack.dataset import source_of
+from segtrack.settings import Settings
 
 if TYPE_CHECKING:
     from segtrack.annotation import AnnotationPlatform, ImageSet
@@ -41,11 +41,7 @@ def images_of(settings: Settings, dataset: Dataset, *splits: str) -> ImageSet:
 
 def project_name(settings: Settings, dataset: Dataset) -> str:
     """Of data set and project. What is rendered or reviewed has no folder of its own name."""
-    data = settings.dataset
     if settings.labellerr.name is not None:
         return settings.labellerr.name
-    if isinstance(data, UltralyticsSettings):
-        return f"segtrack {Path(data.name).stem}"
-    if isinstance(data, ReviewedSettings) or data.path is None:
-        return f"segtrack {data.source} {dataset.fingerprint[:8]}"
-    return f"segtrack {Path(data.path).expanduser().resolve().name}"
+    data = settings.dataset
+    return f"segtrack {source_of(data).title(data) or f'{data.source} {dataset.fingerprint[:8]}'}"

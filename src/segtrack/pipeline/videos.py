@@ -22,7 +22,7 @@ def detections_of(ask: Ask, sequence: Sequence) -> Result:
     Raises:
         DataError: it is to bring some along and has none.
     """
-    wanted = getattr(ask.settings.dataset, "detections", Detections.auto)
+    wanted = ask.settings.dataset.detections
     if wanted is Detections.file and sequence.det is None:
         raise DataError(
             f"sequence {sequence.name}: dataset.detections=file, but it has no det/det.txt; "

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Problem, knob
 
 SPLITS = ("train", "val", "test", "pool")
-
-
-class Light(Enum):
-    mixed = "mixed"
-    day = "day"
-    dusk = "dusk"
-    night = "night"
 
 
 class Detections(Enum):
@@ -26,16 +22,6 @@ class Detections(Enum):
     auto = "auto"
     model = "model"
     file = "file"
-
-
-class Unlabelled(Enum):
-    """What becomes of local images that an export does not name."""
-
-    pool = "pool"
-    ignore = "ignore"
-
-
-PARENT = "parent"  # starting weights: those of the data set that a version was made of
 
 
 @dataclass
@@ -93,158 +79,60 @@ class DatasetSettings:
         choices=("auto", "shipped"),
         local=True,
     )
-
-
-@dataclass
-class TrafficSimSettings(DatasetSettings):
-    """The embedded simulator: street scenes with exact labels, made on first use from a seed."""
-
-    source: str = "traffic_sim"
-    starting_weights: str = knob(
-        "shipped", origin="trained on this simulator (experiment=pretrain_sim)"
-    )
-    train: int = knob(240, "images to learn from", unit="images", low=1, high=10**6)
-    val: int = knob(60, "images that choose the epoch", unit="images", low=1, high=10**6)
-    test: int = knob(80, "images that are reported", unit="images", low=0, high=10**6)
-    pool: int = knob(
-        40,
-        "images that training does not see labels of: what a review looks at",
-        unit="images",
-        low=0,
-        high=10**6,
-    )
-    width: int = knob(640, "of images and videos", unit="px", low=64, high=7680)
-    height: int = knob(360, "of images and videos", unit="px", low=64, high=4320)
-    density: float = knob(0.5, "how many vehicles and pedestrians", low=0, high=1)
-    occlusion: float = knob(
-        0.5, "trees, street furniture and crowding in front of them", low=0, high=1
-    )
-    light: Light = knob(Light.mixed, "time of day; mixed: drawn per scene")
-    fog: float = knob(0.15, "how often there is fog and how thick", low=0, high=1)
-    shake: float = knob(0.3, "camera shake in videos", low=0, high=1, needs="video_count")
-    fps: float = knob(
-        30.0,
-        "frame rate of the videos",
-        unit="frames/s",
-        low=1,
-        high=240,
-        origin="the rate that trackers are tuned for",
-        needs="video_count",
-    )
-    video_count: int = knob(1, "videos that are rendered", unit="videos", low=0, high=1000)
-    video_seconds: float = knob(
-        8.0, "length of a video", unit="s", low=0.1, high=3600, needs="video_count"
-    )
-    seed: int = knob(0, "of the scenes", low=0, high=2**31 - 1)
-
-
-@dataclass
-class YoloSettings(DatasetSettings):
-    """A folder with images, YOLO-seg polygon .txt labels and data.yaml: dataset.path=FOLDER"""
-
-    source: str = "yolo"
-    path: str | None = knob(None, "the folder that holds data.yaml")
-
-
-@dataclass
-class ImagesSettings(DatasetSettings):
-    """Raw images, none of them labelled, to be annotated or reviewed: all are the split pool."""
-
-    source: str = "images"
-    path: str | None = knob(None, "the folder; searched with all its subfolders")
-    classes: Any = knob(
-        None,
-        "what is to be found in the images, [person, car]: the questions of the template",
-        kind="list",
-    )
-
-
-@dataclass
-class CocoSettings(DatasetSettings):
-    """COCO JSON with polygons or RLE: dataset.path=FOLDER dataset.annotations=FILE"""
-
-    source: str = "coco"
-    path: str | None = knob(None, "the folder that the file names of the JSON are relative to")
-    annotations: Any = knob(
-        None,
-        "the JSON file, or a mapping {train: FILE, val: FILE} of splits to files",
-        kind="text or mapping",
-    )
-
-
-@dataclass
-class UltralyticsSettings(DatasetSettings):
-    """A data set that ultralytics downloads by name; needs internet on first use."""
-
-    source: str = "ultralytics"
-    path: str | None = knob(None, "where to keep the download; null: in the store")
-    name: str = knob("coco128-seg.yaml", "one of ultralytics/cfg/datasets/*.yaml with -seg labels")
-
-
-@dataclass
-class SequencesSettings(DatasetSettings):
-    """Tracking sequences in MOTChallenge or KITTI-MOTS layout, or plain video files; no images."""
-
-    source: str = "sequences"
-    path: str | None = knob(None, "a sequence folder, a folder of them, a video file or a glob")
-    tuning: list[str] = knob(list, "names of the sequences that a sweep may choose settings on")
-    test: list[str] = knob(list, "names of the sequences that are reported; disjoint from tuning")
     detections: Detections = knob(
         Detections.auto,
-        "model, file (the sequence's own det/det.txt), or auto: the file where there are no frames",
+        "where a sequence's detections come from: model, file (its own det/det.txt), or auto: the "
+        "file where there are no frames",
+        local=True,
     )
     det_class: str = knob(
         "person",
         "class of the detections in det.txt, which does not say it",
         origin="MOTChallenge has persons",
-    )
-
-
-@dataclass
-class LabellerrDatasetSettings(DatasetSettings):
-    """Finished labels of a Labellerr project, joined with the images in ``path``.
-
-    An export is asked for whenever prepare runs; class order is that of the project's template.
-    """
-
-    source: str = "labellerr"
-    path: str | None = knob(
-        None,
-        "the folder with the images, which exports do not hold; its data.yaml, if it has one, "
-        "decides the splits",
-    )
-    splits: SplitFractions = knob(
-        SplitFractions,
-        "shares of the labelled images; they are dealt anew when more are labelled: for a test "
-        "split that stays, name one in data.yaml",
-    )
-    project_id: str | None = knob(
-        None, "as push printed it, or as in the address of the project's page"
-    )
-    unlabelled: Unlabelled = knob(
-        Unlabelled.pool,
-        "what becomes of images of path that the export does not name; those that data.yaml has in "
-        "test keep their own labels",
-    )
-    export: str | None = knob(
-        None,
-        "a folder that an earlier export was kept in, which counts by its content; null asks the "
-        "platform for a new one",
         local=True,
     )
 
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between the knobs."""
+        total = sum(vars(self.splits).values())
+        if abs(total - 1) > 1e-6:
+            shown = " + ".join(f"{share:g}" for share in vars(self.splits).values())
+            yield Problem("dataset.splits", shown, f"the shares must sum to 1, not {total:g}")
+        yield from _class_problems(self.classes)
+        if self.group_by is not None:
+            try:
+                re.compile(self.group_by)
+            except re.error as error:
+                allowed = f"must be a regular expression ({error})"
+                yield Problem("dataset.group_by", self.group_by, allowed)
 
-@dataclass
-class ReviewedSettings(DatasetSettings):
-    """The next version of a data set: what was reviewed is training data; val and test stay."""
 
-    source: str = "reviewed"
-    path: str | None = knob(
-        None, "a version that the stage pull left; null: the newest in the store"
-    )
-    starting_weights: str = knob(
-        PARENT,
-        "what model.weights=null begins with: parent (what the data set before its review begins "
-        "with), auto or shipped",
-        choices=("auto", "shipped", PARENT),
-    )
+def folder_problems(dataset: DatasetSettings) -> Iterator[Problem]:
+    """What is wrong with ``dataset.path`` of a source that needs a folder."""
+    if dataset.path is None:
+        allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
+        yield Problem("dataset.path", None, allowed)
+    elif not Path(dataset.path).expanduser().is_dir():
+        allowed = "no such folder; give the folder that holds the data set"
+        yield Problem("dataset.path", dataset.path, allowed)
+
+
+def _class_problems(classes: Any) -> Iterator[Problem]:
+    if classes is None:
+        return
+    allowed = "a list [person, car] or a mapping {vehicle: [car, truck], person: [person]}"
+    if isinstance(classes, list):
+        good = bool(classes) and all(isinstance(name, str) for name in classes)
+        if good and len(set(classes)) != len(classes):
+            yield Problem("dataset.classes", classes, "names a class twice")
+    elif isinstance(classes, dict):
+        lists = [v for v in classes.values() if isinstance(v, list) and v]
+        names = [name for v in lists for name in v]
+        good = bool(classes) and len(lists) == len(classes)
+        good = good and all(isinstance(name, str) for name in [*classes, *names])
+        if good and len(set(names)) != len(names):
+            yield Problem("dataset.classes", classes, "puts a class into two merged classes")
+    else:
+        good = False
+    if not good:
+        yield Problem("dataset.classes", classes, f"must be null, {allowed}")

@@ -13,16 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from segtrack.base.registry import load_plugins
-from segtrack.settings.dataset import (
-    CocoSettings,
-    ImagesSettings,
-    LabellerrDatasetSettings,
-    ReviewedSettings,
-    SequencesSettings,
-    TrafficSimSettings,
-    UltralyticsSettings,
-    YoloSettings,
-)
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.knobs import knobs_of
 from segtrack.settings.labellerr import LabellerrSettings
@@ -84,14 +74,6 @@ def _node(node: Any) -> Any:
     return filled
 
 
-option("dataset", "traffic_sim", TrafficSimSettings)
-option("dataset", "yolo", YoloSettings)
-option("dataset", "images", ImagesSettings)
-option("dataset", "coco", CocoSettings)
-option("dataset", "ultralytics", UltralyticsSettings)
-option("dataset", "sequences", SequencesSettings)
-option("dataset", "labellerr", LabellerrDatasetSettings)
-option("dataset", "reviewed", ReviewedSettings)
 option("trainer", BASE, TrainerSettings)
 option("labellerr", BASE, LabellerrSettings)
 option("labellerr", "off", LabellerrSettings)

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings import (
     Assist,
-    CocoSettings,
-    DatasetSettings,
-    ImagesSettings,
-    LabellerrDatasetSettings,
     LabellerrMode,
     MlflowSettings,
-    SequencesSettings,
     Settings,
-    SplitFractions,
-    TrafficSimSettings,
 )
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
 
@@ -32,7 +23,7 @@ def validate(settings: Settings) -> list[Problem]:
         *value_problems(settings),
         *_names(settings),
         *_globals(settings),
-        *_dataset(settings.dataset),
+        *settings.dataset.problems(),
         *_model(settings),
         *_tracker(settings),
         *_labellerr(settings),
@@ -69,91 +60,6 @@ def _mlflow(mlflow: MlflowSettings) -> Iterator[Problem]:
             "variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
         yield Problem("mlflow.uri", shown, allowed)
-
-
-def _dataset(dataset: DatasetSettings) -> Iterator[Problem]:
-    yield from _splits(dataset.splits)
-    yield from _classes(dataset.classes)
-    if dataset.group_by is not None:
-        try:
-            re.compile(dataset.group_by)
-        except re.error as error:
-            allowed = f"must be a regular expression ({error})"
-            yield Problem("dataset.group_by", dataset.group_by, allowed)
-    folders = ("yolo", "coco", "images", "labellerr")
-    if dataset.source in (*folders, "sequences") and dataset.path is None:
-        allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
-        yield Problem("dataset.path", None, allowed)
-    elif dataset.source in folders and not Path(str(dataset.path)).expanduser().is_dir():
-        allowed = "no such folder; give the folder that holds the data set"
-        yield Problem("dataset.path", dataset.path, allowed)
-    if isinstance(dataset, LabellerrDatasetSettings):
-        yield from _labellerr_dataset(dataset)
-    if isinstance(dataset, ImagesSettings) and dataset.classes is None:
-        allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
-        yield Problem("dataset.classes", None, allowed)
-    if isinstance(dataset, CocoSettings):
-        yield from _coco_annotations(dataset.annotations)
-    if isinstance(dataset, SequencesSettings):
-        both = sorted(set(dataset.tuning) & set(dataset.test))
-        if both:
-            allowed = f"a sequence is for tuning or for test, not both: {', '.join(both)}"
-            yield Problem("dataset.tuning", ",".join(dataset.tuning), allowed)
-    if isinstance(dataset, TrafficSimSettings) and dataset.path is not None:
-        allowed = "the simulator reads no folder; for one of your own use dataset=yolo or coco"
-        yield Problem("dataset.path", dataset.path, allowed)
-
-
-def _splits(splits: SplitFractions) -> Iterator[Problem]:
-    shares = vars(splits)
-    total = sum(shares.values())
-    if abs(total - 1) > 1e-6:
-        shown = " + ".join(f"{share:g}" for share in shares.values())
-        yield Problem("dataset.splits", shown, f"the shares must sum to 1, not {total:g}")
-
-
-def _classes(classes: Any) -> Iterator[Problem]:
-    if classes is None:
-        return
-    allowed = "a list [person, car] or a mapping {vehicle: [car, truck], person: [person]}"
-    if isinstance(classes, list):
-        good = bool(classes) and all(isinstance(name, str) for name in classes)
-        if good and len(set(classes)) != len(classes):
-            yield Problem("dataset.classes", classes, "names a class twice")
-    elif isinstance(classes, dict):
-        lists = [v for v in classes.values() if isinstance(v, list) and v]
-        names = [name for v in lists for name in v]
-        good = bool(classes) and len(lists) == len(classes)
-        good = good and all(isinstance(name, str) for name in [*classes, *names])
-        if good and len(set(names)) != len(names):
-            yield Problem("dataset.classes", classes, "puts a class into two merged classes")
-    else:
-        good = False
-    if not good:
-        yield Problem("dataset.classes", classes, f"must be null, {allowed}")
-
-
-def _coco_annotations(annotations: Any) -> Iterator[Problem]:
-    if annotations is None:
-        allowed = "dataset=coco needs the JSON file: dataset.annotations=FILE"
-        yield Problem("dataset.annotations", None, allowed)
-        return
-    files = annotations if isinstance(annotations, dict) else {"": annotations}
-    for split, file in files.items():
-        key = f"dataset.annotations.{split}".rstrip(".")
-        if split not in ("", "train", "val", "test", "pool"):
-            yield Problem(key, file, "splits are train, val, test and pool")
-        if not isinstance(file, str) or not Path(file).expanduser().is_file():
-            yield Problem(key, file, "no such file; give a COCO JSON file")
-
-
-def _labellerr_dataset(dataset: LabellerrDatasetSettings) -> Iterator[Problem]:
-    if not dataset.project_id and dataset.export is None:
-        allowed = "name the project whose labels are wanted: dataset.project_id=ID"
-        yield Problem("dataset.project_id", dataset.project_id, allowed)
-    if dataset.export is not None and not Path(dataset.export).expanduser().is_dir():
-        allowed = "no such folder; null asks the platform for an export"
-        yield Problem("dataset.export", dataset.export, allowed)
 
 
 def _labellerr(settings: Settings) -> Iterator[Problem]:

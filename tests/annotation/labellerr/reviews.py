@@ -16,14 +16,14 @@ from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.review import review
 from segtrack.annotation.labellerr.session import Session
 from segtrack.base.metrics import Report
-from segtrack.dataset import Dataset, ImageRow, prepare
+from segtrack.dataset import Dataset, ImageRow, TrafficSimSettings, prepare
 from segtrack.model.predictions import (
     FrameDetections,
     Predictions,
     PredictionsInfo,
     PredictionsWriter,
 )
-from segtrack.settings import DatasetSettings, LabellerrSettings, TrafficSimSettings
+from segtrack.settings import DatasetSettings, LabellerrSettings
 
 
 def ignore(text: str) -> None:

@@ -27,14 +27,9 @@ from segtrack.annotation.labellerr.push import push
 from segtrack.annotation.labellerr.session import Session
 from segtrack.base.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.base.files import file_digest
-from segtrack.dataset import Dataset, KeptExport
+from segtrack.dataset import Dataset, KeptExport, LabellerrDatasetSettings, Unlabelled
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.settings import (
-    LabellerrDatasetSettings,
-    LabellerrSettings,
-    SplitFractions,
-    Unlabelled,
-)
+from segtrack.settings import LabellerrSettings, SplitFractions
 from tests.annotation.labellerr.conftest import jpeg, unique
 
 CLASSES = ("person", "car", "bus")

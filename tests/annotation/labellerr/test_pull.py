@@ -34,9 +34,8 @@ from segtrack.annotation.sent import Reviewed, SentImage
 from segtrack.annotation.versions import next_version
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import file_digest
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, ReviewedSettings, TrafficSimSettings
 from segtrack.model.predictions import Predictions, PredictionsInfo, PredictionsWriter
-from segtrack.settings import ReviewedSettings, TrafficSimSettings
 
 from .conftest import QUICK, unique
 from .reviews import Numbers, planted_predictions, prepared, send, small_dataset, take_back

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from segtrack.dataset.catalogue import Catalogue
-from segtrack.dataset.checks import Checks
-from segtrack.dataset.sources.listing import BITS, Listing, whole_files
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    chosen_names,
+    reading_of,
+    register_source,
+    required_path,
+)
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 
-def list_images(folder: Path, catalogue: Catalogue, checks: Checks) -> None:
-    """Put the images of a folder, with all its subfolders, into the catalogue."""
+@dataclass
+class ImagesSettings(DatasetSettings):
+    """Raw images, none of them labelled, to be annotated or reviewed: all are the split pool."""
+
+    source: str = "images"
+    path: str | None = knob(None, "the folder; searched with all its subfolders")
+    classes: Any = knob(
+        None,
+        "what is to be found in the images, [person, car]: the questions of the template",
+        kind="list",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed, and what is to be found there."""
+        yield from super().problems()
+        yield from folder_problems(self)
+        if self.classes is None:
+            allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
+            yield Problem("dataset.classes", None, allowed)
+
+
+def _read(settings: ImagesSettings, place: Place) -> Content:
+    """Put the images of the folder, with all its subfolders, into the catalogue."""
+    from segtrack.dataset.files import read_files
+    from segtrack.dataset.listing import BITS, Listing, whole_files
+
+    folder, checks = required_path(settings), place.checks
     root = Path(os.path.normpath(folder.absolute()))
-    listing = Listing(catalogue, checks, root)
+    listing = Listing(place.catalogue, checks, root)
     for path, stat in whole_files(root, checks):
         listing.add(path, stat, BITS["pool"])
     listing.finish(folder)
+    read = read_files(place.catalogue, checks, reading_of(settings, place, 0))
+    return Content(chosen_names(settings), files_read=read)
+
+
+register_source(
+    Source("images", ImagesSettings, _read, files=lambda settings: [required_path(settings)])
+)

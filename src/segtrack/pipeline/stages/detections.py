@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def detections(ask: Ask, sequence: Sequence) -> Recipe:
     """The rows of ``det.txt`` from the model's confidence floor on, all of one class."""
     floor = ask.settings.model.conf_floor
-    det_class = getattr(ask.settings.dataset, "det_class", "person")
+    det_class = ask.settings.dataset.det_class
     name = merged_classes(ask.settings.dataset).get(det_class, det_class)
     assert sequence.det is not None
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 def prepare(ask: Ask) -> Recipe:
     """The data set, by the content of its files: where they lie does not matter while they do."""
     settings, seed = ask("source").value, ask.settings.seed
+    source = datasets.source_of(settings)
 
     def build(folder: Path, report: Report) -> None:
         datasets.prepare(settings, seed, folder, report, ask.scratch("files"))
 
     return Recipe(
         build,
-        {"dataset": settings},
+        {"dataset": settings, "source_version": source.version},
         {"files": datasets.signature(settings)},
         here=_here,
         place=str(settings.path and Path(settings.path).expanduser().absolute()),

@@ -16,7 +16,6 @@ from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.videos import REPORT, detections_of
-from segtrack.settings import SequencesSettings
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset, Sequence
@@ -65,8 +64,9 @@ def sequences(ask: Ask) -> Given:
     settings = ask.settings
     if settings.video is not None:
         return Given(datasets.sequences_from(settings.video))
-    if isinstance(settings.dataset, SequencesSettings) and "prepare" not in ask.listed:
-        return Given(datasets.sequences_of(settings.dataset))
+    alone = datasets.source_of(settings.dataset).sequences
+    if alone is not None and "prepare" not in ask.listed:
+        return Given(alone(settings.dataset))
     return Given(ask("prepare").value.sequences)
 
 
@@ -75,16 +75,14 @@ def classes(ask: Ask) -> Given:
     from segtrack.dataset.classes import parse_classes
 
     settings = ask.settings
-    own = isinstance(settings.dataset, SequencesSettings)
-    if not own and ("prepare" in ask.listed or settings.video is None):
+    source = datasets.source_of(settings.dataset)
+    if source.sequences is None and ("prepare" in ask.listed or settings.video is None):
         dataset: Dataset = ask("prepare").value
         return Given((dataset.names, dict(dataset.class_map)))
     chosen = parse_classes(settings.dataset.classes)
-    if chosen is None and settings.dataset.source == "traffic_sim":
-        from trafficsim import CLASS_NAMES
-
-        chosen = {name: [name] for name in CLASS_NAMES}
     if chosen is None:
+        chosen = {name: [name] for name in source.class_names(settings.dataset)}
+    if not chosen:
         weights: Weights = ask("weights").value
         return Given((weights.names, {}))
     return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from segtrack import model
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
-from segtrack.settings import PARENT
 
 if TYPE_CHECKING:
     from segtrack.model import Weights
@@ -23,7 +22,7 @@ def start(ask: Ask) -> Given:
     if chosen is None:
         shipped = name in model.family_of(settings.model).shipped
         chosen = settings.dataset.starting_weights if shipped else "auto"
-        if chosen == PARENT:
+        if chosen not in ("auto", "shipped"):  # a word of the source's own
             chosen = ask("source").value.starting_weights
     wanted = dataclasses.replace(settings.model, weights=chosen)
     found = model.resolve_weights(wanted, partial(_of_run, ask))

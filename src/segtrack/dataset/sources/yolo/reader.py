@@ -9,9 +9,9 @@ from pathlib import Path
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.image_files import SUFFIXES
-from segtrack.dataset.sources.listing import BITS, Listing, is_text, whole_files
-from segtrack.dataset.sources.mending import find_variant
-from segtrack.dataset.sources.yolo_config import YoloConfig
+from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
+from segtrack.dataset.mending import find_variant
+from segtrack.dataset.sources.yolo.config import YoloConfig
 
 _TABLE = """
 CREATE TABLE label_files (

@@ -22,11 +22,10 @@ from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
-from segtrack.dataset.files import Reading, findings, read_files
+from segtrack.dataset.files import findings, read_files
 from segtrack.dataset.labels import Annotation, labels_of
-from segtrack.dataset.sources import Content, Place, required_path
+from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
 from segtrack.dataset.version_folder import FILE, LABELS, PARENT, parent_digest
-from segtrack.dataset.workers import worker_count
 from segtrack.settings import DatasetSettings
 
 
@@ -48,9 +47,7 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     parent = Dataset.load(path / PARENT)
     _check_parent(parent, version, path)
     catalogue.add(_listed(parent.folder, reviewed))
-    workers = worker_count(settings.workers)
-    reading = Reading(place.cache, workers, settings.decode, len(parent.names))
-    count = read_files(catalogue, checks, reading)
+    count = read_files(catalogue, checks, reading_of(settings, place, len(parent.names)))
     _check_unchanged(parent.folder, catalogue, path)
     _label_as_before(parent.folder, reviewed, catalogue)
     _label_reviewed(path / LABELS, catalogue, checks)

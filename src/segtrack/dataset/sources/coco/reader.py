@@ -16,9 +16,9 @@ from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
 from segtrack.dataset.files import findings
 from segtrack.dataset.image_files import SUFFIXES
-from segtrack.dataset.sources.coco_json import TABLES, read_json
-from segtrack.dataset.sources.listing import BITS, PRECEDENCE, Listing
-from segtrack.dataset.sources.mending import find_variant
+from segtrack.dataset.listing import BITS, PRECEDENCE, Listing
+from segtrack.dataset.mending import find_variant
+from segtrack.dataset.sources.coco.tables import TABLES, read_json
 from segtrack.dataset.workers import map_chunks
 
 _CHUNK = 64

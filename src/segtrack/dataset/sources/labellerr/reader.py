@@ -24,11 +24,11 @@ from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
-from segtrack.dataset.sources.coco import CocoFile
-from segtrack.dataset.sources.coco_json import TABLES, read_json
-from segtrack.dataset.sources.listing import BITS, Listing, image_files, is_text
-from segtrack.dataset.sources.yolo import images_of, label_path
-from segtrack.dataset.sources.yolo_config import FILES, YoloConfig, read_config
+from segtrack.dataset.listing import BITS, Listing, image_files, is_text
+from segtrack.dataset.sources.coco.reader import CocoFile
+from segtrack.dataset.sources.coco.tables import TABLES, read_json
+from segtrack.dataset.sources.yolo.config import FILES, YoloConfig, read_config
+from segtrack.dataset.sources.yolo.reader import images_of, label_path
 
 _SHOWN = 8
 _LOCAL = """

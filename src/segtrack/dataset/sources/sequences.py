@@ -1,0 +1,83 @@
+"""Tracking sequences and videos; no images to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Roles,
+    Source,
+    chosen_names,
+    register_source,
+    required_path_or_glob,
+)
+from segtrack.settings import DatasetSettings, Problem, knob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segtrack.dataset.sequences import Sequence
+
+
+@dataclass
+class SequencesSettings(DatasetSettings):
+    """Tracking sequences in MOTChallenge or KITTI-MOTS layout, or plain video files; no images."""
+
+    source: str = "sequences"
+    path: str | None = knob(None, "a sequence folder, a folder of them, a video file or a glob")
+    tuning: list[str] = knob(list, "names of the sequences that a sweep may choose settings on")
+    test: list[str] = knob(list, "names of the sequences that are reported; disjoint from tuning")
+
+    def problems(self) -> Iterator[Problem]:
+        """A path is needed, and roles that exclude each other."""
+        yield from super().problems()
+        if self.path is None:
+            allowed = "dataset=sequences needs a folder: dataset.path=FOLDER"
+            yield Problem("dataset.path", None, allowed)
+        both = sorted(set(self.tuning) & set(self.test))
+        if both:
+            allowed = f"a sequence is for tuning or for test, not both: {', '.join(both)}"
+            yield Problem("dataset.tuning", ",".join(self.tuning), allowed)
+
+
+def _read(settings: SequencesSettings, place: Place) -> Content:
+    from segtrack.dataset.sequence_sources import sequences_from
+
+    found = sequences_from(required_path_or_glob(settings), place.checks.warn)
+    return Content(chosen_names(settings), found)
+
+
+def _files(settings: SequencesSettings) -> Iterator[Path]:
+    from segtrack.dataset.sequence_sources import paths_of
+
+    yield from paths_of(required_path_or_glob(settings))
+
+
+def _sequences(settings: SequencesSettings) -> tuple[Sequence, ...]:
+    """With their roles.
+
+    Raises:
+        DataError: nothing is there. SettingsError: a role names a sequence that is not there.
+    """
+    from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
+
+    found = sequences_from(str(settings.path))
+    if settings.videos:
+        found = unique_names([*found, *sequences_from(settings.videos)])
+    return with_roles(found, settings.tuning, settings.test)
+
+
+register_source(
+    Source(
+        "sequences",
+        SequencesSettings,
+        _read,
+        _files,
+        sequences=_sequences,
+        roles=lambda settings: Roles(settings.tuning, settings.test),
+    )
+)
