@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,9 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "--version" in words:
-        from segtrack.command.help import segtrack_version
-
-        print(f"segtrack {segtrack_version()}")
+        print(f"segtrack {__version__}")
         return 0
     options = get_args_parser().parse_args(words)
     if options.hydra_help or options.shell_completion:

@@ -1,10 +1,9 @@
-"""``--help`` and ``--version``: what there is to choose and to set, for a terminal."""
+"""``--help``: what there is to choose and to set, for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,6 @@ segtrack: segment, track, review, compare.
   --help      this; with other groups chosen, their settings    --version   segtrack's version
   -m          several values make a sweep                       --hydra-help   Hydra's own options
 """
-
-
-def segtrack_version() -> str:
-    """The installed version, or that of a checkout that is not installed."""
-    try:
-        return version("segtrack")
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 def help_text(folder: Path, overrides: Sequence[str], extra: Path | None = None) -> str:

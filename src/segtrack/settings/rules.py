@@ -8,13 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from segtrack.base.labellerr_api import REVIEWED
-from segtrack.settings import (
-    Assist,
-    LabellerrMode,
-    MlflowSettings,
-    Settings,
-)
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
+from segtrack.settings.labellerr import Assist, LabellerrMode
+from segtrack.settings.mlflow import MlflowSettings
+from segtrack.settings.root import Settings
 
 
 def validate(settings: Settings) -> list[Problem]:
