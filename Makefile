@@ -31,7 +31,7 @@ test: install ## the whole test suite, two tests at a time (at most 20 minutes o
 	$(BIN)/python -m pytest --numprocesses 2
 
 test-fast: install ## the tests that take seconds (at most 3 minutes)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses 2 -m 'not slow'
 
 check: install ## lint, format, types, and which package may import which
 	$(BIN)/ruff check .
@@ -43,7 +43,7 @@ ui: install ## open the MLflow UI on http://127.0.0.1:5000 (PORT=... for another
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean: ## remove run folders and caches; mlruns and the store stay
-	rm -rf outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help install demo test test-fast check ui clean

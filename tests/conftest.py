@@ -1,36 +1,51 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-# What takes more than some seconds, as folders and files below this one; `make test-fast` leaves it
-# out. `pytest --durations=40` shows where the time goes.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: a thread of torch that waits for its next piece of work sleeps,
+    # instead of spinning on the core that the other worker needs. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# What takes more than a few seconds, as beginnings of test ids below this folder; `make test-fast`
+# leaves it out. `pytest --durations=40` shows where the time goes.
 SLOW = (
-    "integration/",
     "annotation/labellerr/test_jobs.py",
     "annotation/labellerr/test_labellerr_dataset.py",
     "annotation/labellerr/test_pull.py",
     "annotation/labellerr/test_review.py",
+    "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",
     "annotation/labellerr/test_video_review.py",
+    "command/test_composition.py::test_every_option_of_every_group_composes",
+    "evaluation/test_bootstrap.py::test_coverage_of_the_interval",
+    "evaluation/test_compare_images.py",
     "evaluation/test_real.py",
+    "integration/",
     "labellerr_loopback/test_answers.py",
     "labellerr_loopback/test_fuzz.py",
     "labellerr_loopback/test_refusals.py",
     "model/sam/test_propose.py",
     "model/test_predict.py",
     "model/ultralytics/test_train.py",
+    "model/ultralytics/test_weights.py::test_the_library_is_a_quiet_guest",
+    "scoring/test_comparison.py::TestCompareRuns",
     "scoring/test_real.py",
+    "tracker/test_results.py::test_memory_does_not_grow",
+    "trafficsim/test_simulator.py::TestKnobs",
 )
-TESTS = Path(__file__).resolve().parent
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):  # files of minutes first, so that both workers end together
+        items.sort(key=lambda item: "slow" not in item.keywords)
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ import numpy as np
 
 from trafficsim.camera import Camera, clip_cloud
 from trafficsim.effects import add_glow
+from trafficsim.filmset import FilmSet
 from trafficsim.mesh import TAILLIGHT, Array, Image, Pixels, paint, shaded
 from trafficsim.pedestrians import paint_figure
 from trafficsim.people import Place
-from trafficsim.scenery import Scenery
 from trafficsim.traffic import Vehicle
 
 _FADE = 8.0
@@ -22,8 +22,8 @@ _FADE = 8.0
 class Wardrobe:
     """What is worked out once per vehicle and kept: colours in sun and shade, shadow hulls."""
 
-    def __init__(self, scenery: Scenery) -> None:
-        self.scenery = scenery
+    def __init__(self, stage: FilmSet) -> None:
+        self.stage = stage
         self._colours: dict[int, tuple[Array, Array, Array]] = {}
         self._hulls: dict[int, tuple[Array, Array]] = {}
 
@@ -31,7 +31,7 @@ class Wardrobe:
         """Colours (F, 3) in the shade, what the sun adds, what a lamp adds."""
         known = self._colours.get(vehicle.key)
         if known is None:
-            mesh, light = vehicle.mesh, self.scenery.light
+            mesh, light = vehicle.mesh, self.stage.light
             shade = shaded(mesh, light, 0.0)
             sun = shaded(mesh, light, 1.0) - shade
             above = (0.55 + 0.45 * np.clip(mesh.normals[:, 1], 0, 1))[:, None]
@@ -44,7 +44,7 @@ class Wardrobe:
         """Ground outlines (N, 3) around the vehicle's middle: its sun shadow, its footprint."""
         known = self._hulls.get(vehicle.key)
         if known is None:
-            direction = self.scenery.light.sun_direction
+            direction = self.stage.light.sun_direction
             vertices = vehicle.mesh.vertices
             slide = vertices[:, 1:2] * (direction[[0, 2]] / max(direction[1], 0.1))
             shadow = _grounded(vertices[:, [0, 2]] - slide)
@@ -75,7 +75,7 @@ class Actor(ABC):
 
     def __init__(self, wardrobe: Wardrobe) -> None:
         self.wardrobe = wardrobe
-        self.scenery = wardrobe.scenery
+        self.stage = wardrobe.stage
 
     def in_sight(self, camera: Camera) -> bool:
         """Works out distance and light; False if it need not be drawn."""
@@ -88,8 +88,8 @@ class Actor(ABC):
         )
         smallest = max(9.0, self.smallest * camera.size[0] / 640.0)
         limit = min(camera.focal * self.height / smallest, 74.0)
-        if self.scenery.street.end is not None:
-            reach = self.scenery.street.end - 10.0 - abs(z)
+        if self.stage.street.end is not None:
+            reach = self.stage.street.end - 10.0 - abs(z)
             limit = min(limit, self.depth + reach)
         self.fade = min(max((limit - self.depth) / _FADE, 0.0), 1.0)
         if self.fade <= 0.02:
@@ -107,9 +107,9 @@ class Actor(ABC):
         if right < 0 or bottom < 0 or left > width or top > height:
             return False
         self.window = (max(int(left), 0), max(int(top), 0), int(right) + 1, int(bottom) + 1)
-        light = self.scenery.light
+        light = self.stage.light
         self.haze = light.haze_share(self.depth)
-        self.sun, self.lamp = self.scenery.ground_light.at(x, z)
+        self.sun, self.lamp = self.stage.ground_light.at(x, z)
         return True
 
     @abstractmethod
@@ -140,10 +140,10 @@ class VehicleActor(Actor):
         half_x, half_z, self.height = vehicle.mesh.half_size
         x, z = vehicle.lane.x, vehicle.z
         self.footprint = (x - half_x, x + half_x, z - half_z, z + half_z)
-        self._driving = vehicle.wish > 0 and vehicle not in wardrobe.scenery.traffic.parked
+        self._driving = vehicle.wish > 0 and vehicle not in wardrobe.stage.traffic.parked
 
     def paint(self, image: Image, camera: Camera) -> list[Pixels]:
-        light, mesh = self.scenery.light, self._vehicle.mesh
+        light, mesh = self.stage.light, self._vehicle.mesh
         shade, sun, lamp = self.wardrobe.colours(self._vehicle)
         colours = shade + sun * self.sun + lamp * self.lamp
         if self._vehicle.braking and self._driving:
@@ -176,7 +176,7 @@ class VehicleActor(Actor):
 
     def _shine(self, image: Image, camera: Camera) -> None:
         direction, half = self._vehicle.lane.direction, self._vehicle.mesh.half_size
-        night = 1.0 if self.scenery.light.kind == "night" else 0.6
+        night = 1.0 if self.stage.light.kind == "night" else 0.6
         towards = (camera.position[2] - self.position[2]) * direction
         end, colour, size = (1.0, (0.75, 0.95, 1.0), 0.85) if towards > half[1] else (
             -1.0, (0.12, 0.12, 0.7), 0.5)  # fmt: skip
@@ -208,7 +208,7 @@ class PersonActor(Actor):
         self.height = place.figure.height
 
     def paint(self, image: Image, camera: Camera) -> list[Pixels]:
-        light, place = self.scenery.light, self._place
+        light, place = self.stage.light, self._place
         gain = light.ambient + 0.55 * light.sun * self.sun + 0.8 * light.lamp * self.lamp
         return paint_figure(
             image, camera, place.figure, self.position, place.heading, place.phase, gain,
@@ -216,7 +216,7 @@ class PersonActor(Actor):
         )  # fmt: skip
 
     def sun_shadows(self) -> list[Array]:
-        direction = self.scenery.light.sun_direction
+        direction = self.stage.light.sun_direction
         slide = -direction / max(float(direction[1]), 0.1) * np.array([1.0, 0.0, 1.0])
         side = np.array([-slide[2], 0.0, slide[0]]) / max(float(np.hypot(slide[0], slide[2])), 1e-6)
         foot, waist, head = (self.position + slide * self.height * h for h in (0.0, 0.62, 1.0))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from trafficsim.actors import Actor, PersonActor, VehicleActor, Wardrobe
 from trafficsim.camera import Camera
 from trafficsim.effects import GroundLayer, shadow_factor
+from trafficsim.filmset import FilmSet, make_film_set
 from trafficsim.frame import Frame, Instance, SimulatorKnobs
 from trafficsim.labels import Silhouette, label
 from trafficsim.order import back_to_front
-from trafficsim.scenery import Scenery, make_scenery
 from trafficsim.sprites import Sprite
 
 Image = NDArray[np.uint8]
@@ -30,7 +30,7 @@ def render_still(knobs: SimulatorKnobs, seed: int, index: int) -> Frame:
 
     Equal arguments give equal bytes. `knobs.fps` and `knobs.shake` have no effect.
     """
-    return _Film(make_scenery(knobs, seed, index, moving=False)).take()
+    return _Film(make_film_set(knobs, seed, index, moving=False)).take()
 
 
 def render_video(knobs: SimulatorKnobs, seed: int, index: int, frames: int) -> Iterator[Frame]:
@@ -38,10 +38,10 @@ def render_video(knobs: SimulatorKnobs, seed: int, index: int, frames: int) -> I
 
     An object keeps its `track_id` as long as it is in the scene, also while it is hidden.
     """
-    film = _Film(make_scenery(knobs, seed, index, moving=True))
+    film = _Film(make_film_set(knobs, seed, index, moving=True))
     for _ in range(frames):
         yield film.take()
-        film.scenery.traffic.advance(1.0 / knobs.fps)
+        film.stage.traffic.advance(1.0 / knobs.fps)
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,29 @@ class _Drawn:
 class _Film:
     """Takes frames of a stage and remembers the track ids."""
 
-    def __init__(self, scenery: Scenery) -> None:
-        self.scenery = scenery
-        self._wardrobe = Wardrobe(scenery)
+    def __init__(self, stage: FilmSet) -> None:
+        self.stage = stage
+        self._wardrobe = Wardrobe(stage)
         self._track_ids: dict[int, int] = {}
-        self._started = scenery.traffic.time
+        self._started = stage.traffic.time
 
     def take(self) -> Frame:
-        scenery = self.scenery
-        width, height = scenery.camera.size
-        margin = scenery.shake.margin
-        dx, dy = scenery.shake.at(scenery.traffic.time - self._started)
-        camera = scenery.camera.shifted(dx, dy)
+        stage = self.stage
+        width, height = stage.camera.size
+        margin = stage.shake.margin
+        dx, dy = stage.shake.at(stage.traffic.time - self._started)
+        camera = stage.camera.shifted(dx, dy)
         top, left = margin - dy, margin - dx
-        image = scenery.picture[top : top + height, left : left + width].copy()
+        image = stage.picture[top : top + height, left : left + width].copy()
         ids: Image = np.zeros((height, width), np.uint8)
         actors = self._actors(camera)
         touched = self._shadows(image, camera, actors)
         drawn = self._paint(image, ids, camera, actors, touched, (dx - margin, dy - margin))
-        scenery.noise.apply(image, scenery.rng)
+        stage.noise.apply(image, stage.rng)
         return Frame(image, tuple(self._labels(ids, drawn)))
 
     def _actors(self, camera: Camera) -> list[Actor]:
-        traffic = self.scenery.traffic
+        traffic = self.stage.traffic
         actors: list[Actor] = []
         for vehicle in traffic.vehicles + traffic.parked:
             actors.append(VehicleActor(vehicle, self._wardrobe))
@@ -85,7 +85,7 @@ class _Film:
         return [actor for actor in actors if actor.in_sight(camera)][:_MOST_OBJECTS]
 
     def _shadows(self, image: Image, camera: Camera, actors: list[Actor]) -> list[Box]:
-        light = self.scenery.light
+        light = self.stage.light
         layer = GroundLayer(camera.size, 2, 255)
         touched: list[Box | None] = []
         factor = shadow_factor(light)
@@ -112,7 +112,7 @@ class _Film:
         self, image: Image, ids: Image, camera: Camera, actors: list[Actor], touched: list[Box],
         offset: tuple[int, int],
     ) -> list[_Drawn]:  # fmt: skip
-        things: list[Actor | Sprite] = [*actors, *self.scenery.sprites]
+        things: list[Actor | Sprite] = [*actors, *self.stage.sprites]
         footprints = np.array([thing.footprint for thing in things], dtype=np.float64)
         depths = np.array([thing.depth for thing in things], dtype=np.float64)
         eye = (float(camera.position[0]), float(camera.position[2]))

@@ -200,9 +200,9 @@ def test_what_shapes_a_training_and_nothing_else(toy, weights):
         return network.training(TrainerSettings(**({"name": "a", "epochs": 2} | more)))
 
     first = facts()
-    assert (first["trainer"]["epochs"], first["imgsz"]) == (2, 64)
-    assert facts(name="b", workers=3, threads=2, cache=True, imgsz=64) == first
-    for change in ({"epochs": 3}, {"imgsz": 32}, {"lr0": 0.5}, {"extra": {"dropout": 0.1}}):
+    assert (first["trainer"], first["imgsz"]) == ({"epochs": 2}, 64)
+    assert facts(name="b", workers=3, lr0=0.5, extra={"dropout": 0.1}, imgsz=64) == first
+    for change in ({"epochs": 3}, {"imgsz": 32}):
         assert facts(**change) != first, change
 
 
@@ -211,6 +211,22 @@ def test_an_unknown_model_names_those_that_there_are(toy):
         family_of(ModelSettings(name="none"))
     with pytest.raises(SettingsError, match=r"model=none: no family has this model"):
         model_settings("none")
+
+
+def test_all_that_ultralytics_reads_shapes_its_training(tiny_weights):
+    from segtrack.model.ultralytics.train import SAME_NAME
+
+    network = Network(model_settings("yolov8n-seg"), tiny_weights, "cpu")
+
+    def facts(**more):
+        return network.training(TrainerSettings(**({"name": "a", "epochs": 2} | more)))
+
+    first = facts()
+    assert set(first["trainer"]) == {*SAME_NAME, "extra"} - {"workers", "cache"}
+    assert first["imgsz"] == 64
+    assert facts(name="b", workers=3, threads=2, cache=True, imgsz=64) == first
+    for change in ({"lr0": 0.5}, {"extra": {"dropout": 0.1}}, {"mosaic": 0.5}, {"imgsz": 96}):
+        assert facts(**change) != first, change
 
 
 @pytest.mark.parametrize(("amp", "device"), [(True, "cpu"), (False, "cpu"), (True, [0])])

@@ -54,6 +54,7 @@ class ToyFamily(ModelFamily):
     settings = ToySettings
     libraries = ("opencv-python",)
     suffix = ".json"
+    trains_with = frozenset({"epochs", "imgsz"})
 
     def read(self, path: Path, origin: str, note: str = "") -> Weights:
         content = _content(path)

@@ -13,7 +13,7 @@ from segtrack.base.statistics import Interval
 from segtrack.journal import journal as journals
 from segtrack.report.figures import save_figure
 from segtrack.scoring.bootstrap import Units
-from segtrack.scoring.comparison import Cell, compare_cells, same_trajectories, verdict
+from segtrack.scoring.comparison import ScoredCell, compare_cells, same_trajectories, verdict
 from segtrack.scoring.comparison_figure import BELOW, BEST, TIED, figure_differences
 from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
 from segtrack.scoring.score import SequenceScores
@@ -35,15 +35,15 @@ def units(found: list[float]) -> Units:
     return Units("chunks", tuple(f"v#{i:02d}" for i in range(len(table))), counts, counts.sum(0))
 
 
-def cell(name: str, found: list[float], **more: object) -> Cell:
-    return Cell(name, {"tracker.knob": name[-1]}, units(found), **more)  # type: ignore[arg-type]
+def cell(name: str, found: list[float], **more: object) -> ScoredCell:
+    return ScoredCell(name, {"tracker.knob": name[-1]}, units(found), **more)  # type: ignore[arg-type]
 
 
 BASE = [100.0, 120, 80, 160, 140, 60, 100, 120, 90, 110]  # 1,080 of 2,000: MOTA 54 %
 NOISE = [6.0, -6, 8, -8, 5, -5, 7, -7, 6, -5]
 
 
-def planted() -> list[Cell]:
+def planted() -> list[ScoredCell]:
     return [
         cell("knob=1", BASE),
         cell("knob=2", [n + 10 for n in BASE], default=True),

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from segtrack.base.errors import StageError
 from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
+from segtrack.store import store as module
 from segtrack.store.store import StageCall, Store
 
 
@@ -61,6 +63,42 @@ def test_everything_that_shapes_a_result_changes_its_key(changes: dict[str, obje
 def test_the_key_does_not_depend_on_the_order_of_settings() -> None:
     assert call(settings={"a": 1, "b": 2}).key == call(settings={"b": 2, "a": 1}).key
     assert call(resumable=True).key == call().key
+
+
+def _only(monkeypatch: pytest.MonkeyPatch, distribution: str, number: str) -> None:
+    """From now on ``distribution`` alone is installed."""
+
+    def version(name: str) -> str:
+        if name != distribution:
+            raise PackageNotFoundError(name)
+        return number
+
+    monkeypatch.setattr(module, "version", version)
+    # What was looked up before counts no more, and what is looked up here counts nowhere else.
+    monkeypatch.setattr(module, "_library_version", module._library_version.__wrapped__)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ],
+)
+def test_every_build_of_opencv_is_opencv(
+    monkeypatch: pytest.MonkeyPatch, distribution: str
+) -> None:
+    _only(monkeypatch, distribution, "4.12.0.88")
+    of_opencv = call(libraries=("opencv-python",))
+    assert of_opencv.describe()["libraries"] == {"opencv-python": "4.12.0.88"}
+
+
+def test_a_library_that_is_not_installed_is_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    _only(monkeypatch, "opencv-python", "4.12.0.88")
+    with pytest.raises(PackageNotFoundError, match="lap"):
+        call(libraries=("lap",)).describe()
 
 
 def test_digests_are_sha256(tmp_path: Path) -> None:

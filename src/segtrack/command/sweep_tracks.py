@@ -15,8 +15,8 @@ from segtrack.journal.journal import Journal
 from segtrack.pipeline import REPORT
 from segtrack.report import table_csv, table_html, table_text
 from segtrack.scoring import (
-    Cell,
     Comparison,
+    ScoredCell,
     SequenceScores,
     compare_cells,
     same_trajectories,
@@ -91,7 +91,7 @@ def _publish(journal: Journal, comparison: Comparison) -> None:
     print(f"\n{title}:\n{table_text(summary, digits=2)}")
 
 
-def _cell(name: str, report: Path, params: Mapping[str, Any], default: bool) -> Cell:
+def _cell(name: str, report: Path, params: Mapping[str, Any], default: bool) -> ScoredCell:
     rows = json.loads(report.read_text(encoding="utf-8"))
     scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
     tuning = [row["name"] for row in rows if row["role"] == "tuning"]
@@ -100,8 +100,10 @@ def _cell(name: str, report: Path, params: Mapping[str, Any], default: bool) -> 
         "box" if any(key[0] == "box" for one in scores.values() for key in one.counts) else "mask"
     )
     if tuning and test:
-        return Cell(name, params, units(scores, kind, tuning), units(scores, kind, test), default)
-    return Cell(name, params, units(scores, kind), None, default)
+        return ScoredCell(
+            name, params, units(scores, kind, tuning), units(scores, kind, test), default
+        )
+    return ScoredCell(name, params, units(scores, kind), None, default)
 
 
 def _same(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:

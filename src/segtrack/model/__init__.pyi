@@ -13,7 +13,7 @@ from .port import Weights as Weights
 from .predict import predict_images as predict_images
 from .predict import predict_video as predict_video
 from .predictions import FrameDetections as FrameDetections
-from .predictions import ImageRow as ImageRow
+from .predictions import ImageToPredict as ImageToPredict
 from .predictions import Predictions as Predictions
 from .predictions import PredictionsInfo as PredictionsInfo
 from .predictions import PredictionsWriter as PredictionsWriter

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.model.predictions import ImageRow
+from segtrack.model.predictions import ImageToPredict
 
 
-def read_image(row: ImageRow) -> np.ndarray:
+def read_image(row: ImageToPredict) -> np.ndarray:
     """The image as BGR uint8 (H, W, 3), turned as its EXIF data say.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -113,7 +113,7 @@ class ModelFamily(ABC):
         libraries: installed distributions whose version shapes results.
         shipped: weights that come with it, by the name of their network.
         suffix: of a checkpoint's file.
-        unread: knobs of ``trainer`` that it does not read, so that they shape no result of it.
+        trains_with: knobs of ``trainer`` that it reads; no other one shapes a training of it.
     """
 
     name: ClassVar[str]
@@ -123,7 +123,7 @@ class ModelFamily(ABC):
     libraries: ClassVar[tuple[str, ...]] = ()
     shipped: ClassVar[Mapping[str, Path]] = {}
     suffix: ClassVar[str] = ".pt"
-    unread: ClassVar[frozenset[str]] = frozenset()
+    trains_with: ClassVar[frozenset[str]] = frozenset(f.name for f in fields(TrainerSettings))
 
     @abstractmethod
     def read(self, path: Path, origin: str, note: str = "") -> Weights:
@@ -229,9 +229,9 @@ class Network:
         Raises:
             SettingsError: the device is not there.
         """
-        unread = self.family.unread | {"imgsz"}
+        read = self.family.trains_with - {"imgsz"}
         return self._facts() | {
-            "trainer": {k: v for k, v in shaping(trainer).items() if k not in unread},
+            "trainer": {k: v for k, v in shaping(trainer).items() if k in read},
             "imgsz": trainer.imgsz or self.weights.imgsz,
             "compute": dict(self.family.compute(self, trainer)),
         }

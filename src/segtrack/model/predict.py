@@ -17,7 +17,7 @@ from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
 from segtrack.model.port import Detector, Network, Request
-from segtrack.model.predictions import ImageRow, PredictionsInfo, PredictionsWriter
+from segtrack.model.predictions import ImageToPredict, PredictionsInfo, PredictionsWriter
 
 if TYPE_CHECKING:
     from segtrack.dataset import sequences
@@ -27,7 +27,11 @@ T = TypeVar("T")
 
 
 def predict_images(
-    images: Iterable[ImageRow], network: Network, request: Request, folder: Path, report: Report
+    images: Iterable[ImageToPredict],
+    network: Network,
+    request: Request,
+    folder: Path,
+    report: Report,
 ) -> None:
     """Predict the images, in ascending order of ``image_id``, which becomes their frame number.
 

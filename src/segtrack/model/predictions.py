@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
 ROW_GROUP = 8192  # rows kept in memory while writing and while reading
 
 
-class ImageRow(Protocol):
+class ImageToPredict(Protocol):
     """What prediction needs of an image of the data set."""
 
     @property
@@ -47,7 +47,7 @@ class ImageRow(Protocol):
     def height(self) -> int: ...
 
 
-Row = TypeVar("Row", bound=ImageRow)
+Row = TypeVar("Row", bound=ImageToPredict)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from .combine import ROLES as ROLES
 from .combine import combined as combined
 from .combine import detection_averaged as detection_averaged
 from .combine import score_metrics as score_metrics
-from .comparison import Cell as Cell
 from .comparison import Comparison as Comparison
+from .comparison import ScoredCell as ScoredCell
 from .comparison import compare_cells as compare_cells
 from .comparison import same_trajectories as same_trajectories
 from .comparison_figure import figure_differences as figure_differences

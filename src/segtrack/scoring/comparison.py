@@ -18,7 +18,7 @@ NAMED = 6  # cells that a warning names before it only counts the rest
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoredCell:
     """One cell of a sweep.
 
     Attributes:
@@ -52,7 +52,7 @@ class Comparison:
         test_scores, test_differences: the same on the test sequences; None without them.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[ScoredCell, ...]
     reference: int
     metrics: tuple[str, ...]
     level: float
@@ -120,7 +120,7 @@ class Comparison:
 
 
 def compare_cells(
-    cells: Sequence[Cell],
+    cells: Sequence[ScoredCell],
     metrics: Sequence[str] = METRICS,
     samples: int = 2000,
     seed: int = 0,

@@ -251,7 +251,8 @@ def _installed(name: str) -> str:
     """The version of a distribution; OpenCV's counts under whichever name it is installed."""
     if name != "opencv-python":
         return version(name)
-    for build in (name, "opencv-python-headless", "opencv-contrib-python"):
+    contrib = "opencv-contrib-python"
+    for build in (name, f"{name}-headless", contrib, f"{contrib}-headless"):
         with contextlib.suppress(PackageNotFoundError):
             return version(build)
     return version(name)

@@ -16,7 +16,7 @@ from segtrack.model.devices import device_class
 from segtrack.model.images import read_image
 from segtrack.model.predictions import (
     FrameDetections,
-    ImageRow,
+    ImageToPredict,
     Predictions,
     PredictionsInfo,
     PredictionsWriter,
@@ -48,7 +48,7 @@ class Proposing:
 
 
 def propose_masks(
-    images: Iterable[ImageRow],
+    images: Iterable[ImageToPredict],
     predictions: Predictions,
     proposing: Proposing,
     folder: Path,

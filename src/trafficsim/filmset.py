@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Scenery:
+class FilmSet:
     """All of a scene.
 
     Attributes:
@@ -52,7 +52,7 @@ class Scenery:
     rng: np.random.Generator
 
 
-def make_scenery(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) -> Scenery:
+def make_film_set(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) -> FilmSet:
     """Draws scene `index` of `seed`; `moving` scenes get the camera shake."""
     streams = np.random.SeedSequence([seed, index, int(moving)]).spawn(4)
     layout_rng, look_rng, traffic_rng, frame_rng = (np.random.default_rng(s) for s in streams)
@@ -72,7 +72,7 @@ def make_scenery(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) -> 
         sprite.paste(picture, None, 0, 0)
     traffic = make_traffic(traffic_rng, street, knobs, float(camera.position[0]))
     noise = Noise(frame_rng, camera.size, light.noise)
-    return Scenery(
+    return FilmSet(
         knobs, street, camera, light, ground_light, picture, tuple(sprites), traffic, noise, shake,
         frame_rng,
     )  # fmt: skip
