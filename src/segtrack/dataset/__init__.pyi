@@ -1,9 +1,13 @@
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
+from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
 from .geometry import clip as clip
 from .geometry import signed_area as signed_area
+from .image_files import read_image_file as read_image_file
 from .kept_export import KeptExport as KeptExport
+from .labels import Annotation as Annotation
+from .labels import labels_of as labels_of
 from .preparation import prepare as prepare
 from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
