@@ -12,10 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {"segtrack", "trafficsim", "labellerr_loopback"}
-OPTIONAL = {
-    "grimp": "dev",
-    "labellerr": "labellerr",
-}  # package that is imported: the extra it is in
+# What runs without: the package that is imported, the extra and the distribution that it is in.
+OPTIONAL = {"grimp": ("dev", "grimp")}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +55,9 @@ def test_every_imported_package_is_declared(project: dict[str, Any]) -> None:
         if package == "cv2":  # either build of OpenCV serves; one of them is what is asked for
             distributions.add("opencv-python")
         wanted = declared
-        if package in OPTIONAL:
-            wanted = _declared(extras[OPTIONAL[package]]) | {"grimp", "labellerr"}
-            distributions = distributions or {package}
+        if package in OPTIONAL:  # which need not be installed
+            extra, distribution = OPTIONAL[package]
+            wanted, distributions = _declared(extras[extra]), {distribution}
         assert distributions & wanted, f"{path} imports {package}, which pyproject.toml lacks"
 
 

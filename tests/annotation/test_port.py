@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -23,8 +22,6 @@ from segtrack.annotation.sent import FILE, OBJECTS, SCHEMA, SentImage, pack_ring
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.settings import LabellerrMode, LabellerrSettings
 from tests.annotation.labellerr.reviews import Numbers, ignore, small_dataset
-
-SOURCE = Path(__file__).parents[2] / "src"
 
 
 def square(x: float, y: float, side: float = 10.0) -> np.ndarray:
@@ -130,31 +127,3 @@ def test_nobody_is_simulated_on_the_cloud(tmp_path: Path) -> None:
     nobody: Any = None
     assert cloud.rehearse("p", nobody, "pool") is None
     assert cloud.by_hand("p") is None
-
-
-def imported(path: Path) -> set[str]:
-    """Modules that a file imports, anywhere in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def test_the_loopback_platform_is_a_package_of_its_own() -> None:
-    files = list((SOURCE / "labellerr_loopback").rglob("*.py"))
-    of_core = {name for path in files for name in imported(path) if name.startswith("segtrack")}
-    assert len(files) > 15 and of_core
-    assert {name for name in of_core if not name.startswith("segtrack.base.")} == set()
-
-
-def test_one_door_leads_to_the_loopback_platform() -> None:
-    files = (SOURCE / "segtrack").rglob("*.py")
-    doors = {
-        path.relative_to(SOURCE).as_posix()
-        for path in files
-        if any(name.partition(".")[0] == "labellerr_loopback" for name in imported(path))
-    }
-    assert doors == {"segtrack/annotation/labellerr/loopback.py"}

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ def test_the_command_from_an_empty_folder(site: Path, tmp_path: Path) -> None:
     shown = _run([sys.executable, command, "--cfg", "job"], site, folder)
     assert "track_thresh: 0.5" in shown and "seed: 0" in shown
     assert _run([sys.executable, "-m", "segtrack", "--cfg", "job"], site, folder) == shown
+    number = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert number in _run([sys.executable, command, "--version"], site, folder).split()
     assert list(folder.iterdir()) == []  # looking leaves nothing
     out = _run([sys.executable, command, "stages=[prepare,train,evaluate]", *TINY], site, folder)
     assert "test/mask_map50_95" in out

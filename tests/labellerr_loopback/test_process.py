@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labellerr_loopback import start_emulator
+from labellerr_loopback.__main__ import main
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, make_platform, read_credentials
 from segtrack.annotation.labellerr.access import Access
 from segtrack.annotation.labellerr.loopback import own_emulator
@@ -41,6 +42,19 @@ def test_its_credentials_are_those_of_dotenv_as_for_the_client(tmp_path: Path) -
         assert list(make_platform(url, credentials, "http").projects()) == []
         with pytest.raises(PlatformError, match=r"40[13]"):
             list(make_platform(url, EMULATOR_CREDENTIALS, "http").projects())
+
+
+def test_credentials_that_are_not_whole_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABELLERR_API_KEY", "key-f00dfeed")
+    for name in ("LABELLERR_API_SECRET", "LABELLERR_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["--data", "data", "--port", "0"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "missing: LABELLERR_API_SECRET, LABELLERR_CLIENT_ID" in line
+    assert "f00dfeed" not in line and not (tmp_path / "data").exists()
 
 
 def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import Sequence
 from segtrack.model import Network, Predictions, Request, Weights, predict_images, predict_video
-from segtrack.model.ultralytics import YoloSegSettings
+from segtrack.model.ultralytics.settings import YoloSegSettings
 from tests.model.conftest import make_tiny_weights
 
 SETTINGS = YoloSegSettings(name="yolov8n-seg", batch=4)

@@ -13,7 +13,7 @@ from typing import Any
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, independent of the order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain_value)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -41,7 +41,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """What JSON takes in place of a path, an enum or a dataclass."""
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "value"):  # an enum

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -24,19 +25,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hydra._internal.utils import get_args_parser
 
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--version" in words:
+        print(f"segtrack {__version__}")
+        return 0
     options = get_args_parser().parse_args(words)
-    if options.help or options.hydra_help or options.shell_completion:
+    if options.hydra_help or options.shell_completion:
         return _hydra(words, lambda config: None)
     try:
         extra = Path(options.config_dir) if options.config_dir else None
+        if extra is not None and not extra.is_dir():
+            raise SettingsError(f"--config-dir {extra}: no such folder")
         _check(options.overrides, extra, options.multirun)
+        if options.help:
+            from segtrack.command.help import help_text
+
+            print(help_text(CONF, options.overrides, extra))
+            return 0
+        words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
         if options.cfg or options.info is not None:
             return _hydra(words, lambda config: None)
         _check_output(options.overrides)
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
-            return run_sweep(words, options.overrides, _hydra, CONF)
+            return run_sweep(words, options.overrides, _hydra, CONF, extra)
         return _run_single(words)
     except SegtrackError as error:
         return _fail(error)
@@ -53,6 +65,21 @@ def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"{count} with the settings:\n{lines}")
+
+
+def _as_hydra_wants(
+    words: Sequence[str], overrides: Sequence[str], extra: Path | None
+) -> tuple[list[str], list[str]]:
+    """The command line, and its overrides alone, without a plus where none is needed."""
+    from segtrack.command.composition import groups
+    from segtrack.command.keys import normalised
+
+    names = groups(CONF, *([extra] if extra else []))
+    changed = {word: normalised([word], names) for word in overrides}
+    return (
+        [new for word in words for new in changed.get(word, [word])],
+        [new for word in overrides for new in changed[word]],
+    )
 
 
 def _check_output(overrides: Sequence[str]) -> None:

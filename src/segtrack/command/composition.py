@@ -7,26 +7,39 @@ compose, so that one message lists all of them, each with the nearest right name
 from __future__ import annotations
 
 import copy
-import difflib
 import itertools
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from segtrack.base.errors import SettingsError
+from segtrack.command.keys import (
+    flat,
+    locate,
+    nearest,
+    normalised,
+    of_hydra,
+    option_classes,
+    shape_problem,
+    unknown,
+)
 from segtrack.pipeline import stage_problems
-from segtrack.settings import Problem, Settings, options, register
-from segtrack.settings.rules import validate
+from segtrack.settings import Problem, Settings, options, register, validate
 
 CONFIG = "config"
 
@@ -53,16 +66,21 @@ def check(
         extra: a further folder of configurations (Hydra's ``--config-dir``).
         sweep: several values for a key mean several cells (``-m``); else they are a mistake.
     """
-    parsed, problems = _parse(overrides)
-    if not sweep:
-        allowed = "has several values: add -m for a sweep, or quote them as one value"
-        several = [o for o in parsed if o.is_sweep_override()]
-        texts = [(o.get_key_element(), (o.input_line or "").partition("=")[2]) for o in several]
-        problems += [Problem(key, value, allowed) for key, value in texts]
-        parsed = [o for o in parsed if not o.is_sweep_override()]
     with _hydra(folder, extra):
-        checker = _Checker(groups(folder, *([extra] if extra else [])))
+        names = groups(*_folders(folder, extra))
+        parsed, problems = _parse(normalised(overrides, names))
+        if not sweep:
+            allowed = "has several values: add -m for a sweep, or quote them as one value"
+            several = [o for o in parsed if o.is_sweep_override()]
+            texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
+            problems += [Problem(key, value, allowed) for key, value in texts]
+            parsed = [o for o in parsed if not o.is_sweep_override()]
+        checker = _Checker(names)
         seen: dict[str, Problem] = {}
+        for override in parsed:
+            if override.is_sweep_override() and not override.is_discrete_sweep():
+                for problem in checker.key_problems(override):
+                    seen[str(problem)] = problem
         for cell in _expand(parsed):
             for problem in checker.problems(cell.overrides):
                 seen.setdefault(str(problem), problem)
@@ -81,10 +99,21 @@ def to_settings(config: DictConfig) -> Settings:
     return settings
 
 
-def compose_settings(folder: Path, overrides: Sequence[str]) -> Settings:
-    """Compose without running anything; for tests and tools."""
-    with _hydra(folder, None):
-        return to_settings(compose(CONFIG, overrides=list(overrides)))
+def compose_settings(folder: Path, overrides: Sequence[str], extra: Path | None = None) -> Settings:
+    """Compose without running anything.
+
+    Args:
+        folder, overrides, extra: as ``check`` takes them.
+
+    Raises:
+        SettingsError: they do not compose; ``check`` says more.
+    """
+    with _hydra(folder, extra):
+        words = normalised(overrides, groups(*_folders(folder, extra)))
+        try:
+            return to_settings(compose(CONFIG, overrides=words))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingsError(_first_line(str(error))) from error
 
 
 def groups(*folders: Path) -> dict[str, list[str]]:
@@ -96,6 +125,10 @@ def groups(*folders: Path) -> dict[str, list[str]]:
     return {group: sorted(names) for group, names in sorted(found.items())}
 
 
+def _folders(folder: Path, extra: Path | None) -> list[Path]:
+    return [folder, *([extra] if extra else [])]
+
+
 @contextmanager
 def _hydra(folder: Path, extra: Path | None) -> Iterator[None]:
     register()
@@ -103,7 +136,10 @@ def _hydra(folder: Path, extra: Path | None) -> Iterator[None]:
     with initialize_config_dir(str(folder.resolve()), version_base="1.3", job_name="segtrack"):
         if extra is not None:
             loader = GlobalHydra.instance().config_loader()
-            loader.get_search_path().prepend("command-line", f"file://{extra.resolve()}")
+            assert isinstance(loader, ConfigLoaderImpl)
+            path = loader.get_search_path()
+            path.prepend("command-line", f"file://{extra.resolve()}", SearchPathQuery("schema"))
+            loader.repository = ConfigRepository(path)  # which reads the path only once
         yield
 
 
@@ -114,32 +150,52 @@ def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
         try:
             good.extend(parser.parse_overrides([text]))
         except HydraException as error:
-            key, _, value = text.partition("=")
-            detail = str(error).splitlines()[0]
-            allowed = (
-                f"Hydra's grammar cannot read this ({detail}). A value with one of "
-                f"( ) [ ] {{ }} = , or spaces needs quotes inside the shell's: '{key}=\"{value}\"'"
-            )
-            problems.append(Problem(key, value, allowed))
+            problems.append(_unreadable(text, str(error).splitlines()[0]))
     return good, problems
 
 
+def _unreadable(word: str, detail: str) -> Problem:
+    """Why a word is none of Hydra's grammar."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        allowed = f"has no value: type {key or 'KEY'}=VALUE"
+        if key.endswith(("}", "]", ")")):
+            allowed = "is the rest of a word that the shell has cut at a space; quote the whole"
+        return Problem(key or "''", ..., allowed)
+    if any(value.count(left) != value.count(right) for left, right in ("[]", "{}", "()")):
+        allowed = (
+            f"a bracket is not closed, perhaps since the shell has cut the word at a space; quote "
+            f"the whole, '{key}=...'; brackets that belong to a name need quotes in these: "
+            f"'{key}=\"{value}\"'"
+        )
+        return Problem(key, value, allowed)
+    if re.search(r"[^\w.@/+~$:-]", key, re.ASCII):
+        return Problem(key, value, "no such setting; the names of all are in ASCII letters")
+    detail = detail.partition(" expecting ")[0]
+    return Problem(
+        key,
+        value,
+        f"Hydra's grammar cannot read this ({detail}). A value with one of ( ) [ ] {{ }} = , or "
+        f"spaces needs quotes inside the shell's: '{key}=\"{value}\"'",
+    )
+
+
 def _expand(parsed: Sequence[Override]) -> Iterator[Cell]:
-    choices: list[list[tuple[str, str, bool]]] = []
+    choices: list[list[tuple[str, str, str | None]]] = []  # word, key, value where it is swept
     for override in parsed:
-        key = override.get_key_element()
+        key, bare = override.get_key_element(), override.get_key_element().lstrip("+")
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
-                continue  # a range for an optimising sweeper: it draws values within
+                continue  # a range for an optimising sweeper, which draws values within it
             values = list(override.sweep_string_iterator())
-            choices.append([(key, value, True) for value in values])
+            choices.append([(f"{key}={value}", bare, value) for value in values])
         elif override.is_delete():
-            choices.append([(override.input_line or key, "", False)])
+            choices.append([(override.input_line or key, bare, None)])
         else:
-            choices.append([(key, override.get_value_element_as_str(), False)])
+            choices.append([(f"{key}={override.get_value_element_as_str()}", bare, None)])
     for combination in itertools.product(*choices):
-        words = tuple(f"{key}={value}" if value else key for key, value, _ in combination)
-        yield Cell(words, {key: value for key, value, swept in combination if swept})
+        words = tuple(word for word, _, _ in combination)
+        yield Cell(words, {key: value for _, key, value in combination if value is not None})
 
 
 class _Checker:
@@ -155,9 +211,17 @@ class _Checker:
         self.composed: dict[tuple[str, ...], DictConfig | Exception] = {}
 
     def problems(self, overrides: Sequence[str]) -> list[Problem]:
-        choices = [o for o in overrides if self._composes(o)]
+        """What is wrong with one cell's overrides."""
+        parsed = self.parser.parse_overrides(list(overrides))
+        problems, choices, values = [], [], []
+        for one in parsed:
+            if wrong := self._refused(one):
+                problems.append(Problem(one.get_key_element(), _shown(one), wrong))
+            elif self._composes(one):
+                choices.append(str(one.input_line))
+            else:
+                values.append(one)
         config = self._compose(choices)
-        problems = []
         if isinstance(config, Exception):
             good: list[str] = []
             for choice in choices:
@@ -167,25 +231,78 @@ class _Checker:
                 else:
                     good.append(choice)
             config = self._compose(good)
-        assert isinstance(config, DictConfig), f"the defaults do not compose: {config}"
+        if isinstance(config, Exception):
+            return [*problems, _of_the_files(config)]
         merged = copy.deepcopy(config)
-        for override in self.parser.parse_overrides([o for o in overrides if o not in choices]):
-            try:
-                value = override.value()
-                OmegaConf.update(merged, override.key_or_group, value, merge=True)
-            except (OmegaConfBaseException, HydraException, ValueError) as error:
-                problems.append(self._explain(override.input_line or "", error, config))
+        by_key = {p.key: p for one in values for p in self._set(merged, one)}  # a key's last one
+        problems += by_key.values()
         try:
             settings = to_settings(merged)
-            return [*problems, *validate(settings), *stage_problems(settings)]
         except (OmegaConfBaseException, ValueError) as error:
-            key = getattr(error, "full_key", None) or "settings"
-            return problems or [Problem(key, "?", _first_line(str(error)))]
+            return problems or [_left_open(error)]
+        return [*problems, *validate(settings), *stage_problems(settings)]
 
-    def _composes(self, override: str) -> bool:
-        """Whether Hydra itself must see the override: groups, its own settings, additions."""
-        key = override.partition("=")[0]
-        return key[0] in "+~" or key.split("@")[0] in self.names or key.startswith("hydra")
+    def key_problems(self, override: Override) -> Iterator[Problem]:
+        """What is wrong with the key of an override whose values are not known yet."""
+        key = override.key_or_group
+        if not of_hydra(key) and locate(key, option_classes)[0] is None:
+            value = (override.input_line or "").partition("=")[2]
+            yield Problem(key, value, unknown(key, self._known(self._compose([])), self.names))
+
+    def _refused(self, override: Override) -> str | None:
+        """Why an override can be nothing that composes, whatever else is chosen."""
+        key = override.key_or_group
+        if key == "":
+            return "has no key: type KEY=VALUE"
+        if of_hydra(key):
+            return _refused_by_hydra(override)
+        if override.is_delete():
+            knob, inside = locate(key, option_classes)
+            if inside or key == "local":
+                return None
+            if key in self.names:
+                return f"a group cannot be left out; choose one of {', '.join(self.names[key])}"
+            if knob is None:
+                return unknown(key, self._known(self._compose([])), self.names)
+            return "a setting cannot be deleted; give it another value"
+        value = override.value()
+        if key not in self.names or isinstance(value, dict):
+            return None
+        options = self.names[key]
+        if key == "experiment" and isinstance(value, list) and set(value) <= set(options):
+            return None
+        near = nearest(str(value), options)
+        listed = "; choose one" if isinstance(value, list) else near
+        known = isinstance(value, str) and value in options
+        return None if known else f"must be one of {', '.join(options)}{listed}"
+
+    def _composes(self, override: Override) -> bool:
+        """Whether Hydra itself must see it: groups, its own settings, deletions."""
+        if override.is_delete() or override.package:
+            return True
+        key = override.key_or_group
+        return of_hydra(key) or (key in self.names and not isinstance(override.value(), dict))
+
+    def _set(self, config: DictConfig, override: Override) -> Iterator[Problem]:
+        def classes(group: str) -> list[type]:
+            node = OmegaConf.get_type(config, group)
+            return [node] if node is not None else []
+
+        for key, value in flat(override.key_or_group, override.value(), classes):
+            knob, inside = locate(key, classes)
+            if knob is None:
+                yield Problem(key, _text(value), unknown(key, self._known(config), self.names))
+                continue
+            wrong = None if inside else shape_problem(key, knob, value)
+            if wrong:
+                yield Problem(key, _text(value), wrong)
+                continue
+            try:
+                replaces = knob.type is Any and not inside
+                grows = inside or isinstance(value, dict)
+                OmegaConf.update(config, key, value, merge=not replaces, force_add=grows)
+            except (OmegaConfBaseException, HydraException, ValueError) as error:
+                yield Problem(key, _text(value), _type_message(str(error)))
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig | Exception:
         words = tuple(overrides)
@@ -196,22 +313,76 @@ class _Checker:
                 self.composed[words] = error
         return self.composed[words]
 
-    def _explain(self, override: str, error: Exception, config: Any) -> Problem:
-        key, _, value = override.partition("=")
-        bare = key.lstrip("+~")
-        text = "\n".join(str(e) for e in (error, error.__cause__) if e is not None)
-        if bare in self.names:
-            options = self.names[bare]
-            if value in options:  # the option is there: something inside it is wrong
-                return Problem(key, value, _first_line(text))
-            near = _nearest(value, options)
-            return Problem(key, value, f"must be one of {', '.join(options)}{near}")
+    def _known(self, config: Any) -> list[str]:
+        """All keys of a composed configuration."""
+        if isinstance(config, Exception):
+            return []
         plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
         assert isinstance(plain, dict)
-        known = sorted({*flatten(plain), *map(str, plain), *self.names})
-        if bare not in known and not any(k.startswith(f"{bare}.") for k in known):
-            return Problem(key, value, f"no such setting{_nearest(bare, known)}")
-        return Problem(key, value, _type_message(text))
+        return sorted({*flatten(plain), *map(str, plain)})
+
+    def _explain(self, override: str, error: Exception, config: Any) -> Problem:
+        key, _, value = override.partition("=")
+        text = "\n".join(str(e) for e in (error, error.__cause__) if e is not None)
+        return Problem(key, value, _in_files(text, self._known(config), self.names))
+
+
+def _of_the_files(error: Exception) -> Problem:
+    """What is wrong with the configuration files themselves, whatever the command line says."""
+    text = "\n".join(str(e) for e in (error, error.__cause__) if e is not None)
+    return Problem("conf", "files", _in_files(text, [], {}))
+
+
+def _in_files(text: str, known: Sequence[str], names: Mapping[str, Sequence[str]]) -> str:
+    """An error of composing in one line, with the right name where a file has a wrong one."""
+    line = _first_line(text)
+    found = re.search(r"full_key: (\S+)", text)
+    if found and re.search(r"Key '.*' not in '", text):
+        key = found.group(1)
+        where = re.search(r"In '(.*?)'", text)
+        return f"{where.group(1) + ': ' if where else ''}{key}: {unknown(key, known, names)}"
+    return line
+
+
+def _left_open(error: Exception) -> Problem:
+    key = getattr(error, "full_key", None) or "settings"
+    if isinstance(error, MissingMandatoryValue):
+        return Problem(key, "???", f"must be given: {key}=VALUE")
+    return Problem(key, "?", _first_line(str(error)))
+
+
+def _hydra_keys() -> list[str]:
+    """All keys of Hydra itself, as they are without any override."""
+    config = compose(CONFIG, return_hydra_config=True)
+    plain = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
+    assert isinstance(plain, dict)
+    return sorted(flatten(plain, "hydra"))
+
+
+def _refused_by_hydra(override: Override) -> str | None:
+    """Hydra takes everything behind a plus, also where nothing of it reads it."""
+    key = override.key_or_group
+    if override.is_delete() or "/" in key or "." not in key:
+        return None
+    if override.value() == "":
+        return f"is empty; type {key}=VALUE"
+    known = _hydra_keys()
+    part = ".".join(key.split(".")[:2])
+    there = key in known or any(k.startswith((f"{key}.", f"{part}.")) for k in known)
+    closed = part in ("hydra.run", "hydra.sweep", "hydra.job") and "env_set" not in key
+    if there and not (closed and not any(k == key or k.startswith(f"{key}.") for k in known)):
+        return None
+    return f"no such setting of Hydra{nearest(key, known)}"
+
+
+def _shown(override: Override) -> Any:
+    return ... if override.is_delete() else override.get_value_element_as_str()
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _type_message(text: str) -> str:
@@ -240,14 +411,3 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     for key, item in value.items():
         rows.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
     return rows
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    leaves = {k.rsplit(".", 1)[-1]: k for k in known}
-    if name in leaves:  # the right key without its group
-        return f"; did you mean {leaves[name]}?"
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not close:  # perhaps the right key in the wrong group
-        leaf = difflib.get_close_matches(name.rsplit(".", 1)[-1], list(leaves), n=1, cutoff=0.6)
-        close = [leaves[leaf[0]]] if leaf else []
-    return f"; did you mean {close[0]}?" if close else ""

@@ -12,10 +12,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
 from segtrack.command.composition import compose_settings, expand, flatten
 from segtrack.command.job import git_state, run_job
-from segtrack.journal import journal as journals
 from segtrack.pipeline import platform_stages
 from segtrack.settings import MlflowSettings, plain
 
@@ -25,6 +25,7 @@ def run_sweep(
     overrides: Sequence[str],
     hydra: Callable[[Sequence[str], Any], int],
     conf: Path,
+    extra: Path | None = None,
 ) -> int:
     """Run all cells under one parent run.
 
@@ -34,13 +35,13 @@ def run_sweep(
     Args:
         words: of the command line. overrides: those of them that set something.
         hydra: hands words and a task over to Hydra; returns the exit code.
-        conf: folder of the configuration.
+        conf: folder of the configuration. extra: a further one.
 
     Returns:
         0, or 1 when a cell failed.
     """
     cells = expand(overrides)
-    first = compose_settings(conf, _own(cells[0].overrides))
+    first = compose_settings(conf, _own(cells[0].overrides), extra)
     if first.plan:
         return hydra(words, run_job)
     swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
@@ -56,7 +57,7 @@ def run_sweep(
         journal.params({"cells": len(cells), "swept": swept})
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
         code = hydra([*words, *own], _cell)
-        failed = _conclude(journal, first.mlflow, swept, _defaults(conf, overrides, swept))
+        failed = _conclude(journal, first.mlflow, swept, _defaults(conf, extra, overrides, swept))
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
@@ -90,11 +91,13 @@ def _own(overrides: Sequence[str]) -> list[str]:
     return [o for o in overrides if not o.startswith("hydra")]
 
 
-def _defaults(conf: Path, overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
+def _defaults(
+    conf: Path, extra: Path | None, overrides: Sequence[str], swept: Sequence[str]
+) -> dict[str, str]:
     """The values of the swept keys where the command does not set them, as texts."""
     kept = [o for o in _own(overrides) if o.lstrip("+").partition("=")[0] not in swept]
     try:
-        flat = flatten(plain(compose_settings(conf, kept)))
+        flat = flatten(plain(compose_settings(conf, kept, extra)))
     except SegtrackError:  # a key that only exists together with a swept choice
         return {}
     named = {key: flat.get(key, flat.get(f"{key}.name")) for key in swept}  # groups go by name

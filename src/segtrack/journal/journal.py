@@ -237,13 +237,7 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
     Raises:
         SettingsError: there is no such run, or it kept no weights.
     """
-    client, _ = connect(settings)
-    try:
-        run = client.get_run(run_id)
-    except Exception as error:
-        raise SettingsError(
-            f"model.weights=run:{run_id}: no such run in {settings.uri} ({error})"
-        ) from error
+    client, run = _recorded(settings, run_id, f"model.weights=run:{run_id}")
     local = _local_path(run.info.artifact_uri)
     if local is not None and (local / "weights" / "best.pt").is_file():
         return local / "weights" / "best.pt"
@@ -253,6 +247,21 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
         raise SettingsError(
             f"model.weights=run:{run_id}: that run kept no weights/best.pt ({error}). "
             f"Choose a run that trained a model."
+        ) from error
+
+
+def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
+    """The client and the record of an earlier run.
+
+    Raises:
+        SettingsError: there is no such run; ``given`` is how it was asked for.
+    """
+    client, _ = connect(settings)
+    try:
+        return client, client.get_run(run_id)
+    except Exception as error:
+        raise SettingsError(
+            f"{given}: no such run in {settings.uri} ({error}). Copy the id from `make ui`."
         ) from error
 
 
@@ -268,13 +277,7 @@ def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -
     Raises:
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
-    client, _ = connect(settings)
-    try:
-        run = client.get_run(run_id)
-    except Exception as error:
-        raise SettingsError(
-            f"{run_id}: no such run in {settings.uri} ({error}). Copy the id from `make ui`."
-        ) from error
+    client, run = _recorded(settings, run_id, run_id)
     local = _local_path(run.info.artifact_uri)
     if local is not None and local.is_dir():
         return sorted(local.glob(pattern))

@@ -1,8 +1,5 @@
 from .brought import read_detections as read_detections
-from .families import FAMILIES as FAMILIES
-from .families import family_of as family_of
-from .families import model_settings as model_settings
-from .families import register_family as register_family
+from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily
 from .port import Network as Network
@@ -10,6 +7,9 @@ from .port import RawDetections as RawDetections
 from .port import Request as Request
 from .port import TrainingData as TrainingData
 from .port import Weights as Weights
+from .port import family_of as family_of
+from .port import model_settings as model_settings
+from .port import register_family as register_family
 from .predict import predict_images as predict_images
 from .predict import predict_video as predict_video
 from .predictions import FrameDetections as FrameDetections

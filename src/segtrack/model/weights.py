@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.model.families import family_of
-from segtrack.model.port import ModelFamily, Request, RunWeights, Weights
+from segtrack.model.port import ModelFamily, Request, RunWeights, Weights, family_of
 from segtrack.settings import ModelSettings
 
 

@@ -67,13 +67,18 @@ class Code:
             if not self._is_door(other):
                 yield other
                 continue
-            for name in _names_from(self._tree(module), other):
-                yield self._defining(other, name)
+            imported, dotted = _names_from(self._tree(module), other)
+            for name in imported | dotted:
+                found = self._defining(other, name)
+                if found is not None:
+                    yield found
+                elif name in imported:  # a dotted one may belong to a variable of that name
+                    raise LookupError(f"{module}: {other} does not say where {name} is from")
 
     def _is_door(self, module: str) -> bool:
         return (self._folder(module) / "__init__.pyi").is_file()
 
-    def _defining(self, door: str, name: str) -> str:
+    def _defining(self, door: str, name: str) -> str | None:
         """The module that ``name`` comes from, behind one door or several."""
         stub = ast.parse((self._folder(door) / "__init__.pyi").read_text(encoding="utf-8"))
         for node in stub.body:
@@ -81,9 +86,7 @@ class Code:
                 module = f"{door}.{node.module}" if node.level else str(node.module)
                 return self._defining(module, name) if self._is_door(module) else module
         inner = f"{door}.{name}"
-        if inner in self.graph.modules:
-            return inner
-        raise LookupError(f"{door} does not say where {name} is from")
+        return inner if inner in self.graph.modules else None
 
     def _folder(self, module: str) -> Path:
         return self.source.joinpath(*module.split("."))
@@ -160,10 +163,10 @@ def _code(tree: ast.Module) -> str:
     return ast.unparse(tree)
 
 
-def _names_from(tree: ast.Module, door: str) -> set[str]:
-    """The names of a door that a module uses: imported from it, or by ``door.name``."""
+def _names_from(tree: ast.Module, door: str) -> tuple[set[str], set[str]]:
+    """The names of a door that a module imports, and those that it uses by ``door.name``."""
     parent, _, leaf = door.rpartition(".")
-    names, aliases = set(), set()
+    names, dotted, aliases = set(), set(), set()
     for node in _run(tree):
         if isinstance(node, ast.ImportFrom) and node.module == door:
             names |= {alias.name for alias in node.names}
@@ -173,8 +176,8 @@ def _names_from(tree: ast.Module, door: str) -> set[str]:
             aliases |= {a.asname or a.name for a in node.names if a.name == door}
     for node in _run(tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in aliases:
-            names.add(node.attr)
-    return names
+            dotted.add(node.attr)
+    return names, dotted
 
 
 def _run(node: ast.AST) -> Iterator[ast.AST]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.statistics import Interval, Samples, draw_table
 from segtrack.scoring.combine import combined, detection_averaged
 from segtrack.scoring.counts import FIELDS, field, summary
@@ -108,7 +108,7 @@ def check_paired(a: Units, b: Units, names: tuple[str, str]) -> None:
     mend = "Compare runs on the same sequences with the same ground truth and chunk length."
     if a.names != b.names:
         own = [(names[0], set(a.names) - set(b.names)), (names[1], set(b.names) - set(a.names))]
-        parts = [f"only {name} has {_some(sorted(only))}" for name, only in own if only]
+        parts = [f"only {name} has {some(sorted(only), 5)}" for name, only in own if only]
         raise DataError(f"{who} were not scored on the same {a.of}: {'; '.join(parts)}. {mend}")
     if a.counts.shape[-1] != len(FIELDS):
         return
@@ -190,8 +190,3 @@ def paired_difference(
 def _objects(counts: np.ndarray) -> np.ndarray:
     total: np.ndarray = field(counts, "CLR_TP") + field(counts, "CLR_FN")
     return total
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest

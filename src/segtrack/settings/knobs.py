@@ -22,7 +22,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.plain import plain
+from segtrack.settings.values import plain
 
 _KEY = "knob"
 _found: dict[type, Mapping[str, Knob]] = {}
@@ -33,8 +33,8 @@ class Problem:
     """One thing that is wrong with the settings.
 
     Attributes:
-        key: as typed on the command line. value: what was given. allowed: what is allowed, and
-            what to do.
+        key: as typed on the command line. value: what was given; ``...`` where nothing was.
+        allowed: what is allowed, and what to do.
     """
 
     key: str
@@ -42,6 +42,8 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
+        if self.value is ...:
+            return f"{self.key}: {self.allowed}"
         shown = "null" if self.value is None else self.value
         return f"{self.key}={shown}: {self.allowed}"
 
@@ -84,6 +86,27 @@ class Knob:
         return self.type if dataclasses.is_dataclass(self.type) else None
 
     @property
+    def is_list(self) -> bool:
+        """Whether its value is always a list."""
+        return any(typing.get_origin(t) is list for t in _alternatives(self.type))
+
+    @property
+    def item(self) -> str:
+        """The type of a list's items in words."""
+        lists = [t for t in _alternatives(self.type) if typing.get_origin(t) is list]
+        return _words(typing.get_args(lists[0])[0]) if lists else ""
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether its value is always a mapping of names that are not fixed."""
+        return any(t is dict or typing.get_origin(t) is dict for t in _alternatives(self.type))
+
+    @property
+    def open(self) -> bool:
+        """Whether its value may be a mapping of names that are not fixed."""
+        return self.is_mapping or self.type is Any
+
+    @property
     def optional(self) -> bool:
         """Whether null is allowed."""
         return self.type is Any or type(None) in typing.get_args(self.type)
@@ -107,6 +130,8 @@ class Knob:
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with one value of it: range or choices; None if nothing is."""
+        if value == "" and str in _alternatives(self.type):
+            return "is empty"
         if self.choices and isinstance(value, str) and value not in self.choices and not self.enum:
             return f"must be one of {', '.join(self.choices)}"
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -8,19 +8,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from segtrack.base.labellerr_api import REVIEWED
-from segtrack.settings import (
-    Assist,
-    LabellerrMode,
-    MlflowSettings,
-    Settings,
-)
-from segtrack.settings.knobs import Problem, value_problems
+from segtrack.settings.knobs import Problem, knobs_of, value_problems
+from segtrack.settings.labellerr import Assist, LabellerrMode
+from segtrack.settings.mlflow import MlflowSettings
+from segtrack.settings.root import Settings
 
 
 def validate(settings: Settings) -> list[Problem]:
     """Every problem of composed settings, in the order of the groups; an empty list is good."""
     return [
         *value_problems(settings),
+        *_names(settings),
         *_globals(settings),
         *settings.dataset.problems(),
         *_model(settings),
@@ -29,6 +27,15 @@ def validate(settings: Settings) -> list[Problem]:
         *_evaluation(settings),
         *_mlflow(settings.mlflow),
     ]
+
+
+def _names(settings: Settings) -> Iterator[Problem]:
+    """What an option is called is chosen together with its other settings, never alone."""
+    for group, name in (("tracker", "name"), ("dataset", "source")):
+        chosen = getattr(settings, group)
+        own, value = knobs_of(type(chosen))[name].default, getattr(chosen, name)
+        if value != own:
+            yield Problem(f"{group}.{name}", value, f"cannot be set alone; choose {group}={value}")
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:

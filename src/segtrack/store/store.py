@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from segtrack.base.atomic import settle, write_whole
 from segtrack.base.errors import StageError
-from segtrack.base.files import _plain, digest
+from segtrack.base.files import digest, plain_value
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
 
 CANNOT_WRITE = {
@@ -275,7 +275,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {prefix: value}
     rows: dict[str, Any] = {}
-    for key, item in json.loads(json.dumps(dict(value), default=_plain)).items():
+    for key, item in json.loads(json.dumps(dict(value), default=plain_value)).items():
         rows.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
     return rows
 

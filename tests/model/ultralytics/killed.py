@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segtrack.base.metrics import MetricsFile
 from segtrack.model import Network, train
-from segtrack.model.ultralytics import YoloSegSettings
+from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.ultralytics.weights import read_weights
 from tests.model.ultralytics.conftest import NAMES, smallest
 

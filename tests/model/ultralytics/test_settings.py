@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from segtrack.model import FAMILIES, model_settings
-from segtrack.model.ultralytics import NAMES, SHIPPED, YoloSegSettings
+from segtrack.model.ultralytics.settings import NAMES, SHIPPED, YoloSegSettings
 from segtrack.settings import TrainerSettings, options
 
 
@@ -72,7 +72,8 @@ def test_rules_of_its_training(knobs, said):
 
 def test_arguments_are_known_without_the_library():
     code = (
-        "import sys; from segtrack.model.ultralytics import _arguments; names = _arguments(); "
+        "import sys; from segtrack.model.ultralytics.settings import _arguments; "
+        "names = _arguments(); "
         "assert {'dropout', 'nbs', 'epochs'} <= names; assert 'ultralytics' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

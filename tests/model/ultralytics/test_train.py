@@ -16,8 +16,9 @@ from segtrack.base.files import file_digest
 from segtrack.base.metrics import MetricsFile, read_metrics
 from segtrack.model import Network, Training, train
 from segtrack.model.devices import device_argument
-from segtrack.model.ultralytics import YoloSegSettings, library
+from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics import train as module
+from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.ultralytics.weights import read_weights
 from tests.model.ultralytics.conftest import NAMES, smallest
 

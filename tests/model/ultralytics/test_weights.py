@@ -10,7 +10,8 @@ import pytest
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.model import resolve_weights
-from segtrack.model.ultralytics import Ultralytics, YoloSegSettings, weights
+from segtrack.model.ultralytics import Ultralytics, weights
+from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.ultralytics.weights import read_weights
 
 
@@ -191,7 +192,7 @@ from segtrack.model.ultralytics.weights import read_weights
 from segtrack.model.ultralytics.detector import YoloDetector
 from segtrack.model import Network
 from segtrack.model.ultralytics import library
-from segtrack.model.ultralytics import YoloSegSettings
+from segtrack.model.ultralytics.settings import YoloSegSettings
 weights = read_weights(Path(sys.argv[1]), "path")
 network = Network(YoloSegSettings(name="yolov8n-seg"), weights)
 detector = YoloDetector(network, network.request(weights.names, {}))

@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from segtrack.base.metrics import Report
-from segtrack.model.families import register_family
-from segtrack.model.port import Detector, ModelFamily, Network, Request, TrainingData, Weights
-from segtrack.settings import ModelSettings, Problem, TrainerSettings, knob
-
-NAMES = tuple(f"{make}{size}-seg" for make in ("yolov8", "yolo11") for size in "nsmlx")
-SHIPPED = {"yolov8n-seg": Path(__file__).parent / "yolov8n-seg-sim.pt"}
-STRIDE = 32  # px
-# Arguments of a training that are segtrack's to say.
-OURS = (
-    *("data", "device", "exist_ok", "mode", "model", "name", "project", "resume", "save_dir"),
-    *("seed", "task"),
+from segtrack.model.port import (
+    Detector,
+    ModelFamily,
+    Network,
+    Request,
+    TrainingData,
+    Weights,
+    register_family,
 )
-
-
-@dataclass
-class YoloSegSettings(ModelSettings):
-    """YOLO with masks, as ultralytics makes it."""
-
-    nms_iou: float = knob(
-        0.7,
-        "boxes of a class that overlap more are one object",
-        low=0.05,
-        high=1,
-        origin="ultralytics",
-    )
-
-    def problems(self) -> Iterator[Problem]:
-        if not self.name.endswith("-seg"):
-            allowed = "masks are needed throughout: choose a model whose name ends with -seg"
-            yield Problem("model.name", self.name, allowed)
-        yield from _stride("model.imgsz", self.imgsz)
-        if self.weights == "shipped" and self.name not in SHIPPED:
-            allowed = f"only {', '.join(SHIPPED)} ships with weights; use model.weights=auto"
-            yield Problem("model.weights", self.weights, allowed)
-        yield from super().problems()
-
-    def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:
-        yield from _stride("trainer.imgsz", trainer.imgsz)
-        known = _arguments() if trainer.extra else frozenset()
-        knobs = {field.name for field in fields(trainer)}
-        for name, value in trainer.extra.items():
-            key = f"trainer.extra.{name}"
-            if name in OURS:
-                yield Problem(key, value, "segtrack says this itself; leave it out")
-            elif name in knobs:
-                yield Problem(key, value, f"is a knob of its own: trainer.{name}={value}")
-            elif name not in known:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                yield Problem(key, value, f"ultralytics has no such training argument{hint}")
+from segtrack.model.ultralytics.settings import NAMES, SHIPPED, YoloSegSettings
+from segtrack.settings import ModelSettings, TrainerSettings
 
 
 class Ultralytics(ModelFamily):
@@ -118,23 +76,6 @@ class Ultralytics(ModelFamily):
 
         precision = "bfloat16" if library.bfloat16_cpu() else "float32"
         return {"device": device, "precision": precision}
-
-
-def _stride(key: str, size: int | None) -> Iterator[Problem]:
-    if size is not None and size % STRIDE:
-        nearest = max(STRIDE, round(size / STRIDE) * STRIDE)
-        allowed = f"must be a multiple of {STRIDE} px (the stride), such as {nearest}"
-        yield Problem(key, size, allowed)
-
-
-def _arguments() -> frozenset[str]:
-    """The library's own names of a training's arguments; importing it would take seconds."""
-    import yaml
-
-    spec = find_spec("ultralytics")
-    assert spec is not None and spec.origin is not None, "ultralytics is not installed"
-    text = Path(spec.origin).parent.joinpath("cfg", "default.yaml").read_text(encoding="utf-8")
-    return frozenset(yaml.safe_load(text))
 
 
 register_family(Ultralytics())

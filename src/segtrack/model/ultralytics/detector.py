@@ -17,8 +17,9 @@ from torchvision.ops import batched_nms
 from segtrack.model.devices import first_device
 from segtrack.model.port import Network, Request
 from segtrack.model.predictions import FrameDetections
-from segtrack.model.ultralytics import YoloSegSettings, library
+from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics.prototypes import decode_masks
+from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.weights import wanted_classes
 
 MAX_CANDIDATES = 30_000  # boxes that enter suppression, the best of an image; ultralytics' number

@@ -1,0 +1,175 @@
+"""Words that cannot mean anything: each is one line, exit code 2, and no work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from segtrack.command.app import CONF, main
+from segtrack.command.composition import check, compose_settings
+from segtrack.command.help import help_text
+from segtrack.command.keys import formerly, normalised, unknown
+
+NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("+trainer.eopchs=1", "trainer.eopchs=1: no such setting; did you mean trainer.epochs?"),
+        (
+            "++tracker.track_tresh=0.4",
+            "tracker.track_tresh=0.4: no such setting; did you mean tracker.track_thresh?",
+        ),
+        ("+x._target_=os.system", "x._target_=os.system: no such setting"),
+        ("+seed.x=1", "seed.x=1: no such setting; did you mean seed?"),
+        ("~trainer.epochs", "~trainer.epochs: a setting cannot be deleted; give it another value"),
+        ("~tracker", "~tracker: a group cannot be left out; choose one of .*bytetrack"),
+        ("~trainer.ephocs", "~trainer.ephocs: no such setting; did you mean trainer.epochs?"),
+        ("tracker={track_tresh: 0.4}", "did you mean tracker.track_thresh?"),
+        ("dataset.splits={tarin: 1}", "did you mean dataset.splits.train?"),
+        ("dataset.splits=", "is a group of settings: dataset.splits.NAME=VALUE"),
+        ("tracker.gmc_method=orb", "it is one of tracker=botsort, tracker=deepocsort, tracker=tra"),
+        ("tracker.name=botsort", "cannot be set alone; choose tracker=botsort"),
+        ("trainer.extra={dropuot: 0.1}", "trainer.extra.dropuot=0.1: .*did you mean dropout?"),
+        ("trainer.extra={epochs: 3}", "is a knob of its own: trainer.epochs=3"),
+        ("trainer.extra.seed=3", "segtrack says this itself; leave it out"),
+        ("trainer.extra.plots=true", "segtrack says this itself; leave it out"),
+        ("trainer.extra=3", "must be a mapping: trainer.extra={name: value}"),
+        ("trainer.extra=null", "trainer.extra=null: must not be null"),
+        ("store=", "store=: is empty; type store=VALUE, such as store=.segtrack"),
+        ("mlflow.uri=", "mlflow.uri=: is empty; type mlflow.uri=VALUE"),
+        ("dataset.path=", "dataset.path=: is empty; type .* or dataset.path=null for none"),
+        ("tracker.class_aware=", "is empty; type .* such as tracker.class_aware=true"),
+        ("tracker=null", "tracker=null: must be one of botsort, bytetrack"),
+        ("model=", "model=: must be one of"),
+        ("tracker=[bytetrack,botsort]", "must be one of .*; choose one"),
+        ("trainer=base", "trainer=base: must be one of quick, smoke, standard"),
+        ("stages=prepare", r"stages=prepare: must be a list: stages=\[prepare\]"),
+        ("stages=[[prepare]]", "must be a list whose items are each a text"),
+        ("evaluation.visible_bins=[null]", "must be a list whose items are each a number"),
+        ("seed=null", "seed=null: must not be null; type seed=VALUE, such as seed=0"),
+        ("tracker.track_thresh=[0.4]", r"must be one value \(number\), not a list"),
+        ("seed={a: 1}", r"must be one value \(whole number\), not a mapping"),
+        ("trainer.optimizer=adam", "must be one of auto, SGD, MuSGD, Adam, "),
+        ("seed", "seed: has no value: type seed=VALUE"),
+        ("=3", "has no key: type KEY=VALUE"),
+        ("ü=1", "ü=1: no such setting"),
+        ("trainer.extra={dropout:", "a bracket is not closed, perhaps since the shell has cut"),
+        ("0.1}", "is the rest of a word that the shell has cut at a space"),
+        ("+hydra.foo=1", "no such setting of Hydra"),
+        ("hydra.job.nam=x", "no such setting of Hydra; did you mean hydra.job.name?"),
+        ("hydra.run.dir=", "hydra.run.dir=: is empty"),
+        ("experiment=oclusion", "did you mean occlusion?"),
+        ("store=${oc.env:SEGTRACK_NO_SUCH}", "Environment variable 'SEGTRACK_NO_SUCH' not found"),
+        ("tracker.render=true", "is now called render.enabled: type render.enabled=VALUE"),
+    ],
+)
+def test_a_word_that_means_nothing_is_one_line_and_exit_code_2(
+    word: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word]) == 2
+    out, err = capsys.readouterr()
+    head, line = err.strip().splitlines()
+    assert out == ""
+    assert head == "error: 1 problem with the settings:"
+    assert re.search(expected, line), line
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["-m", "++tracker.track_tresh=0.4,0.6"], ["0.4: no such", "0.6: no such"]),
+        (["-m", "tracker.track_tresh=interval(0,1)"], ["did you mean tracker.track_thresh?"]),
+        (["-m", "tracker.track_thresh="], ["tracker.track_thresh=: is empty"]),
+        (["-m", "tracker=bytetrack,null"], ["tracker=null: must be one of"]),
+        (["-m", "trainer.extra={dropout: 0.1},{dropuot: 0.1}"], ["did you mean dropout?"]),
+    ],
+)
+def test_cells_of_a_sweep_too(
+    words: list[str], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    lines = capsys.readouterr().err.strip().splitlines()[1:]
+    assert len(lines) == len(expected)
+    for line, part in zip(lines, expected, strict=True):
+        assert part in line
+
+
+def test_a_plus_changes_nothing() -> None:
+    words = ["+seed=1", "++tracker.track_thresh=0.2", "+experiment=occlusion", "+tracker=botsort"]
+    bare = [word.lstrip("+") for word in words]
+    assert normalised(words, NAMES) == bare
+    assert check(CONF, words, sweep=False) == []
+    assert compose_settings(CONF, words) == compose_settings(CONF, bare)
+
+
+def test_mappings_need_no_plus() -> None:
+    def extra(*words: str) -> dict[str, object]:
+        assert check(CONF, words, sweep=False) == []
+        return compose_settings(CONF, words).trainer.extra
+
+    assert extra() == {"nbs": 16}
+    assert extra("trainer.extra={dropout: 0.1}") == {"nbs": 16, "dropout": 0.1}
+    assert extra("trainer.extra.nbs=32") == {"nbs": 32}
+    assert extra("~trainer.extra.nbs") == {}
+    assert extra("trainer=smoke", "trainer.extra={nbs: 8}") == {"nbs": 8}
+    words = ["dataset.classes={a: [car]}", "dataset.classes={b: [bus]}"]
+    assert check(CONF, words, sweep=False) == []
+    assert compose_settings(CONF, words).dataset.classes == {"b": ["bus"]}  # the later one alone
+    words = ["tracker={track_thresh: 0.4}", "dataset.splits={train: 0.6, val: 0.25}"]
+    assert check(CONF, words, sweep=False) == []
+    settings = compose_settings(CONF, words)
+    assert settings.tracker.name == "bytetrack"
+    assert vars(settings.dataset.splits) == {"train": 0.6, "val": 0.25, "test": 0.15, "pool": 0.0}
+
+
+def test_an_experiment_may_be_left_out_again() -> None:
+    assert normalised(["experiment=null", "~experiment", "seed=1"], NAMES) == ["seed=1"]
+    assert compose_settings(CONF, ["experiment=null"]) == compose_settings(CONF, [])
+
+
+def test_a_wrong_key_in_a_file_is_named_with_the_right_one(tmp_path: Path) -> None:
+    folder = tmp_path / "trainer"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("defaults: [smoke, _self_]\nephocs: 3\n")
+    (problem,) = check(CONF, ["trainer=mine"], tmp_path)
+    assert str(problem) == (
+        "trainer=mine: trainer/mine: trainer.ephocs: no such setting; did you mean trainer.epochs?"
+    )
+    (folder / "mine.yaml").write_text("defaults: [smoke, _self_]\nepochs: 3\n")
+    assert check(CONF, ["trainer=mine"], tmp_path) == []
+    (folder / "mine.yaml").write_text("defaults: [base, _self_]\nname: mine\n")
+    (problem,) = check(CONF, ["trainer=mine"], tmp_path)
+    assert str(problem).startswith("trainer.epochs=???: must be given")
+
+
+def test_keys_of_earlier_versions_lead_to_todays() -> None:
+    table = formerly()
+    assert table["tracker.render"] == "render.enabled"
+    for old, new in table.items():
+        assert unknown(old, [], {}) == f"is now called {new}: type {new}=VALUE"
+
+
+def test_help_names_every_group_and_every_knob_that_is_chosen() -> None:
+    text = help_text(CONF, ["tracker=botsort", "seed=7"])
+    assert max(map(len, text.splitlines())) <= 100
+    text = " ".join(text.split())
+    for part in (
+        "labellerr cloud, emulator, off",
+        " seed=7 of splits, training",
+        "tracker=botsort: BoT-SORT",
+        " tracker.appearance_thresh=0.8 least",
+        " dataset.splits.train=0.7 share",
+        "[0 to 1024 processes]",
+        "tracker.gmc_method=sparseOptFlow",
+    ):
+        assert part in text, part
+    assert "schema" not in text
+
+
+def test_version_is_segtracks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"segtrack \d+\.\d+\.\d+\n", capsys.readouterr().out)
