@@ -6,6 +6,7 @@ with start_emulator(folder) as emulator:
 python -m labellerr_loopback --port 8080 --data FOLDER
 """
 
+from labellerr_loopback.annotator import Rates, annotate
 from labellerr_loopback.behaviour import Credentials, Delays, Limits, Quirks
 from labellerr_loopback.faults import Fault
 from labellerr_loopback.server import Emulator, alone, start_emulator
@@ -17,6 +18,8 @@ __all__ = [
     "Fault",
     "Limits",
     "Quirks",
+    "Rates",
     "alone",
+    "annotate",
     "start_emulator",
 ]

@@ -103,6 +103,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
             "stages=[prepare,trian]",
             "there is no stage trian; .*did you mean train",
         ),
+        ("stages=[track,track]", "track stands there twice; list each stage once"),
         ("stages=[detect]", "detect cannot be listed, it is made where .* one of prepare, push"),
         ("stages=[]", "stages=\\[\\]: list at least one of prepare"),
         ("seed=null", "seed=null: must not be null"),

@@ -39,8 +39,7 @@ from segtrack.command.keys import (
     unknown,
 )
 from segtrack.pipeline import stage_problems
-from segtrack.settings import Problem, Settings, options, register
-from segtrack.settings.rules import validate
+from segtrack.settings import Problem, Settings, options, register, validate
 
 CONFIG = "config"
 

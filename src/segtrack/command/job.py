@@ -21,7 +21,7 @@ from segtrack.base.errors import SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.command.composition import flatten, to_settings
 from segtrack.settings import Settings, plain
-from segtrack.store.store import Store
+from segtrack.store import Store
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -44,8 +44,8 @@ def run_job(config: DictConfig) -> float | None:
     # ultralytics keeps its own settings there instead of in the user's home.
     os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
+    from segtrack import journal as journals
     from segtrack.annotation import require_access
-    from segtrack.journal import journal as journals
     from segtrack.pipeline import RunFacts, Runner, needs_platform
 
     if needs_platform(settings):
@@ -141,7 +141,7 @@ def _swept(settings: Settings, overrides: list[str]) -> dict[str, str]:
     pairs = {key.lstrip("+"): value for key, _, value in (o.partition("=") for o in overrides)}
     if settings.parent_run is None:
         return pairs
-    from segtrack.journal.journal import sweep_keys
+    from segtrack.journal import sweep_keys
 
     keys = sweep_keys(settings.mlflow, settings.parent_run)
     return {key: pairs[key] for key in keys if key in pairs}

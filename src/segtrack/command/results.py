@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from segtrack.pipeline import all_names
-from segtrack.store.store import Entry, Store
+from segtrack.store import Entry, Store
 
 
 def main() -> int:

@@ -12,10 +12,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
 from segtrack.command.composition import compose_settings, expand, flatten
 from segtrack.command.job import git_state, run_job
-from segtrack.journal import journal as journals
 from segtrack.pipeline import platform_stages
 from segtrack.settings import MlflowSettings, plain
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from segtrack.base.errors import DataError
-from segtrack.journal.journal import Journal
+from segtrack.journal import Journal
 from segtrack.pipeline import REPORT
 from segtrack.report import table_csv, table_html, table_text
 from segtrack.scoring import (

@@ -1,5 +1,6 @@
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
+from .classes import parse_classes as parse_classes
 from .geometry import clip as clip
 from .geometry import signed_area as signed_area
 from .kept_export import KeptExport as KeptExport
@@ -20,9 +21,9 @@ from .sources.port import register_source as register_source
 from .sources.port import source_of as source_of
 from .sources.reviewed import ReviewedSettings as ReviewedSettings
 from .sources.sequences import SequencesSettings as SequencesSettings
-from .sources.traffic_sim import Light as Light
-from .sources.traffic_sim import TrafficSimSettings as TrafficSimSettings
-from .sources.ultralytics import UltralyticsSettings as UltralyticsSettings
+from .sources.traffic_sim.settings import Light as Light
+from .sources.traffic_sim.settings import TrafficSimSettings as TrafficSimSettings
+from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest

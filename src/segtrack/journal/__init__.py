@@ -1,1 +1,5 @@
-"""What MLflow holds of a run."""
+"""What MLflow holds of a run. Nothing else imports mlflow."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.metrics import Report
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset import Sequence
 from segtrack.formats import read_mot
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
 

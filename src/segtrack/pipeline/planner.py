@@ -10,7 +10,7 @@ from typing import Any
 from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
 from segtrack.settings import Settings
-from segtrack.store.store import Store
+from segtrack.store import Store
 
 _ORDER = ("missing", "build", "after", "platform", "hit", "given")  # what a stage's line shows
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.metrics import Metric
-from segtrack.journal.journal import Journal
+from segtrack.journal import Journal
 from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
 from segtrack.settings import Settings
-from segtrack.store.store import Store
+from segtrack.store import Store
 
 
 @dataclass(frozen=True)

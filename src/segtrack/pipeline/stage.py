@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from segtrack.base.registry import Registry
-from segtrack.store.store import Build
+from segtrack.store import Build
 
 if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run

@@ -45,7 +45,7 @@ def metric_of(sequence: Sequence) -> Callable[[str], str]:
 
 def merged_classes(dataset: DatasetSettings) -> dict[str, str]:
     """The class that is scored, by the name that the ground truth has for it."""
-    from segtrack.dataset.classes import parse_classes
+    from segtrack.dataset import parse_classes
 
     chosen = parse_classes(dataset.classes) or {}
     return {old: new for new, olds in chosen.items() for old in olds}

@@ -11,7 +11,7 @@ from typing import Any
 from segtrack.base.errors import SettingsError
 from segtrack.pipeline.stage import STAGES, Recipe, Result, Stage, listed_names
 from segtrack.settings import Settings, plain, shaping
-from segtrack.store.store import StageCall, StageResult, Store
+from segtrack.store import StageCall, StageResult, Store
 
 
 class Walk(ABC):

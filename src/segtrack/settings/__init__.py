@@ -14,6 +14,7 @@ from segtrack.settings.dataset import (
     folder_problems,
 )
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.groups import option, options, register
 from segtrack.settings.knobs import Knob, Problem, knob, knobs_of, shaping, walk
 from segtrack.settings.labellerr import (
     AnnotatorSettings,
@@ -24,13 +25,13 @@ from segtrack.settings.labellerr import (
 )
 from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
-from segtrack.settings.options import option, options, register
-from segtrack.settings.plain import plain
 from segtrack.settings.render import RenderSettings
 from segtrack.settings.root import Settings
+from segtrack.settings.rules import validate
 from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
+from segtrack.settings.values import plain
 
 __all__ = [
     "SPLITS",
@@ -61,5 +62,6 @@ __all__ = [
     "plain",
     "register",
     "shaping",
+    "validate",
     "walk",
 ]

@@ -22,7 +22,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.plain import plain
+from segtrack.settings.values import plain
 
 _KEY = "knob"
 _found: dict[type, Mapping[str, Knob]] = {}

@@ -10,13 +10,10 @@ from urllib.parse import urlsplit
 from omegaconf import MISSING
 
 from segtrack.base.labellerr_api import REVIEWED
-from segtrack.settings import (
-    Assist,
-    LabellerrMode,
-    MlflowSettings,
-    Settings,
-)
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
+from segtrack.settings.labellerr import Assist, LabellerrMode
+from segtrack.settings.mlflow import MlflowSettings
+from segtrack.settings.root import Settings
 
 
 def validate(settings: Settings) -> list[Problem]:

@@ -47,7 +47,7 @@ def rehearse(
     Raises:
         DataError: the project has a file that the split has not.
     """
-    from labellerr_loopback.annotator import Rates, annotate
+    from labellerr_loopback import Rates, annotate
 
     truth = truth_of(dataset, split)
     if not any(truth.values()):

@@ -72,7 +72,7 @@ def sequences(ask: Ask) -> Given:
 
 def classes(ask: Ask) -> Given:
     """Names of the classes to track, and which name of the weights means which of them."""
-    from segtrack.dataset.classes import parse_classes
+    from segtrack.dataset import parse_classes
 
     settings = ask.settings
     source = datasets.source_of(settings.dataset)

@@ -39,7 +39,7 @@ def weights(ask: Ask) -> Given:
 
 
 def _of_run(ask: Ask, run_id: str) -> Path:
-    from segtrack.journal.journal import run_weights
+    from segtrack.journal import run_weights
 
     return run_weights(ask.settings.mlflow, run_id, ask.scratch("downloads"))
 

@@ -18,7 +18,7 @@ from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.image_files import ImageFile
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sequences import Sequence
-from segtrack.dataset.sources.traffic_sim import TrafficSimSettings
+from segtrack.dataset.sources.traffic_sim.settings import TrafficSimSettings
 from segtrack.dataset.workers import map_chunks
 from segtrack.settings import SPLITS
 

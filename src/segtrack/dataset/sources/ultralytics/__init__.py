@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.dataset.sources.port import Content, Place, Source, reading_of, register_source
-from segtrack.settings import DatasetSettings, knob
+from segtrack.dataset.sources.ultralytics.settings import UltralyticsSettings
 
-
-@dataclass
-class UltralyticsSettings(DatasetSettings):
-    """A data set that ultralytics downloads by name; needs internet on first use."""
-
-    source: str = "ultralytics"
-    path: str | None = knob(None, "where to keep the download; null: in the store")
-    name: str = knob("coco128-seg.yaml", "one of ultralytics/cfg/datasets/*.yaml with -seg labels")
+__all__ = ["UltralyticsSettings"]
 
 
 def _read(settings: UltralyticsSettings, place: Place) -> Content:

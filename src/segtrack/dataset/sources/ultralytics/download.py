@@ -15,7 +15,7 @@ from pathlib import Path
 
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.ultralytics import UltralyticsSettings
+from segtrack.dataset.sources.ultralytics.settings import UltralyticsSettings
 from segtrack.dataset.sources.yolo.config import YoloConfig, load_yaml, read_config, read_names
 
 PROBE_S = 5.0  # how long to wait for the server to answer at all
