@@ -123,6 +123,8 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("dataset.classes={a: [car], b: [car]}", "puts a class into two merged classes"),
         ("dataset.group_by='('", "must be a regular expression"),
         ("device=gpu", "device=gpu: must be auto, cpu"),
+        ("device=true", "device=True: must be auto, cpu"),
+        ("device=[0,-1]", "must be auto, cpu"),
         ("device=0,1", "device=0,1: has several values: add -m for a sweep"),
         ("video=a(b).mp4", "Hydra's grammar cannot read this .*quotes"),
         ("evaluation.visible_bins=[0.5,0.2]", "must be rising edges within 0 to 1"),

@@ -130,7 +130,7 @@ def test_every_knob_of_every_option_says_its_effect() -> None:
         f"{cls.__name__}.{key}"
         for cls in (Settings, *classes)
         for key, one, _ in walk(cls())
-        if not one.effect and not _of_a_tracker(cls)
+        if not one.effect
     ]
     assert silent == []
 
@@ -152,9 +152,3 @@ def test_settings_import_nothing_heavy() -> None:
 
 def _nodes() -> list[Any]:
     return [node for known in options().values() for node in known.values()]
-
-
-def _of_a_tracker(cls: type) -> bool:
-    from segtrack.settings import TrackerSettings
-
-    return issubclass(cls, TrackerSettings)  # theirs say it where the trackers are

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from omegaconf import MISSING
+
 from segtrack.base.labellerr_api import REVIEWED
 from segtrack.settings.knobs import Problem, knobs_of, value_problems
 from segtrack.settings.labellerr import Assist, LabellerrMode
@@ -34,14 +36,15 @@ def _names(settings: Settings) -> Iterator[Problem]:
     for group, name in (("tracker", "name"), ("dataset", "source")):
         chosen = getattr(settings, group)
         own, value = knobs_of(type(chosen))[name].default, getattr(chosen, name)
-        if value != own:
+        if own != MISSING and value != own:
             yield Problem(f"{group}.{name}", value, f"cannot be set alone; choose {group}={value}")
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
     device = settings.device
-    indices = isinstance(device, list) and device and all(isinstance(d, int) for d in device)
-    if not (device in ("auto", "cpu", "mps") or isinstance(device, int) or indices):
+    given = device if isinstance(device, list) else [device]
+    indices = bool(given) and all(type(one) is int and one >= 0 for one in given)
+    if device not in ("auto", "cpu", "mps") and not indices:
         allowed = "auto, cpu, a GPU's index such as 0, or a list of them such as [0,1]"
         yield Problem("device", device, f"must be {allowed}")
     if "track" in settings.stages and settings.video is not None and not settings.video.strip():
