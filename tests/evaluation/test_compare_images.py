@@ -113,7 +113,7 @@ def test_runs_that_cannot_be_compared(
         ([a, a, "--metric", "HOTA"], "HOTA: there is no such score of images"),
         ([a, a, "--samples", "0"], "samples must be 1 or more"),
         ([a, a, "--sequences", "v"], "images belong to none"),
-        ([a, a, "third"], "third=: Hydra's grammar cannot read this"),
+        ([a, a, "third"], "third: has no value: type third=VALUE"),
         ([a, a, "mlflow.ury=x"], "did you mean mlflow.uri?"),
     ]:
         assert script.main([*words, "--kind", "image", where]) == 2

@@ -27,7 +27,7 @@ def test_a_tracker_from_outside_of_the_package(project: Project) -> None:
     outcome = project.run(*words, "tracker.reach=40", "render.enabled=false")
     assert outcome.code == 0, outcome.err
     (run,) = project.runs()
-    assert run.data.params["tracker.reach"] == "40.0"
+    assert run.data.params["tracker.reach"] == "40"
     assert run.data.tags["choice.tracker"] == "toy"
     (file,) = project.folder.glob("outputs/*/*/tracking/*/results.json")
     written = json.loads(file.read_text())
