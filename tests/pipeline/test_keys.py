@@ -99,7 +99,7 @@ def test_what_does_not_shape_a_training(tmp_path: Path, words: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "word", ["seed=1", "trainer.lr0=0.02", "trainer.imgsz=320", "trainer.cache=true"]
+    "word", ["seed=1", "trainer.lr0=0.02", "trainer.imgsz=320", "trainer.cache=false"]
 )
 def test_what_shapes_a_training(tmp_path: Path, word: str) -> None:
     assert key(tmp_path, "train", word) != key(tmp_path, "train")
