@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import Sequence, SequencesSettings, read_frames, sequences_from, signature
+from segtrack.dataset import (
+    SequencesSettings,
+    VideoSequence,
+    read_frames,
+    sequences_from,
+    signature,
+)
 from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
 from segtrack.dataset.sequences import from_json, to_json
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
@@ -162,7 +168,7 @@ def test_no_sequence(tmp_path: Path, make: object, pattern: str, message: str) -
 
 def test_roles() -> None:
     found = tuple(
-        Sequence(name, None, "", 1, 1, 1.0, 1) for name in ("MOT17-02", "MOT17-04", "MOT17-05")
+        VideoSequence(name, None, "", 1, 1, 1.0, 1) for name in ("MOT17-02", "MOT17-04", "MOT17-05")
     )
     named = with_roles(found, ["MOT17-02"], ["MOT17-05"])
     assert [s.role for s in named] == ["tuning", None, "test"]
@@ -174,7 +180,9 @@ def test_roles() -> None:
 
 def test_json_keeps_a_sequence_and_survives_the_move_of_its_folder(tmp_path: Path) -> None:
     inside, outside = tmp_path / "partial" / "v.mp4", tmp_path / "elsewhere.txt"
-    sequence = Sequence("v", inside, "ab", 4, 3, 29.97, 7, outside, "mot17", gt_classes=((1, "a"),))
+    sequence = VideoSequence(
+        "v", inside, "ab", 4, 3, 29.97, 7, outside, "mot17", gt_classes=((1, "a"),)
+    )
     row = to_json(sequence, tmp_path / "partial")
     assert row["path"] == "v.mp4"
     moved = from_json(row, tmp_path / "final")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import frame_files, probe_video, read_frames
 
 WIDTH, HEIGHT = 96, 64
@@ -45,7 +45,7 @@ def write_video(path: Path, frames: int = 40, fps: int = 25, codec: str = "libx2
     return path
 
 
-def read_until_error(sequence: Sequence) -> tuple[list[np.ndarray], str]:
+def read_until_error(sequence: VideoSequence) -> tuple[list[np.ndarray], str]:
     frames = []
     try:
         for image in read_frames(sequence):
@@ -63,7 +63,7 @@ def test_facts_and_frames(tmp_path: Path, name: str, codec: str, count: int) -> 
     path = write_video(tmp_path / name, codec=codec)
     sequence = probe_video(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert sequence == Sequence("a", path, digest, WIDTH, HEIGHT, 25.0, count)
+    assert sequence == VideoSequence("a", path, digest, WIDTH, HEIGHT, 25.0, count)
     frames, error = read_until_error(sequence)
     assert error == ""
     assert {f.shape for f in frames} == {(HEIGHT, WIDTH, 3)}
@@ -186,7 +186,7 @@ def test_a_file_that_vanishes_fails_at_once(tmp_path: Path) -> None:
 
 def test_a_sequence_without_frames() -> None:
     with pytest.raises(DataError, match="MOT17-02: it has detections only"):
-        read_frames(Sequence("MOT17-02", None, "", 1920, 1080, 30.0, 300))
+        read_frames(VideoSequence("MOT17-02", None, "", 1920, 1080, 30.0, 300))
 
 
 def test_a_folder_of_frames(tmp_path: Path) -> None:

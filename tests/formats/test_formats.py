@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.formats import (
     KittiTable,
     MotsTable,
@@ -215,7 +215,7 @@ def results_file(folder: Path) -> tuple[Path, list[TrackRows]]:
             writer.add(rows)
     info = TracksInfo(("person", "car"), 3, 5, 4, 10.0, {"name": "bytetrack"})
     write_info(folder, info, [TrackSummary(i + 1, i, 0, 2, 2, 0.5) for i in range(2)])
-    sequence = Sequence("street", None, "ab" * 32, 5, 4, 10.0, 3)
+    sequence = VideoSequence("street", None, "ab" * 32, 5, 4, 10.0, 3)
     predicted = PredictionsInfo(("person", "car"), 3, 5, 4, 10.0, "", "", 640, 0.05)
     run = dict.fromkeys(("mlflow_run_id", "config_hash", "git_commit")) | {"created_at": "now"}
     write_results(Tracks.load(folder), sequence, predicted, info.tracker, run, folder)

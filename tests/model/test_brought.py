@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.model import Predictions
 from segtrack.model.brought import read_detections
 
@@ -16,10 +16,10 @@ ROWS = """3,-1,10,20,30.5,40,0.9
 """
 
 
-def sequence(tmp_path: Path, text: str) -> Sequence:
+def sequence(tmp_path: Path, text: str) -> VideoSequence:
     path = tmp_path / "det.txt"
     path.write_text(text)
-    return Sequence("s", None, "ab", 640, 480, 14.0, 5, det=path)
+    return VideoSequence("s", None, "ab", 640, 480, 14.0, 5, det=path)
 
 
 def test_rows_become_predictions(tmp_path: Path) -> None:

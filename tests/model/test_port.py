@@ -16,7 +16,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.model import (
     FAMILIES,
     Network,
@@ -32,7 +32,7 @@ from segtrack.model import (
 )
 from segtrack.settings import ModelSettings, TrainerSettings
 
-VIDEO = Sequence("street", Path("street.mp4"), "", 40, 30, 15.0, 0)
+VIDEO = VideoSequence("street", Path("street.mp4"), "", 40, 30, 15.0, 0)
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,13 +12,13 @@ import torch
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.model import Network, Predictions, Request, Weights, predict_images, predict_video
 from segtrack.model.ultralytics.settings import YoloSegSettings
 from tests.model.conftest import make_tiny_weights
 
 SETTINGS = YoloSegSettings(name="yolov8n-seg", batch=4)
-VIDEO = Sequence("street", Path("street.mp4"), "", 64, 48, 15.0, 0)
+VIDEO = VideoSequence("street", Path("street.mp4"), "", 64, 48, 15.0, 0)
 
 
 class Numbers(dict):

@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequence_sources import KITTI_MOTS_CLASSES, MOT17_CLASSES
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.traffic_sim.render import GT_CLASSES, MOTS_CLASSES
 from segtrack.scoring.combine import combined, score_metrics
 from segtrack.scoring.counts import FIELDS, summary
@@ -25,7 +25,7 @@ from tests.tracker.conftest import Reported
 
 HEIGHT, WIDTH = 60, 90
 NAMES = ("person", "car", "bus", "dog")
-BASE = Sequence("street", None, "", WIDTH, HEIGHT, 10.0, 0)
+BASE = VideoSequence("street", None, "", WIDTH, HEIGHT, 10.0, 0)
 Object = tuple[int, int, int, tuple[float, float, float, float]]  # frame, id, class, xyxy
 
 
@@ -75,7 +75,7 @@ def scored(
 
 def _scored(
     folder: Path,
-    sequence: Sequence,
+    sequence: VideoSequence,
     tracks: Tracks,
     chunk_frames: int | None = None,
     merge: dict[str, str] | None = None,

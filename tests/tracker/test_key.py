@@ -8,11 +8,11 @@ import pytest
 from segtrack.base.errors import DataError
 from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.pipeline import STAGES, Recipe, Result
 from segtrack.tracker import TRACKERS
 
-FILM = Sequence("film", Path("film.mp4"), "abc", 640, 360, 30.0, 90)
+FILM = VideoSequence("film", Path("film.mp4"), "abc", 640, 360, 30.0, 90)
 
 
 class Asked:
@@ -21,14 +21,14 @@ class Asked:
     def __init__(self, *words: str) -> None:
         self.settings = compose_settings(CONF, words)
 
-    def __call__(self, stage: str, sequence: Sequence) -> Result:
+    def __call__(self, stage: str, sequence: VideoSequence) -> Result:
         kind = TRACKERS.get(self.settings.tracker.name)
         if stage == "motion" and not kind.needs_motion(self.settings.tracker):
             return Result(None)
         return Result(stage, f"key of {stage}")
 
 
-def recipe(*words: str, sequence: Sequence = FILM) -> Recipe:
+def recipe(*words: str, sequence: VideoSequence = FILM) -> Recipe:
     found = STAGES.get("associate").make(Asked(*words), sequence=sequence)
     assert isinstance(found, Recipe)
     return found

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.model.predictions import PredictionsInfo
 from segtrack.tracker import Tracks, validate_results, write_results
 from segtrack.tracker.motfiles import mots_ids, mots_lines
@@ -24,7 +24,7 @@ from segtrack.tracker.results import results_schema
 from segtrack.tracker.tracks import TrackRows, TracksInfo, TrackSummary, TracksWriter, write_info
 
 NAMES = ("person", "voiture à cheval")
-SEQUENCE = Sequence("street [1]", None, "ab" * 32, 8, 6, 10.0, 3)
+SEQUENCE = VideoSequence("street [1]", None, "ab" * 32, 8, 6, 10.0, 3)
 PREDICTED = PredictionsInfo(NAMES, 3, 8, 6, 10.0, "yolov8n-seg", "cd" * 32, 640, 0.05)
 TRACKER = {"name": "bytetrack", "track_thresh": 0.5, "class_aware": True}
 RUN = {

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from segtrack.annotation.returned import Returned
     from segtrack.annotation.sent import Reviewed
     from segtrack.base.polygons import Polygon
-    from segtrack.dataset import Dataset, ImageRow
-    from segtrack.dataset import Sequence as Video
+    from segtrack.dataset import Dataset, ImageRow, VideoSequence
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
 
@@ -181,7 +180,7 @@ class AnnotationPlatform(Protocol):
         ...
 
     def review_videos(
-        self, name: str, tracked: Iterable[tuple[Video, Tracks]], say: Say = print
+        self, name: str, tracked: Iterable[tuple[VideoSequence, Tracks]], say: Say = print
     ) -> VideosSent | None:
         """Send videos with their trajectories to be reviewed; None where there was nothing to send.
 

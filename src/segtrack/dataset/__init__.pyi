@@ -11,7 +11,7 @@ from .labels import labels_of as labels_of
 from .preparation import prepare as prepare
 from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
-from .sequences import Sequence as Sequence
+from .sequences import VideoSequence as VideoSequence
 from .signatures import signature as signature
 from .sources.coco import CocoSettings as CocoSettings
 from .sources.images import ImagesSettings as ImagesSettings

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from segtrack.base.errors import DataError
 from segtrack.base.frames import row_groups
 from segtrack.dataset import sequences, tables, yolo_tree
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 
 FILE = "dataset.json"
 
@@ -60,7 +60,7 @@ class Dataset:
     names: tuple[str, ...]
     counts: dict[str, int]
     warnings: list[str]
-    sequences: tuple[Sequence, ...]
+    sequences: tuple[VideoSequence, ...]
     class_map: dict[str, str]
     split_fingerprints: dict[str, str]
 

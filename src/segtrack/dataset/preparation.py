@@ -19,7 +19,7 @@ from segtrack.dataset.image_checks import check_classes, check_images, index_con
 from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
 from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, source_of
 from segtrack.dataset.workers import worker_count
 from segtrack.settings import SPLITS, DatasetSettings
@@ -78,7 +78,9 @@ def prepare(
         write_contact_sheet(dataset, folder / contact_sheet.FILE)
 
 
-def _sequences(settings: DatasetSettings, content: Content, checks: Checks) -> tuple[Sequence, ...]:
+def _sequences(
+    settings: DatasetSettings, content: Content, checks: Checks
+) -> tuple[VideoSequence, ...]:
     """The source's own sequences and those of ``dataset.videos``, with their roles."""
     found = content.sequences
     if settings.videos:
@@ -90,7 +92,7 @@ def _write_facts(
     folder: Path,
     classes: ClassMap,
     published: Published,
-    found: tuple[Sequence, ...],
+    found: tuple[VideoSequence, ...],
     warnings: list[str],
 ) -> None:
     facts = {
@@ -113,7 +115,9 @@ def _write_facts(
     )
 
 
-def _fingerprint(names: tuple[str, ...], published: Published, found: tuple[Sequence, ...]) -> str:
+def _fingerprint(
+    names: tuple[str, ...], published: Published, found: tuple[VideoSequence, ...]
+) -> str:
     content = {
         "names": names,
         "splits": published.digests,
@@ -122,7 +126,7 @@ def _fingerprint(names: tuple[str, ...], published: Published, found: tuple[Sequ
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _digest(sequence: Sequence) -> str:
+def _digest(sequence: VideoSequence) -> str:
     digest = hashlib.sha256(f"{sequence.name}\0{sequence.sha256}\0{sequence.role}".encode())
     for path in (sequence.gt, sequence.mots, sequence.det):
         digest.update(path.read_bytes() if path else b"\0")

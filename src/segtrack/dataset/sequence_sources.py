@@ -13,7 +13,7 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.files import file_digest
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 
 Warn = Callable[[str, str, str, str], None]
 """Takes code, file, message and hint, like ``Checks.warn``."""
@@ -34,7 +34,7 @@ _MOT17_COLUMNS = 9
 _MARKS = ("seqinfo.ini", "img1", "gt", "det", "mots")  # any of these makes a folder a sequence
 
 
-def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[Sequence, ...]:
+def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[VideoSequence, ...]:
     """Sequences that a path or glob names.
 
     Args:
@@ -55,7 +55,7 @@ def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[Sequence, ..
     return unique_names(found)
 
 
-def unique_names(found: Iterable[Sequence]) -> tuple[Sequence, ...]:
+def unique_names(found: Iterable[VideoSequence]) -> tuple[VideoSequence, ...]:
     """The sequences with ``-2``, ``-3`` behind names that were there before."""
     taken: set[str] = set()
     result = []
@@ -70,8 +70,8 @@ def unique_names(found: Iterable[Sequence]) -> tuple[Sequence, ...]:
 
 
 def with_roles(
-    found: tuple[Sequence, ...], tuning: list[str], test: list[str]
-) -> tuple[Sequence, ...]:
+    found: tuple[VideoSequence, ...], tuning: list[str], test: list[str]
+) -> tuple[VideoSequence, ...]:
     """The sequences with their roles in a sweep.
 
     Raises:
@@ -125,7 +125,7 @@ def _expand(pattern: str) -> list[Path]:
     )
 
 
-def _sequences_at(path: Path, warn: Warn) -> Iterator[Sequence]:
+def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     from segtrack.dataset.video import probe_video
 
     if path.is_file():
@@ -163,7 +163,7 @@ def _has_frames(folder: Path) -> bool:
     return any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir() if p.is_file())
 
 
-def _plain_frames(folder: Path, warn: Warn, name: str = "") -> Sequence:
+def _plain_frames(folder: Path, warn: Warn, name: str = "") -> VideoSequence:
     from segtrack.dataset.video import probe_video
 
     message = f"a folder of frames does not say its rate; {DEFAULT_FPS:g} frames/s are assumed"
@@ -173,7 +173,7 @@ def _plain_frames(folder: Path, warn: Warn, name: str = "") -> Sequence:
     return replace(probed, name=name) if name else probed
 
 
-def _mot_sequence(folder: Path, warn: Warn) -> Sequence:
+def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
     info = _seqinfo(folder / "seqinfo.ini")
     frames = folder / info.get("imdir", "img1")
     if not frames.is_dir() and _has_frames(folder):
@@ -204,7 +204,7 @@ def _mot_sequence(folder: Path, warn: Warn) -> Sequence:
     )
 
 
-def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) -> Sequence:
+def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) -> VideoSequence:
     """Text only: enough to associate detections that came along, and to score."""
     texts = [folder / "gt" / "gt.txt", folder / "det" / "det.txt"]
     digest = hashlib.sha256()
@@ -215,7 +215,7 @@ def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) 
     if not fps:
         message = f"seqinfo.ini does not say frameRate; {DEFAULT_FPS:g} frames/s are assumed"
         warn("no_frame_rate", str(folder), message, "add frameRate to seqinfo.ini")
-    return Sequence(
+    return VideoSequence(
         folder.resolve().name,
         None,
         digest.hexdigest(),
@@ -234,7 +234,7 @@ def _kitti_mots(folder: Path) -> Path | None:
     return None
 
 
-def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[Sequence]:
+def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSequence]:
     for text in sorted(texts.glob("*.txt")):
         roots = (texts.parent, folder, folder / "training")
         frames = next(
@@ -246,7 +246,7 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[Sequence
             base = _plain_frames(frames, warn, text.stem)
         else:
             height, width = _rle_size(text)
-            base = Sequence(text.stem, None, file_digest(text), width, height, DEFAULT_FPS, 0)
+            base = VideoSequence(text.stem, None, file_digest(text), width, height, DEFAULT_FPS, 0)
         yield replace(
             base,
             gt=text,

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Sequence:
+class VideoSequence:
     """One video to track in.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sequence:
 _PATHS = ("path", "gt", "mots", "det")
 
 
-def to_json(sequence: Sequence, folder: Path) -> dict[str, Any]:
+def to_json(sequence: VideoSequence, folder: Path) -> dict[str, Any]:
     """As plain values; paths inside of ``folder`` become relative, since it is renamed later.
 
     All others become absolute: they are relative to where the command is run.
@@ -62,7 +62,7 @@ def to_json(sequence: Sequence, folder: Path) -> dict[str, Any]:
     return row
 
 
-def from_json(row: dict[str, Any], folder: Path) -> Sequence:
+def from_json(row: dict[str, Any], folder: Path) -> VideoSequence:
     """What ``to_json`` gave."""
     row = dict(row)
     for key in _PATHS:
@@ -70,4 +70,4 @@ def from_json(row: dict[str, Any], folder: Path) -> Sequence:
             row[key] = folder / row[key]
     for key in ("gt_classes", "mots_classes"):
         row[key] = tuple((int(i), str(name)) for i, name in row[key])
-    return Sequence(**row)
+    return VideoSequence(**row)

@@ -20,7 +20,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 READ_AHEAD = 8  # images of a folder that are decoded before they are asked for
@@ -30,7 +30,7 @@ DEFAULT_FPS = 30.0  # of a folder of frames, which does not say; ByteTrack's nom
 MISSING_SHARE, MISSING_FRAMES = 0.1, 2
 
 
-def probe_video(path: Path, fps: float | None = None) -> Sequence:
+def probe_video(path: Path, fps: float | None = None) -> VideoSequence:
     """What a video file or a folder of frames declares; decodes the first frame only.
 
     Args:
@@ -58,10 +58,10 @@ def probe_video(path: Path, fps: float | None = None) -> Sequence:
         height, width = _upright(first).shape[:2]
         rate = fps or float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
         count = int(stream.frames)
-    return Sequence(path.stem, path, file_digest(path), width, height, rate, count)
+    return VideoSequence(path.stem, path, file_digest(path), width, height, rate, count)
 
 
-def read_frames(sequence: Sequence) -> Iterator[np.ndarray]:
+def read_frames(sequence: VideoSequence) -> Iterator[np.ndarray]:
     """Stream the frames of ``sequence``, one in memory at a time.
 
     Returns:
@@ -102,13 +102,13 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts if p]
 
 
-def _probe_folder(folder: Path, fps: float) -> Sequence:
+def _probe_folder(folder: Path, fps: float) -> VideoSequence:
     files = frame_files(folder)
     height, width = _read_image(files[0], 0).shape[:2]
     digest = hashlib.sha256()
     for file in files:
         digest.update(bytes.fromhex(file_digest(file)))
-    return Sequence(
+    return VideoSequence(
         folder.resolve().name, folder, digest.hexdigest(), width, height, fps, len(files)
     )
 

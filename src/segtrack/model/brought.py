@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.metrics import Report
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.formats import read_mot
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
 
 
 def read_detections(
-    sequence: Sequence, class_name: str, conf_floor: float, folder: Path, report: Report
+    sequence: VideoSequence, class_name: str, conf_floor: float, folder: Path, report: Report
 ) -> None:
     """Write the rows of ``sequence.det`` as predictions into ``folder``.
 

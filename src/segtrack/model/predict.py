@@ -20,7 +20,7 @@ from segtrack.model.port import Detector, Network, Request
 from segtrack.model.predictions import ImageToPredict, PredictionsInfo, PredictionsWriter
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence as VideoSequence
+    from segtrack.dataset import VideoSequence
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
 T = TypeVar("T")

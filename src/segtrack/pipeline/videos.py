@@ -9,14 +9,14 @@ from segtrack.base.errors import DataError
 from segtrack.settings import DatasetSettings, Detections, Settings
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.pipeline.stage import Ask, Result
     from segtrack.tracker import TrackerKind
 
 REPORT = "tracking.json"  # in the run's folder: where lie the numbers behind its figures
 
 
-def detections_of(ask: Ask, sequence: Sequence) -> Result:
+def detections_of(ask: Ask, sequence: VideoSequence) -> Result:
     """The detections of a video: those that it brings along, or the model's.
 
     Raises:
@@ -33,7 +33,7 @@ def detections_of(ask: Ask, sequence: Sequence) -> Result:
     return ask(stage, sequence=sequence)
 
 
-def metric_of(sequence: Sequence) -> Callable[[str], str]:
+def metric_of(sequence: VideoSequence) -> Callable[[str], str]:
     """The name of a number of one video in the journal: ``track/video/<name>/hota``."""
 
     def named(name: str) -> str:
@@ -57,7 +57,7 @@ def wants_video(settings: Settings) -> bool:
     return settings.parent_run is None if wanted is None else wanted
 
 
-def tracker_kind(ask: Ask, sequence: Sequence) -> TrackerKind[Any]:
+def tracker_kind(ask: Ask, sequence: VideoSequence) -> TrackerKind[Any]:
     """The chosen tracker, and whether this video has what it needs.
 
     Raises:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.formats import DONT_CARE, IGNORE_CLASS, read_kitti, read_mot, read_mots
 from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 from segtrack.scoring.protocols import Names
@@ -193,10 +193,10 @@ def _scored(
     return SequenceScores(sequence, counts, {})
 
 
-def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> Sequence:
+def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> VideoSequence:
     names = tuple((i, "person" if c == PEDESTRIAN else c) for i, c in kit.classes)
     if kit.kind == MASK:
-        return Sequence(
+        return VideoSequence(
             sequence, None, "", 0, 0, 0, frames, mots=path, mots_classes=names
         )  # fmt: skip
     classes: Names = ()
@@ -206,7 +206,7 @@ def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> S
         from segtrack.dataset import MOT17_CLASSES
 
         classes = MOT17_CLASSES
-    return Sequence(
+    return VideoSequence(
         sequence, None, "", 0, 0, 0, frames, gt=path, gt_format=name, gt_classes=classes
     )  # fmt: skip
 

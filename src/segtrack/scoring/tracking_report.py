@@ -84,7 +84,7 @@ def _timeline(row: Mapping[str, Any], folder: Path) -> None:
         switches = [(s["frame"], s["gt_id"], s["old_track"], s["new_track"]) for s in found]
         info = tracks.info
         size = (info.width, info.height, info.fps, info.frame_count)
-        video = datasets.Sequence(row["name"], Path(row["video"]), "", *size)
+        video = datasets.VideoSequence(row["name"], Path(row["video"]), "", *size)
         frames = islice(datasets.read_frames(video), info.frame_count)
         target = folder / f"id_switches_{row['name']}.jpg"
         switch_sheet(sightings(switches, boxes, objects), frames, target)

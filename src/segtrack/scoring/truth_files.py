@@ -9,7 +9,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.formats import (
     DONT_CARE,
     IGNORE_CLASS,
@@ -26,7 +26,7 @@ SITTING = "person sitting"
 _MAX_OCCLUDED, _MAX_TRUNCATED = 2, 0  # KITTI's levels up to which an object is judged
 
 
-def build_truth(sequence: Sequence, folder: Path, report: Report) -> None:
+def build_truth(sequence: VideoSequence, folder: Path, report: Report) -> None:
     """Parse a sequence's ground truth into ``folder``; read it with ``Truth.load``.
 
     Args:
@@ -42,7 +42,7 @@ def build_truth(sequence: Sequence, folder: Path, report: Report) -> None:
     report("speed/truth_ms", 1000 * (time.perf_counter() - begin))
 
 
-def read_truth(sequence: Sequence, first_mask_frame: int = 0) -> Truth:
+def read_truth(sequence: VideoSequence, first_mask_frame: int = 0) -> Truth:
     """Parse a sequence's ground truth.
 
     Args:

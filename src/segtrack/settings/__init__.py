@@ -15,7 +15,7 @@ from segtrack.settings.dataset import (
 )
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.groups import option, options, register
-from segtrack.settings.knobs import Knob, Problem, knob, knobs_of, shaping, walk
+from segtrack.settings.knobs import Group, Knob, Problem, knob, knobs_of, shaping, walk
 from segtrack.settings.labellerr import (
     AnnotatorSettings,
     Assist,
@@ -40,6 +40,7 @@ __all__ = [
     "DatasetSettings",
     "Detections",
     "EvaluationSettings",
+    "Group",
     "Knob",
     "LabellerrMode",
     "LabellerrSettings",

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import Problem, knob
+from segtrack.settings.knobs import Group, Problem, knob
 
 SPLITS = ("train", "val", "test", "pool")
 
@@ -35,7 +35,7 @@ class SplitFractions:
 
 
 @dataclass
-class DatasetSettings:
+class DatasetSettings(Group):
     """What every data set has. ``source`` names the reader in ``segtrack.dataset``."""
 
     source: str = knob(MISSING, "the reader")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, Problem, knob
 
 
 @dataclass
-class EvaluationSettings:
+class EvaluationSettings(Group):
     """How predicted masks and boxes are compared with the labels (COCO, by pycocotools)."""
 
     conf_floor: float = knob(
@@ -42,3 +44,14 @@ class EvaluationSettings:
         "edges of the slices by visible fraction; rising, within 0 to 1, at least two",
     )
     gallery: int = knob(12, "worst images shown", unit="images", low=0, high=1000)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between the knobs."""
+        edges = self.visible_bins
+        rising = all(a < b for a, b in itertools.pairwise(edges))
+        if len(edges) < 2 or not rising or edges[0] < 0 or edges[-1] > 1:
+            allowed = "must be rising edges within 0 to 1, at least two"
+            yield Problem("evaluation.visible_bins", edges, allowed)
+        if self.confusion_conf < self.conf_floor:
+            allowed = f"must not lie below evaluation.conf_floor={self.conf_floor:g}"
+            yield Problem("evaluation.confusion_conf", self.confusion_conf, allowed)

@@ -150,6 +150,15 @@ class Knob:
         return any(isinstance(t, type) and issubclass(t, Enum) for t in _alternatives(self.type))
 
 
+@dataclass
+class Group:
+    """A config group, or an option of one."""
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between its knobs; of one alone, its declaration says what is allowed."""
+        yield from ()
+
+
 def knob(
     default: Any,
     effect: str = "",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from segtrack.base.labellerr_api import REVIEWED
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, Problem, knob
 
 
 class LabellerrMode(Enum):
@@ -55,7 +58,7 @@ class AnnotatorSettings:
 
 
 @dataclass
-class LabellerrSettings:
+class LabellerrSettings(Group):
     """The annotation platform. Credentials are never settings: they come from the environment."""
 
     mode: LabellerrMode = knob(
@@ -133,3 +136,40 @@ class LabellerrSettings:
     annotator: AnnotatorSettings = knob(
         AnnotatorSettings, "who reviews in the emulator, and how well"
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between the knobs."""
+        yield from self._access_problems()
+        unknown = [status for status in self.statuses if status not in REVIEWED]
+        if unknown or not self.statuses:
+            shown = f"[{','.join(unknown or self.statuses)}]"
+            allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
+            yield Problem("labellerr.statuses", shown, allowed)
+        sam = Path(self.sam).expanduser()
+        if self.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
+            allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
+            yield Problem("labellerr.sam", self.sam, allowed)
+        rates = self.annotator
+        if rates.match_iou > rates.accept_iou:
+            allowed = f"must not lie above labellerr.annotator.accept_iou={rates.accept_iou:g}"
+            yield Problem("labellerr.annotator.match_iou", rates.match_iou, allowed)
+        for key in ("name", "project_id", "test_project_id"):
+            value = getattr(self, key)
+            if value is not None and (not value.strip() or not value.isprintable()):
+                yield Problem(
+                    f"labellerr.{key}", repr(value), "must be a text in one line, or null"
+                )
+
+    def _access_problems(self) -> Iterator[Problem]:
+        if self.mode is LabellerrMode.off:
+            return
+        if self.url is None:
+            if self.mode is LabellerrMode.cloud:
+                yield Problem("labellerr.url", None, "labellerr=cloud needs the platform's address")
+            return
+        parts = urlsplit(self.url)
+        if parts.username or parts.password:
+            allowed = "credentials belong into the environment, not into the address"
+            yield Problem("labellerr.url", f"{parts.scheme}://...@{parts.hostname}", allowed)
+        elif parts.scheme not in ("http", "https") or not parts.hostname:
+            yield Problem("labellerr.url", self.url, "must begin with http:// or https://")

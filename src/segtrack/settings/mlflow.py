@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import urlsplit
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, Problem, knob
 
 
 class MlflowMode(Enum):
@@ -16,7 +18,7 @@ class MlflowMode(Enum):
 
 
 @dataclass
-class MlflowSettings:
+class MlflowSettings(Group):
     """Where runs are recorded."""
 
     mode: MlflowMode = knob(
@@ -42,3 +44,14 @@ class MlflowSettings:
     timeout: float = knob(
         5.0, "that a server has to answer", unit="s", low=0.1, high=600, local=True
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the address."""
+        parts = urlsplit(self.uri)
+        if parts.username or parts.password:
+            shown = f"{parts.scheme}://...@{parts.hostname}"
+            allowed = (
+                "a name or password in the address would be kept in every run; put them into the "
+                "variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            )
+            yield Problem("mlflow.uri", shown, allowed)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import Problem, knob
+from segtrack.settings.knobs import Group, Problem, knob
 from segtrack.settings.trainer import TrainerSettings
 
 
 @dataclass
-class ModelSettings:
+class ModelSettings(Group):
     """The network that detects, its weights, and what it keeps; a family adds what only it has."""
 
     name: str = knob(MISSING, "of the network; the option of the group")

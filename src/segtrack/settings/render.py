@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, knob
 
 
 @dataclass
-class RenderSettings:
+class RenderSettings(Group):
     """Whether and how trajectories are drawn into their video."""
 
     enabled: bool | None = knob(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import Problem, knob
+from segtrack.settings.knobs import Group, knob
 
 
 @dataclass
-class TrackerSettings:
+class TrackerSettings(Group):
     """What every tracker has; each has its own class of them, where it registers itself."""
 
     name: str = knob(MISSING, "chooses the tracker")
-
-    def problems(self) -> Iterator[Problem]:
-        """What is wrong between the knobs."""
-        yield from ()
 
     def lowest_score(self) -> tuple[str, float] | None:
         """The knob below whose value detections are passed over; None where all are taken."""

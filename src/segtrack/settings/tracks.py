@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, knob
 
 
 @dataclass
-class TracksSettings:
+class TracksSettings(Group):
     """Which trajectories and rows stay, and what is filled in; every tracker's alike."""
 
     min_length: int = knob(

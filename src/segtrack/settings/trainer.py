@@ -7,13 +7,13 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import knob
+from segtrack.settings.knobs import Group, knob
 
 _THEIRS = "ultralytics"
 
 
 @dataclass
-class TrainerSettings:
+class TrainerSettings(Group):
     """How a network is trained. Names are ultralytics' own."""
 
     name: str = knob(MISSING, "of the preset; nothing depends on it", local=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from segtrack.base.atomic import replacing
 from segtrack.base.errors import DataError
-from segtrack.dataset import Sequence
+from segtrack.dataset import VideoSequence
 from segtrack.model import PredictionsInfo
 from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TrackSummary
@@ -24,7 +24,7 @@ RUN_KEYS = ("mlflow_run_id", "config_hash", "git_commit", "created_at")
 
 def write_results(
     tracks: Tracks,
-    sequence: Sequence,
+    sequence: VideoSequence,
     predictions_info: PredictionsInfo,
     tracker: dict[str, Any],
     run: dict[str, Any],
@@ -97,7 +97,7 @@ def results_schema() -> dict[str, Any]:
 
 def _head(
     info: TracksInfo,
-    sequence: Sequence,
+    sequence: VideoSequence,
     predicted: PredictionsInfo,
     tracker: dict[str, Any],
     run: dict[str, Any],

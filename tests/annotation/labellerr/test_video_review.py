@@ -16,7 +16,7 @@ from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.video_review import review_videos
 from segtrack.annotation.port import VideosSent
 from segtrack.base.errors import PlatformError
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import probe_video
 from segtrack.settings import LabellerrSettings
 from segtrack.tracker.tracks import Tracks
@@ -24,11 +24,11 @@ from segtrack.tracker.tracks import Tracks
 from .conftest import unique
 from .videos import rectangle, write_tracks, write_video
 
-Tracked = list[tuple[Sequence, Tracks]]
+Tracked = list[tuple[VideoSequence, Tracks]]
 SENDING = ("upload_answers", "/create", "connect/local", "/storage/")
 
 
-def video(folder: Path, shift: int = 0) -> tuple[Sequence, Tracks]:
+def video(folder: Path, shift: int = 0) -> tuple[VideoSequence, Tracks]:
     """A video with a person and two cars; one car only as a box."""
     masks = {
         1: {f: rectangle(2 + f + shift, 3) for f in range(4)},

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from segtrack.annotation.labellerr.session import Session
     from segtrack.annotation.returned import Returned
     from segtrack.annotation.sent import Reviewed
-    from segtrack.dataset import Dataset, KeptExport
-    from segtrack.dataset import Sequence as Video
+    from segtrack.dataset import Dataset, KeptExport, VideoSequence
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
 
@@ -119,7 +118,7 @@ class Labellerr:
         )
 
     def review_videos(
-        self, name: str, tracked: Iterable[tuple[Video, Tracks]], say: Say = print
+        self, name: str, tracked: Iterable[tuple[VideoSequence, Tracks]], say: Say = print
     ) -> VideosSent | None:
         from segtrack.annotation.labellerr.video_review import review_videos
 

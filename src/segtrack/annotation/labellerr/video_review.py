@@ -19,7 +19,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.base.labellerr_api import SUFFIXES
-from segtrack.dataset import Sequence as Video
+from segtrack.dataset import VideoSequence
 from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
 
@@ -31,7 +31,7 @@ _FILE_REFUSED = re.compile(r"not an? (valid )?video_json", re.IGNORECASE)
 
 
 def review_videos(
-    session: Session, tracked: Iterable[tuple[Video, Tracks]], name: str, folder: Path
+    session: Session, tracked: Iterable[tuple[VideoSequence, Tracks]], name: str, folder: Path
 ) -> VideosSent | None:
     """Send videos and their trajectories to a Test Project and verify that all were taken.
 
@@ -94,7 +94,9 @@ def review_videos(
     return VideosSent(project, len(taken), tracks_taken)
 
 
-def _sendable(tracked: Iterable[tuple[Video, Tracks]], say: Say) -> list[tuple[Video, Tracks]]:
+def _sendable(
+    tracked: Iterable[tuple[VideoSequence, Tracks]], say: Say
+) -> list[tuple[VideoSequence, Tracks]]:
     """The videos that may be sent and that Labellerr takes."""
     left_out: dict[str, list[str]] = defaultdict(list)
     chosen = []
@@ -113,8 +115,8 @@ def _sendable(tracked: Iterable[tuple[Video, Tracks]], say: Say) -> list[tuple[V
 
 
 def _written(
-    chosen: Sequence[tuple[Video, Tracks]], folder: Path, simplify_px: float, say: Say
-) -> list[tuple[Video, VideoJson]]:
+    chosen: Sequence[tuple[VideoSequence, Tracks]], folder: Path, simplify_px: float, say: Say
+) -> list[tuple[VideoSequence, VideoJson]]:
     """The files of trajectories in ``folder``, of the videos that have some."""
     found = []
     with whole_folder(folder) as partial:
@@ -128,7 +130,7 @@ def _written(
     return found
 
 
-def _local(video: Video) -> LocalFile:
+def _local(video: VideoSequence) -> LocalFile:
     """The file, under the name of the sequence: two files of one name stay apart."""
     assert video.path is not None
     (file,) = check_files([video.path], {video.path: video.sha256}, "video")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from segtrack.dataset.catalogue import Catalogue
     from segtrack.dataset.checks import Checks
     from segtrack.dataset.files import Reading
-    from segtrack.dataset.sequences import Sequence
+    from segtrack.dataset.sequences import VideoSequence
 
 S = TypeVar("S", bound=DatasetSettings)
 
@@ -36,7 +36,7 @@ class Content(NamedTuple):
     """
 
     names: tuple[str, ...]
-    sequences: tuple[Sequence, ...] = ()
+    sequences: tuple[VideoSequence, ...] = ()
     files_read: int = 0
     prefix: str = ""
 
@@ -95,7 +95,7 @@ class Source(Generic[S]):
     files: Callable[[S], Iterable[Path]] = lambda settings: ()
     version: int = 1
     stamp: Callable[[S], str] = lambda settings: ""
-    sequences: Callable[[S], tuple[Sequence, ...]] | None = None
+    sequences: Callable[[S], tuple[VideoSequence, ...]] | None = None
     roles: Callable[[S], Roles] = lambda settings: Roles([], [])
     class_names: Callable[[S], tuple[str, ...]] = lambda settings: ()
     title: Callable[[S], str | None] = _folder_name

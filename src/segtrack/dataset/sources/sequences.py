@@ -20,7 +20,7 @@ from segtrack.settings import DatasetSettings, Problem, knob
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segtrack.dataset.sequences import Sequence
+    from segtrack.dataset.sequences import VideoSequence
 
 
 @dataclass
@@ -57,7 +57,7 @@ def _files(settings: SequencesSettings) -> Iterator[Path]:
     yield from paths_of(required_path_or_glob(settings))
 
 
-def _sequences(settings: SequencesSettings) -> tuple[Sequence, ...]:
+def _sequences(settings: SequencesSettings) -> tuple[VideoSequence, ...]:
     """With their roles.
 
     Raises:

@@ -13,11 +13,11 @@ from segtrack.pipeline.stage import Ask, Recipe, Stage, register
 from segtrack.pipeline.videos import detections_of, metric_of, tracker_kind
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.tracker import Tracks
 
 
-def associate(ask: Ask, sequence: Sequence) -> Recipe:
+def associate(ask: Ask, sequence: VideoSequence) -> Recipe:
     """The trajectories that the chosen tracker makes of the detections."""
     settings, after = ask.settings.tracker, ask.settings.tracks
     kind = tracker_kind(ask, sequence)

@@ -12,12 +12,12 @@ from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.model import Predictions, Weights
     from segtrack.pipeline.runner import Run
 
 
-def detect(ask: Ask, sequence: Sequence) -> Recipe:
+def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     """Predictions of every frame, of the classes that are tracked."""
     settings = ask.settings
     weights: Weights = ask("weights").value
@@ -42,7 +42,7 @@ def _load(folder: Path) -> Predictions:
     return model.Predictions.load(folder)
 
 
-def _publish(run: Run, made: Result, sequence: Sequence) -> None:
+def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:
     truncated = made.value.info.truncated
     if truncated:
         print(f"warning: {truncated}")

@@ -12,11 +12,11 @@ from segtrack.pipeline.stage import Ask, Recipe, Stage, register
 from segtrack.pipeline.videos import merged_classes, metric_of
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.model import Predictions
 
 
-def detections(ask: Ask, sequence: Sequence) -> Recipe:
+def detections(ask: Ask, sequence: VideoSequence) -> Recipe:
     """The rows of ``det.txt`` from the model's confidence floor on, all of one class."""
     floor = ask.settings.model.conf_floor
     det_class = ask.settings.dataset.det_class

@@ -12,10 +12,10 @@ from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import metric_of, tracker_kind
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
 
 
-def motion(ask: Ask, sequence: Sequence) -> Recipe | Given:
+def motion(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     """How each frame's pixels moved from the one before; None where no tracker asks for it."""
     if not tracker_kind(ask, sequence).needs_motion(ask.settings.tracker):
         return Given(None)

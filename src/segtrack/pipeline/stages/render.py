@@ -12,13 +12,13 @@ from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import wants_video
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.tracker import Tracks
 
 FILE = "annotated.mp4"
 
 
-def render(ask: Ask, sequence: Sequence) -> Recipe | Given:
+def render(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     """The annotated video; None where none is wanted, or there are no frames."""
     if not wants_video(ask.settings) or not sequence.path:
         return Given(None)

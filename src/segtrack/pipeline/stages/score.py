@@ -11,13 +11,13 @@ from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import merged_classes, metric_of
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
     from segtrack.tracker import Tracks
 
 CHUNK_FRAMES = 50  # of the parts that a bootstrap draws where sequences are few
 
 
-def score(ask: Ask, sequence: Sequence) -> Recipe | Given:
+def score(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     """HOTA, CLEAR and Identity by class; None where there is no ground truth."""
     parsed = ask("truth", sequence=sequence)
     if parsed.value is None:

@@ -18,7 +18,7 @@ from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.videos import REPORT, detections_of
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Dataset, Sequence
+    from segtrack.dataset import Dataset, VideoSequence
     from segtrack.model import Predictions, Weights
     from segtrack.pipeline.runner import Run
     from segtrack.tracker import Tracks
@@ -36,7 +36,7 @@ class Tracked:
         metrics: what its stages reported.
     """
 
-    sequence: Sequence
+    sequence: VideoSequence
     predictions: Predictions
     tracks: Tracks
     truth: Path | None
@@ -51,7 +51,7 @@ def track(ask: Ask) -> Given:
     Raises:
         DataError: there is no video, and nothing else to do either.
     """
-    found: tuple[Sequence, ...] = ask("sequences").value
+    found: tuple[VideoSequence, ...] = ask("sequences").value
     if not found and set(ask.settings.stages) <= {"prepare", "track"}:
         raise DataError(f"stage track: {NO_VIDEO}.")
     done = [one.value for one in ask.each("video", ({"sequence": one} for one in found))]
@@ -88,7 +88,7 @@ def classes(ask: Ask) -> Given:
     return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))
 
 
-def video(ask: Ask, sequence: Sequence) -> Given:
+def video(ask: Ask, sequence: VideoSequence) -> Given:
     """One video: detect, associate, score, render."""
     detected = detections_of(ask, sequence)
     moved = ask("motion", sequence=sequence)
@@ -110,7 +110,7 @@ def video(ask: Ask, sequence: Sequence) -> Given:
     )
 
 
-def _publish_video(run: Run, made: Result, sequence: Sequence) -> None:
+def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     one: Tracked = made.value
     folder = run.output / "tracking" / sequence.name
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,10 @@ from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import metric_of
 
 if TYPE_CHECKING:
-    from segtrack.dataset import Sequence
+    from segtrack.dataset import VideoSequence
 
 
-def truth(ask: Ask, sequence: Sequence) -> Recipe | Given:
+def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     """Boxes and masks of the files beside a video; None where there are none."""
     if sequence.gt is None and sequence.mots is None:
         return Given(None)

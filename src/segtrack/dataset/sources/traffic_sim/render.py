@@ -17,7 +17,7 @@ from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.image_files import ImageFile
 from segtrack.dataset.labels import Annotation, labels_of
-from segtrack.dataset.sequences import Sequence
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.traffic_sim.settings import TrafficSimSettings
 from segtrack.dataset.workers import map_chunks
 from segtrack.settings import SPLITS
@@ -43,7 +43,7 @@ _DISTRACTOR, _IGNORED, _IGNORED_ID = 8, 10, 10_000
 
 def render(
     settings: TrafficSimSettings, folder: Path, workers: int, catalogue: Catalogue
-) -> tuple[Sequence, ...]:
+) -> tuple[VideoSequence, ...]:
     """Render images into ``folder`` and the catalogue, and videos with ground truth.
 
     Returns:
@@ -64,7 +64,7 @@ def render(
     videos = []
     image_id = 0
     for done in progress(results, "render", len(jobs)):
-        if isinstance(done, Sequence):
+        if isinstance(done, VideoSequence):
             videos.append(done)
         else:
             catalogue.set_facts(image_id, done[0])
@@ -79,7 +79,7 @@ def _file_name(split: str, index: int) -> str:
 
 def _render_chunk(
     jobs: list[tuple[str, int]], settings: TrafficSimSettings, folder: Path
-) -> list[Sequence | tuple[ImageFile, bytes]]:
+) -> list[VideoSequence | tuple[ImageFile, bytes]]:
     import cv2
 
     cv2.setNumThreads(1)
@@ -120,7 +120,7 @@ def _render_still(
     return facts, labels_of(annotations).pack()
 
 
-def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Sequence:
+def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> VideoSequence:
     import av
     from pycocotools import mask as coco
 
@@ -163,7 +163,7 @@ def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Seq
                 mots_file.write(f"{t} {_IGNORED_ID} {_IGNORED} {size} {region}\n")
         box.mux(stream.encode(None))
     sha = file_digest(path)
-    return Sequence(
+    return VideoSequence(
         name, path, sha, knobs.width, knobs.height, settings.fps, count, gt, "mot17", mots,
         gt_classes=GT_CLASSES, mots_classes=MOTS_CLASSES,
     )  # fmt: skip
