@@ -10,6 +10,7 @@ from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
 from segtrack.dataset import VideoSequence
 from segtrack.pipeline import STAGES, Recipe, Result
+from segtrack.settings import shaping
 from segtrack.tracker import TRACKERS
 
 FILM = VideoSequence("film", Path("film.mp4"), "abc", 640, 360, 30.0, 90)
@@ -75,3 +76,22 @@ def test_frames_that_are_missing(words: list[str], mend: str) -> None:
     with pytest.raises(DataError, match=rf"sequence film: tracker=\w+ looks at .* without: {mend}"):
         recipe(*words, sequence=blind)
     assert recipe("tracker=ocsort", sequence=blind).inputs["predictions"] == "key of detections"
+
+
+def test_a_reid_model_on_a_gpu_is_not_the_one_on_a_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reid.pt").write_bytes(b"one")
+    words = ("tracker=botsort", "tracker.with_reid=true", f"tracker.model={tmp_path / 'reid.pt'}")
+    found = []
+    for there in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
+        monkeypatch.setattr("torch.cuda.device_count", lambda there=there: int(there))
+        found.append(recipe(*words).settings["compute"])
+    assert found == [{"device": "cpu"}, {"device": "cuda"}]
+    assert "compute" not in recipe("tracker=botsort").settings
+
+
+def test_where_a_reid_model_lies_does_not_count(tmp_path: Path) -> None:
+    settings = Asked("tracker=botsort", f"tracker.model={tmp_path / 'reid.pt'}").settings
+    assert "model" not in shaping(settings.tracker)

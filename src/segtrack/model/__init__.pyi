@@ -1,4 +1,5 @@
 from .brought import read_detections as read_detections
+from .devices import device_class as device_class
 from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily

@@ -76,6 +76,10 @@ def _no_files(settings: Any) -> tuple[Path, ...]:
     return ()
 
 
+def _no_compute(settings: Any) -> Mapping[str, str]:
+    return {}
+
+
 def _nothing(settings: Any, fps: float) -> Mapping[str, Any]:
     return {}
 
@@ -97,6 +101,8 @@ class TrackerKind(Generic[S]):
             never does.
         files: those whose content shapes what it gives under these settings, such as weights; a
             folder stands for all that it holds.
+        compute: what it calculates with under these settings, such as the kind of ``device``, where
+            results depend on it.
         derived: what follows from the settings at a frame rate, for the record of a result.
     """
 
@@ -109,6 +115,7 @@ class TrackerKind(Generic[S]):
     needs_motion: Callable[[S], bool] = _never
     without_frames: str = ""
     files: Callable[[S], tuple[Path, ...]] = _no_files
+    compute: Callable[[S], Mapping[str, str]] = _no_compute
     derived: Callable[[S, float], Mapping[str, Any]] = _nothing
 
 

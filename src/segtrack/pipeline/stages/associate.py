@@ -36,9 +36,10 @@ def associate(ask: Ask, sequence: VideoSequence) -> Recipe:
         motion = None if moved.value is None else tracker.load_motion(moved.folder)
         tracker.associate(detected.value, settings, after, folder, report, frames, motion)
 
-    return Recipe(
-        build, {"version": kind.version}, inputs, kind.libraries, metric=metric_of(sequence)
-    )
+    facts: dict[str, Any] = {"version": kind.version}
+    if compute := kind.compute(settings):
+        facts["compute"] = dict(compute)
+    return Recipe(build, facts, inputs, kind.libraries, metric=metric_of(sequence))
 
 
 def _load(folder: Path) -> Tracks:

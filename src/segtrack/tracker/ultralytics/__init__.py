@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from segtrack import model
 from segtrack.tracker.cascade import CascadeSettings, derived
 from segtrack.tracker.port import Tracker, TrackerKind, register_tracker
 from segtrack.tracker.ultralytics.settings import (
@@ -40,6 +42,11 @@ def _reid_model(settings: SeeingSettings) -> tuple[Path, ...]:
     return (Path(settings.model).expanduser(),) if settings.with_reid else ()
 
 
+def _reid_compute(settings: SeeingSettings) -> Mapping[str, str]:
+    """The library takes a GPU for the ReID model wherever there is one."""
+    return {"device": model.device_class("auto")} if settings.with_reid else {}
+
+
 for blind in (OcSortSettings, FastTrackSettings):
     register_tracker(TrackerKind(blind.name, blind, _make, VERSION, LIBRARIES, derived=derived))
 for seeing in (BotSortSettings, DeepOcSortSettings, TrackTrackSettings):
@@ -53,6 +60,7 @@ for seeing in (BotSortSettings, DeepOcSortSettings, TrackTrackSettings):
             needs_frames=SeeingSettings.looks,
             without_frames="tracker.gmc_method=none tracker.with_reid=false",
             files=_reid_model,
+            compute=_reid_compute,
             derived=derived,
         )
     )

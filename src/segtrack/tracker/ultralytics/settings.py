@@ -37,6 +37,7 @@ class SeeingSettings(CascadeSettings):
         "auto",
         "ReID model: a .pt checkpoint or an exported embedding model; auto: none, since the "
         "detector's features are not kept",
+        local=True,
     )
 
     def looks(self) -> bool:
