@@ -91,7 +91,6 @@ def test_the_name_of_a_sequence_counts(tmp_path: Path) -> None:
     [
         ["trainer.workers=3"],
         ["trainer.threads=1"],
-        ["trainer.cache=true"],
         ["model.imgsz=320", "model.conf_floor=0.1", "render.trail=3"],
     ],
 )
@@ -99,7 +98,9 @@ def test_what_does_not_shape_a_training(tmp_path: Path, words: list[str]) -> Non
     assert key(tmp_path, "train", *words) == key(tmp_path, "train")
 
 
-@pytest.mark.parametrize("word", ["seed=1", "trainer.lr0=0.02", "trainer.imgsz=320"])
+@pytest.mark.parametrize(
+    "word", ["seed=1", "trainer.lr0=0.02", "trainer.imgsz=320", "trainer.cache=false"]
+)
 def test_what_shapes_a_training(tmp_path: Path, word: str) -> None:
     assert key(tmp_path, "train", word) != key(tmp_path, "train")
 

@@ -27,8 +27,9 @@ def write_data(folder: Path) -> None:
     (folder / "data.yaml").write_text("names: [car]\ntrain: images\n")
 
 
-def prepare(root: Path, data: Path) -> Runner:
-    words = ["dataset=yolo", f"dataset.path={data}", "stages=[prepare]", "dataset.workers=1"]
+def prepare(root: Path, data: Path, *more: str) -> Runner:
+    words = ["dataset=yolo", f"dataset.path={data}", "stages=[prepare]", *more]
+    words.append("dataset.workers=1")
     runner = Runner(compose_settings(CONF, words), Store(root / "store"), None, root, FACTS)
     runner.run()
     return runner
@@ -51,3 +52,45 @@ def test_a_folder_that_was_moved_is_prepared_where_it_is_now(tmp_path: Path) -> 
     kept = [Dataset.load(folder) for folder in (first_key, second_key)]
     assert kept[0].split_fingerprints == kept[1].split_fingerprints  # the same to all that follows
     assert kept[0].fingerprint == kept[1].fingerprint
+
+
+def test_a_copy_is_prepared_anew_where_the_first_was_changed(tmp_path: Path) -> None:
+    """The result names the files of the first folder, whose content is another one by now."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_data(first)
+    prepare(tmp_path, first)
+    shutil.copytree(first, second)
+    (first / "images" / "3.jpg").write_bytes(b"no picture any more")
+    moved = prepare(tmp_path, second)
+    assert moved.builds == {"prepare": 1}
+    dataset = moved.get("prepare", {}).value
+    rows = [row for split in dataset.counts for row in dataset.iter_images(split)]
+    assert {row.path.parent for row in rows} == {second / "images"}
+
+
+def test_videos_that_moved_twice_are_found(tmp_path: Path) -> None:
+    data, now = tmp_path / "data", tmp_path / "0"
+    write_data(data)
+    (now / "img1").mkdir(parents=True)
+    shutil.copy2(data / "images" / "0.jpg", now / "img1" / "000001.jpg")
+    for place in ("a", "b", "c"):
+        (tmp_path / place).mkdir()
+        now = now.rename(tmp_path / place / "video")
+        dataset = prepare(tmp_path, data, f"dataset.videos={now}").get("prepare", {}).value
+        assert [one.path for one in dataset.sequences] == [now / "img1"]
+
+
+def test_an_image_that_went_from_one_folder_to_another_counts(tmp_path: Path) -> None:
+    data, train, val = (tmp_path / name for name in ("data", "train", "val"))
+    write_data(data)
+    for folder in (train, val):
+        write_data(folder)
+    for i in range(8):
+        (val if i < 6 else train).joinpath("images", f"{i}.jpg").unlink()
+        (val if i < 6 else train).joinpath("labels", f"{i}.txt").unlink()
+    text = f"names: [car]\ntrain: {train / 'images'}\nval: {val / 'images'}\n"
+    (data / "data.yaml").write_text(text)
+    assert prepare(tmp_path, data).get("prepare", {}).value.counts["val"] == 2
+    for file in ("images/0.jpg", "labels/0.txt"):
+        (train / file).rename(val / file)
+    assert prepare(tmp_path, data).get("prepare", {}).value.counts["val"] == 3

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from segtrack.base.errors import DataError
 from segtrack.base.frames import row_groups
-from segtrack.dataset import sequences, yolo_tree
+from segtrack.dataset import sequences, tables, yolo_tree
 from segtrack.dataset.sequences import VideoSequence
 
 FILE = "dataset.json"
@@ -120,7 +120,7 @@ class Dataset:
         """
         images = self.iter_images(split)
         held: list[ImageRow] = []  # images of the split that rows may still come for
-        for table in row_groups(self.folder / "annotations.parquet"):
+        for table in row_groups(self.folder / "annotations.parquet", tables.ANNOTATIONS.names):
             first, last = (table["image_id"][i].as_py() for i in (0, -1))
             held = [row for row in held if row.image_id >= first]
             while not held or held[-1].image_id < last:

@@ -24,9 +24,11 @@ def signature(settings: DatasetSettings) -> str:
     source = source_of(settings)
     total = count = 0
     sequences = set(_sequence_roots(settings))
-    for path in _roots(settings):
-        # A sequence is called like its folder; of images only the names inside count.
+    for number, path in enumerate(_roots(settings)):
+        # A sequence is called like its folder; of images only the names inside count, and in
+        # which of several folders they are: train and val may be two of them.
         shown = path.name if path in sequences and path.is_dir() else ""
+        shown = f"{number}/{shown}"
         for name, stat in _files(path):
             row = f"{shown}{name}\0{stat.st_size}\0{stat.st_mtime_ns}"
             digest = hashlib.blake2b(row.encode(errors="surrogateescape"), digest_size=16).digest()

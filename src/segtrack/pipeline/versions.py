@@ -2,7 +2,8 @@
 
 ``stages.json`` holds, for each stage, its version and a digest of every module that its own module
 reaches by imports, wherever in the code they stand. Through a lazy door a name leads to the module
-that defines it, not to all that the door offers. For maintenance only: it needs grimp.
+that defines it, not to all that the door offers. What a stage's own module names only as types
+counts too: those are the values that it is handed. For maintenance only: it needs grimp.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Code:
 
     def __init__(self, source: Path = SOURCE) -> None:
         self.source = source
-        self.graph = _graph()
+        self.graph, self.with_types = _graph(types=False), _graph(types=True)
 
     def reached(self, start: str) -> list[str]:
         """Every module that may shape what ``start`` does, itself included."""
@@ -63,11 +64,13 @@ class Code:
             if registry.module == module:
                 versions = {name: getattr(registry.get(name), "version", 0) for name in registry}
                 yield from (registry.homes[name] for name, own in versions.items() if not own)
-        for other in self.graph.find_modules_directly_imported_by(module):
+        types = module.startswith(STAGES_FOLDER)
+        graph = self.with_types if types else self.graph
+        for other in graph.find_modules_directly_imported_by(module):
             if not self._is_door(other):
                 yield other
                 continue
-            imported, dotted = _names_from(self._tree(module), other)
+            imported, dotted = _names_from(self._tree(module), other, types)
             for name in imported | dotted:
                 found = self._defining(other, name)
                 if found is not None:
@@ -135,10 +138,10 @@ def current(source: Path = SOURCE) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _graph() -> Any:
+def _graph(types: bool) -> Any:
     import grimp
 
-    return grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    return grimp.build_graph(*PACKAGES, exclude_type_checking_imports=not types, cache_dir=None)
 
 
 def _stops(module: str) -> bool:
@@ -163,18 +166,19 @@ def _code(tree: ast.Module) -> str:
     return ast.unparse(tree)
 
 
-def _names_from(tree: ast.Module, door: str) -> tuple[set[str], set[str]]:
+def _names_from(tree: ast.Module, door: str, types: bool) -> tuple[set[str], set[str]]:
     """The names of a door that a module imports, and those that it uses by ``door.name``."""
+    nodes = list(ast.walk(tree) if types else _run(tree))
     parent, _, leaf = door.rpartition(".")
     names, dotted, aliases = set(), set(), set()
-    for node in _run(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == door:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == parent:
             aliases |= {a.asname or a.name for a in node.names if a.name == leaf}
         elif isinstance(node, ast.Import):
             aliases |= {a.asname or a.name for a in node.names if a.name == door}
-    for node in _run(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in aliases:
             dotted.add(node.attr)
     return names, dotted

@@ -111,7 +111,11 @@ class TrainerSettings(Group):
         high=1024,
         local=True,
     )
-    cache: bool = knob(False, "keep decoded images in memory", origin=_THEIRS, local=True)
+    cache: bool = knob(
+        False,
+        "keep decoded images in memory; mosaic then draws from all of them, not from recent ones",
+        origin=_THEIRS,
+    )
     amp: bool = knob(
         True,
         "mixed precision on a GPU, and bfloat16 on a CPU that computes in it",

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
+from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
+    from segtrack.settings import DatasetSettings
+
+PLACE = "place.json"  # in the result: where the files lay that it names
 
 
 def prepare(ask: Ask) -> Recipe:
     """The data set, by the content of its files: where they lie does not matter while they do."""
     settings, seed = ask("source").value, ask.settings.seed
-    source = datasets.source_of(settings)
+    source, place = datasets.source_of(settings), _place(settings)
 
     def build(folder: Path, report: Report) -> None:
         datasets.prepare(settings, seed, folder, report, ask.scratch("files"))
+        (folder / PLACE).write_text(json.dumps(place), encoding="utf-8")
 
     return Recipe(
         build,
         {"dataset": settings, "source_version": source.version},
         {"files": datasets.signature(settings)},
-        here=_here,
-        place=str(settings.path and Path(settings.path).expanduser().absolute()),
+        here=partial(_here, settings),
+        place=json.dumps(place),
     )
 
 
@@ -35,8 +43,26 @@ def _load(folder: Path) -> Dataset:
     return datasets.Dataset.load(folder)
 
 
-def _here(folder: Path) -> bool:
-    """Whether the files of a prepared data set still lie where it found them."""
+def _place(settings: DatasetSettings) -> dict[str, str | None]:
+    """Where the settings have the files, which is not in the key."""
+    named = {"path": settings.path, "videos": settings.videos}
+    return {k: v and str(Path(v).expanduser().absolute()) for k, v in named.items()}
+
+
+def _here(settings: DatasetSettings, folder: Path) -> bool:
+    """Whether the files that a prepared data set names are still the ones that it was made of.
+
+    They may lie elsewhere than those of ``settings``, which have the same content: a copy of the
+    data set, which may have been moved, deleted or changed since.
+    """
+    there = json.loads((folder / PLACE).read_text(encoding="utf-8"))
+    if there != _place(settings):
+        try:
+            found = datasets.signature(dataclasses.replace(settings, **there))
+        except DataError:
+            return False
+        if found != datasets.signature(settings):
+            return False
     dataset = _load(folder)
     first = (next(dataset.iter_images(s)).path for s, count in dataset.counts.items() if count)
     paths = [*first, *(one.path for one in dataset.sequences if one.path)]
@@ -59,7 +85,7 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=4,
+        version=5,
         reads=("seed",),
         inputs=("source",),
         libraries=("opencv-python",),
