@@ -1,0 +1,83 @@
+"""What the documents tell people to type can be typed; nothing is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from segtrack.command.app import CONF, main
+from segtrack.command.composition import check
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+COMMAND = "python src/run.py"
+VARIABLES = {"$level": "0.5", "$P": "p1", "$E": "http://127.0.0.1:8110", "$C": "person,car"}
+
+
+def documents() -> list[Path]:
+    found = [README, ROOT / "sources.md", ROOT / "mlruns" / "README.md", ROOT / "Makefile"]
+    for pattern in ("docs/*.md", "experiments/*/README.md", "conf/*.yaml", "conf/*/*.yaml"):
+        found += sorted(ROOT.glob(pattern))
+    return found
+
+
+def commands(path: Path) -> list[str]:
+    """The words after each ``python src/run.py``, in lines and in `quotes`."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    found = []
+    for line in text.splitlines():
+        if "SEGTRACK_PLUGINS" in line:  # of tests/test_adding.py
+            continue
+        for quoted in re.findall(rf"`{COMMAND}([^`]*)`", line):
+            found.append(quoted)
+        plain = re.sub(r"`[^`]*`", "", line)
+        if COMMAND in plain and not plain.lstrip().startswith("$ "):
+            found.append(plain.split(COMMAND, 1)[1])
+    return found
+
+
+def words_of(command: str, folder: Path) -> list[str]:
+    """As the shell gives them, with things that are there for what a person fills in."""
+    command = re.split(r"\s{2,}|;| \.\.\.", command)[0] if "='" not in command else command
+    (folder / "data.yaml").write_text("names: [car]\n")
+    for name in ("FILE.pt", "FILE.mp4", "FILE.json"):
+        (folder / name).write_text("{}")
+        command = command.replace(name, str(folder / name))
+    for name in ("FOLDER", "KITTI-17", "streets/raw"):
+        command = command.replace(name, str(folder))
+    command = command.replace("data/weights/yolov8n-seg.pt", str(folder / "FILE.pt"))
+    command = command.replace("=ID", "=p1").replace("experiment=NAME", "experiment=occlusion")
+    for name, value in VARIABLES.items():
+        command = command.replace(name, value)
+    return [word for word in shlex.split(command, comments=True) if not word.startswith("$")]
+
+
+def cases() -> list[tuple[str, str]]:
+    return [(str(p.relative_to(ROOT)), c) for p in documents() for c in commands(p)]
+
+
+@pytest.mark.parametrize(("document", "command"), cases())
+def test_a_documented_command_is_right(document: str, command: str, tmp_path: Path) -> None:
+    words = words_of(command, tmp_path)
+    sweep = "-m" in words
+    overrides = [word for word in words if "=" in word]
+    assert [str(problem) for problem in check(CONF, overrides, sweep=sweep)] == []
+
+
+def test_the_commands_were_found() -> None:
+    documents = [document for document, _ in cases()]
+    assert documents.count("README.md") >= 18 and len(documents) >= 25
+
+
+def test_the_wrong_command_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    text = README.read_text(encoding="utf-8")
+    (shown,) = re.findall(rf"^    \$ {COMMAND} (.*)\n((?:    .+\n)+)", text, re.MULTILINE)
+    assert main(shown[0].split()) == 2
+    assert capsys.readouterr().err == re.sub("^    ", "", shown[1], flags=re.MULTILINE)
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 200
