@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from segtrack.base.errors import DataError
-from segtrack.dataset import Light, TrafficSimSettings, signature
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.dataset import Light, TrafficSimSettings, prepare, signature
 from segtrack.dataset.sources.traffic_sim.render import FIRST_INDEX
 from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare, Prepared, prepare_into
@@ -130,3 +130,16 @@ def test_sources_and_signature(run: Prepare, tmp_path: Path) -> None:
     (tmp_path / "s.md").write_text("nothing")
     with pytest.raises(DataError, match=r"sim:train/sim_train_00000\.jpg has no row"):
         run(replace(one, require_sources=True, sources=str(tmp_path / "s.md")))
+
+
+def test_wrong_classes_are_refused_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("rendered")
+
+    monkeypatch.setattr("segtrack.dataset.sources.traffic_sim.render.render", never)
+    settings = TrafficSimSettings(classes=["cat"])
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SettingsError, match="'cat' is not a class of the data set"):
+        prepare(settings, 0, tmp_path / "out", lambda *_: None, tmp_path / "cache")

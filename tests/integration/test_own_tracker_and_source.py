@@ -69,4 +69,13 @@ def test_a_plugin_that_is_not_there(project: Project, monkeypatch: pytest.Monkey
     outcome = project.run("--cfg", "job")
     assert outcome.code == 2
     assert "SEGTRACK_PLUGINS=tests.plugins.toy_traker" in outcome.err
+    assert "lies in this folder or on PYTHONPATH" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_plugin_beside_the_work(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setenv("SEGTRACK_PLUGINS", "mine")
+    text = (ROOT / "tests" / "plugins" / "toy_tracker.py").read_text()
+    (project.folder / "mine.py").write_text(text)
+    assert "reach: 50.0" in project.run("tracker=toy", "--cfg", "job").out

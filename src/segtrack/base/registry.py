@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
@@ -107,14 +108,17 @@ def load_plugins() -> None:
                 import_module(module.name)
     named = [(entry.name, entry.value) for entry in entry_points(group=GROUP)]
     listed = os.environ.get(VARIABLE, "").split(",")
-    named += [(VARIABLE, name.strip()) for name in listed if name.strip()]
-    for origin, name in named:
+    asked = [(VARIABLE, name.strip()) for name in listed if name.strip()]
+    if asked and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # where a study's own module lies
+    for origin, name in named + asked:
         try:
-            import_module(name.partition(":")[0])
+            import_module(name.partition(":")[0] if origin != VARIABLE else name)
         except Exception as error:
             raise SettingsError(
                 f"{origin}={name}: this plugin cannot be imported ({type(error).__name__}: "
-                f"{error}); correct it, or take its name out"
+                f"{error}); name a module that lies in this folder or on PYTHONPATH, or take its "
+                "name out"
             ) from error
 
 

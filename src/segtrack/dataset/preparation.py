@@ -47,6 +47,8 @@ def prepare(
     started = time.perf_counter()
     with Catalogue(folder) as catalogue:
         checks = Checks(catalogue)
+        if known := source_of(settings).class_names(settings):
+            class_map(known, settings.classes)  # refuses wrong names before the work of reading
         content = source_of(settings).read(settings, Place(folder, cache, catalogue, checks))
         found = _sequences(settings, content, checks)
         classes = class_map(content.names, settings.classes)

@@ -43,6 +43,9 @@ class YoloSegSettings(ModelSettings):
             allowed = f"only {', '.join(SHIPPED)} ships with weights; use model.weights=auto"
             yield Problem("model.weights", self.weights, allowed)
         yield from super().problems()
+        file = Path(self.weights or "")
+        if file.expanduser().is_file() and file.suffix != ".pt":
+            yield Problem("model.weights", self.weights, "must be a checkpoint's .pt file")
 
     def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:
         yield from _stride("trainer.imgsz", trainer.imgsz)
