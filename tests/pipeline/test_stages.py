@@ -259,3 +259,19 @@ def test_a_visit_is_made_by_its_owner_only(tmp_path: Path) -> None:
     run(tmp_path, "tell")
     run(tmp_path, "sow", "tell")
     assert told == ["remembered", "seen"]
+
+
+def test_stages_that_ask_in_a_circle_or_for_nothing_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stages: Registry[Stage] = Registry("stage", "stages")
+    monkeypatch.setattr(stage, "STAGES", stages)
+    for name, needed in (("a", "b"), ("b", "c"), ("c", "b")):
+        stages.register(name, Stage(name=name, make=lambda ask: Given(0), inputs=(needed,)))
+    with pytest.raises(ValueError, match="inputs of stages: a > b > c > b: a circle"):
+        stage.all_names()
+    lost: Registry[Stage] = Registry("stage", "stages")
+    monkeypatch.setattr(stage, "STAGES", lost)
+    lost.register("a", Stage(name="a", make=lambda ask: Given(0), inputs=("z",)))
+    with pytest.raises(ValueError, match="a > z: there is no stage z"):
+        stage.all_names()

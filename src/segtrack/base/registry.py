@@ -106,14 +106,14 @@ def load_plugins() -> None:
         for module in sorted(iter_modules(package.__path__, f"{home}."), key=lambda m: m.name):
             if module.ispkg or home in ("segtrack.dataset.sources", "segtrack.pipeline.stages"):
                 import_module(module.name)
-    named = [(entry.name, entry.value) for entry in entry_points(group=GROUP)]
+    named = [(entry.name, entry.module) for entry in entry_points(group=GROUP)]
     listed = os.environ.get(VARIABLE, "").split(",")
     asked = [(VARIABLE, name.strip()) for name in listed if name.strip()]
     if asked and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # where a study's own module lies
     for origin, name in named + asked:
         try:
-            import_module(name.partition(":")[0] if origin != VARIABLE else name)
+            import_module(name)
         except Exception as error:
             raise SettingsError(
                 f"{origin}={name}: this plugin cannot be imported ({type(error).__name__}: "

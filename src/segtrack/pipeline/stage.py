@@ -172,15 +172,22 @@ def listed_names() -> list[str]:
 
 
 def all_names() -> list[str]:
-    """Every stage, each behind those that it asks for."""
+    """Every stage, each behind those that it asks for.
+
+    Raises:
+        ValueError: stages ask for each other in a circle, or for one that is not there.
+    """
     done: list[str] = []
 
-    def add(name: str) -> None:
+    def add(name: str, asking: tuple[str, ...]) -> None:
+        if name in asking or name not in STAGES:
+            what = "a circle" if name in asking else f"there is no stage {name}"
+            raise ValueError(f"inputs of stages: {' > '.join((*asking, name))}: {what}")
         if name not in done:
             for needed in STAGES.get(name).inputs:
-                add(needed)
+                add(needed, (*asking, name))
             done.append(name)
 
     for name in [*listed_names(), *STAGES]:
-        add(name)
+        add(name, ())
     return done
