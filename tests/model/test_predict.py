@@ -209,7 +209,7 @@ WORDS = Weights(Path("w.pt"), "", "path", ("car", "truck", "person", "stop sign"
         (("peron", "zebra"), {}, ("peron (nearest: person)", "zebra")),
         # of a merged class, the parts that are missing
         (("vehicle",), {"car": "vehicle", "truk": "vehicle"}, ("truk (nearest: truck)",)),
-        (("sign",), {"stop_sign": "sign", "lamp": "sign"}, ("stop_sign (nearest: stop sign)", "lamp")),
+        (("sgn",), {"stopsign": "sgn", "lamp": "sgn"}, ("stopsign (nearest: stop sign)", "lamp")),
         # the weights were trained on the merged class: its parts are not missed
         (("car",), {"car": "car", "sedan": "car"}, ()),
         # another class is called so
