@@ -20,15 +20,18 @@ def rows(
     score: list[float] | None = None,
     rle: list[bytes | None] | None = None,
 ) -> TrackRows:
+    """The tracker's own estimate lies 100 px to the right of each box."""
     n = len(ids)
+    box = np.array(boxes or [[0, 0, 10, 20]] * n, np.float32).reshape(-1, 4)
     return TrackRows(
         frame,
         np.array(ids, np.int64),
         np.zeros(n, np.int16),
         np.array(score or [0.5] * n, np.float32),
-        np.array(boxes or [[0, 0, 10, 20]] * n, np.float32).reshape(-1, 4),
+        box,
         rle or [None] * n,
         np.zeros(n, bool),
+        box + np.float32([100, 0, 100, 0]),
     )
 
 
@@ -98,6 +101,7 @@ def test_a_gap_filled_by_hand() -> None:
         [6, 3, 19, 20],
     ]
     for r in made[1:4]:
+        assert (r.tracker_bbox_xyxy - r.bbox_xyxy).tolist() == [[100, 0, 100, 0]] * 2
         assert r.interpolated.tolist() == [True, False]
         assert r.score.tolist() == pytest.approx([0.7, 0.9])
         assert r.rle == [None, b"b"]

@@ -125,7 +125,7 @@ def _first_pass(
             image = None if pictures is None else next(pictures)
             moved = None if motion is None else motion[frame.frame]
             rows = _track_rows(frame, tracker.update(frame, image, moved))
-            stays = kept(rows.bbox_xyxy, after.min_area, after.max_aspect_ratio)
+            stays = kept(rows.tracker_bbox_xyxy, after.min_area, after.max_aspect_ratio)
             if not stays.all():
                 rows = take(rows, np.flatnonzero(stays))
             writer.add(rows)
@@ -189,7 +189,8 @@ def _track_rows(frame: FrameDetections, tracked: TrackedFrame) -> TrackRows:
         tracked.track_id,
         tracked.class_id,
         tracked.score,
-        tracked.bbox_xyxy,
+        frame.bbox_xyxy[tracked.det_index],
         [frame.rle[i] for i in tracked.det_index.tolist()],
         np.zeros(len(tracked), bool),
+        tracked.bbox_xyxy,
     )
