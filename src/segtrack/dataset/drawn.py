@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segtrack.base.progress import progress
+from segtrack.dataset.catalogue import Catalogue
+from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
-from segtrack.dataset.files import findings, read_files
+from segtrack.dataset.files import Reading, findings, read_files
 from segtrack.dataset.finding import ImageFinder, Written
 from segtrack.dataset.labels import Polygon
 from segtrack.dataset.listing import BITS, Listing, whole_files
-from segtrack.dataset.sources.port import Content, Place, reading_of
-from segtrack.dataset.workers import map_chunks, worker_count
-from segtrack.settings import DatasetSettings
+from segtrack.dataset.workers import map_chunks
 
 _TABLES = """
 CREATE TABLE drawn_images (path TEXT PRIMARY KEY, file TEXT, line INTEGER, width INTEGER,
@@ -91,21 +91,22 @@ class LeftOut:
         self.kinds[kind] += 1
         self.first.setdefault(kind, (str(file), line))
 
-    def say(self, place: Place) -> None:
+    def say(self, checks: Checks) -> None:
         """One warning for each kind."""
         for kind, count in self.kinds.items():
             file, line = self.first[kind]
             hint = "only polygons, masks, ellipses and boxes are objects"
-            place.checks.warn("left_out", file, f"{count} {kind} are left out", hint, line)
+            checks.warn("left_out", file, f"{count} {kind} are left out", hint, line)
 
 
 def read_drawn(
     pictures: Iterable[Picture],
     declared: Sequence[str],
     folder: Path,
-    settings: DatasetSettings,
-    place: Place,
-) -> Content:
+    catalogue: Catalogue,
+    checks: Checks,
+    reading: Reading,
+) -> tuple[tuple[str, ...], int]:
     """Put pictures and their shapes into the catalogue.
 
     Images of the folder that no picture names are the split ``pool``: nobody drew on them yet.
@@ -114,19 +115,23 @@ def read_drawn(
         pictures: read once, as a stream.
         declared: classes that the export declares, in its order; others follow by name.
         folder: of the data set.
+        reading: how images are read.
+
+    Returns:
+        Class names by class id, and how many files were not known from the cache.
     """
-    db, checks = place.catalogue.db, place.checks
+    db = catalogue.db
     db.executescript(_TABLES + "BEGIN;")
-    listing, finder = Listing(place.catalogue, checks, folder.absolute()), ImageFinder(folder)
+    listing, finder = Listing(catalogue, checks, folder.absolute()), ImageFinder(folder)
     for picture in pictures:
         _add(picture, finder, listing)
     query = "SELECT DISTINCT class FROM drawn_shapes ORDER BY class"
     names = tuple(dict.fromkeys([*declared, *(name for (name,) in db.execute(query))]))
     _undrawn(folder, listing)
     listing.finish(folder)
-    read = read_files(place.catalogue, checks, reading_of(settings, place, len(names)))
-    _label(names, place, worker_count(settings.workers))
-    return Content(names, files_read=read)
+    read = read_files(catalogue, checks, reading)
+    _label(names, catalogue, checks, reading.workers)
+    return names, read
 
 
 def _add(picture: Picture, finder: ImageFinder, listing: Listing) -> None:
@@ -177,19 +182,19 @@ class _Job(NamedTuple):
     shapes: list[tuple[int, int, str]]  # line, class id, value
 
 
-def _label(names: Sequence[str], place: Place, workers: int) -> None:
+def _label(names: Sequence[str], catalogue: Catalogue, checks: Checks, workers: int) -> None:
     query = (
         "SELECT images.image_id, images.width, images.height, d.path, d.file, d.line, d.width, "
         "d.height, d.share, s.line, s.class, s.value FROM images JOIN drawn_images AS d "
         "ON d.path = images.path LEFT JOIN drawn_shapes AS s ON s.path = d.path "
         "WHERE images.width > 0 ORDER BY images.image_id, s.rowid"
     )
-    rows = place.catalogue.db.execute(query)
+    rows = catalogue.db.execute(query)
     jobs = _jobs(rows, {name: i for i, name in enumerate(names)})
     results = map_chunks(_label_chunk, jobs, workers, _CHUNK, _ALONE_BELOW)
-    for image_id, file, labels, remarks in progress(results, "labels", place.catalogue.count()):
-        place.checks.add(*findings(remarks, file))
-        place.catalogue.set_labels(image_id, labels, relative=False)
+    for image_id, file, labels, remarks in progress(results, "labels", catalogue.count()):
+        checks.add(*findings(remarks, file))
+        catalogue.set_labels(image_id, labels, relative=False)
 
 
 def _jobs(rows: Iterator[Any], ids: dict[str, int]) -> Iterator[_Job]:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.port import Content, Place, Source, register_source, required_path
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
 from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 if TYPE_CHECKING:
@@ -49,9 +56,16 @@ def _read(settings: CvatSettings, place: Place) -> Content:
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
     left_out = LeftOut()
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
-    content = read_drawn(pictures, names, folder, settings, place)
-    left_out.say(place)
-    return content
+    found, read = read_drawn(
+        pictures,
+        names,
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
 
 
 def is_cvat(file: Path) -> bool:

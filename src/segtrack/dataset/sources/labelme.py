@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segtrack.dataset.sources.port import Content, Place, Source, register_source, required_path
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
 from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 if TYPE_CHECKING:
@@ -38,9 +45,16 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
 
     folder = required_path(settings)
     left_out = LeftOut()
-    content = read_drawn(_pictures(folder, place, left_out), (), folder, settings, place)
-    left_out.say(place)
-    return content
+    found, read = read_drawn(
+        _pictures(folder, place, left_out),
+        (),
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
 
 
 def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.port import Content, Place, Source, register_source, required_path
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
 from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 if TYPE_CHECKING:
@@ -48,9 +55,16 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
         raise DataError(f"{folder}: no JSON export of Label Studio in it; export as JSON")
     left_out = LeftOut()
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
-    content = read_drawn(pictures, (), folder, settings, place)
-    left_out.say(place)
-    return content
+    found, read = read_drawn(
+        pictures,
+        (),
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
 
 
 def is_labelstudio(file: Path) -> bool:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.port import Content, Place, Source, register_source, required_path
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
 from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 if TYPE_CHECKING:
@@ -40,9 +47,16 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
     folder = required_path(settings)
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
-    content = read_drawn(_pictures(folder, place, left_out), names, folder, settings, place)
-    left_out.say(place)
-    return content
+    found, read = read_drawn(
+        _pictures(folder, place, left_out),
+        names,
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
 
 
 def _classes(file: Path) -> list[str]:
