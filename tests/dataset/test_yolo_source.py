@@ -400,7 +400,7 @@ def test_a_listed_image_that_is_not_there(yolo: YoloFolder, run: Prepare) -> Non
     found = run(settings(yolo))
     mended = [f for f in found.findings() if f["code"] == "mended_name"]
     assert {(f["line"], f["message"]) for f in mended} == {
-        (2, "images/03.JPEG is called 03.jpg; it is taken")
+        (2, "images/03.JPEG is called images/03.jpg; it is taken")
     }
 
 

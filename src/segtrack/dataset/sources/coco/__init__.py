@@ -68,4 +68,4 @@ def _files(settings: CocoSettings) -> Iterator[Path]:
         yield path
 
 
-register_source(Source("coco", CocoSettings, _read, _files))
+register_source(Source("coco", CocoSettings, _read, _files, version=2))

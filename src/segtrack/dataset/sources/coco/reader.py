@@ -15,9 +15,8 @@ from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
 from segtrack.dataset.files import findings
-from segtrack.dataset.image_files import SUFFIXES
+from segtrack.dataset.finding import ImageFinder, Written
 from segtrack.dataset.listing import BITS, PRECEDENCE, Listing
-from segtrack.dataset.mending import find_variant
 from segtrack.dataset.sources.coco.tables import TABLES, read_json
 from segtrack.dataset.workers import map_chunks
 
@@ -58,8 +57,9 @@ def list_coco(
     ]
     _check_orphans(files, catalogue, checks)
     listing = Listing(catalogue, checks, folder.absolute())
+    finder = ImageFinder(folder)
     for number, file in enumerate(files):
-        _list_images(number, file, folder, listing)
+        _list_images(number, file, finder, listing)
     listing.finish(files[0].path)
     return names, files
 
@@ -143,25 +143,14 @@ def _check_orphans(files: list[CocoFile], catalogue: Catalogue, checks: Checks) 
         checks.error("no_such_image", path, f"{message}, which no image has", hint, line)
 
 
-def _list_images(number: int, file: CocoFile, folder: Path, listing: Listing) -> None:
-    db, base = listing.db, None
+def _list_images(number: int, file: CocoFile, finder: ImageFinder, listing: Listing) -> None:
+    db = listing.db
     query = "SELECT id, name, line FROM coco_images WHERE file = ? ORDER BY id"
+    beside = [finder.root / part for part in _parts(file)]
     for image, name, line in db.execute(query, (number,)):
-        if base is None:
-            base = _base(folder, file, name)
-        path = (base / name).absolute()
-        if not path.is_file():
-            variant = find_variant(path, SUFFIXES)
-            if variant is None:
-                hint = "restore the image, or mend dataset.path, which file names are relative to"
-                message = f"image {image}: {path} does not exist"
-                listing.checks.error("missing_image", str(file.path), message, hint, line)
-                continue
-            message = f"image {image}: {name} is called {variant.name}; it is taken"
-            hint = "correct file_name"
-            listing.checks.warn("mended_name", str(file.path), message, hint, line)
-            path = variant
-        if listing.add(str(path), path.stat(), file.splits):
+        where = Written(file.path, line, f"image {image}: ")
+        path = finder.take(name, where, listing.checks, beside)
+        if path is not None and listing.add(str(path), path.stat(), file.splits):
             # Of an image in two files the annotations count that its split comes from.
             taken = "SELECT 1 FROM coco_paths WHERE path = ? AND file < ?"
             owner = db.execute(taken, (str(path), number)).fetchone() is None
@@ -169,14 +158,11 @@ def _list_images(number: int, file: CocoFile, folder: Path, listing: Listing) ->
             db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", row)
 
 
-def _base(folder: Path, file: CocoFile, name: str) -> Path:
-    """COCO's own JSON leaves out the folder: train2017 for instances_train2017.json."""
+def _parts(file: CocoFile) -> list[str]:
+    """Folders that names begin in. COCO leaves it out: train2017 for instances_train2017.json."""
     last = file.path.stem.rsplit("_", 1)[-1]
     splits = [split for split, bit in BITS.items() if file.splits & bit]
-    for part in (".", "images", *splits, last, *(f"images/{p}" for p in (*splits, last))):
-        if (folder / part / name).is_file():
-            return folder / part
-    return folder
+    return [".", "images", *splits, last, *(f"images/{part}" for part in (*splits, last))]
 
 
 def _jobs(rows: Iterator[Any], files: list[CocoFile]) -> Iterator[_Job]:

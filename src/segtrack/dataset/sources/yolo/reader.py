@@ -8,9 +8,8 @@ from pathlib import Path
 
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.image_files import SUFFIXES
+from segtrack.dataset.finding import ImageFinder, Written
 from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
-from segtrack.dataset.mending import find_variant
 from segtrack.dataset.sources.yolo.config import YoloConfig
 
 _TABLE = """
@@ -49,35 +48,14 @@ def images_of(
     if part.is_dir():
         yield from whole_files(part, checks)
         return
+    finder = ImageFinder(config.root)
     with part.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
-            found = _listed_path(line.strip(), part, config)
-            if found is None:
-                hint = "restore the image, or remove the line"
-                message = f"{line.strip()} does not exist"
-                checks.error("missing_image", str(part), message, hint, number)
-                continue
-            path, mended = found
-            if mended:
-                message = f"{line.strip()} is called {path.name}; it is taken"
-                checks.warn("mended_name", str(part), message, "correct the line", number)
-            yield str(path), path.stat()
-
-
-def _listed_path(line: str, part: Path, config: YoloConfig) -> tuple[Path, bool] | None:
-    candidates = [
-        Path(os.path.normpath(base / line)) for base in (part.parent.absolute(), config.root)
-    ]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate, False
-    for candidate in candidates:
-        variant = find_variant(candidate, SUFFIXES)
-        if variant is not None:
-            return variant, True
-    return None
+            path = finder.take(line.strip(), Written(part, number), checks, [part.parent])
+            if path is not None:
+                yield str(path), path.stat()
 
 
 def _list_labels(folder: str, catalogue: Catalogue) -> None:
