@@ -179,7 +179,7 @@ def test_version_is_segtracks(capsys: pytest.CaptureFixture[str]) -> None:
     ("typed", "first"),
     [
         (["seed=1,2", "-m", "model=x"], ["-m", "seed=1,2", "model=x"]),
-        (["a=1", "--config-dir", "a=1", "b=2"], ["--config-dir", "a=1", "a=1", "b=2"]),
+        (["a=1", "--config-dir", "x", "b=2"], ["--config-dir", "x", "a=1", "b=2"]),
         (["a=1", "a=1"], ["a=1", "a=1"]),
     ],
 )

@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """The command line as Hydra's own parser takes it: ``seed=1,2 -m model=x`` is ``-m ...``."""
     rest = list(words)
-    for word in reversed(overrides):  # an option's value stands before what only looks like it
-        del rest[len(rest) - 1 - rest[::-1].index(word)]
+    for word in overrides:
+        rest.remove(word)
     return [*rest, *overrides]
 
 
