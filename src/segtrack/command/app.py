@@ -36,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = Path(options.config_dir) if options.config_dir else None
         if extra is not None and not extra.is_dir():
             raise SettingsError(f"--config-dir {extra}: no such folder")
+        from segtrack.command.choices import choices_text, video_choices, with_words
+
+        chosen = video_choices(CONF, options.overrides, extra)
+        added = [f"{group}={option}" for group, option in chosen.items()]
+        words = with_words(words, options.overrides, added)
+        options.overrides = [*options.overrides, *added]
         _check(options.overrides, extra, options.multirun)
         if options.help:
             from segtrack.command.help import help_text
@@ -46,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.cfg or options.info is not None:
             return _hydra(words, lambda config: None)
         _check_output(options.overrides)
+        if chosen:
+            print(choices_text(chosen), flush=True)
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 

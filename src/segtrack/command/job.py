@@ -191,7 +191,7 @@ def _print_summary(
     counts = [
         {"metric": name, "value": f"{value:.0f}"}
         for name, value in metrics.items()
-        if name == "track/tracks" or name.startswith("track/count/")
+        if name == "track/tracks" or (name.startswith("track/count/") and value)
     ]
     if rows or counts:
         print("\n" + table_text(rows + counts))

@@ -112,7 +112,7 @@ class Runner(Walk):
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
         call, found = self.find(stage, recipe)
         if found is None and owner not in self.listed:
-            raise missing(stage, owner)
+            raise missing(stage, owner, self.settings)
         named = recipe.metric or str
 
         def listen(metric: Metric) -> None:
@@ -134,7 +134,7 @@ class Runner(Walk):
         if owner in self.listed:
             return visit.do(run)
         if visit.known is None:
-            raise missing(stage, owner)
+            raise missing(stage, owner, self.settings)
         return visit.known
 
 

@@ -24,6 +24,7 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     weights: Weights = ask("weights").value
     network = model.Network(settings.model, weights, settings.device)
     request = network.request(*ask("classes").value)
+    model.wanted_classes(weights, request)  # refuses, before any work, where none is left
 
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence)
@@ -54,7 +55,7 @@ STAGE = register(
     Stage(
         name="detect",
         make=detect,
-        version=1,
+        version=2,
         inputs=("weights", "classes"),
         load=_load,
         publish=_publish,
