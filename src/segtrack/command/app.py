@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--version" in words:
         print(f"segtrack {__version__}")
         return 0
-    options = get_args_parser().parse_args(words)
+    options = get_args_parser().parse_intermixed_args(words)
+    words = _options_first(words, options.overrides)
     if options.hydra_help or options.shell_completion:
         return _hydra(words, lambda config: None)
     try:
@@ -63,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command continues where this one stopped", file=sys.stderr)
         return 130
+
+
+def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The command line as Hydra's own parser takes it: ``seed=1,2 -m model=x`` is ``-m ...``."""
+    rest = list(words)
+    for word in overrides:
+        rest.remove(word)
+    return [*rest, *overrides]
 
 
 def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.metrics import Report
+from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -47,7 +48,7 @@ def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:
     truncated = made.value.info.truncated
     if truncated:
         print(f"warning: {truncated}")
-        run.tag({f"truncated.{sequence.name}": truncated})
+        run.tag({f"truncated.{level(sequence.name)}": truncated})
 
 
 STAGE = register(

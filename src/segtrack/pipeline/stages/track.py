@@ -15,6 +15,7 @@ from segtrack import model, scoring, tracker
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
+from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.videos import REPORT, detections_of
 
@@ -123,7 +124,7 @@ def video(ask: Ask, sequence: VideoSequence) -> Given:
 
 def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     one: Tracked = made.value
-    folder = run.output / "tracking" / sequence.name
+    folder = run.output / "tracking" / level(sequence.name)
     folder.mkdir(parents=True, exist_ok=True)
     facts = dataclasses.asdict(run.facts)
     info = one.tracks.info
@@ -135,7 +136,7 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
         (folder / "scores").mkdir(exist_ok=True)
         for name in ("scores.json", "counts.npz"):
             link_or_copy(one.scored / name, folder / "scores" / name)
-    run.keep(folder, f"tracking/{sequence.name}")
+    run.keep(folder, f"tracking/{folder.name}")
 
 
 def _publish(run: Run, made: Result) -> None:
@@ -143,6 +144,8 @@ def _publish(run: Run, made: Result) -> None:
     if not done:
         run.say(f"nothing to do: {NO_VIDEO}")
         return
+    run.named("video", (one.sequence.name for one in done))
+    run.named("class", (name for one in done for name in one.tracks.info.names))
     totals: dict[str, list[float]] = {}
     for metric in (metric for one in done for metric in one.metrics):
         totals.setdefault(metric.name, []).append(metric.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.recognise import recognise
 from segtrack.settings import SPLITS
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
@@ -120,6 +121,8 @@ def _config_file(path: Path) -> Path:
         raise DataError(
             f"dataset.path: {path} is an empty folder; it should hold data.yaml, images"
         )
+    if hint := recognise(path):
+        raise DataError(f"{path}: no data.yaml in it; {hint}")
     raise DataError(
         f"{path}: no data.yaml in it; write one:  train: images  and {_EXAMPLE}"
         + (f" (there are {', '.join(o.name for o in others)})" if others else "")
