@@ -72,12 +72,37 @@ def test_a_ledger_by_hand() -> None:
     assert (settled.rows, settled.flips) == (6, 2)
     (made,) = settled.apply([rows(3, [2, 5, 7], [[i] * 4 for i in (2, 5, 7)])])
     assert made.track_id.tolist() == [1, 2, 3]  # the oldest track has the lowest id
-    assert made.class_id.tolist() == [1, 2, 1]
+    assert made.class_id.tolist() == [
+        1,
+        2,
+        1,
+    ]  # of all their rows
     assert made.bbox_xyxy[:, 0].tolist() == [7, 2, 5]
     longer = tally.settle(2)
     assert [track.track_id for track in longer.tracks] == [1, 2]
     assert (longer.rows, longer.flips) == (5, 2)
     assert [r.frame for r in longer.apply([rows(0, [7]), rows(3, [5])])] == [0]
+
+
+@pytest.mark.parametrize(
+    ("votes", "winner", "flips"),
+    [
+        ([(0, 0.9), (0, 0.9), (1, 0.9)], 0, 1),  # the majority
+        ([(0, 0.3), (0, 0.3), (1, 0.9)], 1, 2),  # one that is sure against two that are not
+        ([(0, 0.5), (1, 0.25), (1, 0.25)], 1, 1),  # equal sums: the more rows
+        ([(1, 0.5), (0, 0.5)], 0, 1),  # equal in both: the lower class
+        ([(2, 0.5)], 2, 0),
+    ],
+)
+def test_a_track_has_the_class_of_the_highest_sum_of_scores(
+    votes: list[tuple[int, float]], winner: int, flips: int
+) -> None:
+    tally = Tally(3)
+    for frame, (class_id, score) in enumerate(votes):
+        tally.add(frame, np.array([4]), np.array([class_id]), np.float32([score]))
+    settled = tally.settle(1)
+    assert [track.class_id for track in settled.tracks] == [winner]
+    assert settled.flips == flips
 
 
 def test_no_track_at_all() -> None:

@@ -37,8 +37,9 @@ def associate(
     Two passes over files keep memory flat. The first writes the rows as the tracker gives them,
     but for those that ``min_area`` and ``max_aspect_ratio`` exclude. The second drops tracks with
     fewer than ``min_length`` of these rows, numbers the others from 1 in the order of their first
-    row, gives every row its track's class, which is the most frequent one of its detections (the
-    higher sum of scores where that is a tie), makes the masks of a frame disjoint, and fills gaps.
+    row, gives every row its track's class, which is that of its detections whose scores sum highest
+    (one detection that is sure outweighs several that are not), makes the masks of a frame
+    disjoint, and fills gaps.
 
     Args:
         predictions: of one video; frames without detections are given to the tracker too.

@@ -33,7 +33,8 @@ def write_results(
     """Write ``results.json``, ``mot.txt`` and ``mots.txt`` into ``folder``, memory flat.
 
     ``bbox_xyxy`` is the detection's own box, clipped to the frame as ``yolo track`` does;
-    ``tracker_bbox_xyxy`` and mot.txt have the tracker's estimate as it is. ``mots.txt`` holds the objects that have masks.
+    ``tracker_bbox_xyxy`` and mot.txt have the tracker's estimate as it is. ``mots.txt`` holds the
+    objects that have masks.
 
     Args:
         tracks: the trajectories.

@@ -35,8 +35,8 @@ class YoloSegSettings(ModelSettings):
     )
     agnostic_nms: bool | None = knob(
         None,
-        "boxes of different classes that overlap more than nms_iou are one object too, of the class "
-        "with the highest score; null: for tracking (an object called car and truck would be "
+        "boxes of different classes that overlap more than nms_iou are one object too, of the "
+        "class with the highest score; null: for tracking (an object called car and truck would be "
         "tracked and counted twice), not for average precision, which is defined class by class",
     )
 
