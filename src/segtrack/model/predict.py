@@ -124,6 +124,7 @@ class _Work:
             weights_sha256=self.network.weights.sha256,
             imgsz=self.detector.imgsz,
             conf_floor=self.request.conf_floor,
+            left_out=dict(self.detector.left_out),
         )
 
     def finish(self, info: PredictionsInfo, report: Report, kind: str = "") -> None:

@@ -14,6 +14,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segtrack.base.names import shown
+
 Row = Mapping[str, Any]
 
 MISSING_TEXT = "n/a"
@@ -38,9 +40,10 @@ def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
         digits: behind the point, of every number that is not whole; None for up to four.
     """
     columns = _columns(rows)
-    cells = [[_short(row.get(c), digits) for c in columns] for row in rows]
+    cells = [[shown(_short(row.get(c), digits)) for c in columns] for row in rows]
     right = [_is_numeric(rows, c) for c in columns]
-    widths = [max(len(r[i]) for r in [columns, *cells]) for i in range(len(columns))]
+    head = [shown(c) for c in columns]
+    widths = [max(len(r[i]) for r in [head, *cells]) for i in range(len(columns))]
 
     def line(values: Sequence[str]) -> str:
         parts = [
@@ -49,7 +52,7 @@ def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
         return "  ".join(parts).rstrip()
 
     rule = "  ".join("-" * w for w in widths)
-    return "\n".join([line(columns), rule, *map(line, cells)]) + "\n"
+    return "\n".join([line(head), rule, *map(line, cells)]) + "\n"
 
 
 def table_html(rows: Sequence[Row], title: str) -> str:

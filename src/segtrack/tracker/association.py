@@ -12,6 +12,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
+from segtrack.base.names import level
 from segtrack.base.progress import progress
 from segtrack.model import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, TracksSettings, plain
@@ -90,7 +91,7 @@ def associate(
     report("track/objects", settled.rows)
     for class_id in sorted(detected):
         count = sum(track.class_id == class_id for track in settled.tracks)
-        report(f"track/count/{info.names[class_id]}", count)
+        report(f"track/count/{level(info.names[class_id])}", count)
     report("track/class_flips", settled.flips / max(settled.rows, 1))
     if after.interpolate:
         report("track/interpolated", filled)

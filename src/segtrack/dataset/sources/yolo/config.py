@@ -8,6 +8,7 @@ from typing import Any
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.cleaning import Remark
+from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.yolo.names import EXAMPLE, check_count, read_names, written_names
 from segtrack.dataset.sources.yolo.places import find_place
 from segtrack.settings import SPLITS
@@ -122,6 +123,8 @@ def _config_file(path: Path) -> Path:
         raise DataError(
             f"dataset.path: {path} is an empty folder; it should hold data.yaml, images"
         )
+    if hint := recognise(path):
+        raise DataError(f"{path}: no data.yaml in it; {hint}")
     raise DataError(
         f"{path}: no data.yaml in it; write one:  train: images  and {EXAMPLE}"
         + (f" (there are {', '.join(o.name for o in others)})" if others else "")
