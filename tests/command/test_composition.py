@@ -63,14 +63,14 @@ def test_raw_images_need_a_folder_and_classes() -> None:
 
 
 def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
-    missing = f"labellerr.sam={tmp_path}/mobile_sam.pt"
+    missing = f"model.sam={tmp_path}/mobile_sam.pt"
     assert messages(missing) == []
     (problem,) = messages(missing, "labellerr.assist=sam")
     assert problem.startswith(f"{missing}: no such file; give a checkpoint of SAM, or a name")
     (tmp_path / "mobile_sam.pt").touch()
     assert messages(missing, "labellerr.assist=sam") == []
     assert messages("labellerr.assist=sam") == []  # a name is looked for later
-    assert messages("labellerr.assist=sam", "labellerr.sam=''") != []
+    assert messages("labellerr.assist=sam", "model.sam=''") != []
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
