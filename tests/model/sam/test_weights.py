@@ -115,7 +115,7 @@ def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
         f"{tmp_path}/weights/mobile_sam.pt does not exist; github.com does not answer, so there is "
         "nothing to download. Give the path of a checkpoint, or one of sam_l.pt, sam_b.pt, mobile_"
     )
-    assert said.endswith("labellerr.assist=model")
+    assert said.endswith("dataset.box_masks=null keeps boxes")
     with pytest.raises(DataError, match=r"weights_folder is not set; ultralytics publishes no SAM"):
         resolve_sam("sam9_t.pt")
     with pytest.raises(
