@@ -17,6 +17,7 @@ from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import ClassMap, class_map
 from segtrack.dataset.contact_sheet import write_contact_sheet
 from segtrack.dataset.image_checks import check_classes, check_images, index_content
+from segtrack.dataset.label_checks import check_labels
 from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
 from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
@@ -65,6 +66,7 @@ def prepare(
         index_content(catalogue)
         assign_splits(catalogue, checks, classes, settings, seed)
         check_images(catalogue, checks)
+        check_labels(catalogue, checks)
         if catalogue.count():
             check_classes(catalogue, checks, classes, where)
         elif not found:
