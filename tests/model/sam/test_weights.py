@@ -119,7 +119,7 @@ def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"weights_folder is not set; ultralytics publishes no SAM"):
         resolve_sam("sam9_t.pt")
     with pytest.raises(
-        DataError, match=r"labellerr\.sam=a/mobile_sam\.pt: no such file\. Give the"
+        DataError, match=r"model\.sam=a/mobile_sam\.pt: no such file\. Give the"
     ):
         resolve_sam("a/mobile_sam.pt")
     monkeypatch.setattr(library, "forbidden_network", lambda: True)
