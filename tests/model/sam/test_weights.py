@@ -118,9 +118,7 @@ def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
     assert said.endswith("dataset.box_masks=null keeps boxes")
     with pytest.raises(DataError, match=r"weights_folder is not set; ultralytics publishes no SAM"):
         resolve_sam("sam9_t.pt")
-    with pytest.raises(
-        DataError, match=r"model\.sam=a/mobile_sam\.pt: no such file\. Give the"
-    ):
+    with pytest.raises(DataError, match=r"model\.sam=a/mobile_sam\.pt: no such file\. Give the"):
         resolve_sam("a/mobile_sam.pt")
     monkeypatch.setattr(library, "forbidden_network", lambda: True)
     with pytest.raises(DataError, match="YOLO_OFFLINE forbids a download"):
