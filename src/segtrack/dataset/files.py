@@ -23,7 +23,7 @@ from segtrack.dataset.image_files import ImageFile, read_image_file
 from segtrack.dataset.workers import map_chunks
 from segtrack.dataset.yolo_labels import parse_labels
 
-VERSION = 1  # of the facts: raise it when readers see more or other things
+VERSION = 2  # of the facts: raise it when readers see more or other things
 _CHUNK = 64
 _ALONE_BELOW = 257  # files that are read faster than processes start
 _COMMIT_EVERY = 1000
