@@ -101,7 +101,7 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=5,
+        version=6,
         reads=("seed",),
         inputs=("source",),
         libraries=("opencv-python",),
