@@ -1,3 +1,4 @@
+from .box_masks import Segmenting as Segmenting
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage

@@ -10,6 +10,7 @@ from pathlib import Path
 from segtrack.base.metrics import Report
 from segtrack.dataset import contact_sheet, sequences
 from segtrack.dataset.assignment import assign_splits
+from segtrack.dataset.box_masks import Segmenting, segment_boxes
 from segtrack.dataset.canonical import FILE, Dataset, write_coco
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
@@ -29,7 +30,12 @@ _EMPTY_HINT = "check dataset.path; images are files such as .jpg, .jpeg, .png, .
 
 
 def prepare(
-    settings: DatasetSettings, seed: int, folder: Path, report: Report, cache: Path
+    settings: DatasetSettings,
+    seed: int,
+    folder: Path,
+    report: Report,
+    cache: Path,
+    segmenting: Segmenting | None = None,
 ) -> None:
     """Read a data set, check it and write its canonical form into ``folder``.
 
@@ -39,6 +45,7 @@ def prepare(
         folder: result; remains of an earlier attempt in it are overwritten.
         report: gets ``data/...`` numbers.
         cache: folder that lasts between calls and remembers facts of unchanged files.
+        segmenting: makes masks of labels that are only boxes, which else stay rectangles.
 
     Raises:
         DataError: the data set cannot be used. Errors of single files come together, as
@@ -54,6 +61,8 @@ def prepare(
         found = _sequences(settings, content, checks)
         classes = class_map(content.names, settings.classes)
         where = settings.path or settings.source
+        if segmenting is not None:
+            segment_boxes(catalogue, checks, segmenting, cache, where)
         index_content(catalogue)
         assign_splits(catalogue, checks, classes, settings, seed)
         check_images(catalogue, checks)
