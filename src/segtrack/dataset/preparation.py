@@ -26,7 +26,7 @@ from segtrack.dataset.sources.port import Content, Place, source_of
 from segtrack.dataset.workers import worker_count
 from segtrack.settings import SPLITS, DatasetSettings
 
-_EMPTY_HINT = "check dataset.path; images end in .jpg, .jpeg, .png, .bmp, .tif, .tiff or .webp"
+_EMPTY_HINT = "check dataset.path; images are files such as .jpg, .jpeg, .png, .tif, .webp, .avif"
 
 
 def prepare(

@@ -114,7 +114,7 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=5,
+        version=6,
         reads=("seed",),
         inputs=("source", "sam"),
         libraries=("opencv-python",),
