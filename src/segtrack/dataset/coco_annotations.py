@@ -6,7 +6,7 @@ rectangle of the ``bbox``, the kind ``box_only``. What cannot be read at all is 
 warning.
 
 Single annotations do not stop a data set. Where more than one, and more than one in ``DOUBTFUL`` of
-a file, cannot be read, the rest is doubtful too: ``check_doubtful`` makes that an error. Empty
+a file, or all of them cannot be read, the rest is doubtful: ``check_doubtful`` makes that an error. Empty
 segmentations and those without area count as not drawn, not as unreadable.
 """
 
@@ -98,7 +98,7 @@ def check_doubtful(checks: Checks, file: str, tally: Tally) -> None:
     Args:
         tally: of all annotations of the file.
     """
-    if tally.unreadable > max(1, tally.total / DOUBTFUL):
+    if tally.unreadable > min(max(1, tally.total / DOUBTFUL), tally.total - 1):
         query = (
             "SELECT code, COUNT(*), MIN(rowid), line, message FROM findings WHERE file = ? AND "
             f"severity = 'warning' AND code IN ({','.join('?' * len(UNREADABLE))}) "
