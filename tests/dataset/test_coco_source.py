@@ -183,9 +183,9 @@ def test_keys_in_any_order_and_names_below_a_folder(tmp_path: Path, run: Prepare
             "05.jpg is 64 x 48 pixels, the JSON says 640 x 48",
         ),
         (
-            lambda c: c.add(segmentation=[]),
+            lambda c: c.add(segmentation=[], bbox=[5, 6, 7, 8]),
             "box_only",
-            "annotation 900 has a box only",
+            "1 of 11 labels are boxes without an outline",
         ),
         (
             lambda c: c.add(segmentation=[[50, 10, 80, 10, 80, 40]]),

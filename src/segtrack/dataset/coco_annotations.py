@@ -6,8 +6,8 @@ rectangle of the ``bbox``, the kind ``box_only``. What cannot be read at all is 
 warning.
 
 Single annotations do not stop a data set. Where more than one, and more than one in ``DOUBTFUL`` of
-a file, or all of them cannot be read, the rest is doubtful: ``check_doubtful`` makes that an error. Empty
-segmentations and those without area count as not drawn, not as unreadable.
+a file, or all of them cannot be read, the rest is doubtful: ``check_doubtful`` makes that an error.
+Empty segmentations and those without area count as not drawn, not as unreadable.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def read_annotations(
         width, height: px of the image file as displayed.
     """
     remarks: list[Remark] = []
-    placed, unreadable, tiny = [], 0, 0
+    placed, rectangles, unreadable, tiny = [], {}, 0, 0
     for raw in raws:
         one = _One(raw, (width, height), remarks)
         try:
@@ -86,37 +86,44 @@ def read_annotations(
         else:
             if annotation:
                 placed.append(Placed(annotation, raw.line, one.name))
+                rectangles[id(annotation)] = one.box_only
         unreadable += one.unreadable
         tiny += one.tiny
     kept, repeats = without_copies(placed)
-    return ReadAnnotations(labels_of(kept), remarks + repeats, Tally(len(raws), unreadable, tiny))
+    remarks += repeats
+    remarks += [remark for a in kept if (remark := rectangles[id(a)])]
+    return ReadAnnotations(labels_of(kept), remarks, Tally(len(raws), unreadable, tiny))
 
 
-def check_doubtful(checks: Checks, file: str, tally: Tally) -> None:
-    """Say what the annotations of a file show together: that they are doubtful, or shares.
+def check_doubtful(checks: Checks, where: str, tally: Tally, one_file: bool = True) -> None:
+    """Say what all annotations show together: that they are doubtful, or shares.
 
     Args:
-        tally: of all annotations of the file.
+        where: the file that has them all, or the folder of the data set.
+        tally: of all these annotations.
+        one_file: they stand in one file; else findings of all files are theirs.
     """
-    if tally.unreadable > min(max(1, tally.total / DOUBTFUL), tally.total - 1):
+    share = max(1, tally.total / DOUBTFUL)
+    if tally.unreadable > share or (tally.unreadable and tally.unreadable == tally.total):
         query = (
-            "SELECT code, COUNT(*), MIN(rowid), line, message FROM findings WHERE file = ? AND "
-            f"severity = 'warning' AND code IN ({','.join('?' * len(UNREADABLE))}) "
+            "SELECT code, COUNT(*), MIN(rowid), line, message FROM findings "
+            "WHERE ? IN (file, '') AND severity = 'warning' "
+            f"AND code IN ({','.join('?' * len(UNREADABLE))}) "
             "GROUP BY code ORDER BY 3"
         )
-        kinds = checks.db.execute(query, (file, *UNREADABLE)).fetchall()
+        kinds = checks.db.execute(query, (where if one_file else "", *UNREADABLE)).fetchall()
         counts = ", ".join(f"{code} {count}" for code, count, *_ in kinds)
         line, first = kinds[0][3:]
         message = (
-            f"{tally.unreadable} of {tally.total} annotations cannot be read ({counts}); the first "
-            f"is in line {line}: {first}"
+            f"{tally.unreadable} of {tally.total} annotations cannot be read ({counts}); the first"
+            f"{f' is in line {line}' if line else ''}: {first}"
         )
         hint = f"mend them; only up to one in {DOUBTFUL} is left out with a warning"
-        checks.error("unreadable_annotations", file, message, hint)
+        checks.error("unreadable_annotations", where, message, hint)
     if tally.tiny and tally.tiny >= SHARES * tally.total:
         message = f"{tally.tiny} of {tally.total} objects are under 1 px: coordinates are 0 to 1"
-        hint = "COCO's are pixels; are these shares? Multiply them by width and height"
-        checks.warn("shares", file, message, hint)
+        hint = "they should be pixels; are these shares? Multiply them by width and height"
+        checks.warn("shares", where, message, hint)
 
 
 @dataclass
@@ -128,6 +135,7 @@ class _One:
     remarks: list[Remark]
     unreadable: bool = False
     tiny: bool = False
+    box_only: Remark | None = None
     oddities: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -196,7 +204,7 @@ class _One:
             what = "no usable segmentation but a bbox" if shape.polygons else "a box only"
             message = f"{self.name} has {what}; the mask is its rectangle"
             hint = "label with polygons, or leave it so if rough masks will do"
-            self.remarks.append(Remark("warning", "box_only", self.raw.line, message, hint))
+            self.box_only = Remark("warning", "box_only", self.raw.line, message, hint)
         return annotation
 
     def _from_polygons(

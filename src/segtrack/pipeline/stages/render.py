@@ -42,7 +42,7 @@ STAGE = register(
     Stage(
         name="render",
         make=render,
-        version=1,
+        version=2,
         inputs=("associate",),
         libraries=("supervision", "av"),
         load=_load,

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from segtrack.dataset.recognise import recognise_file
+
 _LOOKED_AT = 1 << 16  # bytes
 _EXPORT = "export it as COCO"
 
@@ -20,30 +22,13 @@ _MAGIC = (
 )
 # Keys that tell a format: all of a row must stand in the text.
 _MARKS = (
-    (("shapes", "imagePath"), "LabelMe's JSON of one image: read its folder with dataset=labelme"),
-    (("_via_img_metadata",), f"a project of the VGG Image Annotator: {_EXPORT} there"),
-    (("region_attributes", "shape_attributes"), f"an export of the VGG Image Annotator: {_EXPORT}"),
-    (
-        ("data", "annotations", "result"),
-        "Label Studio's own JSON: export it as COCO there, or read it with dataset=labelstudio",
-    ),
-    (
-        ("data", "completions"),
-        "Label Studio's own JSON: export it as COCO there, or read it with dataset=labelstudio",
-    ),
-    (
-        ("objects", "size", "classTitle"),
-        "Supervisely's JSON of one image: export it as COCO there",
-    ),
     (("item", "annotations", "slots"), f"V7 Darwin's JSON: {_EXPORT} there"),
-    (
-        ("categories", "items", "dm_format_version"),
-        f"Datumaro's JSON: {_EXPORT} with datum convert",
-    ),
+    (("categories", "items", "dm_format_version"), f"Datumaro's JSON: {_EXPORT} by datum convert"),
     (("label", "coordinates", "image"), f"Create ML's JSON: {_EXPORT}"),
     (("FeatureCollection", "features"), f"GeoJSON: {_EXPORT}"),
     (("data_row", "projects"), f"Labelbox's JSON: {_EXPORT} there"),
     (("frames", "labels"), "a list of frames with labels, as BDD100K has it: convert it to COCO"),
+    (("_via_img_metadata",), f"a project of the VGG Image Annotator: {_EXPORT} there"),
     (
         ("image_id", "category_id", "score"),
         "COCO results, which are predictions: ground truth has images, annotations and categories",
@@ -66,9 +51,13 @@ def what_it_is(path: Path) -> str:
     for start, what in _MAGIC:
         if head.lstrip().lower().startswith(start.lower()):
             return what
+    hint = recognise_file(path, path.parent)
+    if hint and "dataset=coco" not in hint:
+        return hint
     if head.lstrip().startswith(b"<"):
-        kind = "CVAT's" if b"<annotations" in head else "an XML file, as Pascal VOC's are"
-        return f"it is {kind}{' XML' if b'<annotations' in head else ''}: {_EXPORT} there"
+        if b"<annotations" in head[:4096]:
+            return f"it is CVAT's XML: dataset=cvat dataset.path={path.parent}"
+        return f"it is XML: {_EXPORT} by the program that wrote it"
     text = head.decode(json.detect_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] not in ("{", "["):
         return ""
