@@ -66,7 +66,7 @@ def test_a_player_finds_what_it_needs(
 
     tracks = make_tracks(tmp_path, *size, 12)
     path = tmp_path / "annotated [1].mp4"
-    render_video(grey(*size, 12), tracks, NAMES, 12.5, path, trail)
+    render_video(grey(*size, 12), tracks, NAMES, path, trail)
     with av.open(f"file:{path}") as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
@@ -81,7 +81,7 @@ def test_a_player_finds_what_it_needs(
 @pytest.fixture
 def drawn(tmp_path: Path) -> list[np.ndarray]:
     tracks = make_tracks(tmp_path, 640, 360, 12)
-    render_video(grey(640, 360, 12), tracks, NAMES, 12.5, tmp_path / "a.mp4", 30)
+    render_video(grey(640, 360, 12), tracks, NAMES, tmp_path / "a.mp4", 30)
     return list(read_frames(probe_video(tmp_path / "a.mp4")))
 
 
@@ -120,7 +120,7 @@ def test_the_trail_shows_where_the_object_came_from(
     row = slice(98, 103), slice(50, 70)
     assert np.abs(drawn[11][row].astype(int) - 128).max() > 60
     tracks = Tracks.load(tmp_path)
-    render_video(grey(640, 360, 12), tracks, NAMES, 12.5, tmp_path / "b.mp4", 0)
+    render_video(grey(640, 360, 12), tracks, NAMES, tmp_path / "b.mp4", 0)
     bare = list(read_frames(probe_video(tmp_path / "b.mp4")))[11]
     assert np.abs(bare[98:103, 60:66].astype(int) - 128).max() < 30
 
@@ -133,14 +133,14 @@ def test_ends_where_the_predictions_ended(tmp_path: Path) -> None:
         raise DataError("damaged")
 
     tracks = make_tracks(tmp_path, 640, 360, 5)
-    render_video(damaged(), tracks, NAMES, 12.5, tmp_path / "a.mp4", 30)
+    render_video(damaged(), tracks, NAMES, tmp_path / "a.mp4", 30)
     assert probe_video(tmp_path / "a.mp4").frame_count == 5
 
 
 def test_no_frame(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no frame"):
         render_video(
-            iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, 12.5, tmp_path / "a.mp4", 0
+            iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0
         )
     assert not list(tmp_path.glob("*.mp4"))
 
@@ -152,6 +152,6 @@ def test_nothing_is_left_of_a_render_that_failed(tmp_path: Path) -> None:
 
     with pytest.raises(StageError, match=r"a\.mp4.*No space left on device"):
         render_video(
-            broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, 12.5, tmp_path / "a.mp4", 0
+            broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0
         )
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*.mp4"))

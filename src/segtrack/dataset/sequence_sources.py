@@ -18,9 +18,6 @@ from segtrack.dataset.sequences import VideoSequence
 Warn = Callable[[str, str, str, str], None]
 """Takes code, file, message and hint, like ``Checks.warn``."""
 
-VIDEO_SUFFIXES = frozenset(
-    {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
-)
 DEFAULT_FPS = 30.0
 # MOTChallenge, "MOT16: A Benchmark for Multi-Object Tracking" (2016), table 2.
 MOT17_CLASSES = (
@@ -158,7 +155,7 @@ def _is_member(path: Path) -> bool:
 
 
 def _has_frames(folder: Path) -> bool:
-    from segtrack.dataset.video import IMAGE_SUFFIXES
+    from segtrack.dataset.frame_folder import IMAGE_SUFFIXES
 
     return any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir() if p.is_file())
 

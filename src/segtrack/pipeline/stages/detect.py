@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
 from segtrack import model
+from segtrack.base.frame_times import TimesRead
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
@@ -25,8 +26,9 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     request = network.request(*ask("classes").value)
 
     def build(folder: Path, report: Report) -> None:
-        frames = datasets.read_frames(sequence)
-        model.predict_video(frames, sequence, network, request, folder, report)
+        times = TimesRead()
+        frames = datasets.read_frames(sequence, times)
+        model.predict_video(frames, sequence, network, request, folder, report, times)
 
     return Recipe(
         build,
@@ -53,7 +55,7 @@ STAGE = register(
     Stage(
         name="detect",
         make=detect,
-        version=1,
+        version=2,
         inputs=("weights", "classes"),
         load=_load,
         publish=_publish,
