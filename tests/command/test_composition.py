@@ -30,6 +30,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "coco"): [f"dataset.path={tmp_path}", f"dataset.annotations={annotations}"],
         ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
         ("dataset", "images"): [f"dataset.path={tmp_path}", "dataset.classes=[car]"],
+        ("dataset", "none"): ["stages=[track]", "video=v.mp4", "model.weights=auto"],
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
     }

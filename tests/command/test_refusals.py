@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.command.app import CONF, main
+from segtrack.command.app import CONF, _options_first, main
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.help import help_text
 from segtrack.command.keys import formerly, normalised, unknown
@@ -173,3 +173,20 @@ def test_help_names_every_group_and_every_knob_that_is_chosen() -> None:
 def test_version_is_segtracks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"segtrack \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        (["seed=1,2", "-m", "model=x"], ["-m", "seed=1,2", "model=x"]),
+        (["a=1", "--config-dir", "x", "b=2"], ["--config-dir", "x", "a=1", "b=2"]),
+        (["a=1", "a=1"], ["a=1", "a=1"]),
+    ],
+)
+def test_options_may_stand_anywhere(typed: list[str], first: list[str]) -> None:
+    from hydra._internal.utils import get_args_parser
+
+    options = get_args_parser().parse_intermixed_args(typed)
+    words = _options_first(typed, options.overrides)
+    assert words == first
+    assert get_args_parser().parse_args(words) == options

@@ -174,12 +174,12 @@ CASES = [
     ),
     Case(
         "none of the classes",
-        ('video="{data}/v.avi"', *TRACK, 'model.weights="{data}/w.pt"'),
+        ('video="{data}/v.avi"', *TRACK, 'model.weights="{data}/w.pt"', "dataset.classes=[cta]"),
         2,
-        "cat.*dog|dog.*cat",
+        r"none of its 2 classes \(cat, dog\) is .* \(cta \(nearest: cat\)\)",
         video_and(other_classes),
     ),
-    Case("a stage missing", ("stages=[evaluate]", SHIPPED), 2, "stage prepare is not listed"),
+    Case("a stage missing", ("stages=[evaluate]", SHIPPED), 2, "add prepare to stages"),
     Case("no training yet", ("stages=[prepare,evaluate]",), 2, "stage train is not listed"),
 ]
 

@@ -12,6 +12,7 @@ import pytest
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.metrics import Metric
+from segtrack.base.names import level
 from segtrack.base.processes import process_mark
 from segtrack.journal import journal as journals
 from segtrack.settings import MlflowMode, MlflowSettings
@@ -42,7 +43,7 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
         journal.params({"seed": 1, "stages": ["prepare", "train"], "text": "x" * 9000})
         for step, value in ((1, 0.5), (2, 0.25), (2, 99.0)):
             journal.metric(Metric("train/box_loss", value, step))
-        journal.metric(Metric("test/class/traffic light (red)/mask_map50", 0.5, 0))
+        journal.metric(Metric("test/class/traffic light (red)/mask_map50", 0.5, 0))  # an own stage
         journal.artifact(tmp_path / "figures", "evaluation")
         journal.dataset("traffic_sim", "f" * 64, "traffic_sim", "training")
     client, run = only_run(settings)
@@ -52,7 +53,7 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
     assert run.data.params["text"].endswith("(cut; 9000 characters, see config.yaml)")
     history = client.get_metric_history(run.info.run_id, "train/box_loss")
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]
-    assert run.data.metrics["test/class/traffic light _red_/mask_map50"] == 0.5
+    assert run.data.metrics[f"test/class/{level('traffic light (red)')}/mask_map50"] == 0.5
     (item,) = client.list_artifacts(run.info.run_id, "evaluation/pr")
     assert (item.path, item.file_size) == ("evaluation/pr/curve.csv", 4)
     (used,) = run.inputs.dataset_inputs

@@ -3,6 +3,7 @@
 import gc
 import os
 import types
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,15 @@ from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.sequences import VideoSequence
-from segtrack.model import Network, Predictions, Request, Weights, predict_images, predict_video
+from segtrack.model import (
+    Network,
+    Predictions,
+    Request,
+    Weights,
+    lacking_classes,
+    predict_images,
+    predict_video,
+)
 from segtrack.model.ultralytics.settings import YoloSegSettings
 from tests.model.conftest import make_tiny_weights
 
@@ -117,6 +126,23 @@ def detector(tiny_weights):
 
 
 @pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        ([], {}),
+        ([[50, 50, 20, 20, 0.9, 0.1, 0.0, 1]], {}),
+        # one boat, found twice
+        ([[50, 50, 20, 20, 0.4, 0.0, 0.9, 1], [50, 51, 20, 20, 0.4, 0.0, 0.8, 1]], {"boat": 1}),
+        # two boats, and one that is below the floor
+        ([[9 * i, 50, 4, 4, 0, 0, s, 1] for i, s in enumerate((0.9, 0.06, 0.04))], {"boat": 2}),
+    ],
+)
+def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
+    monkeypatch.setattr(detector, "left_out", Counter())
+    detector._suppress(torch.tensor(rows, dtype=torch.float32).reshape(-1, 8))
+    assert detector.left_out == counts
+
+
+@pytest.mark.parametrize(
     ("rows", "kept"),
     [
         ([], []),
@@ -170,6 +196,28 @@ def test_other_families_have_the_same_outputs(tmp_path):
     assert (found.boxes.shape, found.coefficients.shape) == ((5, 4), (5, 32))
     assert found.prototypes.shape == (32, 16, 16)
     assert (np.diff(found.scores) <= 0).all()
+
+
+WORDS = Weights(Path("w.pt"), "", "path", ("car", "truck", "person", "stop sign"), 640)
+
+
+@pytest.mark.parametrize(
+    ("names", "class_map", "lacking"),
+    [
+        (("car", "person"), {}, ()),
+        (("Car", "person"), {"Car": "Car", "person": "person"}, ("Car (nearest: car)",)),
+        (("peron", "zebra"), {}, ("peron (nearest: person)", "zebra")),
+        # of a merged class, the parts that are missing
+        (("vehicle",), {"car": "vehicle", "truk": "vehicle"}, ("truk (nearest: truck)",)),
+        (("sgn",), {"stopsign": "sgn", "lamp": "sgn"}, ("stopsign (nearest: stop sign)", "lamp")),
+        # the weights were trained on the merged class: its parts are not missed
+        (("car",), {"car": "car", "sedan": "car"}, ()),
+        # another class is called so
+        (("car",), {"sedan": "car"}, ()),
+    ],
+)  # fmt: skip
+def test_classes_that_the_weights_lack(names, class_map, lacking):
+    assert lacking_classes(WORDS, Request(names, class_map)) == lacking
 
 
 def test_weights_with_none_of_the_classes(tiny_weights, tmp_path):

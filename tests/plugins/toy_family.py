@@ -128,6 +128,7 @@ class ToyDetector:
         self.min_pixels = network.settings.min_pixels
         self.imgsz = network.settings.imgsz or network.weights.imgsz
         self.batch = network.settings.batch
+        self.left_out: dict[str, int] = {}  # a blob is always of a class that is wanted
         self.request = request
 
     def prepare(self, image: np.ndarray) -> Any:

@@ -62,3 +62,17 @@ def test_pyplot_stays_out():
     source = str(Path(figures.__file__).parents[2])
     run = [sys.executable, "-c", f"import sys; sys.path.insert(0, {source!r}); {code}"]
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_no_name_ends_a_figure_or_fills_the_terminal(tmp_path: Path):
+    names = ["a\nb", "a\x01b", "x" * 300, "汽车🚗", "$\\frac{", ""]
+    x = np.linspace(0, 1, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = figures.line_chart("T", "x", "y", x, dict.fromkeys(names, x))
+        figures.save_figure(figure, tmp_path / "lines.png", [])
+        counts = np.ones((6, 6), int)
+        figure = figures.matrix_chart("T", "x", "y", (names, names), counts, counts / 2, "share")
+        figures.save_figure(figure, tmp_path / "matrix.png", [])
+    texts = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert texts[0] == "a_b" and max(map(len, texts)) == 40

@@ -99,3 +99,10 @@ def test_caption_adds_a_strip_and_shortens_what_does_not_fit():
     assert picture.shape[1] == 100 and 12 < len(strip) < 30
     assert (picture[-80:] == 100).all()
     assert (strip[:, -4:] > 200).all()  # the text ends before the edge
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x01b", "x" * 300, "\udcff", "汽车🚗", " ", "\t"])
+def test_no_name_ends_a_picture(name: str):
+    labelled = overlay(GREY, [[np.array(SQUARE, float)]], [0], [name])
+    assert labelled.shape == GREY.shape and (labelled != GREY).any()
+    assert caption(GREY, name, 12).shape[1] == GREY.shape[1]

@@ -7,9 +7,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from segtrack.report import aggregate, table_csv, table_html, table_text
+from segtrack.report import aggregate, read_table_csv, table_csv, table_html, table_text
 
+TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"))  # a NUL is escaped
 ROWS = [
     {"run": "a, <b>", "thresh": "0.3", "map": 0.123456789, "count": 12},
     {"run": "c", "thresh": "0.5", "map": math.nan, "count": 7, "extra": 1e-7},
@@ -122,3 +125,45 @@ def test_aggregate_equals_numpy_and_leaves_text_out():
         assert line["m"] == pytest.approx(values[i::3].mean(), abs=1e-12)
         assert line["m std"] == pytest.approx(values[i::3].std(ddof=1), abs=1e-12)
         assert "note" not in line and "seed" not in line
+
+
+FORMULAS = [
+    *("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u00a0=1", "\ufeff=1"),
+    *("=cmd|' /C calc'!A0", "＝1+1", "＋1", "－1", "＠x", "-", "+", "-dash", "=", '="a"'),
+    *('=HYPERLINK("http://x","a")', "-0.5x", "+49 30", "-1e5,3", "-inf", "'=1", "''=1"),
+]
+HARMLESS = ["a=b", "car", "'quoted'", "it's", "", "a,b", 'say "x"', "a\nb", "a\r\nb", "🚗", "1-2"]
+NUMBERS = ["-0.5", "+3", "1e-3", "-.5", "-12", "+1.5E+7", "7."]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_spreadsheet_runs_a_text(text: str):
+    written = table_csv([{"class": text, text: 1}])
+    for cells in csv.reader(io.StringIO(written, newline="")):
+        starts = {cell.strip("\ufeff \u00a0\t\r\n")[:1] for cell in cells}
+        assert not starts & set("=+-@＝＋－＠")
+    assert read_table_csv(written) == [{"class": text, text: "1"}]
+
+
+@pytest.mark.parametrize("text", [*HARMLESS, *NUMBERS])
+def test_numbers_and_harmless_texts_stay_as_they_are(text: str):
+    written = table_csv([{"a": text, "b": 1}])
+    (row,) = list(csv.DictReader(io.StringIO(written, newline="")))
+    assert row == {"a": text, "b": "1"}
+    assert read_table_csv(written) == [row]
+
+
+@pytest.mark.parametrize("value", [-0.5, -3, np.float32(-1.5), np.int64(-2), -1e-12])
+def test_numbers_below_zero_are_numbers(value):
+    (row,) = csv.DictReader(io.StringIO(table_csv([{"a": value}])))
+    assert float(row["a"]) == float(value)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1))
+def test_what_is_written_is_read_again(cells):
+    rows = [{"a": a, "b": b, "n": 1} for a, b in cells]
+    assert read_table_csv(table_csv(rows)) == [{"a": a, "b": b, "n": "1"} for a, b in cells]
+
+
+def test_no_table_is_read_as_none():
+    assert read_table_csv("") == read_table_csv(table_csv([])) == []

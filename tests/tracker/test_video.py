@@ -139,9 +139,7 @@ def test_ends_where_the_predictions_ended(tmp_path: Path) -> None:
 
 def test_no_frame(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no frame"):
-        render_video(
-            iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0
-        )
+        render_video(iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0)
     assert not list(tmp_path.glob("*.mp4"))
 
 
@@ -151,7 +149,5 @@ def test_nothing_is_left_of_a_render_that_failed(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StageError, match=r"a\.mp4.*No space left on device"):
-        render_video(
-            broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0
-        )
+        render_video(broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*.mp4"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from segtrack.annotation.matching import KINDS, Shape
 from segtrack.annotation.sent import SentImage
 from segtrack.base.metrics import Report
 from segtrack.dataset import signed_area
-from segtrack.report import save_figure, table_csv, table_html
+from segtrack.report import save_figure, table_csv, table_html, write_csv
 
 
 def write_labels(
@@ -92,12 +91,13 @@ def write_objects(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
     """CSV with a line per object: ``columns`` below but for the band, NaN for what is unknown."""
     columns = ("file_name", "class", "kind", "band", "score", "iou", "truth_before", "truth_after")
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for name, class_name, kind, *numbers in rows:
-            band = "" if np.isnan(numbers[0]) else band_of(numbers[0])
-            values = ("" if np.isnan(v) else f"{v:.4f}" for v in numbers)
-            writer.writerow((name, class_name, kind, band, *values))
+        write_csv(file, columns, map(_object_cells, rows))
+
+
+def _object_cells(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    name, class_name, kind, *numbers = row
+    band = "" if np.isnan(numbers[0]) else band_of(numbers[0])
+    return (name, class_name, kind, band, *("" if np.isnan(v) else f"{v:.4f}" for v in numbers))
 
 
 def report_numbers(

@@ -1,6 +1,7 @@
 """The one family of exceptions. A traceback is for bugs only; these end in one clear message."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class SegtrackError(Exception):
@@ -55,3 +56,10 @@ def some(names: Sequence[str], most: int = 10) -> str:
     """The first names of a list, for a message, and how many more there are."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The name that is most like ``name``, in whatever case; empty where none is like it."""
+    folded = {one.casefold(): one for one in names}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""

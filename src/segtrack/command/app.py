@@ -28,13 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--version" in words:
         print(f"segtrack {__version__}")
         return 0
-    options = get_args_parser().parse_args(words)
+    options = get_args_parser().parse_intermixed_args(words)
+    words = _options_first(words, options.overrides)
     if options.hydra_help or options.shell_completion:
         return _hydra(words, lambda config: None)
     try:
         extra = Path(options.config_dir) if options.config_dir else None
         if extra is not None and not extra.is_dir():
             raise SettingsError(f"--config-dir {extra}: no such folder")
+        from segtrack.command.choices import choices_text, video_choices, with_words
+
+        chosen = video_choices(CONF, options.overrides, extra)
+        added = [f"{group}={option}" for group, option in chosen.items()]
+        words = with_words(words, options.overrides, added)
+        options.overrides = [*options.overrides, *added]
         _check(options.overrides, extra, options.multirun)
         if options.help:
             from segtrack.command.help import help_text
@@ -45,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.cfg or options.info is not None:
             return _hydra(words, lambda config: None)
         _check_output(options.overrides)
+        if chosen:
+            print(choices_text(chosen), flush=True)
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
@@ -55,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command continues where this one stopped", file=sys.stderr)
         return 130
+
+
+def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The command line as Hydra's own parser takes it: ``seed=1,2 -m model=x`` is ``-m ...``."""
+    rest = list(words)
+    for word in overrides:
+        rest.remove(word)
+    return [*rest, *overrides]
 
 
 def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:

@@ -66,7 +66,7 @@ def check(
         extra: a further folder of configurations (Hydra's ``--config-dir``).
         sweep: several values for a key mean several cells (``-m``); else they are a mistake.
     """
-    with _hydra(folder, extra):
+    with composing(folder, extra):
         names = groups(*_folders(folder, extra))
         parsed, problems = _parse(normalised(overrides, names))
         if not sweep:
@@ -108,7 +108,7 @@ def compose_settings(folder: Path, overrides: Sequence[str], extra: Path | None 
     Raises:
         SettingsError: they do not compose; ``check`` says more.
     """
-    with _hydra(folder, extra):
+    with composing(folder, extra):
         words = normalised(overrides, groups(*_folders(folder, extra)))
         try:
             return to_settings(compose(CONFIG, overrides=words))
@@ -130,7 +130,8 @@ def _folders(folder: Path, extra: Path | None) -> list[Path]:
 
 
 @contextmanager
-def _hydra(folder: Path, extra: Path | None) -> Iterator[None]:
+def composing(folder: Path, extra: Path | None) -> Iterator[None]:
+    """Hydra, ready to compose out of these folders."""
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder.resolve()), version_base="1.3", job_name="segtrack"):

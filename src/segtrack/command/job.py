@@ -10,6 +10,7 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.errors import SegtrackError, StageError
 from segtrack.base.files import digest
+from segtrack.base.names import inside
 from segtrack.command.composition import flatten, to_settings
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
@@ -94,7 +96,7 @@ def run_job(config: DictConfig) -> float | None:
         except sqlite3.OperationalError as error:
             # Those of the store; disk full, locked, not writable. MLflow's have their own family.
             raise StageError(f"cannot write or read in {settings.store}: {error}") from error
-        value = _objective(settings, journal.latest)
+        value = _objective(settings, journal.latest, [name for _, name in runner.names])
         journal.flush()
     if settings.parent_run is None:
         _print_summary(journal.latest, runner.videos, output, settings)
@@ -153,17 +155,18 @@ def _run_name(settings: Settings, swept: dict[str, str]) -> str:
     return " ".join([settings.model.name, *(words or [settings.tracker.name])])
 
 
-def _objective(settings: Settings, metrics: dict[str, float]) -> float | None:
+def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[str]) -> float | None:
     if settings.objective is None:
         return None
+    wanted = inside(names, settings.objective)
     # Where the data set divides its sequences, a sweep must not choose by those that test it.
-    group, _, rest = settings.objective.partition("/")
+    group, _, rest = wanted.partition("/")
     tuning = f"{group}/tuning/{rest}"
     if group == "track" and tuning in metrics:
         return metrics[tuning]
-    if settings.objective in metrics:
-        return metrics[settings.objective]
-    near = difflib.get_close_matches(settings.objective, metrics, n=3, cutoff=0.3)
+    if wanted in metrics:
+        return metrics[wanted]
+    near = difflib.get_close_matches(wanted, metrics, n=3, cutoff=0.3)
     raise SegtrackError(
         f"objective={settings.objective}: this run made no metric of that name; near ones: "
         f"{', '.join(near) or 'none'}."
@@ -188,7 +191,7 @@ def _print_summary(
     counts = [
         {"metric": name, "value": f"{value:.0f}"}
         for name, value in metrics.items()
-        if name == "track/tracks" or name.startswith("track/count/")
+        if name == "track/tracks" or (name.startswith("track/count/") and value)
     ]
     if rows or counts:
         print("\n" + table_text(rows + counts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, nearest
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,8 @@ def parse_classes(classes: Any) -> dict[str, list[str]] | None:
 
 
 def _near(name: str, names: Sequence[str]) -> str:
-    folded = {n.casefold(): n for n in names}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    return f" (nearest: {folded[close[0]]!r})" if close else ""
+    close = nearest(name, names)
+    return f" (nearest: {close!r})" if close else ""
 
 
 def _listed(names: Sequence[str], most: int = 80) -> str:

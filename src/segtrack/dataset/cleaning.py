@@ -1,13 +1,16 @@
-"""One polygon as it was written in, a polygon that can be trained on out, with what was odd."""
+"""One polygon as it was written in, a polygon that can be trained on out, with what was odd; and
+annotations that are there twice.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from segtrack.dataset import geometry
-from segtrack.dataset.labels import Polygon
+from segtrack.dataset.labels import Annotation, Polygon
 
 SMALLEST = 1e-9  # share of the image under which an area is nothing but rounding
 
@@ -70,6 +73,42 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
         hint = "it is used as it is; draw it again where the mask matters"
         remarks.append(Remark("warning", "self_intersecting", line, message, hint))
     return Cleaned(points, area, remarks)
+
+
+class Placed(NamedTuple):
+    """An annotation with its line and what it is called in remarks ("row 3", "annotation 17")."""
+
+    annotation: Annotation
+    line: int
+    what: str
+
+
+def without_copies(placed: Iterable[Placed]) -> tuple[list[Annotation], list[Remark]]:
+    """Leave out exact repeats: the same class and shape in the same image.
+
+    They come from exports that were merged or written twice. An object that is there twice can be
+    found once only: as ground truth one of the two would always count as missed.
+
+    Args:
+        placed: the annotations of one image, cleaned.
+
+    Returns:
+        The first of each, in their order, and a remark for each that is left out.
+    """
+    first: dict[tuple[object, ...], str] = {}
+    kept, remarks = [], []
+    for annotation, line, what in placed:
+        # Two boxes may be equal where masks are not; -0.0 and 0.0 are the same place.
+        shape = tuple((polygon + 0.0).tobytes() for polygon in annotation.polygons)
+        key = (annotation.class_id, annotation.crowd, annotation.rle, shape)
+        if key in first:
+            message = f"{what} has the class and shape of {first[key]}; it is left out"
+            hint = "remove all but one"
+            remarks.append(Remark("warning", "repeated_label", line, message, hint))
+        else:
+            first[key] = what
+            kept.append(annotation)
+    return kept, remarks
 
 
 def _crossing_area(points: Polygon, size: tuple[float, float], area: float) -> float:

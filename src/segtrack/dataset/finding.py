@@ -114,13 +114,13 @@ class ImageFinder:
         Raises:
             NotFound: there is none, several may be meant, or another name led to the same file.
         """
-        readings = list(_readings(written)) if written.strip() else []
-        for i, text in enumerate(readings):
+        texts = list(readings(written)) if written.strip() else []
+        for i, text in enumerate(texts):
             for base in (*map(_absolute, beside), *self.bases):
                 path = os.path.normpath(os.path.join(base, text))  # noqa: PTH118 (any text)
                 if os.path.isfile(path):  # noqa: PTH113 (False for names that no file can have)
                     return Found(Path(path), i > 0)
-        parts = _parts(readings[-1]) if readings else []
+        parts = path_parts(texts[-1]) if texts else []
         for column, last in _last_names(parts[-1]) if parts else ():
             near = self._by_tail(column, [*parts[:-1], last])
             if near is not None:
@@ -159,7 +159,7 @@ class ImageFinder:
         return best[0]
 
     def _folders(self, path: str) -> list[str]:
-        return _parts(os.path.relpath(path, self.root))[:-1]
+        return path_parts(os.path.relpath(path, self.root))[:-1]
 
     def _tree(self) -> sqlite3.Connection:
         if self._db is None:
@@ -178,14 +178,14 @@ class ImageFinder:
             if folder != last:
                 last, names = folder, [(name,) for name in self._folders(entry.path)]
                 self._db.executemany("INSERT OR IGNORE INTO folders VALUES (?)", names)
-            name = _folded(entry.name)
+            name = folded(entry.name)
             yield entry.path, name, _stem(name)
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
-def _readings(written: str) -> Iterator[str]:
+def readings(written: str) -> Iterator[str]:
     """The text as written, then as it may have been before a program changed it."""
     yield written
     texts = [written]
@@ -212,10 +212,10 @@ def _url_path(text: str) -> str:
     return split.path.lstrip("/")
 
 
-def _parts(text: str) -> list[str]:
+def path_parts(text: str) -> list[str]:
     """Folded names of folders and file, without ``.``, ``..`` and a drive."""
     names = _DRIVE.sub("", text.replace("\\", "/")).split("/")
-    return [_folded(name) for name in names if name not in ("", ".", "..")]
+    return [folded(name) for name in names if name not in ("", ".", "..")]
 
 
 def _last_names(name: str) -> Iterator[tuple[str, str]]:
@@ -239,7 +239,7 @@ def _tail(have: list[str], wanted: list[str]) -> int:
     return count
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

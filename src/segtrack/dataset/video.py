@@ -7,8 +7,7 @@ frame that can be read and then raises, so that a consumer may keep what it got.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from segtrack.base.files import file_digest
 from segtrack.base.frame_times import TimesRead
 from segtrack.dataset.frame_folder import probe_folder, read_folder
 from segtrack.dataset.sequences import VideoSequence
+from segtrack.dataset.telling import Warn, unheard
 from segtrack.dataset.video_names import sequence_name
 from segtrack.dataset.video_rate import DEFAULT_FPS, Clock
 from segtrack.dataset.video_stream import (
@@ -31,21 +31,13 @@ from segtrack.dataset.video_stream import (
     video_streams,
 )
 
-Warn = Callable[[str, str, str, str], None]
-"""Takes code, file, message and hint, like ``Checks.warn``."""
-
 # A container may count frames that a decoder rightly never shows (edit lists, dropped frames), so
 # a video is called truncated only when more than this is missing.
 MISSING_SHARE, MISSING_FRAMES = 0.1, 2
 ODD_RATE = 1.9  # a declared rate is told apart from the time stamps' from this factor on
 
 
-def log_warning(code: str, file: str, message: str, hint: str) -> None:
-    """Tells the log what was odd, where nothing collects it."""
-    logging.getLogger(__name__).warning("%s: %s (%s)", file, message, hint)
-
-
-def probe_video(path: Path, fps: float | None = None, warn: Warn = log_warning) -> VideoSequence:
+def probe_video(path: Path, fps: float | None = None, warn: Warn = unheard) -> VideoSequence:
     """What a video file or a folder of frames says of itself; decodes the first frame only.
 
     Args:
@@ -61,7 +53,7 @@ def probe_video(path: Path, fps: float | None = None, warn: Warn = log_warning) 
     Raises:
         DataError: the path does not exist, is empty or holds nothing that can be decoded.
     """
-    name = sequence_name(path, warn)
+    name = sequence_name(path)
     if path.is_dir():
         return probe_folder(path, name, fps or DEFAULT_FPS)
     _require_content(path)
@@ -110,9 +102,7 @@ def _tell_rate(path: Path, chosen: Stream, fps: float | None, warn: Warn) -> Non
         warn("odd_frame_rate", str(path), message, "the time stamps are followed")
 
 
-def read_frames(
-    sequence: VideoSequence, times: TimesRead | None = None
-) -> Iterator[np.ndarray]:
+def read_frames(sequence: VideoSequence, times: TimesRead | None = None) -> Iterator[np.ndarray]:
     """Stream the frames of ``sequence``, one in memory at a time.
 
     Args:
@@ -135,9 +125,7 @@ def _noted(frames: Iterator[tuple[np.ndarray, float]], times: TimesRead) -> Iter
         yield image
 
 
-def timed_frames(
-    sequence: VideoSequence, facts: TimesRead
-) -> Iterator[tuple[np.ndarray, float]]:
+def timed_frames(sequence: VideoSequence, facts: TimesRead) -> Iterator[tuple[np.ndarray, float]]:
     """What ``read_frames`` streams, each with its seconds after the first.
 
     Args:

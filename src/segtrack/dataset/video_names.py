@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
+from segtrack.base.names import storable
 from segtrack.dataset.sequences import VideoSequence
+from segtrack.dataset.telling import Warn, unheard
 
-Warn = Callable[[str, str, str, str], None]
-
+# The bytes decide for every suffix that is in neither list, .ts (or TypeScript) and .gif (or a
+# still picture) among them.
 # Container formats and raw streams that FFmpeg reads, by what cameras and programs call them.
 VIDEO_SUFFIXES = frozenset(
     {
@@ -22,8 +24,6 @@ VIDEO_SUFFIXES = frozenset(
         *(".xvid", ".y4m", ".264", ".265", ".h264", ".h265", ".avc", ".hevc"),
     }
 )
-LOOKED_AT = frozenset({".gif", ".ts", ".mod", ".tod", ".bin", ".dat", ".raw", ".tmp", ""})
-"""May be a video or something else: the bytes decide, as they do for every unknown suffix."""
 # What is never a video, however its bytes begin: sound, pictures, texts, archives.
 OTHER_SUFFIXES = frozenset(
     {
@@ -44,17 +44,16 @@ _BEGINNINGS = (
     *(b"DKIF", b"nut/multimedia container\x00", b"\x00\x00\x00\x01g", b"\x00\x00\x00\x01@\x01"),
     *(b"\x00\x00\x00\x01\x09", b"IMKH"),
 )
-NAME_BYTES = 120  # a file's name has 255 on most systems; runs put words before and behind it
 SHOWN = 3  # examples of files that are left out
 
 
 def is_video(path: Path) -> bool:
     """Whether a file of a folder is a video: by its name, else by its first bytes."""
     suffix = path.suffix.lower()
+    if path.name.startswith(".") or suffix in OTHER_SUFFIXES:
+        return False
     if suffix in VIDEO_SUFFIXES:
         return True
-    if suffix in OTHER_SUFFIXES or path.name.startswith("."):
-        return False
     try:
         with path.open("rb") as file:
             head = file.read(16 * PACKET)
@@ -100,32 +99,18 @@ def videos_among(files: Iterable[Path], where: str, warn: Warn) -> list[Path]:
             others.append(file.name)
     if others:
         count = "1 file is no video" if len(others) == 1 else f"{len(others)} files are no videos"
-        more = ", ..." if len(others) > SHOWN else ""
-        message = f"{count} and left out: {', '.join(others[:SHOWN])}{more}"
+        message = f"{count} and left out: {some(others, SHOWN)}"
         warn("no_video", where, message, "name one by itself to have it read, whatever its suffix")
     return videos
 
 
-def sequence_name(path: Path, warn: Warn) -> str:
-    """The name of a video's sequence: the stem of its file or the name of its folder.
-
-    It names folders of results, so that one that is no valid name there is changed, and that is
-    told: control characters and slashes, dots alone, and what is longer than a name may be.
-    """
-    whole = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix)
-    name = "".join("_" if unicodedata.category(c) in ("Cc", "Cs") or c in "/\\" else c for c in whole)
-    name = name.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore").strip()
-    if not name.strip("."):
-        name = "video"
-    if name != whole:
-        message = f"{whole[:40]!r} cannot name a folder of results; the sequence is called {name!r}"
-        warn("sequence_name", str(path), message, "rename the file to choose another name")
-    return name
+def sequence_name(path: Path) -> str:
+    """The name of a video's sequence: the stem of its file or the name of its folder."""
+    name = path.resolve().name if path.is_dir() else path.name.removesuffix(path.suffix)
+    return storable(name) or "video"
 
 
-def unique_names(
-    found: Iterable[VideoSequence], warn: Warn | None = None
-) -> tuple[VideoSequence, ...]:
+def unique_names(found: Iterable[VideoSequence], warn: Warn = unheard) -> tuple[VideoSequence, ...]:
     """The sequences with ``-2``, ``-3`` behind names that were there before.
 
     Names that differ only in case, or in how their letters are composed, are one on some systems.
@@ -138,7 +123,7 @@ def unique_names(
                 break
         taken.add(_folded(name))
         result.append(sequence if name == sequence.name else replace(sequence, name=name))
-        if name != sequence.name and warn is not None:
+        if name != sequence.name:
             message = f"the name {sequence.name} is taken; this sequence is called {name}"
             warn("sequence_name", str(sequence.path or sequence.gt or name), message, "rename one")
     return tuple(result)

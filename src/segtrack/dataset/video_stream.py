@@ -19,7 +19,9 @@ from segtrack.dataset.video_rate import nominal_rate
 
 HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
 REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
-DEFAULT_WORTH = 5_000_000  # pixels that FFmpeg lets the mark "default" count for (ffmpeg_mux_init.c)
+DEFAULT_WORTH = (
+    5_000_000  # pixels that "default" counts for, as in FFmpeg (ffmpeg_mux_init.c)
+)
 PIXEL_SHAPES = (0.1, 10.0)  # width by height of a pixel; what is declared beyond is not believed
 
 

@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.names import level
 from segtrack.base.progress import progress
 from segtrack.base.statistics import Samples, draw_each
 from segtrack.evaluation.matching import KINDS, Kind
@@ -108,7 +109,9 @@ class _Figure:
 
 
 def _figure(metric: str, names: Sequence[str]) -> _Figure:
-    places = {f"class/{name}/": k for k, name in enumerate(names)} | {"": None}
+    typed = {f"class/{name}/": k for k, name in enumerate(names)}
+    recorded = {f"class/{level(name)}/": k for k, name in enumerate(names)}
+    places = {"": None} | recorded | typed
     prefix, _, figure = metric.rpartition("/")
     prefix += "/" if prefix else ""
     if prefix not in places or figure not in METRICS:

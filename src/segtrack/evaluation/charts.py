@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from segtrack.report import bar_chart, line_chart, matrix_chart, save_figure
 from segtrack.settings import EvaluationSettings
 
 BACKGROUND = "background"
+TRUE = "true \\ predicted"
 MEAN = "mean of classes"
 _MATRIX_CLASSES = 80  # a matrix of more classes shows those that occur most; its CSV holds all
 
@@ -94,9 +96,10 @@ def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) ->
         share,
         "share of the row\n(background row: of the column)",
     )
+    columns = [*_columns(found.names, TRUE, BACKGROUND), BACKGROUND]
     rows = [
-        {"true \\ predicted": name, **{n: int(v) for n, v in zip(names, row, strict=True)}}
-        for name, row in zip(names, counts, strict=True)
+        {TRUE: name, **{c: int(v) for c, v in zip(columns, row, strict=True)}}
+        for name, row in zip(columns, counts, strict=True)
     ]
     save_figure(figure, folder / "confusion_matrix.png", rows)
 
@@ -135,7 +138,12 @@ def _rows(
         {
             axis: round(float(x[i]), 6),
             MEAN: float(mean[i]),
-            **{name: float(values[k, i]) for k, name in enumerate(names)},
+            **{name: float(values[k, i]) for k, name in enumerate(_columns(names, axis, MEAN))},
         }
         for i in range(len(x))
     ]
+
+
+def _columns(names: Sequence[str], *taken: str) -> list[str]:
+    """Of classes in a table that has columns of its own: a class may be called "background"."""
+    return [f"class {name}" if name in taken else name for name in names]

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from segtrack.base.names import level
 from segtrack.dataset import Dataset
 from segtrack.evaluation.batches import ImageBatch, detection_rles, image_batches
 from segtrack.evaluation.confusion import ImageErrors, ImageMatch, match_batch
@@ -53,7 +54,7 @@ def draw(
         errors = chosen[rank - 1]
         picture = _picture(batch, match, errors, paths[image["id"]], found.names)
         stem = re.sub(r"[^\w.-]", "_", Path(image["file_name"]).stem)
-        name = f"{rank:02d}_{stem}.jpg"
+        name = f"{rank:02d}_{level(stem)}.jpg"
         _write(folder / name, picture)
         scale = _TILE / picture.shape[1]
         sheet[rank] = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segtrack.base.names import level
 from segtrack.base.progress import progress
 from segtrack.dataset import Dataset
 from segtrack.evaluation.batches import BATCH, image_batches
@@ -66,7 +67,7 @@ class Evaluation:
                 found[f"visible/{row.name}/mask_ap50"] = row.ap
         for scores in self.scores:
             for name, values in zip(self.names, scores.per_class, strict=True):
-                found |= {f"class/{name}/{key}": value for key, value in values.items()}
+                found |= {f"class/{level(name)}/{key}": value for key, value in values.items()}
         return {f"{self.split}/{name}": value for name, value in found.items()}
 
 

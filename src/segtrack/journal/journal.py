@@ -7,7 +7,6 @@ import fnmatch
 import functools
 import json
 import os
-import re
 import socket
 import sys
 import time
@@ -23,6 +22,7 @@ from filelock import FileLock
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.files import link_or_copy
 from segtrack.base.metrics import Metric
+from segtrack.base.names import level, storable, whole
 from segtrack.base.processes import process_mark, terminated_as_interrupt
 from segtrack.settings import MlflowMode, MlflowSettings
 
@@ -50,8 +50,8 @@ class Journal:
         self.latest: dict[str, float] = {}
 
     def metric(self, metric: Metric) -> None:
-        """Record a number; names are cleaned to what MLflow allows, NaN is kept."""
-        name = metric_name(metric.name)
+        """Record a number; names are mended to what MLflow allows, NaN is kept."""
+        name = whole(metric.name)
         if (name, metric.step) in self._seen:
             return
         from mlflow.entities import Metric as MlflowMetric
@@ -84,13 +84,13 @@ class Journal:
         """Record parameters in the given order; lists as JSON, long values cut with a note."""
         from mlflow.entities import Param
 
-        rows = [Param(metric_name(k), _param_text(v)) for k, v in params.items()]
+        rows = [Param(whole(k), _param_text(v)) for k, v in params.items()]
         for start in range(0, len(rows), PARAMS_PER_CALL):
             self.client.log_batch(self.run_id, params=rows[start : start + PARAMS_PER_CALL])
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Record tags; they wait for the metrics, since each call costs a commit."""
-        self._tags |= {k: str(v)[:4900] for k, v in tags.items()}
+        self._tags |= {whole(k): storable(str(v))[:4900] for k, v in tags.items()}
         self._flush_in_time()
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -336,13 +336,9 @@ def cells(settings: MlflowSettings, parent: str) -> list[Any]:
             return found
 
 
-def metric_name(name: str) -> str:
-    """``name`` with what MLflow refuses replaced by ``_``."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
-
-
 def _param_text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = storable(text)
     if len(text) <= VALUE_LIMIT:
         return text
     return f"{text[:VALUE_LIMIT]}... (cut; {len(text)} characters, see config.yaml)"
@@ -379,7 +375,7 @@ def _experiment(client: Any, settings: MlflowSettings) -> str:
         return str(found.experiment_id)
     location = None
     if settings.artifacts:
-        location = (Path(settings.artifacts).resolve() / settings.experiment).as_uri()
+        location = (Path(settings.artifacts).resolve() / level(settings.experiment)).as_uri()
     try:
         # Without the kind MLflow's UI opens an experiment with its pages for language models.
         kind = {"mlflow.experimentKind": "custom_model_development"}

@@ -85,6 +85,11 @@ class Detector(Protocol):
     imgsz: int
     batch: int
 
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many detections were dropped for their class so far, by the weights' name of it."""
+        ...
+
     def prepare(self, image: np.ndarray) -> Any:
         """A BGR uint8 image (H, W, 3) as ``predict`` takes it; called in another thread."""
         ...

@@ -62,8 +62,8 @@ def predict_video(
     """Predict a video's frames (BGR uint8, (H, W, 3)), counted from 0.
 
     ``times`` has been told, when ``frames`` ends, when each of them is shown; without it they are
-    shown at the sequence's rate. Where ``frames`` raises DataError after some frames, what was read is kept, and
-    ``info.truncated`` says what was wrong.
+    shown at the sequence's rate. Where ``frames`` raises DataError after some frames, what was read
+    is kept, and ``info.truncated`` says what was wrong.
 
     Raises:
         DataError: not one frame can be read; the weights have none of the classes, or are none.
@@ -129,6 +129,7 @@ class _Work:
             weights_sha256=self.network.weights.sha256,
             imgsz=self.detector.imgsz,
             conf_floor=self.request.conf_floor,
+            left_out=dict(self.detector.left_out),
         )
 
     def finish(self, info: PredictionsInfo, report: Report, kind: str = "") -> None:

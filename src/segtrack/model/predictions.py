@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -98,6 +98,7 @@ class PredictionsInfo:
             that the data set brought along.
         conf_floor: lowest score that was kept.
         truncated: what was wrong where a video could only be read in part, else empty.
+        left_out: detections of classes that were not wanted, by the weights' name of the class.
     """
 
     names: tuple[str, ...]
@@ -110,6 +111,7 @@ class PredictionsInfo:
     imgsz: int = 0
     conf_floor: float = 0.0
     truncated: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 class PredictionsWriter:

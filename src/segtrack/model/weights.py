@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, nearest, some
 from segtrack.model.port import ModelFamily, Request, RunWeights, Weights, family_of
 from segtrack.settings import ModelSettings
 
@@ -43,13 +43,32 @@ def wanted_classes(weights: Weights, request: Request) -> np.ndarray:
     wanted = {name: i for i, name in enumerate(request.names)}
     ids = [wanted.get(request.class_map.get(name, name), -1) for name in weights.names]
     if all(i < 0 for i in ids):
-        known = ", ".join(weights.names[:10]) + (", ..." if len(weights.names) > 10 else "")
         raise DataError(
-            f"model.weights={weights.path}: none of its {len(weights.names)} classes ({known}) is "
-            f"among the wanted classes ({', '.join(request.names)}); name them in "
+            f"model.weights={weights.path}: none of its {len(weights.names)} classes "
+            f"({some(weights.names)}) is among the wanted classes "
+            f"({some(lacking_classes(weights, request))}); name them in "
             "dataset.classes, such as {vehicle: [car, truck]}, or give other weights"
         )
     return np.array(ids, np.int64)
+
+
+def lacking_classes(weights: Weights, request: Request) -> tuple[str, ...]:
+    """The wanted classes that the weights do not know, so that none of them can be found.
+
+    Returns:
+        Each with the nearest name that the weights have, ``cra (nearest: car)``. A merged class
+        that the weights have under its own name lacks nothing; of others, the parts that they lack.
+    """
+    known = set(weights.names)
+    parts: dict[str, list[str]] = {name: [] for name in request.names}
+    for part, name in request.class_map.items():
+        parts.setdefault(name, []).append(part)
+    missing = []
+    for name, merged in parts.items():
+        if name not in known or request.class_map.get(name, name) != name:
+            missing += [one for one in merged or [name] if one not in known]
+    near = {name: nearest(name, weights.names) for name in missing}
+    return tuple(f"{name} (nearest: {near[name]})" if near[name] else name for name in missing)
 
 
 def _read(family: ModelFamily, path: Path, origin: str) -> Weights:

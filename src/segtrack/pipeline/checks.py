@@ -21,6 +21,7 @@ def stage_problems(settings: Settings) -> Iterator[Problem]:
             yield Problem("stages", shown, _unknown(name, names))
         elif settings.stages.count(name) > 1:
             yield Problem("stages", shown, f"{name} stands there twice; list each stage once")
+    yield from _without_dataset(settings)
     wanted = [f"stages=[{name}]" for name in platform_stages(settings.stages)]
     if _wants_labels(settings):
         wanted.append(f"dataset={settings.dataset.source}")
@@ -30,6 +31,20 @@ def stage_problems(settings: Settings) -> Iterator[Problem]:
             "without an account"
         )
         yield Problem("labellerr.mode", "off", allowed)
+
+
+def _without_dataset(settings: Settings) -> Iterator[Problem]:
+    """What ``dataset=none`` cannot do."""
+    if settings.dataset.source != "none":
+        return
+    learning = [name for name in settings.stages if name != "track"]
+    if learning:
+        yield Problem("dataset", "none", f"{', '.join(learning)} needs a data set: dataset=NAME")
+    elif settings.video is None:
+        yield Problem("video", None, "dataset=none has no videos: video=FILE, a folder or a glob")
+    elif settings.model.weights in (None, "scratch"):
+        allowed = "dataset=none has nothing to train on: model.weights=FILE"
+        yield Problem("model.weights", settings.model.weights, allowed)
 
 
 def platform_stages(names: Sequence[str]) -> list[str]:

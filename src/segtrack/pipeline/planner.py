@@ -87,7 +87,7 @@ class Planner(Walk):
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
         call, found = self.find(stage, recipe)
         if found is None and owner not in self.listed:
-            self._add(stage, "missing", str(missing(stage, owner)))
+            self._add(stage, "missing", str(missing(stage, owner, self.settings)))
         elif found is None:
             self._add(stage, "build", self.store.explain(call))
         if found is None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.metrics import Metric
+from segtrack.base.names import level
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
+from segtrack.report import table_csv
 from segtrack.settings import Settings
 from segtrack.store import Store
 
@@ -34,6 +36,7 @@ class Runner(Walk):
         output: the run's folder.
         builds: how often each stage was built; 0 where its result was there.
         videos: annotated videos in the run's folder.
+        names: of classes and videos as the user gave them, each with its kind.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Runner(Walk):
         self.journal, self.output, self.facts = journal, output, facts
         self.builds: dict[str, int] = {}
         self.videos: list[Path] = []
+        self.names: dict[tuple[str, str], None] = {}
         self.resources: dict[str, Any] = {}
         self.closing = contextlib.ExitStack()
 
@@ -94,10 +98,21 @@ class Runner(Walk):
         if self.journal:
             self.journal.metric(metric)
 
+    def named(self, kind: str, names: Iterable[str]) -> None:
+        """Keep the originals of names that metrics cannot bear, as tags and in a table."""
+        known = len(self.names)
+        self.names |= {(kind, name): None for name in names}
+        added = [(kind, name) for kind, name in list(self.names)[known:] if level(name) != name]
+        if self.journal is None or not added:
+            return
+        self.journal.tags({f"{kind}.{level(name)}": name for kind, name in added})
+        rows = [{"kind": k, "name": n, "in_metrics": level(n)} for k, n in self.names]
+        self.journal.text(table_csv(rows), "names.csv")
+
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
         call, found = self.find(stage, recipe)
         if found is None and owner not in self.listed:
-            raise missing(stage, owner)
+            raise missing(stage, owner, self.settings)
         named = recipe.metric or str
 
         def listen(metric: Metric) -> None:
@@ -119,7 +134,7 @@ class Runner(Walk):
         if owner in self.listed:
             return visit.do(run)
         if visit.known is None:
-            raise missing(stage, owner)
+            raise missing(stage, owner, self.settings)
         return visit.known
 
 
@@ -143,6 +158,10 @@ class Run(Asking):
         """Tag the run."""
         if self._runner.journal:
             self._runner.journal.tags(tags)
+
+    def named(self, kind: str, names: Iterable[str]) -> None:
+        """Say which classes or videos there are: some metrics may need other names for them."""
+        self._runner.named(kind, names)
 
     def keep(self, path: Path, folder: str) -> None:
         """Keep a file, or all of a folder, as artifacts."""

@@ -125,7 +125,8 @@ class Stage:
         includes: stages that are listed with it.
         platform: it visits the annotation platform: never from the store, not in a sweep's cells.
         resumable: a killed attempt is continued.
-        instead: what else can be done where it is missing.
+        instead: what else can be done where it is missing; a function of the settings says in whole
+            sentences what such a command lacks.
     """
 
     name: str
@@ -143,7 +144,7 @@ class Stage:
     includes: tuple[str, ...] = ()
     platform: bool = False
     resumable: bool = False
-    instead: str = "leave out what follows from it"
+    instead: str | Callable[[Settings], str] = "leave out what follows from it"
 
 
 STAGES: Registry[Stage] = Registry("stage", "stages")

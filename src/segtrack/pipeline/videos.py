@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
+from segtrack.base.names import level
 from segtrack.settings import DatasetSettings, Detections, Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def metric_of(sequence: VideoSequence) -> Callable[[str], str]:
 
     def named(name: str) -> str:
         group, _, rest = name.partition("/")
-        return f"{group}/video/{sequence.name}/{rest}"
+        return f"{group}/video/{level(sequence.name)}/{rest}"
 
     return named
 

@@ -102,9 +102,11 @@ class Asking:
             )
 
 
-def missing(stage: Stage, owner: str) -> SettingsError:
+def missing(stage: Stage, owner: str, settings: Settings) -> SettingsError:
     """A result is not there, and the stage that would make it may not run."""
     one = STAGES.get(owner) if owner else stage
+    if callable(one.instead):
+        return SettingsError(one.instead(settings))
     return SettingsError(
         f"stage {one.name} is not listed in stages, and the store has no result of it for these "
         f"settings: add {one.name} to stages, or {one.instead}."

@@ -15,6 +15,8 @@ from .pictures import contact_sheet as contact_sheet
 from .pictures import overlay as overlay
 from .tables import Row as Row
 from .tables import aggregate as aggregate
+from .tables import read_table_csv as read_table_csv
 from .tables import table_csv as table_csv
 from .tables import table_html as table_html
 from .tables import table_text as table_text
+from .tables import write_csv as write_csv

@@ -5,6 +5,7 @@ matplotlib's object interface is used, never pyplot: no global state, no window,
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from segtrack.base.names import shown
 from segtrack.report.tables import Row, table_csv
 
 DPI = 150
@@ -42,7 +44,9 @@ STYLE = {
 
 def save_figure(figure: Figure, path: Path, rows: Sequence[Row]) -> None:
     """Write ``path`` (a .png) and the numbers that it shows as .csv beside it."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # Names in a script that no font at hand has are boxes here and text in the table beside.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=DPI, facecolor="white")
     path.with_suffix(".csv").write_text(table_csv(rows), encoding="utf-8")
 
@@ -74,7 +78,7 @@ def line_chart(
         for i, (name, values) in enumerate(lines.items()):
             if i < named:
                 # matplotlib leaves out of the legend what begins with an underscore.
-                label = f" {name}" if name.startswith("_") else name
+                label = shown(f" {name}" if name.startswith("_") else name, 40)
                 axes.plot(x, values, color=LINES[i], lw=1.4, label=label, zorder=3)
             else:
                 rest = f"{len(lines) - named} others" if i == named else None
@@ -141,6 +145,7 @@ def matrix_chart(
         share_label: what the shade means.
     """
     rows, columns = counts.shape
+    across, down = ([shown(name, 40) for name in some] for some in (names[1], names[0]))
     roomy = columns <= 30
     cell = 0.62 if columns <= 12 else 0.42 if roomy else 0.17
     size = (max(5.2, 2.9 + cell * columns), max(4.0, 2.0 + cell * 0.85 * rows))
@@ -149,8 +154,8 @@ def matrix_chart(
         axes.grid(False)
         image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         font = 9 if columns <= 12 else 7.5 if roomy else 5.5
-        axes.set_xticks(range(columns), names[1], rotation=90 if columns > 6 else 0, fontsize=font)
-        axes.set_yticks(range(rows), names[0], fontsize=font)
+        axes.set_xticks(range(columns), across, rotation=90 if columns > 6 else 0, fontsize=font)
+        axes.set_yticks(range(rows), down, fontsize=font)
         axes.tick_params(length=0)
         axes.axhline(rows - 1.5, color="#808080", lw=1)
         axes.axvline(columns - 1.5, color="#808080", lw=1)

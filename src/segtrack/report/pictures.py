@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from segtrack.base.names import shown
 from segtrack.report.labels import place_labels
 
 PALETTE = (
@@ -69,7 +70,7 @@ def overlay(
         _contour(canvas, patches[i], colour(class_ids[i]), thickness, faint[i])
     if labels is None:
         return canvas
-    texts = [(labels[i], patches[i], colour(class_ids[i])) for i in order if labels[i]]
+    texts = [(shown(labels[i]), patches[i], colour(class_ids[i])) for i in order if labels[i]]
     return _write(canvas, [text for text in texts if text[1].mask.size])
 
 
@@ -113,7 +114,7 @@ def text_size(text: str, size: int) -> tuple[int, int]:
 
 def caption(image_bgr: np.ndarray, text: str, size: int) -> np.ndarray:
     """The image with a strip above it that holds ``text``, which is shortened to fit the width."""
-    width = image_bgr.shape[1]
+    width, text = image_bgr.shape[1], shown(text, 200)
     while len(text) > 1 and text_size(text, size)[0] > width - size:
         text = text[:-2].rstrip() + "…"
     strip = Image.new("RGB", (width, round(text_size("Ag", size)[1] * 1.5)), BACKGROUND)

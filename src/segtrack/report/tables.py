@@ -2,6 +2,11 @@
 
 A table is a list of rows, each a mapping of column to value. Columns appear in the order in which
 the rows first name them; a value that is missing, None or NaN is empty in CSV and "n/a" elsewhere.
+
+A spreadsheet runs a cell of a CSV file that begins with ``= + - @`` as a formula, and class and
+file names are other people's. Such a text gets an apostrophe in front, which spreadsheets take as
+"this is text"; so does a text that begins with an apostrophe and then one of these, so that
+``read_table_csv`` gives every text back. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -10,24 +15,48 @@ import csv
 import html
 import io
 import math
+import re
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from segtrack.base.names import shown, storable
 
 Row = Mapping[str, Any]
 
 MISSING_TEXT = "n/a"
+# Blanks in front too, of all widths: what a program strips before it looks is its own affair.
+_FORMULA = re.compile(r"'*(?:[\s\0\ufeff\u200b]*[=+\-@\uff1d\uff0b\uff0d\uff20\u2212]|[\t\r\n])")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 
 
 def table_csv(rows: Sequence[Row]) -> str:
     """The table as CSV (RFC 4180 with plain newlines), numbers in full precision."""
     columns = _columns(rows)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow("" if _is_missing(row.get(c)) else row[c] for c in columns)
+    write_csv(text, columns, ([row.get(c) for c in columns] for row in rows))
     return text.getvalue()
+
+
+def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """The table as a stream.
+
+    Args:
+        file: opened with ``newline=""``.
+        columns: their heads.
+        rows: a value for each column.
+    """
+    writer = csv.writer(_PlainNewlines(file), lineterminator="\r\n")
+    writer.writerow(map(_harmless, columns))
+    for row in rows:
+        writer.writerow(map(_harmless, row))
+
+
+def read_table_csv(text: str) -> list[dict[str, str]]:
+    """The rows of a table that was written here, with the texts as they were."""
+    head, *rows = csv.reader(io.StringIO(text, newline="")) if text else [[]]
+    columns = list(map(_original, head))
+    return [dict(zip(columns, map(_original, row), strict=True)) for row in rows]
 
 
 def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
@@ -38,9 +67,10 @@ def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
         digits: behind the point, of every number that is not whole; None for up to four.
     """
     columns = _columns(rows)
-    cells = [[_short(row.get(c), digits) for c in columns] for row in rows]
+    cells = [[shown(_short(row.get(c), digits)) for c in columns] for row in rows]
     right = [_is_numeric(rows, c) for c in columns]
-    widths = [max(len(r[i]) for r in [columns, *cells]) for i in range(len(columns))]
+    head = [shown(c) for c in columns]
+    widths = [max(len(r[i]) for r in [head, *cells]) for i in range(len(columns))]
 
     def line(values: Sequence[str]) -> str:
         parts = [
@@ -49,7 +79,7 @@ def table_text(rows: Sequence[Row], digits: int | None = None) -> str:
         return "  ".join(parts).rstrip()
 
     rule = "  ".join("-" * w for w in widths)
-    return "\n".join([line(columns), rule, *map(line, cells)]) + "\n"
+    return "\n".join([line(head), rule, *map(line, cells)]) + "\n"
 
 
 def table_html(rows: Sequence[Row], title: str) -> str:
@@ -94,6 +124,30 @@ def aggregate(rows: Sequence[Row], keys: Sequence[str], over: str = "seed") -> l
                 line[f"{column} n"] = len(numbers)
         result.append(line)
     return result
+
+
+class _PlainNewlines:
+    """Ends rows by a plain newline; told so itself, the writer would not quote a ``\\r``."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, row: str) -> int:
+        return self.file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _harmless(value: Any) -> Any:
+    """A cell that no spreadsheet runs, empty where there is no value."""
+    if _is_missing(value):
+        return ""
+    if _is_number(value):
+        return value
+    text = storable(str(value))
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _original(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

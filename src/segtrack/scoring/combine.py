@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from segtrack.base.names import level
 from segtrack.scoring.counts import class_averaged, field, summary
 from segtrack.scoring.score import BOX, MASK, Key, SequenceScores
 
@@ -76,11 +77,11 @@ def score_metrics(
         averaged = class_averaged(np.stack([counts[key] for key in keys]))
         _put(result, "track/class_averaged", averaged, names)
         for key in keys:
-            _put(result, f"track/class/{key[1]}", summary(counts[key]), short)
+            _put(result, f"track/class/{level(key[1])}", summary(counts[key]), short)
         for name, one in scores.items():
             total = _total([one], keys)
             if total is not None:
-                _put(result, f"track/video/{name}", summary(total, alone=True), short)
+                _put(result, f"track/video/{level(name)}", summary(total, alone=True), short)
         for role in ROLES:
             total = _total([one for name, one in scores.items() if roles.get(name) == role], keys)
             if total is not None:

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from segtrack.base.names import shown as shown_name
 from segtrack.report import INK, LINES, STYLE, Row, line_chart
 from segtrack.scoring import (
     ALPHAS,
@@ -177,8 +178,8 @@ def _scores(video: str, role: str | None, counts: np.ndarray, alone: bool) -> di
 
 
 def _label(row: Row) -> str:
-    role = row.get("role")
-    return f"{row['video']} ({role})" if role in ROLES else str(row["video"])
+    role, video = row.get("role"), shown_name(str(row["video"]))
+    return f"{video} ({role})" if role in ROLES else video
 
 
 def _number(value: Any) -> float:

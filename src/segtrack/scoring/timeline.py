@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from segtrack.base.names import shown as shown_name
 from segtrack.report import INK, LINES, NEUTRAL, STYLE, Row
 
 
@@ -106,7 +107,7 @@ def figure_timeline(
         axes.spines["left"].set_visible(False)
         axes.grid(True, axis="x")
         axes.grid(False, axis="y")
-        axes.set_title(_title(video, len(tracks), total, frame_count, len(switches)))
+        axes.set_title(_title(shown_name(video), len(tracks), total, frame_count, len(switches)))
         _timeline_legend(figure, groups, drawn, marked)
         return figure
 
@@ -166,7 +167,7 @@ def _timeline_legend(
     figure: Figure, groups: Mapping[str, tuple[str, int]], drawn: Sequence[Row], marked: int
 ) -> None:
     handles = [
-        Line2D([], [], color=colour, lw=5, label=f"{name} ({count})")
+        Line2D([], [], color=colour, lw=5, label=f"{shown_name(name, 40)} ({count})")
         for name, (colour, count) in groups.items()
     ]
     if any(piece["interpolated"] for piece in drawn):

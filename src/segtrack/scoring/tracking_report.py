@@ -12,6 +12,7 @@ import numpy as np
 
 from segtrack import dataset as datasets
 from segtrack.base.frames import BOX_COLUMNS
+from segtrack.base.names import level
 from segtrack.report import save_figure, table_csv
 from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
@@ -76,7 +77,7 @@ def _timeline(row: Mapping[str, Any], folder: Path) -> None:
     found = [one for one in found if one["kind"] == kind]
     marks = [(one["frame"], one["old_track"], one["new_track"]) for one in found]
     figure = figure_timeline(pieces, tracks.info.frame_count, row["name"], marks)
-    save_figure(figure, folder / f"timeline_{row['name']}.png", pieces)
+    save_figure(figure, folder / f"timeline_{level(row['name'])}.png", pieces)
     if found and row["video"]:
         boxes = BoxRows(frame, track_id, np.stack(corners, axis=1))
         truth = Truth.load(Path(row["truth"])).boxes
@@ -86,5 +87,5 @@ def _timeline(row: Mapping[str, Any], folder: Path) -> None:
         size = (info.width, info.height, info.fps, info.frame_count)
         video = datasets.VideoSequence(row["name"], Path(row["video"]), "", *size)
         frames = islice(datasets.read_frames(video), info.frame_count)
-        target = folder / f"id_switches_{row['name']}.jpg"
+        target = folder / f"id_switches_{level(row['name'])}.jpg"
         switch_sheet(sightings(switches, boxes, objects), frames, target)

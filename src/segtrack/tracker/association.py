@@ -12,6 +12,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
+from segtrack.base.names import level
 from segtrack.base.progress import progress
 from segtrack.model import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, TracksSettings, plain
@@ -43,7 +44,8 @@ def associate(
         predictions: of one video; frames without detections are given to the tracker too.
         settings: the config group ``tracker``.
         after: the config group ``tracks``: what applies to the rows that the tracker gives.
-        folder: gets ``tracks.parquet``, ``tracks.json`` and the predictions' frame times; read them with ``Tracks.load``.
+        folder: gets ``tracks.parquet``, ``tracks.json`` and the predictions' frame times; read them
+            with ``Tracks.load``.
         report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
             ``track/count/<class>`` (tracks of each class that was detected at all),
             ``track/class_flips`` (share of rows whose detection was of another class than the
@@ -91,7 +93,7 @@ def associate(
     report("track/objects", settled.rows)
     for class_id in sorted(detected):
         count = sum(track.class_id == class_id for track in settled.tracks)
-        report(f"track/count/{info.names[class_id]}", count)
+        report(f"track/count/{level(info.names[class_id])}", count)
     report("track/class_flips", settled.flips / max(settled.rows, 1))
     if after.interpolate:
         report("track/interpolated", filled)

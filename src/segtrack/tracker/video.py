@@ -18,6 +18,7 @@ import numpy as np
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.frame_times import FrameTimes
+from segtrack.base.names import shown
 from segtrack.base.progress import progress
 from segtrack.report import Label, place_labels
 from segtrack.tracker import TrackRows, Tracks
@@ -168,7 +169,7 @@ class _Painter:
         import supervision as sv
 
         wishes = [
-            (f"#{i} {self.names[c]} {s:.2f}", f"#{i}")
+            (f"#{i} {shown(self.names[c], 30)} {s:.2f}", f"#{i}")
             for i, c, s in zip(
                 rows.track_id.tolist(), rows.class_id.tolist(), rows.score.tolist(), strict=True
             )

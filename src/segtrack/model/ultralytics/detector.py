@@ -6,6 +6,7 @@ for each image. Importing this module imports ultralytics.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,7 @@ class YoloDetector:
         weights, settings = network.weights, network.settings
         assert isinstance(settings, YoloSegSettings)
         self.class_ids = torch.from_numpy(wanted_classes(weights, request))
+        self.names, self.left_out = weights.names, Counter[str]()
         self.device = torch.device(first_device(network.device))
         model, _ = library.load_checkpoint(weights.path, device=self.device)
         if hasattr(model, "end2end"):
@@ -123,15 +125,28 @@ class YoloDetector:
         count = len(self.class_ids)
         scores, best = rows[:, 4 : 4 + count].max(1)
         classes = self.class_ids.to(rows.device)[best]
-        wanted = ((scores > self.conf_floor) & (classes >= 0)).nonzero()[:, 0]
-        if len(wanted) > MAX_CANDIDATES:
-            wanted = wanted[scores[wanted].argsort(descending=True)[:MAX_CANDIDATES]]
-        rows, scores, classes = rows[wanted], scores[wanted], classes[wanted]
-        half = rows[:, 2:4] / 2
-        boxes = torch.cat((rows[:, :2] - half, rows[:, :2] + half), 1)
-        kept = batched_nms(boxes, scores, classes, self.iou)[: self.max_det]
-        parts = (boxes, scores[:, None], classes[:, None].to(boxes), rows[:, 4 + count :])
-        return torch.cat([part[kept] for part in parts], 1)
+        seen = scores > self.conf_floor
+        unwanted, _ = self._apart(rows, scores, best, seen & (classes < 0))
+        self.left_out.update(self.names[i] for i in best[unwanted].tolist())
+        kept, boxes = self._apart(rows, scores, classes, seen & (classes >= 0))
+        parts = (scores[kept, None], classes[kept, None].to(boxes), rows[kept, 4 + count :])
+        return torch.cat((boxes, *parts), 1)
+
+    def _apart(
+        self,
+        rows: torch.Tensor,
+        scores: torch.Tensor,
+        classes: torch.Tensor,
+        chosen: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the chosen candidates, those that no better one covers, and their boxes (xyxy)."""
+        among = chosen.nonzero()[:, 0]
+        if len(among) > MAX_CANDIDATES:
+            among = among[scores[among].argsort(descending=True)[:MAX_CANDIDATES]]
+        half = rows[among, 2:4] / 2
+        boxes = torch.cat((rows[among, :2] - half, rows[among, :2] + half), 1)
+        kept = batched_nms(boxes, scores[among], classes[among], self.iou)[: self.max_det]
+        return among[kept], boxes[kept]
 
 
 def _outputs(result: Any) -> tuple[torch.Tensor, torch.Tensor]:

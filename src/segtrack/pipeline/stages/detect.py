@@ -9,6 +9,7 @@ from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.frame_times import TimesRead
 from segtrack.base.metrics import Report
+from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -24,6 +25,7 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     weights: Weights = ask("weights").value
     network = model.Network(settings.model, weights, settings.device)
     request = network.request(*ask("classes").value)
+    model.wanted_classes(weights, request)  # refuses, before any work, where none is left
 
     def build(folder: Path, report: Report) -> None:
         times = TimesRead()
@@ -48,7 +50,7 @@ def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:
     truncated = made.value.info.truncated
     if truncated:
         print(f"warning: {truncated}")
-        run.tag({f"truncated.{sequence.name}": truncated})
+        run.tag({f"truncated.{level(sequence.name)}": truncated})
 
 
 STAGE = register(

@@ -35,6 +35,7 @@ def evaluate(ask: Ask) -> Recipe:
 
 
 def _publish(run: Run, made: Result) -> None:
+    run.named("class", run("prepare").value.names)
     run.keep(made.folder, "evaluation")
 
 
@@ -42,7 +43,7 @@ STAGE = register(
     Stage(
         name="evaluate",
         make=evaluate,
-        version=2,
+        version=3,
         reads=("evaluation",),
         inputs=("prepare", "predict"),
         libraries=("pycocotools",),

@@ -16,7 +16,7 @@ from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
-    from segtrack.settings import DatasetSettings
+    from segtrack.settings import DatasetSettings, Settings
 
 PLACE = "place.json"  # in the result: where the files lay that it names
 
@@ -81,6 +81,22 @@ def _publish(run: Run, made: Result) -> None:
     run.data(settings.source, dataset.fingerprint, settings.path or settings.source)
 
 
+def _lacking(settings: Settings) -> str:
+    """What a command lacks that needs a data set: weights first, since nothing goes without."""
+    listed = f"stages=[{','.join(settings.stages)}]"
+    none = f"the store has nothing of dataset={settings.dataset.source} for these settings"
+    untrained = settings.model.weights in (None, "scratch") and "train" not in settings.stages
+    add = "prepare and train" if untrained else "prepare"
+    needs = [("weights", "model.weights=FILE")] if untrained else []
+    if set(settings.stages) == {"track"} and settings.video is None:
+        needs.append(("a video", "video=FILE"))
+    if set(settings.stages) == {"track"} and needs:
+        what, give = (" and ".join(words) for words in zip(*needs, strict=True))
+        return f"{listed} lacks {what}: give {give}, or add {add} to stages; {none}."
+    instead = ", or prepare alone, with model.weights=FILE" if untrained else ""
+    return f"{listed} needs a data set, and {none}: add {add} to stages{instead}."
+
+
 STAGE = register(
     Stage(
         name="prepare",
@@ -91,6 +107,6 @@ STAGE = register(
         libraries=("opencv-python",),
         load=_load,
         publish=_publish,
-        instead="name a video with video=FILE and weights with model.weights=FILE",
+        instead=_lacking,
     )
 )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
-from segtrack import scoring, tracker
-from segtrack.base.errors import DataError
+from segtrack import model, scoring, tracker
+from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
+from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.videos import REPORT, detections_of
 
@@ -71,7 +73,11 @@ def sequences(ask: Ask) -> Given:
 
 
 def classes(ask: Ask) -> Given:
-    """Names of the classes to track, and which name of the weights means which of them."""
+    """Names of the classes to track, and which name of the weights means which of them.
+
+    They are the data set's where it is prepared for this command or holds the videos, else those of
+    ``dataset.classes``, else all that the weights have.
+    """
     from segtrack.dataset import parse_classes
 
     settings = ask.settings
@@ -81,11 +87,17 @@ def classes(ask: Ask) -> Given:
         return Given((dataset.names, dict(dataset.class_map)))
     chosen = parse_classes(settings.dataset.classes)
     if chosen is None:
-        chosen = {name: [name] for name in source.class_names(settings.dataset)}
-    if not chosen:
         weights: Weights = ask("weights").value
         return Given((weights.names, {}))
     return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))
+
+
+def _publish_classes(run: Run, made: Result) -> None:
+    lacking = model.lacking_classes(run("weights").value, model.Request(*made.value))
+    if lacking:
+        text = some(lacking)
+        print(f"warning: the weights have no class {text}: none of it can be found", flush=True)
+        run.tag({"classes.lacking": text})
 
 
 def video(ask: Ask, sequence: VideoSequence) -> Given:
@@ -112,7 +124,7 @@ def video(ask: Ask, sequence: VideoSequence) -> Given:
 
 def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     one: Tracked = made.value
-    folder = run.output / "tracking" / sequence.name
+    folder = run.output / "tracking" / level(sequence.name)
     folder.mkdir(parents=True, exist_ok=True)
     facts = dataclasses.asdict(run.facts)
     info = one.tracks.info
@@ -124,7 +136,7 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
         (folder / "scores").mkdir(exist_ok=True)
         for name in ("scores.json", "counts.npz"):
             link_or_copy(one.scored / name, folder / "scores" / name)
-    run.keep(folder, f"tracking/{sequence.name}")
+    run.keep(folder, f"tracking/{folder.name}")
 
 
 def _publish(run: Run, made: Result) -> None:
@@ -132,6 +144,8 @@ def _publish(run: Run, made: Result) -> None:
     if not done:
         run.say(f"nothing to do: {NO_VIDEO}")
         return
+    run.named("video", (one.sequence.name for one in done))
+    run.named("class", (name for one in done for name in one.tracks.info.names))
     totals: dict[str, list[float]] = {}
     for metric in (metric for one in done for metric in one.metrics):
         totals.setdefault(metric.name, []).append(metric.value)
@@ -140,7 +154,20 @@ def _publish(run: Run, made: Result) -> None:
         run.record(name, sum(values) / (len(values) if mean else 1))
     rows = (f"{t.sequence.name}:{file_digest(t.tracks.folder / 'tracks.parquet')}\n" for t in done)
     run.tag({"tracks.sha256": hashlib.sha256("".join(rows).encode()).hexdigest()})
+    _say_left_out(run, done)
     _publish_scores(run, done)
+
+
+def _say_left_out(run: Run, done: list[Tracked]) -> None:
+    """What the network found and nobody asked for."""
+    counts: Counter[str] = Counter()
+    for one in done:
+        counts.update(one.predictions.info.left_out)
+    if counts:
+        floor = run.settings.model.conf_floor
+        listed = some([f"{name} {count}" for name, count in counts.most_common()])
+        run.say(f"left out, as their class is not wanted (detections from {floor:g} on): {listed}")
+        run.tag({"classes.left_out": listed})
 
 
 def _publish_scores(run: Run, done: list[Tracked]) -> None:
@@ -183,7 +210,13 @@ STAGE = register(
 )
 for _stage in (
     Stage(name="sequences", make=sequences, inputs=("prepare",), listed=False),
-    Stage(name="classes", make=classes, inputs=("prepare", "weights"), listed=False),
+    Stage(
+        name="classes",
+        make=classes,
+        inputs=("prepare", "weights"),
+        publish=_publish_classes,
+        listed=False,
+    ),
     Stage(name="video", make=video, inputs=_STAGES, publish=_publish_video, listed=False),
 ):
     register(_stage)

@@ -22,6 +22,7 @@ import numpy as np
 from segtrack.base.json_stream import elements
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
+from segtrack.dataset.files import findings
 from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.listing import BITS, Listing, image_files, is_text
@@ -94,6 +95,7 @@ def list_labellerr(
 
 def _declare(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
     """Note the splits that ``data.yaml`` gives to the images of the folder."""
+    checks.add(*findings(config.remarks, str(config.file)))
     update = "UPDATE local_files SET splits = splits | ? WHERE path = ?"
     for split, parts in config.splits.items():
         for part in parts:

@@ -16,7 +16,8 @@ from pathlib import Path
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
 from segtrack.dataset.sources.ultralytics.settings import UltralyticsSettings
-from segtrack.dataset.sources.yolo.config import YoloConfig, load_yaml, read_config, read_names
+from segtrack.dataset.sources.yolo.config import YoloConfig, load_yaml, read_config
+from segtrack.dataset.sources.yolo.names import read_names
 
 PROBE_S = 5.0  # how long to wait for the server to answer at all
 _STALL_S = 30.0  # how long a download may stand still
@@ -56,7 +57,7 @@ def ultralytics_config(settings: UltralyticsSettings, cache: Path) -> YoloConfig
         text = yaml.safe_dump(inner, sort_keys=False, allow_unicode=True)
         written.write_text(text, encoding="utf-8")
     config = read_config(written)
-    return replace(config, names=read_names(content.get("names"), preset))
+    return replace(config, names=read_names(content.get("names"), preset)[0])
 
 
 def local_folder(settings: UltralyticsSettings, cache: Path) -> Path:

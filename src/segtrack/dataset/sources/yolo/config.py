@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.cleaning import Remark
+from segtrack.dataset.recognise import recognise
+from segtrack.dataset.sources.yolo.names import EXAMPLE, check_count, read_names, written_names
+from segtrack.dataset.sources.yolo.places import find_place
 from segtrack.settings import SPLITS
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
-_EXAMPLE = "names: {0: person, 1: car}"
+_MAY_LACK = ("val", "test")  # splits that exports name where they have none
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,14 @@ class YoloConfig:
         root: folder that paths are relative to.
         names: class names by id.
         splits: folders and list files of the images, by split.
+        remarks: what was odd in it, and how it was read.
     """
 
     file: Path
     root: Path
     names: tuple[str, ...]
     splits: dict[str, tuple[Path, ...]]
+    remarks: tuple[Remark, ...] = ()
 
 
 def read_config(path: Path) -> YoloConfig:
@@ -37,69 +43,66 @@ def read_config(path: Path) -> YoloConfig:
         path: the file, or the folder that holds it.
 
     Raises:
-        DataError: it is not there, not YAML, has no names, or names no images that exist.
+        DataError: it is not there, not YAML, has no names, names no images that exist, or is of
+            another task than boxes and masks.
     """
     file = _config_file(path)
-    content = load_yaml(file)
-    root = _root(file, content)
-    names = read_names(content.get("names"), file)
-    splits = {}
+    content, remarks = _load(file)
+    _refuse_other_tasks(content, file)
+    root = _root(file, content, remarks)
+    names, more = read_names(content.get("names"), file)
+    remarks += more + check_count(content.get("nc"), names)
     if "validation" in content and "val" not in content:
         content["val"] = content["validation"]
-    for split in SPLITS:
-        value = content.get(split)
-        parts = [value] if isinstance(value, str) else value or []
-        if not isinstance(parts, list) or not all(isinstance(p, str) for p in parts):
-            raise DataError(
-                f"{file}: {split} is {value!r}; allowed is a folder, a .txt file that lists "
-                "images, or a list of these"
-            )
-        splits[split] = tuple(_resolved(part, split, root, file) for part in parts)
+    places = _Places(file, root)
+    splits = {split: places.of(split, content.get(split)) for split in SPLITS}
     if not any(splits.values()):
         raise DataError(f"{file}: names no images; add for example  train: images")
-    return YoloConfig(file, root, names, splits)
+    return YoloConfig(file, root, names, splits, (*remarks, *places.remarks))
 
 
 def load_yaml(file: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """The mapping in a YAML file; scalars in ``names`` are text, as they are written.
 
     Raises:
         DataError: it cannot be read as one.
     """
+    return _load(file)[0]
+
+
+def _load(file: Path) -> tuple[dict[str, Any], list[Remark]]:
     import yaml
 
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        node = yaml.compose(text, yaml.SafeLoader)
+        loader = yaml.SafeLoader("")
+        content = loader.construct_document(node) if node is not None else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{file}: cannot be read as YAML ({error})") from error
+        hint = ""
+        if isinstance(error, UnicodeDecodeError):
+            hint = "; save it as UTF-8"
+        elif "escape" in str(error):
+            hint = "; between double quotes a backslash means something else: write / in paths"
+        raise DataError(f"{file}: cannot be read as YAML ({error}){hint}") from error
     if not isinstance(content, dict):
         raise DataError(
-            f"{file}: holds {type(content).__name__}, not keys like  train: images  and {_EXAMPLE}"
+            f"{file}: holds {type(content).__name__}, not keys like  train: images  and {EXAMPLE}"
         )
-    return content
+    remarks: list[Remark] = []
+    for key, value in getattr(node, "value", ()):
+        if key.value == "names" and content["names"] is not None:
+            content["names"], remarks = written_names(value, content["names"], file)
+    return content, remarks
 
 
-def read_names(names: Any, file: Path) -> tuple[str, ...]:
-    """Class names by id from a list or a mapping of ids to names.
-
-    Raises:
-        DataError: there are none, an id is missing, or a name is there twice.
-    """
-    if not names:
-        raise DataError(f"{file}: names is missing or empty; add the class names, like {_EXAMPLE}")
-    if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise DataError(
-                f"{file}: names has the ids {list(names)}; they must be 0 to {len(names) - 1}"
-            )
-        names = [names[i] for i in range(len(names))]
-    if not isinstance(names, list):
-        raise DataError(f"{file}: names is {names!r}; allowed is a list or a mapping, {_EXAMPLE}")
-    listed = tuple(str(name) for name in names)
-    twice = sorted({name for name in listed if listed.count(name) > 1})
-    if twice:
-        raise DataError(f"{file}: names holds {', '.join(twice)} twice; each name needs one id")
-    return listed
+def _refuse_other_tasks(content: dict[str, Any], file: Path) -> None:
+    shape = content.get("kpt_shape")
+    if shape is not None:
+        raise DataError(
+            f"{file}: kpt_shape is {shape!r}: its labels are poses, a box and keypoints per row, "
+            "which are no masks; export the data set for segmentation or detection"
+        )
 
 
 def _config_file(path: Path) -> Path:
@@ -120,32 +123,71 @@ def _config_file(path: Path) -> Path:
         raise DataError(
             f"dataset.path: {path} is an empty folder; it should hold data.yaml, images"
         )
+    if hint := recognise(path):
+        raise DataError(f"{path}: no data.yaml in it; {hint}")
     raise DataError(
-        f"{path}: no data.yaml in it; write one:  train: images  and {_EXAMPLE}"
+        f"{path}: no data.yaml in it; write one:  train: images  and {EXAMPLE}"
         + (f" (there are {', '.join(o.name for o in others)})" if others else "")
     )
 
 
-def _root(file: Path, content: dict[str, Any]) -> Path:
+def _root(file: Path, content: dict[str, Any], remarks: list[Remark]) -> Path:
     """``path`` of the YAML where that exists: exports often carry another machine's path."""
-    root = file.parent
+    root = file.parent.absolute()
     given = content.get("path")
-    if isinstance(given, str) and (root / given).is_dir():
-        return (root / given).absolute()
-    return root.absolute()
+    if not isinstance(given, str) or not given.strip():
+        return root
+    for text in (given, given.strip().replace("\\", "/")):
+        if (root / text).is_dir():
+            return (root / text).absolute()
+    message = f"path: {given} is not there; {root} is taken"
+    remarks.append(Remark("warning", "mended_name", 0, message, "mend path, or take it out"))
+    return root
 
 
-def _resolved(part: str, split: str, root: Path, file: Path) -> Path:
-    shorter = part.removeprefix("../")  # Roboflow writes ../train/images from inside the folder
-    for candidate in (root / part, file.parent / part, root / shorter):
-        if candidate.exists():
-            return Path(_normal(candidate))
-    raise DataError(
-        f"{file}: {split}: {part} does not exist (looked in {root}); mend the path in the file"
-    )
+class _Places:
+    """Finds what the splits name, and remembers what was odd."""
 
+    def __init__(self, file: Path, root: Path) -> None:
+        self.file, self.root = file, root
+        self.remarks: list[Remark] = []
+        self._by_tail: dict[Path, str] = {}
 
-def _normal(path: Path) -> str:
-    import os.path
+    def of(self, split: str, value: Any) -> tuple[Path, ...]:
+        """The folders, lists and images of a split."""
+        parts = [value] if isinstance(value, str) else value or []
+        if not isinstance(parts, list) or not all(isinstance(p, str) for p in parts):
+            raise DataError(
+                f"{self.file}: {split} is {value!r}; allowed is a folder, a .txt file that lists "
+                "images, or a list of these"
+            )
+        parts = [part for part in parts if part.strip()]
+        found = [place for part in parts if (place := self._find(split, part))]
+        lacking = len(parts) - len(found)
+        if lacking and (split not in _MAY_LACK or found):
+            missing = next(part for part in parts if not self._find(split, part))
+            raise DataError(
+                f"{self.file}: {split}: {missing} does not exist (looked in {self.root}); mend "
+                "the path in the file"
+            )
+        if lacking:
+            message = f"{split}: {', '.join(parts)} does not exist (looked in {self.root})"
+            hint = f"taken as a data set without {split}; mend the path, or take the line out"
+            self._remark("missing_split", message, hint)
+        return tuple(dict.fromkeys(found))
 
-    return os.path.normpath(path)  # not resolve(): a link to a folder stays as the user knows it
+    def _find(self, split: str, part: str) -> Path | None:
+        place = find_place(part, self.root, self.file.parent.absolute())
+        if place is None:
+            return None
+        if place.by_tail and self._by_tail.setdefault(place.path, part) != part:
+            raise DataError(
+                f"{self.file}: {self._by_tail[place.path]} and {part} both seem to be "
+                f"{place.path}; mend the paths in the file"
+            )
+        if place.odd:
+            self._remark("mended_name", f"{split}: {part}: {place.odd}", "mend it in the file")
+        return place.path
+
+    def _remark(self, code: str, message: str, hint: str) -> None:
+        self.remarks.append(Remark("warning", code, 0, message, hint))

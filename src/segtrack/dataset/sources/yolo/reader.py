@@ -8,7 +8,9 @@ from pathlib import Path
 
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
+from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
+from segtrack.dataset.image_files import SUFFIXES
 from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
 from segtrack.dataset.sources.yolo.config import YoloConfig
 
@@ -16,11 +18,13 @@ _TABLE = """
 CREATE TABLE label_files (
     path TEXT PRIMARY KEY, folded TEXT, size INTEGER, mtime INTEGER, used INTEGER DEFAULT 0);
 """
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes lists
 _IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
 
 
 def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
     """Put the images of a YOLO data set into the catalogue, each with its label file."""
+    checks.add(*findings(config.remarks, str(config.file)))
     catalogue.db.execute(_TABLE)
     listing = Listing(catalogue, checks, config.root)
     label_folders: set[str] = set()
@@ -47,15 +51,32 @@ def images_of(
     """Path and stat of the images of a folder, or of a file that lists them."""
     if part.is_dir():
         yield from whole_files(part, checks)
-        return
-    finder = ImageFinder(config.root)
-    with part.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            path = finder.take(line.strip(), Written(part, number), checks, [part.parent])
+    elif os.path.splitext(part)[1].lower() in SUFFIXES:  # noqa: PTH122
+        yield str(part), part.stat()
+    else:
+        finder = ImageFinder(config.root)
+        for number, text in _listed(part, checks):
+            path = finder.take(text, Written(part, number), checks, [part.parent])
             if path is not None:
                 yield str(path), path.stat()
+
+
+def _listed(file: Path, checks: Checks) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a list of images, without blank ones and comments."""
+    with file.open("rb") as start:
+        encoding = "utf-16" if start.read(2) in _UTF16 else "utf-8-sig"
+    try:
+        with file.open(encoding=encoding) as lines:
+            for number, line in enumerate(lines, start=1):
+                text = line.strip().strip("\"'")
+                if text.startswith("#") and not (file.parent / text).is_file():
+                    message = f"{text[:80]} is taken as a comment"
+                    checks.warn("list_comment", str(file), message, "remove the line", number)
+                elif text:
+                    yield number, text
+    except UnicodeError as error:
+        hint = "save it as UTF-8, one image per line"
+        checks.error("list_not_text", str(file), f"is no UTF-8 text ({error})", hint)
 
 
 def _list_labels(folder: str, catalogue: Catalogue) -> None:

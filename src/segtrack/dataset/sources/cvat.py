@@ -1,0 +1,192 @@
+"""CVAT for images 1.1: one XML for a task or project (docs.cvat.ai, "CVAT for image")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from segtrack.base.errors import DataError
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+
+if TYPE_CHECKING:
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
+
+
+@dataclass
+class CvatSettings(DatasetSettings):
+    """A CVAT for images 1.1 export, XML and images: dataset.path=FOLDER"""
+
+    source: str = "cvat"
+    path: str | None = knob(None, "the folder that holds annotations.xml and the images")
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed."""
+        yield from super().problems()
+        yield from folder_problems(self)
+
+
+def _read(settings: CvatSettings, place: Place) -> Content:
+    """Every CVAT XML below the folder.
+
+    Shapes of one ``group_id`` and label are one object, as in CVAT's own COCO export. The split is
+    that of ``subset``, else of a folder that is named train, val, valid or test.
+
+    Raises:
+        DataError: there is no XML, it cannot be read, or it is one for videos.
+    """
+    from segtrack.dataset.drawn import LeftOut, read_drawn
+
+    folder = required_path(settings)
+    files = [file for file in sorted(folder.absolute().rglob("*.xml")) if is_cvat(file)]
+    if not files:
+        raise DataError(
+            f"{folder}: no annotations.xml of CVAT in it; export as CVAT for images 1.1"
+        )
+    names = list(dict.fromkeys(name for file in files for name in _labels(file)))
+    left_out = LeftOut()
+    pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
+    found, read = read_drawn(
+        pictures,
+        names,
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
+
+
+def is_cvat(file: Path) -> bool:
+    """Whether an XML file begins as CVAT's do."""
+    try:
+        with file.open("rb") as data:
+            head = data.read(4096)
+    except OSError:
+        return False
+    return b"<annotations" in head and b"<annotation>" not in head
+
+
+def _labels(file: Path) -> Iterator[str]:
+    """Names of ``meta``, in their order; parts of a skeleton are none."""
+    for _, element in _elements(file, "label", "image", "track"):
+        if element.tag == "image":
+            return
+        if element.tag == "track":
+            raise DataError(
+                f"{file}: is CVAT for video, whose shapes have frame numbers and no images; export "
+                "the task as CVAT for images 1.1 together with its images, or as MOT 1.1 for "
+                "dataset=sequences"
+            )
+        name = element.find("name")
+        if name is not None and name.text and element.find("parent") is None:
+            yield name.text.strip()
+
+
+def _elements(file: Path, *tags: str) -> Iterator[tuple[str, ElementTree.Element]]:
+    try:
+        for event, element in ElementTree.iterparse(file, events=("start", "end")):
+            if event == "start" and element.tag == "track":
+                yield event, element
+            if event == "end" and element.tag in tags:
+                yield event, element
+                element.clear()
+    except ElementTree.ParseError as error:
+        raise DataError(f"{file}: cannot be read as XML ({error}); export it again") from error
+
+
+def _pictures(file: Path, folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+    from segtrack.dataset.drawn import SPLIT_NAMES, Picture, split_of
+
+    beside = (file.parent, file.parent / "images")
+    above = file.relative_to(folder.absolute()).parts[:-1]
+    for _, image in _elements(file, "image"):
+        name = image.get("name", "")
+        try:
+            size = (int(image.attrib["width"]), int(image.attrib["height"]))
+            shapes = _shapes(image, size, file, left_out)
+        except (KeyError, ValueError) as error:
+            message = f"image {name}: cannot be read ({type(error).__name__}: {error})"
+            place.checks.error("bad_shape", str(file), message, "export it again from CVAT")
+            continue
+        subset = image.get("subset", "")
+        folders = Path(name.replace("\\", "/")).parts[:-1]
+        split = SPLIT_NAMES.get(subset.lower()) or split_of((*above, *folders))
+        yield Picture(name, file, shapes, size=size, split=split, beside=beside)
+
+
+def _shapes(
+    image: ElementTree.Element, size: tuple[int, int], file: Path, left_out: LeftOut
+) -> list[Shape]:
+    from segtrack.dataset.drawn import Shape
+
+    parts: dict[tuple[str, str], list[list[float]]] = {}
+    shapes = []
+    for element in image:
+        label = element.get("label", "").strip()
+        group = element.get("group_id") or "0"
+        match element.tag:
+            case "mask":
+                shapes.append(Shape(label, 0, _mask(element, size)))
+            case "box" if not float(element.get("rotation") or 0):
+                x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+                shapes.append(Shape(label, 0, None, [x, y, u - x, v - y]))
+            case "polygon" | "ellipse" | "box":
+                polygon = _polygon(element)
+                if group == "0":
+                    shapes.append(Shape(label, 0, [polygon]))
+                else:
+                    parts.setdefault((label, group), []).append(polygon)
+            case other:
+                left_out.add(f"shapes of type {other}", file)
+    return [*shapes, *(Shape(label, 0, polygons) for (label, _), polygons in parts.items())]
+
+
+def _polygon(element: ElementTree.Element) -> list[float]:
+    from segtrack.dataset.drawn import box, ellipse
+
+    degrees = float(element.get("rotation") or 0)
+    if element.tag == "polygon":
+        pairs = element.attrib["points"].split(";")
+        return [float(value) for pair in pairs if pair.strip() for value in pair.split(",")]
+    if element.tag == "ellipse":
+        x, y, rx, ry = (float(element.attrib[key]) for key in ("cx", "cy", "rx", "ry"))
+        return ellipse((x, y), (rx, ry), degrees)
+    x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+    return box((x, y), (u - x, v - y), degrees, ((x + u) / 2, (y + v) / 2))
+
+
+def _mask(element: ElementTree.Element, size: tuple[int, int]) -> dict[str, object]:
+    """Run lengths along the rows of a box, background first."""
+    import numpy as np
+
+    from segtrack.base import rle
+
+    x, y, w, h = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
+    runs = [int(run) for run in element.attrib["rle"].split(",")]
+    if sum(runs) != w * h or min(runs) < 0:
+        raise ValueError(f"its mask covers {sum(runs)} pixels, its box has {w * h}")
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(h, w)
+    width, height = size
+    if x < 0 or y < 0 or x + w > width or y + h > height:
+        raise ValueError(f"its mask at {x}, {y} of {w} x {h} pixels reaches out of the image")
+    return {
+        "size": [height, width],
+        "counts": rle.encode_box(pixels, height, width, (x, y)).decode(),
+    }
+
+
+register_source(
+    Source("cvat", CvatSettings, _read, files=lambda settings: [required_path(settings)])
+)

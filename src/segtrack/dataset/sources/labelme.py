@@ -1,0 +1,155 @@
+"""LabelMe: a JSON beside each image (github.com/wkentaro/labelme)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+
+if TYPE_CHECKING:
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
+
+
+@dataclass
+class LabelmeSettings(DatasetSettings):
+    """A folder with a LabelMe JSON for each image: dataset.path=FOLDER"""
+
+    source: str = "labelme"
+    path: str | None = knob(None, "the folder; searched with all its subfolders")
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed."""
+        yield from super().problems()
+        yield from folder_problems(self)
+
+
+def _read(settings: LabelmeSettings, place: Place) -> Content:
+    """Every LabelMe JSON below the folder.
+
+    Shapes of one ``group_id`` and label are parts of one object, as in LabelMe's own converters. A
+    folder named train, val, valid or test above a JSON gives the split.
+    """
+    from segtrack.dataset.drawn import LeftOut, read_drawn
+
+    folder = required_path(settings)
+    left_out = LeftOut()
+    found, read = read_drawn(
+        _pictures(folder, place, left_out),
+        (),
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
+
+
+def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+    from segtrack.dataset.drawn import Picture, split_of
+
+    for file in sorted(folder.absolute().rglob("*.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            hint = "save it again in LabelMe, or remove it"
+            place.checks.error("not_json", str(file), f"cannot be read as JSON ({error})", hint)
+            continue
+        if not is_labelme(content):
+            left_out.add("JSON files that are not LabelMe's", file)
+            continue
+        try:
+            shapes = _shapes(content, file, left_out)
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            message = f"a shape cannot be read ({type(error).__name__}: {error})"
+            place.checks.error("bad_shape", str(file), message, "save it again in LabelMe")
+            continue
+        width, height = content.get("imageWidth"), content.get("imageHeight")
+        size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
+        split = split_of(file.relative_to(folder.absolute()).parts[:-1])
+        name = content.get("imagePath") or file.stem
+        yield Picture(str(name), file, shapes, size=size, split=split, beside=(file.parent,))
+
+
+def is_labelme(content: Any) -> bool:
+    """Whether the content of a JSON file is LabelMe's."""
+    return isinstance(content, dict) and isinstance(content.get("shapes"), list)
+
+
+def _shapes(content: dict[str, Any], file: Path, left_out: LeftOut) -> list[Shape]:
+    from segtrack.dataset.drawn import Shape
+
+    parts: dict[Any, list[Shape]] = {}
+    for i, raw in enumerate(content["shapes"]):
+        shape = _shape(raw, content, file, left_out)
+        if shape is not None:
+            group = raw.get("group_id")
+            parts.setdefault((shape.class_name, group) if group is not None else i, []).append(
+                shape
+            )
+    return [joined for shapes in parts.values() for joined in _joined(shapes, Shape)]
+
+
+def _joined(shapes: list[Shape], kind: type[Shape]) -> list[Shape]:
+    """Polygons of one object together; boxes and masks stay apart."""
+    polygons = [part for s in shapes if isinstance(s.segmentation, list) for part in s.segmentation]
+    rest = [s for s in shapes if not isinstance(s.segmentation, list)]
+    return [kind(shapes[0].class_name, 0, polygons), *rest] if polygons else rest
+
+
+def _shape(
+    raw: dict[str, Any], content: dict[str, Any], file: Path, left_out: LeftOut
+) -> Shape | None:
+    from segtrack.dataset.drawn import Shape, ellipse
+
+    label, points = str(raw["label"]).strip(), raw.get("points") or []
+    match raw.get("shape_type") or "polygon":
+        case "polygon" | "oriented_rectangle" | "rotation":
+            return Shape(label, 0, [[float(v) for point in points for v in point[:2]]])
+        case "rectangle" if len(points) == 2:
+            (x1, y1), (x2, y2) = points[0][:2], points[1][:2]
+            low = [min(x1, x2), min(y1, y2)]
+            return Shape(label, 0, None, [*low, max(x1, x2) - low[0], max(y1, y2) - low[1]])
+        case "rectangle":  # of its four corners, as newer annotation programs of this format have
+            return Shape(label, 0, [[float(v) for point in points for v in point[:2]]])
+        case "circle":  # its centre, and a point on its edge
+            (x, y), (u, v) = points[0][:2], points[1][:2]
+            radius = ((u - x) ** 2 + (v - y) ** 2) ** 0.5
+            return Shape(label, 0, [ellipse((x, y), (radius, radius))])
+        case "mask":
+            return Shape(label, 0, _mask(raw, content))
+        case other:
+            left_out.add(f"shapes of type {other}", file)
+            return None
+
+
+def _mask(raw: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """A mask is a PNG, in base64, of the box between its two points."""
+    from segtrack.base import rle
+    from segtrack.dataset.bitmaps import png_alpha
+
+    pixels = png_alpha(raw["mask"])
+    x, y = (round(value) for value in raw["points"][0][:2])
+    height, width = int(content["imageHeight"]), int(content["imageWidth"])
+    pixels = pixels[: height - y, : width - x]
+    return {
+        "size": [height, width],
+        "counts": rle.encode_box(pixels, height, width, (x, y)).decode(),
+    }
+
+
+register_source(
+    Source("labelme", LabelmeSettings, _read, files=lambda settings: [required_path(settings)])
+)

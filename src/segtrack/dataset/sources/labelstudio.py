@@ -1,0 +1,254 @@
+"""Label Studio: JSON exports of tasks, whole or JSON-MIN (labelstud.io/guide/export)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segtrack.base.errors import DataError
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+
+if TYPE_CHECKING:
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
+
+_IMAGE_KEYS = ("image", "img", "image_url", "url", "captioning", "ocr")
+
+
+@dataclass
+class LabelstudioSettings(DatasetSettings):
+    """A Label Studio JSON export and its images: dataset.path=FOLDER"""
+
+    source: str = "labelstudio"
+    path: str | None = knob(None, "the folder that holds the JSON and the images")
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed."""
+        yield from super().problems()
+        yield from folder_problems(self)
+
+
+def _read(settings: LabelstudioSettings, place: Place) -> Content:
+    """Every export of Label Studio below the folder.
+
+    Of a task with several annotations the ground truth is taken, else the last that was changed.
+    Predictions are no labels.
+
+    Raises:
+        DataError: there is no such JSON.
+    """
+    from segtrack.dataset.drawn import LeftOut, read_drawn
+
+    folder = required_path(settings)
+    files = [file for file in sorted(folder.absolute().rglob("*.json")) if is_labelstudio(file)]
+    if not files:
+        raise DataError(f"{folder}: no JSON export of Label Studio in it; export as JSON")
+    left_out = LeftOut()
+    pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
+    found, read = read_drawn(
+        pictures,
+        (),
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
+
+
+def is_labelstudio(file: Path) -> bool:
+    """Whether a JSON file holds a list of Label Studio's tasks."""
+    try:
+        with file.open(encoding="utf-8-sig") as text:
+            head = text.read(4096).lstrip()
+    except (OSError, UnicodeDecodeError):
+        return False
+    marks = ('"result"', '"annotations"', '"original_width"', '"file_upload"', '"completions"')
+    return head.startswith("[") and any(mark in head for mark in marks)
+
+
+def _pictures(file: Path, folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+    from segtrack.dataset.drawn import split_of
+
+    try:
+        tasks = json.loads(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise DataError(f"{file}: cannot be read as JSON ({error}); export it again") from error
+    split = split_of(file.relative_to(folder.absolute()).parts[:-1])
+    for task in tasks:
+        try:
+            picture = _picture(task, file, split, left_out)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            number = task.get("id", "?") if isinstance(task, dict) else "?"
+            message = f"task {number}: cannot be read ({type(error).__name__}: {error})"
+            place.checks.error("bad_shape", str(file), message, "export it again")
+            continue
+        if picture is not None:
+            yield picture
+
+
+def _picture(
+    task: dict[str, Any], file: Path, split: str | None, left_out: LeftOut
+) -> Picture | None:
+    from segtrack.dataset.drawn import Picture
+
+    name = _image(task.get("data", task))
+    if "annotations" in task or "completions" in task:
+        done = task.get("annotations") or task.get("completions") or []
+        regions = _chosen(done, file, left_out)
+    else:  # JSON-MIN: the values of each tag under its name
+        regions = [
+            {"id": i, "value": value, **value}
+            for i, value in enumerate(
+                one for values in task.values() if isinstance(values, list) for one in values
+            )
+            if isinstance(value, dict)
+        ]
+    if regions is None:
+        left_out.add("tasks without an annotation", file)
+        return None
+    size = next(((r["original_width"], r["original_height"]) for r in regions
+                 if r.get("original_width") and r.get("original_height")), None)  # fmt: skip
+    shapes = _shapes(regions, size, file, left_out)
+    beside = (file.parent, file.parent / "images")
+    return Picture(name, file, shapes, size=size, split=split, share=size is None, beside=beside)
+
+
+def _image(data: dict[str, Any]) -> str:
+    keys = [key for key in _IMAGE_KEYS if isinstance(data.get(key), str)]
+    keys += [key for key, value in data.items() if isinstance(value, str) and "." in value]
+    if not keys:
+        raise ValueError("its data name no image")
+    return str(data[keys[0]])
+
+
+def _chosen(done: list[dict[str, Any]], file: Path, left_out: LeftOut) -> list[Any] | None:
+    """The regions of the annotation that counts; None where there is none."""
+    good = [one for one in done if not one.get("was_cancelled")]
+    if not good:
+        return None
+    best = max(good, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at"))))
+    for _ in good[1:]:
+        left_out.add("annotations of tasks that have another one, newer or the ground truth,", file)
+    return list(best["result"])
+
+
+def _shapes(
+    regions: list[dict[str, Any]], size: tuple[int, int] | None, file: Path, left_out: LeftOut
+) -> list[Shape]:
+    """A region's shape and its label may stand in two results of one id."""
+    labels = {r.get("id"): label for r in regions if (label := _label(r["value"]))}
+    shapes, seen = [], set()
+    for region in regions:
+        value, key = region["value"], region.get("id")
+        label = _label(value) or labels.get(key)
+        geometry = {"points", "width", "radiusX", "rle"} & set(value)
+        if not geometry or key in seen:
+            if not geometry and key not in labels:
+                left_out.add(f"results of type {region.get('type', 'unknown')}", file)
+            continue
+        if not label:
+            left_out.add("regions without a label", file)
+            continue
+        seen.add(key)
+        shape = _shape(label, value, size)
+        if shape is None:
+            left_out.add(f"regions of type {region.get('type', 'unknown')}", file)
+        else:
+            shapes.append(shape)
+    return shapes
+
+
+def _label(value: dict[str, Any]) -> str | None:
+    for key, names in value.items():
+        if key.endswith("labels") and isinstance(names, list) and names:
+            return str(names[0])
+    return None
+
+
+def _shape(label: str, value: dict[str, Any], size: tuple[int, int] | None) -> Shape | None:
+    from segtrack.dataset.drawn import Shape, box, ellipse
+
+    sx, sy = (side / 100 for side in size or (1, 1))  # values are percent of the image
+    degrees = float(value.get("rotation") or 0)
+    if value.get("rle") is not None:
+        return Shape(label, 0, _brush(value["rle"], size))
+    if "points" in value:
+        return Shape(
+            label, 0, [[float(v) * s for x, y in value["points"] for v, s in ((x, sx), (y, sy))]]
+        )
+    x, y = float(value["x"]) * sx, float(value["y"]) * sy
+    if degrees and size is None:
+        raise ValueError("a turned region needs original_width and original_height")
+    if "radiusX" in value:
+        radii = (float(value["radiusX"]) * sx, float(value["radiusY"]) * sy)
+        return Shape(label, 0, [ellipse((x, y), radii, degrees)])
+    if "height" not in value:
+        return None  # a key point: its width is that of its dot
+    w, h = float(value["width"]) * sx, float(value["height"]) * sy
+    if degrees:
+        return Shape(label, 0, [box((x, y), (w, h), degrees, (x, y))])
+    return Shape(label, 0, None, [x, y, w, h])
+
+
+def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
+    """A brush mask: the bytes of an RGBA picture, packed by run lengths.
+
+    The packing is that of github.com/thi-ng/umbrella, packages/rle-pack: 32 bits of the count of
+    words, 5 of a word's size less one, four times 4 of the sizes that a run's length may have less
+    one; then for each run a bit that says whether one word is repeated, 2 that choose the size of
+    the length, the length less one, and the word or the words.
+    """
+    import numpy as np
+
+    from segtrack.base import rle
+
+    if size is None:
+        raise ValueError("a brush mask needs original_width and original_height")
+    bits = np.unpackbits(np.array(data, np.uint8))
+    at = 0
+
+    def take(count: int) -> int:
+        nonlocal at
+        if at + count > len(bits):
+            raise ValueError("a brush mask ends too early")
+        value = int("".join(map(str, bits[at : at + count])), 2)
+        at += count
+        return value
+
+    total, word = take(32), take(5) + 1
+    sizes = [take(4) + 1 for _ in range(4)]
+    width, height = size
+    if total != width * height * 4:
+        raise ValueError(f"a brush mask covers {total // 4} pixels, its image {width * height}")
+    words, filled = np.zeros(total, np.uint8), 0
+    while filled < total:
+        repeated = take(1)
+        length = take(sizes[take(2)]) + 1
+        for _ in range(1 if repeated else length):
+            end = filled + (length if repeated else 1)
+            words[filled:end] = take(word)
+            filled = end
+    alpha = words.reshape(height, width, 4)[..., 3] > 0
+    return {
+        "size": [height, width],
+        "counts": rle.encode_box(alpha, height, width, (0, 0)).decode(),
+    }
+
+
+register_source(
+    Source(
+        "labelstudio", LabelstudioSettings, _read, files=lambda settings: [required_path(settings)]
+    )
+)

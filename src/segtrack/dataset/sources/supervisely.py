@@ -1,0 +1,126 @@
+"""Supervisely: ``meta.json``, and a JSON for each image in ``ann`` beside ``img``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segtrack.base.errors import DataError
+from segtrack.dataset.sources.port import (
+    Content,
+    Place,
+    Source,
+    reading_of,
+    register_source,
+    required_path,
+)
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+
+if TYPE_CHECKING:
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
+
+
+@dataclass
+class SuperviselySettings(DatasetSettings):
+    """A Supervisely project, meta.json and its data sets: dataset.path=FOLDER"""
+
+    source: str = "supervisely"
+    path: str | None = knob(None, "the folder that holds meta.json")
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed."""
+        yield from super().problems()
+        yield from folder_problems(self)
+
+
+def _read(settings: SuperviselySettings, place: Place) -> Content:
+    """Every ``ann`` folder below the project; a data set named train, val or test is that split.
+
+    Raises:
+        DataError: ``meta.json`` is not there or not readable.
+    """
+    from segtrack.dataset.drawn import LeftOut, read_drawn
+
+    folder = required_path(settings)
+    names = _classes(folder / "meta.json")
+    left_out = LeftOut()
+    found, read = read_drawn(
+        _pictures(folder, place, left_out),
+        names,
+        folder,
+        place.catalogue,
+        place.checks,
+        reading_of(settings, place, 0),
+    )
+    left_out.say(place.checks)
+    return Content(found, files_read=read)
+
+
+def _classes(file: Path) -> list[str]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        return [str(one["title"]) for one in content["classes"]]
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); a project has one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: is no meta.json of Supervisely ({error})") from error
+
+
+def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+    from segtrack.dataset.drawn import Picture, split_of
+
+    for file in sorted(folder.absolute().rglob("ann/*.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8-sig"))
+            height, width = (int(content["size"][key]) for key in ("height", "width"))
+            shapes = [
+                shape
+                for raw in content["objects"]
+                if (shape := _shape(raw, (width, height), file, left_out)) is not None
+            ]
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            message = f"is no annotation of Supervisely ({type(error).__name__}: {error})"
+            place.checks.error("bad_shape", str(file), message, "export it again")
+            continue
+        split = split_of(file.relative_to(folder.absolute()).parts[:-2])
+        beside = (file.parent.parent / "img",)
+        yield Picture(file.stem, file, shapes, size=(width, height), split=split, beside=beside)
+
+
+def _shape(
+    raw: dict[str, Any], size: tuple[int, int], file: Path, left_out: LeftOut
+) -> Shape | None:
+    from segtrack.base import rle
+    from segtrack.dataset.bitmaps import png_alpha, polygon_with_holes
+    from segtrack.dataset.drawn import Shape
+
+    label, (width, height) = str(raw["classTitle"]), size
+    kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
+    if kind == "bitmap":
+        x, y = (int(value) for value in raw["bitmap"]["origin"])
+        pixels = png_alpha(raw["bitmap"]["data"])[: height - y, : width - x]
+        counts = rle.encode_box(pixels, height, width, (x, y)).decode()
+        return Shape(label, 0, {"size": [height, width], "counts": counts})
+    if kind not in ("polygon", "rectangle"):
+        left_out.add(f"shapes of type {kind}", file)
+        return None
+    outside = [float(value) for point in raw["points"]["exterior"] for value in point]
+    if kind == "rectangle":
+        (x1, x2), (y1, y2) = sorted(outside[::2]), sorted(outside[1::2])
+        return Shape(label, 0, None, [x1, y1, x2 - x1, y2 - y1])
+    holes = [
+        [float(v) for point in hole for v in point] for hole in raw["points"].get("interior", [])
+    ]
+    if any(len(hole) >= 6 for hole in holes):
+        return Shape(label, 0, polygon_with_holes(outside, holes, height, width))
+    return Shape(label, 0, [outside])
+
+
+register_source(
+    Source(
+        "supervisely", SuperviselySettings, _read, files=lambda settings: [required_path(settings)]
+    )
+)

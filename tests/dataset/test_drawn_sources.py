@@ -1,0 +1,416 @@
+"""Exports of LabelMe, CVAT, Label Studio and Supervisely: the same shapes in the words of each."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from segtrack.base.errors import DataError
+from segtrack.dataset.drawn import box, ellipse, split_of
+from segtrack.dataset.recognise import recognise
+from segtrack.dataset.sources.cvat import CvatSettings
+from segtrack.dataset.sources.labelme import LabelmeSettings
+from segtrack.dataset.sources.labelstudio import LabelstudioSettings
+from segtrack.dataset.sources.supervisely import SuperviselySettings
+from segtrack.settings import SplitFractions
+from tests.dataset.conftest import Prepare, Prepared, write_image
+
+SIZE = (64, 48)
+SQUARE = [[10.0, 10.0], [30.0, 10.0], [30.0, 20.0], [10.0, 20.0]]  # 200 px
+TRIANGLE = [[40.0, 30.0], [60.0, 30.0], [60.0, 40.0]]  # 100 px
+BOX = (2.0, 3.0, 12.0, 8.0)  # x, y, w, h: 96 px
+PATCH = np.zeros((6, 10), bool)  # a mask: a U with a hole that no polygon has, at 5, 7
+PATCH[:, :3] = PATCH[:, 7:] = PATCH[4:] = True
+ALL_TRAIN = SplitFractions(train=1.0, val=0.0, test=0.0, pool=0.0)
+
+
+def whole_patch() -> np.ndarray:
+    pixels = np.zeros((SIZE[1], SIZE[0]), bool)
+    pixels[7:13, 5:15] = PATCH
+    return pixels
+
+
+def png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8) * 255).save(out, "PNG")
+    return out.getvalue()
+
+
+def flat(points: list[list[float]]) -> str:
+    return ";".join(f"{x},{y}" for x, y in points)
+
+
+def thing(shape: str, label: str, **rest: Any) -> dict[str, Any]:
+    return {"label": label, "shape_type": shape, "group_id": None, "flags": {}, **rest}
+
+
+def labelme(folder: Path) -> LabelmeSettings:
+    x, y, w, h = BOX
+    patch = base64.b64encode(png(PATCH)).decode()
+    shapes = [
+        thing("polygon", "car", points=SQUARE),
+        thing("polygon", "person", points=TRIANGLE),
+        thing("rectangle", "car", points=[[x + w, y + h], [x, y]]),
+        thing("mask", "person", points=[[5, 7], [14, 12]], mask=patch),
+        thing("point", "person", points=[[1, 1]]),
+    ]
+    for i, found in enumerate((shapes, [])):
+        content = {
+            "version": "5.4.1", "flags": {}, "shapes": found, "imagePath": f"..\\images\\{i}.jpg",
+            "imageData": None, "imageHeight": SIZE[1], "imageWidth": SIZE[0],
+        }  # fmt: skip
+        path = folder / "json" / f"{i}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+    return LabelmeSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+def cvat(folder: Path) -> CvatSettings:
+    x, y, w, h = BOX
+    runs, value = [0], False
+    for pixel in PATCH.reshape(-1).tolist():
+        if pixel != value:
+            runs.append(0)
+            value = pixel
+        runs[-1] += 1
+    (folder / "annotations.xml").write_text(
+        f"""<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><labels>
+<label><name>car</name><type>any</type></label><label><name>person</name></label>
+<label><name>left foot</name><parent>skeleton</parent></label></labels></task></meta>
+<image id="0" name="0.jpg" width="64" height="48">
+<polygon label="car" source="manual" occluded="0" points="{flat(SQUARE)}" z_order="0"></polygon>
+<polygon label="person" points="{flat(TRIANGLE)}"><attribute name="a">1</attribute></polygon>
+<box label="car" xtl="{x}" ytl="{y}" xbr="{x + w}" ybr="{y + h}"/>
+<mask label="person" rle="{", ".join(map(str, runs))}" left="5" top="7" width="10" height="6"/>
+<points label="person" points="1,1"/></image>
+<image id="1" name="1.jpg" width="64" height="48"></image></annotations>"""
+    )
+    return CvatSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+def thi_ng(words: np.ndarray) -> list[int]:
+    """Packs words as single runs: sizes of 1, 4, 8 and 16 bits for their lengths."""
+    bits = [f"{len(words):032b}", f"{7:05b}", *(f"{size - 1:04b}" for size in (1, 4, 8, 16))]
+    ends = np.flatnonzero(np.diff(words)) + 1
+    for run in np.split(words, ends):
+        for at in range(0, len(run), 1 << 16):
+            part = run[at : at + (1 << 16)]
+            if len(part) == 2 and part[0]:  # two words that are not packed
+                bits.append(f"0{0:02b}{1:01b}" + "".join(f"{word:08b}" for word in part))
+            else:
+                bits.append(f"1{3:02b}{len(part) - 1:016b}{part[0]:08b}")
+    text = "".join(bits)
+    text += "0" * (-len(text) % 8)
+    return [int(text[i : i + 8], 2) for i in range(0, len(text), 8)]
+
+
+def region(kind: str, number: int, label: str, **value: Any) -> dict[str, Any]:
+    return {
+        "id": f"r{number}", "type": f"{kind}labels", "original_width": 64, "original_height": 48,
+        "image_rotation": 0, "from_name": "label", "to_name": "image",
+        "value": {**value, f"{kind}labels": [label]},
+    }  # fmt: skip
+
+
+def regions() -> list[dict[str, Any]]:
+    percent = [[[x / 0.64, y / 0.48] for x, y in points] for points in (SQUARE, TRIANGLE)]
+    x, y, w, h = BOX
+    spot = {"x": x / 0.64, "y": y / 0.48, "width": w / 0.64, "height": h / 0.48, "rotation": 0}
+    rgba = np.repeat(whole_patch().astype(np.uint8)[..., None] * 255, 4, axis=2).reshape(-1)
+    return [
+        region("polygon", 1, "car", points=percent[0]),
+        region("polygon", 2, "person", points=percent[1]),
+        region("rectangle", 3, "car", **spot),
+        region("brush", 4, "person", format="rle", rle=thi_ng(rgba)),
+        region("keypoint", 5, "person", x=1, y=1, width=0.5),
+    ]
+
+
+def labelstudio(folder: Path) -> LabelstudioSettings:
+    done = {"id": 1, "was_cancelled": False, "ground_truth": False, "result": regions()}
+    images = ["/data/upload/1/0a1b2c3d-0.jpg", "/data/local-files/?d=set/images/1.jpg"]
+    tasks = [
+        {"id": 1, "annotations": [done], "data": {"image": images[0]}},
+        {"id": 2, "annotations": [{**done, "result": []}], "data": {"image": images[1]}},
+    ]
+    (folder / "project-1.json").write_text(json.dumps(tasks))
+    return LabelstudioSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+def labelstudio_min(folder: Path) -> LabelstudioSettings:
+    values = [{**r["value"], "original_width": 64, "original_height": 48} for r in regions()]
+    tasks = [
+        {"image": "/data/upload/1/0a1b2c3d-0.jpg", "id": 1, "label": values, "annotator": 1},
+        {"image": "/data/upload/1/0a1b2c3d-1.jpg", "id": 2, "annotator": 1},
+    ]
+    (folder / "min.json").write_text(json.dumps(tasks))
+    return LabelstudioSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+def drawn(label: str, kind: str, points: Any = ()) -> dict[str, Any]:
+    exterior = {"exterior": points, "interior": []}
+    return {"classTitle": label, "geometryType": kind, "points": exterior}
+
+
+def supervisely(folder: Path) -> SuperviselySettings:
+    x, y, w, h = BOX
+    data = base64.b64encode(zlib.compress(png(PATCH))).decode()
+    objects = [
+        drawn("car", "polygon", SQUARE),
+        drawn("person", "polygon", TRIANGLE),
+        drawn("car", "rectangle", [[x, y], [x + w, y + h]]),
+        drawn("person", "bitmap") | {"bitmap": {"data": data, "origin": [5, 7]}},
+        drawn("person", "point", [[1, 1]]),
+    ]
+    (folder / "meta.json").write_text(
+        json.dumps({"classes": [{"title": "car", "shape": "any"}, {"title": "person"}], "tags": []})
+    )
+    (folder / "ds" / "ann").mkdir(parents=True)
+    (folder / "images").rename(folder / "ds" / "img")
+    for i, found in enumerate((objects, [])):
+        content = {"size": {"width": 64, "height": 48}, "tags": [], "objects": found}
+        (folder / "ds" / "ann" / f"{i}.jpg.json").write_text(json.dumps(content))
+    return SuperviselySettings(path=str(folder), splits=ALL_TRAIN)
+
+
+WRITERS = [labelme, cvat, labelstudio, labelstudio_min, supervisely]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for i in range(2):
+        write_image(tmp_path / "set" / "images" / f"{i}.jpg", i, *SIZE)
+    return tmp_path / "set"
+
+
+def labels_of_first(done: Prepared) -> list[tuple[str, float, list[float], Any]]:
+    """Class, area, box and segmentation of each object of the first image, by area."""
+    found = done.dataset.coco("train")
+    first = next(i["id"] for i in found["images"] if i["file_name"].endswith("0.jpg"))
+    return sorted(
+        (
+            (done.dataset.names[a["category_id"]], a["area"], a["bbox"], a["segmentation"])
+            for a in found["annotations"]
+            if a["image_id"] == first
+        ),
+        key=lambda row: float(row[1]),
+    )
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_the_same_shapes_from_every_program(
+    folder: Path, run: Prepare, write: Callable[[Path], Any]
+) -> None:
+    done = run(write(folder))
+    assert done.dataset.names == ("car", "person")
+    assert done.dataset.counts == {"train": 2, "val": 0, "test": 0, "pool": 0}
+    patch, bbox, triangle, square = labels_of_first(done)
+    np.testing.assert_array_equal(coco.decode(patch[3]).astype(bool), whole_patch())
+    assert patch[:3] == ("person", PATCH.sum(), [5.0, 7.0, 10.0, 6.0])
+    assert bbox[:2] == ("car", pytest.approx(96)) and bbox[2] == pytest.approx(BOX)
+    assert triangle[:2] == ("person", pytest.approx(100))
+    assert square[:2] == ("car", pytest.approx(200))
+    assert square[2] == pytest.approx([10, 10, 20, 10])
+    codes = done.codes()
+    assert codes["left_out"] == 1 and codes["box_only"] == 1
+    left = next(f for f in done.findings() if f["code"] == "left_out")
+    assert left["message"].startswith("1 ") and left["message"].endswith("are left out")
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_images_without_labels_are_the_pool(
+    folder: Path, run: Prepare, write: Callable[[Path], Any]
+) -> None:
+    settings = write(folder)
+    home = folder / "ds" / "img" if (folder / "ds").is_dir() else folder / "images"
+    write_image(home / "new.jpg", 9, *SIZE)
+    done = run(settings)
+    assert [name.rsplit("/", 1)[-1] for name in done.splits()["pool"]] == ["new.jpg"]
+    assert done.codes()["unlabelled"] == 1
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_labels_of_an_image_that_is_not_there(
+    folder: Path, run: Prepare, write: Callable[[Path], Any]
+) -> None:
+    settings = write(folder)
+    next(folder.rglob("1.jpg")).unlink()
+    with pytest.raises(DataError, match=r"1\.jpg does not exist"):
+        run(settings)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_folder_is_recognised(folder: Path, write: Callable[[Path], Any]) -> None:
+    settings = write(folder)
+    assert f"dataset={settings.source} dataset.path={folder}" in recognise(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.json", '{"images": [{"file_name": "a.jpg"}]}', "dataset=coco"),
+        ("a.json", '{"categories": [], "annotations": [], "images": []}', "dataset=coco"),
+        ("sub/data.yaml", "train: images\nnames: [car]\n", "dataset=yolo"),
+        ("a.xml", "<annotation><object><bndbox></bndbox></object></annotation>", "Pascal VOC"),
+        ("via.json", '{"a": {"regions": [{"shape_attributes": {}}]}}', "VGG"),
+        ("a.json", '{"anything": 1}', ""),
+        ("a.json", "[1, 2]", ""),
+    ],
+)
+def test_hints_for_other_layouts(tmp_path: Path, name: str, content: str, says: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    hint = recognise(tmp_path)
+    assert (says in hint) if says else hint == ""
+
+
+def test_parts_of_one_object(folder: Path, run: Prepare) -> None:
+    shapes = [
+        thing("polygon", "car", points=SQUARE) | {"group_id": 7},
+        thing("polygon", "car", points=TRIANGLE) | {"group_id": 7},
+        thing("polygon", "person", points=TRIANGLE) | {"group_id": 7},
+    ]
+    settings = labelme(folder)
+    path = folder / "json" / "0.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"shapes": shapes}))
+    found = labels_of_first(run(settings))
+    assert [(name, pytest.approx(area)) for name, area, *_ in found] == [
+        ("person", 100),
+        ("car", 300),
+    ]
+    text = cvat(folder).path
+    xml = folder / "annotations.xml"
+    grouped = xml.read_text().replace("<polygon ", '<polygon group_id="3" ')
+    xml.write_text(grouped.replace('label="person"', 'label="car"'))
+    found = labels_of_first(run(CvatSettings(path=text, splits=ALL_TRAIN)))
+    assert [pytest.approx(area) for _, area, *_ in found] == [PATCH.sum(), 96, 300]
+
+
+def test_folders_and_subsets_give_the_split(folder: Path, run: Prepare) -> None:
+    settings = labelme(folder)
+    (folder / "valid").mkdir()
+    (folder / "json" / "1.json").rename(folder / "valid" / "1.json")
+    assert run(settings).splits()["val"] == ["images/1.jpg"]
+    settings_of_cvat = cvat(folder)
+    xml = folder / "annotations.xml"
+    xml.write_text(xml.read_text().replace('id="1" name', 'id="1" subset="Test" name'))
+    assert run(settings_of_cvat).splits()["test"] == ["images/1.jpg"]
+    assert [split_of(f) for f in (["a", "Training"], ["train", "VALID", "x"], [])] == [
+        *("train", "val", None)
+    ]
+
+
+def test_an_ellipse_and_a_turned_box() -> None:
+    points = np.array(ellipse((20, 10), (8, 4), 90)).reshape(-1, 2)
+    assert np.ptp(points, axis=0) == pytest.approx([8, 16], rel=1e-3)
+    x, y = points.T
+    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    assert area == pytest.approx(math.pi * 32, rel=2e-3)
+    # 90 degrees clockwise around the left top: it then hangs to the left of the pivot
+    turned = np.array(box((10, 10), (4, 2), 90, (10, 10))).reshape(-1, 2)
+    assert turned == pytest.approx(np.array([[10, 10], [10, 14], [8, 14], [8, 10]]))
+
+
+def test_a_polygon_with_a_hole(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    hole = [[12, 12], [20, 12], [20, 18], [12, 18]]
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    content = json.loads(path.read_text())
+    content["objects"] = content["objects"][:1]
+    content["objects"][0]["points"]["interior"] = [hole]
+    path.write_text(json.dumps(content))
+    ((name, area, _, rle),) = labels_of_first(run(settings))
+    assert (name, area) == ("car", 200 - 48)
+    pixels = coco.decode(rle)
+    assert pixels[12:18, 12:20].sum() == 0 and pixels[10:20, 10:30].sum() == 152
+
+
+def test_the_newest_annotation_of_a_task_counts(folder: Path, run: Prepare) -> None:
+    settings = labelstudio(folder)
+    path = folder / "project-1.json"
+    tasks = json.loads(path.read_text())
+    one = tasks[0]["annotations"][0]
+    older = {**one, "updated_at": "2024-01-01T00:00:00Z", "result": regions()[:1]}
+    newer = {**one, "updated_at": "2024-06-01T00:00:00Z", "result": regions()[1:2]}
+    cancelled = {**one, "updated_at": "2025-01-01T00:00:00Z", "was_cancelled": True}
+    tasks[0]["annotations"] = [newer, older, cancelled]
+    tasks[1] = {**tasks[1], "annotations": [], "predictions": [one]}
+    path.write_text(json.dumps(tasks))
+    done = run(settings)
+    assert [name for name, *_ in labels_of_first(done)] == ["person"]
+    assert [n.rsplit("/", 1)[-1] for n in done.splits()["pool"]] == ["1.jpg"]
+    messages = sorted(f["message"] for f in done.findings() if f["code"] == "left_out")
+    assert messages[1] == "1 tasks without an annotation are left out"
+    assert "newer or the ground truth" in messages[0]
+
+
+def test_a_shape_and_its_label_in_two_results(folder: Path, run: Prepare) -> None:
+    settings = labelstudio(folder)
+    path = folder / "project-1.json"
+    tasks = json.loads(path.read_text())
+    x, y, w, h = BOX
+    spot = {"x": x / 0.64, "y": y / 0.48, "width": w / 0.64, "height": h / 0.48, "rotation": 0}
+    size = {"original_width": 64, "original_height": 48}
+    tasks[0]["annotations"][0]["result"] = [
+        {"id": "q", "type": "rectangle", "value": spot, **size},
+        {"id": "q", "type": "labels", "value": {**spot, "labels": ["bus"]}, **size},
+        {"id": "z", "type": "choices", "value": {"choices": ["night"]}},
+    ]
+    path.write_text(json.dumps(tasks))
+    done = run(settings)
+    ((name, area, bbox, _),) = labels_of_first(done)
+    assert (name, area) == ("bus", pytest.approx(96)) and bbox == pytest.approx(BOX)
+    assert [f["message"] for f in done.findings() if f["code"] == "left_out"] == [
+        "1 results of type choices are left out"
+    ]
+
+
+BROKEN: list[tuple[Callable[[Path], Any], str, str, str, str]] = [
+    (labelme, "json/0.json", '"mask": "iV', '"mask": "aa', "a shape cannot be read"),
+    (labelme, "json/0.json", "{", "", "cannot be read as JSON"),
+    (cvat, "annotations.xml", 'rle="', 'rle="7, ', "its mask covers"),
+    (cvat, "annotations.xml", "</annotations>", "", "cannot be read as XML"),
+    (cvat, "annotations.xml", "<image id", '<track id="0" label="car"/><image id', "for video"),
+    (labelstudio, "project-1.json", '"rle": [', '"rle": [9, ', "a brush mask covers"),
+    (supervisely, "ds/ann/0.jpg.json", '"classTitle": "car"', '"title": "car"', "classTitle"),
+    (supervisely, "meta.json", '"classes"', '"klasses"', "no meta.json of Supervisely"),
+]
+
+
+@pytest.mark.parametrize(("write", "file", "old", "new", "says"), BROKEN)
+def test_a_broken_export_is_refused_with_its_file(
+    folder: Path,
+    run: Prepare,
+    write: Callable[[Path], Any],
+    file: str,
+    old: str,
+    new: str,
+    says: str,
+) -> None:
+    settings = write(folder)
+    path = folder / file
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match=says) as caught:
+        run(settings)
+    assert Path(file).name in str(caught.value)
+
+
+def test_two_files_for_one_image(folder: Path, run: Prepare) -> None:
+    settings = labelme(folder)
+    copy = json.loads((folder / "json" / "0.json").read_text()) | {"shapes": []}
+    (folder / "json" / "copy.json").write_text(json.dumps(copy))
+    done = run(settings)
+    assert done.codes()["labelled_twice"] == 1
+    assert len(labels_of_first(done)) == 4
