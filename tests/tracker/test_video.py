@@ -8,6 +8,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
+from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.dataset.video import probe_video, read_frames
 from segtrack.tracker import TrackRows, Tracks
 from segtrack.tracker.tracks import TracksInfo, TracksWriter, write_info
@@ -151,3 +152,23 @@ def test_nothing_is_left_of_a_render_that_failed(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"a\.mp4.*No space left on device"):
         render_video(broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*.mp4"))
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [0, 0.1, 0.15, 0.4, 1.0, 1.05, 3.3, 3.31, 60.0, 60.04],
+        [0, 0.067, 0.134, 0.198, 0.265],  # a browser's recording
+        [0, 1e-6, 2e-6, 1.0],  # closer than the clock of the file can tell
+        [0, 86_400.0, 86_401.0],
+    ],
+)
+def test_each_frame_keeps_its_own_time(tmp_path: Path, seconds: list[float]) -> None:
+    tracks = make_tracks(tmp_path, 640, 360, len(seconds))
+    FrameTimes(12.5, np.array(seconds)).save(tmp_path)
+    render_video(grey(640, 360, len(seconds)), tracks, NAMES, tmp_path / "a.mp4", 30)
+    read = TimesRead()
+    shown = list(read_frames(probe_video(tmp_path / "a.mp4"), read))
+    assert len(shown) == len(seconds)
+    tick = 1 / 1000 if seconds[-1] > 3600 else 1 / 90_000
+    assert list(read.seconds) == pytest.approx(seconds, abs=3 * tick)

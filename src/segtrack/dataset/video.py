@@ -184,7 +184,10 @@ def _missing(container: Any, stream: Any, fps: float, reading: Reading) -> str:
     """
     declared = _declared_frames(stream)
     if declared:
-        gap = declared - reading.packets
+        gap: float = declared - reading.packets
+        if container.format.name == "avi" and reading.shown is not None:
+            # What it counts are the ticks of its clock; a tick without a picture shows the last.
+            gap = min(gap, declared - reading.shown / float(stream.time_base))
         few = gap > MISSING_FRAMES and gap > MISSING_SHARE * declared
         return f"the container declares {declared}" if few else ""
     if not container.duration or reading.reached is None:

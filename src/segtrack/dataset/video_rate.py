@@ -12,7 +12,9 @@ from segtrack.base.frame_times import rounding
 
 DEFAULT_FPS = 30.0  # of what does not say; ByteTrack's nominal rate
 LIKELY = (0.01, 1000.0)  # frames per second that are believed without any time stamp
+ROUNDED = 2e-5  # part of a rate by which a header's differs from the one that it means
 BACK = 2.0  # frames: a time stamp that is further behind than this begins a new count
+AHEAD = 86_400.0  # seconds: so does one that is further ahead; a frame is not shown for a day
 
 
 def nominal_rate(seconds: Sequence[float], declared: Sequence[float], tick: float) -> float:
@@ -24,16 +26,27 @@ def nominal_rate(seconds: Sequence[float], declared: Sequence[float], tick: floa
         tick: seconds of one unit of the file's clock.
 
     Returns:
-        The first declared rate that all time stamps keep to within a tick; else their average.
-        Where there are no two time stamps, the first declared rate that is likely.
+        The first declared or else usual rate that all time stamps keep to within a tick; else their
+        average. Where there are no two time stamps, the first declared rate that is likely.
     """
     stamps = sorted(seconds)
     if len(stamps) < 2 or stamps[-1] <= stamps[0]:
         return next((r for r in declared if LIKELY[0] <= r <= LIKELY[1]), DEFAULT_FPS)
-    for rate in declared:
+    mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    for rate in (*map(_exact, declared), *_usual(mean)):
         if rate > 0 and _keeps_to(rate, stamps, tick):
             return rate
-    return round((len(stamps) - 1) / (stamps[-1] - stamps[0]), 6)
+    return round(mean, 6)
+
+
+def _exact(rate: float) -> float:
+    """The usual rate that a header rounded: 29.97 stands for 30000/1001."""
+    return next((near for near in _usual(rate) if abs(near - rate) < ROUNDED * rate), rate)
+
+
+def _usual(rate: float) -> tuple[float, float]:
+    """The nearest whole rate and the nearest of NTSC: 30 and 30000/1001."""
+    return float(round(rate)), round(1.001 * rate) / 1.001
 
 
 def _keeps_to(rate: float, stamps: list[float], tick: float) -> bool:
@@ -67,6 +80,9 @@ class Clock:
         follows = 0.0 if self._last is None else self._last + 1 / self._rate
         if stamp is None:
             return follows
-        if self._origin is None or stamp - self._origin < (self._last or 0) - BACK / self._rate:
+        last = self._last or 0.0
+        if self._origin is None or not (
+            last - BACK / self._rate <= stamp - self._origin <= last + AHEAD
+        ):
             self._origin = stamp - follows
         return stamp - self._origin

@@ -19,9 +19,7 @@ from segtrack.dataset.video_rate import nominal_rate
 
 HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
 REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
-DEFAULT_WORTH = (
-    5_000_000  # pixels that "default" counts for, as in FFmpeg (ffmpeg_mux_init.c)
-)
+FEW = 10  # a stream with this many times fewer frames than another is a slide show beside it
 PIXEL_SHAPES = (0.1, 10.0)  # width by height of a pixel; what is declared beyond is not believed
 
 
@@ -57,8 +55,9 @@ class Stream:
 def video_streams(path: Path) -> tuple[Stream, ...]:
     """The video streams of a file, the one that a person would watch first.
 
-    That is as FFmpeg chooses, by size and by the mark "default", but a cover, a thumbnail and a
-    stream of far fewer frames than another come after what moves.
+    That is the largest, of several the one that the file marks as its default: MP4 marks the first
+    track whatever it is. A cover, a thumbnail and a stream of far fewer frames than another come
+    after what moves.
 
     Raises:
         DataError: this is no video, or all it holds is a cover.
@@ -67,8 +66,8 @@ def video_streams(path: Path) -> tuple[Stream, ...]:
         found = _look(container)
     if not found:
         raise DataError(f"{path}: holds no video stream. Give a video file")
-    most = max(stream.frames for stream in found if not stream.picture or len(found) == 1)
-    ranked = sorted(found, key=lambda stream: (not _moves(stream, most), -_worth(stream)))
+    most = max(stream.frames for stream in found)
+    ranked = sorted(found, key=lambda stream: _rank(stream, most))
     if ranked[0].picture:
         raise DataError(
             f"{path}: holds a picture (cover or thumbnail) and no video stream. Give a video file"
@@ -76,18 +75,18 @@ def video_streams(path: Path) -> tuple[Stream, ...]:
     return tuple(ranked)
 
 
-def _moves(stream: Stream, most: int) -> bool:
-    return not stream.picture and 10 * stream.frames >= most
-
-
-def _worth(stream: Stream) -> int:
-    return stream.width * stream.height + DEFAULT_WORTH * stream.default
+def _rank(stream: Stream, most: int) -> tuple[bool, bool, int, bool]:
+    still = stream.frames < most and (stream.frames == 1 or FEW * stream.frames < most)
+    return stream.picture, still, -stream.width * stream.height, not stream.default
 
 
 def _look(container: Any) -> list[Stream]:
     import av
+    import av.format
 
     streams = [s for s in container.streams.video if s.codec_context is not None]
+    # A raw stream has frames and no times; FFmpeg may count up some that it makes itself.
+    raw = bool(container.format.flags & av.format.Flags.no_timestamps.value)
     stamps: dict[int, list[float]] = {stream.index: [] for stream in streams}
     counts = dict.fromkeys(stamps, 0)
     ended: set[int] = set()  # streams whose clock was set back
@@ -104,7 +103,7 @@ def _look(container: Any) -> list[Stream]:
                 if packet.dts < before.get(index, packet.dts):
                     ended.add(index)
                 before[index] = packet.dts
-            if packet.pts is not None and index not in ended:
+            if packet.pts is not None and index not in ended and not raw:
                 stamps[index].append(float(packet.pts * packet.time_base))
             if counts[index] >= HEAD_FRAMES or size > HEAD_BYTES:
                 break
@@ -174,6 +173,7 @@ class Reading:
         damage: what could not be decoded, one text each.
         packets: of the stream, that were read.
         reached: seconds, the latest end of a packet of any stream; None where none has a time.
+        shown: the same of this stream alone.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
@@ -181,6 +181,7 @@ class Reading:
         self.damage: list[str] = []
         self.packets = 0
         self.reached: float | None = None
+        self.shown: float | None = None
         stream.thread_type = "AUTO"
 
     def frames(self) -> Iterator[Any]:
@@ -222,11 +223,13 @@ class Reading:
     def _note(self, packet: Any) -> None:
         if not packet.size:
             return
-        if packet.stream.index == self._stream.index:
-            self.packets += 1
+        ours = packet.stream.index == self._stream.index
+        self.packets += ours
         if packet.pts is not None and packet.time_base:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.reached = end if self.reached is None else max(self.reached, end)
+            if ours:
+                self.shown = end if self.shown is None else max(self.shown, end)
 
 
 def pixel_shape(stream: Any) -> float:

@@ -26,7 +26,9 @@ from segtrack.tracker import TrackRows, Tracks
 SMALL = 480  # a narrower video is drawn at twice its size: 12 px letters cover too much of it
 TEXT_SHARE = 50  # letters are this part of the shorter side high, but 12 px at least
 FILL = 0.4  # opacity of a mask
-FINE = Fraction(1, 90_000)  # seconds of a tick where each frame has its own time, as MPEG has it
+# Ticks per second where each frame has its own time: MPEG's, and coarser ones, since MP4 counts the
+# ticks between some frames in 32 bits.
+TICKS, LONGEST = (90_000, 1_000), 2**31 // 16
 # 19 colours that differ from their neighbours in hue and lightness (Tableau 20 without its greys,
 # and Okabe and Ito's yellow), strong ones first; ids take them in turn.
 PALETTE = (
@@ -205,8 +207,9 @@ def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None
         context = stream.codec_context
         context.color_range, context.colorspace = 1, 1
         context.color_primaries, context.color_trc = 1, 1
-        if times.own is not None:
-            context.time_base = FINE
+        tick = _tick(times)
+        if tick is not None:
+            context.time_base = tick
         image: np.ndarray | None = first
         number, last = 0, -1
         while image is not None:
@@ -214,14 +217,22 @@ def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
-            if times.own is not None:
-                last = max(last + 1, round(times.seconds(number) / FINE))
-                frame.pts, frame.time_base = last, FINE
+            if tick is not None:
+                last = max(last + 1, round(times.seconds(number) / tick))
+                frame.pts, frame.time_base = last, tick
             for packet in stream.encode(frame):
                 file.mux(packet)
             image, number = next(images, None), number + 1
         for packet in stream.encode():
             file.mux(packet)
+
+
+def _tick(times: FrameTimes) -> Fraction | None:
+    """The finest unit, in seconds, in which the times can be written; None at a constant rate."""
+    if times.own is None:
+        return None
+    longest = float(np.diff(times.own).max())
+    return Fraction(1, next((t for t in TICKS if t * longest < LONGEST), TICKS[-1]))
 
 
 def _padded(image: np.ndarray, width: int, height: int) -> np.ndarray:
