@@ -169,6 +169,31 @@ def test_suppression(detector, rows, kept):
         assert found[0, :4].tolist() == [40, 40, 60, 60]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "asked", "kept"),
+    [
+        (None, False, [(0, 0.8), (1, 0.6)]),  # average precision: class by class
+        (None, True, [(0, 0.8)]),  # tracking: an object has one class, the one it most looks like
+        (True, False, [(0, 0.8)]),
+        (False, True, [(0, 0.8), (1, 0.6)]),
+    ],
+)
+def test_a_car_that_is_also_called_a_truck(tiny_weights, chosen, asked, kept):
+    from segtrack.model.ultralytics.detector import YoloDetector
+
+    settings = YoloSegSettings(name="yolov8n-seg", agnostic_nms=chosen)
+    request = Request(("car", "truck"), {}, 0.05, 300, asked)
+    detector = YoloDetector(Network(settings, tiny_weights, "cpu"), request)
+    rows = [
+        [50, 50, 20, 20, 0.8, 0.0, 0, 1],
+        [51, 50, 20, 20, 0.0, 0.6, 0, 2],
+        # a boat is not wanted: it suppresses nothing, however sure it is
+        [50, 50, 20, 20, 0, 0, 0.9, 3],
+    ]
+    found = detector._suppress(torch.tensor(rows))
+    assert [(int(r[5]), round(float(r[4]), 6)) for r in found] == kept
+
+
 def test_at_most_max_det_the_best(detector, monkeypatch):
     monkeypatch.setattr(detector, "max_det", 2)
     rows = [[30 * i, 50, 20, 20, 0.1 * i, 0, 0, i] for i in range(1, 6)]

@@ -333,6 +333,7 @@ def test_frames_come_back_whole_from_any_row_groups(
             generator.random((count, 4)).astype(np.float32),
             [b"%d" % frame if i % 2 else None for i in range(count)],
             np.zeros(count, bool),
+            generator.random((count, 4)).astype(np.float32),
         )
         for frame, count in enumerate(counts)
     ]
@@ -348,5 +349,6 @@ def test_frames_come_back_whole_from_any_row_groups(
     for ours, theirs in zip(read, expected, strict=True):
         assert ours.track_id.tolist() == theirs.track_id.tolist()
         np.testing.assert_array_equal(ours.bbox_xyxy, theirs.bbox_xyxy)
+        np.testing.assert_array_equal(ours.tracker_bbox_xyxy, theirs.tracker_bbox_xyxy)
         np.testing.assert_array_equal(ours.score, theirs.score)
         assert ours.rle == theirs.rle

@@ -39,6 +39,7 @@ def make_tracks(folder: Path, width: int, height: int, frame_count: int) -> Trac
                     boxes[:count],
                     [coco_mask.encode(half)["counts"], None][:count],
                     np.zeros(count, bool),
+                    boxes[:count] + 1000,  # what the tracker thinks is not drawn
                 )
             )
     write_info(folder, TracksInfo(NAMES, frame_count, width, height, 12.5, {}), [])

@@ -24,7 +24,8 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     settings = ask.settings
     weights: Weights = ask("weights").value
     network = model.Network(settings.model, weights, settings.device)
-    request = network.request(*ask("classes").value)
+    names, class_map = ask("classes").value
+    request = network.request(names, class_map, one_class=True)
     model.wanted_classes(weights, request)  # refuses, before any work, where none is left
 
     def build(folder: Path, report: Report) -> None:
