@@ -84,7 +84,7 @@ def test_ground_truth_formats(tmp_path: Path, row: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("MOT20-01", "mot20"), ("mot20-05-half", "mot20"), ("MOT2015", "mot17"), ("MOT17-02", "mot17")],
+    [("MOT20-01", "mot20"), ("mot20-05-half", "mot20"), ("MOT2015", "mot17"), ("S", "mot17")],
 )
 def test_rules_by_the_sequences_name(tmp_path: Path, name: str, expected: str) -> None:
     (found,) = sequences_from(str(mot(tmp_path / name, MOT17_ROW)))
@@ -125,7 +125,8 @@ def test_rows_go_by_the_numbers_of_images(tmp_path: Path, run: Prepare) -> None:
     boxes = read_truth(sequence).boxes
     assert boxes is not None and boxes.frame.tolist() == [0, 1]
     assert found.codes()["frame_numbers"] == 1
-    (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1,1,1\nx, the sequence has images 51 to 57"):
+    (folder / "gt" / "gt.txt").write_text("101,1,9,8,7,6,1,1,1\n")
+    with pytest.raises(DataError, match="has frame 101, the sequence has images 51 to 57"):
         run(SequencesSettings(path=str(folder)))
 
 

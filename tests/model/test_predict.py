@@ -13,6 +13,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import TimesRead
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.model import (
     Network,
@@ -54,11 +55,11 @@ def run_images(paths, weights, folder, settings=SETTINGS, names=None, class_map=
     return Predictions.load(folder), numbers
 
 
-def run_video(frames, weights, folder, settings=SETTINGS, names=None, class_map=None):
+def run_video(frames, weights, folder, settings=SETTINGS, names=None, class_map=None, times=None):
     numbers = Numbers()
     network = Network(settings, weights, "cpu")
     request = network.request(names or weights.names, class_map or {})
-    predict_video(frames, VIDEO, network, request, folder, numbers)
+    predict_video(frames, VIDEO, network, request, folder, numbers, times)
     return Predictions.load(folder), numbers
 
 
@@ -280,6 +281,19 @@ def noise(count, error=None):
         yield still
     if error:
         raise DataError(error)
+
+
+def test_frames_with_times_of_their_own(tiny_weights, tmp_path):
+    times = TimesRead(15.0, 0.001)
+
+    def frames():
+        for seconds in (0.0, 0.1, 0.15, 2.0):
+            times.seconds.append(seconds)
+            yield np.zeros((48, 64, 3), np.uint8)
+
+    found, _ = run_video(frames(), tiny_weights, tmp_path, times=times)
+    assert (found.info.frame_count, found.info.fps) == (4, 1.5)
+    assert [found.times.seconds(i) for i in range(4)] == [0.0, 0.1, 0.15, 2.0]
 
 
 def test_truncated_video_keeps_what_was_read(tiny_weights, tmp_path):

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.model.predictions import PredictionsInfo
 from segtrack.tracker import Tracks, validate_results, write_results
@@ -159,6 +160,17 @@ def test_a_video_without_objects(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert document["objects"] == document["tracks"] == []
     assert (tmp_path / "mot.txt").read_text() == (tmp_path / "mots.txt").read_text() == ""
+
+
+def test_each_object_has_its_frames_own_time(tmp_path: Path) -> None:
+    box = [1.0, 1.0, 2.0, 2.0]
+    frames = [rows_of(frame, [(1, 0, 0.5, box, None)]) for frame in (0, 2, 3)]
+    made = tracks_of(tmp_path, frames, [TrackSummary(1, 0, 0, 3, 3, 0.5)], frame_count=4)
+    FrameTimes(10.0, np.array([0, 0.0333333333, 0.4, 61.25])).save(tmp_path)
+    write_results(made, SEQUENCE, PREDICTED, TRACKER, RUN, tmp_path)
+    validate_results(tmp_path / "results.json")
+    objects = json.loads((tmp_path / "results.json").read_text("utf-8"))["objects"]
+    assert [found["time_s"] for found in objects] == [0.0, 0.4, 61.25]
 
 
 def test_values_survive_the_round_trip(tmp_path: Path) -> None:

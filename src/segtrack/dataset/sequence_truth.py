@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.dataset.frame_numbers import frames_of
 from segtrack.dataset.sequences import VideoSequence
+from segtrack.dataset.telling import Warn
 from segtrack.formats import (
     MOT_CLASSES,
     VISDRONE_CLASSES,
@@ -23,7 +23,6 @@ from segtrack.formats import (
     require_classes,
 )
 
-Warn = Callable[[str, str, str, str], None]
 LABELS = "labels.txt"  # CVAT's export in MOT format: names of the class ids from 1 on
 FIRST = {"mot15": 1, "mot17": 1, "mot20": 1, "visdrone": 1, "kitti": 0, "kitti_mots": 0}
 _MOT20 = re.compile(r"^MOT20(\D|$)", re.IGNORECASE)

@@ -45,7 +45,8 @@ def associate(
         predictions: of one video; frames without detections are given to the tracker too.
         settings: the config group ``tracker``.
         after: the config group ``tracks``: what applies to the rows that the tracker gives.
-        folder: gets ``tracks.parquet`` and ``tracks.json``; read them with ``Tracks.load``.
+        folder: gets ``tracks.parquet``, ``tracks.json`` and the predictions' frame times; read them
+            with ``Tracks.load``.
         report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
             ``track/count/<class>`` (tracks of each class that was detected at all),
             ``track/class_flips`` (share of rows whose detection was of another class than the
@@ -86,6 +87,7 @@ def associate(
     settled = tally.settle(after.min_length)
     filled = _second_pass(Tracks(raw, shared), settled, after, folder)
     shutil.rmtree(raw)
+    predictions.times.save(folder)
     write_info(folder, shared, settled.tracks)
     elapsed_ms = 1000 * (time.perf_counter() - begin)
     report("track/tracks", len(settled.tracks))

@@ -54,9 +54,9 @@ def write_results(
         mot = stack.enter_context(replacing(folder / "mot.txt"))
         results = stack.enter_context(replacing(folder / "results.json"))
         results.write(_head(info, sequence, predictions_info, tracker, run))
-        between = ""
+        between, times = "", tracks.times
         for rows in tracks.frames():
-            for line in _objects(rows, info):
+            for line in _objects(rows, info, times.seconds(rows.frame)):
                 results.write(between + line)
                 between = ",\n"
             mot.writelines(mot_lines(rows))
@@ -129,8 +129,7 @@ def _head(
     return "{\n" + lines + '"objects": [\n'
 
 
-def _objects(rows: TrackRows, info: TracksInfo) -> Iterator[str]:
-    time_s = _seconds(rows.frame, info.fps)
+def _objects(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
     names = [_json(name) for name in info.names]
     boxes = rows.bbox_xyxy.astype(np.float32)
     if info.width and info.height:
@@ -169,11 +168,6 @@ def _track(track: TrackSummary, info: TracksInfo) -> str:
             "mean_score": round(track.mean_score, 6),
         }
     )
-
-
-def _seconds(frame: int, fps: float) -> float:
-    """Seconds from the start to microseconds; 0 where the frame rate is not known."""
-    return round(frame / fps, 6) if fps > 0 else 0.0
 
 
 def _json(value: object) -> str:

@@ -2,7 +2,7 @@
 
 A folder holds ``tracks.parquet`` (a row per object and frame, rows of a frame together, frames
 ascending, ids of a frame ascending) and ``tracks.json`` (what all rows share, and a line per
-track).
+track); ``times.npy`` too where the frames of the video have times of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.frames import frame_writer, read_frames
 from segtrack.base.rle import decode_box, disjoint, mask_box, run_lengths
 
@@ -121,7 +122,7 @@ class TracksInfo:
         names: class names by ``class_id``.
         frame_count: frames of the video that were read, those without objects included.
         width, height: pixels; 0 where only detections were given and no frames.
-        fps: of the video; 0 where it is not known.
+        fps: of the video, on average; 0 where it is not known.
         tracker: every setting that shaped the tracks, as it was resolved.
         truncated: what was wrong where a video could only be read in part, else empty.
     """
@@ -155,6 +156,11 @@ class Tracks:
         except (OSError, json.JSONDecodeError, KeyError) as error:
             raise DataError(f"{path}: not readable as trajectories ({error})") from error
         return Tracks(folder, TracksInfo(**{**raw, "names": tuple(raw["names"])}))
+
+    @property
+    def times(self) -> FrameTimes:
+        """When the frames of the video are shown."""
+        return FrameTimes.load(self.folder, self.info.fps)
 
     def summary(self) -> tuple[TrackSummary, ...]:
         """Every track, ids ascending."""

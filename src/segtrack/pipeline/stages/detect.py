@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
 from segtrack import model
+from segtrack.base.frame_times import TimesRead
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
@@ -28,8 +29,9 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     model.wanted_classes(weights, request)  # refuses, before any work, where none is left
 
     def build(folder: Path, report: Report) -> None:
-        frames = datasets.read_frames(sequence)
-        model.predict_video(frames, sequence, network, request, folder, report)
+        times = TimesRead()
+        frames = datasets.read_frames(sequence, times)
+        model.predict_video(frames, sequence, network, request, folder, report, times)
 
     return Recipe(
         build,
