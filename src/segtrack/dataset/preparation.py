@@ -20,9 +20,10 @@ from segtrack.dataset.image_checks import check_classes, check_images, index_con
 from segtrack.dataset.label_checks import check_labels
 from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
-from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
+from segtrack.dataset.sequence_sources import sequences_from, with_roles
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, source_of
+from segtrack.dataset.video_names import unique_names
 from segtrack.dataset.workers import worker_count
 from segtrack.settings import SPLITS, DatasetSettings
 
@@ -97,7 +98,7 @@ def _sequences(
     """The source's own sequences and those of ``dataset.videos``, with their roles."""
     found = content.sequences
     if settings.videos:
-        found = unique_names([*found, *sequences_from(settings.videos, checks.warn)])
+        found = unique_names([*found, *sequences_from(settings.videos, checks.warn)], checks.warn)
     return with_roles(found, *source_of(settings).roles(settings))
 
 
