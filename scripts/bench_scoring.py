@@ -139,14 +139,16 @@ def staged(gt: Path, tracks: Path, scratch: Path) -> Callable[[], dict[str, Any]
             for frame in np.unique(table.frame).tolist():
                 rows = np.flatnonzero(table.frame == frame)
                 rows = rows[np.argsort(table.track_id[rows])]
+                box = table.bbox_xyxy[rows].astype(np.float32)
                 found = TrackRows(
                     frame,
                     table.track_id[rows],
                     np.zeros(len(rows), np.int16),
                     table.conf[rows].astype(np.float32),
-                    table.bbox_xyxy[rows].astype(np.float32),
+                    box,
                     [None] * len(rows),
                     np.zeros(len(rows), bool),
+                    box,
                 )
                 writer.add(found)
                 text.writelines(mot_lines(found))

@@ -31,6 +31,10 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "sequences"): [f"dataset.path={tmp_path}"],
         ("dataset", "images"): [f"dataset.path={tmp_path}", "dataset.classes=[car]"],
         ("dataset", "none"): ["stages=[track]", "video=v.mp4", "model.weights=auto"],
+        **{
+            ("dataset", program): [f"dataset.path={tmp_path}"]
+            for program in ("cvat", "labelme", "labelstudio", "supervisely")
+        },
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
     }
@@ -63,14 +67,14 @@ def test_raw_images_need_a_folder_and_classes() -> None:
 
 
 def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
-    missing = f"labellerr.sam={tmp_path}/mobile_sam.pt"
+    missing = f"model.sam={tmp_path}/mobile_sam.pt"
     assert messages(missing) == []
     (problem,) = messages(missing, "labellerr.assist=sam")
     assert problem.startswith(f"{missing}: no such file; give a checkpoint of SAM, or a name")
     (tmp_path / "mobile_sam.pt").touch()
     assert messages(missing, "labellerr.assist=sam") == []
     assert messages("labellerr.assist=sam") == []  # a name is looked for later
-    assert messages("labellerr.assist=sam", "labellerr.sam=''") != []
+    assert messages("labellerr.assist=sam", "model.sam=''") != []
 
 
 def test_the_defaults_are_the_embedded_loop() -> None:

@@ -185,7 +185,7 @@ def test_keys_in_any_order_and_names_below_a_folder(tmp_path: Path, run: Prepare
         (
             lambda c: c.add(segmentation=[]),
             "box_only",
-            "annotation 900 has a box only",
+            "1 of 11 labels are boxes without an outline",
         ),
         (
             lambda c: c.add(segmentation=[[50, 10, 80, 10, 80, 40]]),

@@ -20,7 +20,7 @@ def test_a_folder_of_images_is_the_pool(tmp_path: Path, run: Prepare) -> None:
     assert done.splits()["pool"] == ["a.jpg", "sub/b.png", "sub/deep/a.jpg"]
     assert sum(done.dataset.counts.values()) == 3
     assert done.dataset.names == ("person", "car")
-    assert done.codes() == {}
+    assert done.codes() == {"left_out_files": 1}
     before = signature(settings)
     write_image(tmp_path / "photos" / "new.jpg", 7)
     assert signature(settings) != before

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.frame_folder import frame_files
 from segtrack.dataset.sequences import VideoSequence
-from segtrack.dataset.video import frame_files, probe_video, read_frames
+from segtrack.dataset.video import probe_video, read_frames
 
 WIDTH, HEIGHT = 96, 64
 

@@ -13,6 +13,23 @@ SQUARE = "0.2 0.2 0.8 0.2 0.8 0.8 0.2 0.8"
     [
         (f"0 {SQUARE} 0.5", "error", "odd_coordinates", 1, "9 coordinates, an odd number"),
         ("0", "error", "odd_coordinates", 1, "no coordinates"),
+        ("0 .5 .5 .2 .4 .9", "error", "odd_coordinates", 1, "a box and one number more"),
+        ("0 3 .5 .5 .2 .4", "error", "odd_coordinates", 1, "a box and one number more"),
+        ("0 .5 .5 .4 .4 .91 3", "error", "confidence_and_id", 1, ".91 and 3 behind a box are"),
+        ("0 .5 .5 .4 .4 0.910000 3.000000", "error", "confidence_and_id", 1, "behind a box are"),
+        ("0 .5 .5 .4 .4 0 12", "error", "confidence_and_id", 1, "0 and 12 behind a box are"),
+        (f"0 {SQUARE} 0.88 12", "error", "confidence_and_id", 1, "behind a polygon are"),
+        (f"0 {SQUARE} 1 2", "error", "confidence_and_id", 1, "1 and 2 behind a polygon are"),
+        ("0 .5 .5 .4 .4 .91 1", "warning", "perhaps_track_id", 1, ".91 and 1 behind a box may be"),
+        ("0 .5 .5 .4 .4 .91 0", "warning", "perhaps_track_id", 1, ".91 and 0 behind a box may be"),
+        (f"0 {SQUARE} 0.5 1", "warning", "perhaps_track_id", 1, "0.5 and 1 behind a polygon may"),
+        ("0 .5 .5 .4 .4 .1 .2 2 .3 .4 2", "error", "pose", 1, "a box and 2 keypoints"),
+        ("0 .5 .5 .4 .4 .1 .2 2 .3 .4 2 0 0 0", "error", "pose", 1, "a box and 3 keypoints"),
+        ("0 .5 .5 -.2 .4", "error", "negative_size", 1, "width -.2 and the height .4"),
+        ("0 .1 .1 .9 .9", "warning", "clipped", 1, "box reaches out"),
+        ("person .5 .5 .2 .4", "error", "not_a_number", 1, "'person' is not a number"),
+        ("0 0,5 0,5 0,2 0,2", "error", "not_a_number", 1, "'0,5' is not a number"),
+        (f"{SQUARE} 0 # car", "error", "not_a_number", 1, "'#' is not a number"),
         (f"0 {SQUARE}\n\n1 0.1 x 0.2 0.3", "error", "not_a_number", 3, "'x' is not a number"),
         ("0 0.1 nan 0.2 0.3 0.4 0.5", "error", "not_finite", 1, "'nan' is not a finite number"),
         ("0 0.1 -inf 0.2 0.3 0.4 0.5", "error", "not_finite", 1, "'-inf'"),
@@ -30,10 +47,62 @@ SQUARE = "0.2 0.2 0.8 0.2 0.8 0.8 0.2 0.8"
     ],
 )
 def test_remarks(text: str, severity: str, code: str, line: int, part: str) -> None:
-    _, (remark,) = parse_labels(text.encode(), class_count=2)
+    _, remarks = parse_labels(text.encode(), class_count=2)
+    (remark,) = (r for r in remarks if r.code == code)
+    assert {r.code for r in remarks} <= {code, "box_only", "self_intersecting"}
     assert (remark.severity, remark.code, remark.line) == (severity, code, line)
     assert part in remark.message
     assert remark.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 .1 .1 .9 .1 .5 1",  # a triangle that stands on the lower edge
+        "0 .2 .5 .6 .4 .91 1",  # no box inside of the image
+        "0 .1 .2 .9 .2 .9 1 .1 1",  # two points on the edge
+        "0 .1 .9 .1 0 .9 0",
+        "0 0 0 1 0 1 1",
+        "0 0 0 1 0 1 1 0 1",
+    ],
+)
+def test_polygons_that_end_at_an_edge_are_polygons(text: str) -> None:
+    labels, remarks = parse_labels(text.encode(), 1)
+    assert len(labels) == 1
+    assert {r.code for r in remarks} <= {"self_intersecting"}
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (f"0,{SQUARE.replace(' ', ',')}".encode(), "separator"),
+        (f"0, {SQUARE.replace(' ', ', ')} ".encode(), "separator"),
+        (f"0;{SQUARE.replace(' ', ';')}".encode(), "separator"),
+        (f"class x1 y1 x2 y2\n0 {SQUARE}".encode(), "header_row"),
+        (f"class,x1,y1\n0 {SQUARE}".encode(), "header_row"),
+        (f"0\t{SQUARE.replace(' ', chr(9))}\r\n".encode(), ""),
+        (f"0.0 {SQUARE}\r".encode(), ""),
+        (f"0 {SQUARE}".encode("utf-16"), ""),
+        (f"\ufeff0 {SQUARE}".encode(), ""),
+    ],
+)
+def test_rows_as_other_programs_write_them(data: bytes, code: str) -> None:
+    labels, remarks = parse_labels(data, 1)
+    assert labels.class_id.tolist() == [0]
+    assert labels.points.reshape(-1).tolist() == [float(v) for v in SQUARE.split()]
+    assert [r.code for r in remarks] == [code] * bool(code)
+
+
+def test_equal_rows_count_once() -> None:
+    box = "1 .5 .5 .2 .4"
+    text = f"0 {SQUARE}\n{box}\n0  {SQUARE}0\n1 {SQUARE}\n{box}\n"
+    labels, remarks = parse_labels(text.encode(), 2)
+    assert labels.class_id.tolist() == [0, 1, 1]
+    assert [(r.code, r.line) for r in remarks] == [
+        ("box_only", 2),
+        ("repeated_label", 3),
+        ("repeated_label", 5),
+    ]
 
 
 def test_good_rows() -> None:

@@ -196,7 +196,13 @@ def _save(number: int, mode: str) -> object:
         (_save(6, "RGBA"), "alpha_channel", 1, "06.png", "has an alpha channel (mode RGBA)"),
         (_save(6, "I;16"), "bit_depth", 1, "06.png", "has 16 bits per channel"),
         (lambda f: write_image(f.image(7), 7, 64, 8), "tiny_image", 1, "07.jpg", "64 x 8 pixels"),
-        (lambda f: f.write_label(8, "1 0 0 .5 .5"), "box_only", 1, "08.txt", "its rectangle"),
+        (
+            lambda f: f.write_label(8, "1 0 0 .5 .5"),
+            "box_only",
+            1,
+            "08.txt",
+            "1 of 12 labels are boxes",
+        ),
         (
             lambda f: f.write_label(8, f"{SQUARE}\n0 .1 .1 .9 .9 .9 .1 .1 .9"),
             *("self_intersecting", 1, "08.txt", "intersects itself"),

@@ -207,6 +207,7 @@ def results_file(folder: Path) -> tuple[Path, list[TrackRows]]:
             np.array([[0, 0, 2.25, 3], [1, 1, 5, 4]], np.float32),
             [RLE.encode(), None],
             np.array([False, frame == 2]),
+            np.array([[-1, 0.5, 2, 3], [1, 1, 6, 4]], np.float32),
         )
         for frame in (0, 2)
     ]

@@ -18,6 +18,7 @@ from segtrack.model import Predictions
 from segtrack.model.predictions import FrameDetections
 from segtrack.model.sam import segmenter
 from segtrack.model.ultralytics import weights
+from tests.dataset.conftest import YoloFolder
 from tests.integration.conftest import TINY, Outcome, Project
 from tests.model.conftest import make_random_sam
 
@@ -88,7 +89,7 @@ def test_sams_masks_of_the_models_boxes(
     project: Project, here: Here, emulator: Emulator, sam: Path
 ) -> None:
     words = [*SMALL, f"labellerr.url={emulator.url}", "labellerr.assist=sam"]
-    words.append(f'labellerr.sam="{sam}"')
+    words.append(f'model.sam="{sam}"')
     outcome = here(*words)
     assert outcome.code == 0, outcome.err
     assert "sam        mobile_sam path" in outcome.out
@@ -156,13 +157,13 @@ def test_without_weights_of_sam_nothing_begins(
     yolo = shared_data / "weights" / "yolov8n-seg.pt"
     (tmp_path / "mobile_sam.pt").write_bytes(b"<html>Not Found</html>")
     for choice, message in (
-        ("mobile_sam.pt", "labellerr.sam=mobile_sam.pt: no such file in "),
+        ("mobile_sam.pt", "model.sam=mobile_sam.pt: no such file in "),
         (str(yolo), "it is a YOLO checkpoint, which is named by model.weights"),
         (str(tmp_path / "mobile_sam.pt"), "mobile_sam.pt: not a checkpoint of SAM, MobileSAM or "),
-        ("nowhere/sam_b.pt", "labellerr.sam=nowhere/sam_b.pt: no such file; give a checkpoint"),
+        ("nowhere/sam_b.pt", "model.sam=nowhere/sam_b.pt: no such file; give a checkpoint"),
     ):
         for plan in ("true", "false"):
-            outcome = here(*words, f"labellerr.sam={choice}", f"plan={plan}")
+            outcome = here(*words, f"model.sam={choice}", f"plan={plan}")
             assert outcome.code == 2, choice
             assert message in outcome.err and "Traceback" not in outcome.err
     assert "weights_folder is not set" in here(*words).err
@@ -202,3 +203,25 @@ def test_the_models_own_masks_of_photographs(
     wanted = sum(int((frame.score >= 0.25).sum()) for frame in predicted.values())
     assert len(found) == wanted > 20
     assert np.mean(found) > 0.95
+
+
+def test_labels_that_are_only_boxes_get_masks(
+    here: Here, project: Project, sam: Path, tmp_path: Path
+) -> None:
+    data = YoloFolder(tmp_path / "data", 4)
+    for i in range(4):
+        data.write_label(i, "0 0.5 0.5 0.5 0.5")
+    words = ["dataset=yolo", f"dataset.path={data.root}", "stages=[prepare]", "dataset.workers=1"]
+    assert here(*words).code == 0
+    plain = prepared(project)
+    shutil.rmtree(project.folder / ".segtrack" / "results" / "prepare")
+    refused = here(*words, "dataset.box_masks=sam", f"model.sam={tmp_path}/none/sam_b.pt")
+    assert refused.code == 2 and "model.sam" in refused.err and "no such file" in refused.err
+    outcome = here(*words, "dataset.box_masks=sam", f'model.sam="{sam}"')
+    assert outcome.code == 0, outcome.err
+    made = prepared(project)
+    assert made.fingerprint != plain.fingerprint
+    annotations = [a for split in ("train", "val", "test") for a in made.iter_annotations(split)]
+    assert [a["bbox"] for a in annotations] == [pytest.approx([16, 12, 32, 24])] * 4
+    assert all(a["area"] != 32 * 24 for a in annotations if isinstance(a["segmentation"], dict))
+    assert any(line.startswith("box_masks") for line in made.warnings)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segtrack.model.images import decode_image
+from segtrack.dataset import read_pixels
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (20, 30, 3), np.uint8)
@@ -41,7 +41,7 @@ def test_as_ultralytics_reads_it(name, pixels, tmp_path):
     ok, coded = cv2.imencode(path.suffix.lower(), pixels)
     assert ok
     path.write_bytes(coded.tobytes())
-    found = decode_image(path)
+    found = read_pixels(path)
     assert found is not None and (found.shape, found.dtype) == ((20, 30, 3), np.uint8)
     np.testing.assert_array_equal(found, imread(path))
 
@@ -50,7 +50,7 @@ def test_turned_as_the_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(COLOUR).save(tmp_path / "turned.jpg", exif=exif)
-    found = decode_image(tmp_path / "turned.jpg")
+    found = read_pixels(tmp_path / "turned.jpg")
     assert found is not None and found.shape == (30, 20, 3)
 
 
@@ -59,5 +59,5 @@ def test_turned_as_the_camera_says(tmp_path):
 def test_what_is_no_image(content, suffix, tmp_path):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
-    assert decode_image(path) is None
-    assert decode_image(Path("/nowhere") / path.name) is None
+    assert read_pixels(path) is None
+    assert read_pixels(Path("/nowhere") / path.name) is None

@@ -13,6 +13,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import TimesRead
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.model import (
     Network,
@@ -54,11 +55,11 @@ def run_images(paths, weights, folder, settings=SETTINGS, names=None, class_map=
     return Predictions.load(folder), numbers
 
 
-def run_video(frames, weights, folder, settings=SETTINGS, names=None, class_map=None):
+def run_video(frames, weights, folder, settings=SETTINGS, names=None, class_map=None, times=None):
     numbers = Numbers()
     network = Network(settings, weights, "cpu")
     request = network.request(names or weights.names, class_map or {})
-    predict_video(frames, VIDEO, network, request, folder, numbers)
+    predict_video(frames, VIDEO, network, request, folder, numbers, times)
     return Predictions.load(folder), numbers
 
 
@@ -168,6 +169,31 @@ def test_suppression(detector, rows, kept):
         assert found[0, :4].tolist() == [40, 40, 60, 60]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "asked", "kept"),
+    [
+        (None, False, [(0, 0.8), (1, 0.6)]),  # average precision: class by class
+        (None, True, [(0, 0.8)]),  # tracking: an object has one class, the one it most looks like
+        (True, False, [(0, 0.8)]),
+        (False, True, [(0, 0.8), (1, 0.6)]),
+    ],
+)
+def test_a_car_that_is_also_called_a_truck(tiny_weights, chosen, asked, kept):
+    from segtrack.model.ultralytics.detector import YoloDetector
+
+    settings = YoloSegSettings(name="yolov8n-seg", agnostic_nms=chosen)
+    request = Request(("car", "truck"), {}, 0.05, 300, asked)
+    detector = YoloDetector(Network(settings, tiny_weights, "cpu"), request)
+    rows = [
+        [50, 50, 20, 20, 0.8, 0.0, 0, 1],
+        [51, 50, 20, 20, 0.0, 0.6, 0, 2],
+        # a boat is not wanted: it suppresses nothing, however sure it is
+        [50, 50, 20, 20, 0, 0, 0.9, 3],
+    ]
+    found = detector._suppress(torch.tensor(rows))
+    assert [(int(r[5]), round(float(r[4]), 6)) for r in found] == kept
+
+
 def test_at_most_max_det_the_best(detector, monkeypatch):
     monkeypatch.setattr(detector, "max_det", 2)
     rows = [[30 * i, 50, 20, 20, 0.1 * i, 0, 0, i] for i in range(1, 6)]
@@ -255,6 +281,19 @@ def noise(count, error=None):
         yield still
     if error:
         raise DataError(error)
+
+
+def test_frames_with_times_of_their_own(tiny_weights, tmp_path):
+    times = TimesRead(15.0, 0.001)
+
+    def frames():
+        for seconds in (0.0, 0.1, 0.15, 2.0):
+            times.seconds.append(seconds)
+            yield np.zeros((48, 64, 3), np.uint8)
+
+    found, _ = run_video(frames(), tiny_weights, tmp_path, times=times)
+    assert (found.info.frame_count, found.info.fps) == (4, 1.5)
+    assert [found.times.seconds(i) for i in range(4)] == [0.0, 0.1, 0.15, 2.0]
 
 
 def test_truncated_video_keeps_what_was_read(tiny_weights, tmp_path):

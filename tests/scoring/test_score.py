@@ -42,15 +42,17 @@ def tracks_of(folder: Path, objects: list[Object], masks: bool = False, **info: 
     with TracksWriter(folder / "tracks.parquet") as writer:
         for frame in sorted({one[0] for one in objects}):
             rows = sorted((one for one in objects if one[0] == frame), key=lambda one: one[1])
+            box = np.array([one[3] for one in rows], np.float32)
             writer.add(
                 TrackRows(
                     frame,
                     np.array([one[1] for one in rows]),
                     np.array([one[2] for one in rows], np.int16),
                     np.linspace(0.9, 0.5, len(rows)).astype(np.float32),
-                    np.array([one[3] for one in rows], np.float32),
+                    box + 1000,  # scored are the boxes of the tracker, as published ones are
                     [rle(one[3]) if masks else None for one in rows],
                     np.zeros(len(rows), bool),
+                    box,
                 )
             )
     write_info(folder, TracksInfo(tracker={}, **{**facts, **info}), [])  # type: ignore[arg-type]

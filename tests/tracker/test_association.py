@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.rle import encode_box
 from segtrack.model.predictions import Predictions
 from segtrack.settings import TrackerSettings, TracksSettings
@@ -22,6 +23,16 @@ from .conftest import NAMES, Reported, detections
 Make = Callable[..., TrackerSettings]
 Predict = Callable[..., Predictions]
 INFO = TracksInfo(NAMES, 10, 640, 480, 30.0, {"name": "bytetrack"})
+
+
+def test_the_frames_times_are_kept(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    found = predictions([detections(t, [(1, 0.75, 10, 20, 50, 40)]) for t in range(4)], 4)
+    FrameTimes(30.0, np.array([0, 0.1, 0.15, 2.0])).save(found.folder)
+    associate(found, settings(), TracksSettings(), tmp_path, report)
+    times = Tracks.load(tmp_path).times
+    assert [times.seconds(i) for i in range(4)] == [0, 0.1, 0.15, 2.0]
 
 
 def test_trajectories_of_two_objects(
@@ -322,6 +333,7 @@ def test_frames_come_back_whole_from_any_row_groups(
             generator.random((count, 4)).astype(np.float32),
             [b"%d" % frame if i % 2 else None for i in range(count)],
             np.zeros(count, bool),
+            generator.random((count, 4)).astype(np.float32),
         )
         for frame, count in enumerate(counts)
     ]
@@ -337,5 +349,6 @@ def test_frames_come_back_whole_from_any_row_groups(
     for ours, theirs in zip(read, expected, strict=True):
         assert ours.track_id.tolist() == theirs.track_id.tolist()
         np.testing.assert_array_equal(ours.bbox_xyxy, theirs.bbox_xyxy)
+        np.testing.assert_array_equal(ours.tracker_bbox_xyxy, theirs.tracker_bbox_xyxy)
         np.testing.assert_array_equal(ours.score, theirs.score)
         assert ours.rle == theirs.rle

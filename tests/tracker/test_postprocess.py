@@ -20,15 +20,18 @@ def rows(
     score: list[float] | None = None,
     rle: list[bytes | None] | None = None,
 ) -> TrackRows:
+    """The tracker's own estimate lies 100 px to the right of each box."""
     n = len(ids)
+    box = np.array(boxes or [[0, 0, 10, 20]] * n, np.float32).reshape(-1, 4)
     return TrackRows(
         frame,
         np.array(ids, np.int64),
         np.zeros(n, np.int16),
         np.array(score or [0.5] * n, np.float32),
-        np.array(boxes or [[0, 0, 10, 20]] * n, np.float32).reshape(-1, 4),
+        box,
         rle or [None] * n,
         np.zeros(n, bool),
+        box + np.float32([100, 0, 100, 0]),
     )
 
 
@@ -69,12 +72,37 @@ def test_a_ledger_by_hand() -> None:
     assert (settled.rows, settled.flips) == (6, 2)
     (made,) = settled.apply([rows(3, [2, 5, 7], [[i] * 4 for i in (2, 5, 7)])])
     assert made.track_id.tolist() == [1, 2, 3]  # the oldest track has the lowest id
-    assert made.class_id.tolist() == [1, 2, 1]
+    assert made.class_id.tolist() == [
+        1,
+        2,
+        1,
+    ]  # of all their rows
     assert made.bbox_xyxy[:, 0].tolist() == [7, 2, 5]
     longer = tally.settle(2)
     assert [track.track_id for track in longer.tracks] == [1, 2]
     assert (longer.rows, longer.flips) == (5, 2)
     assert [r.frame for r in longer.apply([rows(0, [7]), rows(3, [5])])] == [0]
+
+
+@pytest.mark.parametrize(
+    ("votes", "winner", "flips"),
+    [
+        ([(0, 0.9), (0, 0.9), (1, 0.9)], 0, 1),  # the majority
+        ([(0, 0.3), (0, 0.3), (1, 0.9)], 1, 2),  # one that is sure against two that are not
+        ([(0, 0.5), (1, 0.25), (1, 0.25)], 1, 1),  # equal sums: the more rows
+        ([(1, 0.5), (0, 0.5)], 0, 1),  # equal in both: the lower class
+        ([(2, 0.5)], 2, 0),
+    ],
+)
+def test_a_track_has_the_class_of_the_highest_sum_of_scores(
+    votes: list[tuple[int, float]], winner: int, flips: int
+) -> None:
+    tally = Tally(3)
+    for frame, (class_id, score) in enumerate(votes):
+        tally.add(frame, np.array([4]), np.array([class_id]), np.float32([score]))
+    settled = tally.settle(1)
+    assert [track.class_id for track in settled.tracks] == [winner]
+    assert settled.flips == flips
 
 
 def test_no_track_at_all() -> None:
@@ -98,6 +126,7 @@ def test_a_gap_filled_by_hand() -> None:
         [6, 3, 19, 20],
     ]
     for r in made[1:4]:
+        assert (r.tracker_bbox_xyxy - r.bbox_xyxy).tolist() == [[100, 0, 100, 0]] * 2
         assert r.interpolated.tolist() == [True, False]
         assert r.score.tolist() == pytest.approx([0.7, 0.9])
         assert r.rle == [None, b"b"]

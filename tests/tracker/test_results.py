@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.model.predictions import PredictionsInfo
 from segtrack.tracker import Tracks, validate_results, write_results
@@ -33,6 +34,9 @@ RUN = {
     "git_commit": None,
     "created_at": "2026-01-02T03:04:05+00:00",
 }
+
+
+LAG = 0.5  # px, between a detection and what the tracker makes of it
 
 
 def encoded(mask: np.ndarray) -> bytes:
@@ -62,6 +66,7 @@ def rows_of(
         np.array([o[3] for o in objects], np.float32).reshape(-1, 4),
         [o[4] for o in objects],
         np.zeros(len(objects), bool),
+        np.array([o[3] for o in objects], np.float32).reshape(-1, 4) + np.float32(LAG),
     )
 
 
@@ -96,15 +101,15 @@ def small(tmp_path: Path) -> Tracks:
 
 
 EXPECTED = r"""{
-"schema_version": "1.0",
+"schema_version": "2.0",
 "video": {"name": "street [1]", "sha256": "SHA_VIDEO", "width": 8, "height": 6, "fps": 10.0, "frame_count": 3},
 "model": {"name": "yolov8n-seg", "weights_sha256": "SHA_WEIGHTS", "imgsz": 640, "classes": {"0": "person", "1": "voiture à cheval"}},
 "tracker": {"name": "bytetrack", "track_thresh": 0.5, "class_aware": true},
 "run": {"mlflow_run_id": "0123", "config_hash": "4567", "git_commit": null, "created_at": "2026-01-02T03:04:05+00:00"},
 "objects": [
-{"frame": 0, "time_s": 0.0, "track_id": 1, "class_id": 0, "class_name": "person", "score": 0.91, "bbox_xyxy": [1.0, 1.0, 4.25, 5.0], "interpolated": false, "segmentation": {"size": [6, 8], "counts": "742000g0"}},
-{"frame": 0, "time_s": 0.0, "track_id": 2, "class_id": 1, "class_name": "voiture à cheval", "score": 0.5, "bbox_xyxy": [3.0, 0.0, 8.0, 6.0], "interpolated": false, "segmentation": {"size": [6, 8], "counts": "b0n0"}},
-{"frame": 2, "time_s": 0.2, "track_id": 1, "class_id": 0, "class_name": "person", "score": 0.7, "bbox_xyxy": [1.0, 1.0, 4.0, 5.5], "interpolated": false, "segmentation": null}
+{"frame": 0, "time_s": 0.0, "track_id": 1, "class_id": 0, "class_name": "person", "score": 0.91, "bbox_xyxy": [1.0, 1.0, 4.25, 5.0], "tracker_bbox_xyxy": [1.5, 1.5, 4.75, 5.5], "interpolated": false, "segmentation": {"size": [6, 8], "counts": "742000g0"}},
+{"frame": 0, "time_s": 0.0, "track_id": 2, "class_id": 1, "class_name": "voiture à cheval", "score": 0.5, "bbox_xyxy": [3.0, 0.0, 8.0, 6.0], "tracker_bbox_xyxy": [3.5, -1.5, 10.0, 7.5], "interpolated": false, "segmentation": {"size": [6, 8], "counts": "b0n0"}},
+{"frame": 2, "time_s": 0.2, "track_id": 1, "class_id": 0, "class_name": "person", "score": 0.7, "bbox_xyxy": [1.0, 1.0, 4.0, 5.5], "tracker_bbox_xyxy": [1.5, 1.5, 4.5, 6.0], "interpolated": false, "segmentation": null}
 ],
 "tracks": [
 {"track_id": 1, "class_id": 0, "class_name": "person", "first_frame": 0, "last_frame": 2, "frames_seen": 2, "mean_score": 0.805},
@@ -130,9 +135,9 @@ def test_mot_and_mots_to_the_letter(small: Tracks, tmp_path: Path) -> None:
     belongs to the higher score."""
     write_results(small, SEQUENCE, PREDICTED, TRACKER, RUN, tmp_path)
     assert (tmp_path / "mot.txt").read_text() == (
-        "1,1,1.0,1.0,3.25,4.0,0.91,-1,-1,-1\n"
-        "1,2,3.0,-2.0,6.5,9.0,0.5,-1,-1,-1\n"
-        "3,1,1.0,1.0,3.0,4.5,0.7,-1,-1,-1\n"
+        "1,1,1.5,1.5,3.25,4.0,0.91,-1,-1,-1\n"
+        "1,2,3.5,-1.5,6.5,9.0,0.5,-1,-1,-1\n"
+        "3,1,1.5,1.5,3.0,4.5,0.7,-1,-1,-1\n"
     )
     rest = np.zeros((6, 8), bool)
     rest[:, 3:] = True
@@ -157,6 +162,17 @@ def test_a_video_without_objects(tmp_path: Path) -> None:
     assert (tmp_path / "mot.txt").read_text() == (tmp_path / "mots.txt").read_text() == ""
 
 
+def test_each_object_has_its_frames_own_time(tmp_path: Path) -> None:
+    box = [1.0, 1.0, 2.0, 2.0]
+    frames = [rows_of(frame, [(1, 0, 0.5, box, None)]) for frame in (0, 2, 3)]
+    made = tracks_of(tmp_path, frames, [TrackSummary(1, 0, 0, 3, 3, 0.5)], frame_count=4)
+    FrameTimes(10.0, np.array([0, 0.0333333333, 0.4, 61.25])).save(tmp_path)
+    write_results(made, SEQUENCE, PREDICTED, TRACKER, RUN, tmp_path)
+    validate_results(tmp_path / "results.json")
+    objects = json.loads((tmp_path / "results.json").read_text("utf-8"))["objects"]
+    assert [found["time_s"] for found in objects] == [0.0, 0.4, 61.25]
+
+
 def test_values_survive_the_round_trip(tmp_path: Path) -> None:
     """Scores and boxes read back as the same float32."""
     generator = np.random.default_rng(0)
@@ -179,9 +195,13 @@ def test_values_survive_the_round_trip(tmp_path: Path) -> None:
         assert found["time_s"] == pytest.approx(row.frame / 14.999, abs=1e-6)
         assert np.float32(found["score"]) == row.score[i]
         np.testing.assert_array_equal(np.float32(found["bbox_xyxy"]), row.bbox_xyxy[i])
+        estimate = np.float32(found["tracker_bbox_xyxy"])
+        np.testing.assert_array_equal(estimate, row.tracker_bbox_xyxy[i])
     mot = np.loadtxt(tmp_path / "mot.txt", delimiter=",")
     np.testing.assert_array_equal(mot[:, 0], np.repeat(np.arange(1, 51), 4))
-    sizes = np.concatenate([r.bbox_xyxy[:, 2:] - r.bbox_xyxy[:, :2] for r in frames])
+    sizes = np.concatenate(
+        [r.tracker_bbox_xyxy[:, 2:] - r.tracker_bbox_xyxy[:, :2] for r in frames]
+    )
     np.testing.assert_array_equal(mot[:, 4:6].astype(np.float32), sizes)
 
 
@@ -201,7 +221,6 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("schema_version", "1.1"),
         ("extra", 1),
         ("model", {}),
         ("run", KeyError),
@@ -213,6 +232,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("objects.0.frame", 0.5),
         ("objects.0.track_id", 0),
         ("objects.0.bbox_xyxy", [1, 2, 3]),
+        ("objects.0.tracker_bbox_xyxy", [1, 2, 3]),
+        ("objects.0.tracker_bbox_xyxy", KeyError),
+        ("schema_version", "1.0"),
         ("objects.0.segmentation", {"size": [6], "counts": ""}),
         ("objects.0.segmentation.counts", KeyError),
         ("objects.0.colour", "red"),
@@ -224,7 +246,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_schema_is_closed(tmp_path: Path, path: str, value: Any) -> None:
     file = tmp_path / "results.json"
     file.write_text(json.dumps(changed(path, value)))
-    with pytest.raises(DataError, match=r"results\.json: not a results\.json 1\.0: at \$"):
+    with pytest.raises(DataError, match=r"results\.json: not a results\.json 2\.0: at \$"):
         validate_results(file)
 
 

@@ -8,6 +8,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import DataError, StageError
+from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.dataset.video import probe_video, read_frames
 from segtrack.tracker import TrackRows, Tracks
 from segtrack.tracker.tracks import TracksInfo, TracksWriter, write_info
@@ -38,6 +39,7 @@ def make_tracks(folder: Path, width: int, height: int, frame_count: int) -> Trac
                     boxes[:count],
                     [coco_mask.encode(half)["counts"], None][:count],
                     np.zeros(count, bool),
+                    boxes[:count] + 1000,  # what the tracker thinks is not drawn
                 )
             )
     write_info(folder, TracksInfo(NAMES, frame_count, width, height, 12.5, {}), [])
@@ -66,7 +68,7 @@ def test_a_player_finds_what_it_needs(
 
     tracks = make_tracks(tmp_path, *size, 12)
     path = tmp_path / "annotated [1].mp4"
-    render_video(grey(*size, 12), tracks, NAMES, 12.5, path, trail)
+    render_video(grey(*size, 12), tracks, NAMES, path, trail)
     with av.open(f"file:{path}") as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
@@ -81,7 +83,7 @@ def test_a_player_finds_what_it_needs(
 @pytest.fixture
 def drawn(tmp_path: Path) -> list[np.ndarray]:
     tracks = make_tracks(tmp_path, 640, 360, 12)
-    render_video(grey(640, 360, 12), tracks, NAMES, 12.5, tmp_path / "a.mp4", 30)
+    render_video(grey(640, 360, 12), tracks, NAMES, tmp_path / "a.mp4", 30)
     return list(read_frames(probe_video(tmp_path / "a.mp4")))
 
 
@@ -120,7 +122,7 @@ def test_the_trail_shows_where_the_object_came_from(
     row = slice(98, 103), slice(50, 70)
     assert np.abs(drawn[11][row].astype(int) - 128).max() > 60
     tracks = Tracks.load(tmp_path)
-    render_video(grey(640, 360, 12), tracks, NAMES, 12.5, tmp_path / "b.mp4", 0)
+    render_video(grey(640, 360, 12), tracks, NAMES, tmp_path / "b.mp4", 0)
     bare = list(read_frames(probe_video(tmp_path / "b.mp4")))[11]
     assert np.abs(bare[98:103, 60:66].astype(int) - 128).max() < 30
 
@@ -133,15 +135,13 @@ def test_ends_where_the_predictions_ended(tmp_path: Path) -> None:
         raise DataError("damaged")
 
     tracks = make_tracks(tmp_path, 640, 360, 5)
-    render_video(damaged(), tracks, NAMES, 12.5, tmp_path / "a.mp4", 30)
+    render_video(damaged(), tracks, NAMES, tmp_path / "a.mp4", 30)
     assert probe_video(tmp_path / "a.mp4").frame_count == 5
 
 
 def test_no_frame(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no frame"):
-        render_video(
-            iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, 12.5, tmp_path / "a.mp4", 0
-        )
+        render_video(iter(()), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0)
     assert not list(tmp_path.glob("*.mp4"))
 
 
@@ -151,7 +151,25 @@ def test_nothing_is_left_of_a_render_that_failed(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StageError, match=r"a\.mp4.*No space left on device"):
-        render_video(
-            broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, 12.5, tmp_path / "a.mp4", 0
-        )
+        render_video(broken(), make_tracks(tmp_path, 640, 360, 5), NAMES, tmp_path / "a.mp4", 0)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*.mp4"))
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [0, 0.1, 0.15, 0.4, 1.0, 1.05, 3.3, 3.31, 60.0, 60.04],
+        [0, 0.067, 0.134, 0.198, 0.265],  # a browser's recording
+        [0, 1e-6, 2e-6, 1.0],  # closer than the clock of the file can tell
+        [0, 86_400.0, 86_401.0],
+    ],
+)
+def test_each_frame_keeps_its_own_time(tmp_path: Path, seconds: list[float]) -> None:
+    tracks = make_tracks(tmp_path, 640, 360, len(seconds))
+    FrameTimes(12.5, np.array(seconds)).save(tmp_path)
+    render_video(grey(640, 360, len(seconds)), tracks, NAMES, tmp_path / "a.mp4", 30)
+    read = TimesRead()
+    shown = list(read_frames(probe_video(tmp_path / "a.mp4"), read))
+    assert len(shown) == len(seconds)
+    tick = 1 / 1000 if seconds[-1] > 3600 else 1 / 90_000
+    assert list(read.seconds) == pytest.approx(seconds, abs=3 * tick)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segtrack.annotation.bands import BANDS, band_of
 from segtrack.annotation.matching import KINDS, Shape
+from segtrack.dataset import read_pixels
 from segtrack.report import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object
@@ -235,9 +236,10 @@ def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> in
 
     tiles = []
     for pair in pairs:
-        image = cv2.imread(str(pair.path)) if pair.path.is_file() else None
-        if image is None:
+        read = read_pixels(pair.path)
+        if read is None:
             continue
+        image: NDArray[Any] = read
         scale = min(1.0, 2 * _TILE / image.shape[1])
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

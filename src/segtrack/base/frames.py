@@ -3,7 +3,7 @@
 Neither side holds more than a row group, so that memory does not grow with a video or a data set.
 In a table of frames the rows of a frame lie together and frames ascend. Its rows are handed around
 as columns by name: numpy arrays of one length, lists for binary columns, and ``box``, (N, 4), for
-the four columns ``BOX_COLUMNS``.
+the four columns ``BOX_COLUMNS``, or ``NAME_box`` for those with ``NAME_`` before.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def _joined(frames: list[tuple[int, Columns]], field: pa.Field) -> Any:
     if field.name == FRAME:
         counts = [len(columns["box"]) for _, columns in frames]
         return np.repeat(np.array([number for number, _ in frames], np.int64), counts)
-    if field.name in BOX_COLUMNS:
-        side = BOX_COLUMNS.index(field.name)
-        parts = [columns["box"][:, side] for _, columns in frames]
+    kind, side = _of_box(field.name)
+    if side is not None:
+        parts = [columns[f"{kind}box"][:, side] for _, columns in frames]
     else:
         parts = [columns[field.name] for _, columns in frames]
     return np.concatenate(parts).astype(field.type.to_pandas_dtype())
@@ -136,10 +136,18 @@ def _columns(table: pa.Table) -> Columns:
         if pa.types.is_binary(field.type)
         else table[field.name].to_numpy()
         for field in table.schema
-        if field.name not in BOX_COLUMNS
+        if _of_box(field.name)[1] is None
     }
-    columns["box"] = np.stack([table[name].to_numpy() for name in BOX_COLUMNS], axis=1)
+    for kind in {_of_box(name)[0] for name in table.column_names if _of_box(name)[1] is not None}:
+        sides = [table[f"{kind}{name}"].to_numpy() for name in BOX_COLUMNS]
+        columns[f"{kind}box"] = np.stack(sides, axis=1)
     return columns
+
+
+def _of_box(column: str) -> tuple[str, int | None]:
+    """Which box a column is a side of, ``tracker_`` for ``tracker_x1``, and which side; or None."""
+    kind, name = column[:-2], column[-2:]
+    return kind, BOX_COLUMNS.index(name) if name in BOX_COLUMNS else None
 
 
 def _after(first: Any, second: Any) -> Any:

@@ -23,7 +23,7 @@ CREATE TABLE images (
     image_id INTEGER PRIMARY KEY, file_name TEXT NOT NULL, path TEXT NOT NULL, declared TEXT,
     size INTEGER, mtime INTEGER, label_path TEXT, label_size INTEGER, label_mtime INTEGER,
     sha256 BLOB, width INTEGER, height INTEGER, mode TEXT, orientation INTEGER, intact INTEGER,
-    split TEXT);
+    suffix TEXT, split TEXT);
 CREATE TABLE labels (image_id INTEGER PRIMARY KEY, relative INTEGER, labels BLOB);
 CREATE VIEW whole AS SELECT * FROM images LEFT JOIN labels USING (image_id);
 CREATE TABLE findings (
@@ -85,11 +85,11 @@ class Catalogue:
     def set_facts(self, image_id: int, image: ImageFile) -> None:
         """What is known of an image's file."""
         self.db.execute(
-            "UPDATE images SET sha256=?, width=?, height=?, mode=?, orientation=?, intact=? "
-            "WHERE image_id=?",
+            "UPDATE images SET sha256=?, width=?, height=?, mode=?, orientation=?, intact=?, "
+            "suffix=? WHERE image_id=?",
             (
                 *(bytes.fromhex(image.sha256), image.width, image.height, image.mode),
-                *(image.orientation, int(image.intact), image_id),
+                *(image.orientation, int(image.intact), image.suffix, image_id),
             ),
         )
 

@@ -76,6 +76,11 @@ class Checks:
         query = "SELECT COUNT(*) FROM findings WHERE severity = ?"
         return int(self.db.execute(query, (severity,)).fetchone()[0])
 
+    def replace(self, code: str, finding: Finding) -> None:
+        """Say one thing in place of all findings of a kind."""
+        self.db.execute("DELETE FROM findings WHERE code = ?", (code,))
+        self.add(finding)
+
     def found(self, severity: str = "") -> Iterator[Finding]:
         """Findings of a severity (all when empty), errors first, of one kind together."""
         query = "SELECT * FROM findings"

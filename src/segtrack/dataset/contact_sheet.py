@@ -6,9 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from segtrack.dataset.canonical import Dataset, ImageRow
+from segtrack.dataset.canonical import Dataset
+from segtrack.dataset.pixels import read_pixels
 
 FILE = "contact_sheet.jpg"
 TILES = 16
@@ -30,7 +29,7 @@ def write_contact_sheet(dataset: Dataset, path: Path) -> None:
     labels = _labels_of(dataset, split, {row.image_id for row in rows})
     tiles = []
     for row in rows:
-        image = _read(row)
+        image = read_pixels(row.path)
         if image is not None:
             found = labels[row.image_id]
             ids = [a["category_id"] for a in found]
@@ -51,10 +50,3 @@ def _labels_of(dataset: Dataset, split: str, ids: set[int]) -> dict[int, list[di
         if row["image_id"] in ids:
             found[row["image_id"]].append(row)
     return found
-
-
-def _read(row: ImageRow) -> np.ndarray | None:
-    import cv2
-
-    data = np.fromfile(row.path, np.uint8)  # cv2.imread cannot open every path on every system
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)

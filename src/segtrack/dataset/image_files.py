@@ -8,7 +8,15 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+from segtrack.dataset.pixels import (
+    HEAD,
+    TREE_SUFFIX,
+    by_opencv,
+    decode_pixels,
+    is_heif,
+    register_heif,
+)
+
 _ORIENTATION = 274  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # orientations that swap width and height
 _WIDTH, _HEIGHT, _BITS = 256, 257, 258  # TIFF tags
@@ -26,6 +34,8 @@ class ImageFile:
         intact: False for a JPEG without its end marker.
         decoded: whether all of it was decoded, or only its header read.
         error: why it cannot be read, empty where it can.
+        suffix: under which ultralytics reads the file; empty where it has to be converted.
+        pictures: how many the file holds; the first is the one that counts.
     """
 
     sha256: str
@@ -36,6 +46,8 @@ class ImageFile:
     intact: bool
     decoded: bool
     error: str
+    suffix: str = ".jpg"
+    pictures: int = 1
 
 
 def read_image_file(path: str, decode: bool) -> ImageFile:
@@ -53,9 +65,11 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
     sha = hashlib.sha256(data).hexdigest()
     if not data:
         return _broken(sha, "the file is empty (0 bytes)")
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # street panoramas are large, and the user named the folder
+    if is_heif(data[:HEAD]) and not register_heif():
+        return _broken(sha, "HEIC, which needs a package: pip install pi-heif")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd EXIF blocks of cameras
@@ -63,22 +77,36 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
                 orientation = _orientation(image)
                 width, height = _stored_size(image)
                 mode = _mode(image, data)
-                is_jpeg = image.format in ("JPEG", "MPO")
+                suffix = TREE_SUFFIX.get(str(image.format), "")
+                is_jpeg = suffix == ".jpg"
+                pictures = 1 if is_jpeg else int(getattr(image, "n_frames", 1))
                 if decode:
                     image.load()
-    except ImportError:  # ultralytics, once imported, makes Pillow look for a HEIF reader first
-        return _broken(sha, "not readable as an image (cannot identify image file)")
+    # ultralytics, once imported, makes Pillow look for a HEIF reader first
+    except (UnidentifiedImageError, ImportError):
+        return _not_of_pillow(data, sha, decode)
     except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
         text = str(error).replace(" <_io.BytesIO object", "").split(" at 0x")[0]
         return _broken(sha, f"not readable as an image ({text or type(error).__name__})")
     if orientation in _TURNED:
         width, height = height, width
     if decode and not is_jpeg:
-        problem = _opencv_problem(data, (width, height))
+        problem = _problem(data, (width, height))
         if problem:
             return _broken(sha, problem)
+        if suffix != ".avif" and by_opencv(data) is None:
+            suffix = ""
     intact = not is_jpeg or data.endswith(b"\xff\xd9")
-    return ImageFile(sha, width, height, mode, orientation, intact, decode, "")
+    return ImageFile(sha, width, height, mode, orientation, intact, decode, "", suffix, pictures)
+
+
+def _not_of_pillow(data: bytes, sha: str, decode: bool) -> ImageFile:
+    """What OpenCV alone reads."""
+    image = by_opencv(data)
+    if image is None:
+        return _broken(sha, "not readable as an image (cannot identify image file)")
+    height, width = image.shape[:2]
+    return ImageFile(sha, width, height, "RGB", 1, True, decode, "", suffix="")
 
 
 def _orientation(image: Any) -> int:
@@ -109,20 +137,14 @@ def _mode(image: Any, data: bytes) -> str:
     return mode if bits <= 8 or ";16" in mode else f"{mode};16"
 
 
-def _opencv_problem(data: bytes, size: tuple[int, int]) -> str:
-    """Why OpenCV, which reads images for training, does not see what Pillow sees; else empty.
+def _problem(data: bytes, size: tuple[int, int]) -> str:
+    """Why training does not see what Pillow's header says; else empty.
 
-    JPEGs are left out: they are by far the most, and both use the same decoder.
+    JPEGs are left out: they are by far the most, and all use the same decoder.
     """
-    import cv2
-    import numpy as np
-
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
+    image = decode_pixels(data)
     if image is None:
-        return "OpenCV, which reads images for training, cannot read it; save it as JPEG or PNG"
+        return "neither OpenCV nor Pillow can decode it; save it as JPEG or PNG"
     height, width = image.shape[:2]
     if (width, height) != size:
         return (

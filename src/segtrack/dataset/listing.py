@@ -5,19 +5,23 @@ the splits that it was named in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.image_files import SUFFIXES
+from segtrack.dataset.pixels import HEAD, OTHERS, SUFFIXES, is_picture
 from segtrack.settings import SPLITS
 
 BITS = {split: 1 << i for i, split in enumerate(SPLITS)}
 # An image that is named in several splits goes where it does not spoil a score.
 PRECEDENCE = ("test", "val", "train", "pool")
 
+# Of the file system and its programs; "@eaDir" holds thumbnails.
+_OF_THE_SYSTEM = frozenset({"Thumbs.db", "desktop.ini", "Icon\r", "@eaDir", "__MACOSX"})
+_MOST_SUFFIXES, _SHOWN = 1000, 8
 _TABLE = """
 CREATE TABLE listed (
     path TEXT PRIMARY KEY, name TEXT, splits INTEGER, size INTEGER, mtime INTEGER,
@@ -116,8 +120,44 @@ class Listing:
             )
 
 
-def image_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Images below ``folder``, in no particular order, as a stream.
+class LeftOut:
+    """Counts the files of a folder that are no pictures, by suffix."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
+
+    def add(self, path: str) -> None:
+        """Count one file."""
+        suffix = os.path.splitext(path)[1].lower() or "no suffix"  # noqa: PTH122 (hot loop)
+        if suffix not in self.counts and len(self.counts) >= _MOST_SUFFIXES:
+            suffix = "others"
+        self.counts[suffix] += 1
+        self.first.setdefault(suffix, path)
+
+    def say(self, folder: Path, checks: Checks, aside: Container[str] = ()) -> None:
+        """One line of all of them, but of the suffixes ``aside``."""
+        said = [(s, n) for s, n in self.counts.most_common() if s not in aside]
+        if not said:
+            return
+        count = sum(n for _, n in said)
+        kinds = ", ".join(f"{n} {suffix}" for suffix, n in said[:_SHOWN])
+        more = f" and {len(said) - _SHOWN} kinds more" if len(said) > _SHOWN else ""
+        example = os.path.relpath(self.first[said[0][0]], folder)
+        noun = "file is no picture" if count == 1 else "files are no pictures"
+        message = f"{count} {noun} and left out: {kinds}{more}, such as {example}"
+        hint = "save pictures as JPEG or PNG; videos are given by video= or dataset.videos="
+        checks.warn("left_out_files", str(folder), message, hint)
+
+
+def image_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
+    """Pictures below ``folder``, in no particular order, as a stream.
+
+    By their suffix, or, where that says nothing, by their first bytes.
+
+    Args:
+        folder: searched with all its subfolders.
+        left_out: counts the other files.
 
     Raises:
         DataError: a folder cannot be listed.
@@ -125,26 +165,49 @@ def image_files(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name in _OF_THE_SYSTEM:
                     continue
                 if entry.is_dir():
-                    yield from image_files(Path(entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 (hot)
+                    yield from image_files(Path(entry.path), left_out)
+                elif _is_image(entry):
                     yield entry
+                elif left_out is not None:
+                    left_out.add(entry.path)
     except PermissionError as error:
         raise DataError(
             f"{folder}: cannot be listed ({error.strerror}); check its rights"
         ) from error
 
 
-def whole_files(folder: Path, checks: Checks) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and stat of each image below ``folder``; broken links are errors of the data set."""
-    for entry in image_files(folder):
+def whole_files(
+    folder: Path, checks: Checks, aside: Container[str] = ()
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and stat of each picture below ``folder``.
+
+    Broken links are errors of the data set; other files are said in one line, but those of the
+    suffixes ``aside``, which belong there.
+    """
+    left_out = LeftOut()
+    for entry in image_files(folder, left_out):
         if entry.is_file():
             yield entry.path, entry.stat()
         else:
             hint = "restore the file it points to, or remove the link"
             checks.error("missing_image", entry.path, "is a broken link", hint)
+    left_out.say(folder, checks, aside)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (hot loop)
+    if suffix in SUFFIXES:
+        return True
+    if suffix in OTHERS or not entry.is_file():  # a pipe would never end
+        return False
+    try:
+        with open(entry.path, "rb") as file:  # noqa: PTH123 (hot loop)
+            return is_picture(file.read(HEAD))
+    except OSError:
+        return False
 
 
 def is_text(path: str) -> bool:

@@ -10,25 +10,33 @@ from pathlib import Path
 from segtrack.base.metrics import Report
 from segtrack.dataset import contact_sheet, sequences
 from segtrack.dataset.assignment import assign_splits
+from segtrack.dataset.box_masks import Segmenting, segment_boxes
 from segtrack.dataset.canonical import FILE, Dataset, write_coco
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import ClassMap, class_map
 from segtrack.dataset.contact_sheet import write_contact_sheet
 from segtrack.dataset.image_checks import check_classes, check_images, index_content
+from segtrack.dataset.label_checks import check_labels
 from segtrack.dataset.licences import check_sources
 from segtrack.dataset.publish import Published, publish
-from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
+from segtrack.dataset.sequence_sources import sequences_from, with_roles
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, source_of
+from segtrack.dataset.video_names import unique_names
 from segtrack.dataset.workers import worker_count
 from segtrack.settings import SPLITS, DatasetSettings
 
-_EMPTY_HINT = "check dataset.path; images end in .jpg, .jpeg, .png, .bmp, .tif, .tiff or .webp"
+_EMPTY_HINT = "check dataset.path; images are files such as .jpg, .jpeg, .png, .tif, .webp, .avif"
 
 
 def prepare(
-    settings: DatasetSettings, seed: int, folder: Path, report: Report, cache: Path
+    settings: DatasetSettings,
+    seed: int,
+    folder: Path,
+    report: Report,
+    cache: Path,
+    segmenting: Segmenting | None = None,
 ) -> None:
     """Read a data set, check it and write its canonical form into ``folder``.
 
@@ -38,6 +46,7 @@ def prepare(
         folder: result; remains of an earlier attempt in it are overwritten.
         report: gets ``data/...`` numbers.
         cache: folder that lasts between calls and remembers facts of unchanged files.
+        segmenting: makes masks of labels that are only boxes, which else stay rectangles.
 
     Raises:
         DataError: the data set cannot be used. Errors of single files come together, as
@@ -53,9 +62,12 @@ def prepare(
         found = _sequences(settings, content, checks)
         classes = class_map(content.names, settings.classes)
         where = settings.path or settings.source
+        if segmenting is not None:
+            segment_boxes(catalogue, checks, segmenting, cache, where)
         index_content(catalogue)
         assign_splits(catalogue, checks, classes, settings, seed)
         check_images(catalogue, checks)
+        check_labels(catalogue, checks)
         if catalogue.count():
             check_classes(catalogue, checks, classes, where)
         elif not found:
@@ -86,7 +98,7 @@ def _sequences(
     """The source's own sequences and those of ``dataset.videos``, with their roles."""
     found = content.sequences
     if settings.videos:
-        found = unique_names([*found, *sequences_from(settings.videos, checks.warn)])
+        found = unique_names([*found, *sequences_from(settings.videos, checks.warn)], checks.warn)
     return with_roles(found, *source_of(settings).roles(settings))
 
 

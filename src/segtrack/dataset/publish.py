@@ -22,7 +22,7 @@ from segtrack.settings import SPLITS
 
 _COLUMNS = (
     "image_id, file_name, path, split, sha256, width, height, mode, orientation, intact, "
-    "relative, labels"
+    "suffix, relative, labels"
 )
 _CHUNK = 256
 
@@ -88,17 +88,17 @@ class _Part:
 def _publish_chunk(rows: list[Any], ids: np.ndarray, folder: Path) -> list[_Part]:
     kept: list[Labels] = []
     facts = []
-    for image_id, name, path, split, sha, width, height, *_, intact, relative, blob in rows:
+    for image_id, name, path, split, sha, width, height, *_, intact, suffix, relative, blob in rows:
         labels = Labels.unpack(blob) if blob else EMPTY
         mapped = ids[labels.class_id]
         labels = labels.take(mapped >= 0, mapped)
         if relative:
             labels = labels.scaled(width, height)
         kept.append(labels)
-        tree_name = yolo_tree.tree_name(image_id, name)
-        yolo_tree.add_image(
-            folder, path, tree_name, split, labels, (width, height), copy=not intact
-        )
+        how = yolo_tree.How.CONVERT if not suffix else yolo_tree.How.COPY
+        how = how if not (suffix and intact) else yolo_tree.How.LINK
+        tree_name = yolo_tree.tree_name(image_id, name, suffix or ".png")
+        yolo_tree.add_image(folder, path, tree_name, split, labels, (width, height), how)
         digest = hashlib.sha256(name.encode() + b"\0" + sha + labels.raw()).digest()
         facts.append((split, labels.class_id, int.from_bytes(digest, "big")))
     image_ids, names, paths, splits, shas, widths, heights, modes, orientations, *_ = zip(

@@ -6,21 +6,16 @@ import configparser
 import difflib
 import glob
 import hashlib
-import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.files import file_digest
 from segtrack.dataset.sequences import VideoSequence
+from segtrack.dataset.telling import Warn, told_by_kind, unheard
+from segtrack.dataset.video_names import VIDEO_SUFFIXES, unique_names, videos_among
 
-Warn = Callable[[str, str, str, str], None]
-"""Takes code, file, message and hint, like ``Checks.warn``."""
-
-VIDEO_SUFFIXES = frozenset(
-    {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
-)
 DEFAULT_FPS = 30.0
 # MOTChallenge, "MOT16: A Benchmark for Multi-Object Tracking" (2016), table 2.
 MOT17_CLASSES = (
@@ -50,23 +45,9 @@ def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[VideoSequenc
     Raises:
         DataError: nothing is there, or something named is no video and no sequence.
     """
-    told = warn or _log
-    found = [s for path in _expand(pattern) for s in _sequences_at(path, told)]
-    return unique_names(found)
-
-
-def unique_names(found: Iterable[VideoSequence]) -> tuple[VideoSequence, ...]:
-    """The sequences with ``-2``, ``-3`` behind names that were there before."""
-    taken: set[str] = set()
-    result = []
-    for sequence in found:
-        name, number = sequence.name, 1
-        while name in taken:
-            number += 1
-            name = f"{sequence.name}-{number}"
-        taken.add(name)
-        result.append(sequence if name == sequence.name else replace(sequence, name=name))
-    return tuple(result)
+    with told_by_kind(warn) as told:
+        found = [s for path in _expand(pattern, told) for s in _sequences_at(path, told)]
+        return unique_names(found, told)
 
 
 def with_roles(
@@ -106,18 +87,20 @@ def paths_of(pattern: str) -> list[Path]:
     return _expand(pattern)
 
 
-def _expand(pattern: str) -> list[Path]:
+def _expand(pattern: str, warn: Warn = unheard) -> list[Path]:
     literal = Path(pattern).expanduser()
     if literal.exists():
         return [literal]
     found = [Path(path) for path in sorted(glob.glob(str(literal), recursive=True))]  # noqa: PTH207
-    found = [p for p in found if p.is_dir() or p.suffix.lower() in VIDEO_SUFFIXES]
+    videos = set(videos_among((p for p in found if not p.is_dir()), pattern, warn))
+    found, others = [p for p in found if p.is_dir() or p in videos], found
     if found:
         return found
     if glob.has_magic(pattern):
+        named = f"; {some([p.name for p in others], 3)} can be named one by one" if others else ""
         raise DataError(
             f"{pattern}: no video or folder matches this pattern (it begins where the command is "
-            "run; quote it so that the shell leaves it alone)"
+            f"run; quote it so that the shell leaves it alone){named}"
         )
     raise DataError(
         f"{pattern}: this video does not exist; name a video file, a folder of frames, or a glob "
@@ -129,17 +112,22 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     from segtrack.dataset.video import probe_video
 
     if path.is_file():
-        yield probe_video(path)
+        yield probe_video(path, warn=warn)
         return
     kitti = _kitti_mots(path)
     if kitti is not None:
         yield from _kitti_sequences(path, kitti, warn)
     elif any((path / mark).exists() for mark in _MARKS):
         yield _mot_sequence(path, warn)
-    elif _has_frames(path):
-        yield _plain_frames(path, warn)
     else:
-        members = [p for p in sorted(path.iterdir()) if _is_member(p)]
+        entries = sorted(path.iterdir())
+        files = [p for p in entries if p.is_file()]
+        frames = _has_frames(path)
+        if frames and not any(p.suffix.lower() in VIDEO_SUFFIXES for p in files):
+            yield _plain_frames(path, warn)
+            return
+        videos = set(videos_among(files, str(path), warn))
+        members = [p for p in entries if p in videos or _is_member(p)]
         if not members:
             raise DataError(
                 f"{path}: holds no video, no frames and no sequence; a sequence has frames in img1 "
@@ -152,13 +140,11 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
 def _is_member(path: Path) -> bool:
     if path.name.startswith("."):
         return False
-    if path.is_file():
-        return path.suffix.lower() in VIDEO_SUFFIXES
-    return any((path / mark).exists() for mark in _MARKS) or _has_frames(path)
+    return path.is_dir() and (any((path / mark).exists() for mark in _MARKS) or _has_frames(path))
 
 
 def _has_frames(folder: Path) -> bool:
-    from segtrack.dataset.video import IMAGE_SUFFIXES
+    from segtrack.dataset.frame_folder import IMAGE_SUFFIXES
 
     return any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir() if p.is_file())
 
@@ -305,7 +291,3 @@ def _number(info: dict[str, str], key: str, folder: Path) -> float:
 
 def _file(path: Path) -> Path | None:
     return path if path.is_file() else None
-
-
-def _log(code: str, file: str, message: str, hint: str) -> None:
-    logging.getLogger(__name__).warning("%s: %s (%s)", file, message, hint)

@@ -1,8 +1,9 @@
 """The tree that training reads: links to the images, YOLO-seg label files and ``data.yaml``.
 
 It is ours, so that caches and "repairs" of the training library never reach a user's folder. The
-images are symbolic links where the file system has them; a JPEG without its end marker is copied,
-since the library would rewrite it. Paths inside are relative or point outside of the stage's
+images are symbolic links where the file system has them, their suffix that of their content; a JPEG
+without its end marker is copied, since the library would rewrite it, and what it does not read is
+stored as PNG. Paths inside are relative or point outside of the stage's
 folder, which is renamed after it was made; ``data.yaml`` has no ``path`` for the same reason (the
 library then takes the folder of the file).
 """
@@ -13,15 +14,30 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.labels import Labels, Polygon
+from segtrack.dataset.pixels import SUFFIXES, read_pixels
 from segtrack.settings import SPLITS
 
 FOLDER = "yolo"
+
+
+class How(Enum):
+    """How an image comes into the tree: as a link; as a copy, where the training library would
+    rewrite the file; or as PNG, where it would not read it.
+    """
+
+    LINK = "link"
+    COPY = "copy"
+    CONVERT = "convert"
+
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -40,22 +56,26 @@ def add_image(
     split: str,
     labels: Labels,
     size: tuple[int, int],
-    copy: bool,
+    how: How,
 ) -> None:
-    """Link (or copy) one image into the tree and write its labels.
+    """Bring one image into the tree and write its labels.
 
     Args:
         folder: the stage's folder.
         path: the image; relative to ``folder`` where it was made there.
         name: unique file name in the tree, from ``tree_name``.
         size: width and height in px.
-        copy: True for a file that the training library would rewrite.
+
+    Raises:
+        DataError: an image that has to be converted cannot be decoded.
     """
     # Strings, not Path objects: this runs for every image.
     target = f"{folder}/{FOLDER}/images/{split}/{name}"
     inside = not os.path.isabs(path)  # noqa: PTH117
     full = f"{folder}/{path}" if inside else path
-    if copy:
+    if how is How.CONVERT:
+        _convert(full, target)
+    elif how is How.COPY:
         shutil.copyfile(full, target)
     else:
         try:
@@ -81,10 +101,11 @@ def write_yaml(folder: Path, names: Sequence[str], counts: dict[str, int]) -> No
     (folder / FOLDER / "data.yaml").write_text(text, encoding="utf-8")
 
 
-def tree_name(image_id: int, file_name: str) -> str:
+def tree_name(image_id: int, file_name: str, suffix: str) -> str:
     """A file name that is unique, safe everywhere and still tells which image it is."""
-    stem, suffix = os.path.splitext(file_name.rsplit("/", 1)[-1])  # noqa: PTH122 (hot loop)
-    return f"{image_id:07d}_{_UNSAFE.sub('_', stem)[:60]}{suffix.lower()}"
+    stem, own = os.path.splitext(file_name.rsplit("/", 1)[-1])  # noqa: PTH122 (hot loop)
+    stem = stem if own.lower() in SUFFIXES else stem + own
+    return f"{image_id:07d}_{_UNSAFE.sub('_', stem)[:60]}{suffix}"
 
 
 def label_rows(labels: Labels, width: int, height: int) -> list[str]:
@@ -127,6 +148,17 @@ def _nearest(a: Polygon, b: Polygon) -> tuple[int, int]:
 def _shoelace(points: NDArray[np.float64]) -> float:
     x, y = points[:, 0], points[:, 1]
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def _convert(source: str, target: str) -> None:
+    import cv2
+
+    pixels = read_pixels(source)
+    if pixels is None:
+        raise DataError(f"{source}: cannot be decoded; restore the file, or remove it")
+    coded = cv2.imencode(".png", pixels)[1]
+    with open(target, "wb") as file:  # noqa: PTH123
+        file.write(coded.tobytes())
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from segtrack.base.names import level
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, read_pixels
 from segtrack.evaluation.batches import ImageBatch, detection_rles, image_batches
 from segtrack.evaluation.confusion import ImageErrors, ImageMatch, match_batch
 from segtrack.evaluation.measurement import Evaluation
@@ -178,8 +178,7 @@ def _write(path: Path, picture: np.ndarray) -> None:
 
 def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
     """The image as displayed, BGR, at a size; grey where it cannot be read any more."""
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.zeros(0, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = read_pixels(path)
     if image is None:
         return np.full((size[1], size[0], 3), 128, np.uint8)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

@@ -19,6 +19,7 @@ from .predictions import ImageToPredict as ImageToPredict
 from .predictions import Predictions as Predictions
 from .predictions import PredictionsInfo as PredictionsInfo
 from .predictions import PredictionsWriter as PredictionsWriter
+from .sam.boxes import masks_of_boxes as masks_of_boxes
 from .sam.propose import Proposing as Proposing
 from .sam.propose import propose_masks as propose_masks
 from .sam.weights import SamWeights as SamWeights

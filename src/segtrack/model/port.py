@@ -59,12 +59,16 @@ class Request:
         names: output classes by class id.
         class_map: class of the weights -> output class; those not in it keep their name.
         conf_floor: lowest score to keep. max_det: most detections per image.
+        one_class: an object has one class: of boxes of several classes on one object the best alone
+            is wanted, where the settings of the model do not say otherwise. Tracking asks for it;
+            average precision is defined class by class and does not.
     """
 
     names: tuple[str, ...]
     class_map: Mapping[str, str] = field(default_factory=dict)
     conf_floor: float = 0.05
     max_det: int = 300
+    one_class: bool = False
 
 
 class RawDetections(Protocol):
@@ -215,9 +219,12 @@ class Network:
         """Who makes it."""
         return family_of(self.settings)
 
-    def request(self, names: tuple[str, ...], class_map: Mapping[str, str]) -> Request:
+    def request(
+        self, names: tuple[str, ...], class_map: Mapping[str, str], one_class: bool = False
+    ) -> Request:
         """What the settings themselves ask for."""
-        return Request(names, class_map, self.settings.conf_floor, self.settings.max_det)
+        floor, limit = self.settings.conf_floor, self.settings.max_det
+        return Request(names, class_map, floor, limit, one_class)
 
     def prediction(self, request: Request) -> dict[str, Any]:
         """All that shapes a prediction beside images and weights: for the key of its result.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
@@ -56,11 +57,13 @@ def predict_video(
     request: Request,
     folder: Path,
     report: Report,
+    times: TimesRead | None = None,
 ) -> None:
     """Predict a video's frames (BGR uint8, (H, W, 3)), counted from 0.
 
-    Where ``frames`` raises DataError after some frames, what was read is kept, and
-    ``info.truncated`` says what was wrong.
+    ``times`` has been told, when ``frames`` ends, when each of them is shown; without it they are
+    shown at the sequence's rate. Where ``frames`` raises DataError after some frames, what was read
+    is kept, and ``info.truncated`` says what was wrong.
 
     Raises:
         DataError: not one frame can be read; the weights have none of the classes, or are none.
@@ -78,7 +81,9 @@ def predict_video(
             height, width = shapes[0]
         if not work.frames:
             raise DataError(f"{sequence.path}: the video has no frames")
-        info = replace(work.info(), width=width, height=height, fps=sequence.fps)
+        shown_at = FrameTimes(sequence.fps) if times is None else times.settled()
+        shown_at.save(folder)
+        info = replace(work.info(), width=width, height=height, fps=shown_at.fps)
         work.finish(replace(info, truncated="; ".join(problems)), report)
 
 

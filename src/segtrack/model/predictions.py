@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.frames import frame_writer, read_frames
 
 SCHEMA = pa.schema(
@@ -92,7 +93,7 @@ class PredictionsInfo:
         frame_count: frames of the video that were read, or images of the set; those without
             detections included.
         width, height: pixels of a video's frames; 0 for an image set, whose images differ.
-        fps: of the video; 0 for an image set.
+        fps: of the video, on average; 0 for an image set.
         model_name, weights_sha256, imgsz: what predicted; ``model_name`` is empty for detections
             that the data set brought along.
         conf_floor: lowest score that was kept.
@@ -166,6 +167,11 @@ class Predictions:
         except (OSError, json.JSONDecodeError) as error:
             raise DataError(f"{path}: not readable as predictions ({error})") from error
         return Predictions(folder, PredictionsInfo(**{**raw, "names": tuple(raw["names"])}))
+
+    @property
+    def times(self) -> FrameTimes:
+        """When the frames of a video are shown."""
+        return FrameTimes.load(self.folder, self.info.fps)
 
     def frames(self) -> Iterator[FrameDetections]:
         """Every frame that has detections, in order, as a stream.

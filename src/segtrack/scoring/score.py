@@ -13,13 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from segtrack.base.errors import DataError
-from segtrack.base.frames import BOX_COLUMNS
 from segtrack.base.metrics import Report
 from segtrack.base.rle import pixels
 from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import Truth
-from segtrack.tracker import Tracks
+from segtrack.tracker import TRACKER_BOX, Tracks
 
 # What does the counting is imported when there is something to count: it takes a compiler along,
 # which those who only read scores can do without.
@@ -190,7 +189,7 @@ def _require_size(truth: Truth, width: int, height: int, source: Path) -> None:
 def _track_boxes(tracks: Tracks) -> TrackBoxes:
     from segtrack.scoring.pairings import TrackBoxes
 
-    x1, y1, x2, y2 = tracks.columns(*BOX_COLUMNS)
+    x1, y1, x2, y2 = tracks.columns(*TRACKER_BOX)
     x, y, width, height = (_as_written(values) for values in (x1, y1, x2 - x1, y2 - y1))
     numbers = tracks.columns("frame", "track_id", "class_id")
     frame, track_id, class_id = (column.astype(np.int64) for column in numbers)

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from segtrack import dataset as datasets
-from segtrack.base.frames import BOX_COLUMNS
 from segtrack.base.names import level
 from segtrack.report import save_figure, table_csv
 from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
-from segtrack.tracker import Tracks
+from segtrack.tracker import TRACKER_BOX, Tracks
 
 KINDS = {"box": "", "mask": "_masks"}  # of scores, and what their files' names end with
 TIMELINES = 20  # videos that get a timeline of their own
@@ -69,7 +68,7 @@ def _switches(scores: Path) -> list[dict[str, Any]]:
 
 def _timeline(row: Mapping[str, Any], folder: Path) -> None:
     tracks = Tracks.load(Path(row["tracks"]))
-    columns = ["frame", "track_id", "class_id", "interpolated", *BOX_COLUMNS]
+    columns = ["frame", "track_id", "class_id", "interpolated", *TRACKER_BOX]
     frame, track_id, class_id, interpolated, *corners = tracks.columns(*columns)
     pieces = piece_rows(frame, track_id, class_id, tracks.info.names, interpolated)
     found = _switches(Path(row["scores"]))

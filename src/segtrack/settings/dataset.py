@@ -24,6 +24,12 @@ class Detections(Enum):
     file = "file"
 
 
+class BoxMasks(Enum):
+    """What makes masks of labels that are only boxes."""
+
+    sam = "sam"
+
+
 @dataclass
 class SplitFractions:
     """Shares of the images that the source itself assigns to no split; they sum to 1."""
@@ -50,6 +56,10 @@ class DatasetSettings(Group):
     )
     splits: SplitFractions = knob(
         SplitFractions, "shares of what the source assigns to no split; they sum to 1"
+    )
+    box_masks: BoxMasks | None = knob(
+        None,
+        "labels that are only boxes: sam makes masks of them (model.sam); null: rectangles",
     )
     group_by: str | None = knob(
         None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from segtrack.base.labellerr_api import REVIEWED
@@ -126,13 +125,6 @@ class LabellerrSettings(Group):
         "masks of the model's boxes); null: none. A file gets them once, while its status is None; "
         "labels that the data set has make no difference, since push does not send them",
     )
-    sam: str = knob(
-        "mobile_sam.pt",
-        "for assist=sam: a path, or a name (sam_b.pt, sam2.1_t.pt ...) that model.weights_folder "
-        "has or that is downloaded",
-        origin="the smallest one (MobileSAM)",
-        local=True,
-    )
     annotator: AnnotatorSettings = knob(
         AnnotatorSettings, "who reviews in the emulator, and how well"
     )
@@ -145,10 +137,6 @@ class LabellerrSettings(Group):
             shown = f"[{','.join(unknown or self.statuses)}]"
             allowed = f"a list of what can be exported: {', '.join(REVIEWED)}"
             yield Problem("labellerr.statuses", shown, allowed)
-        sam = Path(self.sam).expanduser()
-        if self.assist is Assist.sam and str(sam) != sam.name and not sam.is_file():
-            allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
-            yield Problem("labellerr.sam", self.sam, allowed)
         rates = self.annotator
         if rates.match_iou > rates.accept_iou:
             allowed = f"must not lie above labellerr.annotator.accept_iou={rates.accept_iou:g}"

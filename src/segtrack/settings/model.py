@@ -46,6 +46,14 @@ class ModelSettings(Group):
     max_det: int = knob(
         300, "detections per image", unit="objects", low=1, high=10000, origin="ultralytics"
     )
+    sam: str = knob(
+        "mobile_sam.pt",
+        "Segment Anything, for dataset.box_masks=sam and labellerr.assist=sam: a path, or a name "
+        "(sam_b.pt, sam2.1_t.pt ...) that model.weights_folder has or that is downloaded",
+        origin="the smallest one (MobileSAM)",
+        local=True,
+        formerly="labellerr.sam",
+    )
     batch: int = knob(8, "images predicted at once", unit="images", low=1, high=1024, local=True)
 
     def problems(self) -> Iterator[Problem]:

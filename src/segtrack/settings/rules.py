@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
+from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
+from segtrack.settings.labellerr import Assist
 from segtrack.settings.root import Settings
 
 
@@ -20,6 +23,7 @@ def validate(settings: Settings) -> list[Problem]:
         *(one for group in vars(settings).values() for one in _own(group)),
         *settings.model.trainer_problems(settings.trainer),
         *_floor(settings),
+        *_sam(settings),
     ]
 
 
@@ -56,3 +60,12 @@ def _floor(settings: Settings) -> Iterator[Problem]:
             "missing"
         )
         yield Problem("model.conf_floor", floor, allowed)
+
+
+def _sam(settings: Settings) -> Iterator[Problem]:
+    """A path that is not there; a name alone is looked for when it is needed."""
+    used = settings.labellerr.assist is Assist.sam or settings.dataset.box_masks is BoxMasks.sam
+    sam = Path(settings.model.sam).expanduser()
+    if used and str(sam) != sam.name and not sam.is_file():
+        allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
+        yield Problem("model.sam", settings.model.sam, allowed)

@@ -12,6 +12,7 @@ from .reading import Results as Results
 from .reading import read_results as read_results
 from .results import validate_results as validate_results
 from .results import write_results as write_results
+from .tracks import TRACKER_BOX as TRACKER_BOX
 from .tracks import TrackRows as TrackRows
 from .tracks import Tracks as Tracks
 from .tracks import TracksInfo as TracksInfo

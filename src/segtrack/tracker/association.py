@@ -37,14 +37,16 @@ def associate(
     Two passes over files keep memory flat. The first writes the rows as the tracker gives them,
     but for those that ``min_area`` and ``max_aspect_ratio`` exclude. The second drops tracks with
     fewer than ``min_length`` of these rows, numbers the others from 1 in the order of their first
-    row, gives every row its track's class, which is the most frequent one of its detections (the
-    higher sum of scores where that is a tie), makes the masks of a frame disjoint, and fills gaps.
+    row, gives every row its track's class, which is that of its detections whose scores sum highest
+    (one detection that is sure outweighs several that are not), makes the masks of a frame
+    disjoint, and fills gaps.
 
     Args:
         predictions: of one video; frames without detections are given to the tracker too.
         settings: the config group ``tracker``.
         after: the config group ``tracks``: what applies to the rows that the tracker gives.
-        folder: gets ``tracks.parquet`` and ``tracks.json``; read them with ``Tracks.load``.
+        folder: gets ``tracks.parquet``, ``tracks.json`` and the predictions' frame times; read them
+            with ``Tracks.load``.
         report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
             ``track/count/<class>`` (tracks of each class that was detected at all),
             ``track/class_flips`` (share of rows whose detection was of another class than the
@@ -85,6 +87,7 @@ def associate(
     settled = tally.settle(after.min_length)
     filled = _second_pass(Tracks(raw, shared), settled, after, folder)
     shutil.rmtree(raw)
+    predictions.times.save(folder)
     write_info(folder, shared, settled.tracks)
     elapsed_ms = 1000 * (time.perf_counter() - begin)
     report("track/tracks", len(settled.tracks))
@@ -126,7 +129,7 @@ def _first_pass(
             image = None if pictures is None else next(pictures)
             moved = None if motion is None else motion[frame.frame]
             rows = _track_rows(frame, tracker.update(frame, image, moved))
-            stays = kept(rows.bbox_xyxy, after.min_area, after.max_aspect_ratio)
+            stays = kept(rows.tracker_bbox_xyxy, after.min_area, after.max_aspect_ratio)
             if not stays.all():
                 rows = take(rows, np.flatnonzero(stays))
             writer.add(rows)
@@ -190,7 +193,8 @@ def _track_rows(frame: FrameDetections, tracked: TrackedFrame) -> TrackRows:
         tracked.track_id,
         tracked.class_id,
         tracked.score,
-        tracked.bbox_xyxy,
+        frame.bbox_xyxy[tracked.det_index],
         [frame.rle[i] for i in tracked.det_index.tolist()],
         np.zeros(len(tracked), bool),
+        tracked.bbox_xyxy,
     )

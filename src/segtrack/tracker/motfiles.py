@@ -16,10 +16,10 @@ IDS_PER_CLASS = 1000  # KITTI-MOTS: id // 1000 is the class
 def mot_lines(rows: TrackRows) -> Iterator[str]:
     """``frame,id,x,y,w,h,score,-1,-1,-1`` of each object, the frame from 1 as the benchmark counts.
 
-    Boxes are the tracker's own and may reach over the border of the image, as the benchmark's
-    ground truth does.
+    Boxes are the tracker's estimates, since these are what published scores are of, and may reach
+    over the border of the image, as the benchmark's ground truth does.
     """
-    x1, y1, x2, y2 = rows.bbox_xyxy.astype(np.float32).T
+    x1, y1, x2, y2 = rows.tracker_bbox_xyxy.astype(np.float32).T
     for track_id, *values in zip(
         rows.track_id.tolist(), x1, y1, x2 - x1, y2 - y1, rows.score, strict=True
     ):

@@ -58,9 +58,9 @@ class Tally:
     def settle(self, min_length: int) -> Settled:
         """Who stays, under which id and class; ids go by first frame, then by the tracker's id."""
         seen = self._votes.sum(axis=1)
-        # The most votes, then the higher sum of scores, then the lower class.
-        most = self._votes == self._votes.max(axis=1, keepdims=True)
-        class_id = np.argmax(np.where(most, self._scores, -1.0), axis=1)
+        # The highest sum of scores, then the most rows, then the lower class.
+        most = self._scores == self._scores.max(axis=1, keepdims=True)
+        class_id = np.argmax(np.where(most, self._votes, -1), axis=1)
         stay = np.flatnonzero((seen >= min_length) & (seen > 0))
         stay = stay[np.argsort(self._first[stay], kind="stable")]
         new_id = np.zeros(len(seen), np.int64)
@@ -116,9 +116,9 @@ def interpolated(frames: Iterable[TrackRows], longest: int) -> Iterator[TrackRow
     """Fill gaps of up to ``longest`` frames of a track with boxes on straight lines.
 
     As in ByteTrack's ``tools/interpolation.py``: between the rows at frames a and b, frame t gets
-    ``box_a + (t - a) / (b - a) * (box_b - box_a)``. Such a row has no mask, is marked as
-    interpolated, and its score is the mean of both ends. A row that a filter dropped leaves a gap
-    like any other. At most ``longest`` frames are held in memory.
+    ``box_a + (t - a) / (b - a) * (box_b - box_a)``, both of its boxes. Such a row has no
+    mask, is marked as interpolated, and its score is the mean of both ends. A row that a filter
+    dropped leaves a gap like any other. At most ``longest`` frames are held in memory.
 
     Args:
         frames: in ascending order, ids of a frame ascending; empty ones may be left out.
@@ -149,14 +149,19 @@ def interpolated(frames: Iterable[TrackRows], longest: int) -> Iterator[TrackRow
 
 def _between(before: TrackRows, after: TrackRows, frame: int) -> TrackRows:
     share = (frame - before.frame) / (after.frame - before.frame)
-    start = before.bbox_xyxy.astype(np.float64)
+
+    def between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        first = start.astype(np.float64)
+        return (first + share * (end - first)).astype(np.float32)
+
     return replace(
         after,
         frame=frame,
         score=((before.score.astype(np.float64) + after.score) / 2).astype(np.float32),
-        bbox_xyxy=(start + share * (after.bbox_xyxy - start)).astype(np.float32),
+        bbox_xyxy=between(before.bbox_xyxy, after.bbox_xyxy),
         rle=[None],
         interpolated=np.ones(1, bool),
+        tracker_bbox_xyxy=between(before.tracker_bbox_xyxy, after.tracker_bbox_xyxy),
     )
 
 
@@ -182,6 +187,7 @@ def take(rows: TrackRows, index: np.ndarray) -> TrackRows:
         rows.bbox_xyxy[index],
         [rows.rle[i] for i in index.tolist()],
         rows.interpolated[index],
+        rows.tracker_bbox_xyxy[index],
     )
 
 
@@ -197,5 +203,6 @@ def _together(parts: list[TrackRows]) -> TrackRows:
         np.concatenate([part.bbox_xyxy for part in parts]),
         [counts for part in parts for counts in part.rle],
         np.concatenate([part.interpolated for part in parts]),
+        np.concatenate([part.tracker_bbox_xyxy for part in parts]),
     )
     return take(whole, np.argsort(whole.track_id, kind="stable"))

@@ -1,4 +1,4 @@
-"""The reader of results.json 1.0; ``results`` is its writer."""
+"""The reader of results.json 2.0; ``results`` is its writer."""
 
 from __future__ import annotations
 
@@ -74,4 +74,5 @@ def _rows(frame: int, objects: list[dict[str, Any]]) -> TrackRows:
         np.array([one["bbox_xyxy"] for one in objects], np.float32).reshape(-1, 4),
         [None if mask is None else mask["counts"].encode("ascii") for mask in masks],
         np.array([one["interpolated"] for one in objects], bool),
+        np.array([one["tracker_bbox_xyxy"] for one in objects], np.float32).reshape(-1, 4),
     )

@@ -1,4 +1,4 @@
-"""``results.json`` 1.0 and the text formats beside it, written object by object."""
+"""``results.json`` 2.0 and the text formats beside it, written object by object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segtrack.model import PredictionsInfo
 from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
 from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TrackSummary
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 RUN_KEYS = ("mlflow_run_id", "config_hash", "git_commit", "created_at")
 
 
@@ -32,8 +32,9 @@ def write_results(
 ) -> None:
     """Write ``results.json``, ``mot.txt`` and ``mots.txt`` into ``folder``, memory flat.
 
-    Boxes in results.json are clipped to the frame, as ``yolo track`` does; mot.txt has them as the
-    tracker gave them. ``mots.txt`` holds the objects that have masks.
+    ``bbox_xyxy`` is the detection's own box, clipped to the frame as ``yolo track`` does;
+    ``tracker_bbox_xyxy`` and mot.txt have the tracker's estimate as it is. ``mots.txt`` holds the
+    objects that have masks.
 
     Args:
         tracks: the trajectories.
@@ -53,9 +54,9 @@ def write_results(
         mot = stack.enter_context(replacing(folder / "mot.txt"))
         results = stack.enter_context(replacing(folder / "results.json"))
         results.write(_head(info, sequence, predictions_info, tracker, run))
-        between = ""
+        between, times = "", tracks.times
         for rows in tracks.frames():
-            for line in _objects(rows, info):
+            for line in _objects(rows, info, times.seconds(rows.frame)):
                 results.write(between + line)
                 between = ",\n"
             mot.writelines(mot_lines(rows))
@@ -89,7 +90,7 @@ def validate_results(path: Path) -> None:
 
 
 def results_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of results.json 1.0."""
+    """The JSON Schema (draft 2020-12) of results.json 2.0."""
     text = resources.files(__package__).joinpath("results.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
@@ -128,18 +129,18 @@ def _head(
     return "{\n" + lines + '"objects": [\n'
 
 
-def _objects(rows: TrackRows, info: TracksInfo) -> Iterator[str]:
-    time_s = _seconds(rows.frame, info.fps)
+def _objects(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
     names = [_json(name) for name in info.names]
     boxes = rows.bbox_xyxy.astype(np.float32)
     if info.width and info.height:
         limits = np.array([info.width, info.height] * 2, np.float32)
         boxes = np.clip(boxes, np.float32(0), limits)
+    estimates = rows.tracker_bbox_xyxy.astype(np.float32)
     # str() of a float32 is the shortest text that reads back as the same float32.
     for i, (track_id, class_id) in enumerate(
         zip(rows.track_id.tolist(), rows.class_id.tolist(), strict=True)
     ):
-        box = ", ".join(map(str, boxes[i]))
+        box, estimate = (", ".join(map(str, one[i])) for one in (boxes, estimates))
         counts = rows.rle[i]
         mask = "null"
         if counts is not None:
@@ -149,6 +150,7 @@ def _objects(rows: TrackRows, info: TracksInfo) -> Iterator[str]:
             f'{{"frame": {rows.frame}, "time_s": {time_s}, "track_id": {track_id}, '
             f'"class_id": {class_id}, "class_name": {names[class_id]}, '
             f'"score": {rows.score[i]!s}, "bbox_xyxy": [{box}], '
+            f'"tracker_bbox_xyxy": [{estimate}], '
             f'"interpolated": {"true" if rows.interpolated[i] else "false"}, '
             f'"segmentation": {mask}}}'
         )
@@ -166,11 +168,6 @@ def _track(track: TrackSummary, info: TracksInfo) -> str:
             "mean_score": round(track.mean_score, 6),
         }
     )
-
-
-def _seconds(frame: int, fps: float) -> float:
-    """Seconds from the start to microseconds; 0 where the frame rate is not known."""
-    return round(frame / fps, 6) if fps > 0 else 0.0
 
 
 def _json(value: object) -> str:

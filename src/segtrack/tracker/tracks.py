@@ -2,7 +2,7 @@
 
 A folder holds ``tracks.parquet`` (a row per object and frame, rows of a frame together, frames
 ascending, ids of a frame ascending) and ``tracks.json`` (what all rows share, and a line per
-track).
+track); ``times.npy`` too where the frames of the video have times of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.frames import frame_writer, read_frames
 from segtrack.base.rle import decode_box, disjoint, mask_box, run_lengths
 
@@ -34,8 +35,13 @@ SCHEMA = pa.schema(
         ("y2", pa.float32()),
         ("rle", pa.binary()),
         ("interpolated", pa.bool_()),
+        ("tracker_x1", pa.float32()),
+        ("tracker_y1", pa.float32()),
+        ("tracker_x2", pa.float32()),
+        ("tracker_y2", pa.float32()),
     ]
 )
+TRACKER_BOX = ("tracker_x1", "tracker_y1", "tracker_x2", "tracker_y2")
 TABLE = "tracks.parquet"
 ROW_GROUP = 4096  # rows kept in memory while writing and while reading
 
@@ -49,9 +55,13 @@ class TrackRows:
         track_id: int64 (M,), from 1 in each video.
         class_id: int16 (M,), the track's class; one track has one class.
         score: float32 (M,), of the detection in this frame.
-        bbox_xyxy: float32 (M, 4), the tracker's estimate in pixels; may reach over the border.
+        bbox_xyxy: float32 (M, 4), the detection's own box in pixels, which fits the object and its
+            mask; what is shown.
         rle: M compressed COCO RLE of the detection's own mask at video resolution, or None.
-        interpolated: bool (M,), True where no detection stands behind the row.
+        interpolated: bool (M,), True where no detection stands behind the row; both boxes then lie
+            on straight lines between the track's own.
+        tracker_bbox_xyxy: float32 (M, 4), the tracker's estimate in pixels (ByteTrack: the Kalman
+            state), which may reach over the border; what is scored, as published scores are.
     """
 
     frame: int
@@ -61,6 +71,7 @@ class TrackRows:
     bbox_xyxy: np.ndarray
     rle: list[bytes | None]
     interpolated: np.ndarray
+    tracker_bbox_xyxy: np.ndarray
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -111,7 +122,7 @@ class TracksInfo:
         names: class names by ``class_id``.
         frame_count: frames of the video that were read, those without objects included.
         width, height: pixels; 0 where only detections were given and no frames.
-        fps: of the video; 0 where it is not known.
+        fps: of the video, on average; 0 where it is not known.
         tracker: every setting that shaped the tracks, as it was resolved.
         truncated: what was wrong where a video could only be read in part, else empty.
     """
@@ -146,6 +157,11 @@ class Tracks:
             raise DataError(f"{path}: not readable as trajectories ({error})") from error
         return Tracks(folder, TracksInfo(**{**raw, "names": tuple(raw["names"])}))
 
+    @property
+    def times(self) -> FrameTimes:
+        """When the frames of the video are shown."""
+        return FrameTimes.load(self.folder, self.info.fps)
+
     def summary(self) -> tuple[TrackSummary, ...]:
         """Every track, ids ascending."""
         return self._summary
@@ -166,6 +182,7 @@ class Tracks:
                 rows["box"],
                 rows["rle"],
                 rows["interpolated"],
+                rows["tracker_box"],
             )
 
     def columns(self, *names: str) -> list[np.ndarray]:
@@ -189,6 +206,7 @@ class TracksWriter:
             "box": rows.bbox_xyxy,
             "rle": rows.rle,
             "interpolated": rows.interpolated,
+            "tracker_box": rows.tracker_bbox_xyxy,
         }
         self._table.add((rows.frame, columns), len(rows))
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.names import shown
 from segtrack.base.progress import progress
 from segtrack.report import Label, place_labels
@@ -25,6 +26,9 @@ from segtrack.tracker import TrackRows, Tracks
 SMALL = 480  # a narrower video is drawn at twice its size: 12 px letters cover too much of it
 TEXT_SHARE = 50  # letters are this part of the shorter side high, but 12 px at least
 FILL = 0.4  # opacity of a mask
+# Ticks per second where each frame has its own time: MPEG's, and coarser ones, since MP4 counts the
+# ticks between some frames in 32 bits.
+TICKS, LONGEST = (90_000, 1_000), 2**31 // 16
 # 19 colours that differ from their neighbours in hue and lightness (Tableau 20 without its greys,
 # and Okabe and Ito's yellow), strong ones first; ids take them in turn.
 PALETTE = (
@@ -38,7 +42,6 @@ def render_video(
     frames: Iterable[np.ndarray],
     tracks: Tracks,
     names: tuple[str, ...],
-    fps: float,
     path: Path,
     trail: int,
 ) -> None:
@@ -47,9 +50,8 @@ def render_video(
     Args:
         frames: BGR uint8 (H, W, 3), from frame 0; no more than ``tracks.info.frame_count`` of them
             are taken, so a damaged video ends where its predictions ended.
-        tracks: the trajectories, in the frames' pixels.
+        tracks: the trajectories, in the frames' pixels, and when each frame is shown.
         names: class names by ``class_id``.
-        fps: frames per second.
         path: an .mp4 file; it appears when the video is complete. Its sides are made even, as
             H.264 asks, and a video narrower than 480 pixels is drawn at twice its size.
         trail: frames of path drawn behind each object; 0 for none.
@@ -62,7 +64,7 @@ def render_video(
     try:
         with whole_file(path) as partial:
             shown = progress(islice(frames, count), "render", count)
-            _encode(_annotated(shown, tracks, names, trail), fps, partial)
+            _encode(_annotated(shown, tracks, names, trail), tracks.times, partial)
     except OSError as error:
         raise StageError(
             f"{path}: the video could not be written ({error.strerror or error}). Make room or "
@@ -188,7 +190,7 @@ class _Painter:
         return int(right - left + 2 * self.padding), int(bottom - top + 2 * self.padding)
 
 
-def _encode(images: Iterator[np.ndarray], fps: float, path: Path) -> None:
+def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None:
     """H.264 in MP4, 4:2:0, colours as BT.709 and said so, index in front for the web."""
     import av
     import av.logging
@@ -199,23 +201,38 @@ def _encode(images: Iterator[np.ndarray], fps: float, path: Path) -> None:
         raise DataError(f"{path}: there is no frame to draw on")
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
     with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"}) as file:
-        rate = Fraction(fps if fps > 0 else 30).limit_denominator(100_000)
+        rate = Fraction(times.fps if times.fps > 0 else 30).limit_denominator(100_000)
         stream: Any = file.add_stream("libx264", rate=rate, options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.color_range, context.colorspace = 1, 1
         context.color_primaries, context.color_trc = 1, 1
+        tick = _tick(times)
+        if tick is not None:
+            context.time_base = tick
         image: np.ndarray | None = first
+        number, last = 0, -1
         while image is not None:
             frame = av.VideoFrame.from_ndarray(_padded(image, width, height), format="bgr24")
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
+            if tick is not None:
+                last = max(last + 1, round(times.seconds(number) / tick))
+                frame.pts, frame.time_base = last, tick
             for packet in stream.encode(frame):
                 file.mux(packet)
-            image = next(images, None)
+            image, number = next(images, None), number + 1
         for packet in stream.encode():
             file.mux(packet)
+
+
+def _tick(times: FrameTimes) -> Fraction | None:
+    """The finest unit, in seconds, in which the times can be written; None at a constant rate."""
+    if times.own is None:
+        return None
+    longest = float(np.diff(times.own).max())
+    return Fraction(1, next((t for t in TICKS if t * longest < LONGEST), TICKS[-1]))
 
 
 def _padded(image: np.ndarray, width: int, height: int) -> np.ndarray:

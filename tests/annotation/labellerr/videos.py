@@ -76,6 +76,7 @@ def _rows(
         np.tile(np.array([1, 2, 30, 40], np.float32), (len(ids), 1)),
         rles,
         np.array([m is None for m in masks]),
+        np.tile(np.array([1, 2, 30, 40], np.float32), (len(ids), 1)),
     )
 
 

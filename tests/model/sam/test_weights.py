@@ -1,4 +1,4 @@
-"""Which file is meant by labellerr.sam, which network it is of, and what is said of the others."""
+"""Which file is meant by model.sam, which network it is of, and what is said of the others."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_no_sam(content, why, tmp_path):
         torch.save(content, path)
     with pytest.raises(DataError) as caught:
         resolve_sam(str(path))
-    assert f"labellerr.sam={path}: not a checkpoint of SAM" in str(caught.value)
+    assert f"model.sam={path}: not a checkpoint of SAM" in str(caught.value)
     assert why in str(caught.value)
 
 
@@ -111,16 +111,14 @@ def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
         resolve_sam("mobile_sam.pt", str(tmp_path / "weights"))
     said = str(caught.value)
     assert said.startswith(
-        f"labellerr.sam=mobile_sam.pt: no such file in {tmp_path}; "
+        f"model.sam=mobile_sam.pt: no such file in {tmp_path}; "
         f"{tmp_path}/weights/mobile_sam.pt does not exist; github.com does not answer, so there is "
         "nothing to download. Give the path of a checkpoint, or one of sam_l.pt, sam_b.pt, mobile_"
     )
-    assert said.endswith("labellerr.assist=model")
+    assert said.endswith("dataset.box_masks=null keeps boxes")
     with pytest.raises(DataError, match=r"weights_folder is not set; ultralytics publishes no SAM"):
         resolve_sam("sam9_t.pt")
-    with pytest.raises(
-        DataError, match=r"labellerr\.sam=a/mobile_sam\.pt: no such file\. Give the"
-    ):
+    with pytest.raises(DataError, match=r"model\.sam=a/mobile_sam\.pt: no such file\. Give the"):
         resolve_sam("a/mobile_sam.pt")
     monkeypatch.setattr(library, "forbidden_network", lambda: True)
     with pytest.raises(DataError, match="YOLO_OFFLINE forbids a download"):

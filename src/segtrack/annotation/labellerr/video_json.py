@@ -134,12 +134,11 @@ def write_video_json(
 
 def _collect(db: sqlite3.Connection, tracks: Tracks, simplify_px: float) -> None:
     """The text of every outline, in the order of the video, and where each track has its ends."""
-    info = tracks.info
-    size = [info.height, info.width]
+    times, size = tracks.times, [tracks.info.height, tracks.info.width]
     db.executescript(_OUTLINES)
     db.execute("BEGIN")
     for rows in tracks.frames():
-        time_s = round(rows.frame / info.fps, 6) if info.fps > 0 else 0.0
+        time_s = times.seconds(rows.frame)
         for class_id, track_id, counts in zip(
             rows.class_id.tolist(), rows.track_id.tolist(), rows.rle, strict=True
         ):

@@ -79,7 +79,8 @@ def _sequences(settings: SequencesSettings) -> tuple[VideoSequence, ...]:
     Raises:
         DataError: nothing is there. SettingsError: a role names a sequence that is not there.
     """
-    from segtrack.dataset.sequence_sources import sequences_from, unique_names, with_roles
+    from segtrack.dataset.sequence_sources import sequences_from, with_roles
+    from segtrack.dataset.video_names import unique_names
 
     found = sequences_from(_there(settings))
     if settings.videos:

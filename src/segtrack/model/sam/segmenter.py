@@ -30,7 +30,7 @@ class Segmenter:
             self.predictor = sam_predictor(weights.network, weights.path, device, IMGSZ)
         except RuntimeError as error:
             raise DataError(
-                f"labellerr.sam={weights.path}: looks like {weights.network}, but its parameters "
+                f"model.sam={weights.path}: looks like {weights.network}, but its parameters "
                 f"do not fit that network ({' '.join(str(error).split())[:200]}); give a whole "
                 "checkpoint"
             ) from error

@@ -13,6 +13,9 @@ from segtrack.base.files import file_digest
 # Networks by the number of blocks in their image encoder, which differs within a family.
 _VIT = {12: "sam_b", 24: "sam_l", 32: "sam_h"}
 _HIERA = {12: "t", 16: "s", 24: "b", 48: "l"}
+_WITHOUT = (
+    "labellerr.assist=model proposes the model's own masks, dataset.box_masks=null keeps boxes"
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class SamWeights:
 
 
 def resolve_sam(choice: str, weights_folder: str | None = None) -> SamWeights:
-    """Find the weights that ``labellerr.sam`` means: a file, one in a folder, or a download.
+    """Find the weights that ``model.sam`` means: a file, one in a folder, or a download.
 
     Raises:
         DataError: there are none, or the file is no checkpoint of SAM.
@@ -60,10 +63,9 @@ def resolve_sam(choice: str, weights_folder: str | None = None) -> SamWeights:
         else:
             tried.append("ultralytics publishes no SAM weights of this name")
     raise DataError(
-        f"labellerr.sam={choice}: {'; '.join(tried)}. Give the path of a checkpoint, or one of "
+        f"model.sam={choice}: {'; '.join(tried)}. Give the path of a checkpoint, or one of "
         f"{', '.join(sam_names())}, which "
-        "https://github.com/ultralytics/assets/releases has; or propose the model's own masks with "
-        "labellerr.assist=model"
+        f"https://github.com/ultralytics/assets/releases has; or do without: {_WITHOUT}"
     )
 
 
@@ -76,7 +78,7 @@ def read_sam(path: Path, origin: str) -> SamWeights:
     try:
         content = _parameters(path)
     except OSError as error:
-        raise DataError(f"labellerr.sam={path}: cannot be read ({error.strerror})") from error
+        raise DataError(f"model.sam={path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # what is no file of parameters fails in any way
         why = "it holds something else than parameters"
         if "ultralytics.nn" in str(error):
@@ -103,9 +105,8 @@ def _parameters(path: Path) -> Any:
 
 def _no_sam(path: Path, why: str) -> DataError:
     return DataError(
-        f"labellerr.sam={path}: not a checkpoint of SAM, MobileSAM or SAM 2 ({why}); give a file "
-        "such as mobile_sam.pt or sam2.1_t.pt, or propose the model's own masks with "
-        "labellerr.assist=model"
+        f"model.sam={path}: not a checkpoint of SAM, MobileSAM or SAM 2 ({why}); give a file "
+        f"such as mobile_sam.pt or sam2.1_t.pt, or do without: {_WITHOUT}"
     )
 
 

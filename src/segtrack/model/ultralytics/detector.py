@@ -84,6 +84,8 @@ class YoloDetector:
         self.letterbox = library.LetterBox((self.imgsz, self.imgsz), auto=True, stride=stride)
         self.batch = settings.batch
         self.iou = settings.nms_iou
+        agnostic = settings.agnostic_nms
+        self.agnostic = request.one_class if agnostic is None else agnostic
         self.conf_floor, self.max_det = request.conf_floor, request.max_det
 
     def prepare(self, image: np.ndarray) -> Prepared:
@@ -120,7 +122,8 @@ class YoloDetector:
 
         The best class of all decides what a candidate is, before unwanted classes are dropped: a
         boat does not become a car because only cars are wanted. Suppression is within the output
-        classes, so that a truck and a car merged into ``vehicle`` do not stay on one another.
+        classes, so that a truck and a car merged into ``vehicle`` do not stay on one another; with
+        ``agnostic_nms`` it is among all of them. What is not wanted never suppresses.
         """
         count = len(self.class_ids)
         scores, best = rows[:, 4 : 4 + count].max(1)
@@ -128,7 +131,8 @@ class YoloDetector:
         seen = scores > self.conf_floor
         unwanted, _ = self._apart(rows, scores, best, seen & (classes < 0))
         self.left_out.update(self.names[i] for i in best[unwanted].tolist())
-        kept, boxes = self._apart(rows, scores, classes, seen & (classes >= 0))
+        groups = torch.zeros_like(classes) if self.agnostic else classes
+        kept, boxes = self._apart(rows, scores, groups, seen & (classes >= 0))
         parts = (scores[kept, None], classes[kept, None].to(boxes), rows[kept, 4 + count :])
         return torch.cat((boxes, *parts), 1)
 
@@ -136,16 +140,17 @@ class YoloDetector:
         self,
         rows: torch.Tensor,
         scores: torch.Tensor,
-        classes: torch.Tensor,
+        groups: torch.Tensor,
         chosen: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the chosen candidates, those that no better one covers, and their boxes (xyxy)."""
+        """Of the chosen candidates, those that no better one of their group covers, and their
+        boxes (xyxy)."""
         among = chosen.nonzero()[:, 0]
         if len(among) > MAX_CANDIDATES:
             among = among[scores[among].argsort(descending=True)[:MAX_CANDIDATES]]
         half = rows[among, 2:4] / 2
         boxes = torch.cat((rows[among, :2] - half, rows[among, :2] + half), 1)
-        kept = batched_nms(boxes, scores[among], classes[among], self.iou)[: self.max_det]
+        kept = batched_nms(boxes, scores[among], groups[among], self.iou)[: self.max_det]
         return among[kept], boxes[kept]
 
 

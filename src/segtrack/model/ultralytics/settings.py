@@ -33,6 +33,12 @@ class YoloSegSettings(ModelSettings):
         high=1,
         origin="ultralytics",
     )
+    agnostic_nms: bool | None = knob(
+        None,
+        "boxes of different classes that overlap more than nms_iou are one object too, of the "
+        "class with the highest score; null: for tracking (an object called car and truck would be "
+        "tracked and counted twice), not for average precision, which is defined class by class",
+    )
 
     def problems(self) -> Iterator[Problem]:
         if not self.name.endswith("-seg"):

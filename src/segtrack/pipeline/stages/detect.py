@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
 from segtrack import model
+from segtrack.base.frame_times import TimesRead
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
@@ -23,12 +24,14 @@ def detect(ask: Ask, sequence: VideoSequence) -> Recipe:
     settings = ask.settings
     weights: Weights = ask("weights").value
     network = model.Network(settings.model, weights, settings.device)
-    request = network.request(*ask("classes").value)
+    names, class_map = ask("classes").value
+    request = network.request(names, class_map, one_class=True)
     model.wanted_classes(weights, request)  # refuses, before any work, where none is left
 
     def build(folder: Path, report: Report) -> None:
-        frames = datasets.read_frames(sequence)
-        model.predict_video(frames, sequence, network, request, folder, report)
+        times = TimesRead()
+        frames = datasets.read_frames(sequence, times)
+        model.predict_video(frames, sequence, network, request, folder, report, times)
 
     return Recipe(
         build,

@@ -27,5 +27,5 @@ def motion(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
 
 
 STAGE = register(
-    Stage(name="motion", make=motion, version=1, libraries=("opencv-python",), listed=False)
+    Stage(name="motion", make=motion, version=2, libraries=("opencv-python",), listed=False)
 )

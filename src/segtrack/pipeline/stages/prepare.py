@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
+from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
+    from segtrack.model import SamWeights
     from segtrack.pipeline.runner import Run
     from segtrack.settings import DatasetSettings, Settings
 
@@ -26,14 +28,25 @@ def prepare(ask: Ask) -> Recipe:
     settings, seed = ask("source").value, ask.settings.seed
     source, place = datasets.source_of(settings), _place(settings)
 
+    inputs = {"files": datasets.signature(settings)}
+    libraries: tuple[str, ...] = ()
+    segmenting = None
+    if settings.box_masks is not None:
+        sam: SamWeights = ask("sam").value
+        proposing = model.Proposing(sam, 0.0, ask.settings.device)
+        masks = model.masks_of_boxes(sam, ask.settings.device)
+        segmenting = datasets.Segmenting(masks, f"{sam.sha256} {proposing.compute()}")
+        inputs["sam"], libraries = sam.sha256, proposing.libraries
+
     def build(folder: Path, report: Report) -> None:
-        datasets.prepare(settings, seed, folder, report, ask.scratch("files"))
+        datasets.prepare(settings, seed, folder, report, ask.scratch("files"), segmenting)
         (folder / PLACE).write_text(json.dumps(place), encoding="utf-8")
 
     return Recipe(
         build,
         {"dataset": settings, "source_version": source.version},
-        {"files": datasets.signature(settings)},
+        inputs,
+        libraries,
         here=partial(_here, settings),
         place=json.dumps(place),
     )
@@ -101,9 +114,9 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=5,
+        version=6,
         reads=("seed",),
-        inputs=("source",),
+        inputs=("source", "sam"),
         libraries=("opencv-python",),
         load=_load,
         publish=_publish,

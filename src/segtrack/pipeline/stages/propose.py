@@ -41,7 +41,7 @@ def propose(ask: Ask, split: str) -> Recipe:
 
 def sam(ask: Ask) -> Given:
     """The checkpoint of SAM that is chosen."""
-    found = model.resolve_sam(ask.settings.labellerr.sam, ask.settings.model.weights_folder)
+    found = model.resolve_sam(ask.settings.model.sam, ask.settings.model.weights_folder)
     return Given(found, f"{found.network} {found.origin} {found.sha256[:8]}")
 
 

@@ -28,7 +28,7 @@ def render(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
 
     def build(folder: Path, report: Report) -> None:
         frames = datasets.read_frames(sequence)
-        tracker.render_video(frames, tracks, tracks.info.names, sequence.fps, folder / FILE, trail)
+        tracker.render_video(frames, tracks, tracks.info.names, folder / FILE, trail)
 
     inputs = {"tracks": associated.key, "video": sequence.sha256}
     return Recipe(build, {"trail": trail}, inputs)
@@ -42,7 +42,7 @@ STAGE = register(
     Stage(
         name="render",
         make=render,
-        version=1,
+        version=2,
         inputs=("associate",),
         libraries=("supervision", "av"),
         load=_load,

@@ -58,4 +58,4 @@ def _files(settings: YoloSettings) -> Iterator[Path]:
                     yield labels
 
 
-register_source(Source("yolo", YoloSettings, _read, _files, version=3))
+register_source(Source("yolo", YoloSettings, _read, _files, version=4))

@@ -10,8 +10,8 @@ from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
-from segtrack.dataset.image_files import SUFFIXES
 from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
+from segtrack.dataset.pixels import DATA, SUFFIXES
 from segtrack.dataset.sources.yolo.config import YoloConfig
 
 _TABLE = """
@@ -42,7 +42,8 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
 
 def label_path(image: str) -> str:
     """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt."""
-    return os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))[0] + ".txt"  # noqa: PTH122
+    stem, suffix = os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))  # noqa: PTH122
+    return (stem if suffix.lower() in SUFFIXES else stem + suffix) + ".txt"
 
 
 def images_of(
@@ -50,7 +51,7 @@ def images_of(
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Path and stat of the images of a folder, or of a file that lists them."""
     if part.is_dir():
-        yield from whole_files(part, checks)
+        yield from whole_files(part, checks, aside=DATA)
     elif os.path.splitext(part)[1].lower() in SUFFIXES:  # noqa: PTH122
         yield str(part), part.stat()
     else:

@@ -1,0 +1,284 @@
+"""The picture of a video as a player shows it: which stream, how turned, how wide.
+
+``opened`` and ``decoded`` know nothing of files beyond how to open one: what is read live may use
+``decoded``, ``shown`` and ``video_rate.Clock`` on a container that it opened itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segtrack.base.errors import DataError
+from segtrack.dataset.video_rate import nominal_rate
+
+HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
+REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
+FEW = 10  # a stream with this many times fewer frames than another is a slide show beside it
+PIXEL_SHAPES = (0.1, 10.0)  # width by height of a pixel; what is declared beyond is not believed
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One video stream of a file, as far as its head says.
+
+    Attributes:
+        index: within the file. codec: its name. width, height: as coded, pixels.
+        frames: those that are declared, else those that were seen in the head.
+        picture: whether it is marked as a cover or a thumbnail. default: the file's own choice.
+        fps: frames per second that time stamps say, see ``nominal_rate``.
+        declared: the rate that the header declares, 0 where it does not.
+        stamped: whether its frames have time stamps.
+    """
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    frames: int
+    picture: bool
+    default: bool
+    fps: float
+    declared: float
+    stamped: bool
+
+    def __str__(self) -> str:
+        frames = f", {self.frames} frame" if self.frames == 1 else ""
+        return f"{self.index}: {self.codec} {self.width}x{self.height}{frames}"
+
+
+def video_streams(path: Path) -> tuple[Stream, ...]:
+    """The video streams of a file, the one that a person would watch first.
+
+    That is the largest, of several the one that the file marks as its default: MP4 marks the first
+    track whatever it is. A cover, a thumbnail and a stream of far fewer frames than another come
+    after what moves.
+
+    Raises:
+        DataError: this is no video, or all it holds is a cover.
+    """
+    with opened(path) as container:
+        found = _look(container)
+    if not found:
+        raise DataError(f"{path}: holds no video stream. Give a video file")
+    most = max(stream.frames for stream in found)
+    ranked = sorted(found, key=lambda stream: _rank(stream, most))
+    if ranked[0].picture:
+        raise DataError(
+            f"{path}: holds a picture (cover or thumbnail) and no video stream. Give a video file"
+        )
+    return tuple(ranked)
+
+
+def _rank(stream: Stream, most: int) -> tuple[bool, bool, int, bool]:
+    still = stream.frames < most and (stream.frames == 1 or FEW * stream.frames < most)
+    return stream.picture, still, -stream.width * stream.height, not stream.default
+
+
+def _look(container: Any) -> list[Stream]:
+    import av
+    import av.format
+
+    streams = [s for s in container.streams.video if s.codec_context is not None]
+    # A raw stream has frames and no times; FFmpeg may count up some that it makes itself.
+    raw = bool(container.format.flags & av.format.Flags.no_timestamps.value)
+    stamps: dict[int, list[float]] = {stream.index: [] for stream in streams}
+    counts = dict.fromkeys(stamps, 0)
+    ended: set[int] = set()  # streams whose clock was set back
+    whole, size = False, 0
+    before: dict[int, int] = {}
+    try:
+        for packet in container.demux(streams) if streams else ():
+            index = packet.stream.index
+            size += packet.size
+            if not packet.size or packet.is_discard:
+                continue
+            counts[index] += 1
+            if packet.dts is not None:
+                if packet.dts < before.get(index, packet.dts):
+                    ended.add(index)
+                before[index] = packet.dts
+            if packet.pts is not None and index not in ended and not raw:
+                stamps[index].append(float(packet.pts * packet.time_base))
+            if counts[index] >= HEAD_FRAMES or size > HEAD_BYTES:
+                break
+        else:
+            whole = True
+    except (av.FFmpegError, OSError):
+        pass  # what is damaged is said when it is decoded
+    return [_stream(s, stamps[s.index], counts[s.index], whole) for s in streams]
+
+
+def _stream(stream: Any, stamps: list[float], count: int, whole: bool) -> Stream:
+    from av.stream import Disposition
+
+    stamps = sorted(stamps)
+    if not whole and len(stamps) > 2 * REORDERED:
+        stamps = stamps[:-REORDERED]
+    context = stream.codec_context
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    # A raw stream's container has no rate: FFmpeg fills in 25, and only the stream itself knows.
+    rates = rates if stamps else (context.framerate, stream.guessed_rate, stream.average_rate)
+    declared = [float(rate) for rate in rates if rate]
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    return Stream(
+        stream.index,
+        context.name,
+        context.width,
+        context.height,
+        int(stream.frames) or count,
+        bool(stream.disposition & pictures),
+        bool(stream.disposition & Disposition.default),
+        nominal_rate(stamps, declared, float(stream.time_base or 0)),
+        float(stream.average_rate or 0),
+        bool(stamps),
+    )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The container of a local file.
+
+    No other may be opened by it: a text file named .mp4 can be a playlist, and FFmpeg would follow
+    the addresses in it.
+
+    Raises:
+        DataError: this is no video.
+    """
+    import av
+    import av.logging
+
+    av.logging.set_level(None)  # FFmpeg's own messages; what matters is said in ours
+    try:
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: not readable as a video ({error_text(error)}): another kind of file, or one "
+            "that lost its end, where an index may stand. Give a video that FFmpeg reads, or a "
+            "folder of frames"
+        ) from error
+    with container:
+        yield container
+
+
+class Reading:
+    """The frames of one stream, decoded on all cores, and what became of the file meanwhile.
+
+    Attributes:
+        damage: what could not be decoded, one text each.
+        packets: of the stream, that were read.
+        reached: seconds, the latest end of a packet of any stream; None where none has a time.
+        shown: the same of this stream alone.
+    """
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
+        self.damage: list[str] = []
+        self.packets = 0
+        self.reached: float | None = None
+        self.shown: float | None = None
+        stream.thread_type = "AUTO"
+
+    def frames(self) -> Iterator[Any]:
+        """In the order of presentation. A packet that cannot be decoded is noted and passed over,
+        as players do; what follows it can often be read."""
+        import av
+
+        packets = self._container.demux()
+        count = 0
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                self.damage.append(f"{error_text(error)} near frame {count}")
+                packet = None
+            if packet is None:
+                break
+            self._note(packet)
+            if packet.stream.index != self._stream.index:
+                continue
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError) as error:
+                self.damage.append(f"{error_text(error)} near frame {count}")
+                continue
+            count += len(frames)
+            yield from frames
+        if self.damage:  # reading broke off before the decoder could be emptied
+            yield from self._rest()
+
+    def _rest(self) -> list[Any]:
+        import av
+
+        try:
+            return list(self._stream.decode(None))
+        except (av.FFmpegError, ValueError):  # it is empty already
+            return []
+
+    def _note(self, packet: Any) -> None:
+        if not packet.size:
+            return
+        ours = packet.stream.index == self._stream.index
+        self.packets += ours
+        if packet.pts is not None and packet.time_base:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self.reached = end if self.reached is None else max(self.reached, end)
+            if ours:
+                self.shown = end if self.shown is None else max(self.shown, end)
+
+
+def pixel_shape(stream: Any) -> float:
+    """Width by height of a pixel; 1 where the file does not say, or nothing to be believed."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    return shape if PIXEL_SHAPES[0] <= shape <= PIXEL_SHAPES[1] else 1.0
+
+
+def shown(frame: Any, shape: float) -> np.ndarray:
+    """The frame as a player shows it: BGR uint8 (H, W, 3), pixels square, turned and mirrored as
+    its display matrix (a phone held upright) asks.
+
+    Args:
+        shape: width by height of a pixel.
+    """
+    image = frame.to_ndarray(format="bgr24")
+    width = max(1, round(frame.width * shape))
+    if width != frame.width:
+        image = resized(image, width, frame.height)
+    return np.ascontiguousarray(_turned(image, frame))
+
+
+def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The image at another size."""
+    import cv2
+
+    smaller = width * height < image.shape[0] * image.shape[1]
+    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=way))
+
+
+def _turned(image: np.ndarray, frame: Any) -> np.ndarray:
+    """By the display matrix, to the nearest quarter turn.
+
+    It maps a pixel (p, q) to (a p + c q, b p + d q), y downwards (libavutil/display.h).
+    """
+    from av.sidedata.sidedata import Type
+
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return image
+    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image, across, down = image.swapaxes(0, 1), c, b
+    else:
+        across, down = a, d
+    return image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+
+def error_text(error: BaseException) -> str:
+    """What FFmpeg or the system says."""
+    return str(getattr(error, "strerror", None) or error)
