@@ -183,7 +183,9 @@ CASES = [
     Case("no such GPU", yolo(LEARN, "device=[97]"), 2, "there is no GPU 97"),
     Case("no GPU", ('video="{data}/v.avi"', *TRACK, SHIPPED, "device=97"), 2, "no GPU 97", video),
     Case("no such run", yolo(LEARN, "model.weights=run:0"), 2, "run:0: no such run"),
-    Case("a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "must be a checkpoint"),
+    Case(
+        "a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "no such file; give a ch"
+    ),
     Case("store=/proc", yolo("store=/proc/x"), 2, "store=/proc/x: cannot write in /proc "),
     Case("a store in a file", yolo("store=/etc/passwd/x"), 2, "/etc/passwd .it is no folder"),
     Case("an output in /proc", yolo("hydra.run.dir=/proc/x"), 2, "folder /proc/x: cannot write"),
