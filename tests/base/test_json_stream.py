@@ -61,7 +61,10 @@ def test_lines_are_those_of_the_elements(tmp_path: Path) -> None:
         ('{"a": 1,\n "b": nothing}', "line 2: Expecting value"),
         ('{"a" 1}', "'1' stands where ':' belongs"),
         ("{1: 2}", "1 stands where a key belongs"),
-        (b"\xff\xfe{}", "not a text file"),
+        (b'{"a": "\xff"}', r"line 1: not UTF-8 text \(invalid start byte\); save it as UTF-8"),
+        (b"\xff\xfe{", "not UTF-16 text"),
+        ('{"a": 1}\n{"b": 2}', "line 2: '{' follows after the end"),
+        ('{"a": ' + "[" * 200000, "line 1: nested too deeply"),
     ],
 )
 def test_errors_say_the_line(tmp_path: Path, text: str | bytes, message: str) -> None:
@@ -69,3 +72,10 @@ def test_errors_say_the_line(tmp_path: Path, text: str | bytes, message: str) ->
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=message):
         list(elements(path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"images": ["ä"]}\n', encoding)
+    assert [e.value for e in elements(path) if e.listed] == ["ä"]

@@ -183,7 +183,7 @@ def test_keys_in_any_order_and_names_below_a_folder(tmp_path: Path, run: Prepare
             "05.jpg is 64 x 48 pixels, the JSON says 640 x 48",
         ),
         (
-            lambda c: c.add(segmentation=[]),
+            lambda c: c.add(segmentation=[], bbox=[5, 6, 7, 8]),
             "box_only",
             "1 of 11 labels are boxes without an outline",
         ),
@@ -215,40 +215,113 @@ def test_warnings(
 
 
 @pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (
+            {"image_id": 999},
+            "no_such_image",
+            "annotation 900 has image_id 999 (a whole number), which no image has; it is left out",
+        ),
+        ({"image_id": None}, "not_coco", "annotation 900: image_id is null (None); it is left out"),
+        (
+            {"category_id": 4},
+            "class_id",
+            "annotation 900: category_id 4 (a whole number) is not in categories; it is left out",
+        ),
+        ({"category_id": [7]}, "class_id", "category_id [7] (a list) is not in categories"),
+        ({"category_id": 7.5}, "class_id", "category_id 7.5 (a number with a fraction) is not"),
+        ({"category_id": True}, "class_id", "category_id True (true or false) is not in"),
+        ({"segmentation": None, "bbox": None}, "not_coco", "neither a segmentation nor a bbox"),
+        ({"segmentation": [], "bbox": [1, 2, 3]}, "not_coco", "bbox is [1, 2, 3], not [x, y,"),
+        ({"segmentation": "none", "bbox": "?"}, "not_coco", "bbox is '?', not [x, y, width,"),
+        ({"segmentation": [], "bbox": [1, 2, "a", 4]}, "not_a_number", "bbox: 'a' is not a num"),
+        (
+            {"segmentation": {"size": [96, 128], "counts": "0"}},
+            "rle",
+            "its RLE has size [96, 128], the image has [48, 64]; it is left out",
+        ),
+        (
+            {"segmentation": {"size": [48, 64], "counts": [5]}, "bbox": None},
+            "rle",
+            "its RLE covers 5 pixels, the image has 3072; it is left out",
+        ),
+    ],
+)
+def test_one_unreadable_annotation_is_left_out(
+    coco: CocoFolder, run: Prepare, change: dict[str, Any], code: str, message: str
+) -> None:
+    coco.add(**change)
+    found = run(coco.settings())
+    (finding,) = [f for f in found.findings() if f["code"] != "class_never"]
+    assert (finding["severity"], finding["code"]) == ("warning", code)
+    assert message in finding["message"]
+    assert Path(finding["file"]).name == "a.json"
+    assert found.reported["data/annotations/train"] == 10
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "code", "message"),
+    [
+        ([SQUARE[:-1]], "odd_coordinates", "a polygon of 7 coordinates, an odd number"),
+        ([[1, 2, "x", 4, 5, 6]], "not_a_number", "a coordinate: 'x' is not a number"),
+        ([[1, 2, None, 4, 5, 6]], "not_a_number", "a coordinate: None is not a number"),
+        ([[1, 2, float("nan"), 4, 5, 6]], "not_finite", "nan is not a finite number"),
+        ([[1, 2, float("inf"), 4, 5, 6]], "not_finite", "inf is not a finite number"),
+        ([[1, 2, 10**400, 4, 5, 6]], "not_finite", "a coordinate is beyond all numbers"),
+        ({"size": [48, 64], "counts": [5]}, "rle", "its RLE covers 5 pixels"),
+        ({"size": [48, 64], "counts": "~"}, "rle", "its RLE holds the character '~'"),
+        ({"size": [48, 64]}, "not_coco", "stands where a polygon belongs"),
+        (17, "not_coco", "segmentation is 17"),
+        ("a mask", "not_coco", "segmentation is 'a mask'"),
+    ],
+)
+def test_without_a_readable_segmentation_the_box_is_taken(
+    coco: CocoFolder, run: Prepare, segmentation: Any, code: str, message: str
+) -> None:
+    coco.add(segmentation=segmentation, bbox=[40, 10, 20, 20])
+    found = run(coco.settings())
+    first, second = (a for a in found.dataset.coco("train")["annotations"] if a["image_id"] == 0)
+    assert first["segmentation"] == [SQUARE]
+    assert second["segmentation"] == [[40, 10, 60, 10, 60, 30, 40, 30]]
+    messages = {f["code"]: f["message"] for f in found.findings()}
+    assert message in messages[code]
+    assert messages[code].endswith("; its bbox is taken")
+    assert "box_only" in messages
+
+
+def test_many_unreadable_annotations_make_the_rest_doubtful(coco: CocoFolder, run: Prepare) -> None:
+    """One in twenty, or a single one, is left out; more are refused in one message."""
+    coco.content["annotations"] = [
+        coco.annotation(i, 100 + i % 10, bbox=[i % 40, 1, 2, 2], segmentation=[]) for i in range(60)
+    ]
+    for i in range(3):
+        coco.content["annotations"][i]["category_id"] = "lorry"
+    assert run(coco.settings()).codes()["class_id"] == 3
+    coco.content["annotations"][3]["category_id"] = None
+    with pytest.raises(ChecksFailed) as caught:
+        run(coco.settings())
+    assert "has 1 problem:" in str(caught.value)
+    assert "4 of 60 annotations cannot be read (class_id 4); the first is in line" in str(
+        caught.value
+    )
+    assert "annotation 0: category_id 'lorry' (text) is not in categories" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.add(image_id=999), r"a\.json:\d+: annotation 900 has image_id 999, which no"),
-        (lambda c: c.add(category_id=4), "annotation 900: category_id 4 is not in categories"),
-        (
-            lambda c: c.add(segmentation=[SQUARE[:-1]]),
-            "annotation 900: a polygon of 7 coordinates, an odd number",
-        ),
-        (lambda c: c.add(segmentation=[[1, 2, "x", 4]]), "annotation 900: 'x' is not a number"),
-        (
-            lambda c: c.add(segmentation=[[1, 2, float("nan"), 4, 5, 6]]),
-            "annotation 900: nan is not a finite number",
-        ),
-        (lambda c: c.add(segmentation="none"), "segmentation is 'none'"),
-        (
-            lambda c: c.add(segmentation={"size": [64, 48], "counts": "0"}),
-            r"annotation 900: its RLE has size \[64, 48\], the image has \[48, 64\]",
-        ),
-        (
-            lambda c: c.add(segmentation={"size": [48, 64], "counts": [5]}),
-            "annotation 900: its RLE covers 5 pixels, the image has 3072",
-        ),
-        (
-            lambda c: c.add(segmentation=None, bbox=None),
-            "annotation 900: it has neither a segmentation nor a bbox",
-        ),
         (lambda c: (c.root / "images/02.jpg").unlink(), "image 102: .*02.jpg does not exist"),
-        (lambda c: c.content["images"].append({"id": 1}), "has no file_name"),
-        (lambda c: c.content["images"].append(c.content["images"][0]), "id 100 is there twice"),
-        (lambda c: c.content["annotations"].append(5), "5 stands where an object belongs"),
+        (lambda c: c.content["images"].append({"id": 1}), "image 1 has no file_name"),
+        (lambda c: c.content["images"].append("01.jpg"), "'01.jpg' stands where an image belongs"),
         (
-            lambda c: c.content["categories"].append({"id": 9, "name": "car"}),
-            "category name 'car' is there twice",
+            lambda c: c.content["images"].append({"id": 100, "file_name": "01.jpg"}),
+            "id 100 is there twice, for 00.jpg and for 01.jpg",
         ),
+        (
+            lambda c: c.content["categories"].append({"id": 7, "name": "bus"}),
+            "category id 7 is there twice, car and bus",
+        ),
+        (lambda c: c.content["categories"].append(3), "category 3 has neither id nor name"),
         (lambda c: c.content.update(annotations=[]), "no usable label of person, car in 10"),
     ],
 )
@@ -260,13 +333,12 @@ def test_errors(
         run(coco.settings())
 
 
-def test_errors_say_the_line_of_the_annotation(coco: CocoFolder, run: Prepare) -> None:
+def test_findings_say_the_line_of_the_annotation(coco: CocoFolder, run: Prepare) -> None:
     coco.add(segmentation=[SQUARE[:-1]])
-    settings = coco.settings()
+    found = run(coco.settings()).findings()
     lines = (coco.root / "a.json").read_text().splitlines()
     line = lines.index('   "id": 900,')  # its brace is the line before, and lines count from 1
-    with pytest.raises(ChecksFailed, match=rf"a\.json:{line}: annotation 900"):
-        run(settings)
+    assert {f["line"] for f in found if f["code"] != "class_never"} == {line}
 
 
 @pytest.mark.parametrize(
@@ -275,7 +347,11 @@ def test_errors_say_the_line_of_the_annotation(coco: CocoFolder, run: Prepare) -
         ("labels: none", r"a\.json: not COCO JSON: line 1: begins with 'l'"),
         ('{"images": 3}', "not COCO JSON: line 1: images is not a list"),
         ('{"shapes": []}', r"it has no images and no annotations and no categories \(but shapes\)"),
-        ('{"images": [], "annotations": [], "categories": []}', "categories is empty"),
+        ('{"images": [], "annotations": [], "categories": []}', "categories is missing or empty"),
+        (
+            '{"images": [], "annotations": [{"image_id": 1, "category_id": 3}]}',
+            "categories is missing or empty; its annotations have the category_id 3",
+        ),
         ('{"images": [', "not COCO JSON: line 1"),
         ("", "not COCO JSON"),
     ],
@@ -291,8 +367,8 @@ def test_what_annotations_may_be(coco: CocoFolder, run: Prepare, tmp_path: Path)
     coco.settings()
     with pytest.raises(DataError, match=r"annotations: no\.json does not exist"):
         run(coco.settings(annotations="no.json"))
-    with pytest.raises(DataError, match=r"is None; name the COCO JSON file \(there are a\.json"):
-        run(coco.settings(annotations=None, path=str(coco.root)))
+    with pytest.raises(DataError, match=r"needs the JSON file: name it with dataset.annotations"):
+        run(coco.settings(annotations=None))
     with pytest.raises(DataError, match="training is not a split; allowed are train, val"):
         run(coco.settings(annotations={"training": "a.json"}))
     with pytest.raises(DataError, match=r"dataset\.path: .* does not exist"):

@@ -22,15 +22,24 @@ class Element(NamedTuple):
 def elements(path: Path) -> Iterator[Element]:
     """Elements of all lists of the object in ``path``, in the order of the file.
 
+    The text may be UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
     Raises:
         ValueError: not JSON, or not an object at the top; the message has line and reason.
     """
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open("rb") as binary:
+        encoding = json.detect_encoding(binary.read(4))
+    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
         text = _Text(file)
         try:
             yield from _object(text)
+            if text.peek():
+                raise ValueError(f"line {text.line}: {text.peek()!r} follows after the end")
         except UnicodeDecodeError as error:
-            raise ValueError(f"not a text file ({error.reason})") from error
+            message = f"line {text.line}: not {encoding.removesuffix('-sig').upper()} text"
+            raise ValueError(f"{message} ({error.reason}); save it as UTF-8") from error
+        except RecursionError as error:
+            raise ValueError(f"line {text.line}: nested too deeply") from error
 
 
 def _object(text: _Text) -> Iterator[Element]:
@@ -38,6 +47,7 @@ def _object(text: _Text) -> Iterator[Element]:
         raise ValueError(f"line {text.line}: begins with {text.peek()[:1]!r}, not with an object")
     text.skip()
     if text.peek() == "}":
+        text.skip()
         return
     while True:
         key = text.value()

@@ -1,19 +1,39 @@
-"""COCO annotations of one image, as they stand in the JSON, to ``Labels``."""
+"""COCO annotations of one image, as they stand in the JSON, to ``Labels``.
+
+What can be read is read as the exporter meant it (``coco_shapes``); where it is not as COCO has
+it, a warning of its kind says how. Without a usable segmentation the mask is the
+rectangle of the ``bbox``, the kind ``box_only``. What cannot be read at all is left out with a
+warning.
+
+Single annotations do not stop a data set. Where more than one, and more than one in ``DOUBTFUL`` of
+a file, or all of them cannot be read, the rest is doubtful: ``check_doubtful`` makes that an error.
+Empty segmentations and those without area count as not drawn, not as unreadable.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from segtrack.base import rle
-from segtrack.dataset.cleaning import Remark, clean_polygon
+from segtrack.dataset import coco_values as values
+from segtrack.dataset.checks import Checks
+from segtrack.dataset.cleaning import Placed, Remark, clean_polygon, without_copies
+from segtrack.dataset.coco_shapes import Shape, Unreadable, read_box, read_shape
+from segtrack.dataset.coco_values import Key
 from segtrack.dataset.geometry import outlines
 from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
 
+DOUBTFUL = 20
+UNREADABLE = (
+    *("not_coco", "class_id", "no_such_image", "rle"),
+    *("not_a_number", "not_finite", "odd_coordinates"),
+)
+SHARES = 0.9  # of a file's objects inside of the first pixel are no coincidence
 _SHAPE = "segmentation is a list of polygons [[x1, y1, x2, y2, ...], ...] or an RLE"
+_THIN = 0.1  # of a mask's area: less is not its area
 
 
 @dataclass(frozen=True)
@@ -24,119 +44,233 @@ class RawAnnotation:
     value: dict[str, Any]
 
 
+class Tally(NamedTuple):
+    """Annotations of one or several images: all, unreadable ones, those within the first pixel."""
+
+    total: int = 0
+    unreadable: int = 0
+    tiny: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class ReadAnnotations(NamedTuple):
+    """Usable annotations of an image in px, remarks with line numbers, and counts."""
+
+    labels: Labels
+    remarks: list[Remark]
+    tally: Tally
+
+
 def read_annotations(
-    raws: list[RawAnnotation], class_ids: dict[int, int], width: int, height: int
-) -> tuple[Labels, list[Remark]]:
+    raws: list[RawAnnotation], class_ids: dict[Key, int], width: int, height: int
+) -> ReadAnnotations:
     """Annotations of one image.
 
     Args:
         raws: as in the JSON.
-        class_ids: category id to class id.
+        class_ids: category id, as ``id_key`` gives it, to class id.
         width, height: px of the image file as displayed.
-
-    Returns:
-        The usable ones in px, and remarks with line numbers.
     """
     remarks: list[Remark] = []
-    annotations = []
+    placed, rectangles, unreadable, tiny = [], {}, 0, 0
     for raw in raws:
+        one = _One(raw, (width, height), remarks)
         try:
-            annotation = _annotation(raw, class_ids, (width, height), remarks)
-        except _Unusable as error:
-            what = f"annotation {raw.value.get('id', '?')}: {error}"
-            remarks.append(Remark("error", error.code, raw.line, what, error.hint))
+            annotation = one.read(class_ids)
+        except Unreadable as problem:
+            one.say(problem.code, f"{problem}; it is left out", _hint(problem))
+            one.unreadable = True
         else:
             if annotation:
-                annotations.append(annotation)
-    return labels_of(annotations), remarks
+                placed.append(Placed(annotation, raw.line, one.name))
+                rectangles[id(annotation)] = one.box_only
+        unreadable += one.unreadable
+        tiny += one.tiny
+    kept, repeats = without_copies(placed)
+    remarks += repeats
+    remarks += [remark for a in kept if (remark := rectangles[id(a)])]
+    return ReadAnnotations(labels_of(kept), remarks, Tally(len(raws), unreadable, tiny))
 
 
-class _Unusable(Exception):
-    def __init__(self, code: str, message: str, hint: str = _SHAPE) -> None:
-        super().__init__(message)
-        self.code = code
-        self.hint = hint
+def check_doubtful(checks: Checks, where: str, tally: Tally, one_file: bool = True) -> None:
+    """Say what all annotations show together: that they are doubtful, or shares.
+
+    Args:
+        where: the file that has them all, or the folder of the data set.
+        tally: of all these annotations.
+        one_file: they stand in one file; else findings of all files are theirs.
+    """
+    share = max(1, tally.total / DOUBTFUL)
+    if tally.unreadable > share or (tally.unreadable and tally.unreadable == tally.total):
+        query = (
+            "SELECT code, COUNT(*), MIN(rowid), line, message FROM findings "
+            "WHERE ? IN (file, '') AND severity = 'warning' "
+            f"AND code IN ({','.join('?' * len(UNREADABLE))}) "
+            "GROUP BY code ORDER BY 3"
+        )
+        kinds = checks.db.execute(query, (where if one_file else "", *UNREADABLE)).fetchall()
+        counts = ", ".join(f"{code} {count}" for code, count, *_ in kinds)
+        line, first = kinds[0][3:]
+        message = (
+            f"{tally.unreadable} of {tally.total} annotations cannot be read ({counts}); the first"
+            f"{f' is in line {line}' if line else ''}: {first}"
+        )
+        hint = f"mend them; only up to one in {DOUBTFUL} is left out with a warning"
+        checks.error("unreadable_annotations", where, message, hint)
+    if tally.tiny and tally.tiny >= SHARES * tally.total:
+        message = f"{tally.tiny} of {tally.total} objects are under 1 px: coordinates are 0 to 1"
+        hint = "they should be pixels; are these shares? Multiply them by width and height"
+        checks.warn("shares", where, message, hint)
 
 
-def _annotation(
-    raw: RawAnnotation, class_ids: dict[int, int], size: tuple[int, int], remarks: list[Remark]
-) -> Annotation | None:
-    value = raw.value
-    category = value.get("category_id")
-    if not isinstance(category, int) or category not in class_ids:
-        hint = "add it to categories, or mend the annotation"
-        raise _Unusable("class_id", f"category_id {category!r} is not in categories", hint)
-    class_id = class_ids[category]
-    crowd = value.get("iscrowd") in (1, True)
-    segmentation = value.get("segmentation")
-    if isinstance(segmentation, dict):
-        return _from_rle(segmentation, value, class_id, crowd, size)
-    if segmentation is not None and not isinstance(segmentation, list):
-        raise _Unusable("not_coco", f"segmentation is {segmentation!r:.40}")
-    what = f"polygon of annotation {value.get('id', '?')}"
-    points = [_points(part) for part in segmentation or []]
-    if not points:
-        points = [_box_points(value.get("bbox"))]
-        message = f"annotation {value.get('id', '?')} has a box only; the mask is its rectangle"
-        hint = "label with polygons, or leave it so if rough masks will do"
-        remarks.append(Remark("warning", "box_only", raw.line, message, hint))
-    polygons, area = [], 0.0
-    for part in points:
-        cleaned = clean_polygon(part, (float(size[0]), float(size[1])), raw.line, what)
-        remarks.extend(cleaned.remarks)
-        if cleaned.polygon is not None:
-            polygons.append(cleaned.polygon)
-            area += cleaned.area
-    if not polygons:
-        return None
-    return Annotation(class_id, polygons, _area(value, area), crowd=crowd)
+@dataclass
+class _One:
+    """One annotation while it is read."""
+
+    raw: RawAnnotation
+    size: tuple[int, int]
+    remarks: list[Remark]
+    unreadable: bool = False
+    tiny: bool = False
+    box_only: Remark | None = None
+    oddities: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"annotation {self.raw.value.get('id', '?')}"
+
+    def say(self, code: str, message: str, hint: str) -> None:
+        """A warning."""
+        self.remarks.append(Remark("warning", code, self.raw.line, f"{self.name}: {message}", hint))
+
+    def read(self, class_ids: dict[Key, int]) -> Annotation | None:
+        """The annotation, or None where it has no area.
+
+        Raises:
+            Unreadable: it says nothing clear.
+        """
+        value = self.raw.value
+        category = values.id_key(value.get("category_id"))
+        if category is None or category not in class_ids:
+            given = value.get("category_id")
+            kind = values.kind_of(given)
+            message = f"category_id {given!r:.40} ({kind}) is not in categories"
+            raise Unreadable("class_id", message)
+        crowd = values.flag(value.get("iscrowd"))
+        if crowd is None:
+            hint = "iscrowd is 1 for a region of many objects, else 0"
+            self.say("odd_crowd", f"iscrowd is {value['iscrowd']!r:.40}; taken as 0", hint)
+        annotation = self._shaped(read_shape(value, self.size), class_ids[category], bool(crowd))
+        for code, text in self.oddities.items():
+            self.say(code, f"{text}; it is read so", _SHAPE)
+        return annotation
+
+    def _shaped(self, shape: Shape, class_id: int, crowd: bool) -> Annotation | None:
+        self.oddities.update(shape.oddities)
+        self.unreadable = bool(shape.problems)
+        self._look_small(shape.polygons)
+        annotation = (
+            self._from_masks(shape, class_id, crowd)
+            if shape.masks
+            else self._from_polygons(shape.polygons, class_id, crowd)
+        )
+        if annotation is not None:
+            for problem in shape.problems:
+                self.say(problem.code, f"{problem}; this part is left out", _hint(problem))
+            return annotation
+        return self._from_box(shape, class_id, crowd)
+
+    def _from_box(self, shape: Shape, class_id: int, crowd: bool) -> Annotation | None:
+        first = next(iter(shape.problems), None)
+        if first is not None and not first.box_counts:
+            raise first
+        try:
+            corners = read_box(self.raw.value, self.oddities)
+        except Unreadable as error:
+            if first is not None:
+                raise first from error
+            if shape.polygons:  # what is wrong with them was said
+                return None
+            raise
+        if first is not None:
+            self.say(first.code, f"{first}; its bbox is taken", _hint(first))
+        self._look_small([corners])
+        self._look_at_corners(corners)
+        annotation = self._from_polygons([corners], class_id, crowd)
+        if annotation is not None:
+            what = "no usable segmentation but a bbox" if shape.polygons else "a box only"
+            message = f"{self.name} has {what}; the mask is its rectangle"
+            hint = "label with polygons, or leave it so if rough masks will do"
+            self.box_only = Remark("warning", "box_only", self.raw.line, message, hint)
+        return annotation
+
+    def _from_polygons(
+        self, polygons: list[Polygon], class_id: int, crowd: bool
+    ) -> Annotation | None:
+        size = (float(self.size[0]), float(self.size[1]))
+        kept, area = [], 0.0
+        for polygon in polygons:
+            cleaned = clean_polygon(polygon, size, self.raw.line, f"polygon of {self.name}")
+            self.remarks.extend(cleaned.remarks)
+            if cleaned.polygon is not None:
+                kept.append(cleaned.polygon)
+                area += cleaned.area
+        if not kept:
+            return None
+        w, h = np.ptp(np.concatenate(kept), axis=0).tolist()
+        area = self._area(area, w, h)
+        return Annotation(class_id, kept, area, crowd=crowd)
+
+    def _from_masks(self, shape: Shape, class_id: int, crowd: bool) -> Annotation:
+        """Of an RLE; several of them, or with polygons beside, are one object together."""
+        from pycocotools import mask
+
+        width, height = self.size
+        parts: list[Any] = [{"size": [height, width], "counts": m} for m in shape.masks]
+        drawn = [p for p in shape.polygons if len(p) > 2]
+        if drawn:
+            parts += mask.frPyObjects([p.reshape(-1).tolist() for p in drawn], height, width)
+        counts = shape.masks[0] if len(parts) == 1 else bytes(mask.merge(parts)["counts"])
+        whole = {"size": [height, width], "counts": counts}
+        x, y, w, h = (float(v) for v in mask.toBbox(whole))
+        area = self._area(float(rle.pixels(counts)), w, h)
+        return Annotation(class_id, outlines(whole), area, (x, y, w, h), crowd, rle=counts)
+
+    def _area(self, computed: float, width: float, height: float) -> float:
+        """COCO's own ``area`` where it can be one, since its size classes go by it."""
+        value = self.raw.value.get("area")
+        given = values.number(value)
+        if given is None or given <= 0:
+            return computed
+        if _THIN * computed <= given <= (width + 1) * (height + 1):
+            return given
+        message = f"area is {value!r:.40}, the mask has {computed:.6g} px in a box of "
+        message += f"{width:.6g} x {height:.6g}"
+        hint = "the mask's is taken; COCO's small, medium and large go by it"
+        self.say("area_differs", message, hint)
+        return computed
+
+    def _look_at_corners(self, corners: Polygon) -> None:
+        """Whether a box would fit into the image if it were x1, y1, x2, y2."""
+        (x, y), size = corners[0], np.array(self.size)
+        w, h = corners[2] - corners[0]
+        if (corners[2] > size + 1).any() and x < w <= size[0] + 1 and y < h <= size[1] + 1:
+            message = f"as x, y, width, height its bbox {self.raw.value['bbox']} leaves the image"
+            hint = "it is taken so; COCO's bbox is x, y, width, height. Are these corners?"
+            self.say("corners", message, hint)
+
+    def _look_small(self, polygons: list[Polygon]) -> None:
+        """Whether all coordinates are 0 to 1 in an image that is larger."""
+        if polygons and min(self.size) > 1:
+            self.tiny = all(len(p) and p.min() >= 0 and p.max() <= 1 for p in polygons)
 
 
-def _from_rle(
-    segmentation: dict[str, Any],
-    value: dict[str, Any],
-    class_id: int,
-    crowd: bool,
-    size: tuple[int, int],
-) -> Annotation | None:
-    from pycocotools import mask
-
-    try:
-        counts = rle.compressed(segmentation, *size)
-    except ValueError as error:
-        hint = "an RLE has size [height, width] of its image and counts that sum to all pixels"
-        raise _Unusable("rle", str(error), hint) from error
-    whole = {"size": [size[1], size[0]], "counts": counts}
-    x, y, w, h = (float(v) for v in mask.toBbox(whole))
-    if not w or not h:
-        raise _Unusable("rle", "its RLE is empty", "remove the annotation")
-    area = _area(value, float(mask.area(whole)))
-    return Annotation(class_id, outlines(whole), area, (x, y, w, h), crowd, rle=counts)
-
-
-def _points(part: Any) -> Polygon:
-    if not isinstance(part, list):
-        raise _Unusable("not_coco", f"{part!r:.40} stands where a polygon belongs")
-    wrong = [v for v in part if isinstance(v, bool) or not isinstance(v, int | float)]
-    if wrong:
-        raise _Unusable("not_a_number", f"{wrong[0]!r:.40} is not a number")
-    if not all(map(math.isfinite, part)):
-        bad = next(v for v in part if not math.isfinite(v))
-        raise _Unusable("not_finite", f"{bad!r} is not a finite number")
-    if len(part) % 2:
-        raise _Unusable("odd_coordinates", f"a polygon of {len(part)} coordinates, an odd number")
-    return np.array(part, np.float64).reshape(-1, 2)
-
-
-def _box_points(box: Any) -> Polygon:
-    if not isinstance(box, list) or len(box) != 4:
-        raise _Unusable("not_coco", "it has neither a segmentation nor a bbox")
-    x, y, w, h = _points(box).reshape(-1)
-    return np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]])
-
-
-def _area(value: dict[str, Any], computed: float) -> float:
-    """COCO's own ``area`` where it makes sense, since its size classes go by it."""
-    given = value.get("area")
-    usable = isinstance(given, int | float) and math.isfinite(given) and given > 0
-    return float(given) if usable and given is not None else computed
+def _hint(problem: Unreadable) -> str:
+    if problem.code == "class_id":
+        return "add it to categories, or mend the annotation"
+    if problem.code == "rle":
+        return "an RLE has size [height, width] of its image and counts that sum to all pixels"
+    return _SHAPE

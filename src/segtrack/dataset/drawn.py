@@ -20,7 +20,12 @@ from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Remark
-from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
+from segtrack.dataset.coco_annotations import (
+    RawAnnotation,
+    Tally,
+    check_doubtful,
+    read_annotations,
+)
 from segtrack.dataset.files import Reading, findings, read_files
 from segtrack.dataset.finding import ImageFinder, Written
 from segtrack.dataset.labels import Polygon
@@ -130,7 +135,7 @@ def read_drawn(
     _undrawn(folder, listing)
     listing.finish(folder)
     read = read_files(catalogue, checks, reading)
-    _label(names, catalogue, checks, reading.workers)
+    _label(names, catalogue, checks, reading.workers, str(folder))
     return names, read
 
 
@@ -182,7 +187,17 @@ class _Job(NamedTuple):
     shapes: list[tuple[int, int, str]]  # line, class id, value
 
 
-def _label(names: Sequence[str], catalogue: Catalogue, checks: Checks, workers: int) -> None:
+class _Labelled(NamedTuple):
+    image_id: int
+    file: str
+    labels: bytes
+    remarks: list[Remark]
+    tally: Tally
+
+
+def _label(
+    names: Sequence[str], catalogue: Catalogue, checks: Checks, workers: int, where: str
+) -> None:
     query = (
         "SELECT images.image_id, images.width, images.height, d.path, d.file, d.line, d.width, "
         "d.height, d.share, s.line, s.class, s.value FROM images JOIN drawn_images AS d "
@@ -192,9 +207,12 @@ def _label(names: Sequence[str], catalogue: Catalogue, checks: Checks, workers: 
     rows = catalogue.db.execute(query)
     jobs = _jobs(rows, {name: i for i, name in enumerate(names)})
     results = map_chunks(_label_chunk, jobs, workers, _CHUNK, _ALONE_BELOW)
-    for image_id, file, labels, remarks in progress(results, "labels", catalogue.count()):
-        checks.add(*findings(remarks, file))
-        catalogue.set_labels(image_id, labels, relative=False)
+    tally = Tally()
+    for done in progress(results, "labels", catalogue.count()):
+        checks.add(*findings(done.remarks, done.file))
+        catalogue.set_labels(done.image_id, done.labels, relative=False)
+        tally = tally.plus(done.tally)
+    check_doubtful(checks, where, tally, one_file=False)
 
 
 def _jobs(rows: Iterator[Any], ids: dict[str, int]) -> Iterator[_Job]:
@@ -206,7 +224,7 @@ def _jobs(rows: Iterator[Any], ids: dict[str, int]) -> Iterator[_Job]:
         yield _Job(image_id, file, line, path, (width, height), declared, bool(share), shapes)
 
 
-def _label_chunk(jobs: list[_Job]) -> list[tuple[int, str, bytes, list[Remark]]]:
+def _label_chunk(jobs: list[_Job]) -> list[_Labelled]:
     done = []
     for job in jobs:
         remarks = []
@@ -223,8 +241,9 @@ def _label_chunk(jobs: list[_Job]) -> list[tuple[int, str, bytes, list[Remark]]]
             drawn |= {"id": number, "category_id": class_id}
             raws.append(RawAnnotation(line, drawn))
         ids = {raw.value["category_id"]: raw.value["category_id"] for raw in raws}
-        labels, more = read_annotations(raws, ids, *job.size)
-        done.append((job.image_id, job.file, labels.pack(), remarks + more))
+        read = read_annotations(raws, ids, *job.size)
+        remarks += read.remarks
+        done.append(_Labelled(job.image_id, job.file, read.labels.pack(), remarks, read.tally))
     return done
 
 

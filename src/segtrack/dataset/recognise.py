@@ -17,19 +17,13 @@ def recognise(folder: Path) -> str:
         return ""
     files = list(islice(_files(folder), _LOOKED_AT))
     for file in files:
-        if hint := _hint(file, folder):
+        if hint := recognise_file(file, folder):
             return hint
     return ""
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    wanted = {".json", ".xml", ".yaml", ".yml"}
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in wanted and not path.name.startswith("."):
-            yield path
-
-
-def _hint(file: Path, folder: Path) -> str:
+def recognise_file(file: Path, folder: Path) -> str:
+    """As ``recognise``, by one file of the folder."""
     try:
         with file.open("rb") as data:
             head = data.read(_HEAD).decode("utf-8", "replace")
@@ -49,6 +43,13 @@ def _hint(file: Path, folder: Path) -> str:
         case ".yaml" | ".yml" if "names:" in head and ("train:" in head or "val:" in head):
             return f"{file.name} is YOLO's: dataset=yolo dataset.path={file.parent}"
     return ""
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    wanted = {".json", ".xml", ".yaml", ".yml"}
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in wanted and not path.name.startswith("."):
+            yield path
 
 
 def _json_hint(file: Path, head: str, place: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -15,7 +16,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import SPLITS, DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 
 @dataclass
@@ -26,25 +27,29 @@ class CocoSettings(DatasetSettings):
     path: str | None = knob(None, "the folder that the file names of the JSON are relative to")
     annotations: Any = knob(
         None,
-        "the JSON file, or a mapping {train: FILE, val: FILE} of splits to files",
-        kind="text or mapping",
+        "the JSON file, a list of them, or a mapping {train: FILE, val: FILE} of splits to files; "
+        "looked for in the working folder and in dataset.path. null: the files of Roboflow's, "
+        "COCO's and CVAT's exports, or the only one",
+        kind="text, list or mapping",
     )
 
     def problems(self) -> Iterator[Problem]:
         """A folder is needed, and the JSON."""
         yield from super().problems()
-        yield from folder_problems(self)
-        if self.annotations is None:
-            allowed = "dataset=coco needs the JSON file: dataset.annotations=FILE"
-            yield Problem("dataset.annotations", None, allowed)
+        if self.path and self.path.lower().endswith(".json") and Path(self.path).is_file():
+            allowed = f"is the JSON: dataset.path=FOLDER dataset.annotations={self.path}"
+            yield Problem("dataset.path", self.path, allowed)
             return
-        files = self.annotations if isinstance(self.annotations, dict) else {"": self.annotations}
-        for split, file in files.items():
-            key = f"dataset.annotations.{split}".rstrip(".")
-            if split not in ("", *SPLITS):
-                yield Problem(key, file, "splits are train, val, test and pool")
-            if not isinstance(file, str) or not Path(file).expanduser().is_file():
-                yield Problem(key, file, "no such file; give a COCO JSON file")
+        path_problems = list(folder_problems(self))
+        yield from path_problems
+        if not path_problems:
+            from segtrack.dataset.sources.coco.annotation_files import annotation_files
+
+            try:
+                annotation_files(required_path(self), self.annotations)
+            except DataError as error:
+                text = str(error).removeprefix("dataset.annotations: ")
+                yield Problem("dataset.annotations", self.annotations, text)
 
 
 def _read(settings: CocoSettings, place: Place) -> Content:
@@ -60,12 +65,12 @@ def _read(settings: CocoSettings, place: Place) -> Content:
 
 
 def _files(settings: CocoSettings) -> Iterator[Path]:
-    from segtrack.dataset.sources.coco.reader import annotation_files
+    from segtrack.dataset.sources.coco.annotation_files import annotation_files
 
     folder = required_path(settings)
     yield folder
-    for path, _ in annotation_files(folder, settings.annotations):
-        yield path
+    for file in annotation_files(folder, settings.annotations):
+        yield file.path
 
 
 register_source(Source("coco", CocoSettings, _read, _files, version=2))

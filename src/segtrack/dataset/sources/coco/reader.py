@@ -1,9 +1,10 @@
-"""COCO JSON: one file, or one per split."""
+"""COCO JSON: one file, or several, each for a split or for none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +14,20 @@ from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Remark
-from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
+from segtrack.dataset.coco_annotations import (
+    RawAnnotation,
+    Tally,
+    check_doubtful,
+    read_annotations,
+)
+from segtrack.dataset.coco_values import Key
 from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
-from segtrack.dataset.listing import BITS, PRECEDENCE, Listing
-from segtrack.dataset.sources.coco.tables import TABLES, read_json
+from segtrack.dataset.listing import BITS, Listing
+from segtrack.dataset.sources.coco.annotation_files import AnnotationFile, annotation_files
+from segtrack.dataset.sources.coco.categories import ClassFile, read_classes
+from segtrack.dataset.sources.coco.orphans import Orphans
+from segtrack.dataset.sources.coco.tables import TABLES, CocoContent, read_json
 from segtrack.dataset.workers import map_chunks
 
 _CHUNK = 64
@@ -25,11 +35,19 @@ _ALONE_BELOW = 257
 
 
 class CocoFile(NamedTuple):
-    """An annotation file, the bits of the splits that it is for (0: not said), its class ids."""
+    """An annotation file.
+
+    Attributes:
+        path: of the JSON.
+        splits: bits of the splits that it is for; 0: not said.
+        class_ids: category id, as ``id_key`` gives it, to class id.
+        tally: annotations that were left out before the images were read.
+    """
 
     path: Path
     splits: int
-    class_ids: dict[int, int]
+    class_ids: dict[Key, int]
+    tally: Tally = Tally()
 
 
 def list_coco(
@@ -39,23 +57,28 @@ def list_coco(
 
     Args:
         folder: what the file names in the JSON are relative to.
-        annotations: the JSON file, or a mapping of splits to files.
+        annotations: as ``dataset.annotations``.
 
     Returns:
         Class names, categories in the order of their ids; and the files, for ``label_coco``.
 
     Raises:
-        DataError: a file that is not there, or is not COCO JSON.
+        DataError: a file that is not there, or is not COCO JSON, or names no classes.
     """
-    paths = annotation_files(folder, annotations)
+    named = annotation_files(folder, annotations)
+    for one in named:
+        if one.note:
+            hint = "name it with dataset.annotations to be sure"
+            checks.warn("annotations_found", str(one.path), one.note, hint)
     catalogue.db.executescript(TABLES + "BEGIN;")
-    found = [read_json(path, i, catalogue, checks) for i, (path, _) in enumerate(paths)]
-    names = tuple(dict.fromkeys(name for one in found for _, name in sorted(one.items())))
-    files = [
-        CocoFile(path, splits, {i: names.index(name) for i, name in one.items()})
-        for (path, splits), one in zip(paths, found, strict=True)
-    ]
-    _check_orphans(files, catalogue, checks)
+    contents = [read_json(one.path, i, catalogue, checks) for i, one in enumerate(named)]
+    names, class_ids = _classes(named, contents, catalogue, checks)
+    files = []
+    for number, (one, content, ids) in enumerate(zip(named, contents, class_ids, strict=True)):
+        left_out = Orphans(number, one.path, catalogue, checks).settle()
+        _say_kinds(one.path, content, checks)
+        bits = sum(BITS[split] for split in one.splits)
+        files.append(CocoFile(one.path, bits, ids, content.tally.plus(left_out)))
     listing = Listing(catalogue, checks, folder.absolute())
     finder = ImageFinder(folder)
     for number, file in enumerate(files):
@@ -74,88 +97,87 @@ def label_coco(files: list[CocoFile], catalogue: Catalogue, checks: Checks, work
         "LEFT JOIN coco_annotations AS a ON a.file = c.file AND a.image = c.id "
         "WHERE p.owner AND images.width > 0 ORDER BY images.image_id, a.rowid"
     )
+    tallies = {file.path: file.tally for file in files}
     jobs = _jobs(catalogue.db.execute(query), files)
     results = map_chunks(_label_chunk, jobs, workers, _CHUNK, _ALONE_BELOW)
-    for image_id, file, labels, remarks in progress(results, "labels", catalogue.count()):
+    for image_id, file, labels, remarks, tally in progress(results, "labels", catalogue.count()):
         checks.add(*findings(remarks, str(file)))
         catalogue.set_labels(image_id, labels, relative=False)
-
-
-def annotation_files(folder: Path, annotations: Any) -> list[tuple[Path, int]]:
-    """The JSON files with the bits of their splits, those of the test split first.
-
-    Raises:
-        DataError: none is given, one is not there, or a split is not known.
-    """
-    if not folder.is_dir():
-        raise DataError(
-            f"dataset.path: {folder} is not a folder; give the folder that the file names in the "
-            "JSON are relative to"
-        )
-    if isinstance(annotations, Mapping) and annotations:
-        unknown = [str(split) for split in annotations if split not in BITS]
-        if unknown:
-            raise DataError(
-                f"dataset.annotations: {', '.join(unknown)} is not a split; "
-                f"allowed are {', '.join(BITS)}"
-            )
-        masks: dict[Path, int] = {}
-        for split in PRECEDENCE:
-            if split in annotations:
-                path = _annotation_file(folder, annotations[split])
-                masks[path] = masks.get(path, 0) | BITS[split]
-        return list(masks.items())
-    if isinstance(annotations, str) and annotations:
-        return [(_annotation_file(folder, annotations), 0)]
-    there = sorted(str(p.relative_to(folder)) for p in folder.glob("**/*.json"))[:5]
-    raise DataError(
-        f"dataset.annotations is {annotations!r}; name the COCO JSON file"
-        + (f" (there are {', '.join(there)} in {folder})" if there else "")
-    )
+        tallies[file] = tallies[file].plus(tally)
+    for file, tally in tallies.items():
+        check_doubtful(checks, str(file), tally)
 
 
 class _Job(NamedTuple):
     image_id: int
     file: Path
-    class_ids: dict[int, int]
+    class_ids: dict[Key, int]
     size: tuple[int, int]
     declared: tuple[int | None, int | None]
     path: str
     annotations: list[tuple[int, str]]
 
 
-def _annotation_file(folder: Path, name: Any) -> Path:
-    for path in (Path(str(name)), folder / str(name)):
-        if path.is_file():
-            return path
-    raise DataError(f"dataset.annotations: {name} does not exist (looked here and in {folder})")
+class _Labelled(NamedTuple):
+    image_id: int
+    file: Path
+    labels: bytes
+    remarks: list[Remark]
+    tally: Tally
 
 
-def _check_orphans(files: list[CocoFile], catalogue: Catalogue, checks: Checks) -> None:
+def _classes(
+    named: list[AnnotationFile], contents: list[CocoContent], catalogue: Catalogue, checks: Checks
+) -> tuple[tuple[str, ...], list[dict[Key, int]]]:
     query = (
-        "SELECT a.file, a.line, a.image, a.value FROM coco_annotations AS a "
-        "LEFT JOIN coco_images AS c ON c.file = a.file AND c.id = a.image WHERE c.id IS NULL"
+        "SELECT category, COUNT(*) FROM coco_annotations WHERE file = ? AND category IS NOT NULL "
+        "GROUP BY category"
     )
-    for number, line, image, value in catalogue.db.execute(query):
-        message = f"annotation {json.loads(value).get('id', '?')} has image_id {image!r}"
-        hint = "add the image, or remove the annotation"
-        path = str(files[number].path)
-        checks.error("no_such_image", path, f"{message}, which no image has", hint, line)
+    files = []
+    for number, (one, content) in enumerate(zip(named, contents, strict=True)):
+        uses: Counter[Key] = Counter(dict(catalogue.db.execute(query, (number,))))
+        if not content.categories and (uses or len(named) == 1):
+            shown = ", ".join(map(str, sorted(uses, key=str)[:10]))
+            used = f"; its annotations have the category_id {shown}" if uses else ""
+            raise DataError(
+                f"{one.path}: categories is missing or empty{used}. It names the classes: add "
+                '"categories": [{"id": 1, "name": "car"}, ...]; captions and panoptic files have '
+                "no objects, take instances_*.json"
+            )
+        files.append(ClassFile(one.path, content.categories, uses))
+    return read_classes(files, checks)
+
+
+def _say_kinds(path: Path, content: CocoContent, checks: Checks) -> None:
+    """Ids of other types in annotations than where they are defined."""
+    for defined, used in (("image ids", "image_id"), ("category ids", "category_id")):
+        kinds, others = (content.kinds.get(key, {}) for key in (defined, used))
+        if others and others.keys() != kinds.keys():
+            message = (
+                f"{defined} are written as {' and '.join(kinds)}, {used} of annotations as "
+                f"{' and '.join(others)}; they are compared by value"
+            )
+            checks.warn("id_types", str(path), message, "write both as whole numbers")
 
 
 def _list_images(number: int, file: CocoFile, finder: ImageFinder, listing: Listing) -> None:
     db = listing.db
     query = "SELECT id, name, line FROM coco_images WHERE file = ? ORDER BY id"
-    beside = [finder.root / part for part in _parts(file)]
+    beside = [*(finder.root / part for part in _parts(file)), file.path.parent]
     for image, name, line in db.execute(query, (number,)):
         where = Written(file.path, line, f"image {image}: ")
         path = finder.take(name, where, listing.checks, beside)
-        if path is not None and listing.add(str(path), path.stat(), file.splits):
-            # Of an image in two files the annotations count that its split comes from.
-            taken = "SELECT 1 FROM coco_paths WHERE path = ? AND file < ?"
-            owner = db.execute(taken, (str(path), number)).fetchone() is None
-            row = (str(path), number, image, int(owner))
-            db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", row)
+        if path is None or not listing.add(str(path), path.stat(), file.splits):
+            continue
+        # Of an image in two files the annotations count that its split comes from.
+        taken = "SELECT file, id FROM coco_paths WHERE path = ? AND owner"
+        first = db.execute(taken, (str(path),)).fetchone()
+        if first is not None and first[0] == number:
+            message = f"image {image} is {name}, as image {first[1]} is"
+            hint = "the annotations of both are taken; give every picture one id"
+            listing.checks.warn("image_twice", str(file.path), message, hint, line)
+        owner = first is None or first[0] == number
+        db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (str(path), number, image, owner))
 
 
 def _parts(file: CocoFile) -> list[str]:
@@ -176,20 +198,23 @@ def _jobs(rows: Iterator[Any], files: list[CocoFile]) -> Iterator[_Job]:
         )
 
 
-def _label_chunk(jobs: list[_Job]) -> list[tuple[int, Path, bytes, list[Remark]]]:
-    done = []
-    for job in jobs:
-        remarks = []
-        if None not in job.declared and job.declared != job.size:
-            message = f"{job.path} is {job.size[0]} x {job.size[1]} pixels, the JSON says "
-            message += f"{job.declared[0]} x {job.declared[1]}"
-            hint = "was it resized or rotated after it was annotated?"
-            remarks.append(Remark("warning", "size_differs", 0, message, hint))
-        raws = [RawAnnotation(line, json.loads(value)) for line, value in job.annotations]
-        if not raws:
-            message = f"{job.path} has no annotation"
-            hint = "taken as an image without objects"
-            remarks.append(Remark("warning", "image_without_label", 0, message, hint))
-        labels, more = read_annotations(raws, job.class_ids, *job.size)
-        done.append((job.image_id, job.file, labels.pack(), remarks + more))
-    return done
+def _label_chunk(jobs: list[_Job]) -> list[_Labelled]:
+    return [_label(job) for job in jobs]
+
+
+def _label(job: _Job) -> _Labelled:
+    remarks = []
+    if None not in job.declared and job.declared != job.size:
+        message = f"{job.path} is {job.size[0]} x {job.size[1]} pixels, the JSON says "
+        message += f"{job.declared[0]} x {job.declared[1]}"
+        hint = "was it resized or rotated after it was annotated?"
+        if job.declared == job.size[::-1]:
+            hint = "are width and height swapped, or was it rotated after it was annotated?"
+        remarks.append(Remark("warning", "size_differs", 0, message, hint))
+    raws = [RawAnnotation(line, json.loads(value)) for line, value in job.annotations]
+    if not raws:
+        message = f"{job.path} has no annotation"
+        hint = "taken as an image without objects"
+        remarks.append(Remark("warning", "image_without_label", 0, message, hint))
+    read = read_annotations(raws, job.class_ids, *job.size)
+    return _Labelled(job.image_id, job.file, read.labels.pack(), remarks + read.remarks, read.tally)

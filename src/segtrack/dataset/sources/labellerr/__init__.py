@@ -115,6 +115,7 @@ register_source(
         LabellerrDatasetSettings,
         _read,
         files=lambda settings: [required_path(settings)],
+        version=2,
         stamp=_stamp,
         project=_project,
         resolve=_resolve,

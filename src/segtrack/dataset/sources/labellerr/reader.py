@@ -22,6 +22,7 @@ import numpy as np
 from segtrack.base.json_stream import elements
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
+from segtrack.dataset.coco_values import id_key
 from segtrack.dataset.files import findings
 from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
@@ -179,7 +180,7 @@ class _Join(NamedTuple):
         (declared,) = db.execute(query, (path,)).fetchone()
         # It was in the pool to be labelled, and now it is.
         if self.listing.add(path, Path(path).stat(), declared & ~BITS["pool"]):
-            db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, image["id"], 1))
+            db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, id_key(image["id"]), 1))
             if image.get("sha256"):
                 row = (path, str(image["sha256"]), line)
                 db.execute("INSERT INTO pushed VALUES (?,?,?)", row)

@@ -61,6 +61,7 @@ register_source(
         ReviewedSettings,
         _read,
         files=lambda settings: [required_path(settings)],
+        version=2,
         title=lambda settings: None,
         resolve=_resolve,
     )

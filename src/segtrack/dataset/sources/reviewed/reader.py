@@ -21,7 +21,12 @@ from segtrack.dataset import tables
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.coco_annotations import RawAnnotation, read_annotations
+from segtrack.dataset.coco_annotations import (
+    RawAnnotation,
+    Tally,
+    check_doubtful,
+    read_annotations,
+)
 from segtrack.dataset.files import findings, read_files
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
@@ -150,10 +155,13 @@ def _label_reviewed(path: Path, catalogue: Catalogue, checks: Checks) -> None:
             class_ids[element.value["id"]] = element.value["id"]
     catalogue.db.execute("CREATE INDEX by_file_name ON images (file_name)")
     found = (e for e in elements(path) if e.listed and e.key == "annotations")
+    tally = Tally()
     for image, group in groupby(found, key=lambda element: element.value["image_id"]):
         query = "SELECT image_id, width, height FROM images WHERE file_name = ?"
         image_id, width, height = catalogue.db.execute(query, (names[image],)).fetchone()
         raws = [RawAnnotation(element.line, element.value) for element in group]
-        labels, remarks = read_annotations(raws, class_ids, width, height)
-        checks.add(*findings(remarks, str(path)))
-        catalogue.set_labels(image_id, labels.pack(), relative=False)
+        read = read_annotations(raws, class_ids, width, height)
+        checks.add(*findings(read.remarks, str(path)))
+        catalogue.set_labels(image_id, read.labels.pack(), relative=False)
+        tally = tally.plus(read.tally)
+    check_doubtful(checks, str(path), tally)
