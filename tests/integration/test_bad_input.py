@@ -60,7 +60,7 @@ class Case:
 
 
 def yolo(*words: str) -> tuple[str, ...]:
-    return ("dataset=yolo", 'dataset.path="{data}"', "stages=[prepare]", *words)
+    return ("dataset=yolo", 'dataset.path="{data}"', "stages=[prepare]", *words)  # the last counts
 
 
 def coco(name: str) -> tuple[str, ...]:
@@ -117,6 +117,7 @@ def video_and(other: Callable[[Folder], object]) -> Callable[[Folder], object]:
 
 TRACK = ("stages=[track]", "model.imgsz=64")
 SHIPPED = "model.weights=shipped"
+LEARN = "stages=[prepare,train]"
 NOT_COCO = '{"images": 3}'
 NO_IMAGE = (
     '{"images": [{"id": 1, "file_name": "00.jpg", "width": 64, "height": 48}], "annotations": '
@@ -179,6 +180,21 @@ CASES = [
         r"none of its 2 classes \(cat, dog\) is .* \(cta \(nearest: cat\)\)",
         video_and(other_classes),
     ),
+    Case("no such GPU", yolo(LEARN, "device=[97]"), 2, "there is no GPU 97"),
+    Case("no GPU", ('video="{data}/v.avi"', *TRACK, SHIPPED, "device=97"), 2, "no GPU 97", video),
+    Case("no such run", yolo(LEARN, "model.weights=run:0"), 2, "run:0: no such run"),
+    Case(
+        "a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "no such file; give a ch"
+    ),
+    Case("store=/proc", yolo("store=/proc/x"), 2, "store=/proc/x: cannot write in /proc "),
+    Case("a store in a file", yolo("store=/etc/passwd/x"), 2, "/etc/passwd .it is no folder"),
+    Case("an output in /proc", yolo("hydra.run.dir=/proc/x"), 2, "folder /proc/x: cannot write"),
+    Case(
+        "a preset without its data",
+        ("dataset=mot17_half", "stages=[track]"),
+        2,
+        r"dataset\.path: data/mot.*SEGTRACK_DATA",
+    ),
     Case("a stage missing", ("stages=[evaluate]", SHIPPED), 2, "add prepare to stages"),
     Case("no training yet", ("stages=[prepare,evaluate]",), 2, "stage train is not listed"),
 ]
@@ -190,7 +206,7 @@ def test_bad_input(case: Case, here: Run, project: Project, tmp_path: Path) -> N
     case.spoil(folder)
     before = folder.snapshot()
     words = [word.format(data=folder.root, here=project.folder) for word in case.words]
-    extra = [] if "dataset=yolo" in words or "dataset=coco" in words else TINY
+    extra = [] if any(word.startswith("dataset=") for word in words) else TINY
     outcome = here(*extra, *words)
     assert outcome.code == case.code, outcome.err + outcome.out
     assert re.search(case.message, outcome.err), outcome.err
@@ -198,9 +214,12 @@ def test_bad_input(case: Case, here: Run, project: Project, tmp_path: Path) -> N
     assert folder.snapshot() == before  # nothing of the user's was touched
     partial = project.folder / ".segtrack" / "partial"
     assert not [p for p in partial.glob("*/*") if "/train/" not in p.as_posix()]
-    for run in project.runs():
-        assert run.info.status == "FAILED"
-        assert run.data.tags["error"] in outcome.err
+    worked = bool(project.results())  # only then there is something to record
+    runs = project.runs()
+    assert [run.info.status for run in runs] == (["FAILED"] if worked else [])
+    assert all(run.data.tags["error"] in outcome.err for run in runs)
+    assert len(list(project.folder.glob("mlruns/artifacts/*/*"))) == len(runs)
+    assert any((project.folder / "outputs").rglob("*")) == worked
 
 
 def test_settings_errors_make_no_run(here: Run, project: Project) -> None:
@@ -244,7 +263,7 @@ def test_an_output_folder_that_cannot_be_written(here: Run, project: Project) ->
     (project.folder / "outputs").write_text("a file in the way")
     outcome = here(*TINY, "stages=[prepare]")
     assert outcome.code == 2
-    assert re.search("cannot write the run's folder in outputs", outcome.err), outcome.err
+    assert re.search("the run's folder outputs: cannot write in", outcome.err), outcome.err
     assert "Traceback" not in outcome.err
 
 

@@ -87,6 +87,18 @@ def test_a_cell_that_fails_leaves_the_others_alone(here: Run, project: Project) 
     assert "missing.mp4" in outcome.err
 
 
+def test_what_is_wrong_in_every_cell_is_said_before_the_first(here: Run, project: Project) -> None:
+    missing = project.folder / "missing.mp4"
+    words = ["stages=[track]", "model.weights=shipped"]
+    outcome = here("-m", f"video={missing}", "tracker.track_thresh=0.4,0.5", *words)
+    assert outcome.code == 2 and "missing.mp4: this video does not exist" in outcome.err
+    outcome = here("-m", f"video={missing},{missing.with_name('no.mp4')}", *words)
+    assert outcome.code == 2 and "missing.mp4" in outcome.err
+    assert project.runs() == []
+    assert not (project.folder / "multirun").exists() and not (project.folder / "outputs").exists()
+    assert not (project.folder / ".segtrack").exists()
+
+
 def test_a_bad_cell_is_found_before_the_first_one_starts(here: Run, project: Project) -> None:
     outcome = here("-m", "tracker.track_thresh=0.4,1.4", *WORDS)
     assert outcome.code == 2

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow.entities import ViewType
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level
 from segtrack.base.processes import process_mark
@@ -61,10 +62,43 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
 
 
 def test_an_error_ends_the_run_as_failed_with_its_message(settings: MlflowSettings) -> None:
-    with pytest.raises(DataError), journals.record(settings, "r", {}):
+    with pytest.raises(DataError), journals.record(settings, "r", {}) as journal:
+        journal.worked = True
         raise DataError("a.jpg: zero bytes")
     _, run = only_run(settings)
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "a.jpg: zero bytes")
+
+
+@pytest.mark.parametrize("error", [DataError, SettingsError])
+def test_wrong_input_leaves_no_run_while_nothing_was_done(
+    settings: MlflowSettings, error: type[Exception]
+) -> None:
+    with pytest.raises(error), journals.record(settings, "r", {"a": "b"}) as journal:
+        journal.params({"seed": 1})
+        journal.metric(Metric("a", 1.0, 0))
+        journal.flush()
+        journal.text("x", "config.yaml")
+        raise error("no.mp4: there is no such file")
+    client, experiment = journals.connect(settings)
+    assert list(client.search_runs([experiment], run_view_type=ViewType.ALL)) == []
+    assert list(Path(str(settings.artifacts)).glob("*/*")) == []
+
+
+@pytest.mark.parametrize("error", [StageError, ValueError])
+def test_what_is_no_wrong_input_is_recorded(
+    settings: MlflowSettings, error: type[Exception]
+) -> None:
+    with pytest.raises(error), journals.record(settings, "r", {}):
+        raise error("disk full")
+    assert only_run(settings)[1].info.status == "FAILED"
+
+
+def test_a_cell_of_a_sweep_is_recorded_whatever_happens(settings: MlflowSettings) -> None:
+    with journals.record(settings, "sweep", {}) as parent:
+        pass
+    with pytest.raises(DataError), journals.record(settings, "cell", {}, parent.run_id):
+        raise DataError("no.mp4: there is no such file")
+    assert [run.info.status for run in journals.cells(settings, parent.run_id)] == ["FAILED"]
 
 
 def test_ctrl_c_ends_the_run_as_killed_and_keeps_its_last_metrics(

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.command.folders import require_writable
+
+if TYPE_CHECKING:
+    from segtrack.settings import Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
@@ -54,11 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_output(options.overrides)
         if chosen:
             print(choices_text(chosen), flush=True)
+        from segtrack.command.composition import compose_settings
+
         if options.multirun:
             from segtrack.command.sweep import run_sweep
 
             return run_sweep(words, options.overrides, _hydra, CONF, extra)
-        return _run_single(words)
+        return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
         return _fail(error)
     except KeyboardInterrupt:
@@ -100,28 +105,28 @@ def _as_hydra_wants(
 
 
 def _check_output(overrides: Sequence[str]) -> None:
-    """Hydra makes the run's folder before anything of ours runs, and fails with a traceback."""
+    """Hydra makes the run's folder before anything of ours runs, and fails with a traceback.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
     given = dict(word.lstrip("+").partition("=")[::2] for word in overrides)
     folder = given.get("hydra.run.dir") or given.get("hydra.sweep.dir") or "outputs"
     path = Path(folder.strip("'\"").split("${")[0] or ".")
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
-        raise SettingsError(
-            f"cannot write the run's folder in {folder}: {path.resolve()} is not a folder that can "
-            f"be written. Work in another folder, or choose one with hydra.run.dir=FOLDER."
-        )
+    instead = "work in another folder, or choose one with hydra.run.dir=FOLDER"
+    require_writable(path, f"the run's folder {folder}", instead)
 
 
-def _run_single(words: Sequence[str]) -> int:
+def _run_single(words: Sequence[str], settings: Settings) -> int:
     """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
-    from segtrack.command.job import run_job
+    from segtrack.command.job import look, run_job
 
     codes: list[int] = []
+    runner = None if settings.plan else look(settings)
 
     def task(config: Any) -> float | None:
         try:
-            return run_job(config)
+            return run_job(config, runner)
         except SegtrackError as error:
             codes.append(_fail(error))
         return None

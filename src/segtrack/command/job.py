@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import os
@@ -10,30 +11,69 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from segtrack.base.errors import SegtrackError, StageError
+from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
 from segtrack.command.composition import flatten, to_settings
+from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
 
+if TYPE_CHECKING:
+    from segtrack.pipeline import Runner
 
-def run_job(config: DictConfig) -> float | None:
+
+def look(settings: Settings) -> Runner:
+    """Find what would end a run at once, before there is any: wrong paths, files, devices.
+
+    Returns:
+        What runs it, and has found its inputs.
+
+    Raises:
+        SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
+    """
+    store = Path(settings.store)
+    require_writable(store, f"store={settings.store}", "choose another with store=FOLDER")
+    # ultralytics keeps its own settings there instead of in the user's home.
+    os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
+    from segtrack.annotation import require_access
+    from segtrack.pipeline import Runner, needs_platform
+
+    there = store.exists()
+    try:
+        if needs_platform(settings):
+            require_access(settings.labellerr)
+        runner = Runner(settings, Store(store))
+        runner.look()
+        return runner
+    except (SegtrackError, OSError) as error:
+        if not there and settings.parent_run is None:
+            remove_unused(store)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
+        raise
+
+
+def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     """Run one composed configuration; called by Hydra, once per run or cell.
+
+    Args:
+        config: of this run.
+        runner: what ``look`` gave for the same settings.
 
     Returns:
         The value of ``objective``, or None.
 
     Raises:
-        SegtrackError: what was wrong; the MLflow run has ended as FAILED.
+        SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
     """
     settings = to_settings(config)
     hydra = HydraConfig.get()
@@ -43,15 +83,10 @@ def run_job(config: DictConfig) -> float | None:
 
         print("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
-    # ultralytics keeps its own settings there instead of in the user's home.
-    os.environ.setdefault("SEGTRACK_HOME", str(Path(settings.store).resolve()))
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
-    from segtrack.annotation import require_access
-    from segtrack.pipeline import RunFacts, Runner, needs_platform
+    from segtrack.pipeline import RunFacts
 
-    if needs_platform(settings):
-        require_access(settings.labellerr)
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept = _swept(settings, overrides)
     name = settings.mlflow.run_name or _run_name(settings, swept)
@@ -70,37 +105,49 @@ def run_job(config: DictConfig) -> float | None:
     }
     composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(composed, dict)
-    with journals.record(settings.mlflow, name, tags, settings.parent_run) as journal:
-        print(f"run {name} ({journal.run_id})", flush=True)
-        flat = flatten({str(k): v for k, v in composed.items()})
-        journal.params({**swept, **{k: v for k, v in flat.items() if k not in swept}})
-        journal.text(OmegaConf.to_yaml(config, resolve=True), "config.yaml")
-        journal.text("\n".join(overrides) + "\n", "overrides.txt")
-        journal.text(environment(), "environment.txt")
-        facts = RunFacts(
-            mlflow_run_id=journal.run_id,
-            config_hash=code,
-            git_commit=commit,
-            created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
-        runner = Runner(settings, Store(Path(settings.store)), journal, output, facts)
-        try:
-            runner.run()
-        except (SegtrackError, KeyboardInterrupt):
-            raise
-        except OSError as error:
-            if error.errno is None:
-                raise
-            where = error.filename or output
-            raise StageError(f"cannot write or read {where}: {error.strerror}") from error
-        except sqlite3.OperationalError as error:
-            # Those of the store; disk full, locked, not writable. MLflow's have their own family.
-            raise StageError(f"cannot write or read in {settings.store}: {error}") from error
-        value = _objective(settings, journal.latest, [name for _, name in runner.names])
-        journal.flush()
+    journal: journals.Journal | None = None
+    try:
+        with journals.record(settings.mlflow, name, tags, settings.parent_run) as journal:
+            print(f"run {name} ({journal.run_id})", flush=True)
+            flat = flatten({str(k): v for k, v in composed.items()})
+            journal.params({**swept, **{k: v for k, v in flat.items() if k not in swept}})
+            journal.text(OmegaConf.to_yaml(config, resolve=True), "config.yaml")
+            journal.text("\n".join(overrides) + "\n", "overrides.txt")
+            journal.text(environment(), "environment.txt")
+            facts = RunFacts(
+                mlflow_run_id=journal.run_id,
+                config_hash=code,
+                git_commit=commit,
+                created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            )
+            runner = runner or look(settings)  # a cell that fails leaves a run that says so
+            runner.begin(journal, output, facts)
+            with _files(settings, output):
+                runner.run()
+            value = _objective(settings, journal.latest, [name for _, name in runner.names])
+            journal.flush()
+    except SegtrackError:
+        if journal is None or journal.forgotten:
+            remove_run(output)
+        raise
     if settings.parent_run is None:
         _print_summary(journal.latest, runner.videos, output, settings)
     return value
+
+
+@contextlib.contextmanager
+def _files(settings: Settings, output: Path) -> Iterator[None]:
+    """A full disk, a lock, or a folder that went away is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = error.filename or output
+        raise StageError(f"cannot write or read {where}: {error.strerror}") from error
+    except sqlite3.OperationalError as error:
+        # Those of the store; disk full, locked, not writable. MLflow's have their own family.
+        raise StageError(f"cannot write or read in {settings.store}: {error}") from error
 
 
 def git_state() -> tuple[str, bool]:

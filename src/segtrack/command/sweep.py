@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
-from segtrack.command.composition import compose_settings, expand, flatten
-from segtrack.command.job import git_state, run_job
+from segtrack.command.composition import Cell, compose_settings, expand, flatten
+from segtrack.command.job import git_state, look, run_job
 from segtrack.pipeline import platform_stages
 from segtrack.settings import MlflowSettings, plain
 
@@ -39,11 +39,15 @@ def run_sweep(
 
     Returns:
         0, or 1 when a cell failed.
+
+    Raises:
+        SegtrackError: no cell can start; then nothing is recorded.
     """
     cells = expand(overrides)
     first = compose_settings(conf, _own(cells[0].overrides), extra)
     if first.plan:
         return hydra(words, run_job)
+    _require_one(conf, extra, cells)
     swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
     commit, dirty = git_state()
     tags = {
@@ -61,6 +65,25 @@ def run_sweep(
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
+
+
+def _require_one(conf: Path, extra: Path | None, cells: Sequence[Cell]) -> None:
+    """Look whether one cell at least has inputs that can be used, before anything is launched.
+
+    A cell whose own value is wrong is a failed cell; what is wrong in all of them is said at once.
+
+    Raises:
+        SegtrackError: what the first one found.
+    """
+    first: SegtrackError | None = None
+    for cell in cells:
+        try:
+            look(compose_settings(conf, _own(cell.overrides), extra))
+            return
+        except SegtrackError as error:
+            first = first or error
+    if first is not None:
+        raise first
 
 
 def _cell(config: DictConfig) -> float | None:

@@ -7,6 +7,7 @@ import fnmatch
 import functools
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -19,7 +20,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
-from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.files import link_or_copy
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level, storable, whole
@@ -38,16 +39,21 @@ class Journal:
     """One MLflow run, and nothing else in the program knows MLflow.
 
     Metrics are sent in batches; a (name, step) pair is logged once.
+
+    Attributes:
+        latest: value of each metric. worked: something was done that is worth a record, even where
+            the run fails; until then wrong input leaves no run behind. forgotten: it left none.
     """
 
     def __init__(self, settings: MlflowSettings, run_id: str) -> None:
-        self.client = _client(settings.uri)
+        self.client, self.uri = _client(settings.uri), settings.uri
         self.run_id = run_id
         self._seen: set[tuple[str, int]] = set()
         self._waiting: list[Any] = []
         self._tags: dict[str, str] = {}
         self._flushed = time.monotonic()
         self.latest: dict[str, float] = {}
+        self.worked = self.forgotten = False
 
     def metric(self, metric: Metric) -> None:
         """Record a number; names are mended to what MLflow allows, NaN is kept."""
@@ -131,6 +137,17 @@ class Journal:
             self.flush()
         self.client.set_terminated(self.run_id, status)
 
+    def forget(self) -> None:
+        """Remove the run and what it kept; a server keeps it among those that were deleted."""
+        folder = self._local_artifacts()
+        self.client.delete_run(self.run_id)
+        if _sqlite_path(self.uri) is not None:
+            # MLflow's own `mlflow gc` does this; the client has no method of it.
+            self.client._tracking_client.store._hard_delete_run(self.run_id)
+        if folder is not None:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+        self.forgotten = True
+
     def _local_artifacts(self) -> Path | None:
         return _local_path(self.client.get_run(self.run_id).info.artifact_uri)
 
@@ -142,7 +159,8 @@ def record(
     """Open an MLflow run, yield its journal, and end it whatever happens.
 
     FINISHED where the body returns, KILLED after Ctrl-C or SIGTERM, else FAILED with the error's
-    message as the tag ``error``.
+    message as the tag ``error``. Input that cannot be used leaves no run behind, unless something
+    was done before (``Journal.worked``) or the run is a cell of a sweep, whose table it is in.
     """
     client, experiment = connect(settings)
     own = {
@@ -164,9 +182,19 @@ def record(
         text = (
             str(error) if isinstance(error, SegtrackError) else f"{type(error).__name__}: {error}"
         )
-        _end_anyway(journal, "FAILED", text)
+        if isinstance(error, SettingsError | DataError) and not (journal.worked or parent):
+            _forget_or_end(journal, text)
+        else:
+            _end_anyway(journal, "FAILED", text)
         raise
     journal.end("FINISHED")
+
+
+def _forget_or_end(journal: Journal, message: str) -> None:
+    try:
+        journal.forget()
+    except Exception:  # a server that does not let us
+        _end_anyway(journal, "FAILED", message)
 
 
 def _end_anyway(journal: Journal, status: str, message: str) -> None:
@@ -256,6 +284,9 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
     Raises:
         SettingsError: there is no such run; ``given`` is how it was asked for.
     """
+    path = _sqlite_path(settings.uri)
+    if path is not None and not path.exists():
+        raise SettingsError(f"{given}: {settings.uri} holds no runs yet")
     client, _ = connect(settings)
     try:
         return client, client.get_run(run_id)

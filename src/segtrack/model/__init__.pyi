@@ -1,5 +1,6 @@
 from .brought import read_detections as read_detections
 from .devices import device_class as device_class
+from .devices import first_device as first_device
 from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily

@@ -11,7 +11,7 @@ from typing import Any
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level
 from segtrack.journal import Journal
-from segtrack.pipeline.stage import Recipe, Result, Stage, Visit
+from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
 from segtrack.report import table_csv
 from segtrack.settings import Settings
@@ -26,6 +26,13 @@ class RunFacts:
     config_hash: str
     git_commit: str
     created_at: str
+
+
+NO_FACTS = RunFacts("", "", "", "")
+
+
+class _NotYet(Exception):
+    """A stage would have to work, and the run has not begun."""
 
 
 class Runner(Walk):
@@ -43,17 +50,45 @@ class Runner(Walk):
         self,
         settings: Settings,
         store: Store,
-        journal: Journal | None,
-        output: Path,
-        facts: RunFacts,
+        journal: Journal | None = None,
+        output: Path = Path(),
+        facts: RunFacts = NO_FACTS,
     ) -> None:
         super().__init__(settings, store)
         self.journal, self.output, self.facts = journal, output, facts
+        self._looking = False
+        self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
+        self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
         self.builds: dict[str, int] = {}
         self.videos: list[Path] = []
         self.names: dict[tuple[str, str], None] = {}
         self.resources: dict[str, Any] = {}
         self.closing = contextlib.ExitStack()
+
+    def look(self) -> None:
+        """Look for wrong inputs, before there is a run: at all that needs no stage to work.
+
+        ``run`` does not look for it again.
+
+        Raises:
+            SegtrackError: a video, weights or a data set that is not there, a stage that is
+                missing, and whatever else ends a run before anything is built.
+        """
+        self._looking = True
+        try:
+            for stage in self.roots():
+                with contextlib.suppress(_NotYet):
+                    if stage.require:
+                        stage.require(Run(self, stage, stage.name))
+            for stage in self.roots():
+                with contextlib.suppress(_NotYet):
+                    self.get(stage.name, {})
+        finally:
+            self._looking = False
+
+    def begin(self, journal: Journal, output: Path, facts: RunFacts) -> None:
+        """Record from here on."""
+        self.journal, self.output, self.facts = journal, output, facts
 
     def run(self) -> None:
         """Run the listed stages in their order.
@@ -63,6 +98,8 @@ class Runner(Walk):
                 mend it.
         """
         with self.closing:
+            for stage, of, owner, result in self._unpublished:
+                self._publish(stage, of, owner, result)
             for stage in self.roots():
                 if stage.require:
                     stage.require(Run(self, stage, stage.name))
@@ -77,17 +114,37 @@ class Runner(Walk):
         Raises:
             SettingsError: it is not there, and ``owner`` is not listed.
         """
-        run = Run(self, stage, owner)
-        made = stage.make(run, **of)
+        which = (stage.name, *sorted(of.items()))
+        made = self._found.pop(which, None) or stage.make(Run(self, stage, owner), **of)
+        if self._looking and not isinstance(made, Given):
+            self._found[which] = made
+            self._require_there(stage, made, owner)
+            raise _NotYet
         if isinstance(made, Recipe):
             result = self._stored(stage, made, owner)
         elif isinstance(made, Visit):
-            result = Result(self._visited(stage, made, run, owner))
+            result = Result(self._visited(stage, made, Run(self, stage, owner), owner))
         else:
             result = Result(made.value)
-        if stage.publish:
-            stage.publish(run, result, **of)
+        if self._looking:
+            self._unpublished.append((stage, of, owner, result))
+        else:
+            self._publish(stage, of, owner, result)
         return result
+
+    def _require_there(self, stage: Stage, made: Recipe | Visit, owner: str) -> None:
+        if owner in self.listed:
+            return
+        if isinstance(made, Recipe):
+            there = self.find(stage, made)[1] is not None
+        else:
+            there = made.known is not None or made.do is None
+        if not there:
+            raise missing(stage, owner, self.settings)
+
+    def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
+        if stage.publish:
+            stage.publish(Run(self, stage, owner), result, **of)
 
     def each(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> list[Result]:
         """Several results of one stage, one after the other."""
@@ -110,15 +167,16 @@ class Runner(Walk):
         self.journal.text(table_csv(rows), "names.csv")
 
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
-        call, found = self.find(stage, recipe)
-        if found is None and owner not in self.listed:
-            raise missing(stage, owner, self.settings)
+        self._require_there(stage, recipe, owner)
+        call, _ = self.find(stage, recipe)
         named = recipe.metric or str
 
         def listen(metric: Metric) -> None:
             self.record(Metric(named(metric.name), metric.value, metric.step))
 
         result = self.store.run(call, recipe.build, listen)
+        if self.journal and not result.hit:
+            self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)
         verb = "reused" if result.hit else f"built in {result.seconds:.1f} s"
         print(f"{stage.name:10} {verb}", flush=True)
@@ -132,6 +190,8 @@ class Runner(Walk):
             run.say(visit.idle)
             return None
         if owner in self.listed:
+            if self.journal:
+                self.journal.worked = True  # what was sent stays there
             return visit.do(run)
         if visit.known is None:
             raise missing(stage, owner, self.settings)
@@ -144,7 +204,16 @@ class Run(Asking):
     def __init__(self, runner: Runner, stage: Stage, owner: str) -> None:
         super().__init__(runner, stage, owner)
         self._runner = runner
-        self.output, self.facts = runner.output, runner.facts
+
+    @property
+    def output(self) -> Path:
+        """The run's folder."""
+        return self._runner.output
+
+    @property
+    def facts(self) -> RunFacts:
+        """What says which run this is."""
+        return self._runner.facts
 
     def say(self, text: str) -> None:
         """Print a line of this stage."""

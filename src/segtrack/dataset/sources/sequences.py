@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -18,8 +20,6 @@ from segtrack.dataset.sources.port import (
 from segtrack.settings import DatasetSettings, Problem, knob
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from segtrack.dataset.sequences import VideoSequence
 
 
@@ -57,6 +57,22 @@ def _files(settings: SequencesSettings) -> Iterator[Path]:
     yield from paths_of(required_path_or_glob(settings))
 
 
+def _there(settings: SequencesSettings) -> str:
+    """``dataset.path``, if something may be there.
+
+    Raises:
+        DataError: it is not.
+    """
+    path = required_path_or_glob(settings)
+    if not any(c in path for c in "*?[") and not Path(path).expanduser().exists():
+        raise DataError(
+            f"dataset.path: {path} does not exist; give a folder that is there (relative paths "
+            "begin where the command is run). The data sets that come as presets lie in the folder "
+            "that the variable SEGTRACK_DATA of the environment names, else in data"
+        )
+    return path
+
+
 def _sequences(settings: SequencesSettings) -> tuple[VideoSequence, ...]:
     """With their roles.
 
@@ -66,7 +82,7 @@ def _sequences(settings: SequencesSettings) -> tuple[VideoSequence, ...]:
     from segtrack.dataset.sequence_sources import sequences_from, with_roles
     from segtrack.dataset.video_names import unique_names
 
-    found = sequences_from(str(settings.path))
+    found = sequences_from(_there(settings))
     if settings.videos:
         found = unique_names([*found, *sequences_from(settings.videos)])
     return with_roles(found, settings.tuning, settings.test)

@@ -9,6 +9,7 @@ from segtrack import evaluation
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
+from segtrack.pipeline.stages.weights import require_model
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
@@ -45,7 +46,8 @@ STAGE = register(
         make=evaluate,
         version=3,
         reads=("evaluation",),
-        inputs=("prepare", "predict"),
+        inputs=("prepare", "predict", "start"),
+        require=require_model,
         libraries=("pycocotools",),
         publish=_publish,
         after="train",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from segtrack.pipeline.platform import images_of, platform_of, project_name
 from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
+from segtrack.pipeline.stages.weights import require_model
 
 if TYPE_CHECKING:
     from segtrack.annotation import Reviewed
@@ -67,6 +68,7 @@ def _require(ask: Ask) -> None:
     """Look for pool images that cannot be sent, before hours of work; lists them all."""
     from segtrack.annotation import open_platform
 
+    require_model(ask)
     dataset: Dataset = ask("prepare").value
     if dataset.counts.get("pool"):
         platform = open_platform(ask.settings.labellerr, ask.scratch("labellerr"))
@@ -77,7 +79,7 @@ STAGE = register(
     Stage(
         name="review",
         make=review,
-        inputs=("prepare", "predict", "track"),
+        inputs=("prepare", "predict", "track", "start"),
         require=_require,
         after="track",
         platform=True,

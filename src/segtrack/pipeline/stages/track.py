@@ -17,6 +17,7 @@ from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
+from segtrack.pipeline.stages.weights import require_model
 from segtrack.pipeline.videos import REPORT, detections_of
 
 if TYPE_CHECKING:
@@ -203,8 +204,9 @@ STAGE = register(
     Stage(
         name="track",
         make=track,
-        inputs=("sequences", "video"),
+        inputs=("sequences", "video", "start"),
         publish=_publish,
+        require=require_model,
         after="evaluate",
     )
 )

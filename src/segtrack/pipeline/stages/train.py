@@ -9,6 +9,7 @@ from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
+from segtrack.pipeline.stages.weights import require_model
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
@@ -62,6 +63,7 @@ STAGE = register(
         inputs=("start", "prepare"),
         load=_load,
         publish=_publish,
+        require=require_model,
         after="push",
         resumable=True,
         instead="name trained weights with model.weights=FILE",

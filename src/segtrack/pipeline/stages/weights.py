@@ -38,6 +38,14 @@ def weights(ask: Ask) -> Given:
     return Given(found, _text(ask.settings.model.name, found))
 
 
+def require_model(ask: Ask) -> None:
+    """Look at the weights that were named and at the device, before hours of work."""
+    if ask.settings.model.weights is not None:
+        ask("start")
+    if ask.settings.device not in ("auto", "cpu"):
+        model.first_device(ask.settings.device)
+
+
 def _of_run(ask: Ask, run_id: str) -> Path:
     from segtrack.journal import run_weights
 

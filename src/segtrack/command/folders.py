@@ -1,0 +1,46 @@
+"""Folders that a run writes: whether they can be, and removing those that nothing came into."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from segtrack.base.errors import SettingsError
+
+
+def require_writable(folder: Path, given: str, instead: str) -> None:
+    """Try whether files can be made in ``folder``, or in the part of its path that is there.
+
+    Args:
+        given: how the folder was named. instead: what else to do; both for the message.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    there = folder.expanduser().absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
+        Path(tempfile.mkdtemp(prefix=".segtrack-", dir=there)).rmdir()
+    except OSError as error:
+        why = "it is no folder" if there.exists() and not there.is_dir() else error.strerror
+        raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error
+
+
+def remove_unused(store: Path) -> None:
+    """Remove what looking left of a store that was not there before, unless it holds results."""
+    if not any((store / name).exists() for name in ("results", "partial", "locks")):
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def remove_run(output: Path) -> None:
+    """Remove a run's folder in which is nothing but what Hydra put there."""
+    shutil.rmtree(output / ".hydra", ignore_errors=True)
+    for log in output.glob("*.log"):
+        log.unlink()
+    with contextlib.suppress(OSError):  # it holds something else
+        output.rmdir()
+        output.parent.rmdir()
