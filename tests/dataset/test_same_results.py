@@ -109,7 +109,7 @@ def labellerr(root: Path) -> list[str]:
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
-    "yolo": (yolo, "7f2076eefb1c4de2"),
+    "yolo": (yolo, "2d34715fea613ed0"),
     "coco": (coco, "92efbda47e9450b8"),
     "images": (raw, "9df31c6f5bf51e7e"),
     "sequences": (sequences, "3b2cc6377ffe0791"),
