@@ -64,7 +64,8 @@ def compared(folder: Path) -> Iterator[dict[str, Any]]:
         row["IoU median"] = f"{np.median(fit):.3f}" if len(fit) else "-"
         row["IoU 10%"] = f"{np.quantile(fit, 0.1):.3f}" if len(fit) else "-"
         scores = _scores(scored, columns) if scored else {}
-        yield row | {key: f"{scores[key]:.2f}" if key in scores else "-" for key in SCORES}
+        known = {key: value for key in SCORES if (value := scores.get(key)) is not None}
+        yield row | {key: f"{known[key]:.2f}" if key in known else "-" for key in SCORES}
 
 
 def _fits(results: Results) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +91,7 @@ def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found
 
 
-def _scores(scored: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, float]:
+def _scores(scored: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, float | None]:
     """Of all sequences that have boxes as ground truth, detections weighing the same."""
     found = []
     for one in scored:

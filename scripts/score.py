@@ -14,12 +14,12 @@ import json
 import sys
 from pathlib import Path
 
-FORMATS = ("mot15", "mot17", "kitti", "kitti_mots", "mots")
+FORMATS = ("mot15", "mot17", "mot20", "visdrone", "kitti", "kitti_mots", "mots")
 COLUMNS = (
     *("HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "Recall"),
     *("Precision", "IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"),
 )
-Table = dict[str, dict[str, float]]
+Table = dict[str, dict[str, float | None]]
 
 
 def main() -> int:
@@ -43,6 +43,8 @@ def main() -> int:
     except SegtrackError as error:
         print(f"score.py: {error}", file=sys.stderr)
         return error.exit_code
+    if args.format == "mot17" and (other := [n for n in scores if n.upper().startswith("MOT20")]):
+        print(f"score.py: {', '.join(other)}: by MOT20's rules (class 6 excuses)", file=sys.stderr)
     result = document(scores)
     if args.json:
         print(json.dumps(result, indent=1))
@@ -66,7 +68,7 @@ def document(scores: dict) -> dict:  # type: ignore[type-arg]
     return {"combined": table(totals, alone=False), "per_sequence": per_sequence}
 
 
-def _named(values: dict[str, float], kind: str) -> dict[str, float]:
+def _named(values: dict[str, float | None], kind: str) -> dict[str, float | None]:
     """Of masks also under the MOTS benchmarks' names of what MOTA and sMOTA are there."""
     if kind == "box":
         return values
@@ -89,7 +91,9 @@ def print_table(combined: Table, per_sequence: dict[str, Table], masks: bool) ->
         print("  ".join(cells).rstrip())
 
 
-def _text(value: float) -> str:
+def _text(value: float | None) -> str:
+    if value is None:
+        return "n/a"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 

@@ -15,8 +15,10 @@ from segtrack.dataset import (
     sequences_from,
     signature,
 )
-from segtrack.dataset.sequence_sources import MOT17_CLASSES, with_roles
+from segtrack.dataset.sequence_sources import with_roles
 from segtrack.dataset.sequences import from_json, to_json
+from segtrack.formats import MOT_CLASSES
+from segtrack.scoring.truth_files import read_truth
 from tests.dataset.conftest import Prepare, YoloFolder, write_image
 
 MOT17_ROW = "1,1,912,484,97,109,1,1,0.9\n"
@@ -58,7 +60,7 @@ def test_a_motchallenge_folder(tmp_path: Path) -> None:
     assert found.gt == tmp_path / "S-1" / "gt" / "gt.txt"
     assert found.det == tmp_path / "S-1" / "det" / "det.txt"
     assert (found.gt_format, found.mots, found.role) == ("mot17", None, None)
-    assert found.gt_classes == MOT17_CLASSES
+    assert found.gt_classes == MOT_CLASSES
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,10 @@ def test_a_motchallenge_folder(tmp_path: Path) -> None:
         (MOT17_ROW, "mot17"),
         (MOT15_ROW, "mot15"),
         ("1,1,466,139,91,193,1\n", "mot15"),
-        ("1,1,466,139,91,193\n", "mot15"),
+        ("1 1 466 139 91 193 1 1 1\n", "mot17"),
+        ("1,1,466,139,91,193,1,1\n", "mot17"),
+        ("1,1,466,139,91,193,1,4,0,2\n", "visdrone"),
+        ("", "mot15"),
         ("0 2001 2 48 64 abc\n", "kitti_mots"),
     ],
 )
@@ -75,6 +80,54 @@ def test_ground_truth_formats(tmp_path: Path, row: str, expected: str) -> None:
     (found,) = sequences_from(str(mot(tmp_path / "s", row)))
     assert found.gt_format == expected
     assert (found.mots is not None) == (expected == "kitti_mots")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("MOT20-01", "mot20"), ("mot20-05-half", "mot20"), ("MOT2015", "mot17"), ("S", "mot17")],
+)
+def test_rules_by_the_sequences_name(tmp_path: Path, name: str, expected: str) -> None:
+    (found,) = sequences_from(str(mot(tmp_path / name, MOT17_ROW)))
+    assert found.gt_format == expected
+
+
+def test_labels_of_cvat(tmp_path: Path) -> None:
+    rows = "1,1,9,8,7,6,1,1,1\n1,2,9,8,7,6,1,2,1\n"
+    folder = mot(tmp_path / "s", rows)
+    (folder / "gt" / "labels.txt").write_text("car\r\nsmall truck \r\n\r\n")
+    (found,) = sequences_from(str(folder))
+    assert (found.gt_format, found.gt_classes) == ("mot17", ((1, "car"), (2, "small truck")))
+    (folder / "gt" / "labels.txt").write_text("car\n")
+    with pytest.raises(DataError, match=r"gt\.txt, line 2: class ids 2 .* are not among 1 car"):
+        sequences_from(str(folder))
+    (folder / "gt" / "labels.txt").write_text("car\n\nbus\n")
+    with pytest.raises(DataError, match=r"labels\.txt, line 2: no name"):
+        sequences_from(str(folder))
+    (folder / "gt" / "labels.txt").write_text("car\nbus\n")
+    (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1\n")
+    with pytest.raises(DataError, match=r"no column for the class, but labels\.txt .* names 2"):
+        sequences_from(str(folder))
+
+
+def test_classes_that_nothing_names(tmp_path: Path) -> None:
+    rows = "1,1,9,8,7,6,1,1,1\n1,2,9,8,7,6,-1,0,-1\n1,3,9,8,7,6,-1,14,-1\n"
+    with pytest.raises(DataError, match=r"gt\.txt, line 2: class ids 0, 14 \(eighth column\)"):
+        sequences_from(str(mot(tmp_path / "s", rows)))
+
+
+def test_rows_go_by_the_numbers_of_images(tmp_path: Path, run: Prepare) -> None:
+    folder = mot(tmp_path / "s", "51,1,9,8,7,6,1,1,1\n53,1,9,8,7,6,1,1,1\n")
+    for old, new in ((3, 57), (2, 53), (1, 51)):
+        (folder / "img1" / f"{old:06d}.jpg").rename(folder / "img1" / f"{new:06d}.jpg")
+    found = run(SequencesSettings(path=str(folder)))
+    (sequence,) = found.dataset.sequences
+    assert sequence.image_numbers == (51, 53, 57)
+    boxes = read_truth(sequence).boxes
+    assert boxes is not None and boxes.frame.tolist() == [0, 1]
+    assert found.codes()["frame_numbers"] == 1
+    (folder / "gt" / "gt.txt").write_text("101,1,9,8,7,6,1,1,1\n")
+    with pytest.raises(DataError, match="has frame 101, the sequence has images 51 to 57"):
+        run(SequencesSettings(path=str(folder)))
 
 
 def test_text_only(tmp_path: Path) -> None:
@@ -218,7 +271,7 @@ def test_prepare_of_sequences(tmp_path: Path, run: Prepare) -> None:
     assert found.reported["data/sequences"] == 3
     assert found.codes() == {"no_frame_rate": 1}
     assert not (found.dataset.folder / "contact_sheet.jpg").exists()
-    (tmp_path / "all" / "b" / "gt" / "gt.txt").write_text(MOT17_ROW * 2)
+    (tmp_path / "all" / "b" / "gt" / "gt.txt").write_text(MOT17_ROW.replace("912", "911"))
     assert run(settings).dataset.fingerprint != found.dataset.fingerprint
     with pytest.raises(DataError, match=r"dataset=sequences needs dataset\.path"):
         run(SequencesSettings())

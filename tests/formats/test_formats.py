@@ -19,6 +19,7 @@ from segtrack.formats import (
     read_kitti,
     read_mot,
     read_mots,
+    read_visdrone,
     write_kitti,
     write_mot,
     write_mots,
@@ -52,6 +53,51 @@ def same(one: object, other: object) -> None:
             assert a.dtype == b.dtype
         else:
             assert a == b, field.name
+
+
+@pytest.mark.parametrize(
+    ("row", "class_id", "visibility", "position"),
+    [
+        ("1,3,1,2,3,4,.9", None, None, None),
+        ("1,3,1,2,3,4,.9,2", 2, None, None),
+        ("1,3,1,2,3,4,.9,2,.5", 2, 0.5, None),
+        ("1,3,1,2,3,4,.9,-1,-1,-1", None, None, (-1, -1, -1)),
+        ("1,3,1,2,3,4,.9,2,-1,-1", 2, None, None),
+        ("1,3,1,2,3,4,.9,2.5,-1,-1", None, None, (2.5, -1, -1)),
+        ("1,3,1,2,3,4,1,0,0,0", None, None, (0, 0, 0)),
+        ("1 3 1 2 3 4 .9 2", 2, None, None),
+        ("1\t3\t1\t2\t3\t4\t.9\t2", 2, None, None),
+        ("1, 3, 1, 2, 3, 4, .9, 2,", 2, None, None),
+        ("\ufeff1.0,3.0,1,2,3,4,.9,2.0\r", 2, None, None),
+    ],
+)
+def test_what_the_eighth_column_is(
+    tmp_path: Path, row: str, class_id: object, visibility: object, position: object
+) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text(f"{row}\n\n", encoding="utf-8")
+    table = read_mot(path)
+    assert (table.frame[0], table.track_id[0]) == (0, 3)
+    assert table.bbox_xywh.tolist() == [[1, 2, 3, 4]]
+    found = [None if c is None else c[0] for c in (table.class_id, table.visibility)]
+    assert found == [class_id, visibility]
+    assert (None if table.position is None else tuple(table.position[0])) == position
+
+
+def test_visdrone_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("1,0,5,6,7,8,0,0,0,0\n1,0,1,2,3,4,0,0,0,0\n1,3,1,2,3,4,1,4,0,1\n")
+    table = read_visdrone(path)
+    assert table.class_id is not None and table.class_id.tolist() == [0, 0, 4]
+    assert table.conf.tolist() == [0, 0, 1] and table.track_id.tolist() == [0, 0, 3]
+
+
+def test_more_columns_behind_kittis_score(tmp_path: Path) -> None:
+    path = tmp_path / "0000.txt"
+    path.write_text(KITTI.replace("-2.1\n", "-2.1 0.8 17\n"))
+    table = read_kitti(path)
+    assert table.score is not None and table.score.tolist() == [0.8]
+    assert table.rotation_y.tolist() == [-2.1]
 
 
 def test_mot_columns(tmp_path: Path) -> None:
@@ -155,7 +201,6 @@ def test_mots_round_trip(tmp_path: Path, first_frame: int) -> None:
 BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_mot, MOT17 + "3,3,1,2,3,4,1,1\n", "line 3: 8 columns"),
     (read_mot, "1,2,3\n", "line 1: 3 columns, 7 to 10 expected"),
-    (read_mot, "1,3,1,2,3,4,1,1\n", "line 1: 8 columns, 7, 9 or 10 expected"),
     (read_mot, "\n" + MOT17 + "3,3,x1,2,3,4,1,1,1\n", "line 4: 'x1' is not a finite number"),
     (read_mot, MOT17 + "3,3,nan,2,3,4,1,1,1\n", "line 3: 'nan' is not a finite number"),
     (read_mot, MOT17 + "3,3,1,inf,3,4,1,1,1\n", "line 3: 'inf' is not a finite number"),

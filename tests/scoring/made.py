@@ -64,13 +64,15 @@ def ini(path: Path, frames: int) -> None:
     write(path, [f"[Sequence]\nname={path.parent.name}\nframeRate=10\nseqLength={frames}\n"])
 
 
-def mot_gt(made: list[Row], seed: int, classes: bool) -> list[str]:
-    """MOT15 or MOT17 columns; some rows are not to be judged, some are distractors."""
+def mot_gt(
+    made: list[Row], seed: int, classes: bool, others: tuple[int, ...] = (7, 8, 12, 2)
+) -> list[str]:
+    """MOT15 or MOT17 columns; some rows are not to be judged, some are of ``others``."""
     rng = np.random.default_rng(seed)
     distractor = {row.track_id: rng.random() < 0.3 for row in made}
     lines = []
     for row in made:
-        kind = (int(rng.choice([7, 8, 12, 2])) if distractor[row.track_id] else 1) if classes else 1
+        kind = (int(rng.choice(others)) if distractor[row.track_id] else 1) if classes else 1
         marked = int(kind == 1 and rng.random() < 0.9)
         end = f"{kind},0.5" if classes else "-1,-1,-1"
         lines.append(f"{row.frame + 1},{row.track_id},{_numbers(row.box)},{marked},{end}\n")

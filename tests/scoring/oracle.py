@@ -22,6 +22,7 @@ def dataset(
     makers = {
         "mot15": (trackeval.datasets.MotChallenge2DBox, {"BENCHMARK": "MOT15"}),
         "mot17": (trackeval.datasets.MotChallenge2DBox, {"BENCHMARK": "MOT17"}),
+        "mot20": (trackeval.datasets.MotChallenge2DBox, {"BENCHMARK": "MOT20"}),
         "kitti": (trackeval.datasets.Kitti2DBox, {}),
         "kitti_mots": (trackeval.datasets.KittiMOTS, {}),
         "mots": (trackeval.datasets.MOTSChallenge, {}),
@@ -37,7 +38,7 @@ def dataset(
     }
     if kind != "kitti":
         common["SEQ_INFO"] = lengths
-    if kind in ("mot15", "mot17", "mots"):
+    if kind in ("mot15", "mot17", "mot20", "mots"):
         common["SKIP_SPLIT_FOL"] = True
     with contextlib.redirect_stdout(io.StringIO()):
         return maker({**common, **extra, **config}), tracks.name

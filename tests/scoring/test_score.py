@@ -9,9 +9,10 @@ import pytest
 from pycocotools import mask as coco
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sequence_sources import KITTI_MOTS_CLASSES, MOT17_CLASSES
+from segtrack.dataset.sequence_sources import KITTI_MOTS_CLASSES
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.traffic_sim.render import GT_CLASSES, MOTS_CLASSES
+from segtrack.formats import MOT_CLASSES
 from segtrack.scoring.combine import combined, score_metrics
 from segtrack.scoring.counts import FIELDS, summary
 from segtrack.scoring.kits import score_kit
@@ -138,7 +139,7 @@ def test_of_motchallenge_persons_only(tmp_path: Path) -> None:
     """Cars are not judged; an unmarked person is neither a hit nor excused."""
     text = SIM.replace("1,3,60", "1,4,15,0,10,20,0,1,1\n1,3,60")
     objects: list[Object] = [(0, 1, 0, A), (0, 2, 1, B), (0, 3, 0, C), (0, 4, 0, (15, 0, 25, 20))]
-    scores = scored(tmp_path, text, objects, gt_classes=MOT17_CLASSES)
+    scores = scored(tmp_path, text, objects, gt_classes=MOT_CLASSES)
     assert totals(scores) == {"person": (1, 0, 1)}
 
 
@@ -209,7 +210,13 @@ def test_no_tracks_and_no_ground_truth(tmp_path: Path) -> None:
     assert totals(scored(tmp_path / "a", SIM, []))["person"] == (0, 1, 0)
     empty = scored(tmp_path / "b", "", [(0, 1, 0, A)])
     assert totals(empty)["person"] == (0, 0, 1)
-    assert score_metrics({"b": empty}, {})["track/hota"] == 0
+    said = score_metrics({"b": empty}, {})
+    assert "track/hota" not in said and "track/video/b/mota" not in said
+    assert said["track/fp"] == 1  # a count needs no ground truth
+    kept = score_metrics({"a": scored(tmp_path / "d", SIM, [(0, 1, 0, A)]), "b": empty}, {})
+    assert kept["track/video/a/hota"] == pytest.approx(0.5**0.5)  # one of two is found
+    assert "track/video/b/hota" not in kept
+    assert kept["track/mota"] == 0  # of both together: one found, one invented
     nothing = scored(tmp_path / "c", "", [])
     assert totals(nothing)["person"] == (0, 0, 0)
 
@@ -242,7 +249,7 @@ def test_the_same_as_from_the_text_file(tmp_path: Path) -> None:
     tracks = tracks_of(tmp_path / "tracks", rows)
     lines = [line for frame in tracks.frames() for line in mot_lines(frame)]
     made.write(tmp_path / "texts" / "street.txt", lines)
-    sequence = replace(BASE, gt=gt, gt_format="mot17", gt_classes=MOT17_CLASSES)
+    sequence = replace(BASE, gt=gt, gt_format="mot17", gt_classes=MOT_CLASSES)
     ours = _scored(tmp_path / "tracks", sequence, tracks).counts["box", "person"]
     theirs = score_kit("mot17", tmp_path / "gt", tmp_path / "texts")["street"]
     np.testing.assert_array_equal(ours[:-4], theirs.counts["box", "pedestrian"][:-4])

@@ -3,6 +3,7 @@ from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
+from .frame_numbers import frames_of as frames_of
 from .geometry import clip as clip
 from .geometry import signed_area as signed_area
 from .image_files import read_image_file as read_image_file
@@ -12,7 +13,6 @@ from .labels import labels_of as labels_of
 from .overview import overview as overview
 from .pixels import read_pixels as read_pixels
 from .preparation import prepare as prepare
-from .sequence_sources import MOT17_CLASSES as MOT17_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequences import VideoSequence as VideoSequence
 from .signatures import signature as signature

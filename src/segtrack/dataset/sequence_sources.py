@@ -12,20 +12,16 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.files import file_digest
+from segtrack.dataset.frame_numbers import image_numbers
+from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_truth
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
 from segtrack.dataset.video_names import VIDEO_SUFFIXES, unique_names, videos_among
+from segtrack.formats import VISDRONE_CLASSES
 
 DEFAULT_FPS = 30.0
-# MOTChallenge, "MOT16: A Benchmark for Multi-Object Tracking" (2016), table 2.
-MOT17_CLASSES = (
-    *((1, "person"), (2, "person on vehicle"), (3, "car"), (4, "bicycle"), (5, "motorcycle")),
-    *((6, "non motorized vehicle"), (7, "static person"), (8, "distractor"), (9, "occluder")),
-    *((10, "occluder on the ground"), (11, "full occluder"), (12, "reflection"), (13, "crowd")),
-)
 # Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
 KITTI_MOTS_CLASSES = ((1, "car"), (2, "person"), (10, "ignore"))
-_MOT17_COLUMNS = 9
 _MARKS = ("seqinfo.ini", "img1", "gt", "det", "mots")  # any of these makes a folder a sequence
 
 
@@ -117,6 +113,8 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     kitti = _kitti_mots(path)
     if kitti is not None:
         yield from _kitti_sequences(path, kitti, warn)
+    elif (path / "annotations").is_dir() and (path / "sequences").is_dir():
+        yield from _visdrone_sequences(path, warn)
     elif any((path / mark).exists() for mark in _MARKS):
         yield _mot_sequence(path, warn)
     else:
@@ -150,13 +148,18 @@ def _has_frames(folder: Path) -> bool:
 
 
 def _plain_frames(folder: Path, warn: Warn, name: str = "") -> VideoSequence:
-    from segtrack.dataset.video import probe_video
-
     message = f"a folder of frames does not say its rate; {DEFAULT_FPS:g} frames/s are assumed"
     hint = "add seqinfo.ini with [Sequence] and frameRate=..."
     warn("no_frame_rate", str(folder), message, hint)
-    probed = probe_video(folder, DEFAULT_FPS)
+    probed = _probed(folder, DEFAULT_FPS)
     return replace(probed, name=name) if name else probed
+
+
+def _probed(frames: Path, fps: float) -> VideoSequence:
+    from segtrack.dataset.frame_folder import frame_files
+    from segtrack.dataset.video import probe_video
+
+    return replace(probe_video(frames, fps), image_numbers=image_numbers(frame_files(frames)))
 
 
 def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
@@ -166,28 +169,30 @@ def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
         frames = folder
     fps = _number(info, "framerate", folder)
     if frames.is_dir() and fps:
-        from segtrack.dataset.video import probe_video
-
-        base = replace(probe_video(frames, fps), name=folder.resolve().name)
+        base = replace(_probed(frames, fps), name=folder.resolve().name)
     elif frames.is_dir():
         base = _plain_frames(frames, warn, folder.resolve().name)
     else:
         base = _without_frames(folder, info, fps, warn)
+    length = int(_number(info, "seqlength", folder))
+    if base.path is not None and length and length != base.frame_count:
+        message = f"seqLength is {length}, there are {base.frame_count} images; the images count"
+        warn("seq_length", str(folder / "seqinfo.ini"), message, "correct seqLength")
     gt = _file(folder / "gt" / "gt.txt")
     mots = _file(folder / "mots" / "instances.txt")
     det = _file(folder / "det" / "det.txt")
-    gt_format = _gt_format(gt) if gt else None
-    return replace(
+    told = describe_truth(gt, base, warn) if gt else TruthFile(None, ())
+    whole = replace(
         base,
         gt=gt,
-        gt_format=gt_format,
-        mots=gt if gt_format == "kitti_mots" else mots,
+        gt_format=told.gt_format,
+        mots=gt if told.gt_format == "kitti_mots" else mots,
         det=det,
-        gt_classes={"mot17": MOT17_CLASSES, "kitti_mots": KITTI_MOTS_CLASSES}.get(
-            gt_format or "", ()
-        ),
-        mots_classes=KITTI_MOTS_CLASSES if mots or gt_format == "kitti_mots" else (),
+        gt_classes=told.classes,
+        mots_classes=KITTI_MOTS_CLASSES if mots or told.gt_format == "kitti_mots" else (),
     )
+    check_frames(whole, warn)
+    return whole
 
 
 def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) -> VideoSequence:
@@ -243,25 +248,23 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSeq
         )
 
 
+def _visdrone_sequences(folder: Path, warn: Warn) -> Iterator[VideoSequence]:
+    """VisDrone's own layout: images in ``sequences/NAME``, rows in ``annotations/NAME.txt``."""
+    for frames in sorted(path for path in (folder / "sequences").iterdir() if path.is_dir()):
+        base = _plain_frames(frames, warn)
+        gt = _file(folder / "annotations" / f"{frames.name}.txt")
+        if gt is not None:
+            base = replace(base, gt=gt, gt_format="visdrone", gt_classes=VISDRONE_CLASSES)
+            check_frames(base, warn)
+        yield base
+
+
 def _rle_size(text: Path) -> tuple[int, int]:
     with text.open() as lines:
         words = next(lines, "").split()
     if len(words) != 6:
         raise DataError(f"{text}:1: a row is  frame id class height width RLE, not {words}")
     return int(words[3]), int(words[4])
-
-
-def _gt_format(path: Path) -> str:
-    with path.open() as lines:
-        first = next((line.strip() for line in lines if line.strip()), "")
-    columns = first.split(",")
-    if len(columns) == 1 and len(first.split()) == 6:
-        return "kitti_mots"
-    if first and len(columns) < 6:
-        raise DataError(
-            f"{path}:1: {len(columns)} columns; a row is  frame,id,left,top,width,height,..."
-        )
-    return "mot17" if len(columns) == _MOT17_COLUMNS else "mot15"
 
 
 def _seqinfo(path: Path) -> dict[str, str]:

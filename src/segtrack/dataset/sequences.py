@@ -18,12 +18,15 @@ class VideoSequence:
         sha256: digest of the file, or of the digests of the frames.
         width, height: pixels; fps: frames per second; frame_count: as declared by the container
             (0 where it does not say).
-        gt: ground truth file, or None. gt_format: mot15 | mot17 | kitti_mots | None.
+        gt: ground truth file, or None. gt_format: mot15 | mot17 | mot20 |
+            visdrone | kitti | kitti_mots | None.
         mots: file with mask ground truth (KITTI-MOTS rows), or None.
         det: file with detections that the data set brought along, or None.
         role: tuning | test | None: what the sequence may be used for in a sweep.
         gt_classes, mots_classes: names of the class ids in ``gt`` and ``mots``, as (id, name);
             empty where the file has no class column or nothing is known of it.
+        image_numbers: numbers in the names of the frames' files, where these say something
+            (``frame_numbers.image_numbers``); text files may go by them.
     """
 
     name: str
@@ -40,6 +43,7 @@ class VideoSequence:
     role: str | None = None
     gt_classes: tuple[tuple[int, str], ...] = ()
     mots_classes: tuple[tuple[int, str], ...] = ()
+    image_numbers: tuple[int, ...] = ()
 
 
 _PATHS = ("path", "gt", "mots", "det")
@@ -70,4 +74,5 @@ def from_json(row: dict[str, Any], folder: Path) -> VideoSequence:
             row[key] = folder / row[key]
     for key in ("gt_classes", "mots_classes"):
         row[key] = tuple((int(i), str(name)) for i, name in row[key])
+    row["image_numbers"] = tuple(row["image_numbers"])
     return VideoSequence(**row)

@@ -2,11 +2,17 @@ from .kitti import DONT_CARE as DONT_CARE
 from .kitti import KittiTable as KittiTable
 from .kitti import read_kitti as read_kitti
 from .kitti import write_kitti as write_kitti
+from .mot import MOT_CLASSES as MOT_CLASSES
+from .mot import VISDRONE_CLASSES as VISDRONE_CLASSES
 from .mot import MotTable as MotTable
+from .mot import is_visdrone as is_visdrone
 from .mot import read_mot as read_mot
+from .mot import read_visdrone as read_visdrone
+from .mot import require_classes as require_classes
 from .mot import write_mot as write_mot
 from .mots import IGNORE_CLASS as IGNORE_CLASS
 from .mots import MotsTable as MotsTable
 from .mots import read_mots as read_mots
 from .mots import write_mots as write_mots
+from .tables import first_row as first_row
 from .tables import refuse_row as refuse_row

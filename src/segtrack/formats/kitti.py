@@ -1,7 +1,8 @@
 """KITTI tracking labels: ``frame id type truncated occluded alpha`` + box, size, place, angle.
 
 The columns are those of the benchmark's devkit (readme.txt, "Data Format Description"): 17, and a
-score as the 18th in a tracker's output. Frames count from 0.
+score as the 18th in a tracker's output. What published results have behind it is not read, as in
+TrackEval. Frames count from 0.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class KittiTable:
 
 
 def read_kitti(path: Path) -> KittiTable:
-    """Read ground truth (17 columns) or a tracker's output (17 or 18).
+    """Read ground truth (17 columns) or a tracker's output (17, 18 or more).
 
     Raises:
         DataError: a malformed row (number of columns, not a number, a negative frame, an id that is
@@ -59,10 +60,11 @@ def read_kitti(path: Path) -> KittiTable:
     rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     columns = len(rows[0]) if rows else LABEL_COLUMNS
     for number, row in enumerate(rows):
-        if len(row) not in (LABEL_COLUMNS, LABEL_COLUMNS + 1) or len(row) != columns:
-            refuse_row(
-                path, number, f"{len(row)} columns, 17 (18 with a score) in all rows expected"
-            )
+        if len(row) < LABEL_COLUMNS or len(row) != columns:
+            wanted = "17 (18 with a score) or more, as many in all rows,"
+            refuse_row(path, number, f"{len(row)} columns, {wanted} expected")
+    columns = min(columns, LABEL_COLUMNS + 1)
+    rows = [row[:columns] for row in rows]
     kind = tuple(row[2] for row in rows)
     table = _numbers(path, [[*row[:2], *row[3:]] for row in rows], columns - 1)
     whole = (table[:, :2] == np.floor(table[:, :2])).all(axis=1)

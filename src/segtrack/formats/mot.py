@@ -1,18 +1,40 @@
 """MOTChallenge text files: ``frame,id,x,y,w,h,conf`` and what the year adds.
 
-MOT15 adds a 3D position (``x,y,z``, -1 where there is none), MOT16 and MOT17 a class and a
-visibility. "MOT16: A Benchmark for Multi-Object Tracking" (Milan et al., 2016), section 4.
+MOT15 adds a 3D position (``x,y,z``, -1 where there is none), MOT16 and later ones a class and a
+visibility. "MOT16: A Benchmark for Multi-Object Tracking" (Milan et al., 2016), section 4. What
+trackers write has the class alone (8 columns), or before ``-1,-1`` (10), too.
+
+VisDrone's rows look alike but are others: ``frame,id,x,y,w,h,score,category,truncation,occlusion``
+(github.com/VisDrone/VisDrone2018-MOT-toolkit, README).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from segtrack.formats.tables import read_numbers, require, require_unique, write_rows
+from segtrack.formats.tables import (
+    read_numbers,
+    refuse_row,
+    require,
+    require_unique,
+    write_rows,
+)
 
+# "MOT16", table 2.
+MOT_CLASSES = (
+    *((1, "person"), (2, "person on vehicle"), (3, "car"), (4, "bicycle"), (5, "motorcycle")),
+    *((6, "non motorized vehicle"), (7, "static person"), (8, "distractor"), (9, "occluder")),
+    *((10, "occluder on the ground"), (11, "full occluder"), (12, "reflection"), (13, "crowd")),
+)
+VISDRONE_CLASSES = (
+    *((0, "ignored region"), (1, "person"), (2, "people"), (3, "bicycle"), (4, "car"), (5, "van")),
+    *((6, "truck"), (7, "tricycle"), (8, "awning tricycle"), (9, "bus"), (10, "motorcycle")),
+    (11, "others"),
+)
 PLAIN_COLUMNS = 7
 CLASS_COLUMNS = 9
 POSITION_COLUMNS = 10
@@ -23,7 +45,7 @@ class MotTable:
     """Rows of one sequence, in the order of the file.
 
     Attributes:
-        frame: int64 (N,), from 0; the file counts from 1.
+        frame: int64 (N,), from 0 where the file counts from ``first``.
         track_id: int64 (N,); -1 in detections.
         bbox_xywh: float64 (N, 4), pixels.
         conf: float64 (N,), a score; of ground truth 0 means "not to be judged".
@@ -48,40 +70,121 @@ class MotTable:
         )
 
 
-def read_mot(path: Path, tracks: bool = True) -> MotTable:
+def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
     """Read ground truth, a tracker's output or detections.
 
     Args:
-        path: a file of 7 (no more than a confidence), 9 (MOT16, MOT17) or 10 columns (MOT15).
+        path: a file of 7 columns (no more than a confidence), 8 (a class too), 9 (MOT16 and later)
+            or 10 (MOT15; the eighth is a class where ``-1,-1`` follows it).
         tracks: rows have ids; False for detections, whose ids are all -1.
+        first: number of the first frame.
 
     Raises:
-        DataError: a malformed row (number of columns, not a number, a frame below 1, an id that is
-            no whole number, the same id twice in a frame); with path, line and value.
+        DataError: a malformed row (number of columns, not a number, a frame before ``first``, an
+            id that is no whole number, the same id twice in a frame), or VisDrone's columns; with
+            path, line and value.
     """
     table = read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS)
+    if _looks_like_visdrone(table):
+        refuse_row(
+            path,
+            int(np.argmax(table[:, 7] > 1)),
+            "columns of VisDrone, whose eighth is its own category: score.py --format visdrone, or "
+            "dataset=sequences on a folder with VisDrone's annotations and sequences",
+        )
+    return _mot_table(path, table, tracks, first)
+
+
+def read_visdrone(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
+    """Read VisDrone's 10 columns; ``conf`` is its score, ``class_id`` its category.
+
+    Arguments and errors as in ``read_mot``.
+    """
+    table = read_numbers(path, POSITION_COLUMNS, POSITION_COLUMNS)
+    known = np.isin(table[:, 7], [i for i, _ in VISDRONE_CLASSES])
+    require(path, known, "no category of VisDrone (0 to 11) in the eighth column")
+    regions = table[:, 7] == 0  # their ids are 0, or -1, several times in a frame
+    _require_rows(path, table, [0, 1, 7], tracks, first, ~regions)
+    return _columns(table, first, class_column=True)
+
+
+def is_visdrone(path: Path) -> bool:
+    """Whether the rows of a file are VisDrone's rather than MOTChallenge's.
+
+    Raises:
+        DataError: no table of numbers.
+    """
+    return _looks_like_visdrone(read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS))
+
+
+def require_classes(path: Path, class_id: np.ndarray, names: Sequence[tuple[int, str]]) -> None:
+    """Raise a DataError where ground truth has class ids that nothing names."""
+    unknown = sorted(set(np.unique(class_id).tolist()) - {i for i, _ in names})
+    if unknown:
+        row = int(np.argmax(np.isin(class_id, unknown)))
+        refuse_row(
+            path,
+            row,
+            f"class ids {', '.join(map(str, unknown))} (eighth column) are not among "
+            f"{', '.join(f'{i} {name}' for i, name in names)}; correct them, or name them in "
+            "labels.txt beside this file, a line for each from 1 on",
+        )
+
+
+def _looks_like_visdrone(table: np.ndarray) -> bool:
+    """Ten columns of which the last four can only be score, category, truncation, occlusion.
+
+    MOT15's are a confidence and a place in metres, or -1 three times.
+    """
+    if table.shape[1] != POSITION_COLUMNS or not len(table):
+        return False
+    allowed = ((0, 1), range(12), (0, 1), (0, 1, 2))
+    fits = all(np.isin(table[:, 6 + i], list(kinds)).all() for i, kinds in enumerate(allowed))
+    return fits and bool((table[:, 7] > 1).any() or (table[:, 8:] > 0).any())
+
+
+def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTable:
     columns = table.shape[1]
-    require(path, np.full(len(table), columns != 8), "8 columns, 7, 9 or 10 expected")
-    whole = [0, 1, 7] if columns == CLASS_COLUMNS else [0, 1]
+    has_class = columns in (8, CLASS_COLUMNS)
+    if columns == POSITION_COLUMNS and len(table):
+        # Trackers that write a class before the ones that MOT15 has for "no place".
+        whole = (table[:, 7] == np.floor(table[:, 7])).all()
+        has_class = bool(whole and (table[:, 8:] == -1).all() and (table[:, 7] != -1).all())
+    _require_rows(path, table, [0, 1, 7] if has_class else [0, 1], tracks, first)
+    return _columns(table, first, has_class)
+
+
+def _require_rows(
+    path: Path,
+    table: np.ndarray,
+    whole: list[int],
+    tracks: bool,
+    first: int,
+    unique: np.ndarray | None = None,
+) -> None:
     require(
         path,
         (table[:, whole] == np.floor(table[:, whole])).all(axis=1),
         "frame, id and class are whole numbers",
     )
-    require(path, table[:, 0] >= 1, "frames count from 1")
-    frame, track_id = table[:, 0].astype(np.int64) - 1, table[:, 1].astype(np.int64)
+    require(path, table[:, 0] >= first, f"frames count from {first}")
     if tracks:
-        require(path, track_id >= 0, "an id is 0 or more")
-        require_unique(path, frame, track_id, np.ones(len(frame), bool))
-    has_class = columns == CLASS_COLUMNS
+        who = np.ones(len(table), bool) if unique is None else unique
+        track_id = table[:, 1].astype(np.int64)
+        require(path, (track_id >= 0) | ~who, "an id is 0 or more")
+        require_unique(path, table[:, 0].astype(np.int64), track_id, who)
+
+
+def _columns(table: np.ndarray, first: int, class_column: bool) -> MotTable:
+    columns = table.shape[1]
     return MotTable(
-        frame,
-        track_id,
+        table[:, 0].astype(np.int64) - first,
+        table[:, 1].astype(np.int64),
         table[:, 2:6],
         table[:, 6],
-        table[:, 7].astype(np.int64) if has_class else None,
-        table[:, 8] if has_class else None,
-        table[:, 7:10] if columns == POSITION_COLUMNS else None,
+        table[:, 7].astype(np.int64) if class_column else None,
+        table[:, 8] if columns == CLASS_COLUMNS else None,
+        table[:, 7:10] if columns == POSITION_COLUMNS and not class_column else None,
     )
 
 

@@ -21,7 +21,7 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as text ({error})") from error
 
@@ -52,9 +52,23 @@ def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
     return _line_by_line(path, text, fewest, most)
 
 
+def first_row(path: Path) -> list[str]:
+    """The values of the first line that is not blank, separated by commas or white space.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            line = next((line.strip() for line in lines if line.strip()), "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as text ({error})") from error
+    return _values(line)
+
+
 def refuse_row(path: Path, row: int, problem: str) -> NoReturn:
     """Raise a DataError about the ``row``-th line (from 0) that is not blank."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     filled = [number for number, line in enumerate(lines, 1) if line.strip()]
     line = filled[row]
     raise DataError(f"{path}, line {line}: {problem}: {lines[line - 1].strip()[:120]!r}")
@@ -110,7 +124,7 @@ def _line_by_line(path: Path, text: str, fewest: int, most: int) -> np.ndarray:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        values = line.rstrip().rstrip(",").split(",") if "," in line else line.split()
+        values = _values(line)
         where = f"{path}, line {number}"
         if not fewest <= len(values) <= most or (rows and len(values) != len(rows[0])):
             wanted = f"{fewest} to {most}" if fewest < most else str(most)
@@ -121,6 +135,10 @@ def _line_by_line(path: Path, text: str, fewest: int, most: int) -> np.ndarray:
             )
         rows.append([_number(value, where) for value in values])
     return np.array(rows)
+
+
+def _values(line: str) -> list[str]:
+    return line.strip().rstrip(",").split(",") if "," in line else line.split()
 
 
 def _number(value: str, where: str) -> float:

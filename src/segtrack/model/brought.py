@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.metrics import Report
-from segtrack.dataset import VideoSequence
+from segtrack.dataset import VideoSequence, frames_of
 from segtrack.formats import read_mot
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
 
@@ -27,13 +27,17 @@ def read_detections(
         report: gets ``track/detections``.
 
     Raises:
-        DataError: the file cannot be read, or a row is malformed; with its line.
+        DataError: the file cannot be read, a row is malformed (with its line), or is of a frame
+            that the sequence does not have.
     """
     assert sequence.det is not None
-    table = read_mot(sequence.det, tracks=False)
-    kept = np.flatnonzero(table.conf >= conf_floor)
-    kept = kept[np.argsort(table.frame[kept], kind="stable")]
-    frame, left_top = table.frame[kept], table.bbox_xywh[kept, :2]
+    table = read_mot(sequence.det, tracks=False, first=0)
+    frames = frames_of(
+        table.frame, 1, sequence.image_numbers, sequence.frame_count, sequence.det
+    ).frame
+    kept = np.flatnonzero((table.conf >= conf_floor) & (frames >= 0))
+    kept = kept[np.argsort(frames[kept], kind="stable")]
+    frame, left_top = frames[kept], table.bbox_xywh[kept, :2]
     right_bottom = left_top + table.bbox_xywh[kept, 2:]
     box = np.concatenate([left_top, right_bottom], axis=1).astype(np.float32)
     score = table.conf[kept].astype(np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from segtrack.base.names import level
-from segtrack.scoring.counts import class_averaged, field, summary
+from segtrack.scoring.counts import COUNTED, class_averaged, has_objects, summary
 from segtrack.scoring.score import BOX, MASK, Key, SequenceScores
 
 HEADLINE = (
@@ -33,7 +33,7 @@ def combined(scores: Iterable[SequenceScores]) -> dict[Key, np.ndarray]:
     result = {}
     for kind in (BOX, MASK):
         of_kind = {key: counts for key, counts in sums.items() if key[0] == kind}
-        seen = {key: counts for key, counts in of_kind.items() if _objects(counts) > 0}
+        seen = {key: counts for key, counts in of_kind.items() if has_objects(counts)}
         result.update(seen or of_kind)
     return result
 
@@ -60,7 +60,8 @@ def score_metrics(
     own score where there is one class; ``track/class_averaged/...`` weighs classes the same;
     ``track/class/<name>/...``, ``track/video/<sequence>/...`` and, where the data set divides its
     sequences, ``track/tuning/...`` and ``track/test/...`` are parts of it. Scores of masks have
-    ``mask_`` in their names, but for ``motsa`` and ``smotsa``.
+    ``mask_`` in their names, but for ``motsa`` and ``smotsa``. Where a part has no ground truth it
+    has counts and no fractions.
 
     Args:
         scores: by sequence name, of those that have ground truth.
@@ -73,24 +74,30 @@ def score_metrics(
         if not keys:
             continue
         short = {name: names[name] for name in SHORT if name in names} if kind == BOX else names
-        _put(result, "track", summary(detection_averaged(counts, kind)), names)
+        whole = detection_averaged(counts, kind)
+        _put(result, "track", summary(whole), _sayable(names, whole))
         averaged = class_averaged(np.stack([counts[key] for key in keys]))
-        _put(result, "track/class_averaged", averaged, names)
+        _put(result, "track/class_averaged", averaged, _sayable(names, whole))
         for key in keys:
-            _put(result, f"track/class/{level(key[1])}", summary(counts[key]), short)
+            said = _sayable(short, counts[key])
+            _put(result, f"track/class/{level(key[1])}", summary(counts[key]), said)
         for name, one in scores.items():
             total = _total([one], keys)
             if total is not None:
-                _put(result, f"track/video/{level(name)}", summary(total, alone=True), short)
+                said = _sayable(short, total)
+                _put(result, f"track/video/{level(name)}", summary(total, alone=True), said)
         for role in ROLES:
             total = _total([one for name, one in scores.items() if roles.get(name) == role], keys)
             if total is not None:
-                _put(result, f"track/{role}", summary(total), short)
+                _put(result, f"track/{role}", summary(total), _sayable(short, total))
     return result
 
 
-def _objects(counts: np.ndarray) -> float:
-    return float(field(counts, "CLR_TP") + field(counts, "CLR_FN"))
+def _sayable(names: Mapping[str, str], counts: np.ndarray) -> Mapping[str, str]:
+    """Without ground truth only counts can be said: nothing is a fraction of it."""
+    if has_objects(counts):
+        return names
+    return {name: short for name, short in names.items() if name in COUNTED}
 
 
 def _total(scores: Sequence[SequenceScores], keys: list[Key]) -> np.ndarray | None:

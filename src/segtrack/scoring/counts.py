@@ -47,6 +47,11 @@ def field(counts: np.ndarray, name: str) -> np.ndarray:
     return value
 
 
+def has_objects(counts: np.ndarray) -> bool:
+    """Whether counts (D,) are of any ground truth; where not, scores say nothing."""
+    return bool(field(counts, "CLR_TP") + field(counts, "CLR_FN") > 0)
+
+
 def per_alpha(counts: np.ndarray) -> dict[str, np.ndarray]:
     """The HOTA family at each localisation threshold.
 

@@ -22,6 +22,7 @@ from segtrack.scoring import (
     SequenceScores,
     combined,
     detection_averaged,
+    has_objects,
     per_alpha,
     summary,
 )
@@ -172,8 +173,10 @@ def _column(axes: Any, points: float, head: str, colour: str, texts: Sequence[st
 def _scores(video: str, role: str | None, counts: np.ndarray, alone: bool) -> dict[str, Any]:
     values = summary(counts, alone)
     row: dict[str, Any] = {"video": video, "role": role or ""}
+    judged = has_objects(counts)  # without ground truth nothing is a fraction of it
     for name in COLUMNS:
-        row[name] = int(values[name]) if name in COUNTED else float(values[name])
+        share = float(values[name]) if judged else float("nan")
+        row[name] = int(values[name]) if name in COUNTED else share
     return row
 
 

@@ -3,7 +3,8 @@
 MOTChallenge: ``GT/<sequence>/gt/gt.txt`` with ``seqinfo.ini``. KITTI: ``GT/label_02/<NNNN>.txt``
 and ``GT/evaluate_tracking.seqmap*``. KITTI-MOTS and MOTSChallenge: ``GT/instances_txt/<name>.txt``
 (``label_02`` and ``gt/gt.txt`` are found too), lengths from a seqmap or ``seqinfo.ini`` where there
-is one. The tracker has ``TRACKS/<sequence>.txt``.
+is one. VisDrone: ``GT/annotations/<name>.txt``, lengths from ``GT/sequences/<name>``. The tracker
+has ``TRACKS/<sequence>.txt``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset import VideoSequence
-from segtrack.formats import DONT_CARE, IGNORE_CLASS, read_kitti, read_mot, read_mots
+from segtrack.formats import (
+    DONT_CARE,
+    IGNORE_CLASS,
+    MOT_CLASSES,
+    read_kitti,
+    read_mot,
+    read_mots,
+    read_visdrone,
+)
 from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 from segtrack.scoring.protocols import Names
 from segtrack.scoring.score import BOX, MASK, SequenceScores, score_rows
@@ -48,6 +57,13 @@ class Kit:
 KITS: dict[str, Kit] = {
     "mot15": Kit(BOX, ((1, PEDESTRIAN),), 1, ("{}/gt/gt.txt",)),
     "mot17": Kit(BOX, ((1, PEDESTRIAN),), 1, ("{}/gt/gt.txt",)),
+    "mot20": Kit(BOX, ((1, PEDESTRIAN),), 1, ("{}/gt/gt.txt",)),
+    "visdrone": Kit(
+        BOX,
+        ((4, "car"), (9, "bus"), (6, "truck"), (1, PEDESTRIAN), (5, "van")),
+        1,
+        ("annotations/{}.txt",),
+    ),
     "kitti": Kit(
         BOX,
         ((1, "car"), (4, PEDESTRIAN)),
@@ -139,6 +155,11 @@ def scored_rows(name: str, path: Path) -> TrackBoxes | TrackMasks:
         order = np.argsort(labels.frame, kind="stable")
         order = order[real[order]]
         frame, track_id, box = labels.frame, labels.track_id, labels.bbox_xyxy
+    elif name == "visdrone":
+        rows = read_visdrone(path)
+        assert rows.class_id is not None
+        order = np.argsort(rows.frame, kind="stable")
+        frame, track_id, box, ids = rows.frame, rows.track_id, rows.bbox_xyxy, rows.class_id
     else:
         rows = read_mot(path)
         order = np.argsort(rows.frame, kind="stable")
@@ -202,13 +223,24 @@ def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> V
     classes: Names = ()
     if name == "mot15":
         classes = ((1, "person"),)
-    elif name == "mot17":
-        from segtrack.dataset import MOT17_CLASSES
-
-        classes = MOT17_CLASSES
+    elif name in ("mot17", "mot20"):
+        _no_labels(path)
+        classes = MOT_CLASSES
+        name = "mot20" if sequence.upper().startswith("MOT20") else name
     return VideoSequence(
         sequence, None, "", 0, 0, 0, frames, gt=path, gt_format=name, gt_classes=classes
     )  # fmt: skip
+
+
+def _no_labels(path: Path) -> None:
+    """Refuse ground truth whose own list of names gives class 1 to something else."""
+    names = path.with_name("labels.txt")
+    first = names.read_text(encoding="utf-8-sig").strip().splitlines() if names.is_file() else []
+    if first and first[0].strip().lower() not in (PEDESTRIAN, "person"):
+        raise DataError(
+            f"{names}: class 1 is {first[0].strip()!r}, which MOTChallenge's rules do not judge; "
+            "score it by python src/run.py dataset=sequences, which goes by these names"
+        )
 
 
 def _class_index(kit: Kit, class_id: np.ndarray) -> np.ndarray:
@@ -272,6 +304,9 @@ def _seqmap(kit: Kit, path: Path) -> dict[str, int]:
 
 def _ini_length(folder: Path) -> int:
     path = folder / "seqinfo.ini"
+    images = folder.parent / "sequences" / folder.name  # VisDrone's
+    if images.is_dir():
+        return sum(1 for _ in images.glob("*.[jJpP][pPnN][gG]"))
     if not path.is_file():
         return 0
     parser = configparser.ConfigParser()

@@ -54,6 +54,8 @@ def box_pairing(truth: BoxTruth, tracks: TrackBoxes, one: Judged, frame_count: i
     gt_start = starts(truth.frame[gt], frame_count)
     track_start = starts(tracks.frame[mine], frame_count)
     box = tracks.box[mine]
+    if rules.cut_regions:
+        return _cut_pairing(truth, tracks, gt & truth.judged, mine, frame_count)
     sim = box_overlaps(truth.box[gt], gt_start, box, track_start, False)
     everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], sim)
     excuses = ignored | (own & ~truth.judged) if rules.unjudged_excuses else ignored
@@ -66,6 +68,52 @@ def box_pairing(truth: BoxTruth, tracks: TrackBoxes, one: Judged, frame_count: i
             small = box[:, 3] - box[:, 1] <= rules.min_height + EPS
             removed |= ~hit & (small | _in_regions(truth, box, track_start, frame_count))
     return everything.kept((own & truth.judged)[gt], ~removed)
+
+
+def _cut_pairing(
+    truth: BoxTruth, tracks: TrackBoxes, gt: np.ndarray, mine: np.ndarray, frame_count: int
+) -> Pairing:
+    """Boxes by IoU, without those that lie in regions with half of their pixels or more."""
+    gt = gt & (covered(truth.box, truth.frame, truth) < 0.5)
+    mine = mine & (covered(tracks.box, tracks.frame, truth) < 0.5)
+    gt_start = starts(truth.frame[gt], frame_count)
+    track_start = starts(tracks.frame[mine], frame_count)
+    sim = box_overlaps(truth.box[gt], gt_start, tracks.box[mine], track_start, False)
+    return Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], sim)
+
+
+def covered(box: np.ndarray, frame: np.ndarray, truth: BoxTruth) -> np.ndarray:
+    """float64 (N,): share of each box's pixels that lie in a region of its frame.
+
+    Pixels are those of VisDrone's eval/dropObjects.m: corners and sizes are rounded and at least 1,
+    a region covers the pixels from its corner on and one more, a box those behind its corner. The
+    image's border, which the toolkit cuts regions at, is left out: annotations lie inside.
+    """
+    share = np.zeros(len(box))
+    for t in np.intersect1d(frame, truth.region_frame).tolist():
+        rows = np.flatnonzero(frame == t)
+        regions = _whole(truth.region_box[truth.region_frame == t])
+        boxes = _whole(box[rows])
+        low = np.minimum(regions[:, :2].min(0), boxes[:, :2].min(0))
+        high = np.maximum(
+            (regions[:, :2] + regions[:, 2:]).max(0), (boxes[:, :2] + boxes[:, 2:]).max(0)
+        )
+        map_ = np.zeros((high - low + 1)[::-1], bool)
+        for x, y, w, h in (regions - [*low, 0, 0]).tolist():
+            map_[y : y + h + 1, x : x + w + 1] = True
+        sums = np.cumsum(np.cumsum(map_, axis=0, dtype=np.int64), axis=1)
+        x, y, w, h = (boxes - [*low, 0, 0]).T
+        inside = sums[y, x] + sums[y + h, x + w] - sums[y, x + w] - sums[y + h, x]
+        share[rows] = inside / (w * h)
+    return share
+
+
+def _whole(box: np.ndarray) -> np.ndarray:
+    """int64 (N, 4): x, y, width, height as the toolkit rounds them, halves away from zero."""
+    sized = np.concatenate([box[:, :2], box[:, 2:] - box[:, :2]], axis=1)
+    rounded = np.sign(sized) * np.floor(np.abs(sized) + 0.5)
+    whole: np.ndarray = np.maximum(1, rounded).astype(np.int64)
+    return whole
 
 
 def mask_pairing(truth: MaskTruth, tracks: TrackMasks, one: Judged, frame_count: int) -> Pairing:

@@ -1,7 +1,8 @@
 """Which rows of a ground truth are judged, class by class, and what excuses a track's box.
 
 Every benchmark has its own rules; they are TrackEval's (its datasets Mot15, MotChallenge2DBox,
-Kitti2DBox, KittiMOTS and MOTSChallenge), and one table says them.
+Kitti2DBox, KittiMOTS and MOTSChallenge) and, for VisDrone, those of its own toolkit, and one table
+says them.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class BenchmarkRules:
         unjudged_excuses: a box that matches an object of the class which is marked as not to be
             judged is removed too (KITTI); MOTChallenge leaves it, as a false positive.
         min_height: unmatched boxes up to this many pixels are removed.
+        cut_regions: rows of either side that lie in a region with half of their pixels or more are
+            removed before anything is matched (VisDrone).
         below_half: what a similarity under .5 counts in the matching.
     """
 
@@ -48,6 +51,7 @@ class BenchmarkRules:
     whole_frame: bool = False
     unjudged_excuses: bool = False
     min_height: float | None = None
+    cut_regions: bool = False
     below_half: float = 0.0
 
     def ignored_names(self, name: str) -> frozenset[str]:
@@ -55,13 +59,14 @@ class BenchmarkRules:
         return self.ignored.get("", frozenset()) | self.ignored.get(name, frozenset())
 
 
+_DISTRACTORS = frozenset({"person on vehicle", "static person", "distractor", "reflection"})
+
 PROTOCOLS: dict[str, BenchmarkRules] = {
     "mot15": BenchmarkRules(),
     # MOT16 and MOT17: only persons are annotated throughout.
-    "motchallenge": BenchmarkRules(
-        (PERSON,),
-        {"": frozenset({"person on vehicle", "static person", "distractor", "reflection"})},
-        whole_frame=True,
+    "motchallenge": BenchmarkRules((PERSON,), {"": _DISTRACTORS}, whole_frame=True),
+    "mot20": BenchmarkRules(
+        (PERSON,), {"": _DISTRACTORS | {"non motorized vehicle"}}, whole_frame=True
     ),
     # The same columns with several classes, each judged on its own: the simulator's.
     "multi_class": BenchmarkRules(ignored={"": frozenset({"distractor"})}),
@@ -71,6 +76,8 @@ PROTOCOLS: dict[str, BenchmarkRules] = {
         unjudged_excuses=True,
         min_height=25,
     ),
+    # evalMOT.m's evalClassSet; eval/dropObjects.m.
+    "visdrone": BenchmarkRules(("car", "bus", "truck", PERSON, "van"), cut_regions=True),
     "mots": BenchmarkRules(below_half=-10_000),
 }
 
@@ -80,10 +87,12 @@ def box_protocol(gt_format: str, names: Names) -> str:
 
     Nine columns are MOTChallenge's own where they know its static persons or name no classes.
     """
-    if gt_format != "mot17":
+    if gt_format not in ("mot17", "mot20"):
         return gt_format
     own = not names or any(name == "static person" for _, name in names)
-    return "motchallenge" if own else "multi_class"
+    if not own:
+        return "multi_class"
+    return "motchallenge" if gt_format == "mot17" else gt_format
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.rle import pixels
-from segtrack.scoring.counts import COUNTED, FIELDS, per_alpha, summary
+from segtrack.scoring.counts import COUNTED, FIELDS, has_objects, per_alpha, summary
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import Truth
 from segtrack.tracker import TRACKER_BOX, Tracks
@@ -155,10 +155,14 @@ def score_rows(
     return tuple(scores)
 
 
-def percent(counts: np.ndarray, alone: bool = False) -> dict[str, float]:
-    """``counts.summary`` of counts (D,) as people print it: fractions in percent."""
+def percent(counts: np.ndarray, alone: bool = False) -> dict[str, float | None]:
+    """``counts.summary`` of counts (D,) as people print it: fractions in percent.
+
+    None where there is no ground truth that they could be fractions of.
+    """
+    judged = has_objects(counts)
     return {
-        name: int(value) if name in COUNTED else 100 * float(value)
+        name: int(value) if name in COUNTED else 100 * float(value) if judged else None
         for name, value in summary(counts, alone).items()
     }
 

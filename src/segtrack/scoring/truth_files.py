@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
-from segtrack.dataset import VideoSequence
+from segtrack.dataset import VideoSequence, frames_of
 from segtrack.formats import (
     DONT_CARE,
     IGNORE_CLASS,
+    VISDRONE_CLASSES,
     MotsTable,
     read_kitti,
     read_mot,
     read_mots,
+    read_visdrone,
     refuse_row,
+    require_classes,
 )
-from segtrack.scoring.protocols import CLASSLESS, KITTI_CLASSES, PERSON, Names, box_protocol
+from segtrack.scoring.protocols import CLASSLESS, KITTI_CLASSES, PERSON, box_protocol
 from segtrack.scoring.truth import BoxTruth, MaskTruth, Truth
 
 SITTING = "person sitting"
+_VISDRONE_REGIONS = (0, 11)  # ignored regions and "others", which eval/dropObjects.m treats alike
 _MAX_OCCLUDED, _MAX_TRUNCATED = 2, 0  # KITTI's levels up to which an object is judged
 
 
@@ -46,27 +51,42 @@ def read_truth(sequence: VideoSequence, first_mask_frame: int = 0) -> Truth:
     """Parse a sequence's ground truth.
 
     Args:
-        sequence: ``gt_format`` mot15, mot17, kitti or kitti_mots; with ``mots`` for masks.
+        sequence: ``gt_format`` mot15, mot17, mot20, visdrone, kitti or kitti_mots; with ``mots``
+            for masks.
         first_mask_frame: number of the first frame in ``mots``: 0 KITTI-MOTS, 1 MOTSChallenge.
 
     Raises:
-        DataError: there is no ground truth, a row is malformed, an id comes twice in a frame, or
-            masks of a frame overlap (TrackEval refuses these too); with path and line.
+        DataError: there is no ground truth, a row is malformed, of a frame that the sequence does
+            not have or of a class that nothing names, an id comes twice in a frame, or masks of a
+            frame overlap (TrackEval refuses these too); with path and line.
     """
     boxes = masks = None
-    if sequence.gt is not None and sequence.gt_format in ("mot15", "mot17"):
-        boxes = _mot_boxes(sequence.gt, sequence.gt_format, sequence.gt_classes)
-    elif sequence.gt is not None and sequence.gt_format == "kitti":
-        boxes = _kitti_boxes(sequence.gt)
+    gt, gt_format = sequence.gt, sequence.gt_format
+    if gt is not None and gt_format in ("mot15", "mot17", "mot20"):
+        boxes = _mot_boxes(gt, gt_format, sequence)
+    elif gt is not None and gt_format == "visdrone":
+        boxes = _visdrone_boxes(gt, sequence)
+    elif gt is not None and gt_format == "kitti":
+        boxes = _kitti_boxes(gt, sequence)
     if sequence.mots is not None:
-        masks = _read_masks(sequence.mots, sequence.mots_classes, first_mask_frame)
+        masks = _read_masks(sequence.mots, sequence, first_mask_frame)
     if boxes is None and masks is None:
         raise DataError(f"{sequence.name}: the sequence has no ground truth; add gt/gt.txt")
     return Truth(sequence.name, sequence.frame_count, sequence.width, sequence.height, boxes, masks)
 
 
-def _mot_boxes(path: Path, gt_format: str, names: Names) -> BoxTruth:
-    table = read_mot(path)
+def _in_order(
+    numbers: np.ndarray, first: int, sequence: VideoSequence, path: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that have an image, by frame, int64 (M,); and the frames of all rows, int64 (N,)."""
+    images, count = sequence.image_numbers, sequence.frame_count
+    frame = frames_of(numbers, first, images, count, path).frame
+    order = np.argsort(frame, kind="stable")
+    return order[frame[order] >= 0], frame
+
+
+def _mot_boxes(path: Path, gt_format: str, sequence: VideoSequence) -> BoxTruth:
+    table, names = read_mot(path, first=0), sequence.gt_classes
     if gt_format == "mot15":
         names = names[:1]
         class_id = np.full(len(table.frame), names[0][0] if names else CLASSLESS, np.int64)
@@ -78,13 +98,14 @@ def _mot_boxes(path: Path, gt_format: str, names: Names) -> BoxTruth:
         )
     else:
         class_id = np.empty(0, np.int64)
-    if gt_format == "mot17" and not names:
-        names = ((1, PERSON),)
-    order = np.argsort(table.frame, kind="stable")
+    if gt_format != "mot15":
+        names = names or ((1, PERSON),)
+        require_classes(path, class_id, names)
+    order, frame = _in_order(table.frame, 1, sequence, path)
     return BoxTruth(
         box_protocol(gt_format, names),
         names,
-        table.frame[order],
+        frame[order],
         table.track_id[order],
         class_id[order],
         table.bbox_xyxy[order],
@@ -94,7 +115,26 @@ def _mot_boxes(path: Path, gt_format: str, names: Names) -> BoxTruth:
     )
 
 
-def _kitti_boxes(path: Path) -> BoxTruth:
+def _visdrone_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
+    table = read_visdrone(path, first=0)
+    assert table.class_id is not None
+    order, frame = _in_order(table.frame, 1, sequence, path)
+    region = np.isin(table.class_id, _VISDRONE_REGIONS)
+    rows, nowhere = order[~region[order]], order[region[order]]
+    return BoxTruth(
+        "visdrone",
+        tuple((i, name) for i, name in VISDRONE_CLASSES if i not in _VISDRONE_REGIONS),
+        frame[rows],
+        table.track_id[rows],
+        table.class_id[rows],
+        table.bbox_xyxy[rows],
+        table.conf[rows] != 0,
+        frame[nowhere],
+        table.bbox_xyxy[nowhere],
+    )
+
+
+def _kitti_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
     table = read_kitti(path)
     ids = {name: i for i, name in KITTI_CLASSES}
     # The tracking labels say Person, those of single images Person_sitting.
@@ -106,7 +146,7 @@ def _kitti_boxes(path: Path) -> BoxTruth:
     if unknown.any():
         row = int(np.argmax(unknown))
         refuse_row(path, row, f"{table.kind[row]!r} is no type of KITTI")
-    order = np.argsort(table.frame, kind="stable")
+    order, frame = _in_order(table.frame, 0, sequence, path)
     rows = order[~region[order] & (table.track_id[order] >= 0)]
     nowhere = order[region[order]]
     occluded, truncated = table.occluded[rows], table.truncated[rows]
@@ -114,20 +154,21 @@ def _kitti_boxes(path: Path) -> BoxTruth:
     return BoxTruth(
         "kitti",
         KITTI_CLASSES,
-        table.frame[rows],
+        frame[rows],
         table.track_id[rows],
         class_id[rows],
         table.bbox_xyxy[rows],
         judged,
-        table.frame[nowhere],
+        frame[nowhere],
         table.bbox_xyxy[nowhere],
     )
 
 
-def _read_masks(path: Path, names: Names, first_frame: int) -> MaskTruth:
-    table = read_mots(path, first_frame)
-    regions = require_disjoint(path, table)
-    order = np.argsort(table.frame, kind="stable")
+def _read_masks(path: Path, sequence: VideoSequence, first_frame: int) -> MaskTruth:
+    table, names = read_mots(path, first_frame), sequence.mots_classes
+    order, frame = _in_order(table.frame + first_frame, first_frame, sequence, path)
+    table = replace(table, frame=frame)
+    regions = {t: rle for t, rle in require_disjoint(path, table).items() if t >= 0}
     rows = order[table.class_id[order] != IGNORE_CLASS]
     return MaskTruth(
         tuple((i, name) for i, name in names if i != IGNORE_CLASS),

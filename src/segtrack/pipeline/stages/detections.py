@@ -28,7 +28,11 @@ def detections(ask: Ask, sequence: VideoSequence) -> Recipe:
 
     return Recipe(
         build,
-        {"names": [name], "frames": sequence.frame_count},
+        {
+            "names": [name],
+            "frames": sequence.frame_count,
+            "images": sequence.image_numbers,
+        },
         {"det": file_digest(sequence.det), "fps": sequence.fps},
         metric=metric_of(sequence),
     )
@@ -42,7 +46,7 @@ STAGE = register(
     Stage(
         name="detections",
         make=detections,
-        version=1,
+        version=2,
         reads=("model.conf_floor",),
         load=_load,
         listed=False,

@@ -32,6 +32,7 @@ def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
             "mots_classes": sequence.mots_classes,
             "size": [sequence.width, sequence.height],
             "frames": sequence.frame_count,
+            "images": sequence.image_numbers,
         },
         {
             "gt": file_digest(sequence.gt) if sequence.gt else "",
@@ -41,4 +42,4 @@ def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     )
 
 
-STAGE = register(Stage(name="truth", make=truth, version=1, listed=False))
+STAGE = register(Stage(name="truth", make=truth, version=2, listed=False))
