@@ -17,7 +17,7 @@ from segtrack.command.run_names import MOST, labels, run_name, sweep_name
         ({"video": "'/data/a (1).MP4'"}, "n video=a (1)"),
         ({"video": "C:\\\\drives\\\\a.mp4"}, "n video=a"),
         ({"video": "rtsp://user:secret@camera/stream1"}, "n video=stream1"),
-        ({"video": "drives/2024.05.01"}, "n video=2024.05"),
+        ({"video": "drives/2024.05.01"}, "n video=2024.05.01"),
         ({"video": "drives/*.mp4"}, "n video=drives/*"),
         ({"dataset.path": "/data/coco128/"}, "n path=coco128"),
         (

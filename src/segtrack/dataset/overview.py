@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segtrack.base.names import shown
 from segtrack.dataset.canonical import FILE
@@ -32,12 +32,15 @@ def overview(dataset: Dataset) -> str:
     ranked = sorted(dataset.names, key=lambda name: -totals[name])
     cut = MOST_CLASSES if len(ranked) > MOST_CLASSES + 1 else len(ranked)
 
-    def line(head: str, names: list[str]) -> dict[str, str | int]:
+    def line(head: str, names: list[str]) -> dict[str, Any]:
         counts = {split: sum(objects[split].get(n, 0) for n in names) for split in splits}
         return {"": head, **counts, "all": sum(counts.values())}
 
     images = {split: dataset.counts[split] for split in splits}
-    rows = [{"": "images", **images, "all": sum(images.values())}, line("objects", ranked)]
+    rows: list[dict[str, Any]] = [
+        {"": "images", **images, "all": sum(images.values())},
+        line("objects", ranked),
+    ]
     rows += [line(f"  {shown(name, 40) or NO_NAME}", [name]) for name in ranked[:cut]]
     if rest := ranked[cut:]:
         rows.append(line(f"  ... {len(rest)} more", rest))
