@@ -8,6 +8,7 @@ import pytest
 from segtrack.dataset import Dataset
 from segtrack.dataset.canonical import FILE
 from segtrack.dataset.overview import MOST_CLASSES, overview
+from segtrack.report import table_text
 
 
 def prepared(folder: Path, counts: dict[str, int], classes: dict[str, dict[str, int]]) -> Dataset:
@@ -20,7 +21,9 @@ def test_images_and_objects_by_split_and_class(tmp_path: Path) -> None:
     classes = {"train": {"car": 5, "truck / van": 7}, "val": {"car": 0, "truck / van": 1}}
     classes |= {"test": {"car": 0, "truck / van": 0}}
     dataset = prepared(tmp_path, {"train": 3, "val": 2, "test": 0}, classes)
-    assert [line.split() for line in overview(dataset).splitlines() if "---" not in line] == [
+    assert [
+        line.split() for line in table_text(overview(dataset)).splitlines() if "---" not in line
+    ] == [
         ["train", "val", "all"],
         ["images", "3", "2", "5"],
         ["objects", "12", "1", "13"],
@@ -32,7 +35,7 @@ def test_images_and_objects_by_split_and_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "lines"), [(12, 12), (13, 13), (14, 13), (80, 13)])
 def test_many_classes_do_not_fill_the_screen(tmp_path: Path, count: int, lines: int) -> None:
     classes = {"train": {f"class {i}": 100 - i for i in range(count)}}
-    text = overview(prepared(tmp_path, {"train": 9}, classes)).splitlines()
+    text = table_text(overview(prepared(tmp_path, {"train": 9}, classes))).splitlines()
     assert len(text) == 4 + lines
     if count > MOST_CLASSES + 1:
         rest = sum(100 - i for i in range(MOST_CLASSES, count))
@@ -40,10 +43,10 @@ def test_many_classes_do_not_fill_the_screen(tmp_path: Path, count: int, lines: 
 
 
 def test_without_images(tmp_path: Path) -> None:
-    assert overview(prepared(tmp_path, {"train": 0}, {"train": {}})) == "0 videos, no images\n"
+    assert overview(prepared(tmp_path, {"train": 0}, {"train": {}})) == []
 
 
 def test_odd_names_do_not_break_the_table(tmp_path: Path) -> None:
     classes = {"train": {"a\nb": 1, "x" * 300: 2, "": 3}}
-    text = overview(prepared(tmp_path, {"train": 1}, classes))
+    text = table_text(overview(prepared(tmp_path, {"train": 1}, classes)))
     assert len(text.splitlines()) == 4 + 3 and max(map(len, text.splitlines())) < 80

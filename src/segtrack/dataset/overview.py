@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack.base.names import shown
 from segtrack.dataset.canonical import FILE
-from segtrack.report import table_text
 
 if TYPE_CHECKING:
     from segtrack.dataset.canonical import Dataset
@@ -16,16 +15,15 @@ NO_NAME = "''"
 MOST_CLASSES = 12  # that get a line; a screen has more to show
 
 
-def overview(dataset: Dataset) -> str:
-    """A table with a line for the images, for all objects and for each of the largest classes.
+def overview(dataset: Dataset) -> list[dict[str, Any]]:
+    """Rows for a table: the images, all objects, and each of the classes with the most of them.
 
     Returns:
-        Lines of text; of a data set without images how many videos it has.
+        What is counted, by split and in all; nothing of a data set without images.
     """
-    videos = f"{len(dataset.sequences)} video{'s' if len(dataset.sequences) != 1 else ''}"
     splits = [split for split, count in dataset.counts.items() if count]
     if not splits:
-        return f"{videos}, no images\n"
+        return []
     facts = json.loads((dataset.folder / FILE).read_text(encoding="utf-8"))
     objects: dict[str, dict[str, int]] = facts["classes"]
     totals = {name: sum(objects[split].get(name, 0) for split in splits) for name in dataset.names}
@@ -44,5 +42,4 @@ def overview(dataset: Dataset) -> str:
     rows += [line(f"  {shown(name, 40) or NO_NAME}", [name]) for name in ranked[:cut]]
     if rest := ranked[cut:]:
         rows.append(line(f"  ... {len(rest)} more", rest))
-    text = table_text(rows)
-    return f"{text}{videos}\n" if dataset.sequences else text
+    return rows

@@ -86,7 +86,7 @@ def _here(settings: DatasetSettings, folder: Path) -> bool:
 def _publish(run: Run, made: Result) -> None:
     dataset: Dataset = made.value
     if run.settings.parent_run is None and "prepare" in run.settings.stages:
-        print(f"\n{datasets.overview(dataset)}", flush=True)
+        run.table(datasets.overview(dataset))
         for line in dataset.warnings:
             run.say(shown(line, 300))
     if dataset.warnings:
