@@ -125,7 +125,7 @@ class Runner(Walk):
         elif isinstance(made, Visit):
             result = Result(self._visited(stage, made, Run(self, stage, owner), owner))
         else:
-            result = Result(made.value)
+            result = Result(made.value, warning=made.warning)
         if self._looking:
             self._unpublished.append((stage, of, owner, result))
         else:
@@ -143,6 +143,8 @@ class Runner(Walk):
             raise missing(stage, owner, self.settings)
 
     def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
+        if result.warning:
+            print(f"warning: {result.warning}", flush=True)
         if stage.publish:
             stage.publish(Run(self, stage, owner), result, **of)
 
