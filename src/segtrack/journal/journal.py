@@ -223,6 +223,8 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         client = _client(settings.uri)
         return client, _experiment(client, settings)
     try:
+        if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
+            print(f"mlflow.uri={settings.uri}: making the folder {path.parent}", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock")):

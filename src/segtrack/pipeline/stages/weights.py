@@ -37,7 +37,8 @@ def start(ask: Ask) -> Given:
     found = model.resolve_weights(wanted, partial(_of_run, ask))
     if found.trained or "train" not in ask.listed:
         return Given(found, _text(name, found))
-    epochs, why = settings.trainer.epochs, f" ({found.note})" if found.note else ""
+    note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
+    epochs, why = settings.trainer.epochs, f" ({note})" if note else ""
     if chosen != "scratch" and epochs < SCRATCH_EPOCHS:
         raise SettingsError(
             f"model={name} has no weights to start from{why}, and trainer.epochs={epochs} from "
