@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from segtrack.dataset.yolo_tree import tree_name
 
-ODD = ["../../up.jpg", "/etc/passwd", "..", ".", "", "a/../../b.png", "C:\\x.jpg", "x" * 300, "a\nb"]
-    "../../up.jpg",
-    "/etc/passwd",
-    "..",
-    ".",
-    "",
-    "a/../../b.png",
-    "C:\\x.jpg",
-    "x" * 300,
+ODD = [
+    *("../../up.jpg", "/etc/passwd", "..", ".", "", "a/../../b.png", "C:\\x.jpg", "x" * 300),
     "a\nb\0",
 ]
 
