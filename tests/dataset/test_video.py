@@ -213,20 +213,54 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
     [
         (b"", r"3\.png: frame 2 of its folder is an empty file"),
         (b"\x89PNG", r"3\.png: frame 2 of its folder cannot be decoded"),
-        (None, r"3\.png: frame 2 is 10x10 pixels, but 1\.png is 96x64"),
     ],
 )
-def test_a_bad_frame_in_a_folder(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_a_bad_frame_in_a_folder(tmp_path: Path, content: bytes, message: str) -> None:
     for number in range(5):
         cv2.imwrite(str(tmp_path / f"{number + 1}.png"), picture(number))
-    if content is None:
-        cv2.imwrite(str(tmp_path / "3.png"), np.zeros((10, 10, 3), np.uint8))
-    else:
-        (tmp_path / "3.png").write_bytes(content)
+    (tmp_path / "3.png").write_bytes(content)
     frames = read_frames(probe_video(tmp_path))
     assert len([next(frames), next(frames)]) == 2
     with pytest.raises(DataError, match=message):
         next(frames)
+
+
+def test_frames_of_several_sizes_are_refused_at_once(tmp_path: Path) -> None:
+    for number in range(8):
+        size = (10, 12) if number > 2 else (48, 64)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((*size, 3), np.uint8))
+    message = r"need one size; 0\.png is 64x48, but 3\.png is 12x10, .* and 2 more"
+    with pytest.raises(DataError, match=message):
+        probe_video(tmp_path)
+
+
+def test_a_frame_that_changes_its_size_later(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(number))
+    sequence = probe_video(tmp_path)
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(DataError, match=r"2\.png: frame 2 is 10x10 pixels, but 0\.png is 96x64"):
+        list(read_frames(sequence))
+
+
+def test_frames_of_any_kind_in_a_folder(tmp_path: Path) -> None:
+    """By suffix in either case or by content; what is no picture is said in one line."""
+    names = ["1.JPG", "2.jfif", "3.ppm", "4.webp", "5.jp2", "6.avif", "7", "10.gif", "11.recorded"]
+    kinds = {"2.jfif": ".jpg", "7": ".png", "11.recorded": ".bmp"}
+    for number, name in enumerate(names):
+        kind = kinds.get(name, Path(name).suffix.lower())
+        assert cv2.imencode(kind, picture(number))[1].tofile(tmp_path / name) is None
+    for name in ("labels.txt", "seqinfo.ini", ".DS_Store", "Thumbs.db", "x.csv"):
+        (tmp_path / name).write_text("text")
+    told: list[tuple[str, str, str, str]] = []
+    sequence = probe_video(tmp_path, warn=lambda *words: told.append(words))
+    assert [file.name for file in frame_files(tmp_path)] == names
+    assert [bar(f) for f in read_frames(sequence)] == [bar(picture(n)) for n in range(len(names))]
+    ((code, _, message, _),) = told
+    assert (code, message) == (
+        "no_picture",
+        "2 files are no pictures and left out: labels.txt, x.csv",
+    )
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

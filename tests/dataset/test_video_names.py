@@ -175,3 +175,23 @@ def test_names_that_some_systems_take_for_one(tmp_path: Path) -> None:
 
 def test_suffixes_are_lower_case_with_a_dot() -> None:
     assert all(s == s.lower() and s.startswith(".") for s in VIDEO_SUFFIXES)
+
+
+@pytest.mark.parametrize("moving", [".mp4", ".gif"])
+def test_a_folder_of_videos_and_pictures_is_one_of_videos(tmp_path: Path, moving: str) -> None:
+    made(tmp_path / f"b{moving}", moving)
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), picture(number))
+    names, told = told_of(tmp_path)
+    assert names == ["b"]
+    assert [(code, message) for code, _, message, _ in told] == [
+        ("no_video", "3 files are no videos and left out: 0.jpg, 1.jpg, 2.jpg")
+    ]
+
+
+def test_gif_pictures_are_frames(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    for number in range(3):
+        cv2.imencode(".gif", picture(number))[1].tofile(tmp_path / "walk" / f"{number}.gif")
+    (sequence,) = sequences_from(str(tmp_path / "walk"))
+    assert (sequence.name, sequence.frame_count) == ("walk", 3)

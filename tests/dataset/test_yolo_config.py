@@ -57,6 +57,13 @@ def test_names_are_what_is_written(
     ]
 
 
+@pytest.mark.parametrize("written", ["[person, '']", "[person, '  ']", "{0: person, 1: }"])
+def test_an_empty_name_is_a_class_and_said(tmp_path: Path, written: str) -> None:
+    found = config(tmp_path, f"{HEAD}names: {written}\n")
+    assert found.names == ("person", "")
+    assert "class 1 has no name" in found.remarks[0].message
+
+
 def test_many_odd_names_are_one_remark(tmp_path: Path) -> None:
     (remark,) = config(tmp_path, f"{HEAD}names: [off, on, 010]\n").remarks
     assert "off (False), on (True), 010 (8) are taken as they are written" in remark.message
@@ -67,10 +74,8 @@ def test_many_odd_names_are_one_remark(tmp_path: Path) -> None:
     [
         ("[[person], car]", r"the name of class 0 is \['person'\], not a text"),
         ("[{id: 0}, car]", "the name of class 0 is .*not a text"),
-        ("[person, '']", "class 1 has no name"),
-        ("[person, '  ']", "class 1 has no name"),
         ("[person, ~]", "class 1 has no name"),
-        ("{0: person, 1: }", "class 1 has no name"),
+        ("['', ' ']", "names holds  twice"),
         ("person, car", "names is 'person, car'; allowed is a list"),
         ("off", "names is 'off'; allowed is a list"),
         ("null", "names is missing or empty"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
@@ -64,8 +65,6 @@ def grey(width: int, height: int, count: int) -> Iterator[np.ndarray]:
 def test_a_player_finds_what_it_needs(
     tmp_path: Path, size: tuple[int, int], output: tuple[int, int], trail: int
 ) -> None:
-    import av
-
     tracks = make_tracks(tmp_path, *size, 12)
     path = tmp_path / "annotated [1].mp4"
     render_video(grey(*size, 12), tracks, NAMES, path, trail)
@@ -171,5 +170,7 @@ def test_each_frame_keeps_its_own_time(tmp_path: Path, seconds: list[float]) -> 
     read = TimesRead()
     shown = list(read_frames(probe_video(tmp_path / "a.mp4"), read))
     assert len(shown) == len(seconds)
+    with av.open(f"file:{tmp_path / 'a.mp4'}") as file:
+        assert file.duration / 1e6 >= seconds[-1]  # players show no frame beyond it
     tick = 1 / 1000 if seconds[-1] > 3600 else 1 / 90_000
     assert list(read.seconds) == pytest.approx(seconds, abs=3 * tick)

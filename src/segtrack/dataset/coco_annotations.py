@@ -27,6 +27,7 @@ from segtrack.dataset.geometry import outlines
 from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
 
 DOUBTFUL = 20
+UNREADABLE_ERROR = "unreadable_annotations"
 UNREADABLE = (
     *("not_coco", "class_id", "no_such_image", "rle"),
     *("not_a_number", "not_finite", "odd_coordinates"),
@@ -119,7 +120,7 @@ def check_doubtful(checks: Checks, where: str, tally: Tally, one_file: bool = Tr
             f"{f' is in line {line}' if line else ''}: {first}"
         )
         hint = f"mend them; only up to one in {DOUBTFUL} is left out with a warning"
-        checks.error("unreadable_annotations", where, message, hint)
+        checks.error(UNREADABLE_ERROR, where, message, hint)
     if tally.tiny and tally.tiny >= SHARES * tally.total:
         message = f"{tally.tiny} of {tally.total} objects are under 1 px: coordinates are 0 to 1"
         hint = "they should be pixels; are these shares? Multiply them by width and height"
@@ -153,6 +154,9 @@ class _One:
             Unreadable: it says nothing clear.
         """
         value = self.raw.value
+        if "segments_info" in value:
+            message = "it is of a panoptic file, whose masks are PNG files: make instances of it"
+            raise Unreadable("not_coco", message)
         category = values.id_key(value.get("category_id"))
         if category is None or category not in class_ids:
             given = value.get("category_id")
@@ -172,6 +176,7 @@ class _One:
         self.oddities.update(shape.oddities)
         self.unreadable = bool(shape.problems)
         self._look_small(shape.polygons)
+        before = len(self.remarks)
         annotation = (
             self._from_masks(shape, class_id, crowd)
             if shape.masks
@@ -181,6 +186,8 @@ class _One:
             for problem in shape.problems:
                 self.say(problem.code, f"{problem}; this part is left out", _hint(problem))
             return annotation
+        if any(remark.code == "outside" for remark in self.remarks[before:]):
+            return None  # so would be its box
         return self._from_box(shape, class_id, crowd)
 
     def _from_box(self, shape: Shape, class_id: int, crowd: bool) -> Annotation | None:

@@ -70,6 +70,7 @@ def read_shape(annotation: dict[str, Any], size: tuple[int, int]) -> Shape:
     shape, segmentation = Shape(), annotation.get("segmentation")
     if isinstance(segmentation, str) and not is_missing(segmentation):
         segmentation = written_out(segmentation)
+    if segmentation is not annotation.get("segmentation") and not isinstance(segmentation, str):
         shape.oddities["text_shape"] = "its segmentation is text"
     if is_missing(segmentation):
         return shape

@@ -12,6 +12,7 @@ Key = int | str  # an id; equal values are equal keys, whatever their type in th
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)(\.0*)?")
 _INTEGER = 1 << 63  # SQLite's integers end here
+_LONGEST = 100  # characters of a number that is worth reading
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -31,9 +32,9 @@ def id_key(value: Any) -> Key | None:
     """
     if isinstance(value, str):
         text = value.strip()
-        if not _WHOLE.fullmatch(text) or len(text) > 18:
+        if not _WHOLE.fullmatch(text) or len(text) > _LONGEST:
             return storable(text) or None
-        return int(text.partition(".")[0])
+        value = int(text.partition(".")[0])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):

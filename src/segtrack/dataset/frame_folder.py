@@ -12,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest
+from segtrack.dataset.image_files import read_image_file
+from segtrack.dataset.pixels import HEAD, OTHERS, SUFFIXES, is_picture, read_pixels
 from segtrack.dataset.sequences import VideoSequence
+from segtrack.dataset.telling import Warn
+from segtrack.dataset.video_names import VIDEO_SUFFIXES, tell_left_out
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 READ_AHEAD = 8  # images that are decoded before they are asked for
 
 
@@ -26,27 +29,56 @@ def frame_files(folder: Path) -> list[Path]:
     Raises:
         DataError: there are none.
     """
-    files = [f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()]
+    files = [file for file in folder.iterdir() if is_frame(file)]
     if not files:
         raise DataError(
-            f"{folder}: no image in this folder (looked for {', '.join(IMAGE_SUFFIXES)}). "
-            "Give a video file or a folder of frames"
+            f"{folder}: no image in this folder. Give a video file or a folder of frames "
+            "(JPEG, PNG, ...)"
         )
     return sorted(files, key=lambda file: (_natural(file.name), file.name))
 
 
-def probe_folder(folder: Path, name: str, fps: float) -> VideoSequence:
+def is_frame(file: Path) -> bool:
+    """Whether a file is an image: by its suffix, or, where that says nothing, by its content."""
+    suffix = file.suffix.lower()
+    if file.name.startswith(".") or not file.is_file():
+        return False
+    if suffix in SUFFIXES or suffix in OTHERS or suffix in VIDEO_SUFFIXES:
+        return suffix in SUFFIXES
+    try:
+        with file.open("rb") as opened:
+            return is_picture(opened.read(HEAD))
+    except OSError:
+        return False
+
+
+def probe_folder(folder: Path, name: str, fps: float, warn: Warn) -> VideoSequence:
     """What a folder of frames holds; decodes the first only.
 
     Args:
         name: of the sequence.
         fps: frames per second, which a folder does not say.
+        warn: is told which files are left out.
+
+    Raises:
+        DataError: there is no frame, the first cannot be decoded, or they differ in size.
     """
     files = frame_files(folder)
     height, width = _read_image(files[0], 0).shape[:2]
     digest = hashlib.sha256()
+    others: list[str] = []
     for file in files:
-        digest.update(bytes.fromhex(file_digest(file)))
+        facts = read_image_file(str(file), decode=False)
+        digest.update(bytes.fromhex(facts.sha256 or file_digest(file)))
+        if not facts.error and (facts.width, facts.height) != (width, height):
+            others.append(f"{file.name} is {facts.width}x{facts.height}")
+    if others:
+        raise DataError(
+            f"{folder}: the frames of a folder need one size; {files[0].name} is {width}x{height}, "
+            f"but {some(others, 3)}. Give frames of one video, each video in a folder of its own"
+        )
+    left_out = sorted({file.name for file in folder.iterdir()} - {file.name for file in files})
+    tell_left_out([n for n in left_out if (folder / n).is_file()], "picture", str(folder), warn)
     return VideoSequence(name, folder, digest.hexdigest(), width, height, fps, len(files))
 
 
@@ -93,11 +125,8 @@ def _read_ahead(files: list[Path]) -> Iterator[np.ndarray]:
 
 
 def _read_image(file: Path, number: int) -> np.ndarray:
-    import cv2
-
-    data = np.fromfile(file, np.uint8)  # cv2.imread fails on non-ASCII paths on Windows
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = read_pixels(file)
     if image is None:
-        what = "is an empty file" if not data.size else "cannot be decoded"
+        what = "cannot be decoded" if file.stat().st_size else "is an empty file"
         raise DataError(f"{file}: frame {number} of its folder {what}. Replace or remove it")
-    return np.asarray(image)
+    return image

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import ClassMap
+from segtrack.dataset.coco_annotations import UNREADABLE_ERROR
 from segtrack.dataset.labels import packed_class_ids
 
 SMALLEST_SIDE = 10  # px; ultralytics leaves out images with a smaller side
@@ -52,6 +53,8 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
     everywhere = set().union(*outputs.values())
     if not everywhere and set(seen) == {"pool"}:
         return  # raw images: what is to be found in them is yet to be said
+    if not everywhere and UNREADABLE_ERROR in {code for code, *_ in checks.summary("error")}:
+        return  # which says why
     if not everywhere:
         message = (
             f"no usable label of {', '.join(classes.names[:20])} in {catalogue.count()} images"

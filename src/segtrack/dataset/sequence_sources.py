@@ -16,7 +16,7 @@ from segtrack.dataset.frame_numbers import image_numbers
 from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_truth
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
-from segtrack.dataset.video_names import VIDEO_SUFFIXES, unique_names, videos_among
+from segtrack.dataset.video_names import is_video, unique_names, videos_among
 from segtrack.formats import VISDRONE_CLASSES
 
 DEFAULT_FPS = 30.0
@@ -120,8 +120,7 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     else:
         entries = sorted(path.iterdir())
         files = [p for p in entries if p.is_file()]
-        frames = _has_frames(path)
-        if frames and not any(p.suffix.lower() in VIDEO_SUFFIXES for p in files):
+        if _has_frames(path) and not any(map(is_video, files)):
             yield _plain_frames(path, warn)
             return
         videos = set(videos_among(files, str(path), warn))
@@ -142,24 +141,24 @@ def _is_member(path: Path) -> bool:
 
 
 def _has_frames(folder: Path) -> bool:
-    from segtrack.dataset.frame_folder import IMAGE_SUFFIXES
+    from segtrack.dataset.frame_folder import is_frame
 
-    return any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir() if p.is_file())
+    return any(is_frame(p) for p in folder.iterdir())
 
 
 def _plain_frames(folder: Path, warn: Warn, name: str = "") -> VideoSequence:
     message = f"a folder of frames does not say its rate; {DEFAULT_FPS:g} frames/s are assumed"
     hint = "add seqinfo.ini with [Sequence] and frameRate=..."
     warn("no_frame_rate", str(folder), message, hint)
-    probed = _probed(folder, DEFAULT_FPS)
+    probed = _probed(folder, DEFAULT_FPS, warn)
     return replace(probed, name=name) if name else probed
 
 
-def _probed(frames: Path, fps: float) -> VideoSequence:
+def _probed(frames: Path, fps: float, warn: Warn) -> VideoSequence:
     from segtrack.dataset.frame_folder import frame_files
     from segtrack.dataset.video import probe_video
 
-    return replace(probe_video(frames, fps), image_numbers=image_numbers(frame_files(frames)))
+    return replace(probe_video(frames, fps, warn), image_numbers=image_numbers(frame_files(frames)))
 
 
 def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
@@ -169,7 +168,7 @@ def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
         frames = folder
     fps = _number(info, "framerate", folder)
     if frames.is_dir() and fps:
-        base = replace(_probed(frames, fps), name=folder.resolve().name)
+        base = replace(_probed(frames, fps, warn), name=folder.resolve().name)
     elif frames.is_dir():
         base = _plain_frames(frames, warn, folder.resolve().name)
     else:

@@ -55,7 +55,7 @@ def probe_video(path: Path, fps: float | None = None, warn: Warn = unheard) -> V
     """
     name = sequence_name(path)
     if path.is_dir():
-        return probe_folder(path, name, fps or DEFAULT_FPS)
+        return probe_folder(path, name, fps or DEFAULT_FPS, warn)
     _require_content(path)
     chosen, *others = video_streams(path)
     with opened(path) as container:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, some
 from segtrack.base.names import storable
+from segtrack.dataset.pixels import OTHERS, SUFFIXES
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, unheard
 
@@ -24,18 +25,13 @@ VIDEO_SUFFIXES = frozenset(
         *(".xvid", ".y4m", ".264", ".265", ".h264", ".h265", ".avc", ".hevc"),
     }
 )
-# What is never a video, however its bytes begin: sound, pictures, texts, archives.
-OTHER_SUFFIXES = frozenset(
-    {
-        *(".aac", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"),
-        *(".avif", ".bmp", ".dng", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
-        *(".pgm", ".png", ".ppm", ".psd", ".svg", ".tif", ".tiff", ".webp"),
-        *(".csv", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".py", ".srt", ".txt", ".vtt"),
-        *(".xml", ".yaml", ".yml", ".7z", ".gz", ".npy", ".npz", ".parquet", ".pt", ".rar"),
-        *(".tar", ".zip"),
-    }
-)
-CLUTTER = frozenset({"thumbs.db", "desktop.ini"})  # that systems leave in folders
+# What is never a video, however its bytes begin: sound, texts, and pictures but for GIF.
+OTHER_SUFFIXES = (SUFFIXES - {".gif"} | OTHERS) | {
+    *(".aac", ".flac", ".m4a", ".mka", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"),
+    *(".psd", ".srt", ".vtt"),
+}
+# What systems leave in folders, and what is read as something else.
+CLUTTER = frozenset({"thumbs.db", "desktop.ini", "seqinfo.ini"})
 PACKET, SYNC = 188, 0x47  # MPEG transport stream, ISO/IEC 13818-1
 _STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"msf1")
 _BEGINNINGS = (
@@ -95,13 +91,23 @@ def videos_among(files: Iterable[Path], where: str, warn: Warn) -> list[Path]:
     for file in files:
         if is_video(file):
             videos.append(file)
-        elif not file.name.startswith(".") and file.name.lower() not in CLUTTER:
+        else:
             others.append(file.name)
-    if others:
-        count = "1 file is no video" if len(others) == 1 else f"{len(others)} files are no videos"
-        message = f"{count} and left out: {some(others, SHOWN)}"
-        warn("no_video", where, message, "name one by itself to have it read, whatever its suffix")
+    tell_left_out(others, "video", where, warn)
     return videos
+
+
+def tell_left_out(names: Iterable[str], what: str, where: str, warn: Warn) -> None:
+    """One warning that says how many files are no ``what`` and names some; none for hidden ones."""
+    others = [n for n in names if not n.startswith(".") and n.lower() not in CLUTTER]
+    if others:
+        one = len(others) == 1
+        count = f"1 file is no {what}" if one else f"{len(others)} files are no {what}s"
+        message = f"{count} and left out: {some(others, SHOWN)}"
+        hint = f"name one by itself to have it read as a {what}, whatever its suffix"
+        if what == "picture":
+            hint = "frames are JPEG, PNG and whatever else OpenCV or Pillow decodes"
+        warn(f"no_{what}", where, message, hint)
 
 
 def sequence_name(path: Path) -> str:

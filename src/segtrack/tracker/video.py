@@ -202,7 +202,10 @@ def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
     with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"}) as file:
         rate = Fraction(times.fps if times.fps > 0 else 30).limit_denominator(100_000)
-        stream: Any = file.add_stream("libx264", rate=rate, options={"preset": "veryfast"})
+        options = {"preset": "veryfast"}
+        if times.own is not None:
+            options["bf"] = "0"  # MP4's duration is that of decoding, which B-frames would shorten
+        stream: Any = file.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.color_range, context.colorspace = 1, 1

@@ -112,7 +112,8 @@ def _ids(
         _say_name(category, path, checks)
         other = first.setdefault(category.name, category)
         if other is not category:
-            message = f"categories {other.key} and {category.key} are both called {category.name}"
+            twice = "is there twice, as" if other.key == category.key else f"and {category.key} are"
+            message = f"category {other.key} {twice} {category.name}"
             hint = "they are one class; give each its own name if they are not"
             checks.warn("same_class_name", path, message, hint, category.line)
         if category.key is None:

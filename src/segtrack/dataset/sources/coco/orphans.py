@@ -31,6 +31,11 @@ _AS_NAME = f"""
 UPDATE coco_annotations SET image = (SELECT id FROM coco_names WHERE short = image)
 WHERE {_ORPHAN} AND image IN (SELECT short FROM coco_names WHERE clear)
 """
+_AS_LAST_NAME = f"""
+UPDATE coco_annotations
+SET image = (SELECT id FROM coco_names WHERE short = last_name(image))
+WHERE {_ORPHAN} AND last_name(image) IN (SELECT short FROM coco_names WHERE clear)
+"""
 
 
 class Orphans:
@@ -40,10 +45,14 @@ class Orphans:
         self.number, self.path = number, str(path)
         self.db, self.checks = catalogue.db, checks
 
-    def settle(self) -> Tally:
-        """Bring them to their images where that is clear, leave out the rest with a warning."""
+    def settle(self) -> tuple[int, Tally]:
+        """Bring them to their images where that is clear, leave out the rest with a warning.
+
+        Returns:
+            How many found their image, and those that were left out.
+        """
         if not self._any():
-            return Tally()
+            return 0, Tally()
         padded = self._update(_AS_NUMBER)
         named = self._by_name() if self._any() else 0
         if padded + named:
@@ -52,7 +61,7 @@ class Orphans:
                 "is taken for the id of that image"
             )
             self.checks.warn("name_for_id", self.path, message, "write the id of the image")
-        return self._left_out()
+        return padded + named, self._left_out()
 
     def _any(self) -> bool:
         return (
@@ -75,7 +84,8 @@ class Orphans:
         query = "SELECT id, name FROM coco_images WHERE file = :file"
         for image, name in self._rows(query):
             self.db.executemany(insert, ((short, image) for short in _shorts(image, name)))
-        count = self._update(_AS_NAME)
+        self.db.create_function("last_name", 1, _last_name, deterministic=True)
+        count = self._update(_AS_NAME) + self._update(_AS_LAST_NAME)
         self.db.execute("DROP TABLE coco_names")
         return count
 
@@ -97,8 +107,12 @@ class Orphans:
 
 def _shorts(image: Key, name: str) -> set[Key]:
     """What an image may be called by: its file, without folders or suffix too, or its number."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    last = _last_name(name)
     shorts: set[Key] = {name, last, os.path.splitext(last)[0]}  # noqa: PTH122 (hot loop)
     if isinstance(image, str) and image.isdecimal() and len(image) < 18:
         shorts.add(int(image))
     return shorts
+
+
+def _last_name(name: Any) -> str:
+    return str(name).replace("\\", "/").rsplit("/", 1)[-1]

@@ -75,8 +75,11 @@ def list_coco(
     names, class_ids = _classes(named, contents, catalogue, checks)
     files = []
     for number, (one, content, ids) in enumerate(zip(named, contents, class_ids, strict=True)):
-        left_out = Orphans(number, one.path, catalogue, checks).settle()
-        _say_kinds(one.path, content, checks)
+        by_name, left_out = Orphans(number, one.path, catalogue, checks).settle()
+        if not by_name:
+            _say_kinds("image ids", "image_id", one.path, content, checks)
+        if ids.keys() <= {category.key for category in content.categories}:
+            _say_kinds("category ids", "category_id", one.path, content, checks)
         bits = sum(BITS[split] for split in one.splits)
         files.append(CocoFile(one.path, bits, ids, content.tally.plus(left_out)))
     listing = Listing(catalogue, checks, folder.absolute())
@@ -148,16 +151,15 @@ def _classes(
     return read_classes(files, checks)
 
 
-def _say_kinds(path: Path, content: CocoContent, checks: Checks) -> None:
+def _say_kinds(defined: str, used: str, path: Path, content: CocoContent, checks: Checks) -> None:
     """Ids of other types in annotations than where they are defined."""
-    for defined, used in (("image ids", "image_id"), ("category ids", "category_id")):
-        kinds, others = (content.kinds.get(key, {}) for key in (defined, used))
-        if others and others.keys() != kinds.keys():
-            message = (
-                f"{defined} are written as {' and '.join(kinds)}, {used} of annotations as "
-                f"{' and '.join(others)}; they are compared by value"
-            )
-            checks.warn("id_types", str(path), message, "write both as whole numbers")
+    kinds, others = (content.kinds.get(key, {}) for key in (defined, used))
+    if kinds and others and others.keys() != kinds.keys():
+        message = (
+            f"{defined} are written as {' and '.join(kinds)}, {used} of annotations as "
+            f"{' and '.join(others)}; they are compared by value"
+        )
+        checks.warn("id_types", str(path), message, "write both as whole numbers")
 
 
 def _list_images(number: int, file: CocoFile, finder: ImageFinder, listing: Listing) -> None:

@@ -61,6 +61,8 @@ def what_it_is(path: Path) -> str:
     text = head.decode(json.detect_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] not in ("{", "["):
         return ""
+    if re.match(r"[\[{\s]+'", text):
+        return "it is as Python prints it: write it with json.dump"
     words = set(re.findall(r'"([^"\\]{1,40})"', text))
     for keys, what in _MARKS:
         if words.issuperset(keys) and not {"images", "categories"} <= words - set(keys):

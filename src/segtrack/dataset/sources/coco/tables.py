@@ -59,14 +59,16 @@ def read_json(path: Path, number: int, catalogue: Catalogue, checks: Checks) -> 
             seen.add(element.key)
             if element.listed:
                 reader.take(element)
-            elif element.key in _NEEDED and element.value not in ([], None):
-                raise ValueError(f"line {element.line}: {element.key} is not a list")
+            elif element.key in _NEEDED and element.value != []:
+                if element.value is not None or element.key == "images":
+                    raise ValueError(f"line {element.line}: {element.key} is not a list")
+                seen.discard(element.key)
     except ValueError as error:
         raise DataError(_not_coco(path, str(error))) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     missing = [key for key in _NEEDED if key not in seen]
-    if "images" in missing or len(missing) > 1:
+    if "images" in missing or seen.isdisjoint(_NEEDED[1:]):
         what = f"it has no {' and no '.join(missing)} (but {', '.join(sorted(seen)) or 'nothing'})"
         raise DataError(_not_coco(path, what))
     if "annotations" in missing:
@@ -155,7 +157,8 @@ class _Reader:
             self.checks.warn("image_twice", str(self.path), message, "remove one", line)
         else:
             message = f"image id {key!r} is there twice, for {first} and for {name}"
-            hint = "give every image its own id; annotations do not say which one they mean"
+            hint = 'give every image its own id, 1 and "1" are the same; annotations do not say '
+            hint += "which one they mean"
             self.checks.error("not_coco", str(self.path), message, hint, line)
 
     def _annotation(self, value: Any, line: int) -> None:
