@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hydra._internal.utils import get_args_parser
 
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
         print(f"segtrack {__version__}")
         return 0
