@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from segtrack.base.files import digest
 from segtrack.base.names import inside
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
+from segtrack.command.run_names import run_name
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
 
@@ -41,18 +43,22 @@ def look(settings: Settings) -> Runner:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
     store = Path(settings.store)
-    require_writable(store, f"store={settings.store}", "choose another with store=FOLDER")
+    there = store.exists()
+    writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
+    if not there:
+        writable()
     # ultralytics keeps its own settings there instead of in the user's home.
     os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
     from segtrack.annotation import require_access
     from segtrack.pipeline import Runner, needs_platform
 
-    there = store.exists()
     try:
         if needs_platform(settings):
             require_access(settings.labellerr)
         runner = Runner(settings, Store(store))
         runner.look()
+        if runner.must_build:  # a store that can only be read still serves what it has
+            writable()
         return runner
     except (SegtrackError, OSError) as error:
         if not there and settings.parent_run is None:
@@ -88,8 +94,10 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     from segtrack.pipeline import RunFacts
 
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
-    swept = _swept(settings, overrides)
-    name = settings.mlflow.run_name or _run_name(settings, swept)
+    swept, among = _swept(settings, overrides)
+    name = settings.mlflow.run_name or run_name(
+        settings.model.name, settings.tracker.name, swept, among
+    )
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()
@@ -185,21 +193,15 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def _swept(settings: Settings, overrides: list[str]) -> dict[str, str]:
-    """The values that distinguish this cell from its siblings, else all that were overridden."""
+def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The values that distinguish this cell, else all that were overridden; and its siblings'."""
     pairs = {key.lstrip("+"): value for key, _, value in (o.partition("=") for o in overrides)}
     if settings.parent_run is None:
-        return pairs
+        return pairs, {}
     from segtrack.journal import sweep_keys
 
-    keys = sweep_keys(settings.mlflow, settings.parent_run)
-    return {key: pairs[key] for key in keys if key in pairs}
-
-
-def _run_name(settings: Settings, swept: dict[str, str]) -> str:
-    """``yolov8s-seg track_thresh=0.4``: the model and what was swept."""
-    words = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in swept.items() if key != "model"]
-    return " ".join([settings.model.name, *(words or [settings.tracker.name])])
+    keys, among = sweep_keys(settings.mlflow, settings.parent_run)
+    return {key: pairs[key] for key in keys if key in pairs}, among
 
 
 def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[str]) -> float | None:

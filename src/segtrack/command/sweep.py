@@ -16,8 +16,11 @@ from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
 from segtrack.command.composition import Cell, compose_settings, expand, flatten
 from segtrack.command.job import git_state, look, run_job
+from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import platform_stages
 from segtrack.settings import MlflowSettings, plain
+
+MOST_PATHS = 4000  # letters that a tag has room for; cells of longer sweeps differ in their ends
 
 
 def run_sweep(
@@ -55,8 +58,9 @@ def run_sweep(
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
         journals.SWEEP_KEYS: json.dumps(swept),
+        journals.SWEEP_PATHS: json.dumps(_paths(cells)),
     }
-    name = first.mlflow.run_name or "sweep " + " ".join(k.rsplit(".", 1)[-1] for k in swept)
+    name = first.mlflow.run_name or sweep_name(swept)
     with journals.record(first.mlflow, name, tags) as journal:
         journal.params({"cells": len(cells), "swept": swept})
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
@@ -65,6 +69,17 @@ def run_sweep(
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
+
+
+def _paths(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """The swept values that are paths, by key: cells are named by what tells these apart."""
+    found: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for key, value in cell.swept.items():
+            if "/" in value or "\\" in value:
+                found.setdefault(key, {})[value] = None
+    paths = {key: list(values) for key, values in found.items()}
+    return paths if len(json.dumps(paths)) < MOST_PATHS else {}
 
 
 def _require_one(conf: Path, extra: Path | None, cells: Sequence[Cell]) -> None:
@@ -139,12 +154,13 @@ def _conclude(
     for run in children:
         row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
         row |= {key: run.data.params.get(key, "") for key in swept}
+        row |= _starts(run, children)
         row |= {k: v for k, v in sorted(run.data.metrics.items()) if _comparable(k)}
         rows.append(row)
     if rows:
         journal.text(table_csv(rows), "cells.csv")
         journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-        shown = ["status", *swept, *_headline(rows)]
+        shown = ["status", *swept, *_starts(children[0], children), *_headline(rows)]
         print("\n" + table_text([{k: row.get(k, "") for k in shown} for row in rows]))
     if "seed" in swept and rows:
         keys = [key for key in swept if key != "seed"]
@@ -153,6 +169,14 @@ def _conclude(
         journal.text(table_html(means, "Mean and standard deviation over seed"), "settings.html")
     conclude_tracks(journal, children, swept, defaults)
     return sum(run.info.status != "FINISHED" for run in children)
+
+
+def _starts(run: Any, runs: Sequence[Any]) -> dict[str, str]:
+    """Whether a cell's network was pretrained, where some of the cells' were not."""
+    tag = "model.pretrained"
+    if all(one.data.tags.get(tag) != "false" for one in runs):
+        return {}
+    return {tag: run.data.tags.get(tag, "")}
 
 
 def _comparable(name: str) -> bool:

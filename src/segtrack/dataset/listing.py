@@ -19,6 +19,7 @@ BITS = {split: 1 << i for i, split in enumerate(SPLITS)}
 # An image that is named in several splits goes where it does not spoil a score.
 PRECEDENCE = ("test", "val", "train", "pool")
 
+LEFT_OUT = "left_out_files"  # a kind of finding
 # Of the file system and its programs; "@eaDir" holds thumbnails.
 _OF_THE_SYSTEM = frozenset({"Thumbs.db", "desktop.ini", "Icon\r", "@eaDir", "__MACOSX"})
 _MOST_SUFFIXES, _SHOWN = 1000, 8
@@ -144,31 +145,36 @@ class LeftOut:
         kinds = ", ".join(f"{n} {suffix}" for suffix, n in said[:_SHOWN])
         more = f" and {len(said) - _SHOWN} kinds more" if len(said) > _SHOWN else ""
         example = os.path.relpath(self.first[said[0][0]], folder)
-        noun = "file is no picture" if count == 1 else "files are no pictures"
-        message = f"{count} {noun} and left out: {kinds}{more}, such as {example}"
+        noun = "file is" if count == 1 else "files are"
+        message = f"{count} {noun} left out, not read as pictures: {kinds}{more}, such as {example}"
         hint = "save pictures as JPEG or PNG; videos are given by video= or dataset.videos="
-        checks.warn("left_out_files", str(folder), message, hint)
+        checks.warn(LEFT_OUT, str(folder), message, hint)
 
 
-def image_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
+def image_files(
+    folder: Path, left_out: LeftOut | None = None, above: tuple[str, ...] = ()
+) -> Iterator[os.DirEntry[str]]:
     """Pictures below ``folder``, in no particular order, as a stream.
 
     By their suffix, or, where that says nothing, by their first bytes.
 
     Args:
-        folder: searched with all its subfolders.
+        folder: searched with all its subfolders, but not in circles.
         left_out: counts the other files.
+        above: the real paths of the folders that it lies in, as far as they are searched.
 
     Raises:
         DataError: a folder cannot be listed.
     """
+    above = (*above, os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in _OF_THE_SYSTEM:
                     continue
-                if entry.is_dir():
-                    yield from image_files(Path(entry.path), left_out)
+                if _is_folder(entry):
+                    if os.path.realpath(entry.path) not in above:
+                        yield from image_files(Path(entry.path), left_out, above)
                 elif _is_image(entry):
                     yield entry
                 elif left_out is not None:
@@ -189,7 +195,7 @@ def whole_files(
     """
     left_out = LeftOut()
     for entry in image_files(folder, left_out):
-        if entry.is_file():
+        if os.path.isfile(entry.path):  # noqa: PTH113 (False for a link to itself)
             yield entry.path, entry.stat()
         else:
             hint = "restore the file it points to, or remove the link"
@@ -197,13 +203,20 @@ def whole_files(
     left_out.say(folder, checks, aside)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _is_image(entry: os.DirEntry[str]) -> bool:
     suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (hot loop)
     if suffix in SUFFIXES:
         return True
-    if suffix in OTHERS or not entry.is_file():  # a pipe would never end
-        return False
     try:
+        if suffix in OTHERS or not entry.is_file():  # a pipe would never end
+            return False
         with open(entry.path, "rb") as file:  # noqa: PTH123 (hot loop)
             return is_picture(file.read(HEAD))
     except OSError:

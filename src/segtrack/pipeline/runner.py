@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from segtrack.base.names import level
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
-from segtrack.report import table_csv
+from segtrack.report import table_csv, table_text
 from segtrack.settings import Settings
 from segtrack.store import Store
 
@@ -44,6 +44,7 @@ class Runner(Walk):
         builds: how often each stage was built; 0 where its result was there.
         videos: annotated videos in the run's folder.
         names: of classes and videos as the user gave them, each with its kind.
+        must_build: a stage was found by looking that has no result yet.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Runner(Walk):
     ) -> None:
         super().__init__(settings, store)
         self.journal, self.output, self.facts = journal, output, facts
+        self.must_build = False
         self._looking = False
         self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
         self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
@@ -119,13 +121,15 @@ class Runner(Walk):
         if self._looking and not isinstance(made, Given):
             self._found[which] = made
             self._require_there(stage, made, owner)
+            if isinstance(made, Recipe) and not self.must_build:
+                self.must_build = self.find(stage, made)[1] is None
             raise _NotYet
         if isinstance(made, Recipe):
             result = self._stored(stage, made, owner)
         elif isinstance(made, Visit):
             result = Result(self._visited(stage, made, Run(self, stage, owner), owner))
         else:
-            result = Result(made.value)
+            result = Result(made.value, warning=made.warning)
         if self._looking:
             self._unpublished.append((stage, of, owner, result))
         else:
@@ -143,6 +147,8 @@ class Runner(Walk):
             raise missing(stage, owner, self.settings)
 
     def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
+        if result.warning:
+            print(f"warning: {result.warning}", flush=True)
         if stage.publish:
             stage.publish(Run(self, stage, owner), result, **of)
 
@@ -218,6 +224,11 @@ class Run(Asking):
     def say(self, text: str) -> None:
         """Print a line of this stage."""
         print(f"{self._stage.name:10} {text.removeprefix('review: ')}", flush=True)
+
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Print a table, if there is anything in it."""
+        if rows:
+            print(f"\n{table_text(rows)}", flush=True)
 
     def record(self, name: str, value: float, step: int = 0) -> None:
         """Log a number."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
+from segtrack.base.names import paired
 from segtrack.dataset.cleaning import Remark
 
 if TYPE_CHECKING:
@@ -88,9 +89,12 @@ def read_names(names: Any, file: Path) -> tuple[tuple[str, ...], list[Remark]]:
     for i, name in enumerate(names):
         if not isinstance(name, str):
             raise DataError(f"{file}: the name of class {i} is {name!r}, not a text; {_NO_NAME}")
-        if not name.strip() or name.strip() == "~":
+        if name.strip() == "~":
             raise DataError(f"{file}: class {i} has no name ({name!r}); {_NO_NAME}")
-    listed = tuple(name.strip() for name in names)
+        if not name.strip():
+            message = f"class {i} has no name ({name!r}); it counts as a class called ''"
+            remarks.append(Remark("warning", "no_name", 0, message, _NO_NAME))
+    listed = tuple(paired(name.strip()) for name in names)
     blanks = [name for name in names if name != name.strip()]
     if blanks:
         message = f"names: {', '.join(map(repr, blanks[:_SHOWN]))} are taken without their blanks"
