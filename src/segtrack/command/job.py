@@ -43,7 +43,7 @@ def look(settings: Settings) -> Runner:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
     store = Path(settings.store)
-    there = store.exists()
+    there = store.is_dir()
     writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
     if not there:
         writable()

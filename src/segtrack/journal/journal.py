@@ -234,7 +234,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         with FileLock(path.with_suffix(".lock")):
             client = _client(settings.uri)
             experiment = _experiment(client, settings)
-    except PermissionError as error:
+    except OSError as error:
         raise SettingsError(
             f"mlflow.uri={settings.uri}: cannot write {error.filename or path.parent}: "
             f"{error.strerror}. Make it writable or choose another place with mlflow.uri=..."
