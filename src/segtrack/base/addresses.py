@@ -9,7 +9,7 @@ _STREAM = re.compile(r"^(rtsps?|rtmps?|rtp|udp|tcp|srt|https?|mms)://", re.IGNOR
 _PAGES = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com", "tiktok.com", "bilibili.com")
 _PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"([?&](?:token|key|sig|signature|password|pass|pwd|auth|access_token|x-amz-[a-z-]+)=)"
+    r"([?&](?:token|key|sig|signature|password|pass|pwd|auth|access_token|x-amz-[a-z-]+)\\?=)"
     r"[^&\s'\"]+",
     re.IGNORECASE,
 )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from segtrack.base.addresses import without_secrets
 from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
@@ -89,7 +90,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
 
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept = _swept(settings, overrides)
-    name = settings.mlflow.run_name or _run_name(settings, swept)
+    name = without_secrets(settings.mlflow.run_name or _run_name(settings, swept))
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()

@@ -46,6 +46,9 @@ class LiveStream:
         ended: why there are no more frames; empty while there are.
     """
 
+    width: int
+    height: int
+
     def __init__(self, address: str, retry_s: float = RETRY_S) -> None:
         """Connect and wait for the first frame.
 
@@ -70,12 +73,12 @@ class LiveStream:
         if first is None:
             self.close()
             reason = self.ended or f"no frame within {OPEN_S + READ_S:.0f} s"
-            raise DataError(
-                f"video={self.name}: {reason}. Check the address (a player such as ffplay or VLC "
-                "should show it), or give a file, a folder or a glob"
-            )
+            hint = "Check the address: a player such as ffplay or VLC should show it"
+            if self._address.isdecimal():
+                hint = "Close that program, give another camera's number, or a file"
+            raise DataError(f"video={self.name}: {reason}. {hint}")
         height, width = self._image(first[0]).shape[:2]
-        self.height, self.width = int(height), int(width)
+        self.height, self.width = height, width
 
     def __enter__(self) -> LiveStream:
         return self
@@ -170,7 +173,7 @@ class LiveStream:
         import av.logging
 
         av.logging.set_level(None)
-        options = {"rtsp_transport": "tcp", "fflags": "nobuffer"}
+        options = {"rtsp_transport": "tcp"}  # whole frames rather than early ones
         with av.open(self._address, timeout=(OPEN_S, READ_S), options=options) as container:
             stream = container.streams.best("video")
             if stream is None:
@@ -190,7 +193,12 @@ class LiveStream:
     def _camera(self, number: int) -> Iterator[tuple[Any, float | None]]:
         import cv2
 
-        capture = cv2.VideoCapture(number)
+        loud = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # says it in 20 lines
+        try:
+            capture = cv2.VideoCapture(number)
+        finally:
+            cv2.utils.logging.setLogLevel(loud)
         try:
             if not capture.isOpened():
                 raise OSError(f"there is no camera {number} here, or another program has it")

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
+from segtrack.base.addresses import without_secrets
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.files import link_or_copy
 from segtrack.base.metrics import Metric
@@ -96,7 +97,7 @@ class Journal:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Record tags; they wait for the metrics, since each call costs a commit."""
-        self._tags |= {whole(k): storable(str(v))[:4900] for k, v in tags.items()}
+        self._tags |= _texts(tags)
         self._flush_in_time()
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -117,7 +118,7 @@ class Journal:
 
     def text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""
-        self.client.log_text(self.run_id, text, name)
+        self.client.log_text(self.run_id, without_secrets(text), name)
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Record an input of the run as an MLflow data set."""
@@ -170,7 +171,7 @@ def record(
         "mlflow.source.type": "LOCAL",
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
-    run = client.create_run(experiment, run_name=name, tags={**own, **dict(tags)})
+    run = client.create_run(experiment, run_name=name, tags=_texts({**own, **tags}))
     journal = Journal(settings, run.info.run_id)
     try:
         with terminated_as_interrupt():
@@ -373,6 +374,11 @@ def _param_text(value: Any) -> str:
     if len(text) <= VALUE_LIMIT:
         return text
     return f"{text[:VALUE_LIMIT]}... (cut; {len(text)} characters, see config.yaml)"
+
+
+def _texts(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags as MLflow takes them."""
+    return {whole(k): storable(str(v))[:4900] for k, v in tags.items()}
 
 
 def _client(uri: str) -> Any:

@@ -97,6 +97,14 @@ def classes(ask: Ask) -> Given:
     return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))
 
 
+def _require(ask: Ask) -> None:
+    """The weights, and that a camera or a stream gives frames."""
+    require_model(ask)
+    video = ask.settings.video
+    if video is not None and is_live(video):
+        datasets.LiveStream(video).close()
+
+
 def _publish_classes(run: Run, made: Result) -> None:
     lacking = model.lacking_classes(run("weights").value, model.Request(*made.value))
     if lacking:
@@ -210,9 +218,9 @@ STAGE = register(
     Stage(
         name="track",
         make=track,
-        inputs=("sequences", "video", "start"),
+        inputs=("sequences", "video", "live", "start"),
         publish=_publish,
-        require=require_model,
+        require=_require,
         after="evaluate",
     )
 )
