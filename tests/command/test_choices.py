@@ -41,6 +41,37 @@ def test_the_data_set_of_a_command(words: tuple[str, ...], dataset: str | None) 
     assert video_choices(CONF, words).get("dataset") == dataset
 
 
+@pytest.mark.parametrize(
+    ("words", "tracker"),
+    [
+        ((), None),
+        (TRACK, "bytetrack_video"),
+        (("video=v.mp4",), "bytetrack_video"),
+        ((*TRACK, "dataset=sequences", "dataset.path=somewhere"), "bytetrack_video"),
+        ((*TRACK, "tracker.track_thresh=0.5"), "bytetrack_video"),
+        ((*TRACK, "tracker=bytetrack"), None),
+        ((*TRACK, "tracker=bytetrack,botsort"), None),
+        # benchmarks, and data sets with ground truth
+        (("stages=[track]", "dataset=sequences", "dataset.path=somewhere"), None),
+        (("experiment=bytetrack_mot17",), None),
+        (("stages=[prepare,track]",), None),
+    ],
+)
+def test_the_thresholds_of_a_command(words: tuple[str, ...], tracker: str | None) -> None:
+    assert video_choices(CONF, words).get("tracker") == tracker
+
+
+def test_thresholds_that_are_typed_still_hold() -> None:
+    paper = compose_settings(CONF, []).tracker
+    words = [*TRACK, "tracker=bytetrack_video"]
+    preset = compose_settings(CONF, words).tracker
+    assert preset.name == paper.name == "bytetrack"
+    changed = {k for k, v in vars(preset).items() if v != getattr(paper, k)}
+    assert changed == {"track_thresh"}
+    typed = [*words, f"tracker.track_thresh={paper.track_thresh}"]
+    assert compose_settings(CONF, typed).tracker == paper
+
+
 def test_nothing_of_the_simulator_is_composed_where_it_is_not_used() -> None:
     chosen = video_choices(CONF, TRACK)
     settings = compose_settings(CONF, [*TRACK, *(f"{k}={v}" for k, v in chosen.items())])

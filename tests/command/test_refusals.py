@@ -42,7 +42,7 @@ NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
         ("store=", "store=: is empty; type store=VALUE, such as store=.segtrack"),
         ("mlflow.uri=", "mlflow.uri=: is empty; type mlflow.uri=VALUE"),
         ("dataset.path=", "dataset.path=: is empty; type .* or dataset.path=null for none"),
-        ("tracker.class_aware=", "is empty; type .* such as tracker.class_aware=true"),
+        ("tracker.class_aware=", "is empty; type .* such as tracker.class_aware=false"),
         ("tracker=null", "tracker=null: must be one of botsort, bytetrack"),
         ("model=", "model=: must be one of"),
         ("tracker=[bytetrack,botsort]", "must be one of .*; choose one"),

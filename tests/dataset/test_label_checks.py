@@ -34,7 +34,15 @@ def test_where_every_row_ends_so_it_is_a_track_id(
     for number in range(12):
         shape = BOX if number % 2 else SQUARE
         yolo.write_label(number, f"{shape} {last}")
-    message = r"00\.txt:1: each of the 12 polygons ends like this one"
+    message = r"00\.txt:1: each of the 12 labels ends like this one"
+    with pytest.raises(ChecksFailed, match=message):
+        run(YoloSettings(path=str(yolo.root)))
+
+
+def test_where_no_label_is_left_the_reason_is_said(yolo: YoloFolder, run: Prepare) -> None:
+    for number in range(12):
+        yolo.write_label(number, "0 10 10 50 10 50 40")
+    message = r"no usable label .*for example .*00\.txt:1: polygon lies outside .*are these pixels"
     with pytest.raises(ChecksFailed, match=message):
         run(YoloSettings(path=str(yolo.root)))
 

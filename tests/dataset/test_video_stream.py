@@ -286,3 +286,23 @@ def test_other_pixels(tmp_path: Path, codec: str, pix_fmt: str) -> None:
     assert {(frame.shape, frame.dtype) for frame in frames} == {((120, 160, 3), np.dtype("u1"))}
     grey = picture(5).mean(axis=2)
     assert np.corrcoef(frames[5].mean(axis=2).ravel(), grey.ravel())[0, 1] > 0.8
+
+
+def test_damage_inside_a_file_that_declares_no_frames(tmp_path: Path) -> None:
+    """A frame that is lost shifts the numbers of all that follow."""
+    path = film(tmp_path / "a.mkv", regular(40))
+    data = bytearray(path.read_bytes())
+    noise = np.random.default_rng(1).integers(0, 256, len(data) // 10, np.uint8).tobytes()
+    data[len(data) // 2 : len(data) // 2 + len(noise)] = noise
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"damaged or cut short: \d+ frames could be read"):
+        looked_at(path)
+
+
+def test_a_recording_that_begins_amid_others(tmp_path: Path) -> None:
+    """What its first frames refer to is not there; that is no damage."""
+    path = film(tmp_path / "a.ts", regular(60), change=lambda s: setattr(s, "gop_size", 10))
+    data = path.read_bytes()
+    path.write_bytes(data[188 * (len(data) // 188 // 2) :])
+    frames = looked_at(path)[1]
+    assert 15 < len(frames) < 40

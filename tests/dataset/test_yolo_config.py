@@ -57,6 +57,13 @@ def test_names_are_what_is_written(
     ]
 
 
+@pytest.mark.parametrize("written", ["[person, '']", "[person, '  ']", "{0: person, 1: }"])
+def test_an_empty_name_is_a_class_and_said(tmp_path: Path, written: str) -> None:
+    found = config(tmp_path, f"{HEAD}names: {written}\n")
+    assert found.names == ("person", "")
+    assert "class 1 has no name" in found.remarks[0].message
+
+
 def test_many_odd_names_are_one_remark(tmp_path: Path) -> None:
     (remark,) = config(tmp_path, f"{HEAD}names: [off, on, 010]\n").remarks
     assert "off (False), on (True), 010 (8) are taken as they are written" in remark.message
@@ -67,10 +74,8 @@ def test_many_odd_names_are_one_remark(tmp_path: Path) -> None:
     [
         ("[[person], car]", r"the name of class 0 is \['person'\], not a text"),
         ("[{id: 0}, car]", "the name of class 0 is .*not a text"),
-        ("[person, '']", "class 1 has no name"),
-        ("[person, '  ']", "class 1 has no name"),
         ("[person, ~]", "class 1 has no name"),
-        ("{0: person, 1: }", "class 1 has no name"),
+        ("['', ' ']", "names holds  twice"),
         ("person, car", "names is 'person, car'; allowed is a list"),
         ("off", "names is 'off'; allowed is a list"),
         ("null", "names is missing or empty"),
@@ -106,11 +111,22 @@ def test_a_number_of_classes_that_is_another_is_said(tmp_path: Path, nc: str, sa
         ("train: images\nnames: [a]\nkpt_shape: [17, 3]", "utf-8", r"kpt_shape is \[17, 3\]"),
         ("train: images\nnames: !!python/object:os.x {}", "utf-8", "cannot be read as YAML"),
         ("", "utf-8", "holds NoneType, not keys"),
+        ("train: a\ntrain: images\nnames: [a]", "utf-8", "train is there twice"),
+        ("Train: a\ntrain: images\nnames: [a]", "utf-8", "train is there twice"),
+        ("train: images\nval: images\nvalid: images\nnames: [a]", "utf-8", "val is there twice"),
+        ("train: images\nnames: [a]\nnames: [b]", "utf-8", "names is there twice"),
     ],
 )
 def test_files_that_are_refused(tmp_path: Path, text: str, encoding: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         config(tmp_path, text, encoding)
+
+
+@pytest.mark.parametrize("key", ["val", "valid", "validation", "Val", "VALID"])
+def test_keys_are_known_by_other_words_and_cases(tmp_path: Path, key: str) -> None:
+    found = config(tmp_path, f"TRAIN: images\n{key}: images\nNames: [off]\nNC: 1\n")
+    assert found.names == ("off",)
+    assert set(found.splits["train"]) == set(found.splits["val"]) == {tmp_path / "images"}
 
 
 def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
@@ -251,6 +267,33 @@ def test_a_list_in_a_folder_of_its_own(yolo: YoloFolder, run: Prepare) -> None:
     yolo.write_yaml("train: lists/train.txt\ntest: images/02.jpg\nnames: [car, person]\n")
     found = run(YoloSettings(path=str(yolo.root)))
     assert found.splits()["train"] == ["images/00.jpg", "images/01.jpg", "lists/x.jpg"]
+
+
+def test_a_list_does_not_lead_out_of_the_folder(
+    yolo: YoloFolder, run: Prepare, tmp_path: Path
+) -> None:
+    write_image(tmp_path / "other" / "x.jpg", 50)
+    (yolo.root / "train.txt").write_text("images/../../other/x.jpg\n../data/images/00.jpg\n")
+    yolo.write_yaml("train: train.txt\nval: images\nnames: [car, person]\n")
+    with pytest.raises(ChecksFailed, match=r"train\.txt:1: .* leads by \.\. to .*x\.jpg, out of"):
+        run(YoloSettings(path=str(yolo.root)))
+
+
+def test_a_place_without_images_is_said(yolo: YoloFolder, run: Prepare) -> None:
+    (yolo.root / "test").mkdir()
+    (yolo.root / "val.txt").write_text("# none yet\n")
+    yolo.write_yaml("train: images\nval: val.txt\ntest: test\nnames: [car, person]\n")
+    found = run(YoloSettings(path=str(yolo.root)))
+    said = [f["message"] for f in found.findings() if f["code"] == "empty_place"]
+    places = [("val", yolo.root / "val.txt"), ("test", yolo.root / "test")]
+    assert said == [f"{split}: {place} holds no image" for split, place in places]
+
+
+def test_a_link_to_a_folder_above_is_no_circle(yolo: YoloFolder, run: Prepare) -> None:
+    (yolo.root / "images" / "loop").symlink_to(yolo.root)
+    (yolo.root / "images" / "again").symlink_to(yolo.root / "images")
+    (yolo.root / "images" / "itself").symlink_to(yolo.root / "images" / "itself")
+    assert sum(run(YoloSettings(path=str(yolo.root))).dataset.counts.values()) == 12
 
 
 def test_a_list_that_is_no_text(yolo: YoloFolder, run: Prepare) -> None:

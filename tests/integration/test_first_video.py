@@ -46,10 +46,12 @@ def test_the_classes_are_those_of_the_weights(
 ) -> None:
     outcome = here(*words)
     assert outcome.code == 0, outcome.err
-    assert "video= chooses dataset=none" in outcome.out
+    assert "video= chooses tracker=bytetrack_video (" in outcome.out
+    assert "), dataset=none (the classes are those of the weights" in outcome.out
     assert results(project)["model"]["classes"] == dict(zip("012", NAMES, strict=True))
     (run,) = project.runs()
     assert run.data.params["dataset.source"] == run.data.tags["choice.dataset"] == "none"
+    assert run.data.tags["choice.tracker"] == "bytetrack_video"
     assert "dataset.density" not in run.data.params  # of the simulator, which was not used
     assert "classes.left_out" not in run.data.tags
     assert "left out" not in outcome.out and "warning: the weights" not in outcome.out

@@ -162,4 +162,4 @@ def test_children_are_found_by_their_parent(settings: MlflowSettings) -> None:
                 pass
     children = journals.cells(settings, parent.run_id)
     assert [run.info.run_name for run in children] == ["seed=0", "seed=1", "seed=2"]
-    assert journals.sweep_keys(settings, parent.run_id) == ["seed"]
+    assert journals.sweep_keys(settings, parent.run_id) == (["seed"], {})

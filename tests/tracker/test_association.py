@@ -79,6 +79,45 @@ def test_trajectories_of_two_objects(
 
 
 @pytest.mark.parametrize(
+    ("class_aware", "counts"), [(False, {"person": 0, "car": 1}), (True, {"person": 1, "car": 1})]
+)
+def test_an_object_called_now_this_now_that_is_counted_once(
+    settings: Make,
+    predictions: Predict,
+    report: Reported,
+    tmp_path: Path,
+    class_aware: bool,
+    counts: dict[str, int],
+) -> None:
+    """Five frames a car, then three a person, then a car again."""
+    called = [1] * 5 + [0] * 3 + [1] * 4
+    frames = [
+        detections(t, [(class_id, 0.9, 100 + t, 50, 140 + t, 110)])
+        for t, class_id in enumerate(called)
+    ]
+    chosen = {} if not class_aware else {"class_aware": True}
+    associate(predictions(frames, 12), settings(**chosen), TracksSettings(), tmp_path, report)
+    assert {name: report[f"track/count/{name}"] for name in NAMES} == counts
+    if not class_aware:
+        (track,) = Tracks.load(tmp_path).summary()
+        assert (track.class_id, track.frames_seen) == (1, 12)
+        assert report["track/class_flips"] == 3 / 12
+
+
+def test_a_row_has_the_box_of_its_detection_and_that_of_the_tracker(
+    settings: Make, predictions: Predict, report: Reported, tmp_path: Path
+) -> None:
+    """It jumps by 10 px, which the filter takes for less."""
+    boxes = [(100, 50, 160, 110)] * 3 + [(110, 50, 170, 110)]
+    frames = [detections(t, [(1, 0.9, *box)]) for t, box in enumerate(boxes)]
+    associate(predictions(frames, 4), settings(), TracksSettings(), tmp_path, report)
+    rows = list(Tracks.load(tmp_path).frames())
+    assert [row.bbox_xyxy[0].tolist() for row in rows] == [list(box) for box in boxes]
+    left = [float(row.tracker_bbox_xyxy[0, 0]) for row in rows]
+    assert left[:3] == pytest.approx([100] * 3) and 101 < left[3] < 110
+
+
+@pytest.mark.parametrize(
     ("min_length", "kept"), [(1, [6, 2, 4]), (2, [6, 2, 4]), (3, [6, 4]), (5, [6]), (7, [])]
 )
 def test_short_tracks_are_dropped_and_ids_have_no_gaps(

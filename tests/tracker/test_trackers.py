@@ -58,7 +58,7 @@ def test_resolved_settings_say_what_applied(settings: Make) -> None:
         "match_thresh": 0.8,
         "track_buffer": 30,
         "fuse_score": True,
-        "class_aware": True,
+        "class_aware": False,
         "track_buffer_frames": 10,
         "min_length": 3,
         "min_area": 0,

@@ -18,6 +18,7 @@ from segtrack.command.composition import CONFIG, composing, expand, groups
 from segtrack.command.keys import normalised
 from segtrack.settings import DatasetSettings, knobs_of
 
+TRACKER = "bytetrack_video"
 DATASET = "none"
 
 
@@ -48,7 +49,7 @@ def video_choices(
             default = plain.hydra.runtime.choices[group]
             return group not in typed and config.hydra.runtime.choices[group] == default
 
-        chosen: dict[str, str] = {}
+        chosen = {"tracker": TRACKER} if open_("tracker") else {}
         if open_("dataset") and _uses_no_dataset(config) and not _of_one_source(typed):
             chosen["dataset"] = DATASET
         return chosen
@@ -64,6 +65,7 @@ def with_words(words: Sequence[str], overrides: Sequence[str], added: Sequence[s
 def choices_text(chosen: dict[str, str]) -> str:
     """One line that says what was chosen, and how to have it otherwise."""
     why = {
+        "tracker": "thresholds for pretrained weights; tracker=bytetrack has those of the paper",
         "dataset": "the classes are those of the weights; dataset.classes chooses",
     }
     parts = [f"{group}={option} ({why[group]})" for group, option in chosen.items()]

@@ -25,6 +25,7 @@ from segtrack.base.files import digest
 from segtrack.base.names import inside
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
+from segtrack.command.run_names import run_name
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
 
@@ -89,8 +90,9 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     from segtrack.pipeline import RunFacts
 
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
-    swept = _swept(settings, overrides)
-    name = without_secrets(settings.mlflow.run_name or _run_name(settings, swept))
+    swept, among = _swept(settings, overrides)
+    named = run_name(settings.model.name, settings.tracker.name, swept, among)
+    name = without_secrets(settings.mlflow.run_name or named)
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()
@@ -186,21 +188,15 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def _swept(settings: Settings, overrides: list[str]) -> dict[str, str]:
-    """The values that distinguish this cell from its siblings, else all that were overridden."""
+def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The values that distinguish this cell, else all that were overridden; and its siblings'."""
     pairs = {key.lstrip("+"): value for key, _, value in (o.partition("=") for o in overrides)}
     if settings.parent_run is None:
-        return pairs
+        return pairs, {}
     from segtrack.journal import sweep_keys
 
-    keys = sweep_keys(settings.mlflow, settings.parent_run)
-    return {key: pairs[key] for key in keys if key in pairs}
-
-
-def _run_name(settings: Settings, swept: dict[str, str]) -> str:
-    """``yolov8s-seg track_thresh=0.4``: the model and what was swept."""
-    words = [f"{key.rsplit('.', 1)[-1]}={value}" for key, value in swept.items() if key != "model"]
-    return " ".join([settings.model.name, *(words or [settings.tracker.name])])
+    keys, among = sweep_keys(settings.mlflow, settings.parent_run)
+    return {key: pairs[key] for key in keys if key in pairs}, among
 
 
 def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[str]) -> float | None:

@@ -67,10 +67,11 @@ def _group(name: str, base: type, folder: Path) -> Iterator[str]:
     for option, cls in known.items():
         own = [knob for key, knob in knobs_of(cls).items() if shared.get(key) != knob]
         own = [knob for knob in own if knob.name not in shared or knob.name not in CHOSEN]
-        about = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
         yield from ("", f"### {name}={option}", "")
-        if about and not about.startswith(f"{cls.__name__}("):
-            yield from (about.rstrip(".") + ".", "")
+        for paragraph in (cls.__doc__ or "").split("\n\n"):
+            about = " ".join(paragraph.split())
+            if about and not about.startswith(f"{cls.__name__}("):
+                yield from (about.rstrip(".") + ".", "")
         yield from _table(f"{name}.", own) if own else ["Nothing besides."]
 
 

@@ -16,8 +16,11 @@ from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
 from segtrack.command.composition import Cell, compose_settings, expand, flatten
 from segtrack.command.job import git_state, look, run_job
+from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import platform_stages
 from segtrack.settings import MlflowSettings, plain
+
+MOST_PATHS = 4000  # letters that a tag has room for; cells of longer sweeps differ in their ends
 
 
 def run_sweep(
@@ -55,8 +58,9 @@ def run_sweep(
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
         journals.SWEEP_KEYS: json.dumps(swept),
+        journals.SWEEP_PATHS: json.dumps(_paths(cells)),
     }
-    name = first.mlflow.run_name or "sweep " + " ".join(k.rsplit(".", 1)[-1] for k in swept)
+    name = first.mlflow.run_name or sweep_name(swept)
     with journals.record(first.mlflow, name, tags) as journal:
         journal.params({"cells": len(cells), "swept": swept})
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
@@ -65,6 +69,17 @@ def run_sweep(
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
+
+
+def _paths(cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """The swept values that are paths, by key: cells are named by what tells these apart."""
+    found: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for key, value in cell.swept.items():
+            if "/" in value or "\\" in value:
+                found.setdefault(key, {})[value] = None
+    paths = {key: list(values) for key, values in found.items()}
+    return paths if len(json.dumps(paths)) < MOST_PATHS else {}
 
 
 def _require_one(conf: Path, extra: Path | None, cells: Sequence[Cell]) -> None:

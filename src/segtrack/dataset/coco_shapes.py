@@ -78,7 +78,7 @@ def read_shape(annotation: dict[str, Any], size: tuple[int, int]) -> Shape:
         _read_parts([segmentation], annotation, size, shape)
     elif not isinstance(segmentation, list):
         shape.problems.append(Unreadable("not_coco", f"segmentation is {segmentation!r:.40}"))
-    elif _is_polygon(segmentation):
+    elif not _as_coco_has_it(segmentation) and _is_polygon(segmentation):
         shape.oddities["flat_polygon"] = "a polygon stands where a list of polygons belongs"
         _read_parts([segmentation], annotation, size, shape)
     else:
@@ -135,7 +135,7 @@ def _box_values(box: Any) -> tuple[list[Any], bool]:
 def _read_parts(
     parts: list[Any], annotation: dict[str, Any], size: tuple[int, int], shape: Shape
 ) -> None:
-    for part in _unwrapped(parts, shape):
+    for part in parts if _as_coco_has_it(parts) else _unwrapped(parts, shape):
         if is_missing(part):
             continue
         try:
@@ -147,6 +147,11 @@ def _read_parts(
                 shape.polygons.append(_read_polygon(part, shape))
         except Unreadable as problem:
             shape.problems.append(problem)
+
+
+def _as_coco_has_it(parts: list[Any]) -> bool:
+    """Whether these are flat polygons, as nearly always."""
+    return all(isinstance(p, list) and len(p) > 2 and isinstance(p[0], int | float) for p in parts)
 
 
 def _unwrapped(parts: list[Any], shape: Shape, depth: int = 0) -> Iterator[Any]:

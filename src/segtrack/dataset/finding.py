@@ -77,9 +77,13 @@ class ImageFinder:
     file, so that memory does not grow with the data set.
     """
 
-    def __init__(self, root: Path, bases: Sequence[Path] = ()) -> None:
-        """Look below ``root``; names begin in ``bases``, in this order, then in ``root``."""
-        self.root = _absolute(root)
+    def __init__(self, root: Path, bases: Sequence[Path] = (), inside: bool = False) -> None:
+        """Look below ``root``; names begin in ``bases``, in this order, then in ``root``.
+
+        Args:
+            inside: ``..`` does not lead out of ``root`` and of the folder that a name begins in.
+        """
+        self.root, self.inside = _absolute(root), inside
         self.bases = tuple(dict.fromkeys((*map(_absolute, bases), self.root)))
         self._db: sqlite3.Connection | None = None
 
@@ -114,19 +118,28 @@ class ImageFinder:
         Raises:
             NotFound: there is none, several may be meant, or another name led to the same file.
         """
-        texts = list(readings(written)) if written.strip() else []
+        texts, out = list(readings(written)) if written.strip() else [], ""
         for i, text in enumerate(texts):
             for base in (*map(_absolute, beside), *self.bases):
                 path = os.path.normpath(os.path.join(base, text))  # noqa: PTH118 (any text)
-                if os.path.isfile(path):  # noqa: PTH113 (False for names that no file can have)
+                if not os.path.isfile(path):  # noqa: PTH113 (False for names that no file can have)
+                    continue
+                if not self.inside or os.path.isabs(text) or self._below(path, base):  # noqa: PTH117
                     return Found(Path(path), i > 0)
+                out = out or path
         parts = path_parts(texts[-1]) if texts else []
         for column, last in _last_names(parts[-1]) if parts else ():
             near = self._by_tail(column, [*parts[:-1], last])
             if near is not None:
                 self._take_once(near, "/".join(parts))
                 return Found(Path(near), True)
+        if out:
+            message = f"leads by .. to {out}, out of {self.root}; choose a folder that holds both"
+            raise NotFound("missing_image", message)
         raise NotFound("missing_image", f"does not exist (looked in {self.root})")
+
+    def _below(self, path: str, base: Path) -> bool:
+        return any(Path(path).is_relative_to(folder) for folder in (self.root, base))
 
     def _take_once(self, path: str, text: str) -> None:
         db = self._tree()

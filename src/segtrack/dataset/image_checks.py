@@ -10,6 +10,7 @@ from segtrack.dataset.labels import packed_class_ids
 
 SMALLEST_SIDE = 10  # px; ultralytics leaves out images with a smaller side
 _SHOWN = 3
+_DROPPED = ("outside", "few_points", "zero_area")  # why a label was left out
 
 
 def index_content(catalogue: Catalogue) -> None:
@@ -63,6 +64,9 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
             "check dataset.path and dataset.classes; warnings say which labels were left out. "
             "Images that are yet to be labelled belong into the split pool, as with dataset=images"
         )
+        dropped = {code: first for code, _, first in checks.summary("warning")}
+        example = next((dropped[code] for code in _DROPPED if code in dropped), None)
+        hint += f"; for example {example}" if example is not None else ""
         checks.error("no_labels", where, message, hint)
         return
     for split in ("train", "val", "test"):

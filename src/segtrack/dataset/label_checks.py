@@ -31,7 +31,7 @@ def check_labels(catalogue: Catalogue, checks: Checks) -> None:
     doubtful, first = kinds.get(PERHAPS_TRACK_ID, (0, None))
     if first is not None and doubtful >= total - boxes:
         message = (
-            f"each of the {doubtful} polygons ends like this one, in a share and {_last(first)}: a "
+            f"each of the {doubtful} labels ends like this one, in a share and {_last(first)}: a "
             "confidence and a track id"
         )
         found = Finding("error", TRACK_ID, first.file, first.line, message, TRACK_ID_HINT)

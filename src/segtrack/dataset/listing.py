@@ -150,25 +150,30 @@ class LeftOut:
         checks.warn("left_out_files", str(folder), message, hint)
 
 
-def image_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
+def image_files(
+    folder: Path, left_out: LeftOut | None = None, above: tuple[str, ...] = ()
+) -> Iterator[os.DirEntry[str]]:
     """Pictures below ``folder``, in no particular order, as a stream.
 
     By their suffix, or, where that says nothing, by their first bytes.
 
     Args:
-        folder: searched with all its subfolders.
+        folder: searched with all its subfolders, but not in circles.
         left_out: counts the other files.
+        above: the real paths of the folders that it lies in, as far as they are searched.
 
     Raises:
         DataError: a folder cannot be listed.
     """
+    above = (*above, os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in _OF_THE_SYSTEM:
                     continue
-                if entry.is_dir():
-                    yield from image_files(Path(entry.path), left_out)
+                if _is_folder(entry):
+                    if os.path.realpath(entry.path) not in above:
+                        yield from image_files(Path(entry.path), left_out, above)
                 elif _is_image(entry):
                     yield entry
                 elif left_out is not None:
@@ -189,7 +194,7 @@ def whole_files(
     """
     left_out = LeftOut()
     for entry in image_files(folder, left_out):
-        if entry.is_file():
+        if os.path.isfile(entry.path):  # noqa: PTH113 (False for a link to itself)
             yield entry.path, entry.stat()
         else:
             hint = "restore the file it points to, or remove the link"
@@ -197,13 +202,20 @@ def whole_files(
     left_out.say(folder, checks, aside)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _is_image(entry: os.DirEntry[str]) -> bool:
     suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (hot loop)
     if suffix in SUFFIXES:
         return True
-    if suffix in OTHERS or not entry.is_file():  # a pipe would never end
-        return False
     try:
+        if suffix in OTHERS or not entry.is_file():  # a pipe would never end
+            return False
         with open(entry.path, "rb") as file:  # noqa: PTH123 (hot loop)
             return is_picture(file.read(HEAD))
     except OSError:

@@ -30,4 +30,4 @@ def told_by_kind(warn: Warn | None = None) -> Iterator[Warn]:
     yield count
     for code, (file, message, hint) in first.items():
         more = f"; {counts[code] - 1} more like it" if counts[code] > 1 else ""
-        logging.getLogger(__name__).warning("%s: %s (%s)%s", file, message, hint, more)
+        logging.getLogger(__name__).warning("warning: %s: %s (%s)%s", file, message, hint, more)

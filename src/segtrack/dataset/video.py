@@ -161,7 +161,7 @@ def _read_file(sequence: VideoSequence, facts: TimesRead) -> Iterator[tuple[np.n
             count += 1
         missing = _missing(container, stream, chosen.fps, reading)
         declared = _declared_frames(stream)
-    if missing or (reading.damage and (count < declared or not declared)):
+    if missing or (reading.damage and count < declared) or (reading.broken and not declared):
         expected = missing or (f"the container declares {declared}" if declared else "")
         reason = f" ({reading.damage[0]})" if reading.damage else ""
         raise DataError(

@@ -64,6 +64,12 @@ def video_streams(path: Path) -> tuple[Stream, ...]:
     """
     with opened(path) as container:
         found = _look(container)
+        codecs = len(container.streams.video)
+    if codecs and not found:
+        raise DataError(
+            f"{path}: its video is coded in a way that FFmpeg cannot decode here. Encode it again, "
+            "as H.264 for example"
+        )
     if not found:
         raise DataError(f"{path}: holds no video stream. Give a video file")
     most = max(stream.frames for stream in found)
@@ -171,6 +177,7 @@ class Reading:
 
     Attributes:
         damage: what could not be decoded, one text each.
+        broken: whether some of that came after a frame; a recording may begin amid what it needs.
         packets: of the stream, that were read.
         reached: seconds, the latest end of a packet of any stream; None where none has a time.
         shown: the same of this stream alone.
@@ -179,6 +186,7 @@ class Reading:
     def __init__(self, container: Any, stream: Any) -> None:
         self._container, self._stream = container, stream
         self.damage: list[str] = []
+        self.broken = False
         self.packets = 0
         self.reached: float | None = None
         self.shown: float | None = None
@@ -195,7 +203,7 @@ class Reading:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
-                self.damage.append(f"{error_text(error)} near frame {count}")
+                self._fail(error, count)
                 packet = None
             if packet is None:
                 break
@@ -205,12 +213,16 @@ class Reading:
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError) as error:
-                self.damage.append(f"{error_text(error)} near frame {count}")
+                self._fail(error, count)
                 continue
             count += len(frames)
             yield from frames
         if self.damage:  # reading broke off before the decoder could be emptied
             yield from self._rest()
+
+    def _fail(self, error: BaseException, count: int) -> None:
+        self.damage.append(f"{error_text(error)} near frame {count}")
+        self.broken |= count > 0
 
     def _rest(self) -> list[Any]:
         import av

@@ -86,7 +86,7 @@ def _parse_row(
     class_id = int(values[0])
     if class_id != values[0] or not 0 <= class_id < class_count:
         message = f"class id {words[0]} is not a whole number from 0 to {class_count - 1}"
-        hint = "mend the row, or add the class to names in data.yaml"
+        hint = "ids begin with 0; mend the row, or add the class to names in data.yaml"
         remarks.append(Remark("error", "class_id", line, message, hint))
         return None
     coordinates = values[1:]

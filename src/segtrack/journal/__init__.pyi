@@ -1,4 +1,5 @@
 from .journal import SWEEP_KEYS as SWEEP_KEYS
+from .journal import SWEEP_PATHS as SWEEP_PATHS
 from .journal import Journal as Journal
 from .journal import cells as cells
 from .journal import connect as connect

@@ -29,6 +29,7 @@ from segtrack.base.processes import process_mark, terminated_as_interrupt
 from segtrack.settings import MlflowMode, MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
+SWEEP_PATHS = "sweep.paths"  # and those of their values that are paths, by key
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
@@ -342,12 +343,11 @@ def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterat
             yield str(item.path)
 
 
-def sweep_keys(settings: MlflowSettings, parent: str) -> list[str]:
-    """The keys that a sweep varies, as its parent run says."""
+def sweep_keys(settings: MlflowSettings, parent: str) -> tuple[list[str], dict[str, list[str]]]:
+    """The keys that a sweep varies, and values of theirs that are paths, as its parent says."""
     client, _ = connect(settings)
     tags = client.get_run(parent).data.tags
-    keys: list[str] = json.loads(tags.get(SWEEP_KEYS, "[]"))
-    return keys
+    return json.loads(tags.get(SWEEP_KEYS, "[]")), json.loads(tags.get(SWEEP_PATHS, "{}"))
 
 
 def cells(settings: MlflowSettings, parent: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from segtrack.base.names import level
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
-from segtrack.report import table_csv
+from segtrack.report import table_csv, table_text
 from segtrack.settings import Settings
 from segtrack.store import Store
 
@@ -218,6 +218,11 @@ class Run(Asking):
     def say(self, text: str) -> None:
         """Print a line of this stage."""
         print(f"{self._stage.name:10} {text.removeprefix('review: ')}", flush=True)
+
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Print a table, if there is anything in it."""
+        if rows:
+            print(f"\n{table_text(rows)}", flush=True)
 
     def record(self, name: str, value: float, step: int = 0) -> None:
         """Log a number."""

@@ -46,7 +46,12 @@ class MlflowSettings(Group):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with the address."""
+        """What is wrong with the address, or with names that MLflow has no room for."""
+        if not self.experiment.strip() or len(self.experiment) > 200:
+            allowed = "must have 1 to 200 letters: it is a folder of the artifacts too"
+            yield Problem("mlflow.experiment", self.experiment, allowed)
+        if self.run_name is not None and not 0 < len(self.run_name.strip()) <= 250:
+            yield Problem("mlflow.run_name", self.run_name, "must have 1 to 250 letters")
         parts = urlsplit(self.uri)
         if parts.username or parts.password:
             shown = f"{parts.scheme}://...@{parts.hostname}"

@@ -57,7 +57,11 @@ class CascadeSettings(TrackerSettings):
         origin=PAPER,
     )
     fuse_score: bool = knob(True, "multiply IoU with the detection's score in the first match")
-    class_aware: bool = knob(True, "never match across classes")
+    class_aware: bool = knob(
+        False,
+        "never match across classes; else an object that is called now car, now truck stays one "
+        "track, of the class that its scores speak for most",
+    )
 
     def lowest_score(self) -> tuple[str, float]:
         """See ``TrackerSettings``."""

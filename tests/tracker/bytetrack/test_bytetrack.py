@@ -111,12 +111,13 @@ def test_trajectories_of_ultralytics_in_a_crowd(seed: int, buffer: int, fuse_sco
 @pytest.mark.parametrize("seed", range(6))
 def test_classes_apart_are_trackers_apart(seed: int) -> None:
     frames = crowd(seed, 40, 16, classes=3)
-    together = track(frames, ByteTrackSettings())
+    apart = ByteTrackSettings(class_aware=True)
+    together = track(frames, apart)
     rows: set[tuple[int, ...]] = set()
     names: dict[tuple[int, int], int] = {}
     for class_id in range(3):
         only = [f.take(f.class_id == class_id) for f in frames]
-        for frame, seen in zip(frames, track(only, ByteTrackSettings()), strict=True):
+        for frame, seen in zip(frames, track(only, apart), strict=True):
             back = np.flatnonzero(frame.class_id == class_id)[seen.det_index]
             whole = together[frame.frame]
             for track_id, index, box in zip(seen.track_id, back, seen.bbox_xyxy, strict=True):

@@ -303,7 +303,7 @@ def test_pictures_of_another_video(predictions: Predict, report: Reported, tmp_p
 def test_appearance(shared_data: Path) -> None:
     """Any YOLO checkpoint gives features of the boxes' contents; one model serves all classes."""
     weights = shared_data / "weights" / "yolov8n-seg.pt"
-    words = ["gmc_method=none", "with_reid=true", f"model={weights}"]
+    words = ["gmc_method=none", "with_reid=true", f"model={weights}", "class_aware=true"]
     tracker = make_tracker(options("botsort", *words), 30)
     assert isinstance(tracker, UltralyticsTracker)
     image = scenery(3)

@@ -12,6 +12,7 @@ from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
+from segtrack.base.names import shown
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ def _here(settings: DatasetSettings, folder: Path) -> bool:
 
 def _publish(run: Run, made: Result) -> None:
     dataset: Dataset = made.value
+    if run.settings.parent_run is None and "prepare" in run.settings.stages:
+        run.table(datasets.overview(dataset))
+        for line in dataset.warnings:
+            run.say(shown(line, 300))
     if dataset.warnings:
         kinds = ", ".join(line.partition(":")[0] for line in dataset.warnings)
         run.say(f"warnings: {kinds}; see {made.folder / 'checks.txt'}")

@@ -21,7 +21,13 @@ from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
 
 @dataclass
 class CocoSettings(DatasetSettings):
-    """COCO JSON with polygons or RLE: dataset.path=FOLDER dataset.annotations=FILE"""
+    """COCO JSON with polygons or RLE: dataset.path=FOLDER dataset.annotations=FILE
+
+    Odd forms are read as they are meant, with a warning for each kind. An annotation without a
+    usable segmentation gets the rectangle of its bbox; one that cannot be read is left out. Where
+    more than one in twenty of a file (and more than a single one) cannot be read, or all of them,
+    the file is refused. Coordinates are never scaled: a warning says where they look like shares.
+    """
 
     source: str = "coco"
     path: str | None = knob(None, "the folder that the file names of the JSON are relative to")

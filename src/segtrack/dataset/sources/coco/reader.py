@@ -83,7 +83,7 @@ def list_coco(
         bits = sum(BITS[split] for split in one.splits)
         files.append(CocoFile(one.path, bits, ids, content.tally.plus(left_out)))
     listing = Listing(catalogue, checks, folder.absolute())
-    finder = ImageFinder(folder)
+    finder = ImageFinder(folder, inside=True)
     for number, file in enumerate(files):
         _list_images(number, file, finder, listing)
     listing.finish(files[0].path)

@@ -14,6 +14,7 @@ from segtrack.dataset.sources.yolo.places import find_place
 from segtrack.settings import SPLITS
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
+_KEYS = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
 _MAY_LACK = ("val", "test")  # splits that exports name where they have none
 
 
@@ -52,8 +53,6 @@ def read_config(path: Path) -> YoloConfig:
     root = _root(file, content, remarks)
     names, more = read_names(content.get("names"), file)
     remarks += more + check_count(content.get("nc"), names)
-    if "validation" in content and "val" not in content:
-        content["val"] = content["validation"]
     places = _Places(file, root)
     splits = {split: places.of(split, content.get(split)) for split in SPLITS}
     if not any(splits.values()):
@@ -89,11 +88,23 @@ def _load(file: Path) -> tuple[dict[str, Any], list[Remark]]:
         raise DataError(
             f"{file}: holds {type(content).__name__}, not keys like  train: images  and {EXAMPLE}"
         )
+    content = {_key(key): value for key, value in content.items()}
     remarks: list[Remark] = []
-    for key, value in getattr(node, "value", ()):
-        if key.value == "names" and content["names"] is not None:
+    seen: set[str] = set()
+    for written, value in getattr(node, "value", ()):
+        key = _key(written.value)
+        if key in seen:
+            raise DataError(f"{file}: {key} is there twice; which one counts? Remove the other")
+        seen.add(key)
+        if key == "names" and content["names"] is not None:
             content["names"], remarks = written_names(value, content["names"], file)
     return content, remarks
+
+
+def _key(written: Any) -> str:
+    """A key whatever its case; ``valid`` and ``validation`` are ``val``."""
+    key = str(written).casefold()
+    return _KEYS.get(key, key)
 
 
 def _refuse_other_tasks(content: dict[str, Any], file: Path) -> None:
@@ -173,6 +184,9 @@ class _Places:
         if lacking:
             message = f"{split}: {', '.join(parts)} does not exist (looked in {self.root})"
             hint = f"taken as a data set without {split}; mend the path, or take the line out"
+            if split == "val":
+                hint += ". Without val dataset.splits divides train, or, where there is a test "
+                hint += "split, training chooses its epoch on its own images"
             self._remark("missing_split", message, hint)
         return tuple(dict.fromkeys(found))
 

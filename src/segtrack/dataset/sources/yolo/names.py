@@ -88,8 +88,11 @@ def read_names(names: Any, file: Path) -> tuple[tuple[str, ...], list[Remark]]:
     for i, name in enumerate(names):
         if not isinstance(name, str):
             raise DataError(f"{file}: the name of class {i} is {name!r}, not a text; {_NO_NAME}")
-        if not name.strip() or name.strip() == "~":
+        if name.strip() == "~":
             raise DataError(f"{file}: class {i} has no name ({name!r}); {_NO_NAME}")
+        if not name.strip():
+            message = f"class {i} has no name ({name!r}); it counts as a class called ''"
+            remarks.append(Remark("warning", "no_name", 0, message, _NO_NAME))
     listed = tuple(name.strip() for name in names)
     blanks = [name for name in names if name != name.strip()]
     if blanks:

@@ -30,10 +30,14 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
     label_folders: set[str] = set()
     for split, parts in config.splits.items():
         for part in parts:
+            empty = True
             for path, stat in images_of(part, config, checks):
-                label = label_path(path)
+                label, empty = label_path(path), False
                 if listing.add(path, stat, BITS[split], label):
                     label_folders.add(os.path.dirname(label))  # noqa: PTH120 (hot loop)
+            if empty:
+                message, hint = f"{split}: {part} holds no image", "add images, or mend the path"
+                checks.warn("empty_place", str(config.file), message, hint)
     for folder in sorted(label_folders):
         _list_labels(folder, catalogue)
     _match_labels(catalogue, checks)
@@ -55,7 +59,7 @@ def images_of(
     elif os.path.splitext(part)[1].lower() in SUFFIXES:  # noqa: PTH122
         yield str(part), part.stat()
     else:
-        finder = ImageFinder(config.root)
+        finder = ImageFinder(config.root, inside=True)
         for number, text in _listed(part, checks):
             path = finder.take(text, Written(part, number), checks, [part.parent])
             if path is not None:

@@ -1,0 +1,101 @@
+"""What a run is called: what makes it differ from others, in so many letters as a table has room.
+
+``yolov8s-seg track_thresh=0.4 video=crossing``: of a path only its end is said, and as much of it
+as tells the cells of a sweep apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from segtrack.base.names import shown
+
+MOST = 150  # letters of a name
+MOST_VALUE = 48  # letters of a value in it
+_ELSEWHERE = ("mlflow.", "store", "objective", "plan", "parent_run")  # where and how, not what
+_VIDEOS = ("video", "dataset.videos")
+_SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
+
+
+def run_name(
+    model: str,
+    tracker: str,
+    values: Mapping[str, str],
+    among: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """The model, then what was set or swept, else the tracker.
+
+    Args:
+        model, tracker: names of the chosen ones.
+        values: texts of the overrides, by key.
+        among: all values of a sweep, by key, from which this run's must be told apart.
+    """
+    chosen = {k: v for k, v in values.items() if k != "model" and not k.startswith(_ELSEWHERE)}
+    words = [model, *(f"{leaf(k)}={_label(k, v, among or {})}" for k, v in chosen.items())]
+    if not chosen:
+        words.append(tracker)
+    return _within(words)
+
+
+def sweep_name(keys: Iterable[str]) -> str:
+    """Of a sweep's parent: the keys that vary."""
+    return _within(["sweep", *map(leaf, keys)])
+
+
+def leaf(key: str) -> str:
+    """The last part of a key, as it stands in names."""
+    return key.rpartition(".")[2]
+
+
+def labels(key: str, values: Sequence[str]) -> dict[str, str]:
+    """A short text for each of several values of a key; distinct as the values are.
+
+    Of paths the end, with as many folders as needed; of videos without their suffix, where that is
+    enough.
+    """
+    distinct = list(dict.fromkeys(values))
+    deepest = max((len(_parts(value)) for value in distinct), default=1)
+    for depth in range(0 if key in _VIDEOS else 1, deepest + 1):  # 0: the end without its suffix
+        found = {value: shown(_end(value, depth), MOST_VALUE) for value in distinct}
+        if len(set(found.values())) == len(distinct):
+            return found
+    return {one: f"{shown(_end(one, 1), MOST_VALUE - 9)}-{_digest(one)}" for one in distinct}
+
+
+def _label(key: str, value: str, among: Mapping[str, Sequence[str]]) -> str:
+    return labels(key, [value, *among.get(key, ())])[value]
+
+
+def _parts(value: str) -> list[str]:
+    """The parts of a path or an address; of any other value itself, without quotes around."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1]
+    if value[:1] in ("[", "{"):
+        return [value]
+    address = value.partition("://")[2] or value
+    return [part for part in re.split(r"[\\/]+", address) if part] or [value]
+
+
+def _end(value: str, depth: int) -> str:
+    parts, count = _parts(value), max(depth, 1)
+    if any(c in parts[-1] for c in "*?") and len(parts) > count:
+        count += 1  # a glob says nothing without its folder
+    text = "/".join(parts[-count:])
+    return text if depth else _SUFFIX.sub("", text)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _within(words: Sequence[str]) -> str:
+    """As many words as there is room for, and how many more there are."""
+    text = shown(words[0], MOST - 5)
+    for number, word in enumerate(words[1:], start=1):
+        rest = f" +{len(words) - number - 1}" if number < len(words) - 1 else ""
+        if len(text) + 1 + len(word) + len(rest) > MOST:
+            return f"{text} +{len(words) - number}"
+        text += f" {word}"
+    return text
