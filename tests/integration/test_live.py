@@ -263,7 +263,7 @@ def frames_of(project: Project) -> list[float]:
 def test_video_seconds_end_a_stream(
     project: Project, camera: Callable[..., Camera], tiny: Path
 ) -> None:
-    done = project.run(*words(camera(25 * 90, 90.0).url, tiny, "video_seconds=2"))
+    done = project.run(*words(camera(25 * 90, 90.0, times=9).url, tiny, "video_seconds=2"))
     assert done.code == 0, done.err
     assert "ended by video_seconds=2" in done.out
     document = results_of(project)
@@ -307,7 +307,6 @@ def test_nothing_is_left_of_what_is_not_there(
     done = here(*words(video, tiny))
     assert done.code == 2
     assert "error: video=" in done.err and "hunter2" not in done.err
-    assert here("stages=[track]", f"video={video}", f"model.weights={tiny}", "plan=true").code == 0
     assert not (project.folder / "out" / "tracking").exists()
     assert project.runs() == []
 
@@ -331,7 +330,7 @@ def test_what_a_stream_cannot_have(here: Any, tiny: Path) -> None:
 def test_ctrl_c_leaves_a_whole_result(
     project: Project, camera: Callable[..., Camera], tiny: Path
 ) -> None:
-    process = started(project, *words(camera(25 * 120, 120.0).url, tiny))
+    process = started(project, *words(camera(25 * 120, 120.0, times=9).url, tiny))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
@@ -343,7 +342,7 @@ def test_ctrl_c_leaves_a_whole_result(
 def test_kill_leaves_what_was_written(
     project: Project, camera: Callable[..., Camera], tiny: Path
 ) -> None:
-    process = started(project, *words(camera(25 * 120, 120.0).url, tiny))
+    process = started(project, *words(camera(25 * 120, 120.0, times=9).url, tiny))
     time.sleep(3)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -355,7 +354,10 @@ def test_kill_leaves_what_was_written(
 def test_secrets_of_an_address_are_not_recorded(
     project: Project, camera: Callable[..., Camera], tiny: Path
 ) -> None:
-    url = camera(25 * 90, 90.0).url.replace("http://", "http://me:hunter2@") + "?token=hunter3"
+    url = (
+        camera(25 * 90, 90.0, times=9).url.replace("http://", "http://me:hunter2@")
+        + "?token=hunter3"
+    )
     done = project.run(*words(url.replace("=", "\\="), tiny, "video_seconds=0.5"))
     assert done.code == 0, done.err
     assert "hunter" not in done.out + done.err
