@@ -33,6 +33,7 @@ def main() -> int:
     args = parser.parse_args()
 
     from segtrack.base.errors import SegtrackError
+    from segtrack.dataset import is_mot20
     from segtrack.scoring import score_kit
 
     classes = (
@@ -43,7 +44,7 @@ def main() -> int:
     except SegtrackError as error:
         print(f"score.py: {error}", file=sys.stderr)
         return error.exit_code
-    if args.format == "mot17" and (other := [n for n in scores if n.upper().startswith("MOT20")]):
+    if args.format == "mot17" and (other := [name for name in scores if is_mot20(name)]):
         print(f"score.py: {', '.join(other)}: by MOT20's rules (class 6 excuses)", file=sys.stderr)
     result = document(scores)
     if args.json:

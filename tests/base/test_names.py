@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
 
-from segtrack.base.names import LONGEST, LONGEST_LEVEL, inside, level, path, shown, storable, whole
+from segtrack.base.names import (
+    LONGEST,
+    LONGEST_LEVEL,
+    inside,
+    level,
+    paired,
+    path,
+    shown,
+    storable,
+    whole,
+)
 
 ODD = [
     *("", " ", ".", "..", "../up", "/abs", "end/", "a//b", "a/b", "a\\b", "truck / van", "./x"),
@@ -111,6 +121,20 @@ def test_a_metric_is_found_by_the_original() -> None:
 )
 def test_a_text_for_one_line(text: str, line: str) -> None:
     assert shown(text) == line and len(shown(text)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("car", "car"),
+        ("\ud83d\ude97", "🚗"),
+        ("a\ud83d\ude97b", "a🚗b"),
+        ("a\ud83d", "a\\ud83d"),
+        ("é", "é"),
+    ],
+)
+def test_halves_of_a_character(text: str, whole: str) -> None:
+    assert paired(text) == whole
 
 
 def test_a_value_for_a_database() -> None:

@@ -190,3 +190,34 @@ def test_options_may_stand_anywhere(typed: list[str], first: list[str]) -> None:
     words = _options_first(typed, options.overrides)
     assert words == first
     assert get_args_parser().parse_args(words) == options
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("seed=1,2,1", "seed=1: stands there twice; name each value once"),
+        ("tracker.track_thresh=0.5,0.50", "0.5: stands there twice; name each"),
+        ("tracker.track_thresh=1,1.0", "1.0: stands there twice, once as 1"),
+        ("model=yolov8n-seg,yolov8n-seg", "model=yolov8n-seg: stands there twice"),
+        ("video=a.mp4,b.mp4,a.mp4", "a.mp4: stands there twice"),
+    ],
+)
+def test_no_cell_of_a_sweep_runs_twice(word: str, message: str) -> None:
+    found = [str(problem) for problem in check(CONF, [word])]
+    assert len(found) == 1 and message in found[0]
+
+
+@pytest.mark.parametrize("word", ["seed=1,2", "seed=range(0,3)", "render.enabled=true,false,null"])
+def test_different_values_are_cells(word: str) -> None:
+    assert check(CONF, [word]) == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text", b"\x80\x04."])
+def test_a_file_to_run_again_is_checked(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.pickle"
+    if content is not None:
+        path.write_bytes(content)
+    assert main([f"--experimental-rerun={path}"]) == 2
+    assert f"error: --experimental-rerun={path}: " in capsys.readouterr().err

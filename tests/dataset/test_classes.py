@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segtrack.base.errors import SettingsError
-from segtrack.dataset.classes import class_map
+from segtrack.dataset.classes import class_map, parse_classes
 
 SOURCE = ("person", "bicycle", "car", "bus", "truck")
 
@@ -51,3 +51,9 @@ def test_mapping_is_from_source_to_output_name() -> None:
 def test_what_cannot_be_meant(classes: Any, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         class_map(SOURCE, classes)
+
+
+def test_names_that_yaml_read_in_halves() -> None:
+    """``yaml.safe_load(json.dumps("🚗"))`` gives two characters that no file takes."""
+    assert parse_classes(["\ud83d\ude97"]) == {"🚗": ["🚗"]}
+    assert parse_classes({"\ud83d\ude97": ["car", "\ud83d\ude95"]}) == {"🚗": ["car", "🚕"]}

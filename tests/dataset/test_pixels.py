@@ -46,6 +46,9 @@ KINDS = {
     "x.tga": "TGA",
     "y.qoi": "QOI",
     "z.pam": None,
+    "za.dng": "TIFF",
+    "zb.dds": "DDS",
+    "zc.pcx": "PCX",
     "aa.v2.1": "JPEG",
 }
 
@@ -148,13 +151,20 @@ def test_what_is_left_out_is_one_line(tmp_path: Path, run: Prepare) -> None:
     found = run(ImagesSettings(path=str(tmp_path / "set"), classes=["car"]))
     assert found.dataset.counts["pool"] == len(KINDS)
     (finding,) = [f for f in found.findings() if f["code"] == "left_out_files"]
-    assert finding["message"].startswith("7 files are no pictures and left out: 2 .mp4, ")
+    assert finding["message"].startswith("7 files are left out, not read as pictures: 2 .mp4")
     for kind in ("1 .mts", "1 .nef", "1 .pdf", "1 no suffix", "1 .txt"):
         assert kind in finding["message"]
     (tmp_path / "set" / "data.yaml").write_text("pool: images\nnames: [car]\n")
     found = run(YoloSettings(path=str(tmp_path / "set")))
     (finding,) = [f for f in found.findings() if f["code"] == "left_out_files"]
-    assert finding["message"].startswith("6 files are no pictures")  # text belongs there
+    assert finding["message"].startswith("6 files are left out")  # text belongs there
+
+
+def test_a_folder_of_videos_says_what_was_left_out(tmp_path: Path, run: Prepare) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.mp4").write_bytes(b"nothing")
+    with pytest.raises(ChecksFailed, match=r"holds no image .*1 file is left out.*1 \.mp4.*video="):
+        run(ImagesSettings(path=str(tmp_path / "set"), classes=["car"]))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset import (
@@ -289,3 +290,76 @@ def test_videos_beside_images(tmp_path: Path, run: Prepare) -> None:
     assert dataset.counts["train"] == 8
     video(tmp_path / "clips" / "y.avi")
     assert signature(settings) != first
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ("car\nperson\n", ((1, "car"), (2, "person"))),
+        ("\ufeffcar\r\nperson", ((1, "car"), (2, "person"))),
+        ("traffic light\n Bus \n\n", ((1, "traffic light"), (2, "Bus"))),
+        ("\n".join(name for _, name in MOT_CLASSES), MOT_CLASSES),
+        ("pedestrian\na\nb\nc\nd\nnon_mot\nStatic_Person\n", MOT_CLASSES),
+        ("", MOT_CLASSES),
+    ],
+)
+def test_spellings_of_labels(tmp_path: Path, labels: str, classes: object) -> None:
+    """A list of its own in any spelling; MOTChallenge's own keeps that benchmark's rules."""
+    folder = mot(tmp_path / "MOT20-01")
+    (folder / "gt" / "labels.txt").write_bytes(labels.encode())
+    told: list[str] = []
+    (found,) = sequences_from(str(folder), lambda code, *_: told.append(code))
+    assert found.gt_classes == classes
+    own = classes == MOT_CLASSES
+    assert found.gt_format == ("mot20" if own else "mot17")
+    assert told == (["mot20"] if own else [])  # which rules hold is said
+
+
+def test_labels_that_name_a_class_twice(tmp_path: Path) -> None:
+    folder = mot(tmp_path / "s")
+    (folder / "gt" / "labels.txt").write_text("car\nbus\ncar\n")
+    with pytest.raises(DataError, match=r"labels\.txt, line 3: 'car' is line 1 too"):
+        sequences_from(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "frames_of_rows", "told"),
+    [
+        ("s", (0, 1, 2), [0, 1, 2], []),
+        ("s", (1, 2, 3), [0, 1, 2], []),  # as MOTSChallenge counts, or the last would be missing
+        ("MOTS20-02", (1, 2), [0, 1], []),
+        ("s", (1, 2), [1, 2], ["mask_frames"]),
+    ],
+)
+def test_first_frame_of_masks(
+    tmp_path: Path, name: str, rows: tuple[int, ...], frames_of_rows: list[int], told: list[str]
+) -> None:
+    folder = frames(tmp_path / name / "img1").parent
+    counts = mask.encode(np.asfortranarray(np.ones((48, 64), np.uint8)))["counts"].decode()
+    (folder / "gt").mkdir()
+    text = "".join(f"{row} 2001 2 48 64 {counts}\n" for row in rows)
+    (folder / "gt" / "gt.txt").write_text(text)
+    (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=10\n")
+    said: list[str] = []
+    (found,) = sequences_from(str(folder), lambda code, *_: said.append(code))
+    masks = read_truth(found).masks
+    assert masks is not None and masks.frame.tolist() == frames_of_rows and said == told
+    (folder / "gt" / "gt.txt").write_text(text.replace(f"{rows[-1]} 2001", "4 2001"))
+    with pytest.raises(DataError, match="has frame 4, the sequence has frames"):
+        sequences_from(str(folder))  # before anything is detected
+    (folder / "gt" / "gt.txt").write_text(text + "time 2001 2 48 64 a\n")
+    with pytest.raises(DataError, match=r"gt\.txt, line \d: 'time' is no frame number"):
+        sequences_from(str(folder))
+
+
+def test_detections_that_mean_other_frames_are_said(tmp_path: Path) -> None:
+    folder = mot(tmp_path / "s", "51,1,9,8,7,6,1,1,1\n")
+    for number in (3, 2, 1):
+        old = folder / "img1" / f"{number:06d}.jpg"
+        old.rename(old.with_name(f"{number + 50:06d}.jpg"))
+    (folder / "det" / "det.txt").write_text("1,-1,9,8,7,6,1\n")
+    told: list[tuple[str, str]] = []
+    sequences_from(str(folder), lambda code, file, *_: told.append((code, Path(file).name)))
+    assert told == [("frame_numbers", "gt.txt"), ("frame_numbers", "det.txt")]
+    (folder / "det" / "det.txt").write_text("nonsense\n")  # matters to those only who ask for it
+    sequences_from(str(folder), lambda *_: None)

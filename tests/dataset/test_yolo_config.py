@@ -64,6 +64,11 @@ def test_an_empty_name_is_a_class_and_said(tmp_path: Path, written: str) -> None
     assert "class 1 has no name" in found.remarks[0].message
 
 
+def test_names_as_json_writes_them(tmp_path: Path) -> None:
+    found = config(tmp_path, f'{HEAD}names: ["\\ud83d\\ude97", "\\u6c7d\\u8f66"]\n')
+    assert found.names == ("🚗", "汽车")
+
+
 def test_many_odd_names_are_one_remark(tmp_path: Path) -> None:
     (remark,) = config(tmp_path, f"{HEAD}names: [off, on, 010]\n").remarks
     assert "off (False), on (True), 010 (8) are taken as they are written" in remark.message

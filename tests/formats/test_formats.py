@@ -133,6 +133,50 @@ def test_untidy_but_readable(tmp_path: Path) -> None:
         assert read_mot(path).conf.tolist() == [0.5, 1]
 
 
+ROWS = ["1,3,794.2,247.5,71.2,174.8,1,1,0.8", "2,3,798,247,70,175,1,1,1"]
+
+
+@pytest.mark.parametrize(
+    ("separator", "end", "before"),
+    [
+        (",", "\n", ""),
+        (",", "\r\n", ""),
+        (",", "\n", "\ufeff"),
+        (",", ",\r\n", "\ufeff\r\n"),
+        (", ", "\n", ""),
+        (" ", "\n", ""),
+        ("  ", " \n", "\n"),
+        ("\t", "\t\n", ""),
+        ("\t", "\r\n", "\ufeff"),
+        (",\t", "\n", ""),
+        (";", ";\n", ""),
+        (",", "\n\n \n", ""),
+    ],
+)
+def test_separators_and_ends(tmp_path: Path, separator: str, end: str, before: str) -> None:
+    """The same rows, however they were written; also with floats where whole numbers are meant."""
+    path = tmp_path / "t.txt"
+    for rows in (ROWS, [row.replace("1,3,", "1.0,3.0,").replace("2,3,", "2e0,3,") for row in ROWS]):
+        text = before + "".join(row.replace(",", separator) + end for row in rows)
+        path.write_bytes(text.encode())
+        table = read_mot(path)
+        assert table.frame.tolist() == [0, 1] and table.track_id.tolist() == [3, 3]
+        assert table.bbox_xywh.tolist() == [[794.2, 247.5, 71.2, 174.8], [798, 247, 70, 175]]
+        assert table.class_id is not None and table.class_id.tolist() == [1, 1]
+        assert table.visibility is not None and table.visibility.tolist() == [0.8, 1]
+
+
+@pytest.mark.parametrize("more", ["", " 0.9", " 0.9 -1", " 0.9 -1 -1 x nan"])
+def test_what_follows_the_score_of_kitti_is_not_read(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "t.txt"
+    text = (KITTI + KITTI.replace("0 1 Car", "1.0 -1 dontcare")).replace("\n", more + "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    table = read_kitti(path)
+    assert table.frame.tolist() == [0, 1] and table.kind == ("Car", "DontCare")
+    assert table.bbox_xyxy[0].tolist() == [296.7, 161.7, 455.2, 292.3]
+    assert (None if table.score is None else table.score.tolist()) == ([0.9, 0.9] if more else None)
+
+
 def test_detections_have_no_ids(tmp_path: Path) -> None:
     path = tmp_path / "det.txt"
     path.write_text("1,-1,10,20,5,6,0.9\n1,-1,11,20,5,6,0.8\n")
@@ -207,7 +251,7 @@ BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_mot, MOT17 + "3,3,,2,3,4,1,1,1\n", "line 3: '' is not a finite number"),
     (read_mot, MOT17 + "0,3,1,2,3,4,1,1,1\n", "line 3: frames count from 1: '0,3"),
     (read_mot, MOT17 + "-5,3,1,2,3,4,1,1,1\n", "line 3: frames count from 1: '-5,3"),
-    (read_mot, MOT17 + "3.5,3,1,2,3,4,1,1,1\n", "line 3: frame, id and class are whole numbers"),
+    (read_mot, MOT17 + "3.5,3,1,2,3,4,1,1,1\n", "line 3: a frame is a whole number"),
     (read_mot, MOT17 + "\n2,3,1,2,3,4,1,1,1\n", "line 4: id 3 is there twice in the same frame"),
     (read_kitti, KITTI + "0 1 Car\n", "line 2: 3 columns"),
     (read_kitti, KITTI.replace("296.7", "wide"), "line 1: .*'wide'"),
@@ -216,6 +260,19 @@ BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_kitti, KITTI + KITTI, "line 2: id 1 is there twice"),
     (read_mots, MOTS + "1 2001 2 4 5\n", "line 2: 5 columns"),
     (read_mots, MOTS + f"x 2001 2 4 5 {RLE}\n", "line 2: 'x' is not a whole number"),
+    (read_mot, "1,3,1,2,3,4,1,1.5\n", "line 1: a class is a whole number"),
+    (read_mot, "1,3,1,2,3,4,1_0\n", "line 1: '1_0' is not a finite number"),
+    (read_mot, "frame,id,left,top,w,h,conf,class,vis\n" + MOT17, "line 1: names of columns"),
+    (read_mot, "# frame id x y w h conf\n", "line 1: names of columns, .*; remove the line"),
+    (read_mot, "1,2.5,1,2,3,4,1\n", "line 1: an id is a whole number"),
+    (read_mot, "1,1e300,1,2,3,4,1\n", "line 1: an id is a whole number"),
+    (read_mot, "1700000000,1,1,2,3,4,1\n", "line 1: frames end at 10000000; a time stamp"),
+    (read_kitti, KITTI.replace("0 1", "1700000000 1", 1), "line 1: frames end at 10000000"),
+    (read_kitti, KITTI.replace("0 1", "1.5 1", 1), "line 1: a frame is a whole number"),
+    (read_mots, f"1.5 2001 2 4 5 {RLE}\n", "line 1: '1.5' is not a whole number"),
+    (read_mots, f"inf 2001 2 4 5 {RLE}\n", "line 1: 'inf' is not a whole number"),
+    (read_mots, f"{10**20} 2001 2 4 5 {RLE}\n", "line 1: '1000.*' is not a whole number"),
+    (read_mots, f"1700000000 2001 2 4 5 {RLE}\n", "line 1: frames end at 10000000"),
     (read_mots, f"-1 2001 2 4 5 {RLE}\n", "line 1: frames count from 0"),
     (read_mots, MOTS + f"1 2001 2 4 6 {RLE}\n", "line 2: another size"),
     (read_mots, f"0 2001 2 5 5 {RLE}\n", "line 1: the mask is no RLE of 5 x 5 pixels"),

@@ -188,6 +188,8 @@ CASES = [
     ),
     Case("store=/proc", yolo("store=/proc/x"), 2, "store=/proc/x: cannot write in /proc "),
     Case("a store in a file", yolo("store=/etc/passwd/x"), 2, "/etc/passwd .it is no folder"),
+    Case("a file as store", yolo("store=/etc/passwd"), 2, "store=/etc/passwd: .*it is no folder"),
+    Case("MLflow in /proc", yolo("mlflow.uri=sqlite:////proc/x/y.db"), 2, "mlflow.uri=.*/proc/x"),
     Case("an output in /proc", yolo("hydra.run.dir=/proc/x"), 2, "folder /proc/x: cannot write"),
     Case(
         "a preset without its data",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.integration.conftest import Outcome, Project
+from tests.integration.test_bad_input import Folder
 from tests.model.conftest import make_tiny_weights
 
 Run = Callable[..., Outcome]
@@ -72,6 +73,22 @@ def test_classes_are_chosen_and_what_that_leaves_out_is_counted(
     assert dict(part.rsplit(" ", 1) for part in found[1].split(", ")).keys() == {"car"}
     again = here(*words, "dataset.classes={vehicle: [truck, caar], sign: [Sign]}")
     assert found[0] in again.out and lacking in again.out  # said of a result of the store too
+
+
+def test_a_data_set_that_is_named_and_prepared_says_the_classes(
+    here: Run, project: Project, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Of cars and people; the weights know cars, trucks and traffic lights."""
+    data = Folder(tmp_path / "data")
+    named = ("dataset=yolo", f"dataset.path={data.root}")
+    outcome = here(*words, *named, "stages=[prepare,track]")
+    assert outcome.code == 0, outcome.err
+    assert results(project)["model"]["classes"] == {"0": "car", "1": "person"}
+    assert "warning: the weights have no class person: none of it can be found" in outcome.out
+    assert "dataset=none" not in outcome.out
+    (run,) = project.runs()
+    assert run.data.tags["choice.dataset"] == "yolo"
+    assert set(run.data.tags) & {"classes.lacking"}
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,16 @@ def labels_of(folder: Path, project_id: str, served: Emulator, *words: str) -> l
 
 
 def fails(outcome: Outcome, project: Project, code: int, *parts: str) -> None:
-    """One message and nothing else on stderr, the same in the MLflow run, which is FAILED."""
+    """One message and nothing else on stderr, the same in the MLflow run, which is FAILED.
+
+    Wrong input that is found before anything was done leaves no run.
+    """
     assert outcome.code == code, outcome.out + outcome.err
-    run = project.runs()[-1]
-    assert run.info.status == "FAILED"
-    assert outcome.err == f"error: {run.data.tags['error']}\n"
+    failed = [run for run in project.runs()[-1:] if run.info.status == "FAILED"]
+    assert failed or code == 2
+    assert outcome.err.startswith("error: ") and outcome.err.count("error: ") == 1
+    for run in failed:
+        assert outcome.err == f"error: {run.data.tags['error']}\n"
     for part in parts:
         assert re.search(part, outcome.err), outcome.err
     for value in PLANTED.values():

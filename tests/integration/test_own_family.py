@@ -15,8 +15,8 @@ from tests.integration.conftest import ROOT, Project
 SIZE = (96, 64)  # px, width and height
 WORDS = [
     *("model=toy-bright", "dataset=yolo", "dataset.path=data", "dataset.workers=1"),
-    *("trainer=smoke", "trainer.epochs=3", "video=v.avi", "evaluation.gallery=1"),
-    "stages=[prepare,train,evaluate,track]",
+    *("trainer=smoke", "trainer.epochs=3", "model.weights=scratch", "video=v.avi"),
+    *("evaluation.gallery=1", "stages=[prepare,train,evaluate,track]"),
 ]
 
 

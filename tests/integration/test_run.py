@@ -119,7 +119,7 @@ def test_results_json_follows_its_schema_and_names_its_run(loop: tuple[Project, 
     (path,) = project.folder.glob("outputs/*/*/tracking/*/results.json")
     validate_results(path)
     document = json.loads(path.read_text())
-    assert document["schema_version"] == "1.0"
+    assert document["schema_version"] == "2.0"
     assert document["run"]["mlflow_run_id"] == run.info.run_id
     assert document["video"]["frame_count"] == 8
     assert (document["video"]["width"], document["video"]["height"]) == (192, 128)

@@ -123,7 +123,7 @@ def test_the_objective_is_what_hydra_gets(
     (run,) = project.runs()
     assert seen == [run.data.metrics["val/box_map50"]]
     wrong = here(*words, "objective=val/box_map55")
-    assert wrong.code == 1
+    assert wrong.code == 2
     assert "objective=val/box_map55" in wrong.err and "val/box_map50" in wrong.err
 
 

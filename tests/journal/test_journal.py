@@ -61,6 +61,22 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
     assert (used.dataset.name, used.dataset.digest) == ("traffic_sim", "f" * 36)
 
 
+def test_no_text_ends_a_run(settings: MlflowSettings) -> None:
+    """A file's name may hold bytes that are no text, and a class any letters."""
+    odd = "\udcff (1)\0.mp4"
+    with journals.record(settings, odd, {"command": odd, f"class.{odd}": odd}) as journal:
+        journal.params({"video": odd, "dataset.classes.a//b": 1, "dataset.classes.a/b": 2})
+        journal.tags({"../up": odd, "x" * 300: "y" * 9000})
+        journal.metric(Metric(f"track/video/{odd}/hota", 0.5, 0))
+        journal.text(odd, "config.yaml")
+        journal.dataset(odd, "f" * 64, odd, "training")
+    _, run = only_run(settings)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["video"] == "\\udcff (1)\\0.mp4"
+    assert sorted(v for k, v in run.data.params.items() if "classes" in k) == ["1", "2"]
+    assert len(run.data.metrics) == 1
+
+
 def test_an_error_ends_the_run_as_failed_with_its_message(settings: MlflowSettings) -> None:
     with pytest.raises(DataError), journals.record(settings, "r", {}) as journal:
         journal.worked = True

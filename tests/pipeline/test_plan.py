@@ -40,6 +40,46 @@ def test_scratch_is_said_too(tmp_path: Path) -> None:
     assert lines["start"].startswith("given yolov8n-seg scratch ")
 
 
+NO_WEIGHTS = ["stages=[prepare,train]", "model=yolov8s-seg"]
+
+
+def test_a_start_from_scratch_is_a_warning_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    monkeypatch.setenv("SEGTRACK_HOME", str(tmp_path / "home"))
+    settings = compose_settings(CONF, [*NO_WEIGHTS, "trainer.epochs=20"])
+    *_, last = Planner(settings, Store(tmp_path)).lines()
+    assert last.startswith("warning: model=yolov8s-seg starts from scratch (model.weights=auto: ")
+    asked = compose_settings(CONF, [*NO_WEIGHTS, "trainer.epochs=1", "model.weights=scratch"])
+    *_, last = Planner(asked, Store(tmp_path)).lines()
+    assert last.startswith("warning: model=yolov8s-seg starts from scratch: ")
+
+
+@pytest.mark.parametrize("words", [[], ["model.weights=auto"]])
+def test_nothing_starts_from_scratch_by_itself_for_a_few_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    monkeypatch.setenv("SEGTRACK_HOME", str(tmp_path / "home"))
+    settings = compose_settings(CONF, [*NO_WEIGHTS, *words, "trainer.epochs=19"])
+    with pytest.raises(SettingsError, match=r"trainer.epochs=19 .*model.weights=scratch"):
+        Planner(settings, Store(tmp_path)).lines()
+
+
+def test_what_is_not_trained_may_start_from_nothing(tmp_path: Path) -> None:
+    words = ["stages=[prepare]", "model=yolov8s-seg", "trainer.epochs=1"]
+    assert Planner(compose_settings(CONF, words), Store(tmp_path)).lines()
+
+
+def test_the_embedded_demo_needs_no_internet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    lines = Planner(compose_settings(CONF, ["trainer.epochs=1"]), Store(tmp_path)).lines()
+    assert not any("warning" in line for line in lines)
+
+
 def test_videos_are_planned_without_a_data_set(tmp_path: Path) -> None:
     """Two sequences that bring detections along need no weights: both wait for theirs alone."""
     for name in ("a", "b"):

@@ -275,3 +275,50 @@ def test_stages_that_ask_in_a_circle_or_for_nothing_are_named(
     lost.register("a", Stage(name="a", make=lambda ask: Given(0), inputs=("z",)))
     with pytest.raises(ValueError, match="a > z: there is no stage z"):
         stage.all_names()
+
+
+def test_looking_finds_what_is_wrong_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def seek(ask: Ask) -> Given:
+        raise SettingsError("no such village")
+
+    stage.register(Stage("seek", seek, listed=False))
+    stage.register(Stage("ride", lambda ask: Given(ask("seek").value), inputs=("seek",)))
+    with pytest.raises(SettingsError, match="no such village"):
+        Runner(settings("sow", "reap", "ride"), Store(tmp_path / "store")).look()
+    with pytest.raises(SettingsError, match="buy plants"):
+        Runner(settings("reap"), Store(tmp_path / "store")).look()
+    assert not (tmp_path / "store").exists()
+    assert capsys.readouterr().out == "" and SOWN == []
+
+
+def test_what_was_found_by_looking_is_not_looked_for_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    said: list[str] = []
+
+    def map_(ask: Ask) -> Given:
+        asked.append("map")
+        return Given("here", warning="an old map")
+
+    def dig(ask: Ask) -> Recipe:
+        ask("map")
+        asked.append("dig")
+        return Recipe(lambda folder, report: None)
+
+    said_map = Stage("map", map_, listed=False, publish=lambda run, made: said.append(made.value))
+    stage.register(said_map)
+    stage.register(Stage("dig", dig, version=1, inputs=("map",)))
+    runner = Runner(settings("dig"), Store(tmp_path))
+    runner.look()
+    assert (asked, said, runner.must_build) == (["map", "dig"], [], True)
+    assert capsys.readouterr().out == ""
+    runner.run()
+    assert (asked, said, runner.builds) == (["map", "dig"], ["here"], {"dig": 1})
+    assert "warning: an old map\n" in capsys.readouterr().out
+    again = Runner(settings("dig"), Store(tmp_path))
+    again.look()
+    assert not again.must_build
+    assert plan(tmp_path, "dig")[-1] == "warning: an old map"

@@ -348,3 +348,25 @@ def test_names_of_metrics(tmp_path: Path) -> None:
     }
     assert not any(name.startswith("track/tuning") for name in score_metrics({"a": good}, {}))
     assert score_metrics({}, {}) == {}
+
+
+def test_names_that_differ_in_case_only(tmp_path: Path) -> None:
+    """A project says Car, a network car; neither is renamed."""
+    names = ((1, "Person"), (3, "CAR"), (8, "distractor"))
+    scores = scored(tmp_path, SIM, [(0, 1, 0, A), (0, 2, 1, B)], gt_classes=names)
+    assert totals(scores) == {"Person": (1, 0, 0), "CAR": (1, 0, 0)}
+    document = json.loads((tmp_path / "scores.json").read_text())
+    assert (document["missing"], document["left_out"]) == ([], ["bus", "dog"])
+    merge = {"car": "vehicle", "person": "person"}
+    scores = scored(tmp_path, SIM, [(0, 1, 0, A)], merge=merge, gt_classes=names)
+    assert set(totals(scores)) == {"person", "vehicle"}
+
+
+def test_scores_of_what_is_not_there_are_null(tmp_path: Path) -> None:
+    scored(tmp_path, SIM, [(0, 1, 0, A), (0, 4, 2, C)])
+    document = json.loads((tmp_path / "scores.json").read_text())["box"]
+    assert document["person"]["HOTA"] == pytest.approx(1)
+    assert (
+        document["bus"]["HOTA"] is document["bus"]["MOTA"] is document["bus"]["per_alpha"] is None
+    )
+    assert document["bus"]["FP"] == document["bus"]["MT"] == 0

@@ -125,3 +125,235 @@ def test_masks_of_another_size_and_a_bad_list(
     seqmap.write_text(f"0000 empty 000000 {FRAMES}\nseventeen\n")
     assert run(script, monkeypatch, *words) == 2
     assert "evaluate_mots.seqmap.val, line 2:" in capsys.readouterr().err
+
+
+def answer(
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    folder: Path,
+) -> dict[str, object]:
+    """Combined scores of ``folder``'s gt and tracks."""
+    words = ("--format", name, "--gt", folder / "gt", "--tracks", folder / "tracks", "--json")
+    assert run(script, monkeypatch, *words) == 0
+    combined = json.loads(capsys.readouterr().out)["combined"]
+    (scores,) = combined.values()
+    return dict(scores)
+
+
+def sequence(folder: Path, name: str, gt: str, tracks: str, frames: int = 2) -> Path:
+    made.write(folder / "gt" / name / "gt" / "gt.txt", [gt])
+    made.ini(folder / "gt" / name / "seqinfo.ini", frames)
+    made.write(folder / "tracks" / f"{name}.txt", [tracks])
+    return folder
+
+
+PERSON = "1,1,100,100,50,100,1,1,1\n2,1,100,100,50,100,1,1,1\n"
+FOUND = "1,7,100,100,50,100,1\n2,7,100,100,50,100,1\n"
+
+
+@pytest.mark.parametrize("gt", ["", PERSON.replace(",1,1,1\n", ",0,1,1\n"), PERSON[:0] + "\n"])
+@pytest.mark.parametrize("tracks", ["", FOUND])
+def test_without_ground_truth_there_is_no_score(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gt: str,
+    tracks: str,
+) -> None:
+    sequence(tmp_path, "a", gt, tracks)
+    scores = answer(script, monkeypatch, capsys, "mot17", tmp_path)
+    assert {name for name, value in scores.items() if value is not None} == {
+        *("IDSW", "FP", "FN", "Frag", "MT", "PT", "ML")
+    }
+    assert scores["FP"] == len(tracks.splitlines())
+    words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
+    assert run(script, monkeypatch, *words) == 0
+    head, one, combined = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert one[2:] == combined[2:]
+    assert dict(zip(head, one, strict=True))["MOTA"] == "n/a"
+
+
+def test_a_sequence_without_ground_truth_among_others(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its false positives count in the combination, as in TrackEval."""
+    sequence(tmp_path, "a", PERSON, FOUND)
+    sequence(tmp_path, "b", "", FOUND)
+    assert answer(script, monkeypatch, capsys, "mot17", tmp_path)["MOTA"] == 0.0
+
+
+@pytest.mark.parametrize("name", ["kitti_mots", "mots"])
+def test_masks_without_ground_truth(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    for folder in ("gt/instances_txt", "tracks"):
+        made.write(
+            tmp_path / folder / "0000.txt", ["1 2001 2 2 2 04\n"] if folder == "tracks" else []
+        )
+    words = ("--format", name, "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks", "--json")
+    assert run(script, monkeypatch, *words) == 0
+    for scores in json.loads(capsys.readouterr().out)["combined"].values():
+        assert scores["MOTSA"] is scores["sMOTSA"] is scores["HOTA"] is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "fine"),
+    [
+        ("", True),
+        (",0", True),
+        (",1", True),
+        (",-1", True),
+        (",0,-1", True),
+        (",1,1", True),
+        (",-1,-1,-1", True),
+        (",1,-1,-1", True),
+        (",2", False),
+        (",3,1", False),
+        (",2,-1,-1", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["mot17", "mot20"])
+def test_columns_of_a_tracker_as_trackeval_reads_them(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    ending: str,
+    fine: bool,
+) -> None:
+    """Whatever is in the eighth column is a class, and only pedestrians are judged."""
+    sequence(tmp_path, "a", PERSON, FOUND.replace("\n", ending + "\n"))
+    if fine:
+        assert answer(script, monkeypatch, capsys, name, tmp_path)["HOTA"] == pytest.approx(100)
+        return
+    words = ("--format", name, "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
+    assert run(script, monkeypatch, *words) == 2
+    assert "a.txt, line 1: has objects of class" in capsys.readouterr().err
+
+
+VEHICLE = "1,2,300,100,50,100,1,6,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "excused"),
+    [
+        ("MOT20-01", "mot20", True),
+        ("MOT20-01", "mot17", True),
+        ("mot20_x", "mot17", True),
+        ("street", "mot20", True),
+        ("street", "mot17", False),
+        ("MOT17-02-FRCNN", "mot17", False),
+        ("MOT16-02", "mot17", False),
+        ("MOT2001", "mot17", False),
+        ("my-MOT20-01", "mot17", False),
+    ],
+)
+def test_rules_of_mot20(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    given: str,
+    excused: bool,
+) -> None:
+    """A box on a vehicle is no mistake there, and the name of a sequence says so by itself."""
+    folder = sequence(tmp_path, name, PERSON + VEHICLE, FOUND + "1,8,300,100,50,100,1\n")
+    words = ("--format", given, "--gt", folder / "gt", "--tracks", folder / "tracks", "--json")
+    assert run(script, monkeypatch, *words) == 0
+    printed = capsys.readouterr()
+    (scores,) = json.loads(printed.out)["combined"].values()
+    assert (scores["FP"], scores["MOTA"]) == ((0, 100) if excused else (1, 50))
+    assert ("by MOT20's rules" in printed.err) == (excused and given == "mot17")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "1,1,50,100,60,80,-1,0,-1\n2,1,50,100,60,80,-1,0,-1\n",
+            "line 1: class ids 0 (eighth column) are not among",
+        ),
+        (
+            PERSON + "2,3,1,1,5,5,1,14,1\n2,4,1,1,5,5,1,99,1\n",
+            "line 3: class ids 14, 99 (eighth",
+        ),
+        ("1,1,50,100,60,80,1,0\n", "line 1: class ids 0 (eighth column)"),
+        ("1,1,50,100,60,80,1,-1,-1,-1\n", "line 1: no column for the class"),
+    ],
+)
+@pytest.mark.parametrize("tracks", ["", FOUND])
+def test_classes_that_the_benchmark_does_not_have(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: str,
+    message: str,
+    tracks: str,
+) -> None:
+    sequence(tmp_path, "a", rows, tracks)
+    words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
+    assert run(script, monkeypatch, *words) == 2
+    assert f"gt.txt, {message}" in capsys.readouterr().err
+
+
+def test_other_unknown_classes(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gt, tracks = kit(tmp_path / "kitti", "kitti")
+    words = ["--format", "kitti", "--gt", gt, "--tracks", tracks]
+    text = (tracks / "0000.txt").read_text()
+    (tracks / "0000.txt").write_text(text.replace("Car", "Lorry").replace("Pedestrian", "Dog"))
+    assert run(script, monkeypatch, *words) == 2
+    assert "0000.txt, line 1: 'Dog', 'Lorry' is no type of KITTI" in capsys.readouterr().err
+    (tracks / "0000.txt").write_text(text.replace(" 0.9\n", " 0.9 -1\n"))
+    assert run(script, monkeypatch, *words) == 0
+    capsys.readouterr()
+    gt, tracks = kit(tmp_path / "mots", "kitti_mots")
+    file = next((gt / "label_02").iterdir())
+    file.write_text("0 3001 3 2 2 04\n")
+    assert run(script, monkeypatch, "--format", "kitti_mots", "--gt", gt, "--tracks", tracks) == 2
+    assert "class ids 3 (third column) are not among 1 car, 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("car\nperson\n", "class 1 is 'car', which MOTChallenge's rules do not judge"),
+        ("pedestrian\ncar\n", ""),
+        ("Person\n", ""),
+        ("pedestrian\n\ncar\n", "line 2: no name"),
+        ("pedestrian\ncar\ncar\n", "line 3: 'car' is line 2 too"),
+    ],
+)
+def test_classes_named_in_labels(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    labels: str,
+    message: str,
+) -> None:
+    sequence(tmp_path, "a", PERSON, FOUND)
+    (tmp_path / "gt/a/gt/labels.txt").write_text(labels)
+    if not message:
+        assert answer(script, monkeypatch, capsys, "mot17", tmp_path)["HOTA"] == pytest.approx(100)
+        return
+    words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
+    assert run(script, monkeypatch, *words) == 2
+    assert message in capsys.readouterr().err

@@ -60,6 +60,17 @@ def storable(text: str) -> str:
     return without_secrets(text)
 
 
+def paired(text: str) -> str:
+    """Text whose characters beyond 16 bits YAML read in two halves, as JSON's writers escape them.
+
+    A half alone stays visible, as an escape.
+    """
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return storable(text)
+
+
 def shown(text: str, most: int = 60) -> str:
     """``text`` for one line of a picture or a terminal: nothing that breaks it, cut in the middle.
 

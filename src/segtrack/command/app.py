@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.command.folders import require_writable
+from segtrack.command.folders import require_rerun, require_writable
 
 if TYPE_CHECKING:
     from segtrack.settings import Settings
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hydra._internal.utils import get_args_parser
 
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
         print(f"segtrack {__version__}")
         return 0
@@ -63,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segtrack.command.sweep import run_sweep
 
             return run_sweep(words, options.overrides, _hydra, CONF, extra)
+        if options.experimental_rerun:
+            require_rerun(Path(options.experimental_rerun))
+            return _run_single(words, None)
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
         return _fail(error)
@@ -117,12 +123,16 @@ def _check_output(overrides: Sequence[str]) -> None:
     require_writable(path, f"the run's folder {folder}", instead)
 
 
-def _run_single(words: Sequence[str], settings: Settings) -> int:
-    """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
+def _run_single(words: Sequence[str], settings: Settings | None) -> int:
+    """One run. Its errors are told here, not by Hydra, so that they come without a traceback.
+
+    Args:
+        settings: what the words mean; None where a file says it.
+    """
     from segtrack.command.job import look, run_job
 
     codes: list[int] = []
-    runner = None if settings.plan else look(settings)
+    runner = None if settings is None or settings.plan else look(settings)
 
     def task(config: Any) -> float | None:
         try:

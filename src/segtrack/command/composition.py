@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
@@ -75,6 +76,7 @@ def check(
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
             problems += [Problem(key, value, allowed) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
+        problems += [problem for one in parsed if (problem := _twice(one))]
         checker = _Checker(names)
         seen: dict[str, Problem] = {}
         for override in parsed:
@@ -197,6 +199,25 @@ def _expand(parsed: Sequence[Override]) -> Iterator[Cell]:
     for combination in itertools.product(*choices):
         words = tuple(word for word, _, _ in combination)
         yield Cell(words, {key: value for _, key, value in combination if value is not None})
+
+
+def _twice(override: Override) -> Problem | None:
+    """A sweep would run the cells of a value that stands there twice twice."""
+    if not override.is_discrete_sweep():
+        return None
+    seen: dict[str, str] = {}
+    for text in override.sweep_string_iterator():
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        same = json.dumps(value + 0.0 if type(value) in (int, float) else value, default=str)
+        if same in seen:
+            other = "" if seen[same] == text else f", once as {seen[same]}"
+            allowed = f"stands there twice{other}; name each value once"
+            return Problem(override.key_or_group, text, allowed)
+        seen[same] = text
+    return None
 
 
 class _Checker:

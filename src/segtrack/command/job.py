@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,18 +44,22 @@ def look(settings: Settings) -> Runner:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
     store = Path(settings.store)
-    require_writable(store, f"store={settings.store}", "choose another with store=FOLDER")
+    there = store.is_dir()
+    writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
+    if not there:
+        writable()
     # ultralytics keeps its own settings there instead of in the user's home.
     os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
     from segtrack.annotation import require_access
     from segtrack.pipeline import Runner, needs_platform
 
-    there = store.exists()
     try:
         if needs_platform(settings):
             require_access(settings.labellerr)
         runner = Runner(settings, Store(store))
         runner.look()
+        if runner.must_build:  # a store that can only be read still serves what it has
+            writable()
         return runner
     except (SegtrackError, OSError) as error:
         if not there and settings.parent_run is None:

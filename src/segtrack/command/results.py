@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def main() -> int:
     gc = commands.add_parser("gc", help="remove what was not used for a while")
     gc.add_argument("--days", type=float, default=30)
     arguments = parser.parse_args()
+    if not arguments.root.is_dir():
+        print(f"error: --root {arguments.root}: no such folder, so no store", file=sys.stderr)
+        return 2
     store = Store(arguments.root)
     if arguments.command == "gc":
         removed = store.collect(arguments.days)

@@ -154,12 +154,13 @@ def _conclude(
     for run in children:
         row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
         row |= {key: run.data.params.get(key, "") for key in swept}
+        row |= _starts(run, children)
         row |= {k: v for k, v in sorted(run.data.metrics.items()) if _comparable(k)}
         rows.append(row)
     if rows:
         journal.text(table_csv(rows), "cells.csv")
         journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-        shown = ["status", *swept, *_headline(rows)]
+        shown = ["status", *swept, *_starts(children[0], children), *_headline(rows)]
         print("\n" + table_text([{k: row.get(k, "") for k in shown} for row in rows]))
     if "seed" in swept and rows:
         keys = [key for key in swept if key != "seed"]
@@ -168,6 +169,14 @@ def _conclude(
         journal.text(table_html(means, "Mean and standard deviation over seed"), "settings.html")
     conclude_tracks(journal, children, swept, defaults)
     return sum(run.info.status != "FINISHED" for run in children)
+
+
+def _starts(run: Any, runs: Sequence[Any]) -> dict[str, str]:
+    """Whether a cell's network was pretrained, where some of the cells' were not."""
+    tag = "model.pretrained"
+    if all(one.data.tags.get(tag) != "false" for one in runs):
+        return {}
+    return {tag: run.data.tags.get(tag, "")}
 
 
 def _comparable(name: str) -> bool:

@@ -3,6 +3,7 @@ from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
+from .frame_numbers import first_mask_frame as first_mask_frame
 from .frame_numbers import frames_of as frames_of
 from .geometry import clip as clip
 from .geometry import signed_area as signed_area
@@ -14,7 +15,10 @@ from .live import LiveStream as LiveStream
 from .overview import overview as overview
 from .pixels import read_pixels as read_pixels
 from .preparation import prepare as prepare
+from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
 from .sequence_sources import sequences_from as sequences_from
+from .sequence_truth import is_mot20 as is_mot20
+from .sequence_truth import read_labels as read_labels
 from .sequences import VideoSequence as VideoSequence
 from .signatures import signature as signature
 from .sources.coco import CocoSettings as CocoSettings

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.errors import SettingsError, nearest
+from segtrack.base.names import paired
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,13 @@ def parse_classes(classes: Any) -> dict[str, list[str]] | None:
         classes = [classes]
     if isinstance(classes, Mapping):
         wanted = {
-            str(name): [str(p) for p in ([parts] if isinstance(parts, str | int) else parts or [])]
+            _text(name): list(map(_text, [parts] if isinstance(parts, str | int) else parts or []))
             for name, parts in classes.items()
         }
     elif isinstance(classes, Sequence) and all(isinstance(c, str | int) for c in classes):
         if len(set(classes)) < len(classes):
             raise SettingsError(f"dataset.classes: a name is there twice: {list(classes)}")
-        wanted = {str(name): [str(name)] for name in classes}
+        wanted = {_text(name): [_text(name)] for name in classes}
     else:
         raise SettingsError(
             f"dataset.classes is {classes!r}; allowed is null (all), a list [person, car], or a "
@@ -96,6 +97,10 @@ def parse_classes(classes: Any) -> dict[str, list[str]] | None:
     if not wanted or empty:
         raise SettingsError(f"dataset.classes: no class is named for {empty or 'anything'}")
     return wanted
+
+
+def _text(name: Any) -> str:
+    return paired(str(name))
 
 
 def _near(name: str, names: Sequence[str]) -> str:

@@ -26,17 +26,52 @@ class Frames(NamedTuple):
 def image_numbers(files: Sequence[Path]) -> tuple[int, ...]:
     """The numbers that the images of a folder bear, in their order.
 
-    Empty where these say nothing: they count from 1, or names do not end with ascending numbers
-    behind one and the same text.
+    Empty where these say nothing: they count from 1, or names have no ascending numbers behind one
+    and the same text, as the only numbers that differ, or before all else.
     """
-    found = [_NUMBERED.match(file.stem) for file in files]
-    parts = [match.groups() for match in found if match]
-    numbers = tuple(int(number) for _, number in parts)
-    if len(numbers) < len(files) or len({prefix for prefix, _ in parts}) > 1:
+    stems = [file.stem for file in files]
+    for numbers in (_at_the_end(stems), _that_differ(stems), _at_the_begin(stems)):
+        if len(numbers) == len(stems) and all(b > a for a, b in pairwise(numbers)):
+            return () if numbers == tuple(range(1, len(numbers) + 1)) else numbers
+    return ()
+
+
+def _at_the_end(stems: Sequence[str]) -> tuple[int, ...]:
+    """Of ``frame_000051``."""
+    found = [match.groups() for match in map(_NUMBERED.match, stems) if match]
+    return tuple(int(n) for _, n in found) if len({text for text, _ in found}) == 1 else ()
+
+
+def _that_differ(stems: Sequence[str]) -> tuple[int, ...]:
+    """Of ``000051_cam2``."""
+    parts = [re.split(r"([0-9]+)", stem) for stem in stems]
+    if not parts or len({len(part) for part in parts}) > 1:
         return ()
-    if any(b <= a for a, b in pairwise(numbers)):
+    columns = list(zip(*parts, strict=True))
+    differing = [i for i, column in enumerate(columns) if len(set(column)) > 1]
+    if len(differing) != 1 or differing[0] % 2 == 0:
         return ()
-    return () if numbers == tuple(range(1, len(numbers) + 1)) else numbers
+    return tuple(int(text) for text in columns[differing[0]])
+
+
+def _at_the_begin(stems: Sequence[str]) -> tuple[int, ...]:
+    """Of ``000051_jpg.rf.8a1c``."""
+    found = [match for match in (re.match("[0-9]+", stem) for stem in stems) if match]
+    return tuple(int(match[0]) for match in found)
+
+
+def first_mask_frame(numbers: NDArray[np.int64], name: str, count: int) -> int:
+    """Number of the first frame in a file of masks: 0 in KITTI-MOTS, 1 in MOTSChallenge.
+
+    Args:
+        numbers: of its rows' frames, int64 (N,).
+        name: of the sequence; MOTSChallenge's begin with MOTS.
+        count: frames of the sequence; 0 where that is not known.
+    """
+    if not len(numbers) or numbers.min() < 1:
+        return 0
+    ends_there = bool(count) and int(numbers.max()) == count
+    return 1 if ends_there or re.match(r"MOTS(20)?-", name, re.IGNORECASE) else 0
 
 
 def frames_of(

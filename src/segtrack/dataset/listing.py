@@ -19,6 +19,7 @@ BITS = {split: 1 << i for i, split in enumerate(SPLITS)}
 # An image that is named in several splits goes where it does not spoil a score.
 PRECEDENCE = ("test", "val", "train", "pool")
 
+LEFT_OUT = "left_out_files"  # a kind of finding
 # Of the file system and its programs; "@eaDir" holds thumbnails.
 _OF_THE_SYSTEM = frozenset({"Thumbs.db", "desktop.ini", "Icon\r", "@eaDir", "__MACOSX"})
 _MOST_SUFFIXES, _SHOWN = 1000, 8
@@ -144,10 +145,10 @@ class LeftOut:
         kinds = ", ".join(f"{n} {suffix}" for suffix, n in said[:_SHOWN])
         more = f" and {len(said) - _SHOWN} kinds more" if len(said) > _SHOWN else ""
         example = os.path.relpath(self.first[said[0][0]], folder)
-        noun = "file is no picture" if count == 1 else "files are no pictures"
-        message = f"{count} {noun} and left out: {kinds}{more}, such as {example}"
+        noun = "file is" if count == 1 else "files are"
+        message = f"{count} {noun} left out, not read as pictures: {kinds}{more}, such as {example}"
         hint = "save pictures as JPEG or PNG; videos are given by video= or dataset.videos="
-        checks.warn("left_out_files", str(folder), message, hint)
+        checks.warn(LEFT_OUT, str(folder), message, hint)
 
 
 def image_files(

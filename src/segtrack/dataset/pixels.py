@@ -23,7 +23,7 @@ def _suffixes(words: str) -> frozenset[str]:
 # Files that are taken for pictures by their names; the content decides on any other.
 SUFFIXES = _suffixes(
     "jpg jpeg jpe jfif jif jfi pjpeg pjp mpo png apng bmp dib tif tiff webp avif heic heif hif jp2 "
-    "j2k j2c jpc jpf jpx ppm pgm pbm pnm pam gif tga pcx sgi ras qoi"
+    "j2k j2c jpc jpf jpx ppm pgm pbm pnm pam gif tga pcx sgi ras qoi psd dds ico dng"
 )
 # Never opened: text and data, which lie beside pictures; archives; and camera raw, whose TIFF holds
 # no more than a thumbnail.
@@ -31,7 +31,7 @@ DATA = _suffixes(
     "txt json jsonl xml yaml yml csv tsv md html log cfg ini toml names data py ipynb cache npy "
     "npz mat pkl parquet db pt pth onnx"
 )
-OTHERS = DATA | _suffixes("zip tar gz 7z rar pdf svg dng cr2 cr3 nef nrw arw orf rw2 raf pef srw")
+OTHERS = DATA | _suffixes("zip tar gz 7z rar pdf svg cr2 cr3 nef nrw arw orf rw2 raf pef srw")
 # By Pillow's name of a format: the suffix under which ultralytics reads it.
 TREE_SUFFIX = {
     "JPEG": ".jpg",

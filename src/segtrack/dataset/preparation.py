@@ -19,6 +19,7 @@ from segtrack.dataset.contact_sheet import write_contact_sheet
 from segtrack.dataset.image_checks import check_classes, check_images, index_content
 from segtrack.dataset.label_checks import check_labels
 from segtrack.dataset.licences import check_sources
+from segtrack.dataset.listing import LEFT_OUT
 from segtrack.dataset.publish import Published, publish
 from segtrack.dataset.sequence_sources import sequences_from, with_roles
 from segtrack.dataset.sequences import VideoSequence
@@ -71,7 +72,9 @@ def prepare(
         if catalogue.count():
             check_classes(catalogue, checks, classes, where)
         elif not found:
-            checks.error("empty", where, "holds no image and no video", _EMPTY_HINT)
+            left_out = [str(f) for code, _, f in checks.summary("warning") if code == LEFT_OUT]
+            hint = "; ".join([_EMPTY_HINT, *left_out])
+            checks.error("empty", where, "holds no image and no video", hint)
         if settings.require_sources:
             check_sources(catalogue, checks, Path(settings.sources), content.prefix)
         checks.write(folder)

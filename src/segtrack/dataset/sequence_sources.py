@@ -17,7 +17,7 @@ from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_tr
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
 from segtrack.dataset.video_names import is_video, unique_names, videos_among
-from segtrack.formats import VISDRONE_CLASSES
+from segtrack.formats import VISDRONE_CLASSES, first_row
 
 DEFAULT_FPS = 30.0
 # Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
@@ -237,7 +237,7 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSeq
         else:
             height, width = _rle_size(text)
             base = VideoSequence(text.stem, None, file_digest(text), width, height, DEFAULT_FPS, 0)
-        yield replace(
+        whole = replace(
             base,
             gt=text,
             gt_format="kitti_mots",
@@ -245,6 +245,8 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSeq
             gt_classes=KITTI_MOTS_CLASSES,
             mots_classes=KITTI_MOTS_CLASSES,
         )
+        check_frames(whole, warn)
+        yield whole
 
 
 def _visdrone_sequences(folder: Path, warn: Warn) -> Iterator[VideoSequence]:
@@ -259,8 +261,7 @@ def _visdrone_sequences(folder: Path, warn: Warn) -> Iterator[VideoSequence]:
 
 
 def _rle_size(text: Path) -> tuple[int, int]:
-    with text.open() as lines:
-        words = next(lines, "").split()
+    words = first_row(text)
     if len(words) != 6:
         raise DataError(f"{text}:1: a row is  frame id class height width RLE, not {words}")
     return int(words[3]), int(words[4])

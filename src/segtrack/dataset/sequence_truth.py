@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.frame_numbers import frames_of
+from segtrack.dataset.frame_numbers import first_mask_frame, frames_of
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn
 from segtrack.formats import (
+    MAX_FRAME,
     MOT_CLASSES,
     VISDRONE_CLASSES,
     first_row,
@@ -29,6 +31,11 @@ _MOT20 = re.compile(r"^MOT20(\D|$)", re.IGNORECASE)
 _WITH_CLASSES = re.compile(r"^MOT(16|17|20)(\D|$)", re.IGNORECASE)
 
 
+def is_mot20(name: str) -> bool:
+    """Whether a sequence is one of MOT20's, by its name: MOT20-01."""
+    return _MOT20.match(name) is not None
+
+
 class TruthFile(NamedTuple):
     """The format of a ground truth file, and names of its class ids."""
 
@@ -43,9 +50,12 @@ def describe_truth(path: Path, sequence: VideoSequence, warn: Warn) -> TruthFile
         DataError: its columns are of no known format, or do not fit ``labels.txt``.
     """
     gt_format = _format(path, sequence.name)
-    labels = _labels(path.parent / LABELS)
-    if labels and gt_format in ("mot17", "mot20"):
+    labels = read_labels(path.parent / LABELS)
+    if labels not in ((), MOT_CLASSES) and gt_format in ("mot17", "mot20"):
         return TruthFile("mot17", labels)
+    if gt_format == "mot20":
+        message = "scored by MOT20's rules, by its name: boxes on class 6, vehicles, are excused"
+        warn("mot20", str(path), message, "rename the folder if it is none of MOT20's")
     if labels and gt_format == "mot15":
         if len(labels) > 1:
             raise DataError(
@@ -67,13 +77,53 @@ def check_frames(sequence: VideoSequence, warn: Warn) -> None:
         DataError: a row is malformed, of a class that nothing names, or of a frame that the
             sequence does not have.
     """
-    if sequence.gt is None or sequence.gt_format in (None, "kitti_mots"):
-        return
-    numbers = _numbers(sequence, sequence.gt)
-    first = FIRST[sequence.gt_format or ""]
-    note = frames_of(numbers, first, sequence.image_numbers, sequence.frame_count, sequence.gt).note
-    if note:
-        warn("frame_numbers", str(sequence.gt), note, "nothing, if that is right")
+    said: set[str] = set()
+    if sequence.gt is not None and sequence.gt_format not in (None, "kitti_mots"):
+        first = FIRST[sequence.gt_format or ""]
+        _say_frames(sequence, sequence.gt, _numbers(sequence, sequence.gt), first, warn, said)
+    if sequence.mots is not None:
+        numbers = _first_column(sequence.mots)
+        first = first_mask_frame(numbers, sequence.name, sequence.frame_count)
+        _say_frames(sequence, sequence.mots, numbers, first, warn, said)
+        if first == 0 and len(numbers) and numbers.min() and not sequence.image_numbers:
+            message = f"rows begin with frame {numbers.min()}, and are counted from 0 as KITTI-MOTS"
+            hint = "nothing, if that is right; MOTSChallenge's, from 1, are named MOTS20-..."
+            warn("mask_frames", str(sequence.mots), message, hint)
+    if sequence.det is not None and sequence.image_numbers:
+        # Only what else nobody would say: detections that nobody asks for may be what they like.
+        with contextlib.suppress(DataError):
+            numbers = read_mot(sequence.det, tracks=False, first=0).frame
+            _say_frames(sequence, sequence.det, numbers, 1, warn, said)
+
+
+def _say_frames(
+    sequence: VideoSequence,
+    path: Path,
+    numbers: np.ndarray,
+    first: int,
+    warn: Warn,
+    said: set[str],
+) -> None:
+    note = frames_of(numbers, first, sequence.image_numbers, sequence.frame_count, path).note
+    if note and note not in said:
+        said.add(note)
+        warn("frame_numbers", str(path), note, "nothing, if that is right")
+
+
+def _first_column(path: Path) -> np.ndarray:
+    """Frame numbers of masks, without reading those; int64 (N,)."""
+    numbers = []
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                word = line.split(maxsplit=1)[0] if line.strip() else ""
+                if word and not (_is_number(word) and 0 <= float(word) <= MAX_FRAME):
+                    raise DataError(f"{path}, line {number}: {word[:60]!r} is no frame number")
+                if word:
+                    numbers.append(int(float(word)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as text ({error})") from error
+    return np.array(numbers, np.int64)
 
 
 def _numbers(sequence: VideoSequence, path: Path) -> np.ndarray:
@@ -100,7 +150,7 @@ def _format(path: Path, name: str) -> str:
             f"{path}:1: {len(row)} columns; a row is  frame,id,left,top,width,height,conf  and "
             "class, visibility (MOT16 and later) or x,y,z (MOT15)"
         )
-    mot20 = _MOT20.match(name) is not None
+    mot20 = is_mot20(name)
     if len(row) in (8, 9):
         return "mot20" if mot20 else "mot17"
     if len(row) == 10:
@@ -111,7 +161,14 @@ def _format(path: Path, name: str) -> str:
     return "mot15"
 
 
-def _labels(path: Path) -> tuple[tuple[int, str], ...]:
+def read_labels(path: Path) -> tuple[tuple[int, str], ...]:
+    """Names of class ids as CVAT's export in MOT format lists them, empty without such a file.
+
+    One per line, the first is 1. MOTChallenge's own list, in any spelling, is ``MOT_CLASSES``.
+
+    Raises:
+        DataError: not readable, a line without a name before others, or the same name twice.
+    """
     if not path.is_file():
         return ()
     try:
@@ -123,7 +180,11 @@ def _labels(path: Path) -> tuple[tuple[int, str], ...]:
         names.pop()
     if empty := [i for i, name in enumerate(names, 1) if not name]:
         raise DataError(f"{path}, line {empty[0]}: no name; line n names the class id n")
-    return tuple(enumerate(names, 1))
+    for i, name in enumerate(names, 1):
+        if (first := names.index(name) + 1) < i:
+            raise DataError(f"{path}, line {i}: {name!r} is line {first} too; line n names id n")
+    own = len(names) >= 7 and names[6].lower().replace("_", " ") == dict(MOT_CLASSES)[7]
+    return MOT_CLASSES if own else tuple(enumerate(names, 1))
 
 
 def _is_number(text: str) -> bool:

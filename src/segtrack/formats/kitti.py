@@ -13,7 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.formats.tables import number_text, read_text, refuse_row, require, require_unique
+from segtrack.formats.tables import (
+    number_text,
+    read_text,
+    refuse_row,
+    require,
+    require_frames,
+    require_ids,
+    require_unique,
+)
 
 LABEL_COLUMNS = 17
 DONT_CARE = "DontCare"
@@ -65,11 +73,10 @@ def read_kitti(path: Path) -> KittiTable:
             refuse_row(path, number, f"{len(row)} columns, {wanted} expected")
     columns = min(columns, LABEL_COLUMNS + 1)
     rows = [row[:columns] for row in rows]
-    kind = tuple(row[2] for row in rows)
+    kind = tuple(DONT_CARE if row[2].lower() == DONT_CARE.lower() else row[2] for row in rows)
     table = _numbers(path, [[*row[:2], *row[3:]] for row in rows], columns - 1)
-    whole = (table[:, :2] == np.floor(table[:, :2])).all(axis=1)
-    require(path, whole, "frame and id are whole numbers")
-    require(path, table[:, 0] >= 0, "frames count from 0")
+    require_frames(path, table[:, 0], 0)
+    require_ids(path, table[:, 1])
     frame, track_id = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     objects = np.array([name != DONT_CARE for name in kind], bool) & (track_id >= 0)
     require_unique(path, frame, track_id, objects)

@@ -16,10 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from segtrack.base.errors import some
 from segtrack.formats.tables import (
     read_numbers,
     refuse_row,
     require,
+    require_frames,
+    require_ids,
     require_unique,
     write_rows,
 )
@@ -104,7 +107,7 @@ def read_visdrone(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
     known = np.isin(table[:, 7], [i for i, _ in VISDRONE_CLASSES])
     require(path, known, "no category of VisDrone (0 to 11) in the eighth column")
     regions = table[:, 7] == 0  # their ids are 0, or -1, several times in a frame
-    _require_rows(path, table, [0, 1, 7], tracks, first, ~regions)
+    _require_rows(path, table, True, tracks, first, ~regions)
     return _columns(table, first, class_column=True)
 
 
@@ -117,17 +120,21 @@ def is_visdrone(path: Path) -> bool:
     return _looks_like_visdrone(read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS))
 
 
-def require_classes(path: Path, class_id: np.ndarray, names: Sequence[tuple[int, str]]) -> None:
-    """Raise a DataError where ground truth has class ids that nothing names."""
+def require_classes(
+    path: Path, class_id: np.ndarray, names: Sequence[tuple[int, str]], masks: bool = False
+) -> None:
+    """Raise a DataError where ground truth, of boxes or masks, has class ids that nothing names."""
     unknown = sorted(set(np.unique(class_id).tolist()) - {i for i, _ in names})
     if unknown:
         row = int(np.argmax(np.isin(class_id, unknown)))
+        or_name = ", or name them in labels.txt beside this file, a line for each from 1 on"
+        known = dict(names)  # regions may be named and added
         refuse_row(
             path,
             row,
-            f"class ids {', '.join(map(str, unknown))} (eighth column) are not among "
-            f"{', '.join(f'{i} {name}' for i, name in names)}; correct them, or name them in "
-            "labels.txt beside this file, a line for each from 1 on",
+            f"class ids {some([str(i) for i in unknown])} ({'third' if masks else 'eighth'} column)"
+            f" are not among {', '.join(f'{i} {name}' for i, name in known.items())}; correct them"
+            f"{'' if masks else or_name}",
         )
 
 
@@ -150,24 +157,22 @@ def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTa
         # Trackers that write a class before the ones that MOT15 has for "no place".
         whole = (table[:, 7] == np.floor(table[:, 7])).all()
         has_class = bool(whole and (table[:, 8:] == -1).all() and (table[:, 7] != -1).all())
-    _require_rows(path, table, [0, 1, 7] if has_class else [0, 1], tracks, first)
+    _require_rows(path, table, has_class, tracks, first)
     return _columns(table, first, has_class)
 
 
 def _require_rows(
     path: Path,
     table: np.ndarray,
-    whole: list[int],
+    has_class: bool,
     tracks: bool,
     first: int,
     unique: np.ndarray | None = None,
 ) -> None:
-    require(
-        path,
-        (table[:, whole] == np.floor(table[:, whole])).all(axis=1),
-        "frame, id and class are whole numbers",
-    )
-    require(path, table[:, 0] >= first, f"frames count from {first}")
+    require_frames(path, table[:, 0], first)
+    require_ids(path, table[:, 1])
+    if has_class:
+        require(path, table[:, 7] == np.floor(table[:, 7]), "a class is a whole number")
     if tracks:
         who = np.ones(len(table), bool) if unique is None else unique
         track_id = table[:, 1].astype(np.int64)

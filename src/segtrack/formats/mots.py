@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.rle import checked_run_lengths
-from segtrack.formats.tables import read_text, refuse_row, require, require_unique
+from segtrack.formats.tables import (
+    read_text,
+    refuse_row,
+    require,
+    require_frames,
+    require_unique,
+)
 
 IGNORE_CLASS = 10
 _COLUMNS = 6
@@ -57,7 +63,7 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
                 path, number, f"{len(row)} columns, frame id class height width rle expected"
             )
     table = _whole(path, [row[:5] for row in rows])
-    require(path, table[:, 0] >= first_frame, f"frames count from {first_frame}")
+    require_frames(path, table[:, 0], first_frame)
     require(path, (table[:, 3:] == table[:1, 3:]).all(axis=1), "another size than the rows before")
     height, width = table[0, 3:].tolist() if rows else (0, 0)
     require(path, (table[:, 3:] > 0).all(axis=1), "height and width are 1 or more")
@@ -90,10 +96,28 @@ def _fills(counts: str, pixels: int) -> bool:
 
 def _whole(path: Path, rows: list[list[str]]) -> np.ndarray:
     try:
-        return np.array([[int(value) for value in row] for row in rows], np.int64).reshape(-1, 5)
-    except ValueError:
+        values = [[_integer(value) for value in row] for row in rows]
+        return np.array(values, np.int64).reshape(-1, 5)
+    except (ValueError, OverflowError):
         for number, row in enumerate(rows):
             for value in row:
-                if not value.lstrip("-").isdecimal():
-                    refuse_row(path, number, f"{value!r} is not a whole number")
+                if not _is_integer(value):
+                    refuse_row(path, number, f"{value[:60]!r} is not a whole number")
         raise
+
+
+def _integer(value: str) -> int:
+    """Also of ``1.0`` and ``1e3``, as programs write that have floats only."""
+    if value.lstrip("-").isdecimal():
+        return int(value)
+    number = float(value)
+    if "_" in value or number != int(number):
+        raise ValueError(value)
+    return int(number)
+
+
+def _is_integer(value: str) -> bool:
+    try:
+        return abs(_integer(value)) < 2**53
+    except (ValueError, OverflowError):
+        return False

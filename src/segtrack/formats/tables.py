@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,10 @@ import pyarrow as pa
 import pyarrow.csv
 
 from segtrack.base.errors import DataError
+
+MAX_FRAME = 10_000_000
+"""Four days of video; what counts further is a time stamp, for which no table has room."""
+_WORD = re.compile(r"\W*(?!nan\b|inf)[A-Za-z_][^,;]*$|#$", re.IGNORECASE)
 
 
 def read_text(path: Path) -> str:
@@ -27,7 +32,7 @@ def read_text(path: Path) -> str:
 
 
 def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
-    """A table of finite numbers, separated by commas or by white space.
+    """A table of finite numbers, separated by commas, semicolons or white space.
 
     Args:
         path: of the file; blank lines are skipped.
@@ -45,7 +50,7 @@ def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
     if not first:
         return np.empty((0, most))
     columns = first.count(",") + 1
-    if fewest <= columns <= most:
+    if fewest <= columns <= most and "_" not in text:  # 1_000 is a number to Python alone
         table = _at_once(text, columns)
         if table is not None:
             return table
@@ -53,7 +58,7 @@ def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
 
 
 def first_row(path: Path) -> list[str]:
-    """The values of the first line that is not blank, separated by commas or white space.
+    """The values of the first line that is not blank, separated as in ``read_numbers``.
 
     Raises:
         DataError: it cannot be read.
@@ -78,6 +83,19 @@ def require(path: Path, good: Any, problem: str) -> None:
     """Raise a DataError about the first row where ``good`` (bool N) is False."""
     if not np.all(good):
         refuse_row(path, int(np.argmin(good)), problem)
+
+
+def require_frames(path: Path, frame: np.ndarray, first: int) -> None:
+    """Raise a DataError about the first number (N,) that is no frame number from ``first`` on."""
+    require(path, frame == np.floor(frame), "a frame is a whole number")
+    require(path, frame >= first, f"frames count from {first}")
+    require(path, frame <= MAX_FRAME, f"frames end at {MAX_FRAME}; a time stamp is no frame number")
+
+
+def require_ids(path: Path, track_id: np.ndarray) -> None:
+    """Raise a DataError about the first number (N,) that is no id."""
+    whole = (track_id == np.floor(track_id)) & (np.abs(track_id) < 2**53)
+    require(path, whole, "an id is a whole number below 2^53")
 
 
 def require_unique(path: Path, frame: np.ndarray, track_id: np.ndarray, who: np.ndarray) -> None:
@@ -126,6 +144,11 @@ def _line_by_line(path: Path, text: str, fewest: int, most: int) -> np.ndarray:
             continue
         values = _values(line)
         where = f"{path}, line {number}"
+        if not rows and all(_WORD.match(value) for value in values):
+            raise DataError(
+                f"{where}: names of columns, where a row of numbers is expected; remove the line "
+                f"if the columns are in the order of the format: {line.strip()[:120]!r}"
+            )
         if not fewest <= len(values) <= most or (rows and len(values) != len(rows[0])):
             wanted = f"{fewest} to {most}" if fewest < most else str(most)
             if rows and fewest <= len(values) <= most:
@@ -138,14 +161,17 @@ def _line_by_line(path: Path, text: str, fewest: int, most: int) -> np.ndarray:
 
 
 def _values(line: str) -> list[str]:
-    return line.strip().rstrip(",").split(",") if "," in line else line.split()
+    for mark in ",;":
+        if mark in line:
+            return line.strip().rstrip(mark).split(mark)
+    return line.split()
 
 
 def _number(value: str, where: str) -> float:
     try:
-        number = float(value)
+        number = math.nan if "_" in value else float(value)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{where}: {value.strip()!r} is not a finite number")
+        raise DataError(f"{where}: {value.strip()[:60]!r} is not a finite number")
     return number

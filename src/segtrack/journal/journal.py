@@ -20,7 +20,6 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
-from segtrack.base.addresses import without_secrets
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.files import link_or_copy
 from segtrack.base.metrics import Metric
@@ -98,7 +97,7 @@ class Journal:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Record tags; they wait for the metrics, since each call costs a commit."""
-        self._tags |= _texts(tags)
+        self._tags |= _tags(tags)
         self._flush_in_time()
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -119,14 +118,17 @@ class Journal:
 
     def text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""
-        self.client.log_text(self.run_id, without_secrets(text), name)
+        self.client.log_text(self.run_id, storable(text), name)
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Record an input of the run as an MLflow data set."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         entity = Dataset(
-            name=name[:490], digest=digest[:36], source_type="local", source=json.dumps(source)
+            name=storable(name)[:490],
+            digest=digest[:36],
+            source_type="local",
+            source=json.dumps(source),
         )
         tags = [InputTag("mlflow.data.context", context)]
         self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
@@ -172,7 +174,7 @@ def record(
         "mlflow.source.type": "LOCAL",
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
-    run = client.create_run(experiment, run_name=name, tags=_texts({**own, **tags}))
+    run = client.create_run(experiment, run_name=storable(name), tags=_tags({**own, **tags}))
     journal = Journal(settings, run.info.run_id)
     try:
         with terminated_as_interrupt():
@@ -225,12 +227,14 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         client = _client(settings.uri)
         return client, _experiment(client, settings)
     try:
+        if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
+            print(f"mlflow.uri={settings.uri}: making the folder {path.parent}", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock")):
             client = _client(settings.uri)
             experiment = _experiment(client, settings)
-    except PermissionError as error:
+    except OSError as error:
         raise SettingsError(
             f"mlflow.uri={settings.uri}: cannot write {error.filename or path.parent}: "
             f"{error.strerror}. Make it writable or choose another place with mlflow.uri=..."
@@ -368,17 +372,16 @@ def cells(settings: MlflowSettings, parent: str) -> list[Any]:
             return found
 
 
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {whole(k): storable(str(v))[:4900] for k, v in tags.items()}
+
+
 def _param_text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = storable(text)
     if len(text) <= VALUE_LIMIT:
         return text
     return f"{text[:VALUE_LIMIT]}... (cut; {len(text)} characters, see config.yaml)"
-
-
-def _texts(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags as MLflow takes them."""
-    return {whole(k): storable(str(v))[:4900] for k, v in tags.items()}
 
 
 def _client(uri: str) -> Any:

@@ -28,6 +28,7 @@ from .sam.weights import resolve_sam as resolve_sam
 from .training import Training as Training
 from .training import train as train
 from .training import write_training as write_training
+from .weights import FROM_SCRATCH as FROM_SCRATCH
 from .weights import lacking_classes as lacking_classes
 from .weights import resolve_weights as resolve_weights
 from .weights import wanted_classes as wanted_classes

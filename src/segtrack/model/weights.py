@@ -10,6 +10,8 @@ from segtrack.base.errors import DataError, nearest, some
 from segtrack.model.port import ModelFamily, Request, RunWeights, Weights, family_of
 from segtrack.settings import ModelSettings
 
+FROM_SCRATCH = "nothing to start from, so training begins from scratch"
+
 
 def resolve_weights(settings: ModelSettings, run_weights: RunWeights) -> Weights:
     """Find the weights that ``settings.weights`` means; null means ``auto``.
@@ -96,7 +98,7 @@ def _automatic(family: ModelFamily, settings: ModelSettings) -> Weights:
     shipped = family.shipped.get(settings.name)
     if shipped is not None and shipped.is_file():
         return family.read(shipped, "auto:shipped", f"{note}using the shipped {shipped.name}")
-    return family.scratch(settings, f"{note}nothing to start from, so training begins from scratch")
+    return family.scratch(settings, f"{note}{FROM_SCRATCH}")
 
 
 def _shipped(family: ModelFamily, name: str) -> Path:

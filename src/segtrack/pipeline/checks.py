@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from segtrack.dataset import source_of
+from segtrack.pipeline.objective import objective_problems
 from segtrack.pipeline.stage import STAGES, listed_names
 from segtrack.settings import LabellerrMode, Problem, Settings
 
@@ -22,6 +23,7 @@ def stage_problems(settings: Settings) -> Iterator[Problem]:
         elif settings.stages.count(name) > 1:
             yield Problem("stages", shown, f"{name} stands there twice; list each stage once")
     yield from _without_dataset(settings)
+    yield from objective_problems(settings)
     wanted = [f"stages=[{name}]" for name in platform_stages(settings.stages)]
     if _wants_labels(settings):
         wanted.append(f"dataset={settings.dataset.source}")

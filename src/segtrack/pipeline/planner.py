@@ -26,9 +26,10 @@ class Planner(Walk):
         super().__init__(settings, store)
         self._found: dict[str, list[tuple[str, str]]] = {}
         self._ends: dict[Any, str] = {}
+        self._warnings: list[str] = []
 
     def lines(self) -> list[str]:
-        """``stage  hit|build|after STAGE|platform|given  why``, in columns.
+        """``stage  hit|build|after STAGE|platform|given  why``, in columns; then warnings.
 
         Raises:
             SegtrackError: what would end the run before it begins.
@@ -40,10 +41,11 @@ class Planner(Walk):
             self._try(partial(self.get, stage.name, {}))
         rows = [(name, *_summary(found)) for name, found in self._found.items()]
         widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
-        return [
+        table = [
             f"{name:{widths[0]}}  {status:{widths[1]}}  {why}".rstrip()
             for name, status, why in rows
         ]
+        return [*table, *(f"warning: {text}" for text in self._warnings)]
 
     def get(self, name: str, of: Mapping[str, Any], asking: str = "") -> Result:
         """As ``Walk.get``; a branch that ended before ends again, without another line."""
@@ -68,6 +70,8 @@ class Planner(Walk):
             return self._stored(stage, made, owner)
         if isinstance(made, Visit):
             return self._visited(stage, made)
+        if made.warning:
+            self._warnings.append(made.warning)
         if made.text:
             self._add(stage, "hit" if stage.listed else "given", made.text)
         return Result(made.value)

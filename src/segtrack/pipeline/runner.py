@@ -44,6 +44,7 @@ class Runner(Walk):
         builds: how often each stage was built; 0 where its result was there.
         videos: annotated videos in the run's folder.
         names: of classes and videos as the user gave them, each with its kind.
+        must_build: a stage was found by looking that has no result yet.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Runner(Walk):
     ) -> None:
         super().__init__(settings, store)
         self.journal, self.output, self.facts = journal, output, facts
+        self.must_build = False
         self._looking = False
         self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
         self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
@@ -119,13 +121,15 @@ class Runner(Walk):
         if self._looking and not isinstance(made, Given):
             self._found[which] = made
             self._require_there(stage, made, owner)
+            if isinstance(made, Recipe) and not self.must_build:
+                self.must_build = self.find(stage, made)[1] is None
             raise _NotYet
         if isinstance(made, Recipe):
             result = self._stored(stage, made, owner)
         elif isinstance(made, Visit):
             result = Result(self._visited(stage, made, Run(self, stage, owner), owner))
         else:
-            result = Result(made.value)
+            result = Result(made.value, warning=made.warning)
         if self._looking:
             self._unpublished.append((stage, of, owner, result))
         else:
@@ -143,6 +147,8 @@ class Runner(Walk):
             raise missing(stage, owner, self.settings)
 
     def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
+        if result.warning:
+            print(f"warning: {result.warning}", flush=True)
         if stage.publish:
             stage.publish(Run(self, stage, owner), result, **of)
 

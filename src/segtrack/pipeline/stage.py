@@ -82,10 +82,15 @@ class Visit:
 
 @dataclass(frozen=True)
 class Given:
-    """A value that follows at once from settings and inputs; ``text`` shows it in the plan."""
+    """A value that follows at once from settings and inputs; ``text`` shows it in the plan.
+
+    Attributes:
+        warning: what a user should know before the work begins; the plan and the run say it.
+    """
 
     value: Any
     text: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,13 @@ class Result:
     Attributes:
         value: what its folder holds, opened; of a stage that keeps nothing, the value itself.
         key, folder: of the store; empty where nothing is kept.
+        warning: what came with a value that was given.
     """
 
     value: Any
     key: str = ""
     folder: Path = Path()
+    warning: str = ""
 
 
 @dataclass(frozen=True)

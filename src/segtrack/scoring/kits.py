@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
-from segtrack.dataset import VideoSequence
+from segtrack.dataset import KITTI_MOTS_CLASSES, VideoSequence, is_mot20, read_labels
 from segtrack.formats import (
     DONT_CARE,
     IGNORE_CLASS,
@@ -25,12 +25,13 @@ from segtrack.formats import (
     read_mot,
     read_mots,
     read_visdrone,
+    refuse_row,
 )
 from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 from segtrack.scoring.protocols import Names
 from segtrack.scoring.score import BOX, MASK, SequenceScores, score_rows
 from segtrack.scoring.truth import Truth
-from segtrack.scoring.truth_files import read_truth, require_disjoint
+from segtrack.scoring.truth_files import kitti_classes, read_truth, require_disjoint
 
 PEDESTRIAN = "pedestrian"  # the benchmarks' word; ours is person
 
@@ -130,7 +131,7 @@ def scored_rows(name: str, path: Path) -> TrackBoxes | TrackMasks:
 
     Raises:
         DataError: a malformed row, two masks of a frame that overlap, or, in mot17, an object that
-            is no pedestrian (the benchmark refuses these).
+            is no pedestrian, in kitti one of an unknown type (the benchmarks refuse these).
     """
     kit = KITS[name]
     if kit.kind == MASK:
@@ -150,6 +151,7 @@ def scored_rows(name: str, path: Path) -> TrackBoxes | TrackMasks:
     if name == "kitti":
         labels = read_kitti(path)
         kinds = {kind: i for i, kind in kit.classes}
+        kitti_classes(path, labels)  # TrackEval refuses types that KITTI does not have
         ids = np.array([kinds.get(kind.lower(), 0) for kind in labels.kind], np.int64)
         real = np.array([kind != DONT_CARE for kind in labels.kind], bool) & (labels.track_id >= 0)
         order = np.argsort(labels.frame, kind="stable")
@@ -166,10 +168,12 @@ def scored_rows(name: str, path: Path) -> TrackBoxes | TrackMasks:
         frame, track_id, box = rows.frame, rows.track_id, rows.bbox_xyxy
         ids = np.ones(len(frame), np.int64)
         if rows.class_id is not None and (rows.class_id > 1).any():
-            other = int(rows.class_id[rows.class_id > 1][0])
-            raise DataError(
-                f"{path}: has objects of class {other}; MOTChallenge judges pedestrians only, "
-                "class 1: leave the others out"
+            row = int(np.argmax(rows.class_id > 1))
+            refuse_row(
+                path,
+                row,
+                f"has objects of class {rows.class_id[row]}; MOTChallenge judges pedestrians only, "
+                "class 1: leave the others out",
             )
     return TrackBoxes(frame[order], track_id[order], _class_index(kit, ids[order]), box[order])
 
@@ -215,10 +219,9 @@ def _scored(
 
 
 def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> VideoSequence:
-    names = tuple((i, "person" if c == PEDESTRIAN else c) for i, c in kit.classes)
     if kit.kind == MASK:
         return VideoSequence(
-            sequence, None, "", 0, 0, 0, frames, mots=path, mots_classes=names
+            sequence, None, "", 0, 0, 0, frames, mots=path, mots_classes=KITTI_MOTS_CLASSES
         )  # fmt: skip
     classes: Names = ()
     if name == "mot15":
@@ -226,7 +229,7 @@ def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> V
     elif name in ("mot17", "mot20"):
         _no_labels(path)
         classes = MOT_CLASSES
-        name = "mot20" if sequence.upper().startswith("MOT20") else name
+        name = "mot20" if is_mot20(sequence) else name
     return VideoSequence(
         sequence, None, "", 0, 0, 0, frames, gt=path, gt_format=name, gt_classes=classes
     )  # fmt: skip
@@ -235,10 +238,10 @@ def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> V
 def _no_labels(path: Path) -> None:
     """Refuse ground truth whose own list of names gives class 1 to something else."""
     names = path.with_name("labels.txt")
-    first = names.read_text(encoding="utf-8-sig").strip().splitlines() if names.is_file() else []
-    if first and first[0].strip().lower() not in (PEDESTRIAN, "person"):
+    labels = dict(read_labels(names))
+    if labels and labels[1].lower() not in (PEDESTRIAN, "person"):
         raise DataError(
-            f"{names}: class 1 is {first[0].strip()!r}, which MOTChallenge's rules do not judge; "
+            f"{names}: class 1 is {labels[1]!r}, which MOTChallenge's rules do not judge; "
             "score it by python src/run.py dataset=sequences, which goes by these names"
         )
 

@@ -129,7 +129,11 @@ def judged_classes(
         names: of the ground truth's class ids; none: it has no classes.
         track_names: of the tracks' class ids.
         merge: from a name in the ground truth to the name that it is scored under.
+
+    Names of the two sides are the same where they differ in case only: a project says ``Car``, a
+    network ``car``.
     """
+    merge = _spelt(merge, names)
     if not names:
         return (_classless(track_names, merge.get(PERSON, PERSON)),)
     ignorable: frozenset[str] = frozenset().union(*rules.ignored.values())
@@ -143,10 +147,17 @@ def judged_classes(
                 scored,
                 tuple(i for i, name in names if name in parts),
                 tuple(i for i, name in names if name in ignored),
-                tuple(i for i, name in enumerate(track_names) if name == scored),
+                tuple(i for i, n in enumerate(track_names) if n.casefold() == scored.casefold()),
             )
         )
     return tuple(result)
+
+
+def _spelt(merge: Mapping[str, str], names: Names) -> dict[str, str]:
+    """``merge`` from the names as the ground truth spells them."""
+    folded = {old.casefold(): new for old, new in merge.items()}
+    spelt = [name for _, name in names if name.casefold() in folded]
+    return {**merge, **{name: folded[name.casefold()] for name in spelt}}
 
 
 def _classless(track_names: tuple[str, ...], person: str) -> Judged:

@@ -225,6 +225,17 @@ def _track_masks(tracks: Tracks, truth: Truth) -> TrackMasks:
     return TrackMasks(frame_of, track_id, class_id, tuple(rle), height, width)
 
 
+def _document(counts: np.ndarray) -> dict[str, Any]:
+    """Scores of one class; where the ground truth has no object of it, counts and nulls."""
+    totals = summary(counts, alone=True).items()
+    if not has_objects(counts):
+        return {name: float(v) if name in COUNTED else None for name, v in totals} | {
+            "per_alpha": None
+        }
+    curves = {name: values.tolist() for name, values in per_alpha(counts).items()}
+    return {**{name: float(value) for name, value in totals}, "per_alpha": curves}
+
+
 def _write(
     folder: Path,
     truth: Truth,
@@ -244,12 +255,12 @@ def _write(
     document: dict[str, Any] = {"sequence": truth.name, "frames": frame_count}
     document |= {BOX: {}, MASK: {}}
     for one in scores:
-        curves = {name: values.tolist() for name, values in per_alpha(one.counts).items()}
-        totals = {name: float(value) for name, value in summary(one.counts, alone=True).items()}
-        document[one.kind][one.name] = {**totals, "per_alpha": curves}
-    document["left_out"] = [name for name in names if name not in judged]
+        document[one.kind][one.name] = _document(one.counts)
+    folded = {name.casefold() for name in judged}
+    document["left_out"] = [name for name in names if name.casefold() not in folded]
     document["left_out_because"] = "the ground truth does not judge these classes of the tracker"
-    document["missing"] = sorted(judged - set(names))
+    known = {name.casefold() for name in names}
+    document["missing"] = sorted(name for name in judged if name.casefold() not in known)
     document["missing_because"] = "the tracker has no such class: all its objects are misses"
     switches = [
         {"kind": one.kind, "class_name": one.name, **asdict(switch)}

@@ -13,7 +13,7 @@ import numpy as np
 from segtrack import dataset as datasets
 from segtrack.base.names import level
 from segtrack.report import save_figure, table_csv
-from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged
+from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged, has_objects
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
@@ -41,9 +41,12 @@ def write_tracking_report(report: Path, folder: Path) -> None:
     for kind, ending in KINDS.items():
         if not any(key[0] == kind for key in counts):
             continue
-        curves = curve_rows(detection_averaged(counts, kind))
-        title = "HOTA over localisation thresholds" + (", masks" if ending else "")
-        save_figure(figure_curves(curves, title), folder / f"hota_over_alpha{ending}.png", curves)
+        total = detection_averaged(counts, kind)
+        if has_objects(total):
+            curves = curve_rows(total)
+            title = "HOTA over localisation thresholds" + (", masks" if ending else "")
+            name = f"hota_over_alpha{ending}.png"
+            save_figure(figure_curves(curves, title), folder / name, curves)
         videos = video_rows(scores, roles, kind)
         title = "Scores of each video" + (", masks" if ending else "")
         save_figure(figure_videos(videos, title=title), folder / f"videos{ending}.png", videos)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.metrics import Report
-from segtrack.dataset import VideoSequence, frames_of
+from segtrack.dataset import VideoSequence, first_mask_frame, frames_of
 from segtrack.formats import (
     DONT_CARE,
     IGNORE_CLASS,
     VISDRONE_CLASSES,
+    KittiTable,
     MotsTable,
     read_kitti,
     read_mot,
@@ -47,13 +48,14 @@ def build_truth(sequence: VideoSequence, folder: Path, report: Report) -> None:
     report("speed/truth_ms", 1000 * (time.perf_counter() - begin))
 
 
-def read_truth(sequence: VideoSequence, first_mask_frame: int = 0) -> Truth:
+def read_truth(sequence: VideoSequence, mask_first: int | None = None) -> Truth:
     """Parse a sequence's ground truth.
 
     Args:
         sequence: ``gt_format`` mot15, mot17, mot20, visdrone, kitti or kitti_mots; with ``mots``
             for masks.
-        first_mask_frame: number of the first frame in ``mots``: 0 KITTI-MOTS, 1 MOTSChallenge.
+        mask_first: number of the first frame in ``mots``: 0 KITTI-MOTS, 1 MOTSChallenge; None:
+            as the numbers there and the sequence's name say.
 
     Raises:
         DataError: there is no ground truth, a row is malformed, of a frame that the sequence does
@@ -69,7 +71,7 @@ def read_truth(sequence: VideoSequence, first_mask_frame: int = 0) -> Truth:
     elif gt is not None and gt_format == "kitti":
         boxes = _kitti_boxes(gt, sequence)
     if sequence.mots is not None:
-        masks = _read_masks(sequence.mots, sequence, first_mask_frame)
+        masks = _read_masks(sequence.mots, sequence, mask_first)
     if boxes is None and masks is None:
         raise DataError(f"{sequence.name}: the sequence has no ground truth; add gt/gt.txt")
     return Truth(sequence.name, sequence.frame_count, sequence.width, sequence.height, boxes, masks)
@@ -136,16 +138,8 @@ def _visdrone_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
 
 def _kitti_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
     table = read_kitti(path)
-    ids = {name: i for i, name in KITTI_CLASSES}
-    # The tracking labels say Person, those of single images Person_sitting.
-    ids |= {"pedestrian": ids[PERSON], "person": ids[SITTING]}
-    ids |= {"person_sitting": ids[SITTING]}
-    class_id = np.array([ids.get(kind.lower(), 0) for kind in table.kind], np.int64)
-    region = np.array([kind == DONT_CARE for kind in table.kind], bool)
-    unknown = (class_id == 0) & ~region
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        refuse_row(path, row, f"{table.kind[row]!r} is no type of KITTI")
+    class_id = kitti_classes(path, table)
+    region = class_id == 0
     order, frame = _in_order(table.frame, 0, sequence, path)
     rows = order[~region[order] & (table.track_id[order] >= 0)]
     nowhere = order[region[order]]
@@ -164,9 +158,36 @@ def _kitti_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
     )
 
 
-def _read_masks(path: Path, sequence: VideoSequence, first_frame: int) -> MaskTruth:
-    table, names = read_mots(path, first_frame), sequence.mots_classes
-    order, frame = _in_order(table.frame + first_frame, first_frame, sequence, path)
+def kitti_classes(path: Path, table: KittiTable) -> np.ndarray:
+    """Class ids of ``KITTI_CLASSES``, int64 (N,); 0 of regions that nobody should care about.
+
+    Raises:
+        DataError: KITTI has no such type; with all that were found, and the first row.
+    """
+    ids = {name: i for i, name in KITTI_CLASSES}
+    # The tracking labels say Person, those of single images Person_sitting.
+    ids |= {"pedestrian": ids[PERSON], "person": ids[SITTING], DONT_CARE.lower(): 0}
+    ids |= {"person_sitting": ids[SITTING], "car_2": ids["car"]}  # TrackEval knows car_2
+    class_id = np.array([ids.get(kind.lower(), -1) for kind in table.kind], np.int64)
+    if (class_id < 0).any():
+        rows = np.flatnonzero(class_id < 0).tolist()
+        names = some(sorted({repr(table.kind[row]) for row in rows}))
+        refuse_row(
+            path,
+            rows[0],
+            f"{names} is no type of KITTI, which has Car, Van, Truck, Pedestrian, Person_sitting, "
+            "Cyclist, Tram, Misc and DontCare",
+        )
+    return class_id
+
+
+def _read_masks(path: Path, sequence: VideoSequence, first: int | None) -> MaskTruth:
+    table, names = read_mots(path, first or 0), sequence.mots_classes
+    numbers = table.frame + (first or 0)
+    if first is None:
+        first = first_mask_frame(numbers, sequence.name, sequence.frame_count)
+    require_classes(path, table.class_id, (*names, (IGNORE_CLASS, "ignore")), masks=True)
+    order, frame = _in_order(numbers, first, sequence, path)
     table = replace(table, frame=frame)
     regions = {t: rle for t, rle in require_disjoint(path, table).items() if t >= 0}
     rows = order[table.class_id[order] != IGNORE_CLASS]

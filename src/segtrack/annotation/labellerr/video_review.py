@@ -19,6 +19,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.base.labellerr_api import SUFFIXES
+from segtrack.base.names import level
 from segtrack.dataset import VideoSequence
 from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
@@ -121,7 +122,7 @@ def _written(
     found = []
     with whole_folder(folder) as partial:
         for video, tracks in chosen:
-            path = partial / f"{video.name}.json"
+            path = partial / f"{level(video.name)}.json"
             file = write_video_json(tracks, f"{video.name}.mp4", path, simplify_px)
             if file is None:
                 say(f"not sent, no track with a mask: {video.name}.mp4")

@@ -57,5 +57,5 @@ def _read(settings: ImagesSettings, place: Place) -> Content:
 
 
 register_source(
-    Source("images", ImagesSettings, _read, files=lambda settings: [required_path(settings)])
+    Source("images", ImagesSettings, _read, lambda settings: [required_path(settings)], version=2)
 )

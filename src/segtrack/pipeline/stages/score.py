@@ -59,7 +59,7 @@ STAGE = register(
     Stage(
         name="score",
         make=score,
-        version=1,
+        version=2,
         inputs=("truth", "associate"),
         publish=_publish,
         listed=False,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import model
+from segtrack.base.errors import SettingsError
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 
 if TYPE_CHECKING:
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run
 
 
+SCRATCH_EPOCHS = 20  # below, a network that knows nothing learns next to nothing
+
+
 def start(ask: Ask) -> Given:
-    """The weights that were named, or that the data set starts with."""
+    """The weights that were named, or that the data set starts with.
+
+    Raises:
+        SettingsError: there are none, nobody asked for a start from scratch, and the training is
+            too short for one.
+    """
     settings = ask.settings
     chosen, name = settings.model.weights, settings.model.name
     if chosen is None:
@@ -26,7 +35,22 @@ def start(ask: Ask) -> Given:
             chosen = ask("source").value.starting_weights
     wanted = dataclasses.replace(settings.model, weights=chosen)
     found = model.resolve_weights(wanted, partial(_of_run, ask))
-    return Given(found, _text(name, found))
+    if found.trained or "train" not in ask.listed:
+        return Given(found, _text(name, found))
+    note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
+    epochs, why = settings.trainer.epochs, f" ({note})" if note else ""
+    if chosen != "scratch" and epochs < SCRATCH_EPOCHS:
+        raise SettingsError(
+            f"model={name} has no weights to start from{why}, and trainer.epochs={epochs} from "
+            f"scratch teach it next to nothing: give weights with model.weights=FILE or a folder "
+            f"of them with model.weights_folder=FOLDER, train {SCRATCH_EPOCHS} epochs or more, or "
+            "ask for it with model.weights=scratch"
+        )
+    warning = (
+        f"model={name} starts from scratch{why}: compared with a network that was pretrained, its "
+        "scores say little about either"
+    )
+    return Given(found, _text(name, found), warning)
 
 
 def weights(ask: Ask) -> Given:
@@ -62,6 +86,7 @@ def _publish_start(run: Run, made: Result) -> None:
     note = f" ({found.note})" if found.note else ""
     print(f"{'weights':10} {run.settings.model.name} {found.origin}{note}", flush=True)
     tags = {"weights.start": found.origin, "weights.start.sha256": found.sha256}
+    tags["model.pretrained"] = str(found.trained).lower()
     run.tag({**tags, **({"weights.note": found.note} if found.note else {})})
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
+from segtrack.base.names import paired
 from segtrack.dataset.cleaning import Remark
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def read_names(names: Any, file: Path) -> tuple[tuple[str, ...], list[Remark]]:
         if not name.strip():
             message = f"class {i} has no name ({name!r}); it counts as a class called ''"
             remarks.append(Remark("warning", "no_name", 0, message, _NO_NAME))
-    listed = tuple(name.strip() for name in names)
+    listed = tuple(paired(name.strip()) for name in names)
     blanks = [name for name in names if name != name.strip()]
     if blanks:
         message = f"names: {', '.join(map(repr, blanks[:_SHOWN]))} are taken without their blanks"
