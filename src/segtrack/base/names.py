@@ -13,6 +13,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from segtrack.base.addresses import without_secrets
+
 LONGEST_LEVEL = 100  # bytes: two of them and what is around them fit into LONGEST
 LONGEST = 250  # characters that MLflow takes for a metric, a parameter, a tag
 
@@ -52,8 +54,10 @@ def whole(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """A value as every database takes it: bytes of a file's name that are no text as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    """A value as every database takes it: bytes of a file's name that are no text as escapes,
+    passwords and tokens of addresses as ``***``."""
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return without_secrets(text)
 
 
 def paired(text: str) -> str:

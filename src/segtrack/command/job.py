@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from segtrack.base.addresses import is_live, stream_name, without_secrets
 from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
@@ -95,9 +96,11 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
 
     overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
     swept, among = _swept(settings, overrides)
-    name = settings.mlflow.run_name or run_name(
-        settings.model.name, settings.tracker.name, swept, among
-    )
+    told = swept
+    if settings.video is not None and is_live(settings.video) and "video" in swept:
+        told = {**swept, "video": stream_name(settings.video)}  # an address may hold secrets
+    named = run_name(settings.model.name, settings.tracker.name, told, among)
+    name = without_secrets(settings.mlflow.run_name or named)
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()

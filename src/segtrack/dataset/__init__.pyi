@@ -11,6 +11,7 @@ from .image_files import read_image_file as read_image_file
 from .kept_export import KeptExport as KeptExport
 from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
+from .live import LiveStream as LiveStream
 from .overview import overview as overview
 from .pixels import read_pixels as read_pixels
 from .preparation import prepare as prepare

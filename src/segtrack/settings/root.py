@@ -50,7 +50,18 @@ class Settings:
         "always run in this order; one not listed never runs (push reads the data set itself)",
     )
     video: str | None = knob(
-        None, "a file, folder or glob that replaces the data set's videos", local=True
+        None,
+        "a file, folder or glob that replaces the data set's videos; or, live: a camera's number "
+        "(0), rtsp://..., http(s)://... and other addresses of streams",
+        local=True,
+    )
+    video_seconds: float | None = knob(
+        None,
+        "a live video ends after so long; null: at its end or by Ctrl-C",
+        unit="s",
+        low=0.1,
+        high=1e7,
+        local=True,
     )
     objective: str | None = knob(
         None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from segtrack.base.addresses import is_live, page_of
 from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
 from segtrack.settings.labellerr import Assist
@@ -24,6 +25,7 @@ def validate(settings: Settings) -> list[Problem]:
         *settings.model.trainer_problems(settings.trainer),
         *_floor(settings),
         *_sam(settings),
+        *_live(settings),
     ]
 
 
@@ -69,3 +71,25 @@ def _sam(settings: Settings) -> Iterator[Problem]:
     if used and str(sam) != sam.name and not sam.is_file():
         allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
         yield Problem("model.sam", settings.model.sam, allowed)
+
+
+def _live(settings: Settings) -> Iterator[Problem]:
+    """What a camera or a stream cannot do, and what is none."""
+    video, after = settings.video, settings.tracks
+    if video is not None and (site := page_of(video)):
+        allowed = (
+            f"a page of {site}, not a video: download it first, "
+            "yt-dlp -f 'bv*[ext=mp4]' -o video.mp4 ADDRESS, then video=video.mp4"
+        )
+        yield Problem("video", video, allowed)
+    if not is_live(video):
+        if settings.video_seconds is not None:
+            allowed = "ends a camera or a stream; a file is tracked whole: cut it before"
+            yield Problem("video_seconds", settings.video_seconds, allowed)
+        return
+    if after.min_length > 1:
+        allowed = "cannot be known while a stream runs; record it and track in the file"
+        yield Problem("tracks.min_length", after.min_length, allowed)
+    if after.interpolate:
+        allowed = "cannot be filled while a stream runs; record it and track in the file"
+        yield Problem("tracks.interpolate", after.interpolate, allowed)

@@ -1,4 +1,8 @@
 from .association import associate as associate
+from .live import LiveSummary as LiveSummary
+from .live import LiveTracker as LiveTracker
+from .live import LiveVideo as LiveVideo
+from .live import track_live as track_live
 from .motfiles import mot_lines as mot_lines
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion

@@ -128,10 +128,7 @@ def _first_pass(
             detected.update(frame.class_id.tolist())
             image = None if pictures is None else next(pictures)
             moved = None if motion is None else motion[frame.frame]
-            rows = _track_rows(frame, tracker.update(frame, image, moved))
-            stays = kept(rows.tracker_bbox_xyxy, after.min_area, after.max_aspect_ratio)
-            if not stays.all():
-                rows = take(rows, np.flatnonzero(stays))
+            rows = rows_of(frame, tracker.update(frame, image, moved), after)
             writer.add(rows)
             tally.add(rows.frame, rows.track_id, rows.class_id, rows.score)
     return tally, detected
@@ -187,8 +184,9 @@ def _empty(number: int) -> FrameDetections:
     return FrameDetections(number, np.empty(0, np.int16), np.empty(0, np.float32), no_box, [])
 
 
-def _track_rows(frame: FrameDetections, tracked: TrackedFrame) -> TrackRows:
-    return TrackRows(
+def rows_of(frame: FrameDetections, tracked: TrackedFrame, after: TracksSettings) -> TrackRows:
+    """The tracks of a frame with their detections, but those that a filter on boxes excludes."""
+    rows = TrackRows(
         tracked.frame,
         tracked.track_id,
         tracked.class_id,
@@ -198,3 +196,5 @@ def _track_rows(frame: FrameDetections, tracked: TrackedFrame) -> TrackRows:
         np.zeros(len(tracked), bool),
         tracked.bbox_xyxy,
     )
+    stays = kept(rows.tracker_bbox_xyxy, after.min_area, after.max_aspect_ratio)
+    return rows if stays.all() else take(rows, np.flatnonzero(stays))

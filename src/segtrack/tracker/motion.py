@@ -42,7 +42,7 @@ def camera_motion(frames: Iterable[np.ndarray], folder: Path, report: Report) ->
         DataError: there is no frame.
     """
     begin = time.perf_counter()
-    follower = _Follower()
+    follower = CameraFollower()
     affines: list[np.ndarray] = []
     unknown = 0
     try:
@@ -79,8 +79,8 @@ def load_motion(folder: Path) -> np.ndarray:
     return affines
 
 
-class _Follower:
-    """Compares each frame with the one before."""
+class CameraFollower:
+    """The camera's motion, frame by frame: compares each with the one before."""
 
     def __init__(self) -> None:
         self._previous: np.ndarray | None = None

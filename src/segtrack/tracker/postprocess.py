@@ -55,12 +55,18 @@ class Tally:
         self._votes[track_id, class_id] += 1
         self._scores[track_id, class_id] += score
 
+    def classes(self, track_id: np.ndarray) -> np.ndarray:
+        """The classes of these tracks as far as it is known, int64 (N,): that of the highest sum of
+        scores, then of the most rows, then the lower one."""
+        votes, scores = self._votes[track_id], self._scores[track_id]
+        most = scores == scores.max(axis=1, keepdims=True)
+        found: np.ndarray = np.argmax(np.where(most, votes, -1), axis=1)
+        return found
+
     def settle(self, min_length: int) -> Settled:
         """Who stays, under which id and class; ids go by first frame, then by the tracker's id."""
         seen = self._votes.sum(axis=1)
-        # The highest sum of scores, then the most rows, then the lower class.
-        most = self._scores == self._scores.max(axis=1, keepdims=True)
-        class_id = np.argmax(np.where(most, self._votes, -1), axis=1)
+        class_id = self.classes(np.arange(len(seen)))
         stay = np.flatnonzero((seen >= min_length) & (seen > 0))
         stay = stay[np.argsort(self._first[stay], kind="stable")]
         new_id = np.zeros(len(seen), np.int64)

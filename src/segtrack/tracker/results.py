@@ -56,14 +56,14 @@ def write_results(
         results.write(_head(info, sequence, predictions_info, tracker, run))
         between, times = "", tracks.times
         for rows in tracks.frames():
-            for line in _objects(rows, info, times.seconds(rows.frame)):
+            for line in object_lines(rows, info, times.seconds(rows.frame)):
                 results.write(between + line)
                 between = ",\n"
             mot.writelines(mot_lines(rows))
             if mots is not None and ids is not None:
                 mots.writelines(mots_lines(rows, ids, info.height, info.width))
         results.write('\n],\n"tracks": [\n')
-        results.write(",\n".join(_track(track, info) for track in tracks.summary()))
+        results.write(",\n".join(track_line(track, info) for track in tracks.summary()))
         results.write("\n]\n}\n")
 
 
@@ -112,15 +112,26 @@ def _head(
         "fps": float(info.fps or sequence.fps),
         "frame_count": info.frame_count,  # that were read; a container may declare another number
     }
+    return head_text({"video": video}, info.names, predicted, tracker, run)
+
+
+def head_text(
+    first: dict[str, Any],
+    names: tuple[str, ...],
+    predicted: PredictionsInfo,
+    tracker: dict[str, Any],
+    run: dict[str, Any],
+) -> str:
+    """The file up to its first object; ``first`` are blocks behind the version."""
     model = {
         "name": predicted.model_name,
         "weights_sha256": predicted.weights_sha256,
         "imgsz": predicted.imgsz,
-        "classes": {str(i): name for i, name in enumerate(info.names)},
+        "classes": {str(i): name for i, name in enumerate(names)},
     }
     blocks = {
         "schema_version": SCHEMA_VERSION,
-        "video": video,
+        **first,
         "model": model if predicted.model_name else None,
         "tracker": tracker,
         "run": {key: run[key] for key in RUN_KEYS},
@@ -129,7 +140,8 @@ def _head(
     return "{\n" + lines + '"objects": [\n'
 
 
-def _objects(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
+def object_lines(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
+    """The elements of ``objects`` of one frame."""
     names = [_json(name) for name in info.names]
     boxes = rows.bbox_xyxy.astype(np.float32)
     if info.width and info.height:
@@ -156,7 +168,8 @@ def _objects(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
         )
 
 
-def _track(track: TrackSummary, info: TracksInfo) -> str:
+def track_line(track: TrackSummary, info: TracksInfo) -> str:
+    """An element of ``tracks``."""
     return _json(
         {
             "track_id": track.track_id,

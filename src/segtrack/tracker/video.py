@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +77,16 @@ def _annotated(
 ) -> Iterator[np.ndarray]:
     rows = tracks.frames()
     ahead = next(rows, None)
-    painter: _Painter | None = None
+    painter: Painter | None = None
     for number, image in enumerate(frames):
-        painter = painter or _Painter(image.shape[1], image.shape[0], names, trail)
+        painter = painter or Painter(image.shape[1], image.shape[0], names, trail)
         seen = ahead if ahead is not None and ahead.frame == number else None
         yield painter.paint(image, seen)
         if seen is not None:
             ahead = next(rows, None)
 
 
-class _Painter:
+class Painter:
     """Draws one video's frames in order; it remembers the paths."""
 
     def __init__(self, width: int, height: int, names: tuple[str, ...], trail: int) -> None:
@@ -190,44 +190,85 @@ class _Painter:
         return int(right - left + 2 * self.padding), int(bottom - top + 2 * self.padding)
 
 
-def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None:
-    """H.264 in MP4, 4:2:0, colours as BT.709 and said so, index in front for the web."""
-    import av
-    import av.logging
+class Encoder:
+    """H.264 in MP4, 4:2:0, colours as BT.709 and said so; a context manager that is fed frames.
 
-    av.logging.set_level(None)
-    first = next(images, None)
-    if first is None:
-        raise DataError(f"{path}: there is no frame to draw on")
-    height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
-    with av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"}) as file:
-        rate = Fraction(times.fps if times.fps > 0 else 30).limit_denominator(100_000)
+    Whole files have their index in front, for the web. One that is written live is made of
+    fragments, so that whatever was written can be played, whenever the writing breaks off.
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: float, tick: Fraction | None, live: bool
+    ) -> None:
+        """Open ``path``.
+
+        Args:
+            size: width and height of the frames, px.
+            fps: their rate.
+            tick: unit of their own times, seconds; None where they come at the rate.
+            live: write fragments of two seconds.
+        """
+        import av
+        import av.logging
+
+        av.logging.set_level(None)
+        self._tick, self._last = tick, -1
+        self._size = size[0] + size[0] % 2, size[1] + size[1] % 2
+        parts = "+frag_keyframe+empty_moov+default_base_moof"
+        flags = {"movflags": parts, "flush_packets": "1"} if live else {"movflags": "+faststart"}
+        self._file = av.open(f"file:{path}", "w", format="mp4", options=flags)
+        rate = Fraction(fps if fps > 0 else 30).limit_denominator(100_000)
         options = {"preset": "veryfast"}
-        if times.own is not None:
+        if tick is not None:
             options["bf"] = "0"  # MP4's duration is that of decoding, which B-frames would shorten
-        stream: Any = file.add_stream("libx264", rate=rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if live:
+            options["tune"] = "zerolatency"
+        stream: Any = self._file.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = *self._size, "yuv420p"
         context = stream.codec_context
         context.color_range, context.colorspace = 1, 1
         context.color_primaries, context.color_trc = 1, 1
-        tick = _tick(times)
         if tick is not None:
             context.time_base = tick
-        image: np.ndarray | None = first
-        number, last = 0, -1
-        while image is not None:
-            frame = av.VideoFrame.from_ndarray(_padded(image, width, height), format="bgr24")
-            frame = frame.reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            if tick is not None:
-                last = max(last + 1, round(times.seconds(number) / tick))
-                frame.pts, frame.time_base = last, tick
-            for packet in stream.encode(frame):
-                file.mux(packet)
-            image, number = next(images, None), number + 1
-        for packet in stream.encode():
-            file.mux(packet)
+        if live:
+            context.gop_size = max(1, round(2 * rate))
+        self._stream = stream
+
+    def add(self, image: np.ndarray, seconds: float = 0.0) -> None:
+        """The next frame, BGR uint8; ``seconds`` count where there is a tick."""
+        import av
+
+        frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        if self._tick is not None:
+            self._last = max(self._last + 1, round(seconds / self._tick))
+            frame.pts, frame.time_base = self._last, self._tick
+        for packet in self._stream.encode(frame):
+            self._file.mux(packet)
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the file's end."""
+        try:
+            for packet in self._stream.encode():
+                self._file.mux(packet)
+        finally:
+            self._file.close()
+
+
+def _encode(images: Iterator[np.ndarray], times: FrameTimes, path: Path) -> None:
+    first = next(images, None)
+    if first is None:
+        raise DataError(f"{path}: there is no frame to draw on")
+    size = first.shape[1], first.shape[0]
+    with Encoder(path, size, times.fps, _tick(times), live=False) as file:
+        for number, image in enumerate(chain([first], images)):
+            file.add(image, times.seconds(number))
 
 
 def _tick(times: FrameTimes) -> Fraction | None:

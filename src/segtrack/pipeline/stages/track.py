@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
 from segtrack import model, scoring, tracker
+from segtrack.base.addresses import is_live
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Metric, read_metrics
@@ -49,11 +50,14 @@ class Tracked:
 
 
 def track(ask: Ask) -> Given:
-    """All videos, one after the other.
+    """All videos, one after the other; or what a camera or stream shows, live.
 
     Raises:
         DataError: there is no video, and nothing else to do either.
     """
+    if is_live(ask.settings.video):
+        ask("live")
+        return Given(None, "live: nothing of it is kept")
     found: tuple[VideoSequence, ...] = ask("sequences").value
     if not found and set(ask.settings.stages) <= {"prepare", "track"}:
         raise DataError(f"stage track: {NO_VIDEO}.")
@@ -91,6 +95,14 @@ def classes(ask: Ask) -> Given:
         weights: Weights = ask("weights").value
         return Given((weights.names, {}))
     return Given((tuple(chosen), {old: new for new, olds in chosen.items() for old in olds}))
+
+
+def _require(ask: Ask) -> None:
+    """The weights, and that a camera or a stream gives frames."""
+    require_model(ask)
+    video = ask.settings.video
+    if video is not None and is_live(video):
+        datasets.LiveStream(video).close()
 
 
 def _publish_classes(run: Run, made: Result) -> None:
@@ -141,7 +153,9 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
 
 
 def _publish(run: Run, made: Result) -> None:
-    done: list[Tracked] = made.value
+    done: list[Tracked] | None = made.value
+    if done is None:
+        return
     if not done:
         run.say(f"nothing to do: {NO_VIDEO}")
         return
@@ -204,9 +218,9 @@ STAGE = register(
     Stage(
         name="track",
         make=track,
-        inputs=("sequences", "video", "start"),
+        inputs=("sequences", "video", "live", "start"),
         publish=_publish,
-        require=require_model,
+        require=_require,
         after="evaluate",
     )
 )

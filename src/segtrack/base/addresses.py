@@ -1,0 +1,42 @@
+"""Addresses of cameras and streams: which words are such, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+_STREAM = re.compile(r"^(rtsps?|rtmps?|rtp|udp|tcp|srt|https?|mms)://", re.IGNORECASE)
+_PAGES = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com", "tiktok.com", "bilibili.com")
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"([?&](?:token|key|sig|signature|password|pass|pwd|auth|access_token|x-amz-[a-z-]+)\\?=)"
+    r"[^&\s'\"]+",
+    re.IGNORECASE,
+)
+
+
+def is_live(video: str | None) -> bool:
+    """Whether ``video=`` names a camera by its number, or a stream by its address."""
+    return video is not None and (video.strip().isdecimal() or bool(_STREAM.match(video.strip())))
+
+
+def page_of(video: str) -> str | None:
+    """The site whose pages hold videos and are none, where ``video`` is such a page."""
+    host = (urlsplit(video.strip()).hostname or "") if _STREAM.match(video.strip()) else ""
+    return next((site for site in _PAGES if host == site or host.endswith(f".{site}")), None)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with names, passwords and tokens of addresses in it as ``***``."""
+    return _SECRETS.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+
+
+def stream_name(video: str) -> str:
+    """A name for a camera or stream: ``camera 0``, or the last word of its path, else its host."""
+    video = video.strip()
+    if video.isdecimal():
+        return f"camera {int(video)}"
+    parts = urlsplit(video)
+    words = [word for word in parts.path.split("/") if word]
+    last = words[-1].rsplit(".", 1)[0] if words else ""
+    return last or parts.hostname or "stream"
