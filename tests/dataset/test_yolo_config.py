@@ -306,3 +306,49 @@ def test_a_list_that_is_no_text(yolo: YoloFolder, run: Prepare) -> None:
     yolo.write_yaml("train: train.txt\nval: images\nnames: [car, person]\n")
     with pytest.raises(ChecksFailed, match=r"train\.txt: is no UTF-8 text .*save it as UTF-8"):
         run(YoloSettings(path=str(yolo.root)))
+
+
+OUTLINE = "1 0.1 0.1 0.5 0.1 0.5 0.5"
+LAYOUTS = {  # files besides images and labels, folders of images, counts by split
+    "classes.txt": ({"classes.txt": "car\nperson\n\n"}, {"images": "train"}),
+    "labelimg": ({"classes.txt": "car\nperson"}, {"": "train"}),
+    "folders": ({"classes.txt": "car\nperson"}, {"images/train": "train", "images/val": "val"}),
+    "parts": ({"classes.txt": "car\nperson"}, {"train/images": "train", "valid/images": "val"}),
+    "obj.data": (
+        {
+            "obj.names": "car\nperson\n",
+            "obj.data": "classes = 2\ntrain = data/train.txt\nvalid=data/valid.txt\nbackup = b/",
+            "train.txt": "data/obj_train_data/0.jpg\ndata/obj_train_data/1.jpg\n",
+            "valid.txt": "data/obj_valid_data/0.jpg\ndata/obj_valid_data/1.jpg\n",
+        },
+        {"obj_train_data": "train", "obj_valid_data": "val"},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_exports_without_a_yaml(tmp_path: Path, run: Prepare, layout: str) -> None:
+    files, places = LAYOUTS[layout]
+    root = tmp_path / "data"
+    for number, place in enumerate(places):
+        for i in range(2):
+            image = write_image(root / place / f"{i}.jpg", 10 * number + i)
+            label = Path(str(image).replace("/images/", "/labels/")).with_suffix(".txt")
+            label.parent.mkdir(parents=True, exist_ok=True)
+            label.write_text(OUTLINE)
+    for name, text in files.items():
+        (root / name).write_text(text)
+    done = run(YoloSettings(path=str(root)))
+    assert done.dataset.names == ("car", "person")
+    assert done.codes()["no_yaml"] == 1
+    assert "label_without_image" not in done.codes()
+    assert sum(done.dataset.counts.values()) == 2 * len(places)
+    if len(places) > 1:
+        assert done.dataset.counts == {"train": 2, "val": 2, "test": 0, "pool": 0}
+
+
+def test_a_file_or_an_archive_is_no_folder(tmp_path: Path) -> None:
+    for name, says in (("data.yaml", f"dataset.path={tmp_path}"), ("a.zip", "unpack it")):
+        (tmp_path / name).touch()
+        (problem,) = YoloSettings(path=str(tmp_path / name)).problems()
+        assert says in str(problem)

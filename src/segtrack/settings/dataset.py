@@ -117,6 +117,9 @@ class DatasetSettings(Group):
                 yield Problem("dataset.group_by", self.group_by, allowed)
 
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+
+
 def folder_problems(dataset: DatasetSettings) -> Iterator[Problem]:
     """What is wrong with ``dataset.path`` of a source that needs a folder."""
     if dataset.path is None:
@@ -124,6 +127,11 @@ def folder_problems(dataset: DatasetSettings) -> Iterator[Problem]:
         yield Problem("dataset.path", None, allowed)
     elif not Path(dataset.path).expanduser().is_dir():
         allowed = "no such folder; give the folder that holds the data set"
+        file = Path(dataset.path).expanduser()
+        if file.suffix.lower() in _ARCHIVES and file.is_file():
+            allowed = "is an archive; unpack it and give the folder"
+        elif file.is_file():
+            allowed = f"is a file; give its folder: dataset.path={file.parent}"
         yield Problem("dataset.path", dataset.path, allowed)
 
 

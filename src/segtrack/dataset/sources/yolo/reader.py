@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from segtrack.dataset.catalogue import Catalogue
@@ -39,7 +39,7 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
                 message, hint = f"{split}: {part} holds no image", "add images, or mend the path"
                 checks.warn("empty_place", str(config.file), message, hint)
     for folder in sorted(label_folders):
-        _list_labels(folder, catalogue)
+        _list_labels(folder, catalogue, aside={str(config.file)})
     _match_labels(catalogue, checks)
     listing.finish(config.file)
 
@@ -84,13 +84,14 @@ def _listed(file: Path, checks: Checks) -> Iterator[tuple[int, str]]:
         checks.error("list_not_text", str(file), f"is no UTF-8 text ({error})", hint)
 
 
-def _list_labels(folder: str, catalogue: Catalogue) -> None:
+def _list_labels(folder: str, catalogue: Catalogue, aside: Container[str]) -> None:
     if not Path(folder).is_dir():
         return
     insert = "INSERT OR IGNORE INTO label_files (path, folded, size, mtime) VALUES (?,?,?,?)"
     with os.scandir(folder) as entries:
         for entry in entries:
             named = entry.name.lower().endswith(".txt") and is_text(entry.path)
+            named = named and entry.path not in aside
             if named and entry.is_file():
                 stat = entry.stat()
                 row = (entry.path, entry.path.casefold(), stat.st_size, stat.st_mtime_ns)
