@@ -24,6 +24,7 @@ WORDS = [
     "dataset.height=288",
     "dataset.density=1",
     "tracks.interpolate=5",
+    "tracker.class_aware=true",  # leaves gaps to fill
 ]
 
 
