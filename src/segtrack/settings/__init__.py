@@ -10,8 +10,8 @@ from segtrack.settings.dataset import (
     SPLITS,
     DatasetSettings,
     Detections,
+    FolderSettings,
     SplitFractions,
-    folder_problems,
 )
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.groups import option, options, register
@@ -40,6 +40,7 @@ __all__ = [
     "DatasetSettings",
     "Detections",
     "EvaluationSettings",
+    "FolderSettings",
     "Group",
     "Knob",
     "LabellerrMode",
@@ -55,7 +56,6 @@ __all__ = [
     "TracksSettings",
     "TrainerSettings",
     "TransportChoice",
-    "folder_problems",
     "knob",
     "knobs_of",
     "option",

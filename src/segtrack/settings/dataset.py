@@ -120,19 +120,24 @@ class DatasetSettings(Group):
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 
 
-def folder_problems(dataset: DatasetSettings) -> Iterator[Problem]:
-    """What is wrong with ``dataset.path`` of a source that needs a folder."""
-    if dataset.path is None:
-        allowed = f"dataset={dataset.source} needs a folder: dataset.path=FOLDER"
-        yield Problem("dataset.path", None, allowed)
-    elif not Path(dataset.path).expanduser().is_dir():
-        allowed = "no such folder; give the folder that holds the data set"
-        file = Path(dataset.path).expanduser()
-        if file.suffix.lower() in _ARCHIVES and file.is_file():
-            allowed = "is an archive; unpack it and give the folder"
-        elif file.is_file():
-            allowed = f"is a file; give its folder: dataset.path={file.parent}"
-        yield Problem("dataset.path", dataset.path, allowed)
+@dataclass
+class FolderSettings(DatasetSettings):
+    """A data set that is read from a folder: ``dataset.path`` has to be one."""
+
+    def problems(self) -> Iterator[Problem]:
+        """A folder is needed."""
+        yield from super().problems()
+        if self.path is None:
+            allowed = f"dataset={self.source} needs a folder: dataset.path=FOLDER"
+            yield Problem("dataset.path", None, allowed)
+        elif not Path(self.path).expanduser().is_dir():
+            allowed = "no such folder; give the folder that holds the data set"
+            file = Path(self.path).expanduser()
+            if file.suffix.lower() in _ARCHIVES and file.is_file():
+                allowed = "is an archive; unpack it and give the folder"
+            elif file.is_file():
+                allowed = f"is a file; give its folder: dataset.path={file.parent}"
+            yield Problem("dataset.path", self.path, allowed)
 
 
 def _class_problems(classes: Any) -> Iterator[Problem]:

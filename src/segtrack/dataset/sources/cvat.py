@@ -17,23 +17,18 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
 
 @dataclass
-class CvatSettings(DatasetSettings):
+class CvatSettings(FolderSettings):
     """A CVAT for images 1.1 export, XML and images: dataset.path=FOLDER"""
 
     source: str = "cvat"
     path: str | None = knob(None, "the folder that holds annotations.xml and the images")
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed."""
-        yield from super().problems()
-        yield from folder_problems(self)
 
 
 def _read(settings: CvatSettings, place: Place) -> Content:

@@ -17,11 +17,11 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, Problem, knob
 
 
 @dataclass
-class ImagesSettings(DatasetSettings):
+class ImagesSettings(FolderSettings):
     """Raw images, none of them labelled, to be annotated or reviewed: all are the split pool."""
 
     source: str = "images"
@@ -35,7 +35,6 @@ class ImagesSettings(DatasetSettings):
     def problems(self) -> Iterator[Problem]:
         """A folder is needed, and what is to be found there."""
         yield from super().problems()
-        yield from folder_problems(self)
         if self.classes is None:
             allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
             yield Problem("dataset.classes", None, allowed)

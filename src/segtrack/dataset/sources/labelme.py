@@ -16,23 +16,18 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
 
 @dataclass
-class LabelmeSettings(DatasetSettings):
+class LabelmeSettings(FolderSettings):
     """A folder with a LabelMe JSON for each image: dataset.path=FOLDER"""
 
     source: str = "labelme"
     path: str | None = knob(None, "the folder; searched with all its subfolders")
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed."""
-        yield from super().problems()
-        yield from folder_problems(self)
 
 
 def _read(settings: LabelmeSettings, place: Place) -> Content:

@@ -19,7 +19,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
@@ -28,16 +28,11 @@ _IMAGE_KEYS = ("image", "img", "image_url", "url", "captioning", "ocr")
 
 
 @dataclass
-class LabelstudioSettings(DatasetSettings):
+class LabelstudioSettings(FolderSettings):
     """A Label Studio JSON export and its images: dataset.path=FOLDER"""
 
     source: str = "labelstudio"
     path: str | None = knob(None, "the folder that holds the JSON and the images")
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed."""
-        yield from super().problems()
-        yield from folder_problems(self)
 
 
 def _read(settings: LabelstudioSettings, place: Place) -> Content:

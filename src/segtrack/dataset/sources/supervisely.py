@@ -17,23 +17,18 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
 
 @dataclass
-class SuperviselySettings(DatasetSettings):
+class SuperviselySettings(FolderSettings):
     """A Supervisely project, meta.json and its data sets: dataset.path=FOLDER"""
 
     source: str = "supervisely"
     path: str | None = knob(None, "the folder that holds meta.json")
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed."""
-        yield from super().problems()
-        yield from folder_problems(self)
 
 
 def _read(settings: SuperviselySettings, place: Place) -> Content:

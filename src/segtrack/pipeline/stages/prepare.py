@@ -119,7 +119,7 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=6,
+        version=8,
         reads=("seed",),
         inputs=("source", "sam"),
         libraries=("opencv-python",),

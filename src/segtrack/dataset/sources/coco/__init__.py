@@ -16,11 +16,11 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, Problem, knob
 
 
 @dataclass
-class CocoSettings(DatasetSettings):
+class CocoSettings(FolderSettings):
     """COCO JSON with polygons or RLE: dataset.path=FOLDER dataset.annotations=FILE
 
     Odd forms are read as they are meant, with a warning for each kind. An annotation without a
@@ -41,14 +41,13 @@ class CocoSettings(DatasetSettings):
 
     def problems(self) -> Iterator[Problem]:
         """A folder is needed, and the JSON."""
-        yield from super().problems()
         if self.path and self.path.lower().endswith(".json") and Path(self.path).is_file():
             allowed = f"is the JSON: dataset.path=FOLDER dataset.annotations={self.path}"
             yield Problem("dataset.path", self.path, allowed)
             return
-        path_problems = list(folder_problems(self))
-        yield from path_problems
-        if not path_problems:
+        found = list(super().problems())
+        yield from found
+        if not any(problem.key == "dataset.path" for problem in found):
             from segtrack.dataset.sources.coco.annotation_files import annotation_files
 
             try:

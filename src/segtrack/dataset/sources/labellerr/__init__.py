@@ -15,7 +15,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, SplitFractions, folder_problems, knob
+from segtrack.settings import FolderSettings, Problem, SplitFractions, knob
 
 
 class Unlabelled(Enum):
@@ -26,7 +26,7 @@ class Unlabelled(Enum):
 
 
 @dataclass
-class LabellerrDatasetSettings(DatasetSettings):
+class LabellerrDatasetSettings(FolderSettings):
     """Finished labels of a Labellerr project, joined with the images in ``path``.
 
     An export is asked for whenever prepare runs; class order is that of the project's template.
@@ -61,7 +61,6 @@ class LabellerrDatasetSettings(DatasetSettings):
     def problems(self) -> Iterator[Problem]:
         """A folder is needed, and labels: a project's, or those of an export."""
         yield from super().problems()
-        yield from folder_problems(self)
         if not self.project_id and self.export is None:
             allowed = "name the project whose labels are wanted: dataset.project_id=ID"
             yield Problem("dataset.project_id", self.project_id, allowed)

@@ -14,20 +14,15 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import DatasetSettings, Problem, folder_problems, knob
+from segtrack.settings import FolderSettings, knob
 
 
 @dataclass
-class YoloSettings(DatasetSettings):
+class YoloSettings(FolderSettings):
     """A folder with images, YOLO-seg polygon .txt labels and data.yaml: dataset.path=FOLDER"""
 
     source: str = "yolo"
     path: str | None = knob(None, "the folder that holds data.yaml")
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed."""
-        yield from super().problems()
-        yield from folder_problems(self)
 
 
 def _read(settings: YoloSettings, place: Place) -> Content:
