@@ -352,3 +352,34 @@ def test_a_file_or_an_archive_is_no_folder(tmp_path: Path) -> None:
         (tmp_path / name).touch()
         (problem,) = YoloSettings(path=str(tmp_path / name)).problems()
         assert says in str(problem)
+
+
+@pytest.mark.parametrize("labels", ["Labels", "labels", "LABELS"])
+def test_folders_in_other_letters(tmp_path: Path, run: Prepare, labels: str) -> None:
+    root = tmp_path / "data"
+    write_image(root / "Images" / "train" / "0.jpg", 0)
+    (root / labels / "train").mkdir(parents=True)
+    (root / labels / "train" / "0.txt").write_text(SQUARE)
+    (root / "data.yaml").write_text("train: Images/train\nnames: [car]\n")
+    done = run(YoloSettings(path=str(root)))
+    assert len(done.dataset.coco("train")["annotations"]) == 1
+    assert "image_without_label" not in done.codes()
+
+
+def test_pictures_that_nothing_names(
+    yolo: YoloFolder, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("more/a.jpg", "more/b.png", "cover.jpg"):
+        write_image(yolo.root / name, 90 + len(name))
+    monkeypatch.chdir(yolo.root / "more")
+    done = run(YoloSettings(path=".."))
+    (said,) = [f["message"] for f in done.findings() if f["code"] == "unnamed_images"]
+    assert said == "3 pictures are left out, not named in data.yaml, such as cover.jpg"
+    assert sum(done.dataset.counts.values()) == 12
+
+
+def test_two_yaml_files_are_named(yolo: YoloFolder) -> None:
+    (yolo.root / "data.yaml").rename(yolo.root / "a.yaml")
+    (yolo.root / "b.yaml").write_text("names: [x]\n")
+    with pytest.raises(DataError, match=r"name that of a\.yaml, b\.yaml data\.yaml"):
+        read_config(yolo.root)

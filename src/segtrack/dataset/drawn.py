@@ -99,10 +99,12 @@ class LeftOut:
     def say(
         self, checks: Checks, hint: str = "only polygons, masks, ellipses and boxes are objects"
     ) -> None:
-        """One warning for each kind."""
-        for kind, count in self.kinds.items():
-            file, line = self.first[kind]
-            checks.warn("left_out", file, f"{count} {kind} are left out", hint, line)
+        """One line of all kinds."""
+        if not self.kinds:
+            return
+        file, line = next(iter(self.first.values()))
+        kinds = "; ".join(f"{count} {kind}" for kind, count in self.kinds.items())
+        checks.warn("left_out", file, f"{kinds} are left out", hint, line)
 
 
 def read_drawn(

@@ -135,12 +135,16 @@ def _config_file(path: Path) -> Path:
         raise DataError(
             f"dataset.path: {path} is an empty folder; it should hold data.yaml, images"
         )
-    if hint := recognise(path):
-        raise DataError(f"{path}: no data.yaml in it; {hint}")
     others = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if not others and (hint := recognise(path)):
+        raise DataError(f"{path}: no data.yaml in it; {hint}")
     raise DataError(
         f"{path}: no data.yaml in it; write one:  train: images  and {EXAMPLE}"
-        + (f" (there are {', '.join(o.name for o in others)})" if others else "")
+        + (
+            f"; or name that of {', '.join(o.name for o in others)} data.yaml which is meant"
+            if others
+            else ""
+        )
     )
 
 

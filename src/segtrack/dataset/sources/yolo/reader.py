@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
-from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
+from segtrack.dataset.listing import BITS, Listing, is_text, say_unnamed, whole_files
 from segtrack.dataset.pixels import DATA, SUFFIXES
 from segtrack.dataset.sources.yolo.config import YoloConfig
 
@@ -20,6 +22,8 @@ CREATE TABLE label_files (
 """
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes lists
 _IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
+
+_ANY_CASE = re.compile(f"(?is)(.*){re.escape(_IMAGES)}")
 
 
 def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
@@ -42,12 +46,28 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
         _list_labels(folder, catalogue, aside={str(config.file)})
     _match_labels(catalogue, checks)
     listing.finish(config.file)
+    if config.root.is_relative_to(config.file.parent.absolute()):
+        say_unnamed(config.root, listing, config.file.name)
 
 
 def label_path(image: str) -> str:
-    """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt."""
-    stem, suffix = os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))  # noqa: PTH122
+    """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt.
+
+    Where no folder is called ``images`` in small letters, one in other letters is meant.
+    """
+    label = _LABELS.join(image.rsplit(_IMAGES, 1))
+    if label == image and (found := _ANY_CASE.match(image)):
+        label = _labels_beside(found[1]) + image[found.end() - 1 :]
+    stem, suffix = os.path.splitext(label)  # noqa: PTH122
     return (stem if suffix.lower() in SUFFIXES else stem + suffix) + ".txt"
+
+
+@lru_cache(maxsize=1024)
+def _labels_beside(folder: str) -> str:
+    """The folder ``labels`` in ``folder``, whatever its letters."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []  # noqa: PTH112, PTH208
+    name = next((name for name in names if name.lower() == "labels"), "labels")
+    return os.path.join(folder, name)  # noqa: PTH118
 
 
 def images_of(
@@ -114,9 +134,10 @@ def _match_labels(catalogue: Catalogue, checks: Checks) -> None:
     for path, label in db.execute(query):
         message = f"its label is called {Path(label).name}; it is taken"
         checks.warn("mended_name", path, message, "give both the same name, apart from the suffix")
-    for (path,) in db.execute("SELECT path FROM listed WHERE label_path IS NULL ORDER BY path"):
+    query = "SELECT path, wanted FROM listed WHERE label_path IS NULL ORDER BY path"
+    for path, wanted in db.execute(query):
         hint = "taken as an image without objects; add an empty label file if that is so"
-        checks.warn("image_without_label", path, "has no label file", hint)
+        checks.warn("image_without_label", path, f"has no label file {wanted}", hint)
     for (path,) in db.execute("SELECT path FROM label_files WHERE used = 0 ORDER BY path"):
         hint = "restore the image, or remove the label file"
         checks.warn("label_without_image", path, "belongs to no image", hint)
