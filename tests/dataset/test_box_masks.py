@@ -103,6 +103,7 @@ def test_boxes_get_masks_and_keep_their_box(boxes: YoloFolder, tmp_path: Path) -
     (said,) = [line for line in data.warnings if line.startswith("box_masks")]
     assert "2 objects that are only boxes got masks" in said
     assert "1 keep their rectangle" in said
+    assert not any(line.startswith("box_only") for line in data.warnings)
 
 
 def test_masks_are_made_once(boxes: YoloFolder, tmp_path: Path) -> None:

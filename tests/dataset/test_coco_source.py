@@ -387,3 +387,12 @@ def test_processes_give_the_same_as_one(tmp_path: Path, run: Prepare) -> None:
     coco = CocoFolder(tmp_path / "coco", count=300)
     one = run(coco.settings(workers=1)).dataset
     assert run(coco.settings(workers=2)).dataset.fingerprint == one.fingerprint
+
+
+def test_pictures_that_no_file_names_are_said(coco: CocoFolder, run: Prepare) -> None:
+    assert "unnamed_images" not in run(coco.settings()).codes()
+    write_image(coco.root / "images" / "more" / "00.jpg", 77)
+    done = run(coco.settings())
+    (said,) = [f["message"] for f in done.findings() if f["code"] == "unnamed_images"]
+    assert said == "1 picture is left out, not named in a.json, such as more/00.jpg"
+    assert sum(done.dataset.counts.values()) == 10

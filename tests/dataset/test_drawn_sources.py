@@ -21,7 +21,7 @@ from segtrack.dataset.drawn import box, ellipse, split_of
 from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.cvat import CvatSettings
 from segtrack.dataset.sources.labelme import LabelmeSettings
-from segtrack.dataset.sources.labelstudio import LabelstudioSettings
+from segtrack.dataset.sources.labelstudio import LabelstudioSettings, image_of
 from segtrack.dataset.sources.supervisely import SuperviselySettings
 from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare, Prepared, write_image
@@ -351,9 +351,9 @@ def test_the_newest_annotation_of_a_task_counts(folder: Path, run: Prepare) -> N
     done = run(settings)
     assert [name for name, *_ in labels_of_first(done)] == ["person"]
     assert [n.rsplit("/", 1)[-1] for n in done.splits()["pool"]] == ["1.jpg"]
-    messages = sorted(f["message"] for f in done.findings() if f["code"] == "left_out")
-    assert messages[1] == "1 tasks without an annotation are left out"
-    assert "newer or the ground truth" in messages[0]
+    (message,) = [f["message"] for f in done.findings() if f["code"] == "left_out"]
+    assert "1 tasks without an annotation are left out" in message
+    assert "newer or the ground truth" in message
 
 
 def test_a_shape_and_its_label_in_two_results(folder: Path, run: Prepare) -> None:
@@ -405,6 +405,59 @@ def test_a_broken_export_is_refused_with_its_file(
     with pytest.raises(DataError, match=says) as caught:
         run(settings)
     assert Path(file).name in str(caught.value)
+
+
+@pytest.mark.parametrize("write", [labelme, cvat, labelstudio, supervisely])
+def test_files_of_labels_are_not_called_left_out(
+    folder: Path, run: Prepare, write: Callable[[Path], Any]
+) -> None:
+    assert "left_out_files" not in run(write(folder)).codes()
+
+
+@pytest.mark.parametrize("name", [None, "", "  "])
+def test_a_shape_without_a_class_is_said(folder: Path, run: Prepare, name: str | None) -> None:
+    settings = labelme(folder)
+    path = folder / "json" / "0.json"
+    content = json.loads(path.read_text())
+    content["shapes"].append(thing("polygon", name, points=TRIANGLE))  # type: ignore[arg-type]
+    path.write_text(json.dumps(content))
+    done = run(settings)
+    said = [f["message"] for f in done.findings() if "without a class" in f["message"]]
+    assert said == ["1 shapes without a class are left out"]
+    assert not {"", "None"} & set(done.dataset.names)
+
+
+KINDS = {
+    labelme: LabelmeSettings,
+    cvat: CvatSettings,
+    labelstudio: LabelstudioSettings,
+    supervisely: SuperviselySettings,
+}
+
+
+@pytest.mark.parametrize(
+    ("write", "kind"),
+    [(write, kind) for write in KINDS for kind in KINDS.values() if KINDS[write] is not kind],
+)
+def test_the_folder_of_another_program_is_refused(
+    folder: Path, run: Prepare, write: Callable[[Path], Any], kind: Any
+) -> None:
+    write(folder)
+    with pytest.raises(DataError, match=f"dataset={write.__name__}"):
+        run(kind(path=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"text": "a.b c", "shot": "http://h/x/1.jpg?token=a"}, "http://h/x/1.jpg?token=a"),
+        ({"note": "s.", "picture": "/data/upload/3/a b.PNG"}, "/data/upload/3/a b.PNG"),
+        ({"image": "s3://b/1", "x": "y.jpg"}, "y.jpg"),
+        ({"image": "s3://b/1", "x": "y.txt"}, "s3://b/1"),
+    ],
+)
+def test_the_image_of_a_task(data: dict[str, str], name: str) -> None:
+    assert image_of(data) == name
 
 
 def test_two_files_for_one_image(folder: Path, run: Prepare) -> None:

@@ -306,3 +306,80 @@ def test_a_list_that_is_no_text(yolo: YoloFolder, run: Prepare) -> None:
     yolo.write_yaml("train: train.txt\nval: images\nnames: [car, person]\n")
     with pytest.raises(ChecksFailed, match=r"train\.txt: is no UTF-8 text .*save it as UTF-8"):
         run(YoloSettings(path=str(yolo.root)))
+
+
+OUTLINE = "1 0.1 0.1 0.5 0.1 0.5 0.5"
+LAYOUTS = {  # files besides images and labels, folders of images, counts by split
+    "classes.txt": ({"classes.txt": "car\nperson\n\n"}, {"images": "train"}),
+    "labelimg": ({"classes.txt": "car\nperson"}, {"": "train"}),
+    "folders": ({"classes.txt": "car\nperson"}, {"images/train": "train", "images/val": "val"}),
+    "parts": ({"classes.txt": "car\nperson"}, {"train/images": "train", "valid/images": "val"}),
+    "obj.data": (
+        {
+            "obj.names": "car\nperson\n",
+            "obj.data": "classes = 2\ntrain = data/train.txt\nvalid=data/valid.txt\nbackup = b/",
+            "train.txt": "data/obj_train_data/0.jpg\ndata/obj_train_data/1.jpg\n",
+            "valid.txt": "data/obj_valid_data/0.jpg\ndata/obj_valid_data/1.jpg\n",
+        },
+        {"obj_train_data": "train", "obj_valid_data": "val"},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_exports_without_a_yaml(tmp_path: Path, run: Prepare, layout: str) -> None:
+    files, places = LAYOUTS[layout]
+    root = tmp_path / "data"
+    for number, place in enumerate(places):
+        for i in range(2):
+            image = write_image(root / place / f"{i}.jpg", 10 * number + i)
+            label = Path(str(image).replace("/images/", "/labels/")).with_suffix(".txt")
+            label.parent.mkdir(parents=True, exist_ok=True)
+            label.write_text(OUTLINE)
+    for name, text in files.items():
+        (root / name).write_text(text)
+    done = run(YoloSettings(path=str(root)))
+    assert done.dataset.names == ("car", "person")
+    assert done.codes()["no_yaml"] == 1
+    assert "label_without_image" not in done.codes()
+    assert sum(done.dataset.counts.values()) == 2 * len(places)
+    if len(places) > 1:
+        assert done.dataset.counts == {"train": 2, "val": 2, "test": 0, "pool": 0}
+
+
+def test_a_file_or_an_archive_is_no_folder(tmp_path: Path) -> None:
+    for name, says in (("data.yaml", f"dataset.path={tmp_path}"), ("a.zip", "unpack it")):
+        (tmp_path / name).touch()
+        (problem,) = YoloSettings(path=str(tmp_path / name)).problems()
+        assert says in str(problem)
+
+
+@pytest.mark.parametrize("labels", ["Labels", "labels", "LABELS"])
+def test_folders_in_other_letters(tmp_path: Path, run: Prepare, labels: str) -> None:
+    root = tmp_path / "data"
+    write_image(root / "Images" / "train" / "0.jpg", 0)
+    (root / labels / "train").mkdir(parents=True)
+    (root / labels / "train" / "0.txt").write_text(SQUARE)
+    (root / "data.yaml").write_text("train: Images/train\nnames: [car]\n")
+    done = run(YoloSettings(path=str(root)))
+    assert len(done.dataset.coco("train")["annotations"]) == 1
+    assert "image_without_label" not in done.codes()
+
+
+def test_pictures_that_nothing_names(
+    yolo: YoloFolder, run: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("more/a.jpg", "more/b.png", "cover.jpg"):
+        write_image(yolo.root / name, 90 + len(name))
+    monkeypatch.chdir(yolo.root / "more")
+    done = run(YoloSettings(path=".."))
+    (said,) = [f["message"] for f in done.findings() if f["code"] == "unnamed_images"]
+    assert said == "3 pictures are left out, not named in data.yaml, such as cover.jpg"
+    assert sum(done.dataset.counts.values()) == 12
+
+
+def test_two_yaml_files_are_named(yolo: YoloFolder) -> None:
+    (yolo.root / "data.yaml").rename(yolo.root / "a.yaml")
+    (yolo.root / "b.yaml").write_text("names: [x]\n")
+    with pytest.raises(DataError, match=r"name that of a\.yaml, b\.yaml data\.yaml"):
+        read_config(yolo.root)

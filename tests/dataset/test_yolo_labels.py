@@ -17,6 +17,8 @@ SQUARE = "0.2 0.2 0.8 0.2 0.8 0.8 0.2 0.8"
         ("0 3 .5 .5 .2 .4", "error", "odd_coordinates", 1, "a box and one number more"),
         ("0 .5 .5 .4 .4 .91 3", "error", "confidence_and_id", 1, ".91 and 3 behind a box are"),
         ("0 .5 .5 .4 .4 0.910000 3.000000", "error", "confidence_and_id", 1, "behind a box are"),
+        ("0 .5 .5 .4 .4 3 .91", "error", "confidence_and_id", 1, "3 and .91 behind a box are"),
+        (f"0 {SQUARE} 12 0.5", "error", "confidence_and_id", 1, "12 and 0.5 behind a polygon"),
         ("0 .5 .5 .4 .4 0 12", "error", "confidence_and_id", 1, "0 and 12 behind a box are"),
         (f"0 {SQUARE} 0.88 12", "error", "confidence_and_id", 1, "behind a polygon are"),
         (f"0 {SQUARE} 1 2", "error", "confidence_and_id", 1, "1 and 2 behind a polygon are"),

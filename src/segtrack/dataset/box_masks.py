@@ -13,10 +13,11 @@ from pycocotools import mask
 
 from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
-from segtrack.dataset.checks import Checks
+from segtrack.dataset.checks import Checks, Finding
 from segtrack.dataset.files import FileCache
 from segtrack.dataset.geometry import outlines
 from segtrack.dataset.labels import Annotation, Labels, labels_of
+from segtrack.dataset.yolo_labels import BOX_ONLY
 
 _SAME = 1e-6  # of a side, by which a rectangle's corners may differ from its box
 
@@ -71,7 +72,8 @@ def segment_boxes(
         message = f"{made} objects that are only boxes got masks by dataset.box_masks"
         message += f"; {kept} keep their rectangle, since nothing was found in it" if kept else ""
         hint = "look at contact_sheet.jpg: these masks are as good as the model that made them"
-        checks.warn("box_masks", where, message, hint)
+        # In place of what says that boxes are rectangles.
+        checks.replace(BOX_ONLY, Finding("warning", "box_masks", where, 0, message, hint))
 
 
 def rectangles(labels: Labels) -> NDArray[np.bool_]:

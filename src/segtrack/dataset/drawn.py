@@ -48,13 +48,13 @@ class Shape(NamedTuple):
     """What was drawn around one object.
 
     Attributes:
-        class_name: as the program has it.
+        class_name: as the program has it; None or blank where nobody chose one.
         line: of the file, 0 where it does not count.
         segmentation: polygons as flat lists x1, y1, x2, y2, ...; or a COCO RLE of the whole image.
         bbox_xywh: where the shape is a box only.
     """
 
-    class_name: str
+    class_name: str | None
     line: int = 0
     segmentation: list[list[float]] | dict[str, Any] | None = None
     bbox_xywh: list[float] | None = None
@@ -96,12 +96,15 @@ class LeftOut:
         self.kinds[kind] += 1
         self.first.setdefault(kind, (str(file), line))
 
-    def say(self, checks: Checks) -> None:
-        """One warning for each kind."""
-        for kind, count in self.kinds.items():
-            file, line = self.first[kind]
-            hint = "only polygons, masks, ellipses and boxes are objects"
-            checks.warn("left_out", file, f"{count} {kind} are left out", hint, line)
+    def say(
+        self, checks: Checks, hint: str = "only polygons, masks, ellipses and boxes are objects"
+    ) -> None:
+        """One line of all kinds."""
+        if not self.kinds:
+            return
+        file, line = next(iter(self.first.values()))
+        kinds = "; ".join(f"{count} {kind}" for kind, count in self.kinds.items())
+        checks.warn("left_out", file, f"{kinds} are left out", hint, line)
 
 
 def read_drawn(
@@ -111,6 +114,7 @@ def read_drawn(
     catalogue: Catalogue,
     checks: Checks,
     reading: Reading,
+    suffix: str,
 ) -> tuple[tuple[str, ...], int]:
     """Put pictures and their shapes into the catalogue.
 
@@ -121,6 +125,7 @@ def read_drawn(
         declared: classes that the export declares, in its order; others follow by name.
         folder: of the data set.
         reading: how images are read.
+        suffix: of the files of labels; what their reader leaves out it says itself.
 
     Returns:
         Class names by class id, and how many files were not known from the cache.
@@ -128,18 +133,20 @@ def read_drawn(
     db = catalogue.db
     db.executescript(_TABLES + "BEGIN;")
     listing, finder = Listing(catalogue, checks, folder.absolute()), ImageFinder(folder)
+    unnamed = LeftOut()
     for picture in pictures:
-        _add(picture, finder, listing)
+        _add(picture, finder, listing, unnamed)
+    unnamed.say(checks, "choose a class for each of them in the program, and export again")
     query = "SELECT DISTINCT class FROM drawn_shapes ORDER BY class"
     names = tuple(dict.fromkeys([*declared, *(name for (name,) in db.execute(query))]))
-    _undrawn(folder, listing)
+    _undrawn(folder, listing, suffix)
     listing.finish(folder)
     read = read_files(catalogue, checks, reading)
     _label(names, catalogue, checks, reading.workers, str(folder))
     return names, read
 
 
-def _add(picture: Picture, finder: ImageFinder, listing: Listing) -> None:
+def _add(picture: Picture, finder: ImageFinder, listing: Listing, unnamed: LeftOut) -> None:
     db, checks = listing.db, listing.checks
     where = Written(picture.file, picture.line)
     path = finder.take(picture.written, where, checks, picture.beside)
@@ -158,14 +165,17 @@ def _add(picture: Picture, finder: ImageFinder, listing: Listing) -> None:
         checks.warn("labelled_twice", str(picture.file), message, hint, picture.line)
         return
     for shape in picture.shapes:
+        if not (shape.class_name or "").strip():
+            unnamed.add("shapes without a class", picture.file, shape.line)
+            continue
         value = {"segmentation": shape.segmentation, "bbox": shape.bbox_xywh}
         row_of_shape = (str(path), shape.class_name, shape.line, json.dumps(value))
         db.execute("INSERT INTO drawn_shapes VALUES (?,?,?,?)", row_of_shape)
 
 
-def _undrawn(folder: Path, listing: Listing) -> None:
+def _undrawn(folder: Path, listing: Listing, suffix: str) -> None:
     db, count, first = listing.db, 0, ""
-    for path, stat in whole_files(folder.absolute(), listing.checks):
+    for path, stat in whole_files(folder.absolute(), listing.checks, aside=(suffix,)):
         drawn = db.execute("SELECT 1 FROM drawn_images WHERE path = ?", (path,)).fetchone()
         if drawn is None and listing.add(path, stat, BITS["pool"]):
             count += 1

@@ -10,7 +10,8 @@ from segtrack.dataset.labels import packed_class_ids
 
 SMALLEST_SIDE = 10  # px; ultralytics leaves out images with a smaller side
 _SHOWN = 3
-_DROPPED = ("outside", "few_points", "zero_area")  # why a label was left out
+# Why there is no label: it was left out, or not found.
+_DROPPED = ("outside", "few_points", "zero_area", "image_without_label")
 
 
 def index_content(catalogue: Catalogue) -> None:
@@ -57,9 +58,8 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
     if not everywhere and UNREADABLE_ERROR in {code for code, *_ in checks.summary("error")}:
         return  # which says why
     if not everywhere:
-        message = (
-            f"no usable label of {', '.join(classes.names[:20])} in {catalogue.count()} images"
-        )
+        of = f" of {', '.join(classes.names[:20])}" if classes.names else ""
+        message = f"no usable label{of} in {catalogue.count()} images"
         hint = (
             "check dataset.path and dataset.classes; warnings say which labels were left out. "
             "Images that are yet to be labelled belong into the split pool, as with dataset=images"

@@ -121,6 +121,22 @@ class Listing:
             )
 
 
+def say_unnamed(folder: Path, listing: Listing, by: str) -> None:
+    """One line of the pictures below ``folder`` that ``by`` does not name: they are left out."""
+    count, first = 0, ""
+    folder = Path(os.path.normpath(folder))  # as listed paths are
+    for entry in image_files(folder):
+        query = "SELECT 1 FROM listed WHERE path = ?"
+        if is_text(entry.path) and listing.db.execute(query, (entry.path,)).fetchone() is None:
+            count, first = count + 1, min(first or entry.path, entry.path)
+    if count:
+        noun = "picture is" if count == 1 else "pictures are"
+        example = os.path.relpath(first, folder)
+        message = f"{count} {noun} left out, not named in {by}, such as {example}"
+        hint = "nothing needs to be done if that is meant"
+        listing.checks.warn("unnamed_images", str(folder), message, hint)
+
+
 class LeftOut:
     """Counts the files of a folder that are no pictures, by suffix."""
 

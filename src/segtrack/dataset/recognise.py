@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from segtrack.base.errors import DataError
+
 _LOOKED_AT = 2000  # files of a folder that are looked at
 _HEAD = 65536  # bytes of a file
 
@@ -20,6 +22,11 @@ def recognise(folder: Path) -> str:
         if hint := recognise_file(file, folder):
             return hint
     return ""
+
+
+def not_here(folder: Path, what: str, hint: str) -> DataError:
+    """The error of a reader that finds nothing of its program: what the folder is instead."""
+    return DataError(f"{folder}: {what} in it; {recognise(folder) or hint}")
 
 
 def recognise_file(file: Path, folder: Path) -> str:

@@ -156,10 +156,13 @@ def _odd_columns(values: list[float], words: list[str], line: int) -> Remark | N
 def _track_id(values: list[float], words: list[str], line: int) -> Remark | None:
     """A confidence and a track id behind a box or a polygon, as trackers write them.
 
-    An id of 2 or more is no share of the image. An id of 0 or 1 may be an edge of it: there it is
-    in doubt where the rest is a box inside of the image, or no other point is near that edge.
+    An id of 2 or more is no share of the image, also where it stands before the confidence. An id
+    of 0 or 1 may be an edge of it: there it is in doubt where the rest is a box inside of the
+    image, or no other point is near that edge.
     """
     *rest, confidence, number = values
+    if confidence >= 2 and 0 <= number < 1:
+        confidence, number = number, confidence
     if number != int(number) or not 0 <= confidence <= 1 or number < 0:
         return None
     if not all(-_NEAR <= value <= 1 + _NEAR for value in rest):

@@ -117,6 +117,9 @@ class DatasetSettings(Group):
                 yield Problem("dataset.group_by", self.group_by, allowed)
 
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+
+
 @dataclass
 class FolderSettings(DatasetSettings):
     """A data set that is read from a folder: ``dataset.path`` has to be one."""
@@ -129,6 +132,11 @@ class FolderSettings(DatasetSettings):
             yield Problem("dataset.path", None, allowed)
         elif not Path(self.path).expanduser().is_dir():
             allowed = "no such folder; give the folder that holds the data set"
+            file = Path(self.path).expanduser()
+            if file.suffix.lower() in _ARCHIVES and file.is_file():
+                allowed = "is an archive; unpack it and give the folder"
+            elif file.is_file():
+                allowed = f"is a file; give its folder: dataset.path={file.parent}"
             yield Problem("dataset.path", self.path, allowed)
 
 

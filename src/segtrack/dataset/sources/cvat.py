@@ -41,15 +41,18 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         DataError: there is no XML, it cannot be read, or it is one for videos.
     """
     from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
-    files = [file for file in sorted(folder.absolute().rglob("*.xml")) if is_cvat(file)]
+    left_out, files = LeftOut(), []
+    for file in sorted(folder.absolute().rglob("*.xml")):
+        if is_cvat(file):
+            files.append(file)
+        else:
+            left_out.add("XML files that are not CVAT's", file)
     if not files:
-        raise DataError(
-            f"{folder}: no annotations.xml of CVAT in it; export as CVAT for images 1.1"
-        )
+        raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
-    left_out = LeftOut()
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
     found, read = read_drawn(
         pictures,
@@ -58,6 +61,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         place.catalogue,
         place.checks,
         reading_of(settings, place, 0),
+        ".xml",
     )
     left_out.say(place.checks)
     return Content(found, files_read=read)

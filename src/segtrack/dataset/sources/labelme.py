@@ -35,6 +35,9 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
 
     Shapes of one ``group_id`` and label are parts of one object, as in LabelMe's own converters. A
     folder named train, val, valid or test above a JSON gives the split.
+
+    Raises:
+        DataError: there is no such JSON.
     """
     from segtrack.dataset.drawn import LeftOut, read_drawn
 
@@ -47,6 +50,7 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
         place.catalogue,
         place.checks,
         reading_of(settings, place, 0),
+        ".json",
     )
     left_out.say(place.checks)
     return Content(found, files_read=read)
@@ -54,17 +58,21 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
 
 def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
     from segtrack.dataset.drawn import Picture, split_of
+    from segtrack.dataset.recognise import not_here
 
+    none = True
     for file in sorted(folder.absolute().rglob("*.json")):
         try:
             content = json.loads(file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             hint = "save it again in LabelMe, or remove it"
+            none = False
             place.checks.error("not_json", str(file), f"cannot be read as JSON ({error})", hint)
             continue
         if not is_labelme(content):
             left_out.add("JSON files that are not LabelMe's", file)
             continue
+        none = False
         try:
             shapes = _shapes(content, file, left_out)
         except (TypeError, ValueError, KeyError, IndexError) as error:
@@ -76,6 +84,8 @@ def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture
         split = split_of(file.relative_to(folder.absolute()).parts[:-1])
         name = content.get("imagePath") or file.stem
         yield Picture(str(name), file, shapes, size=size, split=split, beside=(file.parent,))
+    if none:
+        raise not_here(folder, "no JSON of LabelMe", "save the labels there")
 
 
 def is_labelme(content: Any) -> bool:
@@ -109,10 +119,11 @@ def _shape(
 ) -> Shape | None:
     from segtrack.dataset.drawn import Shape, ellipse
 
-    label, points = str(raw["label"]).strip(), raw.get("points") or []
+    named, points = raw["label"], raw.get("points") or []
+    label = "" if named is None else str(named).strip()
     match raw.get("shape_type") or "polygon":
         case "polygon" | "oriented_rectangle" | "rotation":
-            return Shape(label, 0, [[float(v) for point in points for v in point[:2]]])
+            return Shape(label, 0, [[v for point in points for v in point[:2]]])
         case "rectangle" if len(points) == 2:
             (x1, y1), (x2, y2) = points[0][:2], points[1][:2]
             low = [min(x1, x2), min(y1, y2)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.pixels import SUFFIXES
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -43,12 +45,17 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
         DataError: there is no such JSON.
     """
     from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
-    files = [file for file in sorted(folder.absolute().rglob("*.json")) if is_labelstudio(file)]
+    left_out, files = LeftOut(), []
+    for file in sorted(folder.absolute().rglob("*.json")):
+        if is_labelstudio(file):
+            files.append(file)
+        else:
+            left_out.add("JSON files that are not Label Studio's list of tasks", file)
     if not files:
-        raise DataError(f"{folder}: no JSON export of Label Studio in it; export as JSON")
-    left_out = LeftOut()
+        raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
     found, read = read_drawn(
         pictures,
@@ -57,6 +64,7 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
         place.catalogue,
         place.checks,
         reading_of(settings, place, 0),
+        ".json",
     )
     left_out.say(place.checks)
     return Content(found, files_read=read)
@@ -98,7 +106,10 @@ def _picture(
 ) -> Picture | None:
     from segtrack.dataset.drawn import Picture
 
-    name = _image(task.get("data", task))
+    if "video" in task.get("data", ()):
+        left_out.add("tasks of videos (export their frames as images)", file)
+        return None
+    name = image_of(task.get("data", task))
     if "annotations" in task or "completions" in task:
         done = task.get("annotations") or task.get("completions") or []
         regions = _chosen(done, file, left_out)
@@ -120,12 +131,22 @@ def _picture(
     return Picture(name, file, shapes, size=size, split=split, share=size is None, beside=beside)
 
 
-def _image(data: dict[str, Any]) -> str:
+def image_of(data: dict[str, Any]) -> str:
+    """The image that the data of a task name: an image by its suffix, else the usual key.
+
+    Raises:
+        ValueError: they name none.
+    """
     keys = [key for key in _IMAGE_KEYS if isinstance(data.get(key), str)]
     keys += [key for key, value in data.items() if isinstance(value, str) and "." in value]
     if not keys:
         raise ValueError("its data name no image")
-    return str(data[keys[0]])
+    return str(data[next((key for key in keys if _suffix(data[key]) in SUFFIXES), keys[0])])
+
+
+def _suffix(name: str) -> str:
+    """Of a path or URL, in small letters."""
+    return PurePosixPath(urlsplit(name).path).suffix.lower()
 
 
 def _chosen(done: list[dict[str, Any]], file: Path, left_out: LeftOut) -> list[Any] | None:
@@ -136,7 +157,7 @@ def _chosen(done: list[dict[str, Any]], file: Path, left_out: LeftOut) -> list[A
     best = max(good, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at"))))
     for _ in good[1:]:
         left_out.add("annotations of tasks that have another one, newer or the ground truth,", file)
-    return list(best["result"])
+    return list(best["result"] or ())
 
 
 def _shapes(

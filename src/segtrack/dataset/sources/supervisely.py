@@ -38,8 +38,11 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
         DataError: ``meta.json`` is not there or not readable.
     """
     from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
+    if not (folder / "meta.json").is_file():
+        raise not_here(folder, "no meta.json of Supervisely", "give the project's folder")
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
     found, read = read_drawn(
@@ -49,6 +52,7 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
         place.catalogue,
         place.checks,
         reading_of(settings, place, 0),
+        ".json",
     )
     left_out.say(place.checks)
     return Content(found, files_read=read)
@@ -92,7 +96,7 @@ def _shape(
     from segtrack.dataset.bitmaps import png_alpha, polygon_with_holes
     from segtrack.dataset.drawn import Shape
 
-    label, (width, height) = str(raw["classTitle"]), size
+    label, (width, height) = str(raw["classTitle"] or ""), size
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
     if kind == "bitmap":
         x, y = (int(value) for value in raw["bitmap"]["origin"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.coco.strangers import what_it_is
 from segtrack.settings import SPLITS
 
@@ -125,6 +126,8 @@ def _usual(folder: Path) -> list[AnnotationFile]:
             break
     looks = what_it_is(here[0]) if here else ""
     first = f"; of {here[0].name}: {looks}" if looks else ""
+    if not here and (hint := recognise(folder)):
+        first = f"; {hint}"
     raise DataError(f"dataset=coco needs the JSON file: {_what_to_name(folder)}{first}")
 
 

@@ -23,7 +23,7 @@ from segtrack.dataset.coco_annotations import (
 from segtrack.dataset.coco_values import Key
 from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
-from segtrack.dataset.listing import BITS, Listing
+from segtrack.dataset.listing import BITS, Listing, say_unnamed
 from segtrack.dataset.sources.coco.annotation_files import AnnotationFile, annotation_files
 from segtrack.dataset.sources.coco.categories import ClassFile, read_classes
 from segtrack.dataset.sources.coco.orphans import Orphans
@@ -87,6 +87,7 @@ def list_coco(
     for number, file in enumerate(files):
         _list_images(number, file, finder, listing)
     listing.finish(files[0].path)
+    say_unnamed(folder.absolute(), listing, ", ".join(file.path.name for file in files))
     return names, files
 
 

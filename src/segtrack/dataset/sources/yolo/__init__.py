@@ -53,4 +53,4 @@ def _files(settings: YoloSettings) -> Iterator[Path]:
                     yield labels
 
 
-register_source(Source("yolo", YoloSettings, _read, _files, version=4))
+register_source(Source("yolo", YoloSettings, _read, _files, version=5))

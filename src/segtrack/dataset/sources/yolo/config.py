@@ -9,6 +9,7 @@ from typing import Any
 from segtrack.base.errors import DataError
 from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.recognise import recognise
+from segtrack.dataset.sources.yolo.bare import read_bare
 from segtrack.dataset.sources.yolo.names import EXAMPLE, check_count, read_names, written_names
 from segtrack.dataset.sources.yolo.places import find_place
 from segtrack.settings import SPLITS
@@ -38,7 +39,7 @@ class YoloConfig:
 
 
 def read_config(path: Path) -> YoloConfig:
-    """Read ``data.yaml``.
+    """Read ``data.yaml``, or what stands for it in exports that have none (``read_bare``).
 
     Args:
         path: the file, or the folder that holds it.
@@ -47,8 +48,12 @@ def read_config(path: Path) -> YoloConfig:
         DataError: it is not there, not YAML, has no names, names no images that exist, or is of
             another task than boxes and masks.
     """
-    file = _config_file(path)
-    content, remarks = _load(file)
+    bare = read_bare(path) if path.is_dir() and not _yaml_of(path) else None
+    if bare is not None:
+        file, content, remarks = bare.file, bare.content, [bare.remark]
+    else:
+        file = _config_file(path)
+        content, remarks = _load(file)
     _refuse_other_tasks(content, file)
     root = _root(file, content, remarks)
     names, more = read_names(content.get("names"), file)
@@ -124,22 +129,32 @@ def _config_file(path: Path) -> Path:
         )
     if path.is_file():
         return path
-    for name in FILES:
-        if (path / name).is_file():
-            return path / name
-    others = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-    if len(others) == 1:
-        return others[0]
+    if file := _yaml_of(path):
+        return file
     if not any(path.iterdir()):
         raise DataError(
             f"dataset.path: {path} is an empty folder; it should hold data.yaml, images"
         )
-    if hint := recognise(path):
+    others = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if not others and (hint := recognise(path)):
         raise DataError(f"{path}: no data.yaml in it; {hint}")
     raise DataError(
         f"{path}: no data.yaml in it; write one:  train: images  and {EXAMPLE}"
-        + (f" (there are {', '.join(o.name for o in others)})" if others else "")
+        + (
+            f"; or name that of {', '.join(o.name for o in others)} data.yaml which is meant"
+            if others
+            else ""
+        )
     )
+
+
+def _yaml_of(folder: Path) -> Path | None:
+    """``data.yaml`` of a folder, or its only YAML file."""
+    for name in FILES:
+        if (folder / name).is_file():
+            return folder / name
+    others = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+    return others[0] if len(others) == 1 else None
 
 
 def _root(file: Path, content: dict[str, Any], remarks: list[Remark]) -> Path:

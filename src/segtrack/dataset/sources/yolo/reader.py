@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.files import findings
 from segtrack.dataset.finding import ImageFinder, Written
-from segtrack.dataset.listing import BITS, Listing, is_text, whole_files
+from segtrack.dataset.listing import BITS, Listing, is_text, say_unnamed, whole_files
 from segtrack.dataset.pixels import DATA, SUFFIXES
 from segtrack.dataset.sources.yolo.config import YoloConfig
 
@@ -20,6 +22,8 @@ CREATE TABLE label_files (
 """
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes lists
 _IMAGES, _LABELS = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
+
+_ANY_CASE = re.compile(f"(?is)(.*){re.escape(_IMAGES)}")
 
 
 def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
@@ -39,15 +43,31 @@ def list_yolo(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
                 message, hint = f"{split}: {part} holds no image", "add images, or mend the path"
                 checks.warn("empty_place", str(config.file), message, hint)
     for folder in sorted(label_folders):
-        _list_labels(folder, catalogue)
+        _list_labels(folder, catalogue, aside={str(config.file)})
     _match_labels(catalogue, checks)
     listing.finish(config.file)
+    if config.root.is_relative_to(config.file.parent.absolute()):
+        say_unnamed(config.root, listing, config.file.name)
 
 
 def label_path(image: str) -> str:
-    """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt."""
-    stem, suffix = os.path.splitext(_LABELS.join(image.rsplit(_IMAGES, 1)))  # noqa: PTH122
+    """Where the label file of an image belongs: ``images`` becomes ``labels``, the suffix .txt.
+
+    Where no folder is called ``images`` in small letters, one in other letters is meant.
+    """
+    label = _LABELS.join(image.rsplit(_IMAGES, 1))
+    if label == image and (found := _ANY_CASE.match(image)):
+        label = _labels_beside(found[1]) + image[found.end() - 1 :]
+    stem, suffix = os.path.splitext(label)  # noqa: PTH122
     return (stem if suffix.lower() in SUFFIXES else stem + suffix) + ".txt"
+
+
+@lru_cache(maxsize=1024)
+def _labels_beside(folder: str) -> str:
+    """The folder ``labels`` in ``folder``, whatever its letters."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []  # noqa: PTH112, PTH208
+    name = next((name for name in names if name.lower() == "labels"), "labels")
+    return os.path.join(folder, name)  # noqa: PTH118
 
 
 def images_of(
@@ -84,13 +104,14 @@ def _listed(file: Path, checks: Checks) -> Iterator[tuple[int, str]]:
         checks.error("list_not_text", str(file), f"is no UTF-8 text ({error})", hint)
 
 
-def _list_labels(folder: str, catalogue: Catalogue) -> None:
+def _list_labels(folder: str, catalogue: Catalogue, aside: Container[str]) -> None:
     if not Path(folder).is_dir():
         return
     insert = "INSERT OR IGNORE INTO label_files (path, folded, size, mtime) VALUES (?,?,?,?)"
     with os.scandir(folder) as entries:
         for entry in entries:
             named = entry.name.lower().endswith(".txt") and is_text(entry.path)
+            named = named and entry.path not in aside
             if named and entry.is_file():
                 stat = entry.stat()
                 row = (entry.path, entry.path.casefold(), stat.st_size, stat.st_mtime_ns)
@@ -113,9 +134,10 @@ def _match_labels(catalogue: Catalogue, checks: Checks) -> None:
     for path, label in db.execute(query):
         message = f"its label is called {Path(label).name}; it is taken"
         checks.warn("mended_name", path, message, "give both the same name, apart from the suffix")
-    for (path,) in db.execute("SELECT path FROM listed WHERE label_path IS NULL ORDER BY path"):
+    query = "SELECT path, wanted FROM listed WHERE label_path IS NULL ORDER BY path"
+    for path, wanted in db.execute(query):
         hint = "taken as an image without objects; add an empty label file if that is so"
-        checks.warn("image_without_label", path, "has no label file", hint)
+        checks.warn("image_without_label", path, f"has no label file {wanted}", hint)
     for (path,) in db.execute("SELECT path FROM label_files WHERE used = 0 ORDER BY path"):
         hint = "restore the image, or remove the label file"
         checks.warn("label_without_image", path, "belongs to no image", hint)
