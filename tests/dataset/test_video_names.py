@@ -195,3 +195,31 @@ def test_gif_pictures_are_frames(tmp_path: Path) -> None:
         cv2.imencode(".gif", picture(number))[1].tofile(tmp_path / "walk" / f"{number}.gif")
     (sequence,) = sequences_from(str(tmp_path / "walk"))
     assert (sequence.name, sequence.frame_count) == ("walk", 3)
+
+
+def test_folders_that_are_not_looked_into_are_said(tmp_path: Path) -> None:
+    made(tmp_path / "one.mp4", ".mp4")
+    for folder in ("sub", "notes", ".git", "__MACOSX"):
+        (tmp_path / folder).mkdir()
+    made(tmp_path / "sub" / "two.mp4", ".mp4")
+    names, told = told_of(tmp_path)
+    assert names == ["one"]
+    ((code, file, message, hint),) = told
+    assert (code, file) == ("no_sequence", str(tmp_path))
+    assert message == "2 folders have neither frames nor ground truth and are left out: notes, sub"
+    assert f"'{tmp_path}/**/*.mp4'" in hint
+    assert told_of(tmp_path / "**" / "*.mp4")[0] == ["one", "two"]
+
+
+def test_a_link_to_nothing_is_not_left_out_silently(tmp_path: Path) -> None:
+    made(tmp_path / "one.mp4", ".mp4")
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    with pytest.raises(DataError, match=r"gone\.mp4: this video cannot be read \(No such file"):
+        sequences_from(str(tmp_path))
+    with pytest.raises(DataError, match=r"gone\.mp4: this video cannot be read \(No such file"):
+        sequences_from(str(tmp_path / "*"))
+
+
+def test_a_device_is_no_file() -> None:
+    with pytest.raises(DataError, match=r"/dev/null: this is a device or a pipe.*video=0"):
+        sequences_from("/dev/null")

@@ -26,6 +26,16 @@ def page_of(video: str) -> str | None:
     return next((site for site in _PAGES if host == site or host.endswith(f".{site}")), None)
 
 
+def page_words(video: str) -> str | None:
+    """What to do where ``video`` is a page that shows a video; None where it is no such page."""
+    if (site := page_of(video)) is None:
+        return None
+    return (
+        f"a page of {site}, not a video: download it first, "
+        "yt-dlp -f 'bv*[ext=mp4]' -o video.mp4 ADDRESS, then video=video.mp4"
+    )
+
+
 def without_secrets(text: str) -> str:
     """``text`` with names, passwords and tokens of addresses in it as ``***``."""
     return _SECRETS.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))

@@ -28,6 +28,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from segtrack.base.addresses import page_words
 from segtrack.base.errors import SettingsError
 from segtrack.command.keys import (
     flat,
@@ -174,6 +175,8 @@ def _unreadable(word: str, detail: str) -> Problem:
         return Problem(key, value, allowed)
     if re.search(r"[^\w.@/+~$:-]", key, re.ASCII):
         return Problem(key, value, "no such setting; the names of all are in ASCII letters")
+    if key.lstrip("+") == "video" and (words := page_words(value)):
+        return Problem(key, value, words)  # with quotes it would be refused all the same
     detail = detail.partition(" expecting ")[0]
     return Problem(
         key,

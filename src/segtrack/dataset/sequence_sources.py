@@ -107,7 +107,7 @@ def _expand(pattern: str, warn: Warn = unheard) -> list[Path]:
 def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     from segtrack.dataset.video import probe_video
 
-    if path.is_file():
+    if not path.is_dir():
         yield probe_video(path, warn=warn)
         return
     kitti = _kitti_mots(path)
@@ -119,7 +119,7 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
         yield _mot_sequence(path, warn)
     else:
         entries = sorted(path.iterdir())
-        files = [p for p in entries if p.is_file()]
+        files = [p for p in entries if not p.is_dir()]
         if _has_frames(path) and not any(map(is_video, files)):
             yield _plain_frames(path, warn)
             return
@@ -130,8 +130,21 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
                 f"{path}: holds no video, no frames and no sequence; a sequence has frames in img1 "
                 "or text files in gt or det"
             )
+        _tell_folders([p for p in entries if p.is_dir() and p not in members], path, warn)
         for member in members:
             yield from _sequences_at(member, warn)
+
+
+def _tell_folders(folders: list[Path], where: Path, warn: Warn) -> None:
+    """One warning that names folders in which nothing is looked for; none for hidden ones."""
+    names = [p.name for p in folders if not p.name.startswith((".", "__"))]
+    if names:
+        one = len(names) == 1
+        count = "1 folder has" if one else f"{len(names)} folders have"
+        message = f"{count} neither frames nor ground truth and is left out: {some(names, 3)}"
+        message = message if one else message.replace(" and is ", " and are ")
+        hint = f"'{where}/**/*.mp4' looks for videos in all folders"
+        warn("no_sequence", str(where), message, hint)
 
 
 def _is_member(path: Path) -> bool:

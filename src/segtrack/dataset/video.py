@@ -206,5 +206,10 @@ def _require_content(path: Path) -> None:
         raise DataError(
             f"{path}: this video cannot be read ({error.strerror}). Check the path"
         ) from error
+    if not path.is_file():
+        raise DataError(
+            f"{path}: this is a device or a pipe, not a video file. A camera is named by its "
+            "number, video=0 for the first"
+        )
     if not size:
         raise DataError(f"{path}: this video is an empty file (0 bytes). Copy it again")

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.base.addresses import is_live, page_of
+from segtrack.base.addresses import is_live, page_words
 from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
 from segtrack.settings.labellerr import Assist
@@ -76,12 +76,8 @@ def _sam(settings: Settings) -> Iterator[Problem]:
 def _live(settings: Settings) -> Iterator[Problem]:
     """What a camera or a stream cannot do, and what is none."""
     video, after = settings.video, settings.tracks
-    if video is not None and (site := page_of(video)):
-        allowed = (
-            f"a page of {site}, not a video: download it first, "
-            "yt-dlp -f 'bv*[ext=mp4]' -o video.mp4 ADDRESS, then video=video.mp4"
-        )
-        yield Problem("video", video, allowed)
+    if video is not None and (words := page_words(video)):
+        yield Problem("video", video, words)
     if not is_live(video):
         if settings.video_seconds is not None:
             allowed = "ends a camera or a stream; a file is tracked whole: cut it before"
