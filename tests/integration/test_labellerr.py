@@ -94,9 +94,9 @@ def test_again_nothing_is_created_twice_and_the_review_is_the_same(
     monkeypatch.chdir(project.folder)
     planned = here(*LOOP, "plan=true").out.splitlines()
     assert [line.split()[:2] for line in planned] == [
+        ["start", "given"],
         ["prepare", "hit"],
         ["push", "platform"],
-        ["start", "given"],
         ["predict", "hit"],
         ["review", "platform"],
         ["pull", "platform"],

@@ -101,7 +101,7 @@ def frames_of(
     if not images or (run and images[0] == 0 and low >= first):
         if fits:
             return Frames(counted, "")
-        raise _beyond(path, low, high, first, images, count)
+        raise _beyond(path, numbers, first, images, count)
     inside = named >= 0
     if inside.all():
         note = f"rows are matched with images by the numbers of their files, from {images[0]} on"
@@ -125,7 +125,7 @@ def frames_of(
             "matched in their order"
         )
         return Frames(counted, note)
-    raise _beyond(path, low, high, first, images, count)
+    raise _beyond(path, numbers, first, images, count)
 
 
 def _by_name(numbers: NDArray[np.int64], images: tuple[int, ...]) -> NDArray[np.int64]:
@@ -137,10 +137,13 @@ def _by_name(numbers: NDArray[np.int64], images: tuple[int, ...]) -> NDArray[np.
 
 
 def _beyond(
-    path: Path, low: int, high: int, first: int, images: tuple[int, ...], count: int
+    path: Path, numbers: NDArray[np.int64], first: int, images: tuple[int, ...], count: int
 ) -> DataError:
+    low, high = int(numbers.min()), int(numbers.max())
     if low < first and not images:
-        return DataError(f"{path}: has frame {low}; frames count from {first}")
+        return DataError(
+            f"{_place(path, numbers, low)}: has frame {low}; frames count from {first}"
+        )
     there = (
         f"images {images[0]} to {images[-1]}"
         if images
@@ -148,6 +151,16 @@ def _beyond(
     )
     wrong = high if high >= first + count else low
     return DataError(
-        f"{path}: has frame {wrong}, the sequence has {there}; the file belongs to another "
-        "sequence, or images are missing"
+        f"{_place(path, numbers, wrong)}: has frame {wrong}, the sequence has {there}; the file "
+        "belongs to another sequence, or images are missing"
     )
+
+
+def _place(path: Path, numbers: NDArray[np.int64], wrong: int) -> str:
+    """The file and the line of the first row of this frame; blank lines have no row."""
+    if not path.is_file():
+        return str(path)
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        filled = [number for number, line in enumerate(lines, 1) if line.strip()]
+    row = int(np.argmax(numbers == wrong))
+    return f"{path}, line {filled[row]}" if row < len(filled) else str(path)
