@@ -13,7 +13,7 @@ from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    reading_of,
+    drawn_content,
     register_source,
     required_path,
 )
@@ -40,7 +40,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
     Raises:
         DataError: there is no XML, it cannot be read, or it is one for videos.
     """
-    from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.drawn import LeftOut
     from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
@@ -54,17 +54,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
-    found, read = read_drawn(
-        pictures,
-        names,
-        folder,
-        place.catalogue,
-        place.checks,
-        reading_of(settings, place, 0),
-        ".xml",
-    )
-    left_out.say(place.checks)
-    return Content(found, files_read=read)
+    return drawn_content(settings, place, pictures, left_out, ".xml", names)
 
 
 def is_cvat(file: Path) -> bool:
@@ -173,13 +163,13 @@ def _mask(element: ElementTree.Element, size: tuple[int, int]) -> dict[str, obje
     from segtrack.base import rle
 
     x, y, w, h = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
+    width, height = size
+    if x < 0 or y < 0 or x + w > width or y + h > height:
+        raise ValueError(f"its mask at {x}, {y} of {w} x {h} pixels reaches out of the image")
     runs = [int(run) for run in element.attrib["rle"].split(",")]
     if sum(runs) != w * h or min(runs) < 0:
         raise ValueError(f"its mask covers {sum(runs)} pixels, its box has {w * h}")
     pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(h, w)
-    width, height = size
-    if x < 0 or y < 0 or x + w > width or y + h > height:
-        raise ValueError(f"its mask at {x}, {y} of {w} x {h} pixels reaches out of the image")
     return {
         "size": [height, width],
         "counts": rle.encode_box(pixels, height, width, (x, y)).decode(),

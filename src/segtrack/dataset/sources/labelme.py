@@ -12,7 +12,7 @@ from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    reading_of,
+    drawn_content,
     register_source,
     required_path,
 )
@@ -39,21 +39,11 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
     Raises:
         DataError: there is no such JSON.
     """
-    from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.drawn import LeftOut
 
     folder = required_path(settings)
     left_out = LeftOut()
-    found, read = read_drawn(
-        _pictures(folder, place, left_out),
-        (),
-        folder,
-        place.catalogue,
-        place.checks,
-        reading_of(settings, place, 0),
-        ".json",
-    )
-    left_out.say(place.checks)
-    return Content(found, files_read=read)
+    return drawn_content(settings, place, _pictures(folder, place, left_out), left_out, ".json")
 
 
 def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:

@@ -15,7 +15,7 @@ from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    reading_of,
+    drawn_content,
     register_source,
     required_path,
 )
@@ -44,7 +44,7 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
     Raises:
         DataError: there is no such JSON.
     """
-    from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.drawn import LeftOut
     from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
@@ -57,17 +57,7 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
     if not files:
         raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
     pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
-    found, read = read_drawn(
-        pictures,
-        (),
-        folder,
-        place.catalogue,
-        place.checks,
-        reading_of(settings, place, 0),
-        ".json",
-    )
-    left_out.say(place.checks)
-    return Content(found, files_read=read)
+    return drawn_content(settings, place, pictures, left_out, ".json")
 
 
 def is_labelstudio(file: Path) -> bool:

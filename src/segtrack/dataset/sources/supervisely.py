@@ -13,7 +13,7 @@ from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    reading_of,
+    drawn_content,
     register_source,
     required_path,
 )
@@ -37,7 +37,7 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
     Raises:
         DataError: ``meta.json`` is not there or not readable.
     """
-    from segtrack.dataset.drawn import LeftOut, read_drawn
+    from segtrack.dataset.drawn import LeftOut
     from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
@@ -45,17 +45,9 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
         raise not_here(folder, "no meta.json of Supervisely", "give the project's folder")
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
-    found, read = read_drawn(
-        _pictures(folder, place, left_out),
-        names,
-        folder,
-        place.catalogue,
-        place.checks,
-        reading_of(settings, place, 0),
-        ".json",
+    return drawn_content(
+        settings, place, _pictures(folder, place, left_out), left_out, ".json", names
     )
-    left_out.say(place.checks)
-    return Content(found, files_read=read)
 
 
 def _classes(file: Path) -> list[str]:
