@@ -130,10 +130,12 @@ def test_a_lost_connection_is_made_again(
 ) -> None:
     monkeypatch.setattr(live, "PAUSE_S", 0.1)
     source = camera(25, 0.5, times=3)
-    with LiveStream(source.url, retry_s=0.5) as stream:
+    told: list[str] = []
+    with LiveStream(source.url, 0.5, told.append) as stream:
         count = sum(1 for _ in stream.frames())
     assert source.clients > 3
     assert stream.reconnected == 2
+    assert len(told) == 3 and all("trying again for 0.5 s" in line for line in told)
     assert count + stream.dropped >= 60
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,10 @@ OPEN_S, READ_S = 10.0, 10.0  # without an answer, without a frame
 RETRY_S = 30.0  # a lost connection is tried again for so long
 PAUSE_S = 1.0  # between two tries
 ODD_RATES = (1.0, 240.0)  # frames per second; what a stream declares beyond is not believed
+
+
+def _nobody(text: str) -> None:
+    """Tells nobody."""
 
 
 class LiveFrame(NamedTuple):
@@ -49,8 +53,14 @@ class LiveStream:
     width: int
     height: int
 
-    def __init__(self, address: str, retry_s: float = RETRY_S) -> None:
+    def __init__(
+        self, address: str, retry_s: float = RETRY_S, tell: Callable[[str], None] = _nobody
+    ) -> None:
         """Connect and wait for the first frame.
+
+        Args:
+            retry_s: seconds that a lost connection is tried again.
+            tell: is told when the connection is lost, from another thread.
 
         Raises:
             DataError: there is no such camera, nothing answers, or it is no video.
@@ -60,7 +70,7 @@ class LiveStream:
         self.name, self.fps, self.recording = without_secrets(address), DEFAULT_FPS, False
         self.dropped = self.resized = self.reconnected = 0
         self.ended = ""
-        self._address, self._retry_s = address.strip(), retry_s
+        self._address, self._retry_s, self._tell = address.strip(), retry_s, tell
         self._news = threading.Condition()
         self._slot: tuple[Any, float | None, float] | None = None  # frame, its time, arrival
         self._shape = 1.0
@@ -149,8 +159,13 @@ class LiveStream:
                 reason = error_text(error) or type(error).__name__
             if over or self.recording or not had or time.monotonic() - seen > self._retry_s:
                 break
+            if not lost:
+                self._tell(
+                    without_secrets(f"lost ({reason}); trying again for {self._retry_s:g} s")
+                )
             lost = True
-            time.sleep(min(PAUSE_S, self._retry_s))
+            with self._news:
+                self._news.wait_for(lambda: self._closing, min(PAUSE_S, self._retry_s))
         came_back = f"; it did not come back within {self._retry_s:g} s" if lost else ""
         with self._news:
             self.ended = without_secrets(f"{reason}{came_back}")

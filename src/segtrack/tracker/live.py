@@ -8,7 +8,6 @@ after a lost connection, a full disk or a kill.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -30,7 +29,7 @@ from segtrack.tracker.results import head_text, object_lines, track_line
 from segtrack.tracker.tracks import TrackRows, TracksInfo
 
 WARM_UP = 5  # frames from whose pace the tracker's frame rate is known
-FLUSH_S = 1.0  # seconds between two states of results.json
+FLUSH_S, WORTH = 1.0, 20  # between two states of results.json: seconds, and times what one costs
 TICK = Fraction(1, 90_000)
 VIDEO = "annotated.mp4"
 NO_FILE = "0" * 64  # in place of the digest of a video's bytes, which a stream does not keep
@@ -204,7 +203,7 @@ class LiveResults:
         self._frames, self._seconds = 0, 0.0
         self._lines: list[str] = []
         self._begun = False
-        self._written = 0.0
+        self._due, self._ending = 0.0, b""
         self._mot = (folder / "mot.txt").open("w", encoding="utf-8")
         self._file = (folder / "results.json").open("wb", buffering=0)
         head = head_text({}, info.names, predicted, info.tracker, run).encode()
@@ -217,7 +216,7 @@ class LiveResults:
         self._frames, self._seconds = frames, time_s
         self._lines.extend(object_lines(rows, self._info, time_s))
         self._mot.writelines(mot_lines(rows))
-        if time.monotonic() - self._written > FLUSH_S:
+        if time.monotonic() > self._due:
             self._flush()
 
     def close(self) -> None:
@@ -229,17 +228,34 @@ class LiveResults:
             self._mot.close()
 
     def _flush(self) -> None:
-        """Objects in place of what followed the ones before, and that behind them, in one call."""
+        """Objects in place of what followed the ones before, and that behind them.
+
+        Where they do not fit, the file becomes again what it was.
+        """
+        begin = time.monotonic()
         between = ",\n" if self._begun and self._lines else ""
         objects = (between + ",\n".join(self._lines)).encode()
-        text = objects + self._tail().encode()
-        os.pwrite(self._file.fileno(), text, self._end)
+        tail = self._tail().encode()
+        try:
+            self._write(objects + tail)
+        except OSError:
+            self._write(self._ending)
+            raise
         self._end += len(objects)
+        self._ending = tail
         self._begun = self._begun or bool(self._lines)
         self._lines.clear()
-        self._file.truncate(self._end + len(text) - len(objects))
         self._mot.flush()
-        self._written = time.monotonic()
+        # The ending has every track: a long stream writes it less often, not ever more of the time.
+        self._due = time.monotonic() + max(FLUSH_S, WORTH * (time.monotonic() - begin))
+
+    def _write(self, text: bytes) -> None:
+        """``text`` from the end of the objects on, and nothing behind it."""
+        self._file.seek(self._end)
+        done = 0
+        while done < len(text):
+            done += self._file.write(text[done:]) or 0
+        self._file.truncate()
 
     def _tail(self) -> str:
         tracks = ",\n".join(track_line(one, self._info) for one in self._tally.settle(1).tracks)

@@ -55,7 +55,7 @@ def _track(run: Run, how: tracker.LiveTracker, detector: Detector) -> None:
     folder = run.output / "tracking" / level(name)
     folder.mkdir(parents=True, exist_ok=True)
     reasons: list[str] = []
-    with datasets.LiveStream(settings.video) as stream, _interrupt(stream, reasons):
+    with datasets.LiveStream(settings.video, tell=run.say) as stream, _interrupt(stream, reasons):
         size = f"{stream.width}x{stream.height}"
         run.say(f"{stream.name}: {size}, {stream.fps:g} frames/s; Ctrl-C ends it")
 
