@@ -1,1 +1,2 @@
-"""Readers of data sets. Each module and package in here declares one source and registers it."""
+"""Readers of data sets. A module or package in here declares one source and registers it; ``port``
+and ``drawing`` are what they share."""

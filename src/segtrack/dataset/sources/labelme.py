@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segtrack.dataset.sources.drawing import drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    drawn_content,
     register_source,
     required_path,
 )

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.pixels import SUFFIXES
+from segtrack.dataset.sources.drawing import drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    drawn_content,
     register_source,
     required_path,
 )

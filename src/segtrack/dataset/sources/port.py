@@ -6,7 +6,7 @@ the config group ``dataset`` too. Nothing here is heavy: what reads is imported 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -18,7 +18,6 @@ from segtrack.settings import DatasetSettings, option
 if TYPE_CHECKING:
     from segtrack.dataset.catalogue import Catalogue
     from segtrack.dataset.checks import Checks
-    from segtrack.dataset.drawn import LeftOut, Picture
     from segtrack.dataset.files import Reading
     from segtrack.dataset.sequences import VideoSequence
 
@@ -168,27 +167,3 @@ def reading_of(settings: DatasetSettings, place: Place, class_count: int) -> Rea
     from segtrack.dataset.workers import worker_count
 
     return Reading(place.cache, worker_count(settings.workers), settings.decode, class_count)
-
-
-def drawn_content(
-    settings: DatasetSettings,
-    place: Place,
-    pictures: Iterable[Picture],
-    left_out: LeftOut,
-    suffix: str,
-    declared: Sequence[str] = (),
-) -> Content:
-    """What a source of drawn shapes has: ``pictures`` are read, and what is no object is said.
-
-    Args:
-        left_out: what making the pictures counts.
-        suffix: of the export's files.
-        declared: classes that the export declares, in its order.
-    """
-    from segtrack.dataset.drawn import read_drawn
-
-    folder, reading = required_path(settings), reading_of(settings, place, 0)
-    catalogue, checks = place.catalogue, place.checks
-    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffix)
-    left_out.say(checks)
-    return Content(names, files_read=read)

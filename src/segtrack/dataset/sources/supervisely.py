@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.sources.drawing import drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
     Source,
-    drawn_content,
     register_source,
     required_path,
 )

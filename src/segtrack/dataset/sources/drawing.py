@@ -1,0 +1,36 @@
+"""What the sources of drawn shapes have in common; apart from the port, whose sources need none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
+from segtrack.settings import DatasetSettings
+
+if TYPE_CHECKING:
+    from segtrack.dataset.drawn import LeftOut, Picture
+
+
+def drawn_content(
+    settings: DatasetSettings,
+    place: Place,
+    pictures: Iterable[Picture],
+    left_out: LeftOut,
+    suffix: str,
+    declared: Sequence[str] = (),
+) -> Content:
+    """What a source of drawn shapes has: ``pictures`` are read, and what is no object is said.
+
+    Args:
+        left_out: what making the pictures counts.
+        suffix: of the export's files.
+        declared: classes that the export declares, in its order.
+    """
+    from segtrack.dataset.drawn import read_drawn
+
+    folder, reading = required_path(settings), reading_of(settings, place, 0)
+    catalogue, checks = place.catalogue, place.checks
+    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffix)
+    left_out.say(checks)
+    return Content(names, files_read=read)
