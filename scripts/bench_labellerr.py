@@ -75,7 +75,7 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
     images = folder / "streets"
     command = [sys.executable, __file__, "--draw", str(folder), "--count", str(count)]
     subprocess.run(command, check=True, env=environment())
-    setup = "from segtrack.journal.journal import connect; from segtrack.settings import *;"
+    setup = "from segtrack.journal import connect; from segtrack.settings import *;"
     setup += "connect(MlflowSettings(uri='sqlite:///mlruns/mlflow.db',"
     setup += "artifacts='mlruns/artifacts'))"
     command = [sys.executable, "-c", setup]
