@@ -9,18 +9,32 @@ from scipy.optimize import linear_sum_assignment
 from segtrack.scoring.counting import Pairing, Switch, count
 from segtrack.scoring.counts import ALPHAS, FIELDS, field, per_alpha, summary
 from segtrack.scoring.kernels import assign
+from segtrack.scoring.pairings import TrackBoxes, box_pairing
+from segtrack.scoring.protocols import Judged
+from segtrack.scoring.truth import BoxTruth
 
 # Frames of (ground-truth ids, track ids, similarities).
 Frame = tuple[list[int], list[int], list[list[float]]]
 
 
 def pairing(frames: list[Frame]) -> Pairing:
+    gt_start = np.cumsum([0, *(len(gt) for gt, _, _ in frames)])
+    track_start = np.cumsum([0, *(len(tracks) for _, tracks, _ in frames)])
+    dense = np.zeros((gt_start[-1], track_start[-1]))
+    for t, (gt, tracks, sim) in enumerate(frames):
+        part = np.array(sim, np.float64).reshape(len(gt), len(tracks))
+        dense[gt_start[t] : gt_start[t + 1], track_start[t] : track_start[t + 1]] = part
+    row, column = np.nonzero(dense)
     return Pairing(
-        np.cumsum([0, *(len(gt) for gt, _, _ in frames)]),
-        np.cumsum([0, *(len(tracks) for _, tracks, _ in frames)]),
+        gt_start,
+        track_start,
         np.array([i for gt, _, _ in frames for i in gt], np.int64),
         np.array([i for _, tracks, _ in frames for i in tracks], np.int64),
-        np.array([v for _, _, sim in frames for row in sim for v in row], np.float64),
+        (
+            np.searchsorted(row, np.arange(len(dense) + 1)),
+            column.astype(np.int32),
+            dense[row, column],
+        ),
     )
 
 
@@ -143,3 +157,38 @@ def test_names_of_ids_do_not_matter(seed: int) -> None:
     ]
     ours, theirs = count(pairing(frames))[0], count(pairing(renamed))[0]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=100)
+def test_common_frames_are_those_of_the_best_assignment_of_all_ids(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    (gt_ids, track_ids), frames = rng.integers(1, 8, 2).tolist(), 12
+    together = np.zeros((gt_ids, track_ids), np.int64)
+    made: list[Frame] = []
+    for _ in range(frames):
+        gt = rng.permutation(gt_ids)[: rng.integers(0, gt_ids + 1)]
+        tracks = rng.permutation(track_ids)[: rng.integers(0, track_ids + 1)]
+        sim = rng.random((len(gt), len(tracks)))
+        together[np.ix_(gt, tracks)] += sim >= 0.5
+        made.append((gt.tolist(), tracks.tolist(), sim.tolist()))
+    row, column = linear_sum_assignment(together, maximize=True)
+    assert field(count(pairing(made))[0], "IDTP") == together[row, column].sum()
+
+
+def test_a_crowd_takes_the_memory_of_the_pairs_that_overlap() -> None:
+    """Objects side by side, each of which the next one's track touches too."""
+    frames, objects = 5, 400
+    frame = np.repeat(np.arange(frames), objects)
+    one = np.tile(np.arange(objects), frames)
+    box = np.stack([one * 10.0, one * 0.0, one * 10.0 + 10, one * 0.0 + 10], axis=1)
+    judged, region = np.ones(len(one), bool), np.empty((0, 4))
+    truth = BoxTruth("mot15", (), frame, one, one * 0 + 1, box, judged, region[:, 0], region)
+    tracks = TrackBoxes(frame, one, one * 0, box + np.array([2, 0, 2, 0]))
+    found = box_pairing(truth, tracks, Judged("person", (1,), (), (0,)), frames)
+    first, column, sim = found.pairs
+    assert len(column) == frames * (2 * objects - 1)
+    assert np.diff(first)[:3].tolist() == [1, 2, 2]
+    np.testing.assert_allclose(sim[:3], [8 / 12, 2 / 18, 8 / 12])
+    scores = summary(count(found)[0])
+    assert (float(scores["MOTA"]), float(scores["IDF1"])) == (1, 1)

@@ -27,6 +27,7 @@ from segtrack.base.names import inside
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
+from segtrack.journal import require_tracking
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
 
@@ -43,8 +44,9 @@ def look(settings: Settings) -> Runner:
     Raises:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
+    require_tracking(settings.mlflow)
     store = Path(settings.store)
-    there = store.is_dir()
+    there = os.path.isdir(store)  # noqa: PTH112 (unlike Path's it bears any name)
     writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
     if not there:
         writable()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scipy.sparse import csr_array, eye_array, hstack  # type: ignore[import-untyped]
+from scipy.sparse.csgraph import (  # type: ignore[import-untyped]
+    min_weight_full_bipartite_matching,
+)
 
 from segtrack.scoring.counts import ALPHAS, counts_of
 from segtrack.scoring.kernels import (
     EPS,
+    Pairs,
     clear_matches,
     hota_matches,
-    kept_matrices,
-    matrix_starts,
+    id_pairs,
+    kept_pairs,
 )
 
 
@@ -24,35 +28,39 @@ class Pairing:
     Attributes:
         gt_start, track_start: int64 (T + 1,), where each frame's rows begin.
         gt_id, track_id: int64 (N,) and (M,), unique within a frame.
-        sim: float64, the frames' matrices of similarities (ground truth by tracks), row-major.
+        pairs: which rows of the two overlap and by how much, see ``kernels``.
     """
 
     gt_start: np.ndarray
     track_start: np.ndarray
     gt_id: np.ndarray
     track_id: np.ndarray
-    sim: np.ndarray
+    pairs: Pairs
 
     def kept(self, gt: np.ndarray, tracks: np.ndarray) -> Pairing:
         """Only the rows where ``gt`` (bool N) and ``tracks`` (bool M)."""
+        if gt.all() and tracks.all():
+            return self
         return Pairing(
             np.concatenate([[0], np.cumsum(gt)])[self.gt_start],
             np.concatenate([[0], np.cumsum(tracks)])[self.track_start],
             self.gt_id[gt],
             self.track_id[tracks],
-            kept_matrices(self.sim, self.gt_start, self.track_start, gt, tracks),
+            kept_pairs(*self.pairs, gt, tracks),
         )
 
     def part(self, first: int, end: int) -> Pairing:
         """Frames ``first`` to ``end`` (excluded) as a sequence of its own."""
-        starts = matrix_starts(self.gt_start, self.track_start)
         gt, track = self.gt_start[first : end + 1], self.track_start[first : end + 1]
+        row_first, column, sim = self.pairs
+        rows = row_first[gt[0] : gt[-1] + 1]
+        inside = slice(rows[0], rows[-1])
         return Pairing(
             gt - gt[0],
             track - track[0],
             self.gt_id[gt[0] : gt[-1]],
             self.track_id[track[0] : track[-1]],
-            self.sim[starts[first] : starts[end]],
+            (rows - rows[0], column[inside] - np.int32(track[0]), sim[inside]),
         )
 
 
@@ -77,23 +85,27 @@ def count(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
     track_names, track_id = np.unique(pairing.track_id, return_inverse=True)
     gt_frames = np.bincount(gt_id, minlength=len(gt_names))
     track_frames = np.bincount(track_id, minlength=len(track_names))
-    frames = (pairing.sim, pairing.gt_start, pairing.track_start)
-    track_of, similarity, together = hota_matches(
-        *frames, gt_id, track_id, len(gt_names), len(track_names)
+    frames = (*pairing.pairs, pairing.gt_start, pairing.track_start, gt_id, track_id)
+    number, id_first, overlapping = id_pairs(
+        *pairing.pairs[:2], gt_id, track_id, len(gt_names), len(track_names)
     )
-    matched = np.flatnonzero(track_of >= 0)
+    track_of, similarity, together = hota_matches(*frames, number, len(overlapping))
+    matched = np.flatnonzero(similarity > 0)
     hota = _hota(
         gt_id[matched], track_id[track_of[matched]], similarity[matched], gt_frames, track_frames
     )
-    plain = _identity(together, len(gt_id), len(track_id))
-    clear_sim, old, new, begun = clear_matches(*frames, gt_id, track_id, len(gt_names))
+    idtp = _common_frames(together, id_first, overlapping, len(track_names))
+    clear_sim, old, new, begun = clear_matches(*frames, len(gt_names))
     hit = clear_sim >= 0
     switched = np.flatnonzero(old >= 0)
     found = np.bincount(gt_id[hit], minlength=len(gt_names))
     # Quotients, not products: TrackEval compares hits / frames with .8 and .2.
     share = found / np.maximum(gt_frames, 1)
     most, some = int((share > 0.8).sum()), int((share >= 0.2).sum())
-    plain |= {
+    plain = {
+        "IDTP": idtp,
+        "IDFN": len(gt_id) - idtp,
+        "IDFP": len(track_id) - idtp,
         "CLR_TP": int(hit.sum()),
         "CLR_FN": len(gt_id) - int(hit.sum()),
         "CLR_FP": len(track_id) - int(hit.sum()),
@@ -147,9 +159,21 @@ def _from_above(by_level: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _identity(together: np.ndarray, gt_rows: int, track_rows: int) -> dict[str, float]:
-    """IDTP, IDFN, IDFP. The assignment of ids with the fewest errors is the one with the most
-    common frames, since every id left over costs its own frames whatever else is assigned."""
-    rows, columns = linear_sum_assignment(together, maximize=True)
-    idtp = int(together[rows, columns].sum())
-    return {"IDTP": idtp, "IDFN": gt_rows - idtp, "IDFP": track_rows - idtp}
+def _common_frames(
+    together: np.ndarray, id_first: np.ndarray, track_id: np.ndarray, track_ids: int
+) -> int:
+    """IDTP. The assignment of ids with the fewest errors is the one with the most common frames,
+    since every id left over costs its own frames whatever else is assigned.
+
+    Args:
+        together: int64 (I,), common frames of ids that overlap.
+        id_first, track_id, track_ids: which ids those are, as in ``id_pairs``.
+    """
+    if not together.any():
+        return 0
+    gt_ids, most = len(id_first) - 1, together.max() + 1
+    cost = csr_array((most - together, track_id, id_first), shape=(gt_ids, track_ids))
+    # The sparse solver has to give every row a column: to be left over is one of its own. Costs are
+    # whole numbers, whose sums are exact, and above 0, as it asks for.
+    cost = hstack([cost, most * eye_array(gt_ids, dtype=np.int64)], format="csr")
+    return int(gt_ids * most - cost[min_weight_full_bipartite_matching(cost)].sum())

@@ -1,5 +1,10 @@
-"""The inner loops of scoring, compiled. A frame's similarities are a row-major matrix (ground truth
-by tracks) in one long array; ``*_start`` (T + 1,) say where each frame's part begins."""
+"""The inner loops of scoring, compiled.
+
+Only pairs that overlap are kept, as a sparse matrix of ground-truth rows by track rows: in a crowd
+of hundreds nearly all pairs of a frame have nothing in common. The pairs of ground-truth row ``i``
+are ``first[i]`` to ``first[i + 1]`` of ``column``, its track rows ascending, and ``sim``.
+``*_start`` (T + 1,) say where each frame's rows begin.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,29 @@ from segtrack.base.compiled import compiled
 
 EPS = float(np.finfo("float").eps)  # TrackEval's tolerance of thresholds
 _SAME_TRACK = 1000.0  # CLEAR keeps last frame's pairs before it looks at overlap
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""``first`` int64 (N + 1,), ``column`` int32 (P,), ``sim`` float64 (P,) above 0."""
 
 
 @compiled
-def matrix_starts(gt_start: np.ndarray, track_start: np.ndarray) -> np.ndarray:
-    """Where each frame's similarity matrix begins."""
-    start = np.zeros(len(gt_start), np.int64)
-    for t in range(len(gt_start) - 1):
-        size = (gt_start[t + 1] - gt_start[t]) * (track_start[t + 1] - track_start[t])
-        start[t + 1] = start[t] + size
-    return start
+def _overlap(a: np.ndarray, b: np.ndarray, of_first: bool) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if not (width > 0 and height > 0):
+        return 0.0
+    common = width * height
+    area_a = (a[2] - a[0]) * (a[3] - a[1])
+    area_b = (b[2] - b[0]) * (b[3] - b[1])
+    union = area_a + area_b - common
+    if of_first:
+        return common / area_a if area_a > EPS else 0.0
+    return common / union if area_a > EPS and area_b > EPS and union > EPS else 0.0
 
 
 @compiled
 def box_overlaps(
     a: np.ndarray, a_start: np.ndarray, b: np.ndarray, b_start: np.ndarray, of_first: bool
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """IoU of the boxes (N, 4) and (M, 4) of each frame, corners in pixels.
 
     Args:
@@ -32,27 +44,24 @@ def box_overlaps(
         of_first: intersection over the area of ``a`` instead of over the union.
 
     Returns:
-        The frames' matrices one after the other; 0 where a box has no area.
+        The pairs above 0, which is what boxes without area have.
     """
-    start = matrix_starts(a_start, b_start)
-    result = np.zeros(start[-1], np.float64)
+    first = np.zeros(len(a) + 1, np.int64)
     for t in range(len(a_start) - 1):
-        place = start[t]
         for i in range(a_start[t], a_start[t + 1]):
-            area_a = (a[i, 2] - a[i, 0]) * (a[i, 3] - a[i, 1])
+            first[i + 1] = first[i]
             for j in range(b_start[t], b_start[t + 1]):
-                width = min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0])
-                height = min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1])
-                if width > 0 and height > 0:
-                    common = width * height
-                    area_b = (b[j, 2] - b[j, 0]) * (b[j, 3] - b[j, 1])
-                    union = area_a + area_b - common
-                    if of_first and area_a > EPS:
-                        result[place] = common / area_a
-                    elif not of_first and area_a > EPS and area_b > EPS and union > EPS:
-                        result[place] = common / union
-                place += 1
-    return result
+                first[i + 1] += _overlap(a[i], b[j], of_first) > 0
+    column, sim = np.empty(first[-1], np.int32), np.empty(first[-1], np.float64)
+    place = 0
+    for t in range(len(a_start) - 1):
+        for i in range(a_start[t], a_start[t + 1]):
+            for j in range(b_start[t], b_start[t + 1]):
+                value = _overlap(a[i], b[j], of_first)
+                if value > 0:
+                    column[place], sim[place] = j, value
+                    place += 1
+    return first, column, sim
 
 
 @compiled
@@ -120,99 +129,144 @@ def assign(score: np.ndarray) -> np.ndarray:
 
 @compiled
 def matched_at_half(
-    sim: np.ndarray, gt_start: np.ndarray, track_start: np.ndarray, below: float
+    first: np.ndarray,
+    column: np.ndarray,
+    sim: np.ndarray,
+    gt_start: np.ndarray,
+    track_start: np.ndarray,
+    below: float,
 ) -> np.ndarray:
     """The ground-truth row that each track row matches at a similarity of .5, or -1.
 
     Args:
-        sim, gt_start, track_start: as above.
+        first, column, sim, gt_start, track_start: as above.
         below: what a smaller similarity counts for in the assignment: 0 for boxes, -10000 in the
             MOTS benchmarks (there the number of matches comes before their overlap).
     """
-    start = matrix_starts(gt_start, track_start)
     result = np.full(track_start[-1], -1)
     for t in range(len(gt_start) - 1):
-        rows, columns = gt_start[t + 1] - gt_start[t], track_start[t + 1] - track_start[t]
+        g, k = gt_start[t], track_start[t]
+        rows, columns = gt_start[t + 1] - g, track_start[t + 1] - k
         if rows == 0 or columns == 0:
             continue
-        score = sim[start[t] : start[t + 1]].copy().reshape(rows, columns)
+        score = np.full((rows, columns), below)
         for i in range(rows):
-            for j in range(columns):
-                if score[i, j] < 0.5 - EPS:
-                    score[i, j] = below
+            for p in range(first[g + i], first[g + i + 1]):
+                if sim[p] >= 0.5 - EPS:
+                    score[i, column[p] - k] = sim[p]
         column_of = assign(score)
         for i in range(rows):
             if column_of[i] >= 0 and score[i, column_of[i]] > EPS:
-                result[track_start[t] + column_of[i]] = gt_start[t] + i
+                result[k + column_of[i]] = g + i
     return result
 
 
 @compiled
-def kept_matrices(
+def kept_pairs(
+    first: np.ndarray,
+    column: np.ndarray,
     sim: np.ndarray,
-    gt_start: np.ndarray,
-    track_start: np.ndarray,
     keep_gt: np.ndarray,
     keep_track: np.ndarray,
-) -> np.ndarray:
-    """The similarities of the rows (bool N) and columns (bool M) that are kept."""
-    result = np.empty(len(sim), np.float64)
-    place = filled = 0
-    for t in range(len(gt_start) - 1):
-        for i in range(gt_start[t], gt_start[t + 1]):
-            for j in range(track_start[t], track_start[t + 1]):
-                if keep_gt[i] and keep_track[j]:
-                    result[filled] = sim[place]
-                    filled += 1
-                place += 1
-    return result[:filled].copy()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of the rows (bool N) and columns (bool M) that are kept, numbered among those."""
+    number = np.cumsum(keep_track) - 1
+    kept_first = np.zeros(np.sum(keep_gt) + 1, np.int64)
+    row = 0
+    for i in range(len(keep_gt)):
+        if keep_gt[i]:
+            row += 1
+            kept_first[row] = kept_first[row - 1]
+            for p in range(first[i], first[i + 1]):
+                kept_first[row] += keep_track[column[p]]
+    kept_column = np.empty(kept_first[-1], np.int32)
+    kept_sim = np.empty(kept_first[-1], np.float64)
+    place = 0
+    for i in range(len(keep_gt)):
+        if keep_gt[i]:
+            for p in range(first[i], first[i + 1]):
+                if keep_track[column[p]]:
+                    kept_column[place], kept_sim[place] = number[column[p]], sim[p]
+                    place += 1
+    return kept_first, kept_column, kept_sim
 
 
 @compiled
-def hota_matches(
-    sim: np.ndarray,
-    gt_start: np.ndarray,
-    track_start: np.ndarray,
+def id_pairs(
+    first: np.ndarray,
+    column: np.ndarray,
     gt_id: np.ndarray,
     track_id: np.ndarray,
     gt_ids: int,
     track_ids: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which ids overlap at all.
+
+    Returns:
+        int32 (P,), the number of each pair's ids; int64 (gt_ids + 1,) where the numbers of each
+        ground-truth id begin; int32 (ids that overlap,), the track id of each number.
+    """
+    number = np.empty(len(column), np.int32)
+    id_first = np.zeros(gt_ids + 1, np.int64)
+    tracks = np.empty(len(column), np.int32)
+    known = np.full(track_ids, -1)  # the last number that a track id was given
+    rows = np.argsort(gt_id, kind="mergesort")
+    place = count = 0
+    for one in range(gt_ids):
+        id_first[one] = count
+        while place < len(rows) and gt_id[rows[place]] == one:
+            for p in range(first[rows[place]], first[rows[place] + 1]):
+                track = track_id[column[p]]
+                if known[track] < id_first[one]:
+                    known[track] = count
+                    tracks[count] = track
+                    count += 1
+                number[p] = known[track]
+            place += 1
+    id_first[gt_ids] = count
+    return number, id_first, tracks[:count].copy()
+
+
+@compiled
+def hota_matches(
+    first: np.ndarray,
+    column: np.ndarray,
+    sim: np.ndarray,
+    gt_start: np.ndarray,
+    track_start: np.ndarray,
+    gt_id: np.ndarray,
+    track_id: np.ndarray,
+    number: np.ndarray,
+    numbers: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """HOTA's one assignment per frame, and how often ids overlap for Identity.
 
     Args:
-        sim, gt_start, track_start: as above.
-        gt_id (N,), track_id (M,): below ``gt_ids`` and ``track_ids``.
+        first, column, sim, gt_start, track_start: as above.
+        gt_id (N,), track_id (M,): from 0 on.
+        number (P,), numbers: of ``id_pairs``, and how many there are.
 
     Returns:
         For each ground-truth row the track row assigned to it (-1: none) and their similarity;
-        int64 (gt_ids, track_ids) frames in which two ids have a similarity of .5.
+        int64 (numbers,) frames in which two ids have a similarity of .5.
     """
-    start = matrix_starts(gt_start, track_start)
-    aligned = np.zeros((gt_ids, track_ids))
-    together = np.zeros((gt_ids, track_ids), np.int64)
-    gt_frames, track_frames = np.zeros(gt_ids), np.zeros(track_ids)
-    for i in range(len(gt_id)):
-        gt_frames[gt_id[i]] += 1
-    for j in range(len(track_id)):
-        track_frames[track_id[j]] += 1
+    aligned = np.zeros(numbers)
+    together = np.zeros(numbers, np.int64)
+    gt_frames, track_frames = np.bincount(gt_id), np.bincount(track_id)
+    column_sum = np.zeros(len(track_id))
     for t in range(len(gt_start) - 1):
-        g, k = gt_start[t], track_start[t]
-        rows, columns = gt_start[t + 1] - g, track_start[t + 1] - k
-        part = sim[start[t] : start[t + 1]].reshape(rows, columns)
-        row_sum, column_sum = np.zeros(rows), np.zeros(columns)
-        for i in range(rows):
-            for j in range(columns):
-                row_sum[i] += part[i, j]
-                column_sum[j] += part[i, j]
-        for i in range(rows):
-            for j in range(columns):
-                value = part[i, j]
-                union = column_sum[j] + row_sum[i] - value
+        for p in range(first[gt_start[t]], first[gt_start[t + 1]]):
+            column_sum[column[p]] += sim[p]
+        for i in range(gt_start[t], gt_start[t + 1]):
+            row_sum = 0.0
+            for p in range(first[i], first[i + 1]):
+                row_sum += sim[p]
+            for p in range(first[i], first[i + 1]):
+                union = column_sum[column[p]] + row_sum - sim[p]
                 if union > EPS:
-                    aligned[gt_id[g + i], track_id[k + j]] += value / union
-                if value >= 0.5:
-                    together[gt_id[g + i], track_id[k + j]] += 1
+                    aligned[number[p]] += sim[p] / union
+                if sim[p] >= 0.5:
+                    together[number[p]] += 1
     track_of = np.full(len(gt_id), -1)
     similarity = np.zeros(len(gt_id))
     for t in range(len(gt_start) - 1):
@@ -220,23 +274,26 @@ def hota_matches(
         rows, columns = gt_start[t + 1] - g, track_start[t + 1] - k
         if rows == 0 or columns == 0:
             continue
-        part = sim[start[t] : start[t + 1]].reshape(rows, columns)
-        score = np.empty((rows, columns))
+        score = np.zeros((rows, columns))
         for i in range(rows):
-            for j in range(columns):
-                a, b = gt_id[g + i], track_id[k + j]
-                union = gt_frames[a] + track_frames[b] - aligned[a, b]
-                score[i, j] = aligned[a, b] / union * part[i, j]
+            for p in range(first[g + i], first[g + i + 1]):
+                common = aligned[number[p]]
+                union = gt_frames[gt_id[g + i]] + track_frames[track_id[column[p]]] - common
+                score[i, column[p] - k] = common / union * sim[p]
         column_of = assign(score)
         for i in range(rows):
             if column_of[i] >= 0:
                 track_of[g + i] = k + column_of[i]
-                similarity[g + i] = part[i, column_of[i]]
+                for p in range(first[g + i], first[g + i + 1]):
+                    if column[p] == track_of[g + i]:
+                        similarity[g + i] = sim[p]
     return track_of, similarity, together
 
 
 @compiled
 def clear_matches(
+    first: np.ndarray,
+    column: np.ndarray,
     sim: np.ndarray,
     gt_start: np.ndarray,
     track_start: np.ndarray,
@@ -251,35 +308,36 @@ def clear_matches(
         id switch, the track id before it and the one now (-1 elsewhere); int64 (gt_ids,) how often
         each id began to be tracked.
     """
-    start = matrix_starts(gt_start, track_start)
     similarity = np.full(len(gt_id), -1.0)
     old, new = np.full(len(gt_id), -1), np.full(len(gt_id), -1)
     begun = np.zeros(gt_ids, np.int64)
-    last, last_frame, now = np.full(gt_ids, -1), np.full(gt_ids, -1), np.full(gt_ids, -1)
+    last, last_frame = np.full(gt_ids, -1), np.full(gt_ids, -2)
+    before = -1  # the last frame with both; what was tracked there is kept, as in TrackEval
     for t in range(len(gt_start) - 1):
         g, k = gt_start[t], track_start[t]
         rows, columns = gt_start[t + 1] - g, track_start[t + 1] - k
         if rows == 0 or columns == 0:
-            continue  # what was tracked in the last frame is kept, as in TrackEval
-        part = sim[start[t] : start[t + 1]].reshape(rows, columns)
+            continue
         score = np.zeros((rows, columns))
         for i in range(rows):
-            for j in range(columns):
-                if part[i, j] >= 0.5 - EPS:
-                    same = last_frame[gt_id[g + i]] == track_id[k + j]
-                    score[i, j] = part[i, j] + (_SAME_TRACK if same else 0.0)
+            one = gt_id[g + i]
+            for p in range(first[g + i], first[g + i + 1]):
+                if sim[p] >= 0.5 - EPS:
+                    same = last_frame[one] == before and last[one] == track_id[column[p]]
+                    score[i, column[p] - k] = sim[p] + (_SAME_TRACK if same else 0.0)
         column_of = assign(score)
-        now[:] = -1
         for i in range(rows):
             j = column_of[i]
             if j < 0 or not score[i, j] > EPS:
                 continue
             one, track = gt_id[g + i], track_id[k + j]
-            similarity[g + i] = part[i, j]
+            for p in range(first[g + i], first[g + i + 1]):
+                if column[p] == k + j:
+                    similarity[g + i] = sim[p]
             if last[one] >= 0 and last[one] != track:
                 old[g + i], new[g + i] = last[one], track
-            if last_frame[one] < 0:
+            if last_frame[one] != before:
                 begun[one] += 1
-            last[one] = now[one] = track
-        last_frame[:] = now
+            last[one], last_frame[one] = track, t
+        before = t
     return similarity, old, new, begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +57,8 @@ def box_pairing(truth: BoxTruth, tracks: TrackBoxes, one: Judged, frame_count: i
     box = tracks.box[mine]
     if rules.cut_regions:
         return _cut_pairing(truth, tracks, gt & truth.judged, mine, frame_count)
-    sim = box_overlaps(truth.box[gt], gt_start, box, track_start, False)
-    everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], sim)
+    pairs = box_overlaps(truth.box[gt], gt_start, box, track_start, False)
+    everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
     excuses = ignored | (own & ~truth.judged) if rules.unjudged_excuses else ignored
     match = _matches(everything, rules) if _needs_matching(truth, rules, excuses) else None
     removed = np.zeros(len(box), bool)
@@ -78,8 +79,8 @@ def _cut_pairing(
     mine = mine & (covered(tracks.box, tracks.frame, truth) < 0.5)
     gt_start = starts(truth.frame[gt], frame_count)
     track_start = starts(tracks.frame[mine], frame_count)
-    sim = box_overlaps(truth.box[gt], gt_start, tracks.box[mine], track_start, False)
-    return Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], sim)
+    pairs = box_overlaps(truth.box[gt], gt_start, tracks.box[mine], track_start, False)
+    return Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
 
 
 def covered(box: np.ndarray, frame: np.ndarray, truth: BoxTruth) -> np.ndarray:
@@ -125,24 +126,30 @@ def mask_pairing(truth: MaskTruth, tracks: TrackMasks, one: Judged, frame_count:
     mine = np.flatnonzero(np.isin(tracks.class_id, one.track_ids))
     gt_start = starts(truth.frame[gt], frame_count)
     track_start = starts(tracks.frame[mine], frame_count)
-    gt_rle = [{"size": size, "counts": truth.rle[row]} for row in gt.tolist()]
-    rle = [{"size": size, "counts": tracks.rle[row]} for row in mine.tolist()]
-    sims = [np.empty(0)]
+
+    def masks(rle: tuple[bytes, ...], rows: np.ndarray) -> list[dict[str, Any]]:
+        return [{"size": size, "counts": rle[row]} for row in rows.tolist()]
+
+    shared, columns, sims = [np.zeros(1, np.int64)], [np.empty(0, np.int32)], [np.empty(0)]
     for t in range(frame_count):
-        ours = rle[track_start[t] : track_start[t + 1]]
-        theirs = gt_rle[gt_start[t] : gt_start[t + 1]]
+        theirs = masks(truth.rle, gt[gt_start[t] : gt_start[t + 1]])
+        ours = masks(tracks.rle, mine[track_start[t] : track_start[t + 1]])
+        iou = np.zeros((len(theirs), len(ours)))
         if ours and theirs:
-            sims.append(np.asarray(coco.iou(theirs, ours, [0] * len(ours))).ravel())
-    everything = Pairing(
-        gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], np.concatenate(sims)
-    )
+            iou = np.asarray(coco.iou(theirs, ours, [0] * len(ours)))
+        row, column = np.nonzero(iou)
+        shared.append(np.bincount(row, minlength=len(theirs)))
+        columns.append((column + track_start[t]).astype(np.int32))
+        sims.append(iou[row, column])
+    pairs = np.cumsum(np.concatenate(shared)), np.concatenate(columns), np.concatenate(sims)
+    everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
     match = _matches(everything, PROTOCOLS["mots"])
     removed = np.zeros(len(mine), bool)
     for t, region in truth.regions.items():
         rows = np.arange(*track_start[t : t + 2]) if t < frame_count else np.empty(0, np.int64)
         rows = rows[match[rows] < 0]
         if len(rows):
-            ours = [rle[row] for row in rows.tolist()]
+            ours = masks(tracks.rle, mine[rows])
             inside = np.asarray(coco.iou(ours, [{"size": size, "counts": region}], [1]))
             removed[rows] = inside[:, 0] > 0.5 + EPS
     return everything.kept(np.ones(len(gt), bool), ~removed)
@@ -154,7 +161,7 @@ def _needs_matching(truth: BoxTruth, rules: BenchmarkRules, excuses: np.ndarray)
 
 def _matches(pairing: Pairing, rules: BenchmarkRules) -> np.ndarray:
     return matched_at_half(
-        pairing.sim, pairing.gt_start, pairing.track_start, float(rules.below_half)
+        *pairing.pairs, pairing.gt_start, pairing.track_start, float(rules.below_half)
     )
 
 
@@ -163,10 +170,7 @@ def _in_regions(
 ) -> np.ndarray:
     """bool (M,): more than half of a box lies in one region."""
     region_start = starts(truth.region_frame, frame_count)
-    share = box_overlaps(box, track_start, truth.region_box, region_start, True)
-    # The flat matrices have as many values for each box as its frame has regions.
-    regions = np.repeat(np.diff(region_start), np.diff(track_start))
-    row = np.repeat(np.arange(len(box)), regions)
+    first, _, share = box_overlaps(box, track_start, truth.region_box, region_start, True)
     inside = np.zeros(len(box), bool)
-    inside[row[share > 0.5 + EPS]] = True
+    inside[np.repeat(np.arange(len(box)), np.diff(first))[share > 0.5 + EPS]] = True
     return inside
