@@ -1,6 +1,7 @@
 """Compose, check, run, report: what ``python src/run.py`` does, and its exit codes.
 
-0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used.
+0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used. 130:
+interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.command.folders import require_rerun, require_writable
 
 if TYPE_CHECKING:
@@ -26,9 +28,20 @@ CONF = _CHECKOUT / "conf" if (_CHECKOUT / "pyproject.toml").is_file() else _PACK
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with stoppable(lasting=arguments is None):
+            return _main(words)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            text = "interrupted; the same command continues where this one stopped"
+            print(text, file=sys.stderr, flush=True)
+        return 130
+
+
+def _main(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    words = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
@@ -71,10 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run_single(words, None)
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
+        stop_if_asked()  # what was cut short may look like anything
         return _fail(error)
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
-        return 130
 
 
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
@@ -157,8 +168,10 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
     except SystemExit as stop:
+        stop_if_asked()
         return stop.code if isinstance(stop.code, int) else 1
     except OSError as error:
+        stop_if_asked()
         where = error.filename or Path.cwd()
         return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
     finally:
