@@ -98,11 +98,14 @@ def classes(ask: Ask) -> Given:
 
 
 def _require(ask: Ask) -> None:
-    """The weights, and that a camera or a stream gives frames."""
-    require_model(ask)
+    """What a video names, that a camera or a stream gives frames, and the weights."""
     video = ask.settings.video
+    alone = datasets.source_of(ask.settings.dataset).sequences is not None
     if video is not None and is_live(video):
         datasets.LiveStream(video).close()
+    elif video is not None or (alone and "prepare" not in ask.listed):
+        ask("sequences")
+    require_model(ask)
 
 
 def _publish_classes(run: Run, made: Result) -> None:
