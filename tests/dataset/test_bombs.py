@@ -153,7 +153,7 @@ def test_frames_of_a_video_are_measured_by_ffmpeg(
     for module in (video, video_stream):
         monkeypatch.setattr(module, "MAX_PIXELS", 3000)
     small, large = png(32, 24, 24), png(64, 48, 48)
-    with pytest.raises(DataError, match="large.mov: .*have more than 3000 pixels|than the 3000"):
+    with pytest.raises(DataError, match=r"large\.mov: has 64 x 48 pixels, more than the 3000"):
         probe_video(film(tmp_path / "large.mov", [large] * 2))
     grows = probe_video(film(tmp_path / "grows.mov", [small, small, large, large]))
     frames = video.read_frames(grows)
