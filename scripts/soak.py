@@ -527,6 +527,9 @@ def main() -> int:
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # as behind nohup: commands would inherit it
+            signal.signal(number, lambda *_: None)
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=options.folder))
     soak = Soak(folder, options.seed, options.commands)
     number, begin = 0, time.monotonic()
