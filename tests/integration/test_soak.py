@@ -21,9 +21,9 @@ SCRIPT = ROOT / "scripts" / "soak.py"
 
 
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
-    words = "--rounds 1 --seed 1 --commands prepare --undisturbed 1 --folder".split()
+    words = ["--rounds", "1", "--seed", "1", "--commands", "prepare", "--undisturbed", "1"]
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *words, str(tmp_path)],
+        [sys.executable, str(SCRIPT), *words, "--folder", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=280,
