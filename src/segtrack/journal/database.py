@@ -10,6 +10,8 @@ import contextlib
 import functools
 import importlib.util
 import itertools
+import logging
+import os
 import re
 import sqlite3
 import time
@@ -21,7 +23,7 @@ from urllib.parse import quote
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 
-LOCKED_SECONDS = 5.0  # that another program may hold it; a commit takes milliseconds
+LOCKED_SECONDS = 8.0  # that another program may hold it; a commit takes milliseconds
 STILL_SECONDS = 2.0  # one that is being made by another program changes more often
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
@@ -41,6 +43,8 @@ def usable(path: Path) -> bool:
         SettingsError: it cannot be used, nor be replaced without losing something.
         StageError: it is locked, or its disk fails.
     """
+    if "?" in str(path.resolve()):
+        raise _problem(path, "the path has a ?, where MLflow ends it", "name another file")
     with _told(path):
         if not path.is_dir() and (not path.exists() or path.stat().st_size == 0):
             return False
@@ -116,6 +120,7 @@ def _move_aside(path: Path) -> None:
 
 def _make(path: Path) -> None:
     """MLflow's own way of making it, which takes seconds: its first version and each later step."""
+    quiet()
     import sqlalchemy
     from mlflow.store.db import utils
 
@@ -129,6 +134,15 @@ def _make(path: Path) -> None:
             raise error.orig or error from error
         finally:
             engine.dispose()
+
+
+def quiet() -> None:
+    """MLflow's and alembic's chatter about migrations is nobody's concern here."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name in ("alembic", "mlflow.tracking"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints the traceback of each error that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def _unsynced(connection: sqlite3.Connection, _: Any) -> None:
