@@ -212,12 +212,13 @@ def test_different_values_are_cells(word: str) -> None:
     assert check(CONF, [word]) == []
 
 
-@pytest.mark.parametrize("content", [None, b"", b"text", b"\x80\x04."])
-def test_a_file_to_run_again_is_checked(
-    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("more", [[], ["--cfg", "job"], ["-m", "seed=1,2"], ["plan=true"]])
+def test_no_pickle_is_run_again(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "config.pickle"
-    if content is not None:
-        path.write_bytes(content)
-    assert main([f"--experimental-rerun={path}"]) == 2
-    assert f"error: --experimental-rerun={path}: " in capsys.readouterr().err
+    path, marker = tmp_path / "config.pickle", tmp_path / "ran"
+    path.write_bytes(b"cposix\nsystem\n(S'touch %s'\ntR." % str(marker).encode())
+    assert main([f"--experimental-rerun={path}", *more]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --experimental-rerun={path}: not supported")
+    assert said.count("\n") == 1 and not marker.exists()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.command.folders import require_rerun, require_writable
+from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
     from segtrack.settings import Settings
@@ -22,6 +22,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
 CONF = _CHECKOUT / "conf" if (_CHECKOUT / "pyproject.toml").is_file() else _PACKAGE / "conf"
+# Hydra unpickles that file, and makes loggers of whatever classes it names.
+_NO_RERUN = (
+    "--experimental-rerun={}: not supported, since reading a pickle runs whatever code it holds; "
+    "nothing was executed. Give the run's settings again, which its .hydra/overrides.yaml lists"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options = get_args_parser().parse_intermixed_args(words)
     words = _options_first(words, options.overrides)
+    if options.experimental_rerun is not None:
+        return _fail(SettingsError(_NO_RERUN.format(options.experimental_rerun)))
     if options.hydra_help or options.shell_completion:
         return _hydra(words, lambda config: None)
     try:
@@ -66,9 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segtrack.command.sweep import run_sweep
 
             return run_sweep(words, options.overrides, _hydra, CONF, extra)
-        if options.experimental_rerun:
-            require_rerun(Path(options.experimental_rerun))
-            return _run_single(words, None)
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
         return _fail(error)
@@ -123,16 +127,12 @@ def _check_output(overrides: Sequence[str]) -> None:
     require_writable(path, f"the run's folder {folder}", instead)
 
 
-def _run_single(words: Sequence[str], settings: Settings | None) -> int:
-    """One run. Its errors are told here, not by Hydra, so that they come without a traceback.
-
-    Args:
-        settings: what the words mean; None where a file says it.
-    """
+def _run_single(words: Sequence[str], settings: Settings) -> int:
+    """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
     from segtrack.command.job import look, run_job
 
     codes: list[int] = []
-    runner = None if settings is None or settings.plan else look(settings)
+    runner = None if settings.plan else look(settings)
 
     def task(config: Any) -> float | None:
         try:

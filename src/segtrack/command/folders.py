@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import shutil
 import tempfile
 from pathlib import Path
@@ -29,23 +28,6 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
     except OSError as error:
         why = "it is no folder" if there.exists() and not there.is_dir() else error.strerror
         raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error
-
-
-def require_rerun(path: Path) -> None:
-    """Refuse what is no configuration that Hydra kept, before Hydra fails with a traceback.
-
-    Raises:
-        SettingsError: it is not there, or something else.
-    """
-    try:
-        with path.open("rb") as file:
-            pickle.load(file)
-    except Exception as error:  # a pickle that is none fails in any way
-        why = error.strerror if isinstance(error, OSError) else "Hydra did not write this"
-        raise SettingsError(
-            f"--experimental-rerun={path}: {why}; give a run's .hydra/config.pickle, which the "
-            "callback PickleJobInfoCallback of Hydra writes"
-        ) from error
 
 
 def remove_unused(store: Path) -> None:

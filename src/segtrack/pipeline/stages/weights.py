@@ -87,6 +87,8 @@ def _publish_start(run: Run, made: Result) -> None:
     print(f"{'weights':10} {run.settings.model.name} {found.origin}{note}", flush=True)
     tags = {"weights.start": found.origin, "weights.start.sha256": found.sha256}
     tags["model.pretrained"] = str(found.trained).lower()
+    if run.settings.model.trust:
+        tags["weights.trusted"] = "true"
     run.tag({**tags, **({"weights.note": found.note} if found.note else {})})
 
 
