@@ -227,8 +227,10 @@ def test_what_an_existing_experiment_decides_is_said_once(
     client.delete_experiment(experiment)
     first, settings.artifacts = settings.artifacts, str(tmp_path / "other")
     for _ in range(2):
-        assert journals.connect(settings)[1] == experiment
-    assert capsys.readouterr().out.splitlines() == [
+        with journals.record(settings, "r", {}):
+            pass
+    assert len(client.search_runs([experiment])) == 2
+    assert capsys.readouterr().err.splitlines() == [
         "mlflow.experiment=segtrack: it was deleted in MLflow and is there again",
         f"mlflow.experiment=segtrack: keeps its artifacts in file://{first}/segtrack, as it did "
         f"from its first run; mlflow.artifacts={tmp_path}/other is that of new ones",

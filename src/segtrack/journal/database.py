@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,9 @@ def _move_aside(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         names = (path.with_name(f"{path.name}.broken-{n}") for n in itertools.count(1))
         aside = next(name for name in names if not name.exists())
-        print(f"{path} was left half made and holds no runs; it is now {aside.name}", flush=True)
+        print(
+            f"{path} was left half made and holds no runs; it is now {aside.name}", file=sys.stderr
+        )
     else:
         aside = None
     for suffix in ("", *_SIDE_FILES):

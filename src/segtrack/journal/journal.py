@@ -19,7 +19,7 @@ from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import process_mark, terminated_as_interrupt
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import client_of, connect, local_path, told
+from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
 from segtrack.settings import MlflowSettings
 
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
@@ -168,6 +168,7 @@ def record(
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
     with told(settings.uri):
+        say_where(client, experiment, settings)
         run = client.create_run(experiment, run_name=storable(name), tags=_tags({**own, **tags}))
     journal = Journal(settings, run.info.run_id)
     try:

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import socket
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         raise SettingsError(f"mlflow.uri={settings.uri}: what answers there is no MLflow server")
     try:
         if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
-            print(f"mlflow.uri={settings.uri}: making the folder {path.parent}", flush=True)
+            _say(f"mlflow.uri={settings.uri}: making the folder {path.parent}")
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock"), timeout=_MAKING_SECONDS), told(settings.uri):
@@ -153,23 +154,16 @@ def _cached_client(uri: str) -> Any:
 
 def _experiment(client: Any, settings: MlflowSettings) -> str:
     name = storable(settings.experiment)
-    location = None
-    if settings.artifacts:
-        location = (Path(settings.artifacts).resolve() / level(name)).as_uri()
     found = client.get_experiment_by_name(name)
     if found is not None:
-        given = f"mlflow.experiment={name}"
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
-            _say(f"{given}: it was deleted in MLflow and is there again")
-        if location and local_path(found.artifact_location) != local_path(location):
-            kept = f"keeps its artifacts in {found.artifact_location}, as it did from its first run"
-            _say(f"{given}: {kept}; mlflow.artifacts={settings.artifacts} is that of new ones")
+            _say(f"mlflow.experiment={name}: it was deleted in MLflow and is there again")
         return str(found.experiment_id)
     try:
         # Without the kind MLflow's UI opens an experiment with its pages for language models.
         kind = {"mlflow.experimentKind": "custom_model_development"}
-        return str(client.create_experiment(name, location, tags=kind))
+        return str(client.create_experiment(name, _location(settings), tags=kind))
     except Exception:
         # Another machine on the same server may have made it in the meantime.
         found = client.get_experiment_by_name(name)
@@ -178,10 +172,27 @@ def _experiment(client: Any, settings: MlflowSettings) -> str:
         return str(found.experiment_id)
 
 
+def _location(settings: MlflowSettings) -> str | None:
+    """Where a new experiment keeps the artifacts of its runs; None: MLflow decides."""
+    if not settings.artifacts:
+        return None
+    return (Path(settings.artifacts).resolve() / level(storable(settings.experiment))).as_uri()
+
+
+def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
+    """Say where artifacts go, if not where the settings have them: an experiment stays there."""
+    kept, wanted = client.get_experiment(experiment).artifact_location, _location(settings)
+    if wanted and local_path(kept) != local_path(wanted):
+        _say(
+            f"mlflow.experiment={settings.experiment}: keeps its artifacts in {kept}, as it did "
+            f"from its first run; mlflow.artifacts={settings.artifacts} is that of new ones"
+        )
+
+
 @functools.cache
 def _say(text: str) -> None:
-    """Print it once per process; each cell of a sweep connects again."""
-    print(text, flush=True)
+    """Print it once per process, as each cell of a sweep connects again, and beside results."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def local_path(uri: str) -> Path | None:
