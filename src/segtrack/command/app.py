@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +21,7 @@ from segtrack.command.folders import require_writable
 if TYPE_CHECKING:
     from segtrack.settings import Settings
 
+_RAISE = "HYDRA_FULL_ERROR"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
@@ -49,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = Path(options.config_dir) if options.config_dir else None
         if extra is not None and not extra.is_dir():
             raise SettingsError(f"--config-dir {extra}: no such folder")
+        _refuse_other_config(options)
         from segtrack.command.choices import choices_text, video_choices, with_words
 
         chosen = video_choices(CONF, options.overrides, extra)
@@ -76,9 +81,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
         return _fail(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
     except KeyboardInterrupt:
         print("interrupted; the same command continues where this one stopped", file=sys.stderr)
         return 130
+
+
+def _refuse_other_config(options: argparse.Namespace) -> None:
+    """Options of Hydra under which it would run something else than what was checked.
+
+    Raises:
+        SettingsError: one of them is given.
+    """
+    if options.config_name or options.config_path:
+        given = f"--config-name {options.config_name}" if options.config_name else "--config-path"
+        raise SettingsError(
+            f"{given}: the configuration is segtrack's own; put yours into "
+            "FOLDER/experiment/NAME.yaml and give --config-dir FOLDER experiment=NAME"
+        )
+    if options.package and not options.cfg:
+        raise SettingsError(f"--package {options.package}: only goes with --cfg, which shows it")
 
 
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
@@ -152,17 +176,36 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     from segtrack.settings import register
 
     register()
-    previous = sys.argv
+    previous, own = sys.argv, os.environ.get(_RAISE)
     sys.argv = [previous[0], *words]
+    os.environ[_RAISE] = "1"  # what Hydra cannot do is told here as everything else is
+    began = False
+
+    def begun(config: Any) -> Any:
+        nonlocal began
+        began = True
+        return task(config)
+
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(begun)()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
-    except OSError as error:
-        where = error.filename or Path.cwd()
-        return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+    except SegtrackError as error:
+        return error.exit_code  # of a cell, which has told it
+    except Exception as error:
+        if began:
+            traceback.print_exc()
+            return 1
+        if isinstance(error, OSError):
+            where = error.filename or Path.cwd()
+            return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
     finally:
         sys.argv = previous
+        os.environ.pop(_RAISE)
+        if own is not None:
+            os.environ[_RAISE] = own
     return 0
 
 

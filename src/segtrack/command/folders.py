@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,13 +21,15 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
         SettingsError: they cannot.
     """
     there = folder.expanduser().absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            there.stat()  # says what else is wrong: a name too long, a loop of links
+        while not there.exists() and there != there.parent:
+            there = there.parent
         # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
         Path(tempfile.mkdtemp(prefix=".segtrack-", dir=there)).rmdir()
     except OSError as error:
-        why = "it is no folder" if there.exists() and not there.is_dir() else error.strerror
+        why = "it is no folder" if error.errno == errno.ENOTDIR else error.strerror
         raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error
 
 

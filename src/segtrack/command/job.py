@@ -46,7 +46,7 @@ def look(settings: Settings) -> Runner:
     """
     require_tracking(settings.mlflow)
     store = Path(settings.store)
-    there = store.is_dir()
+    there = os.path.isdir(store)  # noqa: PTH112 (unlike Path's it bears any name)
     writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
     if not there:
         writable()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
-from segtrack.base.files import link_or_copy
+from segtrack.base.files import hand_out
 from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import process_mark, terminated_as_interrupt
@@ -96,8 +96,8 @@ class Journal:
     def artifact(self, path: Path, folder: str = "") -> None:
         """Keep a file, or a folder with all that is in it, under ``folder``.
 
-        A local artifact store gets a hard link where the file system can, so that the weights of a
-        20-cell sweep take their place once.
+        A local artifact store gets a hard link of large binaries where the file system can, so that
+        the weights of a 20-cell sweep take their place once; all else may be edited there.
         """
         local = self._local_artifacts()
         files = [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
@@ -105,7 +105,7 @@ class Journal:
             inner = file.parent.relative_to(path).as_posix() if path.is_dir() else ""
             target = "/".join(part for part in (folder, inner.strip(".")) if part)
             if local is not None:
-                link_or_copy(file, local / target / file.name)
+                hand_out(file, local / target / file.name)
             else:
                 self.client.log_artifact(self.run_id, str(file), target or None)
 

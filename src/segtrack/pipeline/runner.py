@@ -77,12 +77,19 @@ class Runner(Walk):
                 missing, and whatever else ends a run before anything is built.
         """
         self._looking = True
+        roots = self.roots()
+        # Data first, then videos, then weights: what is looked at in moments before what takes
+        # seconds to import.
+        data = [stage for stage in roots if not stage.require]
         try:
-            for stage in self.roots():
+            for stage in data:
+                with contextlib.suppress(_NotYet):
+                    self.get(stage.name, {})
+            for stage in reversed(roots):
                 with contextlib.suppress(_NotYet):
                     if stage.require:
                         stage.require(Run(self, stage, stage.name))
-            for stage in self.roots():
+            for stage in (stage for stage in roots if stage.require):
                 with contextlib.suppress(_NotYet):
                     self.get(stage.name, {})
         finally:
@@ -121,8 +128,11 @@ class Runner(Walk):
         if self._looking and not isinstance(made, Given):
             self._found[which] = made
             self._require_there(stage, made, owner)
-            if isinstance(made, Recipe) and not self.must_build:
-                self.must_build = self.find(stage, made)[1] is None
+            if isinstance(made, Recipe) and (made.check or not self.must_build):
+                lacks = self.find(stage, made)[1] is None
+                self.must_build |= lacks
+                if lacks and made.check:
+                    made.check()
             raise _NotYet
         if isinstance(made, Recipe):
             result = self._stored(stage, made, owner)

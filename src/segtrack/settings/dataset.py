@@ -145,14 +145,14 @@ def _class_problems(classes: Any) -> Iterator[Problem]:
         return
     allowed = "a list [person, car] or a mapping {vehicle: [car, truck], person: [person]}"
     if isinstance(classes, list):
-        good = bool(classes) and all(isinstance(name, str) for name in classes)
+        good = bool(classes) and all(isinstance(name, str) and name.strip() for name in classes)
         if good and len(set(classes)) != len(classes):
             yield Problem("dataset.classes", classes, "names a class twice")
     elif isinstance(classes, dict):
         lists = [v for v in classes.values() if isinstance(v, list) and v]
         names = [name for v in lists for name in v]
         good = bool(classes) and len(lists) == len(classes)
-        good = good and all(isinstance(name, str) for name in [*classes, *names])
+        good = good and all(isinstance(name, str) and name.strip() for name in [*classes, *names])
         if good and len(set(names)) != len(names):
             yield Problem("dataset.classes", classes, "puts a class into two merged classes")
     else:

@@ -64,6 +64,9 @@ class ModelSettings(Group):
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong between its own knobs, or with what they name."""
+        folder = self.weights_folder
+        if folder is not None and not Path(folder).expanduser().is_dir():
+            yield Problem("model.weights_folder", folder, "no such folder; null for none")
         weights = self.weights
         words = ("auto", "scratch", "shipped")
         if weights is None or weights in words or weights.startswith("run:"):
