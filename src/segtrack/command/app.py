@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ _NO_RERUN = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
+    with hidden():
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    words = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
