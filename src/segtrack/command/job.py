@@ -24,6 +24,7 @@ from segtrack.base.addresses import is_live, stream_name
 from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
+from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
@@ -72,6 +73,7 @@ def look(settings: Settings) -> Runner:
         raise
 
 
+@stoppable()
 def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     """Run one composed configuration; called by Hydra, once per run or cell.
 
@@ -85,6 +87,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     Raises:
         SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
     """
+    stop_if_asked()
     settings = to_settings(config)
     hydra = HydraConfig.get()
     output = Path(hydra.runtime.output_dir)
