@@ -210,8 +210,10 @@ class Encoder:
         """
         import av
         import av.logging
+        from av.video.reformatter import VideoReformatter
 
         av.logging.set_level(None)
+        self._yuv = VideoReformatter()  # what a frame's own ``reformat`` makes anew for each
         self._tick, self._last = tick, -1
         self._size = size[0] + size[0] % 2, size[1] + size[1] % 2
         parts = "+frag_keyframe+empty_moov+default_base_moof"
@@ -239,7 +241,8 @@ class Encoder:
         import av
 
         frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        colours = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
+        frame = self._yuv.reformat(frame, format="yuv420p", **colours)
         if self._tick is not None:
             self._last = max(self._last + 1, round(seconds / self._tick))
             frame.pts, frame.time_base = self._last, self._tick
