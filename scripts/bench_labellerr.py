@@ -75,7 +75,7 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
     images = folder / "streets"
     command = [sys.executable, __file__, "--draw", str(folder), "--count", str(count)]
     subprocess.run(command, check=True, env=environment())
-    setup = "from segtrack.journal.journal import connect; from segtrack.settings import *;"
+    setup = "from segtrack.journal import connect; from segtrack.settings import *;"
     setup += "connect(MlflowSettings(uri='sqlite:///mlruns/mlflow.db',"
     setup += "artifacts='mlruns/artifacts'))"
     command = [sys.executable, "-c", setup]
@@ -158,20 +158,18 @@ def emulator(folder: Path) -> Iterator[tuple[str, int]]:
 
 def annotate(target: str, labels: Path) -> None:
     """Gives every file of a project its true outlines and the status accepted, page by page."""
-    import requests
+    from labellerr_loopback import ask
 
-    with requests.Session() as session:
-        after: str | None = ""
-        while after is not None:
-            answer = session.get(target, params={"size": str(PAGE), "after": after})
-            page = answer.json()["response"]
-            work = []
-            for file in page["files"]:
-                found = json.loads((labels / f"{file['file_name']}.json").read_text())
-                done = {"file_id": file["file_id"], "status": "accepted", "answers": found}
-                work.append(done)
-            session.post(target, json={"files": work}).raise_for_status()
-            after = page["after"]
+    after: str | None = ""
+    while after is not None:
+        page = ask("GET", target, params={"size": str(PAGE), "after": after})
+        work = []
+        for file in page["files"]:
+            found = json.loads((labels / f"{file['file_name']}.json").read_text())
+            done = {"file_id": file["file_id"], "status": "accepted", "answers": found}
+            work.append(done)
+        ask("POST", target, json={"files": work})
+        after = page["after"]
 
 
 def draw(folder: Path, count: int) -> None:

@@ -50,7 +50,7 @@ def main() -> int:
 def timed(words: list[str]) -> float:
     """Seconds of one command in a new folder, with the database made before."""
     with tempfile.TemporaryDirectory() as folder:
-        setup = "from segtrack.journal.journal import connect; from segtrack.settings import *;"
+        setup = "from segtrack.journal import connect; from segtrack.settings import *;"
         setup += "connect(MlflowSettings(uri='sqlite:///mlruns/mlflow.db',"
         setup += "artifacts='mlruns/artifacts'))"
         subprocess.run([sys.executable, "-c", setup], cwd=folder, check=True, capture_output=True)

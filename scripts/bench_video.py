@@ -143,7 +143,7 @@ def yolo_track(video: Path, weights: Path) -> float:
 def pipeline(video: Path, weights: Path) -> float:
     """The pipeline's command in a new project folder, its database made before."""
     setup = (
-        "from segtrack.journal.journal import connect;"
+        "from segtrack.journal import connect;"
         "from segtrack.settings import MlflowSettings;"
         "connect(MlflowSettings(uri='sqlite:///mlruns/mlflow.db', artifacts='mlruns/artifacts'))"
     )

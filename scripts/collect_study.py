@@ -19,7 +19,7 @@ from pathlib import Path
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
-from segtrack.journal.journal import run_files
+from segtrack.journal import run_files
 
 SWEEP = {
     "best.csv": "best.csv",

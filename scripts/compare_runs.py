@@ -29,7 +29,7 @@ from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.statistics import Samples
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
-from segtrack.journal.journal import run_files
+from segtrack.journal import run_files
 from segtrack.report import table_text
 from segtrack.scoring import (
     COUNTED,

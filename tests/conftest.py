@@ -59,7 +59,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database; making one takes seconds, copying it milliseconds."""
-    from segtrack.journal.journal import connect
+    from segtrack.journal import connect
     from segtrack.settings import MlflowSettings
 
     folder = tmp_path_factory.mktemp("mlflow")

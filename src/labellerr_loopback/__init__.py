@@ -8,6 +8,7 @@ python -m labellerr_loopback --port 8080 --data FOLDER
 
 from labellerr_loopback.annotator import Rates, annotate
 from labellerr_loopback.behaviour import Credentials, Delays, Limits, Quirks
+from labellerr_loopback.client import ask
 from labellerr_loopback.faults import Fault
 from labellerr_loopback.server import Emulator, alone, start_emulator
 
@@ -21,5 +22,6 @@ __all__ = [
     "Rates",
     "alone",
     "annotate",
+    "ask",
     "start_emulator",
 ]

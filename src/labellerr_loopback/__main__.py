@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
                 given.data, port=given.port, credentials=accepted, delays=delays, quirks=quirks
             ) as emulator,
         ):
-            print(f"Labellerr emulator: {emulator.url} (API: {emulator.url}/docs)", flush=True)
+            about = f"API: {emulator.url}/docs, token to annotate: {emulator.token}"
+            print(f"Labellerr emulator: {emulator.url} ({about})", flush=True)
             threading.Event().wait()
     except SegtrackError as error:
         print(error, file=sys.stderr)

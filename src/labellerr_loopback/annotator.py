@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from labellerr_loopback.client import ask
 from segtrack.base.errors import DataError
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.base.polygons import Polygon, mask_iou
@@ -36,7 +37,6 @@ SEEN = {
     "added": "added",
 }
 _PAGE = 100
-_TIMEOUT = (10, 120)  # s, to connect and to read
 _STEPS = 4  # points per edge of the truth, to which vertices move
 
 
@@ -153,7 +153,7 @@ def annotate(
             actions += done.actions
             count += 1
         if work:
-            _call("POST", target, json={"files": work})
+            ask("POST", target, json={"files": work})
     # Sorting is stable: the actions within a file keep their order.
     return Record(tuple(sorted(actions, key=lambda action: action.file_name)), count)
 
@@ -297,23 +297,6 @@ def _question(file: Mapping[str, Any], name: str) -> str:
 def _pages(target: str) -> Iterator[list[dict[str, Any]]]:
     after: str | None = ""
     while after is not None:
-        page = _call("GET", target, params={"size": _PAGE, "after": after})
+        page = ask("GET", target, params={"size": _PAGE, "after": after})
         yield [{**file, "questions": page["questions"]} for file in page["files"]]
         after = page["after"]
-
-
-def _call(method: str, url: str, **options: Any) -> Any:
-    import requests
-
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy does not know this machine's loopback
-            answer = session.request(method, url, timeout=_TIMEOUT, **options)
-        if answer.status_code != 200:
-            raise DataError(f"{method} {url} answered {answer.status_code}: {answer.text[:300]}")
-        return answer.json()["response"]
-    except requests.RequestException as error:
-        raise DataError(
-            f"{method} {url}: no answer of an emulator ({error}). Is it running there? Start it "
-            "with python -m labellerr_loopback"
-        ) from error

@@ -35,8 +35,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABOUT = """
 A Labellerr that runs on this machine: the part of the platform's API that the SDK and this project
 use. Every call needs the headers `api_key`, `api_secret` and `client_id` (or the query
-`client_id`), except those under **control**, which only this machine can reach, and **storage**,
-whose links are signed.
+`client_id`), except those under **control**, which need the token that was printed at the start
+(header `X-Emulator-Token`; here: *Authorize*), and **storage**, whose links are signed.
 
 To annotate: `GET /_emulator/projects/{id}/files`, then `POST` the answers and the status
 `accepted` to the same path.

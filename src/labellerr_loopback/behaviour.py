@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal
 
+from labellerr_loopback.control_token import new_token
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES, LOOPBACK, VARIABLES
 
 QUESTION_TYPES = (
@@ -83,12 +84,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Everything that can be switched, in one place."""
+    """Everything that can be switched, in one place, and the token of the control endpoints."""
 
     credentials: Credentials = field(default_factory=Credentials)
     delays: Delays = field(default_factory=Delays)
     quirks: Quirks = field(default_factory=Quirks)
     limits: Limits = field(default_factory=Limits)
+    token: str = field(default_factory=new_token, repr=False)
 
 
 def _known(index: int) -> str:

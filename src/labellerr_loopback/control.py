@@ -8,13 +8,16 @@ import sqlite3
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Security
+from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from labellerr_loopback.context import Context
+from labellerr_loopback.control_token import HEADER
 from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.faults import Fault, Kind
 from labellerr_loopback.files import check_status, set_status
+from labellerr_loopback.guard import CONTROL
 from labellerr_loopback.parsing import FARTHEST
 
 Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
@@ -66,8 +69,9 @@ class NewFault(Body):
 
 
 def router(context: Context) -> APIRouter:
-    """Endpoints under ``/_emulator``; they need no credentials, since only this machine can ask."""
-    api = APIRouter(prefix="/_emulator", tags=["control"])
+    """Endpoints below ``CONTROL``. The guard looks at their token; here it is only described."""
+    described = Security(APIKeyHeader(name=HEADER, auto_error=False))
+    api = APIRouter(prefix=CONTROL, tags=["control"], dependencies=[described])
     state, faults = context.state, context.faults
 
     @api.get("/projects/{project_id}/files")
@@ -112,6 +116,29 @@ def router(context: Context) -> APIRouter:
             for file in body.files:
                 _work_on(db, project_id, file, questions)
         return success({"files": len(body.files)})
+
+    @api.get("/uploads")
+    def uploads(
+        connection_id: str | None = None,
+        size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    ) -> dict[str, Any]:
+        """Uploaded files and how often each was sent."""
+        rows = state.all(
+            "SELECT connection_id, file_name, size, puts, finished FROM uploads "
+            "WHERE ? IS NULL OR connection_id = ? ORDER BY rowid LIMIT ?",
+            (connection_id, connection_id, size),
+        )
+        return success([{**dict(row), "finished": bool(row["finished"])} for row in rows])
+
+    @api.get("/keyframes")
+    def keyframes(project_id: str, file_id: str) -> dict[str, Any]:
+        """Key frames of a video, by number."""
+        query = (
+            "SELECT frame_number, is_manual, method, source FROM keyframes"
+            " WHERE project_id = ? AND file_id = ? ORDER BY frame_number"
+        )
+        rows = state.all(query, (project_id, file_id))
+        return success([{**dict(row), "is_manual": bool(row["is_manual"])} for row in rows])
 
     @api.get("/faults")
     def list_faults() -> dict[str, Any]:

@@ -128,16 +128,6 @@ def router(context: Context) -> APIRouter:
             db.executemany(query, rows)
         return success({"keyframes": len(rows)})
 
-    @api.get("/_emulator/keyframes", tags=["control"])
-    def keyframes(project_id: str, file_id: str) -> dict[str, Any]:
-        """Key frames of a video, by number."""
-        query = (
-            "SELECT frame_number, is_manual, method, source FROM keyframes"
-            " WHERE project_id = ? AND file_id = ? ORDER BY frame_number"
-        )
-        rows = state.all(query, (project_id, file_id))
-        return success([{**dict(row), "is_manual": bool(row["is_manual"])} for row in rows])
-
     return api
 
 

@@ -1,4 +1,4 @@
-"""What every request passes first: host, credentials, size of the body, and the faults."""
+"""What every request passes first: host, token, credentials, size of the body, and the faults."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labellerr_loopback.behaviour import Behaviour, Limits
+from labellerr_loopback.control_token import HEADER
 from labellerr_loopback.envelope import failure
 from labellerr_loopback.faults import Fault, Faults
 
 STORAGE = "/storage/"  # signed links: whoever has the link may use it
-CONTROL = "/_emulator"  # for people and tests on this machine
+CONTROL = "/_emulator"  # for people and tests that have the token
 _OPEN = (STORAGE, CONTROL, "/docs", "/openapi.json", "/redoc")
 _HOSTS = ("127.0.0.1", "localhost")
 Cut = Callable[[Any], None]
@@ -39,8 +40,11 @@ class Guard:
             return
         path, headers = scope["path"], _headers(scope)
         # A page in a browser must not reach this port under another name (DNS rebinding).
-        if headers.get("host", "").rsplit(":", 1)[0] not in _HOSTS:
+        if _host(headers.get("host", "")) not in _HOSTS:
             await _refuse(400, "only 127.0.0.1 and localhost are served", scope, receive, send)
+            return
+        if path.startswith(CONTROL) and (why := self._no_control(headers)):
+            await _refuse(403, why, scope, receive, send)
             return
         if not path.startswith(_OPEN) and (why := self._stranger(scope, headers)):
             await _refuse(401, why, scope, receive, send)
@@ -55,6 +59,15 @@ class Guard:
         if not path.startswith(CONTROL):
             fault = self.faults.of_call(scope["method"], path)
         await self._run(fault, scope, body, send)
+
+    def _no_control(self, headers: dict[str, str]) -> str | None:
+        """Why the caller may not do what people and tests do."""
+        origin = headers.get("origin")  # of a page; scripts send none
+        if origin is not None and _host(origin.rpartition("/")[2]) not in _HOSTS:
+            return "pages of other addresses are not served"
+        if not _same(headers.get(HEADER.lower()), self.behaviour.token):
+            return f"{CONTROL} needs the header {HEADER}; the emulator printed it when it started"
+        return None
 
     def _stranger(self, scope: Scope, headers: dict[str, str]) -> str | None:
         """Why the caller may not enter. Old clients send the client id in the query only."""
@@ -171,6 +184,10 @@ async def _refuse(
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+
+
+def _host(address: str) -> str:
+    return address.rsplit(":", 1)[0]
 
 
 def _same(given: str | None, known: str) -> bool:

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits, Quirks
+from labellerr_loopback.control_token import left_for_scripts
 from labellerr_loopback.faults import Fault, Faults
 from labellerr_loopback.state import State
 from segtrack.base.errors import SettingsError
@@ -30,11 +31,13 @@ class Emulator:
 
     Attributes:
         url: where it listens, ``http://127.0.0.1:PORT``.
+        token: of the control endpoints; see ``token_header``.
         folder: its state; another start with the same folder goes on where this one ended.
         faults: what was asked to go wrong, and the number of calls of each path.
     """
 
     url: str
+    token: str = field(repr=False)
     folder: Path
     credentials: Credentials
     faults: Faults
@@ -77,7 +80,7 @@ def start_emulator(
         port: 0 takes a free one.
 
     Raises:
-        SettingsError: the port is taken.
+        SettingsError: the port is taken, or the token cannot be kept.
     """
     behaviour = Behaviour(
         credentials or Credentials(), delays or Delays(), quirks or Quirks(), limits or Limits()
@@ -91,8 +94,10 @@ def start_emulator(
         thread.start()
         try:
             _wait(server, thread)
-            url = f"http://{HOST}:{listener.getsockname()[1]}"
-            yield Emulator(url, state.folder, behaviour.credentials, faults)
+            port = listener.getsockname()[1]
+            with left_for_scripts(port, behaviour.token):
+                url = f"http://{HOST}:{port}"
+                yield Emulator(url, behaviour.token, state.folder, behaviour.credentials, faults)
         finally:
             server.should_exit = True
             thread.join(10)

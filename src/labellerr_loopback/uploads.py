@@ -9,7 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -179,19 +179,6 @@ def router(context: Context) -> APIRouter:
         return Response(
             frame_jpeg(state.object_path(row["object"]), number), 200, None, "image/jpeg"
         )
-
-    @api.get("/_emulator/uploads", tags=["control"])
-    def uploads(
-        connection_id: str | None = None,
-        size: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    ) -> dict[str, Any]:
-        """Uploaded files and how often each was sent."""
-        rows = state.all(
-            "SELECT connection_id, file_name, size, puts, finished FROM uploads "
-            "WHERE ? IS NULL OR connection_id = ? ORDER BY rowid LIMIT ?",
-            (connection_id, connection_id, size),
-        )
-        return success([{**dict(row), "finished": bool(row["finished"])} for row in rows])
 
     return api
 

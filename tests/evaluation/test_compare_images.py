@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from segtrack import journal as journals
 from segtrack.evaluation import evaluate
-from segtrack.journal import journal as journals
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import requests
 
+from labellerr_loopback import ask
 from tests.integration.conftest import Project
 
 SQUARE = [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]]
@@ -91,8 +91,7 @@ def annotate(
         for name, polygons in labels.items()
     ]
     target = f"{url}/_emulator/projects/{project_id}/files"
-    answer = requests.post(target, json={"files": files}, timeout=10)
-    assert answer.status_code == 200, answer.text
+    ask("POST", target, json={"files": files})
 
 
 def prepared(project: Path) -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 from pycocotools import mask as coco_mask
 
-from labellerr_loopback import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from segtrack.dataset import Dataset
 from segtrack.model import Predictions
 from segtrack.model.predictions import FrameDetections
@@ -52,7 +51,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answers(emulator: Emulator, project_id: str) -> dict[str, list[dict[str, Any]]]:
     url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-    found = requests.get(url, timeout=10).json()["response"]["files"]
+    found = ask("GET", url)["files"]
     assert {file["status"] for file in found} == {"None"}
     return {file["file_name"]: file["answers"] for file in found}
 

@@ -10,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import requests
 
-from labellerr_loopback import Credentials, Delays, start_emulator
+from labellerr_loopback import Credentials, Delays, ask, start_emulator
 from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import TINY, Outcome, Project
 
@@ -175,7 +174,7 @@ def test_finished_labels_become_a_data_set(
         names = [f"sim_train_{i:05d}.jpg" for i in range(4)] + ["sim_val_00000.jpg"]
         files = [{"file_name": n, "status": "accepted", "answers": [car]} for n in names]
         url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-        assert requests.post(url, json={"files": files}, timeout=10).status_code == 200
+        ask("POST", url, json={"files": files})
         outcome = here(*words, f"labellerr.url={emulator.url}")
     assert outcome.code == 0, outcome.err
     run = project.runs()[-1]

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import requests
 from hydra.types import RunMode
 
-from labellerr_loopback import Credentials, Delays, Emulator, start_emulator
+from labellerr_loopback import Credentials, Delays, Emulator, ask, start_emulator
 from segtrack.annotation.labellerr import Credentials as Access
 from segtrack.annotation.labellerr import transport
 from segtrack.annotation.labellerr.files import check_files
@@ -547,7 +546,7 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
         assert process.stdout is not None
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert url is not None
-        files = requests.get(url[0] + path[1], timeout=10).json()["response"]["files"]
+        files = ask("GET", url[0] + path[1])["files"]
         assert {file["status"] for file in files} == {"None"}
         annotate(url[0], path[2], {"b.jpg": [SQUARE]})
         process.terminate()

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
+from labellerr_loopback import ask
 from tests.integration.conftest import TINY, Project
 from tests.integration.loopback import raw_images, there, with_predictions_of
 
@@ -35,16 +35,14 @@ class Other:
 
     def fault(self, kind: str, **options: Any) -> None:
         fault = {"kind": kind, **options}
-        answer = requests.post(f"{self.url}/_emulator/faults", json=fault, timeout=10)
-        assert answer.status_code == 200, answer.text
+        ask("POST", f"{self.url}/_emulator/faults", json=fault)
 
     def clear(self) -> None:
-        assert requests.delete(f"{self.url}/_emulator/faults", timeout=10).status_code == 200
+        ask("DELETE", f"{self.url}/_emulator/faults")
 
     def calls(self, name: str) -> int:
         """How often a call came since the start."""
-        answer = requests.get(f"{self.url}/_emulator/calls", timeout=10)
-        return int(answer.json()["response"].get(name, 0))
+        return int(ask("GET", f"{self.url}/_emulator/calls").get(name, 0))
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from labellerr_loopback import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from tests.annotation.labellerr.videos import write_video
 from tests.integration.conftest import TINY, Outcome, Project
 
@@ -108,7 +107,7 @@ def _tracks(results: dict[str, Any]) -> list[tuple[str, list[int]]]:
 
 def _answers(emulator: Emulator, project_id: str) -> dict[str, list[tuple[str, list[int]]]]:
     url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-    files = requests.get(url, timeout=10).json()["response"]["files"]
+    files = ask("GET", url)["files"]
     return {
         file["file_name"]: sorted(
             (a["question"], [int(n) for n in a["data"]["frames"]]) for a in file["answers"]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from mlflow.entities import ViewType
 
+from segtrack import journal as journals
 from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level
 from segtrack.base.processes import process_mark
-from segtrack.journal import journal as journals
 from segtrack.settings import MlflowMode, MlflowSettings
 
 

@@ -19,6 +19,8 @@ import requests
 from PIL import Image
 
 from labellerr_loopback import Credentials, Delays, Emulator, start_emulator
+from labellerr_loopback.control_token import token_header
+from labellerr_loopback.guard import CONTROL
 
 KNOWN = Credentials("KEY", "SECRET", "CID")
 HEADERS = {"api_key": "KEY", "api_secret": "SECRET", "client_id": "CID", "source": "sdk"}
@@ -33,7 +35,8 @@ class Api:
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         params = {"client_id": "CID", **options.pop("params", {})}
-        headers = {**HEADERS, **options.pop("headers", {})}
+        control = token_header(self.url) if path.startswith(CONTROL) else {}
+        headers = {**HEADERS, **control, **options.pop("headers", {})}
         options = {"timeout": 30, "headers": headers, "params": params, **options}
         return requests.request(method, self.url + path, **options)
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour
 from labellerr_loopback.faults import Faults
+from labellerr_loopback.guard import CONTROL
 from labellerr_loopback.state import State
-from tests.labellerr_loopback.world import JSON, World, span
+from tests.labellerr_loopback.world import JSON, TOKEN, World, span
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,8 @@ NUMBERS = st.sampled_from(
     [0, 1, 2, -1, 2**31, 2**63, -(2**70), 10**400, 0.5, -0.0, 1e308, float("nan"), float("inf")]
 )
 TEXTS = st.sampled_from(["", " ", ".", "../up", "x" * 300, "\x00", "\ud800", "é", "%", "(", "1"])
+OWN = "http://127.0.0.1:8080"
+FOREIGN = ["null", "", "http://[", "https://evil.example", "http://127.0.0.1.evil.example:8080"]
 OTHER_TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"]
 LEAVES = st.none() | st.booleans() | NUMBERS | TEXTS | st.text(max_size=5)
 JUNK = st.recursive(
@@ -123,6 +126,12 @@ def answer_files(world: World) -> st.SearchStrategy[bytes]:
     return (files | st.lists(video | JUNK, max_size=2) | JUNK).map(encoded) | st.binary(max_size=9)
 
 
+def tokens(right: str) -> st.SearchStrategy[str | None]:
+    """The right one, mostly; none, another one, one that is nearly right."""
+    wrong = [None, "", "x", "é", right[:-1], right + "=", right.upper(), "0" * 100_000]
+    return st.integers(0, 2).flatmap(lambda n: st.sampled_from(wrong) if n == 0 else st.just(right))
+
+
 def encoded(value: Any) -> bytes:
     return json.dumps(value).encode()
 
@@ -176,7 +185,8 @@ def test_anything(world: World, method: str, path: str, data: st.DataObject) -> 
     if path.startswith("/storage/") and draw(st.integers(0, 5)):
         expires = int(time.time()) + 3600
         query += [("expires", str(expires)), ("signature", world.state.sign(path, expires))]
-    headers, body = {}, b""
+    headers: dict[str, str | None] = {}
+    body = b""
     content = about.get("requestBody", {}).get("content", {})
     if "application/json" in content:
         headers |= JSON
@@ -201,9 +211,15 @@ def test_anything(world: World, method: str, path: str, data: st.DataObject) -> 
         ]
         if draw(st.booleans()):
             headers["content-range"] = draw(st.sampled_from(ranges))
+    allowed = True
+    if path.startswith(CONTROL):
+        headers[TOKEN] = token = draw(tokens(world.token))
+        headers["origin"] = origin = draw(st.sampled_from([None, OWN, OWN, *FOREIGN]))
+        allowed = token == world.token and origin in (None, OWN)
     status, text = world.call(method, path, query, body, headers)
     try:
         assert status < 500, text
+        assert (status == 403) == (not allowed) or path.startswith("/storage/"), text
         if path == "/actions/upload_answers" and status == 200:
             job = {**dict(query), "job_id": json.loads(text)["response"]["job_id"]}
             world.ask("GET", "/actions/upload_answers_status", job)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from labellerr_loopback import ask
 from segtrack.annotation.labellerr.credentials import Credentials
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
@@ -88,7 +89,7 @@ def test_a_push_goes_on_after_the_platform_was_killed(tmp_path: Path) -> None:
 
     with serving(folder) as (url, process):
         slow = {"kind": "delay", "path": "/storage/session", "seconds": 0.1, "times": -1}
-        assert requests.post(f"{url}/_emulator/faults", json=slow, timeout=9).status_code == 200
+        ask("POST", f"{url}/_emulator/faults", json=slow)
 
         def kill() -> None:
             wait_for(lambda: finished(folder) >= 5)

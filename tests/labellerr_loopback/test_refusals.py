@@ -365,6 +365,8 @@ def test_only_this_machine(
     assert emulator.url.startswith("http://127.0.0.1:")
     answer = api.call("GET", "/_emulator/faults", headers={"Host": "evil.example"})
     assert answer.status_code == 400
+    answer = api.call("GET", "/_emulator/faults", headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
     port = int(emulator.url.rsplit(":", 1)[1])
     with (
         pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{port}"),

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits
+from labellerr_loopback.control_token import HEADER
 from labellerr_loopback.faults import Faults
 from labellerr_loopback.state import State
 from segtrack.base.labellerr_api import STATUSES
@@ -19,7 +20,8 @@ from tests.labellerr_loopback.test_refusals import contents
 from tests.labellerr_loopback.video import small_video
 
 CREDENTIALS = Credentials("KEY", "SECRET", "CID")
-JSON = {"content-type": "application/json"}
+TOKEN = HEADER.lower()
+JSON: dict[str, str | None] = {"content-type": "application/json"}
 RING = [10, 10, 30, 10, 30, 30, 10, 30]
 ROTATIONS = ("annotation", "review", "client_review")
 
@@ -34,6 +36,7 @@ class World:
         self.faults = Faults()
         limits = Limits(body_bytes=100_000, annotation_bytes=100_000, upload_bytes=100_000)
         behaviour = Behaviour(CREDENTIALS, Delays(0, 0, 0), limits=limits)
+        self.token = behaviour.token
         self.app = create_app(self.state, behaviour, self.faults, lambda client: None)
         self.paths = self.app.openapi()["paths"]
         self.schemas = self.app.openapi()["components"]["schemas"]
@@ -56,11 +59,15 @@ class World:
         path: str,
         query: Any = "",
         body: bytes = b"",
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str | None] | None = None,
     ) -> tuple[int, bytes]:
-        """Status and body of the answer; what the application raises is raised."""
+        """Status and body of the answer; what the application raises is raised.
+
+        Credentials and token are good; ``headers`` replace them, or leave them out by None.
+        """
         query = query if isinstance(query, str) else urlencode(query, doseq=True)
-        sent = {**HEADERS, "host": "127.0.0.1", **(headers or {})}
+        known = {**HEADERS, "host": "127.0.0.1", TOKEN: self.token}
+        sent = {k: v for k, v in {**known, **(headers or {})}.items() if v is not None}
         scope = {
             "type": "http",
             "http_version": "1.1",

@@ -8,9 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from segtrack import journal as journals
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.statistics import Interval
-from segtrack.journal import journal as journals
 from segtrack.report.figures import save_figure
 from segtrack.scoring.bootstrap import Units
 from segtrack.scoring.comparison import ScoredCell, compare_cells, same_trajectories, verdict

@@ -68,6 +68,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     from filelock import FileLock, Timeout
 
     partial = folder.with_name(f"{folder.name}.partial")
+    before = folder.with_name(f".{folder.name}.before")
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
@@ -77,11 +78,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         lock.acquire()
     try:
         shutil.rmtree(partial, ignore_errors=True)
+        if before.exists() and not folder.exists():  # a kill came between the two renames below
+            before.replace(folder)
+        shutil.rmtree(before, ignore_errors=True)
         partial.mkdir()
         yield partial
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.replace(before)
         settle(partial, folder)
+        shutil.rmtree(before, ignore_errors=True)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

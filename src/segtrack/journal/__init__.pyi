@@ -1,8 +1,10 @@
-from .journal import SWEEP_KEYS as SWEEP_KEYS
-from .journal import SWEEP_PATHS as SWEEP_PATHS
+from .artifacts import SWEEP_KEYS as SWEEP_KEYS
+from .artifacts import SWEEP_PATHS as SWEEP_PATHS
+from .artifacts import cells as cells
+from .artifacts import run_files as run_files
+from .artifacts import run_weights as run_weights
+from .artifacts import sweep_keys as sweep_keys
 from .journal import Journal as Journal
-from .journal import cells as cells
-from .journal import connect as connect
 from .journal import record as record
-from .journal import run_weights as run_weights
-from .journal import sweep_keys as sweep_keys
+from .tracking import connect as connect
+from .tracking import require_tracking as require_tracking

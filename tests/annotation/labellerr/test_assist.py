@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 
-from labellerr_loopback import Emulator
+from labellerr_loopback import Emulator, ask
 from segtrack.annotation.labellerr.assist import propose
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.session import Session
@@ -54,7 +53,7 @@ def rows(paths: list[Path]) -> list[ImageRow]:
 
 def answers(emulator: Emulator, project_id: str) -> dict[str, list[dict[str, Any]]]:
     url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-    found = requests.get(url, timeout=10).json()["response"]["files"]
+    found = ask("GET", url)["files"]
     return {file["file_name"]: file["answers"] for file in found}
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 from PIL import Image
 
-from labellerr_loopback import Emulator
+from labellerr_loopback import Emulator, ask
 from segtrack import dataset as datasets
 from segtrack.annotation.labellerr.exporting import export_labels, latest_export
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
@@ -57,7 +56,7 @@ def work(http: HttpPlatform, project_id: str, labels: dict[str, list[str]]) -> N
         for name, classes in labels.items()
     ]
     url = f"{http.http.url}/_emulator/projects/{project_id}/files"
-    assert requests.post(url, json={"files": files}, timeout=10).status_code == 200
+    ask("POST", url, json={"files": files})
 
 
 def export(http: HttpPlatform, project_id: str, tmp_path: Path) -> KeptExport:

@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 
-from labellerr_loopback import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from labellerr_loopback.annotator import Rates, Record, annotate
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
@@ -303,7 +302,7 @@ def test_only_what_is_reviewed_comes_back(served: Emulator, loop: Loop, tmp_path
     files = list(loop.platform.project_files(sent.project_id))
     work = {"file_id": files[0].file_id, "status": "accepted", "answers": []}
     url = f"{served.url}/_emulator/projects/{sent.project_id}/files"
-    assert requests.post(url, json={"files": [work]}, timeout=10).status_code == 200
+    ask("POST", url, json={"files": [work]})
     review = take_back(loop.platform, sent.folder, tmp_path / "pull", Numbers())
     # Such an export has no categories at all.
     report_id = loop.platform.start_export(sent.project_id, "again", ["accepted"])

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 
-from labellerr_loopback import Delays, Emulator, start_emulator
+from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
@@ -58,7 +57,7 @@ def predictions(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def answers(served: Emulator, project_id: str) -> list[dict[str, object]]:
     url = f"{served.url}/_emulator/projects/{project_id}/files"
-    files = requests.get(url, timeout=10).json()["response"]["files"]
+    files = ask("GET", url)["files"]
     return [answer for file in files for answer in file["answers"]]
 
 

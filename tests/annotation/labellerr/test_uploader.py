@@ -14,9 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import requests
 
-from labellerr_loopback import Emulator
+from labellerr_loopback import Emulator, ask
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.ledger import Ledger
@@ -33,10 +32,8 @@ REPOSITORY = Path(__file__).parents[3]
 
 def puts(emulator: Emulator, names: set[str] | None = None) -> dict[str, int]:
     """How often each file arrived whole, by name; of all connections of this test."""
-    rows = requests.get(f"{emulator.url}/_emulator/uploads?size=10000", timeout=10).json()
-    return {
-        r["file_name"]: r["puts"] for r in rows["response"] if not names or r["file_name"] in names
-    }
+    rows = ask("GET", f"{emulator.url}/_emulator/uploads?size=10000")
+    return {r["file_name"]: r["puts"] for r in rows if not names or r["file_name"] in names}
 
 
 def named(images: list[Path], prefix: str) -> list[Path]:
@@ -357,7 +354,7 @@ def test_a_large_file_is_not_held_in_memory(http: HttpPlatform, tmp_path: Path) 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     url, params = f"{http.http.url}/_emulator/uploads", {"connection_id": connection.connection_id}
-    (sent,) = requests.get(url, params=params, timeout=10).json()["response"]
+    (sent,) = ask("GET", url, params=params)
     assert (sent["size"], sent["finished"]) == (48_000_000, True)
     assert peak < 4_000_000  # bytes, both sides of the connection together
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from labellerr_loopback import Emulator
+from labellerr_loopback import Emulator, ask
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.video_review import review_videos
@@ -50,7 +49,7 @@ def send(
 def there(emulator: Emulator, project_id: str) -> dict[str, list[tuple[str, list[int]]]]:
     """Class and frames of every trajectory, by file name."""
     url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-    files = requests.get(url, timeout=10).json()["response"]["files"]
+    files = ask("GET", url)["files"]
     return {
         file["file_name"]: [
             (a["question"], [int(n) for n in a["data"]["frames"]]) for a in file["answers"]

@@ -66,13 +66,16 @@ class Access:
         """How a person reviews a project of an emulator."""
         path = f"/_emulator/projects/{project_id}/files"
         if self.settings.url is not None:
-            where = f"set answers and statuses at {self.url}{path} ({self.url}/docs says how)"
+            where = (
+                f"set answers and statuses at {self.url}{path} ({self.url}/docs says how; with the "
+                "token that the emulator printed)"
+            )
         else:
             folder = shlex.quote(str(self.folder))
             where = (
                 f"start `python -m labellerr_loopback --data {folder}`, set answers and "
-                f"statuses at http://127.0.0.1:8080{path} (http://127.0.0.1:8080/docs says how) "
-                "and stop it"
+                f"statuses at http://127.0.0.1:8080{path} (http://127.0.0.1:8080/docs says how; "
+                "with the token that it prints) and stop it"
             )
         return f"{where}, then give stages=[pull]; or send it to people, labellerr=cloud"
 

@@ -1,0 +1,191 @@
+"""Where runs are recorded: MLflow's client for it, its experiment, and what is wrong with it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from filelock import FileLock, Timeout
+
+from segtrack.base.errors import SegtrackError, SettingsError, StageError
+from segtrack.base.names import level
+from segtrack.base.processes import process_mark
+from segtrack.journal.database import ready, sqlite_path, usable
+from segtrack.settings import MlflowSettings
+
+_MAKING_SECONDS = 60  # that another process may take to make the database
+
+
+def require_tracking(settings: MlflowSettings) -> None:
+    """Find what would end recording, before there is anything, and without MLflow.
+
+    Raises:
+        SegtrackError: the database cannot be used, or the server does not answer.
+    """
+    path = sqlite_path(settings.uri)
+    if path is None:
+        probe(settings)
+        return
+    usable(path)
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise _unwritable(settings, there, "it is no folder, or it is not writable")
+
+
+def connect(settings: MlflowSettings) -> tuple[Any, str]:
+    """Make the database where it is missing, probe a server, and find or make the experiment.
+
+    Returns:
+        The MLflow client and the experiment's id.
+
+    Raises:
+        SegtrackError: the database cannot be used or made, or the server does not answer within
+            ``settings.timeout`` seconds or as MLflow does.
+    """
+    path = sqlite_path(settings.uri)
+    if path is None:
+        probe(settings)
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        with told(settings.uri, SettingsError):
+            client = client_of(settings.uri)
+            return client, _experiment(client, settings)
+    try:
+        if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
+            print(f"mlflow.uri={settings.uri}: making the folder {path.parent}", flush=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two processes that make the database at once fail with "duplicate column".
+        with FileLock(path.with_suffix(".lock"), timeout=_MAKING_SECONDS), told(settings.uri):
+            ready(path)
+            client = client_of(settings.uri)
+            experiment = _experiment(client, settings)
+    except Timeout as error:
+        raise StageError(
+            f"mlflow.uri={settings.uri}: another process has been making it for {_MAKING_SECONDS} "
+            f"s and holds {error.lock_file}; wait until it has ended, or end it"
+        ) from error
+    except OSError as error:
+        where = Path(error.filename or path.parent)
+        raise _unwritable(settings, where, error.strerror) from error
+    with told(settings.uri):
+        _mark_killed(client, experiment)
+    return client, experiment
+
+
+def _unwritable(settings: MlflowSettings, where: Path, why: str | None) -> SettingsError:
+    return SettingsError(
+        f"mlflow.uri={settings.uri}: cannot write {where}: {why}. Make it writable or choose "
+        "another place with mlflow.uri=sqlite:///FILE"
+    )
+
+
+@contextlib.contextmanager
+def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
+    """Errors of MLflow and of its database in one line, as ``family``."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
+            raise
+        line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise family(
+            f"mlflow.uri={uri}: MLflow cannot record there: {line}. The stages' results are kept; "
+            "the same command goes on from them"
+        ) from error
+
+
+def probe(settings: MlflowSettings) -> None:
+    """Ask a tracking server for its health, once.
+
+    Raises:
+        SettingsError: no answer within ``settings.timeout`` seconds, or one that it is ill.
+    """
+    if urlparse(settings.uri).scheme not in ("http", "https"):
+        return
+    url = settings.uri.rstrip("/") + "/health"
+    try:
+        with urllib.request.urlopen(url, timeout=settings.timeout):
+            return
+    except urllib.error.HTTPError as error:
+        if error.code < 500:
+            return  # it answers; a proxy in front of it may not know /health
+        why: Exception = error
+    except (OSError, ValueError) as error:
+        why = error
+    raise SettingsError(
+        f"mlflow.uri={settings.uri}: no MLflow server answers there within "
+        f"{settings.timeout:g} s ({why}). Start it, give its address with mlflow.uri=..., "
+        f"or record locally with mlflow=local."
+    ) from why
+
+
+def client_of(uri: str) -> Any:
+    """A client for ``uri``; a relative SQLite path is taken from here, also if we move later."""
+    path = sqlite_path(uri)
+    return _cached_client(uri if path is None else f"sqlite:///{path.resolve()}")
+
+
+@functools.cache
+def _cached_client(uri: str) -> Any:
+    _quiet()
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def _quiet() -> None:
+    """MLflow's and alembic's chatter about migrations is nobody's concern here."""
+    import logging
+
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name in ("alembic", "mlflow.tracking"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints the traceback of each error that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def _experiment(client: Any, settings: MlflowSettings) -> str:
+    location = None
+    if settings.artifacts:
+        location = (Path(settings.artifacts).resolve() / level(settings.experiment)).as_uri()
+    found = client.get_experiment_by_name(settings.experiment)
+    if found is not None:
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+    try:
+        # Without the kind MLflow's UI opens an experiment with its pages for language models.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(settings.experiment, location, tags=kind))
+    except Exception:
+        # Another machine on the same server may have made it in the meantime.
+        found = client.get_experiment_by_name(settings.experiment)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def local_path(uri: str) -> Path | None:
+    """The folder that an artifact's address names; None where it is on a server."""
+    parts = urlparse(uri)
+    if parts.scheme in ("", "file"):
+        return Path(unquote(parts.path))
+    return None
+
+
+def _mark_killed(client: Any, experiment: str) -> None:
+    """Runs of this host that still count as running, but whose process is gone, were killed."""
+    query = f"attributes.status = 'RUNNING' AND tags.`segtrack.host` = '{socket.gethostname()}'"
+    for run in client.search_runs([experiment], query):
+        mark = run.data.tags.get("segtrack.process", "")
+        if mark and mark != process_mark(int(mark.split("@")[0])):
+            client.set_tag(run.info.run_id, "error", "the process was killed")
+            client.set_terminated(run.info.run_id, "KILLED")
