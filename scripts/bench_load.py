@@ -14,8 +14,9 @@ Steps, and what a size counts:
 - sweep: cells over a tracker's threshold, on detections that are files.
 - live: frames of a stream, ten a second, with 5 objects, tracked and drawn as they come.
 
-Each size is a process of its own. ``CPU ms`` is per frame, image or cell, on all cores. Peaks are those of resident memory within a part, with what the
-process held before; of ``sweep`` and ``images`` without their child processes.
+Each size is a process of its own. ``CPU ms`` is per frame, image or cell, on all cores. Peaks are
+those of resident memory within a part, with what the process held before; of ``sweep`` and
+``images`` without their child processes.
 """
 
 from __future__ import annotations

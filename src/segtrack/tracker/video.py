@@ -241,8 +241,9 @@ class Encoder:
         import av
 
         frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
-        colours = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
-        frame = self._yuv.reformat(frame, format="yuv420p", **colours)
+        frame = self._yuv.reformat(
+            frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        )
         if self._tick is not None:
             self._last = max(self._last + 1, round(seconds / self._tick))
             frame.pts, frame.time_base = self._last, self._tick
