@@ -239,10 +239,14 @@ class Encoder:
     def add(self, image: np.ndarray, seconds: float = 0.0) -> None:
         """The next frame, BGR uint8; ``seconds`` count where there is a tick."""
         import av
+        from av.video.reformatter import ColorRange, Colorspace
 
         frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
         frame = self._yuv.reformat(
-            frame, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            frame,
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
         )
         if self._tick is not None:
             self._last = max(self._last + 1, round(seconds / self._tick))
