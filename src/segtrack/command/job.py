@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,6 +189,7 @@ def config_hash(settings: Settings) -> str:
     return digest(values)[:16]
 
 
+@cache  # reading every package's metadata is the dearest part of a sweep's cell
 def environment() -> str:
     """Machine and installed packages, one per line."""
     head = [
