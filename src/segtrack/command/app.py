@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
+from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ _NO_RERUN = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return until_asked(lambda: _main(words), lasting=arguments is None)
+
+    def work() -> int:
+        with hidden():
+            return _main(words)
+
+    return until_asked(work, lasting=arguments is None)
 
 
 def _main(words: list[str]) -> int:
