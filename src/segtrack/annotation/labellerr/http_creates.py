@@ -27,10 +27,12 @@ class HttpCreates:
 
     http: Transport
 
-    def _create_dataset(self, name: str, connection_id: str, data_type: str, identity: str) -> str:
+    def _create_dataset(
+        self, name: str, connection_id: str, data_type: str, identity: str, description: str
+    ) -> str:
         body = {
             "dataset_name": name,
-            "dataset_description": "",
+            "dataset_description": description,
             "data_type": data_type,
             "connection_id": connection_id,
             "path": "local",

@@ -47,13 +47,14 @@ class Template:
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """A data set; ``files_count`` is 0 until it was processed."""
+    """A data set; ``files_count`` is 0 until it was processed, ``description`` whoever's words."""
 
     dataset_id: str
     name: str
     status_code: int
     files_count: int
     progress: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,12 @@ class Platform(Protocol):
         ...
 
     def ensure_dataset(
-        self, name: str, connection_id: str, files: Sequence[str], data_type: str = "image"
+        self,
+        name: str,
+        connection_id: str,
+        files: Sequence[str],
+        data_type: str = "image",
+        description: str = "",
     ) -> DatasetRecord:
         """Make a data set of the files that were sent over a connection, or find it."""
         ...
@@ -242,6 +248,7 @@ def dataset_record(raw: Mapping[str, Any]) -> DatasetRecord:
         status_code=int(raw.get("status_code") or 501),
         files_count=int(raw.get("files_count") or 0),
         progress=str(raw.get("progress") or ""),
+        description=str(raw.get("description") or raw.get("dataset_description") or ""),
     )
 
 
