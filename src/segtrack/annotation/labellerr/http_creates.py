@@ -125,13 +125,13 @@ class HttpCreates:
         return str(answer[key])
 
 
-def response_of(document: Any, what: str) -> Mapping[str, Any]:
+def response_of(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     """The record in the envelope of an answer.
 
     Raises:
         PlatformError: there is none.
     """
-    found = document.get("response") if isinstance(document, Mapping) else None
+    found = document.get("response")
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     if not isinstance(found, Mapping):

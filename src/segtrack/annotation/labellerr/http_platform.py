@@ -19,6 +19,8 @@ from segtrack.annotation.labellerr.port import (
     dataset_record,
     file_record,
     project_record,
+    record,
+    records,
     template_record,
 )
 from segtrack.annotation.labellerr.transport import RETRIED, repeat_create
@@ -52,7 +54,7 @@ class HttpPlatform(HttpAnswers):
             body["temporary_connection_id"] = connection_id
         path = "/connectors/connect/local"
         answer = response_of(self.http.call("POST", path, body=body), f"POST {path}")
-        links = answer.get("resumable_upload_links") or {}
+        links = record(answer.get("resumable_upload_links"))
         missing = [name for name in names if name not in links]
         if missing:
             raise PlatformError(
@@ -110,7 +112,7 @@ class HttpPlatform(HttpAnswers):
                 ),
                 "GET /datasets/list",
             )
-            for raw in page.get("datasets") or ():
+            for raw in records(page.get("datasets")):
                 yield dataset_record(raw)
             following = page.get("last_dataset_id")
             if not page.get("has_more") or not following or following == last:
@@ -187,7 +189,7 @@ class HttpPlatform(HttpAnswers):
                 "next_search_after": after,
             }
             page = response_of(self.http.call("GET", path, params), f"GET {path}")
-            files = page.get("files") or ()
+            files = records(page.get("files"))
             yield from (file_record(raw) for raw in files)
             following = page.get("next_search_after")
             if not files or not following or following == after:
@@ -235,11 +237,10 @@ class HttpPlatform(HttpAnswers):
 
     def projects(self) -> Iterator[ProjectRecord]:
         path = "/project_drafts/projects/detailed_list"
-        document = self.http.call("GET", path, {"uuid": new_uuid()})
-        found = document.get("response") if isinstance(document, Mapping) else document
+        found = self.http.call("GET", path, {"uuid": new_uuid()}).get("response")
         # Two shapes are in the field: the list itself, or under "projects".
         listed = found.get("projects") if isinstance(found, Mapping) else found
-        return iter([project_record(raw) for raw in listed or ()])
+        return iter([project_record(raw) for raw in records(listed)])
 
     def project(self, project_id: str) -> ProjectRecord:
         path = f"/projects/project/{project_id}"
@@ -287,8 +288,8 @@ class HttpPlatform(HttpAnswers):
             body = {"search_queries": {}, "size": PAGE, "next_search_after": after}
             query = {"project_id": project_id, "uuid": new_uuid()}
             document = self.http.call("POST", path, query, body)
-            found = document.get("response") or document
-            files = found.get("files") or ()
+            found = record(document.get("response") or document)
+            files = records(found.get("files"))
             yield from (file_record(raw) for raw in files)
             following = found.get("next_search_after")
             if not files or not following or following == after:
@@ -313,7 +314,7 @@ class HttpPlatform(HttpAnswers):
             if error.status in (404, 405):
                 return []
             raise
-        listed = [raw for raw in document.get("response") or () if isinstance(raw, Mapping)]
+        listed = records(document.get("response"))
         names = [raw.get("templateName") or raw.get("template_name") for raw in listed]
         pairs = zip(listed, names, strict=True)
         return [
