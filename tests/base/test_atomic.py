@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -30,6 +31,33 @@ def test_a_folder_is_replaced_at_the_end_only(tmp_path: Path) -> None:
         raise RuntimeError("broken")
     assert [p.read_text() for p in folder.iterdir()] == ["1"]
     assert sorted(p.name for p in folder.parent.iterdir()) == [".a.lock", "a"]
+
+
+@pytest.mark.parametrize("step", ["before", "between", "after"])
+def test_a_kill_while_a_folder_is_replaced_leaves_the_old_one_or_the_new(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, done = tmp_path / "a", []
+    with whole_folder(folder) as partial:
+        (partial / "x").write_text("old")
+    rename = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        done.append(step)
+        if len(done) == {"before": 1, "between": 2, "after": 3}[step]:
+            raise SystemExit
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(SystemExit), whole_folder(folder) as partial:
+        (partial / "x").write_text("new")
+        if step == "after":
+            monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: killed(folder, folder))
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError), whole_folder(folder):
+        raise RuntimeError  # the next one finds a whole folder, and fails
+    assert (folder / "x").read_text() == ("new" if step == "after" else "old")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.lock", "a"]
 
 
 def test_a_second_writer_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

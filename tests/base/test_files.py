@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.base.files import digest, file_digest, link_or_copy
+from segtrack.base.files import digest, file_digest, hand_out, link_or_copy
 
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 18, (1 << 20) + 7])
@@ -39,3 +39,28 @@ def test_a_link_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     link_or_copy(source, target)
     assert target.read_text() == "new"
     assert source.samefile(target)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "linked"),
+    [
+        ("best.pt", 2 << 20, True),
+        ("annotated.mp4", 2 << 20, True),
+        ("best.pt", 1000, False),
+        ("results.json", 2 << 20, False),
+    ],
+)
+def test_editing_what_was_handed_out_leaves_the_original_alone(
+    name: str, size: int, linked: bool, tmp_path: Path
+) -> None:
+    source, target = tmp_path / name, tmp_path / "deep" / name
+    source.write_bytes(b"a" * size)
+    source.chmod(0o444)
+    for _ in range(2):  # it takes the place of what was there
+        hand_out(source, target)
+    assert source.samefile(target) is linked
+    assert target.read_bytes() == b"a" * size
+    if not linked:
+        assert target.stat().st_mode & 0o200  # one may write into a copy
+        target.write_bytes(b"b")
+        assert source.read_bytes() == b"a" * size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -212,12 +213,29 @@ def test_different_values_are_cells(word: str) -> None:
     assert check(CONF, [word]) == []
 
 
-@pytest.mark.parametrize("content", [None, b"", b"text", b"\x80\x04."])
-def test_a_file_to_run_again_is_checked(
-    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("more", [[], ["--cfg", "job"], ["-m", "seed=1,2"], ["plan=true"]])
+def test_no_pickle_is_run_again(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "config.pickle"
-    if content is not None:
-        path.write_bytes(content)
-    assert main([f"--experimental-rerun={path}"]) == 2
-    assert f"error: --experimental-rerun={path}: " in capsys.readouterr().err
+    path, marker = tmp_path / "config.pickle", tmp_path / "ran"
+    path.write_bytes(b"cposix\nsystem\n(S'touch %s'\ntR." % str(marker).encode())
+    assert main([f"--experimental-rerun={path}", *more]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --experimental-rerun={path}: not supported")
+    assert said.count("\n") == 1 and not marker.exists()
+
+
+def test_weights_that_hold_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, before there is a run, and nothing ran; ``model.trust`` alone decides."""
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("w.pt", "w") as archive:
+        evil = b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R."
+        archive.writestr("w/data.pkl", evil)
+    for word in ("model.weights=w.pt", f"model.weights={tmp_path / 'w.pt'}"):
+        assert main([word, "stages=[prepare,evaluate]"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "refused: it asks for posix.system" in said
+        assert "nothing was executed" in said and "model.trust=true" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]

@@ -28,3 +28,58 @@ def test_a_store_that_is_not_there_is_said(
     monkeypatch.setattr("sys.argv", ["store", "--root", str(tmp_path / "none"), "ls"])
     assert results.main() == 2
     assert f"--root {tmp_path / 'none'}: no such folder" in capsys.readouterr().err
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, root: Path, *words: str) -> int:
+    monkeypatch.setattr("sys.argv", ["store", "--root", str(root), *words])
+    return results.main()
+
+
+def test_what_is_damaged_is_named_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = StageCall("score", 1, {}, {})
+    made = Store(tmp_path).run(call, lambda folder, _: (folder / "scores.json").write_bytes(b"{}"))
+    assert ask(monkeypatch, tmp_path, "verify") == 0
+    assert capsys.readouterr().out == f"all 1 results are whole in {tmp_path}\n"
+    (made.folder / "scores.json").write_text("[]")
+    assert ask(monkeypatch, tmp_path, "verify") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"score      {call.key}  scores.json is damaged (its digest is another)",
+        f"1 damaged in {tmp_path}; the command that needs one makes it anew",
+    ]
+
+
+@pytest.mark.parametrize("days", ["-1", "abc", "nan", "inf", ""])
+def test_days_are_a_number_from_0_on(
+    days: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        ask(monkeypatch, tmp_path, "gc", f"--days={days}")
+    assert stopped.value.code == 2
+    assert f"argument --days: {days!r} is no number of days" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["ls", "verify", "gc"])
+def test_an_odd_store_is_no_traceback(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "results" / "train").mkdir(parents=True)
+    for odd in ("file", "train/file"):
+        (tmp_path / "results" / odd).touch()
+    (tmp_path / "results" / "train" / "loop").symlink_to("loop")
+    assert ask(monkeypatch, tmp_path, command) == (command == "verify")
+    out, err = capsys.readouterr()
+    assert err == "" and ("2 damaged" in out) == (command == "verify")
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert ask(monkeypatch, tmp_path, command) == 1
+    told = f"error: {tmp_path / 'results'}: Permission denied\n"
+    assert capsys.readouterr().err == told

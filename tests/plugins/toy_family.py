@@ -56,7 +56,7 @@ class ToyFamily(ModelFamily):
     suffix = ".json"
     trains_with = frozenset({"epochs", "imgsz"})
 
-    def read(self, path: Path, origin: str, note: str = "") -> Weights:
+    def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
         content = _content(path)
         names = tuple(content["names"])
         return Weights(path, file_digest(path), origin, names, content["imgsz"], note)

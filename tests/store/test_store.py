@@ -234,18 +234,6 @@ def test_a_miss_is_explained_by_the_nearest_result(tmp_path: Path) -> None:
     assert reason == "differs from the nearest result in settings.epochs: 3 -> 4"
 
 
-def test_gc_removes_only_what_was_not_used_lately(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    old = store.run(call(), write_number)
-    new = store.run(call(version=2), write_number)
-    past = time.time() - 40 * 86400
-    os.utime(old.folder / "stage.json", (past, past))
-    assert store.collect(days=30) == [old.folder]
-    assert store.find(call()) is None
-    assert store.find(call(version=2)) is not None
-    assert [entry.key for entry in store.entries()] == [new.key]
-
-
 def test_a_link_takes_no_space_and_replaces_what_was_there(tmp_path: Path) -> None:
     source, target = tmp_path / "a", tmp_path / "sub" / "b"
     source.write_text("1")

@@ -66,14 +66,19 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     What a killed process left is removed by the next one; a second process waits, and says so.
     """
     partial = folder.with_name(f"{folder.name}.partial")
+    before = folder.with_name(f".{folder.name}.before")
     with alone_with(folder):
         try:
             shutil.rmtree(partial, ignore_errors=True)
+            if before.exists() and not folder.exists():  # a kill came between the two renames below
+                before.replace(folder)
+            shutil.rmtree(before, ignore_errors=True)
             partial.mkdir()
             yield partial
             if folder.exists():
-                shutil.rmtree(folder)
+                folder.replace(before)
             settle(partial, folder)
+            shutil.rmtree(before, ignore_errors=True)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

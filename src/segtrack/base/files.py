@@ -10,6 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+_BINARY = {".mp4", ".npz", ".onnx", ".parquet", ".pt", ".pth"}
+_LARGE = 1 << 20  # bytes
+
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, independent of the order of keys."""
@@ -39,6 +42,19 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def hand_out(source: Path, target: Path) -> None:
+    """Put ``source`` where people work: as a copy, so that editing that leaves ``source`` alone.
+
+    Only of a large binary file, which nobody edits in place, there is a hard link if possible.
+    """
+    if source.suffix in _BINARY and source.stat().st_size > _LARGE:
+        link_or_copy(source, target)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(source, target)
 
 
 def plain_value(value: Any) -> Any:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from segtrack.base.atomic import write_whole
+from segtrack.base.processes import stop_if_asked
+
 FILE = "metrics.jsonl"
 
 
@@ -36,12 +39,13 @@ class MetricsFile:
         known = list(read_metrics(folder))
         self.seen = {(m.name, m.step) for m in known}
         if self.path.exists():
-            self.path.write_text("".join(_line(m) for m in known))
+            write_whole(self.path, "".join(_line(m) for m in known))
         for metric in known:
             if listener:
                 listener(metric)
 
     def __call__(self, name: str, value: float, step: int = 0) -> None:
+        stop_if_asked()
         if (name, step) in self.seen:
             return
         self.seen.add((name, step))
@@ -57,12 +61,12 @@ def read_metrics(folder: Path) -> Iterator[Metric]:
     path = folder / FILE
     if not path.exists():
         return
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
-            value = math.nan if row["value"] is None else row["value"]
-            yield Metric(row["name"], value, row["step"])
-        except (json.JSONDecodeError, KeyError, TypeError):
+            value = math.nan if row["value"] is None else float(row["value"])
+            yield Metric(str(row["name"]), value, int(row["step"]))
+        except (ValueError, KeyError, TypeError):
             return  # the last line of a killed process
 
 

@@ -1,34 +1,56 @@
 """Compose, check, run, report: what ``python src/run.py`` does, and its exit codes.
 
-0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used.
+0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used. 130:
+interrupted.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.command.folders import require_rerun, require_writable
+from segtrack.base.processes import stop_if_asked, stoppable
+from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
     from segtrack.settings import Settings
 
+_RAISE = "HYDRA_FULL_ERROR"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
 CONF = _CHECKOUT / "conf" if (_CHECKOUT / "pyproject.toml").is_file() else _PACKAGE / "conf"
+# Hydra unpickles that file, and makes loggers of whatever classes it names.
+_NO_RERUN = (
+    "--experimental-rerun={}: not supported, since reading a pickle runs whatever code it holds; "
+    "nothing was executed. Give the run's settings again, which its .hydra/overrides.yaml lists"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with stoppable(lasting=arguments is None):
+            return _main(words)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            text = "interrupted; the same command continues where this one stopped"
+            print(text, file=sys.stderr, flush=True)
+        return 130
+
+
+def _main(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    words = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
@@ -36,12 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options = get_args_parser().parse_intermixed_args(words)
     words = _options_first(words, options.overrides)
+    if options.experimental_rerun is not None:
+        return _fail(SettingsError(_NO_RERUN.format(options.experimental_rerun)))
     if options.hydra_help or options.shell_completion:
         return _hydra(words, lambda config: None)
     try:
         extra = Path(options.config_dir) if options.config_dir else None
         if extra is not None and not extra.is_dir():
             raise SettingsError(f"--config-dir {extra}: no such folder")
+        _refuse_other_config(options)
         from segtrack.command.choices import choices_text, video_choices, with_words
 
         chosen = video_choices(CONF, options.overrides, extra)
@@ -66,15 +91,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segtrack.command.sweep import run_sweep
 
             return run_sweep(words, options.overrides, _hydra, CONF, extra)
-        if options.experimental_rerun:
-            require_rerun(Path(options.experimental_rerun))
-            return _run_single(words, None)
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
+        stop_if_asked()  # what was cut short may look like anything
         return _fail(error)
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
-        return 130
+    except OSError as error:
+        stop_if_asked()
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
+
+
+def _refuse_other_config(options: argparse.Namespace) -> None:
+    """Options of Hydra under which it would run something else than what was checked.
+
+    Raises:
+        SettingsError: one of them is given.
+    """
+    if options.config_name or options.config_path:
+        given = f"--config-name {options.config_name}" if options.config_name else "--config-path"
+        raise SettingsError(
+            f"{given}: the configuration is segtrack's own; put yours into "
+            "FOLDER/experiment/NAME.yaml and give --config-dir FOLDER experiment=NAME"
+        )
+    if options.package and not options.cfg:
+        raise SettingsError(f"--package {options.package}: only goes with --cfg, which shows it")
 
 
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
@@ -123,16 +163,12 @@ def _check_output(overrides: Sequence[str]) -> None:
     require_writable(path, f"the run's folder {folder}", instead)
 
 
-def _run_single(words: Sequence[str], settings: Settings | None) -> int:
-    """One run. Its errors are told here, not by Hydra, so that they come without a traceback.
-
-    Args:
-        settings: what the words mean; None where a file says it.
-    """
+def _run_single(words: Sequence[str], settings: Settings) -> int:
+    """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
     from segtrack.command.job import look, run_job
 
     codes: list[int] = []
-    runner = None if settings is None or settings.plan else look(settings)
+    runner = None if settings.plan else look(settings)
 
     def task(config: Any) -> float | None:
         try:
@@ -152,17 +188,38 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     from segtrack.settings import register
 
     register()
-    previous = sys.argv
+    previous, own = sys.argv, os.environ.get(_RAISE)
     sys.argv = [previous[0], *words]
+    os.environ[_RAISE] = "1"  # what Hydra cannot do is told here as everything else is
+    began = False
+
+    def begun(config: Any) -> Any:
+        nonlocal began
+        began = True
+        return task(config)
+
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+        with stoppable():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(begun)()
     except SystemExit as stop:
+        stop_if_asked()
         return stop.code if isinstance(stop.code, int) else 1
-    except OSError as error:
-        where = error.filename or Path.cwd()
-        return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+    except SegtrackError as error:
+        return error.exit_code  # of a cell, which has told it
+    except Exception as error:
+        if began:
+            traceback.print_exc()
+            return 1
+        if isinstance(error, OSError):
+            where = error.filename or Path.cwd()
+            return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
     finally:
         sys.argv = previous
+        os.environ.pop(_RAISE)
+        if own is not None:
+            os.environ[_RAISE] = own
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
+from segtrack.base.errors import SettingsError
 from segtrack.command.composition import CONFIG, composing, expand, groups
 from segtrack.command.keys import normalised
 from segtrack.settings import DatasetSettings, knobs_of
@@ -33,8 +34,11 @@ def video_choices(
     """
     with composing(folder, extra):
         words = normalised(overrides, groups(folder, *([extra] if extra else [])))
-        cells = expand(words)
-        if not cells or any(cell.swept.get("video") == "null" for cell in cells):
+        try:
+            cells = expand(words)
+        except SettingsError:
+            return {}
+        if any(cell.swept.get("video") == "null" for cell in cells):
             return {}
         try:
             config = compose(CONFIG, overrides=list(cells[0].overrides), return_hydra_config=True)

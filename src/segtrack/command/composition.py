@@ -23,7 +23,7 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -44,6 +44,7 @@ from segtrack.pipeline import stage_problems
 from segtrack.settings import Problem, Settings, options, register, validate
 
 CONFIG = "config"
+MOST_CELLS = 10_000
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,15 @@ def check(
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
             problems += [Problem(key, value, allowed) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
+        if wrong := _sweep_problems(parsed):  # cells that cannot be counted cannot be checked
+            return [*problems, *wrong]
         problems += [problem for one in parsed if (problem := _twice(one))]
         checker = _Checker(names)
         seen: dict[str, Problem] = {}
         for override in parsed:
             if override.is_sweep_override() and not override.is_discrete_sweep():
-                for problem in checker.key_problems(override):
-                    seen[str(problem)] = problem
+                wrong = list(checker.key_problems(override)) or _undrawn(override, parsed)
+                seen |= {str(problem): problem for problem in wrong}
         for cell in _expand(parsed):
             for problem in checker.problems(cell.overrides):
                 seen.setdefault(str(problem), problem)
@@ -91,8 +94,15 @@ def check(
 
 
 def expand(overrides: Sequence[str]) -> list[Cell]:
-    """The cells of a sweep in Hydra's order; overrides that do not parse are left out."""
-    return list(_expand(_parse(overrides)[0]))
+    """The cells of a sweep in Hydra's order; overrides that do not parse are left out.
+
+    Raises:
+        SettingsError: there is none, or they are more than anyone runs.
+    """
+    parsed = _parse(overrides)[0]
+    if wrong := _sweep_problems(parsed):
+        raise SettingsError("; ".join(map(str, wrong)))
+    return list(_expand(parsed))
 
 
 def to_settings(config: DictConfig) -> Settings:
@@ -148,7 +158,8 @@ def composing(folder: Path, extra: Path | None) -> Iterator[None]:
 
 
 def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
-    parser = OverridesParser.create()
+    hydra = GlobalHydra.instance()
+    parser = OverridesParser.create(hydra.config_loader() if hydra.is_initialized() else None)
     good, problems = [], []
     for text in overrides:
         try:
@@ -202,6 +213,38 @@ def _expand(parsed: Sequence[Override]) -> Iterator[Cell]:
     for combination in itertools.product(*choices):
         words = tuple(word for word, _, _ in combination)
         yield Cell(words, {key: value for _, key, value in combination if value is not None})
+
+
+def _sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
+    """Sweeps over nothing, or over more cells than anyone runs."""
+    problems, cells = [], 1
+    for one in parsed:
+        if not one.is_discrete_sweep():
+            continue
+        text = (one.input_line or "").partition("=")[2]
+        try:
+            value = one.value()
+            values = value.range() if isinstance(value, RangeSweep) else one.sweep_string_iterator()
+            count = sum(1 for _ in itertools.islice(values, MOST_CELLS + 1))
+        except (HydraException, ValueError) as error:  # a step of 0
+            problems.append(Problem(one.key_or_group, text, _first_line(str(error))))
+            continue
+        if count == 0:
+            problems.append(Problem(one.key_or_group, text, "gives no value, so there is no cell"))
+        cells *= count
+    if cells > MOST_CELLS:
+        allowed = f"these would be more than {MOST_CELLS} cells; give fewer values"
+        problems.append(Problem("--multirun", ..., allowed))
+    return problems
+
+
+def _undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
+    """An interval, where no sweeper was chosen that draws values out of it."""
+    if any(one.key_or_group == "hydra/sweeper" for one in parsed):
+        return []
+    text = (interval.input_line or "").partition("=")[2]
+    allowed = "is for a sweeper that draws values; write a list, or range(start,stop)"
+    return [Problem(interval.key_or_group, text, allowed)]
 
 
 def _twice(override: Override) -> Problem | None:
@@ -336,6 +379,8 @@ class _Checker:
                 self.composed[words] = compose(CONFIG, overrides=list(words))
             except (HydraException, OmegaConfBaseException) as error:
                 self.composed[words] = error
+            except Exception:  # values for Hydra itself fail in any way
+                self.composed[words] = HydraException("Hydra cannot take this value")
         return self.composed[words]
 
     def _known(self, config: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
+import errno
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,31 +21,16 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
         SettingsError: they cannot.
     """
     there = folder.expanduser().absolute()
-    while not there.exists() and there != there.parent:
-        there = there.parent
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            there.stat()  # says what else is wrong: a name too long, a loop of links
+        while not there.exists() and there != there.parent:
+            there = there.parent
         # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
         Path(tempfile.mkdtemp(prefix=".segtrack-", dir=there)).rmdir()
     except OSError as error:
-        why = "it is no folder" if there.exists() and not there.is_dir() else error.strerror
+        why = "it is no folder" if error.errno == errno.ENOTDIR else error.strerror
         raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error
-
-
-def require_rerun(path: Path) -> None:
-    """Refuse what is no configuration that Hydra kept, before Hydra fails with a traceback.
-
-    Raises:
-        SettingsError: it is not there, or something else.
-    """
-    try:
-        with path.open("rb") as file:
-            pickle.load(file)
-    except Exception as error:  # a pickle that is none fails in any way
-        why = error.strerror if isinstance(error, OSError) else "Hydra did not write this"
-        raise SettingsError(
-            f"--experimental-rerun={path}: {why}; give a run's .hydra/config.pickle, which the "
-            "callback PickleJobInfoCallback of Hydra writes"
-        ) from error
 
 
 def remove_unused(store: Path) -> None:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
-from segtrack.command.composition import Cell, compose_settings, expand, flatten
+from segtrack.command.composition import Cell, compose_settings, composing, expand, flatten
 from segtrack.command.job import git_state, look, run_job
 from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import platform_stages
@@ -46,7 +46,8 @@ def run_sweep(
     Raises:
         SegtrackError: no cell can start; then nothing is recorded.
     """
-    cells = expand(overrides)
+    with composing(conf, extra):  # which values that are globs need
+        cells = expand(overrides)
     first = compose_settings(conf, _own(cells[0].overrides), extra)
     if first.plan:
         return hydra(words, run_job)

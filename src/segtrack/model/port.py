@@ -137,8 +137,10 @@ class ModelFamily(ABC):
     trains_with: ClassVar[frozenset[str]] = frozenset(f.name for f in fields(TrainerSettings))
 
     @abstractmethod
-    def read(self, path: Path, origin: str, note: str = "") -> Weights:
+    def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
         """Read what the checkpoint at ``path``, which is there, says about itself.
+
+        Neither this nor anything later runs code that the file holds, unless ``settings.trust``.
 
         Raises:
             DataError: it cannot be read, or is none of this family.

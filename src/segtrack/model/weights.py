@@ -30,10 +30,10 @@ def resolve_weights(settings: ModelSettings, run_weights: RunWeights) -> Weights
     if choice == "scratch":
         return family.scratch(settings)
     if choice == "shipped":
-        return family.read(_shipped(family, settings.name), "shipped")
+        return family.read(settings, _shipped(family, settings.name), "shipped")
     if choice.startswith("run:"):
-        return _read(family, run_weights(choice.removeprefix("run:")), choice)
-    return _read(family, Path(choice).expanduser(), "path")
+        return _read(family, settings, run_weights(choice.removeprefix("run:")), choice)
+    return _read(family, settings, Path(choice).expanduser(), "path")
 
 
 def wanted_classes(weights: Weights, request: Request) -> np.ndarray:
@@ -73,13 +73,13 @@ def lacking_classes(weights: Weights, request: Request) -> tuple[str, ...]:
     return tuple(f"{name} (nearest: {near[name]})" if near[name] else name for name in missing)
 
 
-def _read(family: ModelFamily, path: Path, origin: str) -> Weights:
+def _read(family: ModelFamily, settings: ModelSettings, path: Path, origin: str) -> Weights:
     if not path.is_file():
         raise DataError(
             f"model.weights={path}: no such file; give a {family.suffix} checkpoint, shipped, "
             "run:<MLflow run id>, scratch or auto"
         )
-    return family.read(path, origin)
+    return family.read(settings, path, origin)
 
 
 def _automatic(family: ModelFamily, settings: ModelSettings) -> Weights:
@@ -88,16 +88,18 @@ def _automatic(family: ModelFamily, settings: ModelSettings) -> Weights:
     if settings.weights_folder:
         path = Path(settings.weights_folder).expanduser() / f"{settings.name}{family.suffix}"
         if path.is_file():
-            return family.read(path, "auto:folder")
+            return family.read(settings, path, "auto:folder")
         missed = f"{path} does not exist"
     downloaded, why = family.download(settings)
     note = f"model.weights=auto: {missed}; "
     if downloaded:
-        return family.read(downloaded, "auto:download", f"{note}downloaded {downloaded.name}")
+        note += f"downloaded {downloaded.name}"
+        return family.read(settings, downloaded, "auto:download", note)
     note += f"{why}; "
     shipped = family.shipped.get(settings.name)
     if shipped is not None and shipped.is_file():
-        return family.read(shipped, "auto:shipped", f"{note}using the shipped {shipped.name}")
+        note += f"using the shipped {shipped.name}"
+        return family.read(settings, shipped, "auto:shipped", note)
     return family.scratch(settings, f"{note}{FROM_SCRATCH}")
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.metrics import Metric
+from segtrack.base.metrics import Metric, Report
 from segtrack.base.names import level
+from segtrack.base.processes import stop_if_asked
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
@@ -77,12 +78,19 @@ class Runner(Walk):
                 missing, and whatever else ends a run before anything is built.
         """
         self._looking = True
+        roots = self.roots()
+        # Data first, then videos, then weights: what is looked at in moments before what takes
+        # seconds to import.
+        data = [stage for stage in roots if not stage.require]
         try:
-            for stage in self.roots():
+            for stage in data:
+                with contextlib.suppress(_NotYet):
+                    self.get(stage.name, {})
+            for stage in reversed(roots):
                 with contextlib.suppress(_NotYet):
                     if stage.require:
                         stage.require(Run(self, stage, stage.name))
-            for stage in self.roots():
+            for stage in (stage for stage in roots if stage.require):
                 with contextlib.suppress(_NotYet):
                     self.get(stage.name, {})
         finally:
@@ -116,13 +124,17 @@ class Runner(Walk):
         Raises:
             SettingsError: it is not there, and ``owner`` is not listed.
         """
+        stop_if_asked()
         which = (stage.name, *sorted(of.items()))
         made = self._found.pop(which, None) or stage.make(Run(self, stage, owner), **of)
         if self._looking and not isinstance(made, Given):
             self._found[which] = made
             self._require_there(stage, made, owner)
-            if isinstance(made, Recipe) and not self.must_build:
-                self.must_build = self.find(stage, made)[1] is None
+            if isinstance(made, Recipe) and (made.check or not self.must_build):
+                lacks = self.find(stage, made)[1] is None
+                self.must_build |= lacks
+                if lacks and made.check:
+                    made.check()
             raise _NotYet
         if isinstance(made, Recipe):
             result = self._stored(stage, made, owner)
@@ -180,7 +192,11 @@ class Runner(Walk):
         def listen(metric: Metric) -> None:
             self.record(Metric(named(metric.name), metric.value, metric.step))
 
-        result = self.store.run(call, recipe.build, listen)
+        def build(folder: Path, report: Report) -> None:
+            recipe.build(folder, report)
+            stop_if_asked()  # a callback that was cut short may have left a wrong result
+
+        result = self.store.run(call, build, listen)
         if self.journal and not result.hit:
             self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)

@@ -53,6 +53,7 @@ class Recipe:
         here: whether a result can be used, where it names files outside of the store: they may lie
             elsewhere by now. ``place``: enters the key then, so that it is built for this place.
         metric: the name that a number has in the journal, from the reported one.
+        check: finds in moments what ``build`` would refuse; called before there is a run.
     """
 
     build: Build
@@ -62,6 +63,7 @@ class Recipe:
     here: Callable[[Path], bool] | None = None
     place: str = ""
     metric: Callable[[str], str] | None = None
+    check: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)

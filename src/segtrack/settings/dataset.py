@@ -13,6 +13,9 @@ from omegaconf import MISSING
 
 from segtrack.settings.knobs import Group, Problem, knob
 
+# Of an image, unless dataset.max_pixels says otherwise; the largest cameras, those of telephones,
+# have 200 megapixels.
+MAX_PIXELS = 200_000_000
 SPLITS = ("train", "val", "test", "pool")
 
 
@@ -67,6 +70,14 @@ class DatasetSettings(Group):
     )
     decode: bool = knob(
         True, "decode every image once to be sure that it can be read; false: header only, faster"
+    )
+    max_pixels: int | None = knob(
+        MAX_PIXELS,
+        "width times height that an image may have; a file of kilobytes may ask for gigabytes of "
+        "memory. Scans and aerial views that have more need a larger number; null: any",
+        unit="px",
+        low=1,
+        local=True,
     )
     workers: int = knob(
         0,
@@ -145,14 +156,14 @@ def _class_problems(classes: Any) -> Iterator[Problem]:
         return
     allowed = "a list [person, car] or a mapping {vehicle: [car, truck], person: [person]}"
     if isinstance(classes, list):
-        good = bool(classes) and all(isinstance(name, str) for name in classes)
+        good = bool(classes) and all(isinstance(name, str) and name.strip() for name in classes)
         if good and len(set(classes)) != len(classes):
             yield Problem("dataset.classes", classes, "names a class twice")
     elif isinstance(classes, dict):
         lists = [v for v in classes.values() if isinstance(v, list) and v]
         names = [name for v in lists for name in v]
         good = bool(classes) and len(lists) == len(classes)
-        good = good and all(isinstance(name, str) for name in [*classes, *names])
+        good = good and all(isinstance(name, str) and name.strip() for name in [*classes, *names])
         if good and len(set(names)) != len(names):
             yield Problem("dataset.classes", classes, "puts a class into two merged classes")
     else:

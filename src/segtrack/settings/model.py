@@ -23,6 +23,12 @@ class ModelSettings(Group):
         "(weights_folder, download, shipped, scratch); null: the data set's starting_weights",
         local=True,
     )
+    trust: bool = knob(
+        False,
+        "unpickle the weights in full, which lets them run any code: for a file that is refused "
+        "otherwise, such as one of a network with layers of its own, and whose maker you trust",
+        local=True,
+    )
     weights_folder: str | None = knob(
         None,
         "where auto looks first for the network's weights, by its name",
@@ -58,6 +64,9 @@ class ModelSettings(Group):
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong between its own knobs, or with what they name."""
+        folder = self.weights_folder
+        if folder is not None and not Path(folder).expanduser().is_dir():
+            yield Problem("model.weights_folder", folder, "no such folder; null for none")
         weights = self.weights
         words = ("auto", "scratch", "shipped")
         if weights is None or weights in words or weights.startswith("run:"):

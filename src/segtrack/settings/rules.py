@@ -21,7 +21,7 @@ def validate(settings: Settings) -> list[Problem]:
         *value_problems(settings),
         *_names(settings),
         *_globals(settings),
-        *(one for group in vars(settings).values() for one in _own(group)),
+        *(one for name, group in vars(settings).items() for one in _own(name, group)),
         *settings.model.trainer_problems(settings.trainer),
         *_floor(settings),
         *_sam(settings),
@@ -29,9 +29,15 @@ def validate(settings: Settings) -> list[Problem]:
     ]
 
 
-def _own(group: Any) -> Iterator[Problem]:
-    if isinstance(group, Group):
+def _own(name: str, group: Any) -> Iterator[Problem]:
+    if not isinstance(group, Group):
+        return
+    try:
         yield from group.problems()
+    except OSError as error:  # a name that no file can have, a folder that may not be looked into
+        given = str(error.filename)
+        key = next((f"{name}.{key}" for key, value in vars(group).items() if value == given), name)
+        yield Problem(key, given, f"cannot be read ({error.strerror})")
 
 
 def _names(settings: Settings) -> Iterator[Problem]:

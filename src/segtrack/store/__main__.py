@@ -1,4 +1,4 @@
-"""``python -m segtrack.store ls|gc``."""
+"""``python -m segtrack.store ls|verify|gc``."""
 
 from segtrack.command.results import main
 

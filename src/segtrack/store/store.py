@@ -2,9 +2,11 @@
 
 A stage's key is the digest of its name, its version, the versions of the libraries that shape its
 result, the settings that it reads and the digests of its inputs. ``results/<stage>/<key>`` is
-always whole: it is built in ``partial/<stage>/<key>`` under the key's lock and then renamed.
+built in ``partial/<stage>/<key>`` under the key's lock and then renamed; what goes is renamed into
+``trash`` first. What was damaged since counts as not there: it is said, and made anew.
 
     python -m segtrack.store ls            what is there, how large, when last used
+    python -m segtrack.store verify        name what is damaged
     python -m segtrack.store gc --days 30  remove what was unused for 30 days, and remains
 """
 
@@ -18,6 +20,7 @@ import re
 import shutil
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -27,10 +30,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from segtrack.base.atomic import settle, write_whole
+from segtrack.base.atomic import settle
 from segtrack.base.errors import StageError
-from segtrack.base.files import digest, plain_value
+from segtrack.base.files import plain_value
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
+from segtrack.store import record as records
+from segtrack.store.record import Unusable
+from segtrack.store.uses import unused, use
 
 CANNOT_WRITE = {
     errno.EACCES,
@@ -68,7 +74,7 @@ class StageCall:
     @cached_property
     def key(self) -> str:
         """32 hexadecimal digits."""
-        return digest(self.describe())[:32]
+        return records.key_of(self.describe())
 
     def describe(self) -> dict[str, Any]:
         """What enters the key, readable."""
@@ -113,16 +119,29 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self._told: set[Path] = set()
 
     def find(self, call: StageCall) -> StageResult | None:
-        """The result of ``call`` if it is there; marks it as used."""
+        """The result of ``call`` if it is there and whole; gc keeps it while this process lives.
+
+        What is damaged stays where it is until the stage is run, and one line names the file.
+        """
         folder = self._final(call.name, call.key)
-        record = _read_record(folder)
-        if record is None:
+        use(self.root, folder)  # before looking: what is there from here on stays
+        if not os.path.lexists(folder):
+            return None
+        try:
+            record = records.read_record(folder)
+            records.check(folder, record)
+        except Unusable as why:
+            if folder not in self._told:
+                self._told.add(folder)
+                text = f"store: {call.name} {call.key[:6]}: {why}; the result is to be made anew"
+                print(text, flush=True)
             return None
         # Only for gc's sake; a store that may only be read still serves its results.
         with contextlib.suppress(OSError):
-            os.utime(folder / "stage.json")
+            os.utime(folder / records.FILE)
         return StageResult(call.name, call.key, folder, True, float(record["seconds"]))
 
     def run(self, call: StageCall, build: Build, listener: Listener | None = None) -> StageResult:
@@ -153,21 +172,21 @@ class Store:
             if found := self._replay(call, listener):
                 return found  # another process built it while this one waited
             partial = self.root / "partial" / call.name / call.key
-            if partial.exists() and not call.resumable:
-                shutil.rmtree(partial)
+            if not (call.resumable and partial.is_dir()):
+                self._discard(partial)
             partial.mkdir(parents=True, exist_ok=True)
             start = time.monotonic()
             try:
                 build(partial, MetricsFile(partial, listener))
                 seconds = time.monotonic() - start
-                record = {**call.describe(), "seconds": round(seconds, 3), "created": time.time()}
-                write_whole(partial / "stage.json", json.dumps(record, indent=1))
+                records.write_record(partial, call.describe(), seconds)
             except BaseException:
                 if not call.resumable:
                     shutil.rmtree(partial, ignore_errors=True)
                 raise
             final = self._final(call.name, call.key)
             final.parent.mkdir(parents=True, exist_ok=True)
+            self._discard(final)  # damaged, or this would not have been built
             settle(partial, final)
             return StageResult(call.name, call.key, final, False, seconds)
 
@@ -183,38 +202,71 @@ class Store:
                 best = lines
         if best is None:
             return "no result of this stage yet"
+        if not best:
+            return "its result is damaged"
         return "differs from the nearest result in " + "; ".join(
             _shorten(line) for line in best[:4]
         )
 
     def entries(self, name: str = "*") -> Iterator[Entry]:
-        """All whole results, of one stage or of all."""
-        for path in sorted((self.root / "results").glob(f"{name}/*/stage.json")):
-            record = _read_record(path.parent)
-            if record is not None:
-                used = path.stat().st_mtime
-                stage = path.parent.parent.name
-                yield Entry(stage, path.parent.name, path.parent, _size(path.parent), used, record)
+        """All results with a record, of one stage or of all; their files are not looked at."""
+        for folder in self._folders(name):
+            with contextlib.suppress(Unusable, OSError):  # gc may take it meanwhile
+                record, used = records.read_record(folder), _used(folder)
+                yield Entry(folder.parent.name, folder.name, folder, _size(folder), used, record)
+
+    def damaged(self) -> Iterator[tuple[Path, str]]:
+        """What lies among the results and is not whole, and why; reads every file."""
+        for folder in self._folders():
+            try:
+                records.check(folder, records.read_record(folder), again=True)
+            except Unusable as why:
+                if os.path.lexists(folder):  # gc did not take it meanwhile
+                    yield folder, str(why)
 
     def collect(self, days: float) -> list[Path]:
         """Remove results unused for ``days`` days and remains of kills that nobody is building.
 
+        What a living process uses stays, on whichever machine it runs.
+
         Returns:
             The folders that were removed.
+
+        Raises:
+            OSError: the store cannot be written.
         """
         limit = time.time() - days * 86400
-        old = [entry.folder for entry in self.entries() if entry.used < limit]
-        remains = [p for p in (self.root / "partial").glob("*/*") if p.stat().st_mtime < limit]
         removed = []
-        for folder in [*old, *remains]:
-            lock = FileLock(self._lock_path(folder.parent.name, folder.name))
+        for folder in [*self._folders(), *self._folders(top="partial")]:
             try:
-                with lock.acquire(timeout=0):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    removed.append(folder)
-            except Timeout:
-                continue  # in use right now
+                if _used(folder) >= limit:
+                    continue
+                with (
+                    FileLock(self._lock_path(folder.parent.name, folder.name)).acquire(timeout=0),
+                    unused(self.root, folder) as free,
+                ):
+                    if free:
+                        self._discard(folder)
+                        removed.append(folder)
+            except (Timeout, FileNotFoundError):
+                continue  # in use right now, or another gc took it
+        for left in _inside(self.root / "trash"):  # by a kill
+            _erase(left)
         return removed
+
+    def _folders(self, name: str = "*", top: str = "results") -> list[Path]:
+        """What lies where results lie, or attempts at them."""
+        stages = [p for p in _inside(self.root / top) if name in ("*", p.name)]
+        return [folder for stage in stages for folder in _inside(stage)]
+
+    def _discard(self, path: Path) -> None:
+        """Take something away as a whole, so that no kill leaves a part of it in its place."""
+        if not os.path.lexists(path):
+            return
+        trash = self.root / "trash" / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
+        trash.parent.mkdir(exist_ok=True)
+        path.rename(trash)
+        _erase(trash)
 
     def scratch(self, name: str) -> Path:
         """A folder of the store that is not a result: caches that only save time."""
@@ -258,12 +310,21 @@ def _installed(name: str) -> str:
     return version(name)
 
 
-def _read_record(folder: Path) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = json.loads((folder / "stage.json").read_text())
-        return record
-    except (OSError, json.JSONDecodeError):
-        return None
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _used(folder: Path) -> float:
+    """When a result was last used, or an attempt last worked at; seconds since 1970."""
+    record = folder / records.FILE
+    return (record if record.exists() else folder).lstat().st_mtime
+
+
+def _erase(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _size(folder: Path) -> int:

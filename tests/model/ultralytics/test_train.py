@@ -78,7 +78,7 @@ def test_amp_is_bfloat16_on_a_cpu_that_has_it(
     monkeypatch.setattr(engine, "bfloat16_cpu", lambda: capable)
     result = go(drawn, start_weights, tmp_path / "r", smallest(amp=amp))
     assert seen == {expected}
-    weights = library.torch_load(result.weights.path, map_location="cpu")["model"]
+    weights = library.read_content(result.weights.path)["model"]
     assert all(p.isfinite().all() for p in weights.parameters())
 
 
@@ -102,7 +102,7 @@ def test_training(drawn, start_weights, tmp_path, capfd):
     assert weights.sha256 == file_digest(weights.path)
     again = read_weights(weights.path, "path")
     assert (again.names, again.imgsz) == (NAMES, 64) == (weights.names, weights.imgsz)
-    content = library.torch_load(weights.path, map_location="cpu")
+    content = library.read_content(weights.path)
     assert next(content["model"].parameters()).dtype == torch.float16
     assert not {"optimizer", "ema", "git", "date"} & set(content)
     assert str(tmp_path).encode() not in weights.path.read_bytes()

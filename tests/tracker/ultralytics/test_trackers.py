@@ -1,5 +1,6 @@
 """ultralytics' other trackers behind our door, each compared with itself fed directly."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -323,6 +324,25 @@ def test_a_file_that_is_no_reid_model(tmp_path: Path) -> None:
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(SettingsError, match=r"tracker\.model=.*reid\.pt: not usable"):
         make_tracker(options("botsort", "with_reid=true", f"model={path}"), 30)
+
+
+def test_a_reid_model_runs_no_code(tmp_path: Path) -> None:
+    import torch
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'ran'}",)
+
+    path = tmp_path / "reid.pt"
+    torch.save({"model": Evil()}, path)
+    with pytest.raises(SettingsError, match=r"it asks for posix\.system.*nothing was executed"):
+        make_tracker(options("botsort", "with_reid=true", f"model={path}"), 30)
+    assert not (tmp_path / "ran").exists()
+    for name in ("reid.torchscript", "reid.engine", "reid"):  # they may hold code
+        (tmp_path / name).touch()
+        settings = options("botsort", "with_reid=true", f"model={tmp_path / name}")
+        (problem,) = settings.problems()
+        assert ".onnx" in problem.allowed
 
 
 def test_only_a_namespace_is_handed_over() -> None:

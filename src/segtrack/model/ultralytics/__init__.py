@@ -29,10 +29,10 @@ class Ultralytics(ModelFamily):
     libraries = ("ultralytics", "torch")
     shipped: ClassVar = SHIPPED
 
-    def read(self, path: Path, origin: str, note: str = "") -> Weights:
+    def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
         from segtrack.model.ultralytics.weights import read_weights
 
-        return read_weights(path, origin, note)
+        return read_weights(path, origin, note, settings.trust)
 
     def scratch(self, settings: ModelSettings, note: str = "") -> Weights:
         from segtrack.model.ultralytics.weights import untrained

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.atomic import whole_file
-from segtrack.base.errors import StageError
+from segtrack.base.errors import DataError, StageError
 from segtrack.base.files import file_digest
 from segtrack.model.port import Weights
 from segtrack.model.training import Training
 from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics.epochs import read_rows
+from segtrack.model.ultralytics.weights import refusal
 from segtrack.settings import TrainerSettings
 
 # What a checkpoint needs to predict or to be trained on from; the rest is about this machine.
@@ -34,13 +35,23 @@ class Done:
 
 
 def continue_from(run: Path, settings: TrainerSettings) -> Done:
-    """Look for the last whole epoch in the remains of a training in ``run``."""
+    """Look for the last whole epoch in the remains of a training in ``run``.
+
+    Raises:
+        DataError: its checkpoint is damaged, or asks for code.
+    """
     path = run / "weights" / "last.pt"
     if not path.is_file():
         return Done(path, 0, False)
-    content = library.torch_load(path, map_location="cpu")
-    epochs = int(content["epoch"]) + 1
-    stopper = content.get("stopper") or {}
+    try:
+        content = library.read_content(path)
+        epochs = int(content["epoch"]) + 1
+        stopper = content.get("stopper") or {}
+    except Exception as error:  # a pickle that is none fails in any way
+        raise DataError(
+            f"{path}, of a training that was stopped, is {refusal(error)}. Remove {run} to train "
+            "from the beginning"
+        ) from error
     waited = epochs - int(stopper.get("best_epoch") or epochs)
     stopped = bool(settings.patience) and waited >= settings.patience
     return Done(path, epochs, stopped or epochs >= settings.epochs)
@@ -58,7 +69,7 @@ def finish(run: Path, folder: Path, names: tuple[str, ...]) -> Training:
             "training gave no usable weights: no epoch had finite losses and scores; "
             "try a lower trainer.lr0"
         )
-    content = library.torch_load(best, map_location="cpu")
+    content = library.read_content(best)
     best_epoch = int(content["epoch"]) + 1
     imgsz = content["train_args"]["imgsz"]
     target = folder / "weights" / "best.pt"

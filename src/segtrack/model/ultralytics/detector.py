@@ -72,7 +72,8 @@ class YoloDetector:
         self.class_ids = torch.from_numpy(wanted_classes(weights, request))
         self.names, self.left_out = weights.names, Counter[str]()
         self.device = torch.device(first_device(network.device))
-        model, _ = library.load_checkpoint(weights.path, device=self.device)
+        with library.trusting(settings.trust):
+            model, _ = library.load_checkpoint(weights.path, device=self.device)
         if hasattr(model, "end2end"):
             model.end2end = False  # YOLO26: all candidates, as ultralytics' default has it
         self.model = model.fuse(verbose=False).eval()

@@ -3,7 +3,8 @@
 Importing this module imports torch and ultralytics (about 3 s), so others import it inside
 functions. Before that it sees to it that the library keeps its settings in a folder of ours
 (``$SEGTRACK_HOME/ultralytics``, else a private folder for temporary files) instead of the user's,
-installs nothing, sends no usage events, does not look for updates, and logs warnings only.
+installs nothing, sends no usage events, does not look for updates, logs warnings only, and runs no
+code that a checkpoint asks for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,9 @@ def _be_a_quiet_guest() -> None:
     os.environ["YOLO_CONFIG_DIR"] = str(folder)
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
+    if "LOCAL_RANK" not in os.environ:  # else trusting() may have told it this process of several
+        os.environ.pop("ULTRALYTICS_SAFE_LOAD", None)
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ["YOLO_OFFLINE"] = "true"  # no events, no update checks; online() lifts it
 
 
@@ -55,13 +60,17 @@ import torch  # noqa: E402
 from ultralytics.cfg import get_cfg  # noqa: E402
 from ultralytics.data import base as data_base  # noqa: E402
 from ultralytics.data.augment import LetterBox  # noqa: E402
+from ultralytics.models.sam import build as sam_build  # noqa: E402
 from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
+from ultralytics.nn import tasks  # noqa: E402
 from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
 from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
 from ultralytics.utils.ops import scale_boxes  # noqa: E402
-from ultralytics.utils.patches import torch_load, torch_save  # noqa: E402
+from ultralytics.utils.patches import torch_save  # noqa: E402
+
+from segtrack.model.ultralytics.unpickle import Refused, read_checkpoint  # noqa: E402
 
 __all__ = [
     "LetterBox",
@@ -76,10 +85,11 @@ __all__ = [
     "get_default_callbacks",
     "load_checkpoint",
     "online",
+    "read_content",
     "scale_boxes",
     "set_threads",
-    "torch_load",
     "torch_save",
+    "trusting",
 ]
 
 if not _USER_THREADS:  # processes started from here shall not inherit the library's one thread
@@ -103,11 +113,58 @@ def _no_bar(*items: Any, **options: Any) -> Any:
     return TQDM(*items, **(options | {"disable": True}))
 
 
+_unpickle = tasks.torch_safe_load
+
+
+def _content(weight: str | Path, safe_only: bool | None = None) -> tuple[Any, str]:
+    """The library's one way to a checkpoint's content: prediction, training, resuming, ReID."""
+    if not tasks.SAFE_LOAD:
+        content, file = _unpickle(weight, safe_only=False)
+        return content, file
+    file = attempt_download_asset(weight)
+    content = read_checkpoint(Path(file))
+    if not isinstance(content, dict):
+        raise Refused(f"it holds a {type(content).__name__} and nothing about it")
+    return content, file
+
+
+tasks.torch_safe_load = _content
+sam_build.torch_load = partial(torch.load, weights_only=True)  # parameters alone
 data_base.TQDM = _no_bar
 LOGGER.handlers.clear()  # it wrote to stdout; from here on Python's logging decides
 LOGGER.propagate = True
 LOGGER.setLevel(logging.WARNING)
 LOGGER.addFilter(_worth_saying)
+
+
+@contextlib.contextmanager
+def trusting(trust: bool) -> Iterator[None]:
+    """Read checkpoints as data meanwhile, or, trusting them, as pickles that may run anything.
+
+    It holds for the processes of a training on several GPUs too: the library's own variable says it
+    to them, by which it also decides whether a network's description may hold expressions.
+    """
+    before = tasks.SAFE_LOAD
+    _trust(trust)
+    try:
+        yield
+    finally:
+        _trust(not before)
+
+
+def _trust(trust: bool) -> None:
+    tasks.SAFE_LOAD = not trust
+    os.environ["ULTRALYTICS_SAFE_LOAD"] = str(not trust).lower()
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """All that the library saved in a checkpoint, on the CPU.
+
+    Raises:
+        Exception: of any kind, where it is no checkpoint that can be read as data.
+    """
+    content: dict[str, Any] = tasks.torch_safe_load(path)[0]
+    return content
 
 
 def bfloat16_cpu() -> bool:

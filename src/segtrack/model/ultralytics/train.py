@@ -11,6 +11,7 @@ from typing import Any
 
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
+from segtrack.base.processes import stop_if_asked
 from segtrack.model.devices import device_argument
 from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.model.training import finished, write_training
@@ -48,9 +49,10 @@ def train(
 
     Raises:
         SettingsError: ``trainer.extra`` or ``device`` is not possible.
+        DataError: the checkpoint of a killed attempt is damaged, or asks for code.
         StageError: the training diverged or failed.
     """
-    from segtrack.model.ultralytics.checkpoint import continue_from, finish
+    from segtrack.model.ultralytics import library
 
     folder = folder.absolute()  # the library takes relative paths for relative to its own folders
     run, tree = folder / "run", folder / "tree"
@@ -58,9 +60,25 @@ def train(
         EpochReporter(folder / "results.csv", trainer.epochs, report, trainer.epochs).catch_up()
         _tidy_up(run, tree)
         return
+    with library.trusting(network.settings.trust):
+        _train(data, network, trainer, seed, folder, report)
+    _tidy_up(run, tree)
+
+
+def _train(
+    data: TrainingData,
+    network: Network,
+    trainer: TrainerSettings,
+    seed: int,
+    folder: Path,
+    report: Report,
+) -> None:
+    from segtrack.model.ultralytics.checkpoint import continue_from, finish
+
+    run = folder / "run"
     arguments = _arguments(network.weights, trainer, seed) | {
         "device": device_argument(network.device),
-        "data": str(link_tree(data, tree)),
+        "data": str(link_tree(data, folder / "tree")),
         "save_dir": str(run),
     }
     done = continue_from(run, trainer)
@@ -75,7 +93,6 @@ def train(
             arguments = {key: arguments[key] for key in kept} | {"resume": str(done.checkpoint)}
         _run(arguments, trainer, reporter)
     write_training(finish(run, folder, data.names), network)
-    _tidy_up(run, tree)
 
 
 def _tidy_up(*folders: Path) -> None:
@@ -111,6 +128,8 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
     callbacks = library.get_default_callbacks()
     threads = partial(_set_threads, settings.threads)
     callbacks["on_train_epoch_start"].append(threads)
+    for moment in ("on_train_batch_end", "on_val_batch_end", "on_fit_epoch_end"):
+        callbacks[moment].append(_stop_if_asked)
     if not several:  # a report or a terminal cannot be handed to other processes
         callbacks["on_fit_epoch_end"].append(reporter.catch_up)
         EpochBar().attach(callbacks)
@@ -128,7 +147,7 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
             reporter.following(engine.train)
         else:
             engine.train()
-    except (RuntimeError, ValueError, OSError, subprocess.SubprocessError) as error:
+    except (RuntimeError, TypeError, ValueError, OSError, subprocess.SubprocessError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # a full disk and the like: the caller knows better what to say
         raise StageError(f"training failed: {error}") from error
@@ -136,6 +155,10 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
         engine.callbacks.clear()
         del engine
         gc.collect()
+
+
+def _stop_if_asked(_: Any) -> None:
+    stop_if_asked()
 
 
 def _set_threads(count: int | None, _: Any) -> None:

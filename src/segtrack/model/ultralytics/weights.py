@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
@@ -17,33 +18,62 @@ DOWNLOAD_HOST = ("github.com", 443)
 PROBE_SECONDS = 2.0
 
 
-def read_weights(path: Path, origin: str, note: str = "") -> Weights:
+def read_weights(path: Path, origin: str, note: str = "", trust: bool = False) -> Weights:
     """Read what the checkpoint at ``path`` says about itself.
 
+    Args:
+        trust: unpickle it in full, whatever code it holds.
+
     Raises:
-        DataError: it is unreadable, no YOLO checkpoint, or one without masks.
+        DataError: it is unreadable, asks for code, is no YOLO checkpoint, or one without masks.
     """
     from segtrack.model.ultralytics import library
 
     try:
         if path.stat().st_size == 0:
             raise EOFError("the file is empty")
-        model, _ = library.load_checkpoint(path)
-        names = _class_names(model.names)
-        imgsz = model.args["imgsz"]
-        imgsz = max(imgsz) if isinstance(imgsz, list | tuple) else int(imgsz)
+        with library.trusting(trust):
+            model, _ = library.load_checkpoint(path)
+        task = str(model.task)[:20]
+        names, imgsz = ((), 0) if task != "segment" else _facts(model)
     except Exception as error:  # a pickle that is none fails in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"model.weights={path}: {refusal(error)}") from error
+    if task != "segment":
         raise DataError(
-            f"model.weights={path}: not an ultralytics YOLO checkpoint ({reason}); give a .pt file "
-            "that ultralytics saved"
-        ) from error
-    if model.task != "segment":
-        raise DataError(
-            f"model.weights={path}: weights for task {model.task!r}, which predict no masks; give "
+            f"model.weights={path}: weights for task {task!r}, which predict no masks; give "
             "those of a -seg model, such as yolov8n-seg.pt"
         )
     return Weights(path, file_digest(path), origin, names, imgsz, note)
+
+
+def refusal(error: Exception) -> str:
+    """Why a checkpoint cannot be used, in one line, and what to do."""
+    from segtrack.model.ultralytics.unpickle import Refused
+
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    if isinstance(error, Refused):
+        return (
+            f"refused: {text}. Give a .pt file that ultralytics saved or, if you trust whoever "
+            "made this one, let it run its code with model.trust=true"
+        )
+    return f"not an ultralytics YOLO checkpoint ({text}); give a .pt file that ultralytics saved"
+
+
+def _facts(model: Any) -> tuple[tuple[str, ...], int]:
+    """Names of its classes and the size of its input, of a network that can be used."""
+    import torch
+
+    imgsz = model.args["imgsz"]
+    imgsz = max(imgsz) if isinstance(imgsz, list | tuple) else int(imgsz)
+    if not 32 <= imgsz <= 8192:
+        raise ValueError(f"imgsz={imgsz} px")
+    names = _class_names(model.names)
+    if len(names) != model.model[-1].nc:
+        raise ValueError(f"{len(names)} names for {model.model[-1].nc} classes")
+    numbers = (one for one in model.state_dict().values() if one.is_floating_point())
+    if not all(bool(torch.isfinite(one).all()) for one in numbers):
+        raise ValueError("some of its numbers are NaN or infinite")
+    return names, imgsz
 
 
 def download_weights(file_name: str) -> tuple[Path | None, str]:

@@ -50,6 +50,7 @@ def prepare(ask: Ask) -> Recipe:
         libraries,
         here=partial(_here, settings),
         place=json.dumps(place),
+        check=partial(source.sequences, settings) if source.sequences else None,
     )
 
 

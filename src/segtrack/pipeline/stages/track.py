@@ -14,7 +14,7 @@ from segtrack import dataset as datasets
 from segtrack import model, scoring, tracker
 from segtrack.base.addresses import is_live
 from segtrack.base.errors import DataError, some
-from segtrack.base.files import file_digest, link_or_copy
+from segtrack.base.files import file_digest, hand_out
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
@@ -98,11 +98,14 @@ def classes(ask: Ask) -> Given:
 
 
 def _require(ask: Ask) -> None:
-    """The weights, and that a camera or a stream gives frames."""
-    require_model(ask)
+    """What a video names, that a camera or a stream gives frames, and the weights."""
     video = ask.settings.video
+    alone = datasets.source_of(ask.settings.dataset).sequences is not None
     if video is not None and is_live(video):
         datasets.LiveStream(video).close()
+    elif video is not None or (alone and "prepare" not in ask.listed):
+        ask("sequences")
+    require_model(ask)
 
 
 def _publish_classes(run: Run, made: Result) -> None:
@@ -143,12 +146,12 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     info = one.tracks.info
     tracker.write_results(one.tracks, sequence, one.predictions.info, info.tracker, facts, folder)
     if one.video is not None:
-        link_or_copy(one.video, folder / one.video.name)
+        hand_out(one.video, folder / one.video.name)
         run.show_video(folder / one.video.name)
     if one.scored is not None:
         (folder / "scores").mkdir(exist_ok=True)
         for name in ("scores.json", "counts.npz"):
-            link_or_copy(one.scored / name, folder / "scores" / name)
+            hand_out(one.scored / name, folder / "scores" / name)
     run.keep(folder, f"tracking/{folder.name}")
 
 

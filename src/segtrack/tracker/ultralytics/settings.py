@@ -35,8 +35,8 @@ class SeeingSettings(CascadeSettings):
     )
     model: str = knob(
         "auto",
-        "ReID model: a .pt checkpoint or an exported embedding model; auto: none, since the "
-        "detector's features are not kept",
+        "ReID model: a .pt checkpoint of ultralytics, or an embedding model exported as .onnx; "
+        "auto: none, since the detector's features are not kept",
         local=True,
     )
 
@@ -56,7 +56,12 @@ class SeeingSettings(CascadeSettings):
             )
             yield Problem("tracker.model", self.model, allowed)
         elif not Path(self.model).expanduser().exists():
-            allowed = "no such file; name a ReID model (a .pt checkpoint or an exported model)"
+            allowed = "no such file; name a ReID model (a .pt checkpoint or an .onnx export)"
+            yield Problem("tracker.model", self.model, allowed)
+        elif Path(self.model).suffix not in (".pt", ".onnx"):
+            allowed = (
+                "must be a .pt checkpoint or an .onnx export; other exports may hold code that runs"
+            )
             yield Problem("tracker.model", self.model, allowed)
 
 

@@ -218,9 +218,10 @@ def _encoder(settings: SimpleNamespace) -> Any:
     try:
         return build_encoder(True, str(Path(settings.model).expanduser()))
     except Exception as error:  # whatever the library raises for a file that is no model
+        why = " ".join(str(error).split())[:300]
         raise SettingsError(
-            f"tracker.model={settings.model}: not usable as a ReID model ({error}); name a .pt "
-            "checkpoint or an exported embedding model, or set tracker.with_reid=false"
+            f"tracker.model={settings.model}: not usable as a ReID model ({why}); name a .pt "
+            "checkpoint of ultralytics or an .onnx export, or set tracker.with_reid=false"
         ) from error
 
 

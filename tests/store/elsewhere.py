@@ -1,0 +1,45 @@
+"""Processes beside the test: what one uses, gc leaves alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FORK = multiprocessing.get_context("fork")
+
+
+def elsewhere(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a function in another process, which has ended then."""
+    worker = FORK.Process(target=function, args=arguments)
+    worker.start()
+    worker.join(30)
+    assert worker.exitcode == 0
+
+
+@contextmanager
+def living(function: Callable[..., Any], *arguments: Any, mark: Path) -> Iterator[None]:
+    """A process that has called a function and lives on; at the end it is killed."""
+
+    def live() -> None:
+        function(*arguments)
+        mark.touch()
+        time.sleep(60)
+
+    worker = FORK.Process(target=live)
+    worker.start()
+    deadline = time.monotonic() + 30
+    while not mark.exists():
+        assert worker.is_alive() and time.monotonic() < deadline
+        time.sleep(0.005)
+    try:
+        yield
+    finally:
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.join(10)
