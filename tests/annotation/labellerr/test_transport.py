@@ -49,7 +49,7 @@ def test_wrong_credentials_while_creating(emulator: Emulator, transport: str) ->
     wrong = Credentials("key-f00dfeed", "secret-0badcafe", "client-4711")
     platform = adapter(transport, emulator.url, credentials=wrong)
     with pytest.raises(PlatformError, match="401") as caught:
-        platform._create_dataset("name", "connection", "image", "uuid")
+        platform._create_dataset("name", "connection", "image", "uuid", "")
     assert "f00dfeed" not in str(caught.value)
 
 
