@@ -25,7 +25,7 @@ from segtrack.annotation.labellerr.reconcile import (
     label_of,
     require_same,
 )
-from segtrack.base.errors import DataError, PlatformError
+from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
 from segtrack.base.progress import progress
 
@@ -137,7 +137,7 @@ def _plan(book: Ledger, files: Sequence[LocalFile], name: str, limits: Limits) -
     if changed:
         raise DataError(
             f"{len(changed)} files changed since they were sent as {name!r}, for example "
-            f"{', '.join(changed[:5])}: the platform keeps the old ones. Choose another name with "
+            f"{some(changed, 5)}: the platform keeps the old ones. Choose another name with "
             "labellerr.name=..., or delete the data set on the platform."
         )
     for part in parts.values():
@@ -175,7 +175,7 @@ def _check_arrived(platform: Platform, record: DatasetRecord, sent: Sequence[str
     if lost:
         raise PlatformError(
             f"data set {record.dataset_id} ({record.name}) is ready without {len(lost)} of the "
-            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they "
+            f"{len(sent)} files that were sent, for example {some(lost, 5)}: are they "
             "intact? Mend them, delete the data set on the platform, and give the same command "
             "again."
         )
