@@ -182,7 +182,7 @@ CASES = [
     ),
     Case("no such GPU", yolo(LEARN, "device=[97]"), 2, "there is no GPU 97"),
     Case("no GPU", ('video="{data}/v.avi"', *TRACK, SHIPPED, "device=97"), 2, "no GPU 97", video),
-    Case("no such run", yolo(LEARN, "model.weights=run:0"), 2, "run:0: no such run"),
+    Case("no such run", yolo(LEARN, "model.weights=run:" + 32 * "0"), 2, "run:0+: no such run"),
     Case(
         "a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "no such file; give a ch"
     ),
