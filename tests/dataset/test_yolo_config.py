@@ -294,13 +294,6 @@ def test_a_place_without_images_is_said(yolo: YoloFolder, run: Prepare) -> None:
     assert said == [f"{split}: {place} holds no image" for split, place in places]
 
 
-def test_a_link_to_a_folder_above_is_no_circle(yolo: YoloFolder, run: Prepare) -> None:
-    (yolo.root / "images" / "loop").symlink_to(yolo.root)
-    (yolo.root / "images" / "again").symlink_to(yolo.root / "images")
-    (yolo.root / "images" / "itself").symlink_to(yolo.root / "images" / "itself")
-    assert sum(run(YoloSettings(path=str(yolo.root))).dataset.counts.values()) == 12
-
-
 def test_a_list_that_is_no_text(yolo: YoloFolder, run: Prepare) -> None:
     (yolo.root / "train.txt").write_bytes("images/größe.jpg".encode("cp1252"))
     yolo.write_yaml("train: train.txt\nval: images\nnames: [car, person]\n")

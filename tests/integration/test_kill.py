@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.integration.conftest import ROOT, TINY, Project
+import pytest
+
+from segtrack.journal import Journal
+from tests.integration.conftest import ROOT, TINY, Outcome, Project
 
 WORDS = [*TINY, "model.weights=shipped", "trainer.epochs=3"]
 TRACKING = ["detect", "associate", "truth", "score", "render"]
@@ -66,6 +69,63 @@ def test_a_kill_in_each_stage_costs_that_stage_only(
     for stage in ("predict", "evaluate", *TRACKING):
         files = [_files(p, stage) for p in (project, other)]
         assert files[0] == files[1], stage
+
+
+class Deaf:
+    """Gets SIGTERM while it is removed, where Python prints the exception and drops it."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_a_library_swallows_ends_the_run(
+    here: Callable[..., Outcome], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrack.model.ultralytics.detector import YoloDetector
+    from segtrack.model.ultralytics.engine import Trainer
+
+    words = [*TINY, "model.weights=shipped", "trainer.epochs=1"]
+    interrupted = "interrupted; the same command continues where this one stopped"
+
+    def swallow(self: Any, *values: Any) -> Any:
+        Deaf()
+        return batch(self, *values)
+
+    batch = Trainer.preprocess_batch
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "preprocess_batch", swallow)
+        outcome = here(*words, "stages=[prepare,train]")
+    assert outcome.code == 130 and outcome.err.splitlines()[-1] == interrupted
+    assert [r.split("/")[0] for r in project.results()] == ["prepare"]
+
+    def convert(self: Any, *values: Any) -> Any:
+        Deaf()
+        raise ValueError("a callback failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(YoloDetector, "predict", convert)
+        outcome = here(*words, "stages=[prepare,train]")
+    assert outcome.code == 130 and outcome.err.splitlines()[-1] == interrupted
+    assert [run.info.status for run in project.runs()] == ["KILLED", "KILLED"]
+    assert {run.data.tags["error"] for run in project.runs()} == {"interrupted"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_while_a_cell_ends_ends_the_sweep(
+    here: Callable[..., Outcome], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Journal.end
+
+    def then_asked(self: Journal, status: str, message: str = "") -> None:
+        signal.raise_signal(signal.SIGTERM)
+        end(self, status, message)
+
+    monkeypatch.setattr(Journal, "end", then_asked)
+    outcome = here(*TINY, "stages=[prepare]", "-m", "dataset.val=2,3,4")
+    assert outcome.code == 130
+    parent, cell = project.runs()
+    assert (parent.info.status, cell.info.status) == ("KILLED", "FINISHED")
 
 
 def _record(project: Project, result: str) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Reads a JSON object whose lists may be larger than memory, element by element."""
+"""JSON that somebody else wrote: whole, or, where its lists may be larger than memory, element by
+element.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,19 @@ class Element(NamedTuple):
     line: int
     value: Any
     listed: bool
+
+
+def read_whole(path: Path) -> Any:
+    """The JSON of a file that fits into memory.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON, or nested too deeply; the reason in one line.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def elements(path: Path) -> Iterator[Element]:

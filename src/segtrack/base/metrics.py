@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from segtrack.base.atomic import write_whole
+from segtrack.base.processes import stop_if_asked
 
 FILE = "metrics.jsonl"
 
@@ -44,6 +45,7 @@ class MetricsFile:
                 listener(metric)
 
     def __call__(self, name: str, value: float, step: int = 0) -> None:
+        stop_if_asked()
         if (name, step) in self.seen:
             return
         self.seen.add((name, step))

@@ -1,4 +1,4 @@
-"""Processes: how to know one again, and how a polite kill ends a run."""
+"""Processes: how to know one again, and how one is asked to stop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,105 @@ def process_mark(pid: int) -> str:
     return f"{pid}@"
 
 
-@contextlib.contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM (what schedulers and ``kill`` send) end a run as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Stop:
+    """What the signals said.
 
-    def interrupt(_number: int, _frame: Any) -> None:
+    Attributes:
+        process: the one that listens, 0 for none. asked: signals that came. last: when, in seconds.
+        held: blocks that are to end first.
+    """
+
+    process = asked = held = 0
+    last = float("-inf")
+
+
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Ctrl-C, kill, a closed terminal; Windows
+_INSIST = 3  # signals after which nothing is waited for
+_ONE = 1.0  # s; signals that are closer are one: what started us passes on what reached us as well
+
+
+@contextlib.contextmanager
+def stoppable(lasting: bool = False) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM (what schedulers and ``kill`` send) and SIGHUP end this block alike.
+
+    They raise KeyboardInterrupt, and are remembered: an exception that arrives while a library's
+    callback runs is printed and lost, or becomes another one. ``stop_if_asked`` raises it again,
+    and an error that leaves the block afterwards leaves it as KeyboardInterrupt.
+
+    Args:
+        lasting: the process ends with this block, so that nothing else need listen afterwards.
+    """
+    first = not _Stop.process and threading.current_thread() is threading.main_thread()
+    before = _listen() if first else {}
+    try:
+        yield
+    except Exception:
+        if _Stop.asked:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if first and lasting:
+            _Stop.held += 1
+        elif first:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            _Stop.process = _Stop.asked = 0
+
+
+def stop_if_asked() -> None:
+    """Called wherever long work is between two pieces.
+
+    Raises:
+        KeyboardInterrupt: a signal asked to stop, and the exception that it raised was lost.
+    """
+    main = threading.main_thread()
+    if _Stop.asked and not _Stop.held and threading.current_thread() is main:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let signals wait: a block of milliseconds that must not be left half done."""
+    _Stop.held += 1
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        _Stop.held -= 1
+
+
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """What is started here never sees a terminal's Ctrl-C, not even while it loads: we end it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _listen() -> dict[int, Any]:
+    """Take over the signals; returns the handlers that they had."""
+    before: dict[int, Any] = {}
+    _Stop.process, _Stop.asked, _Stop.last = os.getpid(), 0, float("-inf")
+    for name in _STOPPING:
+        number = getattr(signal, name, None)
+        # What is ignored, as by nohup or in the background of a script, stays so.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, _asked)
+    return before
+
+
+def _asked(number: int, _frame: Any) -> None:
+    if os.getpid() != _Stop.process:  # a fork, which loads training images: its parent ends it
+        if number != signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        return
+    now = time.monotonic()
+    again, _Stop.last = now - _Stop.last < _ONE, now
+    _Stop.asked += 1
+    if not (_Stop.held or again) or _Stop.asked >= _INSIST:
+        raise KeyboardInterrupt

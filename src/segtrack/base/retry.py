@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from segtrack.base.processes import stop_if_asked
+
 T = TypeVar("T")
 
 
@@ -34,6 +36,7 @@ def retry(attempt: Callable[[int], T | Again], tries: int, pause: Callable[[int]
         pause: seconds to wait after the attempt of this number.
     """
     for number in range(tries):
+        stop_if_asked()
         result = attempt(number)
         if not isinstance(result, Again):
             return result

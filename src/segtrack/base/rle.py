@@ -194,4 +194,6 @@ def checked_run_lengths(counts: str) -> np.ndarray:
     runs = run_lengths(counts.encode())
     if (runs < 0).any():
         raise ValueError("its RLE has a run of negative length")
+    if (runs >= 1 << 32).any():  # which pycocotools does not hold, and sums of which may overflow
+        raise ValueError("its RLE has a run of more than 2^32 pixels")
     return runs

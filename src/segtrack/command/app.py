@@ -1,6 +1,7 @@
 """Compose, check, run, report: what ``python src/run.py`` does, and its exit codes.
 
-0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used.
+0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used. 130:
+interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
@@ -35,9 +37,20 @@ _NO_RERUN = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with stoppable(lasting=arguments is None):
+            return _main(words)
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            text = "interrupted; the same command continues where this one stopped"
+            print(text, file=sys.stderr, flush=True)
+        return 130
+
+
+def _main(words: list[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
-    words = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
@@ -80,13 +93,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_sweep(words, options.overrides, _hydra, CONF, extra)
         return _run_single(words, compose_settings(CONF, options.overrides, extra))
     except SegtrackError as error:
+        stop_if_asked()  # what was cut short may look like anything
         return _fail(error)
     except OSError as error:
+        stop_if_asked()
         where = f"{error.filename}: " if error.filename else ""
         return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues where this one stopped", file=sys.stderr)
-        return 130
 
 
 def _refuse_other_config(options: argparse.Namespace) -> None:
@@ -187,8 +199,10 @@ def _hydra(words: Sequence[str], task: Any) -> int:
         return task(config)
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(begun)()
+        with stoppable():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(begun)()
     except SystemExit as stop:
+        stop_if_asked()
         return stop.code if isinstance(stop.code, int) else 1
     except SegtrackError as error:
         return error.exit_code  # of a cell, which has told it

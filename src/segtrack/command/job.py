@@ -24,6 +24,7 @@ from segtrack.base.addresses import is_live, stream_name, without_secrets
 from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
+from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
@@ -71,6 +72,7 @@ def look(settings: Settings) -> Runner:
         raise
 
 
+@stoppable()
 def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     """Run one composed configuration; called by Hydra, once per run or cell.
 
@@ -84,6 +86,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     Raises:
         SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
     """
+    stop_if_asked()
     settings = to_settings(config)
     hydra = HydraConfig.get()
     output = Path(hydra.runtime.output_dir)

@@ -10,22 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_BEYOND = 2  # px that a mask may be larger than its image
 
-def png_alpha(text: str) -> NDArray[np.bool_]:
+
+def png_alpha(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The mask (h, w) in a base64 PNG, deflated or not: opaque, or not black.
 
+    Args:
+        text: the PNG.
+        size: width and height of its image, px.
+
     Raises:
-        ValueError: it is no PNG.
+        ValueError: it is no PNG, or one that is larger than its image.
     """
     from PIL import Image
 
+    width, height = size
     try:
         data = base64.b64decode(text, validate=False)
         if not data.startswith(b"\x89PNG"):
-            data = zlib.decompress(data)  # Supervisely deflates the file once more
+            # Supervisely deflates the file once more: 16 bits in four channels at the most.
+            data = zlib.decompressobj().decompress(data, 8 * (width + 8) * (height + 8) + 65536)
         with Image.open(io.BytesIO(data)) as image:
+            if image.width > width + _BEYOND or image.height > height + _BEYOND:
+                raise ValueError(f"{image.width} x {image.height} pixels on {width} x {height}")
             pixels = np.asarray(image.convert("RGBA"))
-    except (ValueError, OSError, zlib.error) as error:
+    # A PNG that is cut off or damaged ends in a SyntaxError.
+    except (ValueError, OSError, SyntaxError, zlib.error, Image.DecompressionBombError) as error:
         raise ValueError(f"a mask is no PNG in base64 ({error})") from error
     alpha = pixels[..., 3]
     return np.asarray(alpha > 0 if (alpha < 255).any() else pixels[..., :3].any(axis=-1))
@@ -38,8 +49,8 @@ def polygon_with_holes(
     from pycocotools import mask
 
     area = mask.decode(mask.frPyObjects([outside], height, width))[..., 0]
-    for hole in holes:
-        if len(hole) >= 6:
-            area &= 1 - mask.decode(mask.frPyObjects([hole], height, width))[..., 0]
+    holes = [hole for hole in holes if len(hole) >= 6]
+    if holes:
+        area &= 1 - mask.decode(mask.merge(mask.frPyObjects(holes, height, width)))
     encoded = mask.encode(np.asfortranarray(area))
     return {"size": [height, width], "counts": encoded["counts"].decode()}

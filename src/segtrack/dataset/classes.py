@@ -53,9 +53,10 @@ def class_map(source_names: Sequence[str], classes: Any) -> ClassMap:
         wanted = {name: [name] for name in source_names}
     mapping: dict[str, str] = {}
     problems: list[str] = []
+    there = set(source_names)
     for output, parts in wanted.items():
         for part in parts:
-            if part not in source_names:
+            if part not in there:
                 problems.append(
                     f"{part!r} is not a class of the data set{_near(part, source_names)}"
                 )

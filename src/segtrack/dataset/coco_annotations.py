@@ -80,7 +80,7 @@ def read_annotations(
     for raw in raws:
         one = _One(raw, (width, height), remarks)
         try:
-            annotation = one.read(class_ids)
+            annotation = _guarded(one, class_ids)
         except Unreadable as problem:
             one.say(problem.code, f"{problem}; it is left out", _hint(problem))
             one.unreadable = True
@@ -94,6 +94,13 @@ def read_annotations(
     remarks += repeats
     remarks += [remark for a in kept if (remark := rectangles[id(a)])]
     return ReadAnnotations(labels_of(kept), remarks, Tally(len(raws), unreadable, tiny))
+
+
+def _guarded(one: _One, class_ids: dict[Key, int]) -> Annotation | None:
+    try:
+        return one.read(class_ids)
+    except RecursionError as error:  # of text that holds lists in lists
+        raise Unreadable("not_coco", "its segmentation is nested too deeply") from error
 
 
 def check_doubtful(checks: Checks, where: str, tally: Tally, one_file: bool = True) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks, Finding
 from segtrack.dataset.cleaning import Remark
-from segtrack.dataset.image_files import ImageFile, read_image_file
+from segtrack.dataset.image_files import MOST_PICTURES, ImageFile, read_image_file, too_large
 from segtrack.dataset.workers import map_chunks
 from segtrack.dataset.yolo_labels import parse_labels
 
@@ -28,6 +28,9 @@ _CHUNK = 64
 _ALONE_BELOW = 257  # files that are read faster than processes start
 _COMMIT_EVERY = 1000
 
+_TOO_LARGE = (
+    "scale it down or cut it up, or raise dataset.max_pixels: reading takes 10 bytes for each pixel"
+)
 _UNREADABLE = "restore the file, or remove it from the data set"
 
 
@@ -40,12 +43,14 @@ class Reading:
         workers: processes.
         decode: decode images fully.
         class_count: class ids in label files must be below.
+        max_pixels: that an image may have; None for any number.
     """
 
     cache: Path
     workers: int
     decode: bool
     class_count: int
+    max_pixels: int | None
 
 
 class LabelFile(NamedTuple):
@@ -121,7 +126,7 @@ def read_files(catalogue: Catalogue, checks: Checks, reading: Reading) -> int:
             for rows in catalogue.batches(f"{_COLUMNS}, sha256, labels", missing)
             for row in rows
         )
-        work = partial(_read_chunk, decode=reading.decode, class_count=reading.class_count)
+        work = partial(_read_chunk, reading=reading)
         count = 0
         results = map_chunks(work, jobs, reading.workers, _CHUNK, _ALONE_BELOW)
         for done in progress(results, "read images", catalogue.count(missing)):
@@ -129,7 +134,7 @@ def read_files(catalogue: Catalogue, checks: Checks, reading: Reading) -> int:
             if done.image is not None:
                 if done.image.sha256:  # else it could not be opened, which may pass
                     cache.keep(row.path, _image_stamp(row), json.dumps(vars(done.image)))
-                _put_image(row, done.image, catalogue, checks)
+                _put_image(row, done.image, catalogue, checks, reading)
                 count += 1
             if done.label is not None and row.label_path is not None:
                 if done.label.labels:
@@ -165,13 +170,15 @@ class _Done(NamedTuple):
 _COLUMNS = "image_id, path, size, mtime, label_path, label_size, label_mtime"
 
 
-def _read_chunk(jobs: list[_Job], decode: bool, class_count: int) -> list[_Done]:
+def _read_chunk(jobs: list[_Job], reading: Reading) -> list[_Done]:
     done = []
     for row, read_image, read_label in jobs:
-        image = read_image_file(row.path, decode) if read_image else None
+        image = (
+            read_image_file(row.path, reading.decode, reading.max_pixels) if read_image else None
+        )
         label = None
         if read_label and row.label_path is not None:
-            label = _read_label_file(row.label_path, class_count)
+            label = _read_label_file(row.label_path, reading.class_count)
         done.append(_Done(row, image, label))
     return done
 
@@ -199,18 +206,24 @@ def _take_known(
         if row.path in known:
             image = ImageFile(**json.loads(known[row.path][0]))
             if image.decoded or not reading.decode:
-                _put_image(row, image, catalogue, checks)
+                _put_image(row, image, catalogue, checks, reading)
         if row.label_path is not None and row.label_path in known:
             facts, labels = known[row.label_path]
             remarks = [Remark(*remark) for remark in json.loads(facts)]
             _put_label(row, LabelFile(labels, remarks), catalogue, checks)
 
 
-def _put_image(row: _Row, image: ImageFile, catalogue: Catalogue, checks: Checks) -> None:
-    if image.error:
+def _put_image(
+    row: _Row, image: ImageFile, catalogue: Catalogue, checks: Checks, reading: Reading
+) -> None:
+    if problem := too_large(image.width, image.height, reading.max_pixels):
+        checks.error("too_large", row.path, problem, _TOO_LARGE)
+        image = replace(image, width=0, height=0)
+    elif image.error:
         checks.error("unreadable_image", row.path, image.error, _UNREADABLE)
     if image.pictures > 1:
-        message = f"holds {image.pictures} pictures; the first one counts"
+        count = str(image.pictures) + " or more" * (image.pictures == MOST_PICTURES)
+        message = f"holds {count} pictures; the first one counts"
         checks.warn("several_pictures", row.path, message, "save each as a file of its own")
     catalogue.set_facts(row.image_id, image)
 

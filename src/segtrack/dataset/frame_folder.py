@@ -14,11 +14,12 @@ import numpy as np
 
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest
-from segtrack.dataset.image_files import read_image_file
+from segtrack.dataset.image_files import read_image_file, too_large
 from segtrack.dataset.pixels import HEAD, OTHERS, SUFFIXES, is_picture, read_pixels
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn
 from segtrack.dataset.video_names import VIDEO_SUFFIXES, tell_left_out
+from segtrack.settings import MAX_PIXELS
 
 READ_AHEAD = 8  # images that are decoded before they are asked for
 
@@ -64,6 +65,9 @@ def probe_folder(folder: Path, name: str, fps: float, warn: Warn) -> VideoSequen
         DataError: there is no frame, the first cannot be decoded, or they differ in size.
     """
     files = frame_files(folder)
+    head = read_image_file(str(files[0]), decode=False)
+    if problem := too_large(head.width, head.height, MAX_PIXELS):
+        raise DataError(f"{files[0]}: {problem} in a frame. Scale the frames down")
     height, width = _read_image(files[0], 0).shape[:2]
     digest = hashlib.sha256()
     others: list[str] = []

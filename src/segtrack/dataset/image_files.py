@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
+import stat
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +19,14 @@ from segtrack.dataset.pixels import (
     is_heif,
     register_heif,
 )
+from segtrack.settings import MAX_PIXELS
 
 _ORIENTATION = 274  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # orientations that swap width and height
 _WIDTH, _HEIGHT, _BITS = 256, 257, 258  # TIFF tags
+_BYTES = 4  # of a file, for each pixel that it may have at most
+MOST_PICTURES = 1000  # of one file, that are counted
+_OPENCV_ALONE = b"P7\n"  # PAM, whose size is that of its pixels
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ class ImageFile:
         decoded: whether all of it was decoded, or only its header read.
         error: why it cannot be read, empty where it can.
         suffix: under which ultralytics reads the file; empty where it has to be converted.
-        pictures: how many the file holds; the first is the one that counts.
+        pictures: how many the file holds, up to ``MOST_PICTURES``; the first is the one that
+            counts.
     """
 
     sha256: str
@@ -50,15 +58,22 @@ class ImageFile:
     pictures: int = 1
 
 
-def read_image_file(path: str, decode: bool) -> ImageFile:
+def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS) -> ImageFile:
     """Read one image file; what is wrong with it is in ``error``, nothing is raised.
 
     Args:
         path: the file.
         decode: decode all pixels, strictly: a cut off file is an error.
+        max_pixels: an image of more has its size from the header alone and is never decoded, since
+            a file of kilobytes may hold gigabytes; None decodes all.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (hot loop)
+            return _broken("", "is no file (a folder, a pipe, a device)")  # a pipe never ends
         with open(path, "rb") as file:  # noqa: PTH123 (hot loop)
+            size = os.fstat(file.fileno()).st_size
+            if max_pixels is not None and size > max(_BYTES * max_pixels, 1 << 20):
+                return _broken("", f"has {size} bytes, more than an image of {max_pixels} pixels")
             data = file.read()
     except OSError as error:
         return _broken("", error.strerror or str(error))
@@ -74,12 +89,18 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd EXIF blocks of cameras
             with Image.open(io.BytesIO(data)) as image:
-                orientation = _orientation(image)
                 width, height = _stored_size(image)
+                small = max_pixels is None or width * height <= max_pixels
+                decode = decode and small
+                orientation = _orientation(image) if small else 1  # it decodes a PNG
                 mode = _mode(image, data)
                 suffix = TREE_SUFFIX.get(str(image.format), "")
                 is_jpeg = suffix == ".jpg"
-                pictures = 1 if is_jpeg else int(getattr(image, "n_frames", 1))
+                pictures = 1 if is_jpeg else _pictures(image)
+                if max_pixels is not None:
+                    # What a file holds inside (icons, frames) may be larger than its header says;
+                    # Pillow refuses twice of what it is told.
+                    Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)
                 if decode:
                     image.load()
     # ultralytics, once imported, makes Pillow look for a HEIF reader first
@@ -100,9 +121,16 @@ def read_image_file(path: str, decode: bool) -> ImageFile:
     return ImageFile(sha, width, height, mode, orientation, intact, decode, "", suffix, pictures)
 
 
+def too_large(width: int, height: int, max_pixels: int | None) -> str:
+    """What is said of an image of more than ``max_pixels``; empty where it is none."""
+    if max_pixels is None or width * height <= max_pixels:
+        return ""
+    return f"has {width} x {height} pixels, more than the {max_pixels} that are allowed"
+
+
 def _not_of_pillow(data: bytes, sha: str, decode: bool) -> ImageFile:
     """What OpenCV alone reads."""
-    image = by_opencv(data)
+    image = by_opencv(data) if data.startswith(_OPENCV_ALONE) else None
     if image is None:
         return _broken(sha, "not readable as an image (cannot identify image file)")
     height, width = image.shape[:2]
@@ -123,6 +151,19 @@ def _stored_size(image: Any) -> tuple[int, int]:
         return int(image.tag_v2[_WIDTH]), int(image.tag_v2[_HEIGHT])
     width, height = image.size
     return width, height
+
+
+def _pictures(image: Any) -> int:
+    """How many pictures a file holds; Pillow counts those of a TIFF in quadratic time."""
+    if image.format != "TIFF":
+        return min(int(getattr(image, "n_frames", 1)), MOST_PICTURES)
+    count = 1
+    with contextlib.suppress(EOFError):
+        while count < MOST_PICTURES:
+            image.seek(count)
+            count += 1
+    image.seek(0)
+    return count
 
 
 def _mode(image: Any, data: bytes) -> str:

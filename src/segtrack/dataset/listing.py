@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue, ListedImage
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.pixels import HEAD, OTHERS, SUFFIXES, is_picture
+from segtrack.dataset.walking import files_below, is_file
 from segtrack.settings import SPLITS
 
 BITS = {split: 1 << i for i, split in enumerate(SPLITS)}
@@ -20,8 +20,6 @@ BITS = {split: 1 << i for i, split in enumerate(SPLITS)}
 PRECEDENCE = ("test", "val", "train", "pool")
 
 LEFT_OUT = "left_out_files"  # a kind of finding
-# Of the file system and its programs; "@eaDir" holds thumbnails.
-_OF_THE_SYSTEM = frozenset({"Thumbs.db", "desktop.ini", "Icon\r", "@eaDir", "__MACOSX"})
 _MOST_SUFFIXES, _SHOWN = 1000, 8
 _TABLE = """
 CREATE TABLE listed (
@@ -167,38 +165,23 @@ class LeftOut:
         checks.warn(LEFT_OUT, str(folder), message, hint)
 
 
-def image_files(
-    folder: Path, left_out: LeftOut | None = None, above: tuple[str, ...] = ()
-) -> Iterator[os.DirEntry[str]]:
+def image_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
     """Pictures below ``folder``, in no particular order, as a stream.
 
     By their suffix, or, where that says nothing, by their first bytes.
 
     Args:
-        folder: searched with all its subfolders, but not in circles.
+        folder: searched with all its subfolders.
         left_out: counts the other files.
-        above: the real paths of the folders that it lies in, as far as they are searched.
 
     Raises:
-        DataError: a folder cannot be listed.
+        DataError: a folder cannot be listed, or links lead round in a circle.
     """
-    above = (*above, os.path.realpath(folder))
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name in _OF_THE_SYSTEM:
-                    continue
-                if _is_folder(entry):
-                    if os.path.realpath(entry.path) not in above:
-                        yield from image_files(Path(entry.path), left_out, above)
-                elif _is_image(entry):
-                    yield entry
-                elif left_out is not None:
-                    left_out.add(entry.path)
-    except PermissionError as error:
-        raise DataError(
-            f"{folder}: cannot be listed ({error.strerror}); check its rights"
-        ) from error
+    for entry in files_below(folder):
+        if _is_image(entry):
+            yield entry
+        elif left_out is not None:
+            left_out.add(entry.path)
 
 
 def whole_files(
@@ -206,33 +189,28 @@ def whole_files(
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Path and stat of each picture below ``folder``.
 
-    Broken links are errors of the data set; other files are said in one line, but those of the
-    suffixes ``aside``, which belong there.
+    Broken links and pipes are errors of the data set; other files are said in one line, but those
+    of the suffixes ``aside``, which belong there.
     """
     left_out = LeftOut()
     for entry in image_files(folder, left_out):
-        if os.path.isfile(entry.path):  # noqa: PTH113 (False for a link to itself)
+        if is_file(entry):
             yield entry.path, entry.stat()
+        elif os.path.exists(entry.path):  # noqa: PTH110 (hot loop)
+            checks.error("missing_image", entry.path, "is no file (a pipe, a device)", "remove it")
         else:
             hint = "restore the file it points to, or remove the link"
             checks.error("missing_image", entry.path, "is a broken link", hint)
     left_out.say(folder, checks, aside)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
 def _is_image(entry: os.DirEntry[str]) -> bool:
     suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (hot loop)
     if suffix in SUFFIXES:
         return True
+    if suffix in OTHERS or not is_file(entry):  # a pipe would never end
+        return False
     try:
-        if suffix in OTHERS or not entry.is_file():  # a pipe would never end
-            return False
         with open(entry.path, "rb") as file:  # noqa: PTH123 (hot loop)
             return is_picture(file.read(HEAD))
     except OSError:

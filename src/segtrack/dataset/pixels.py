@@ -101,7 +101,7 @@ def by_opencv(data: bytes) -> NDArray[np.uint8] | None:
     array = np.frombuffer(data, np.uint8)
     try:
         if data.startswith(_TIFF):
-            read, pages = cv2.imdecodemulti(array, cv2.IMREAD_UNCHANGED)
+            read, pages = cv2.imdecodemulti(array, cv2.IMREAD_UNCHANGED, range=(0, 1))
             if read and pages[0].ndim == 3:
                 return _bytes(np.asarray(pages[0][..., :3]))
         image = cv2.imdecode(array, cv2.IMREAD_COLOR)

@@ -10,6 +10,7 @@ from pathlib import Path
 from segtrack.base.errors import DataError
 
 _LOOKED_AT = 2000  # files of a folder that are looked at
+_WALKED = 100_000  # names that are seen meanwhile
 _HEAD = 65536  # bytes of a file
 
 
@@ -54,8 +55,8 @@ def recognise_file(file: Path, folder: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     wanted = {".json", ".xml", ".yaml", ".yml"}
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in wanted and not path.name.startswith("."):
+    for path in islice(folder.rglob("*"), _WALKED):
+        if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file():
             yield path
 
 
@@ -86,5 +87,5 @@ def _is_coco(file: Path, head: str) -> bool:
         return False
     try:
         return {"images", "annotations"} <= set(json.loads(head))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
+from os import stat_result
 from pathlib import Path
 
 from segtrack.base.errors import DataError, some
 from segtrack.dataset.sequence_sources import paths_of
 from segtrack.dataset.sources.port import source_of
+from segtrack.dataset.walking import files_below, is_file
 from segtrack.settings import DatasetSettings
 
 
@@ -20,7 +21,7 @@ def signature(settings: DatasetSettings) -> str:
     them pass as a stream.
 
     Raises:
-        DataError: what ``settings`` name is not there, or has no file in it.
+        DataError: what ``settings`` name is not there, has no file in it, or cannot be listed.
     """
     source = source_of(settings)
     total = count = 0
@@ -58,17 +59,10 @@ def _sequence_roots(settings: DatasetSettings) -> Iterator[Path]:
         yield from paths_of(settings.videos)
 
 
-def _files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _files(root: Path) -> Iterator[tuple[str, stat_result]]:
     if root.is_file():
         yield root.name, root.stat()
         return
-    pending = [str(root)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    pending.append(entry.path)
-                elif entry.is_file():
-                    yield entry.path[len(str(root)) :], entry.stat()
+    for entry in files_below(root):
+        if is_file(entry):
+            yield entry.path[len(str(root)) :], entry.stat()

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from segtrack.base.errors import StageError
+from segtrack.base.processes import deaf_children
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,7 +69,8 @@ def map_chunks(
     out: deque[Future[list[R]]] = deque()
     try:
         for part in _both(waiting, chunks):
-            out.append(pool.submit(function, part))
+            with deaf_children():  # it starts a process where none is idle
+                out.append(pool.submit(function, part))
             if len(out) >= (ahead or workers * _AHEAD):
                 yield from out.popleft().result()
         while out:

@@ -17,7 +17,7 @@ from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.base.files import hand_out
 from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
-from segtrack.base.processes import process_mark, terminated_as_interrupt
+from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.tracking import client_of, connect, local_path, told
 from segtrack.settings import MlflowSettings
@@ -155,9 +155,10 @@ def record(
 ) -> Iterator[Journal]:
     """Open an MLflow run, yield its journal, and end it whatever happens.
 
-    FINISHED where the body returns, KILLED after Ctrl-C or SIGTERM, else FAILED with the error's
-    message as the tag ``error``. Input that cannot be used leaves no run behind, unless something
-    was done before (``Journal.worked``) or the run is a cell of a sweep, whose table it is in.
+    FINISHED where the body returns, KILLED after one of ``stoppable``'s signals, else FAILED with
+    the error's message as the tag ``error``. Input that cannot be used leaves no run behind, unless
+    something was done before (``Journal.worked``) or the run is a cell of a sweep, whose table it
+    is in.
     """
     client, experiment = connect(settings)
     own = {
@@ -167,16 +168,24 @@ def record(
         "mlflow.source.type": "LOCAL",
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
-    with told(settings.uri):
-        run = client.create_run(experiment, run_name=storable(name), tags=_tags({**own, **tags}))
-    journal = Journal(settings, run.info.run_id)
+    journal: Journal | None = None
     try:
-        with told(settings.uri), terminated_as_interrupt():
+        with told(settings.uri), stoppable():
+            with held():  # a run that is there must be ended
+                run = client.create_run(
+                    experiment, run_name=storable(name), tags=_tags({**own, **tags})
+                )
+                journal = Journal(settings, run.info.run_id)
+            stop_if_asked()
             yield journal
+            stop_if_asked()
     except KeyboardInterrupt:
-        _end_anyway(journal, "KILLED", "interrupted")
+        if journal is not None:
+            _end_anyway(journal, "KILLED", "interrupted")
         raise
     except BaseException as error:
+        if journal is None:
+            raise
         text = (
             str(error) if isinstance(error, SegtrackError) else f"{type(error).__name__}: {error}"
         )
@@ -185,7 +194,7 @@ def record(
         else:
             _end_anyway(journal, "FAILED", text)
         raise
-    with told(settings.uri):
+    with told(settings.uri), held():
         journal.end("FINISHED")
 
 
@@ -199,7 +208,8 @@ def _forget_or_end(journal: Journal, message: str) -> None:
 def _end_anyway(journal: Journal, status: str, message: str) -> None:
     """End a run that failed; where even that fails (disk full), the first error must be seen."""
     try:
-        journal.end(status, message)
+        with held():
+            journal.end(status, message)
     except Exception as error:
         print(f"warning: MLflow could not end the run as {status}: {error}", file=sys.stderr)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.metrics import Metric
+from segtrack.base.metrics import Metric, Report
 from segtrack.base.names import level
+from segtrack.base.processes import stop_if_asked
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing
@@ -123,6 +124,7 @@ class Runner(Walk):
         Raises:
             SettingsError: it is not there, and ``owner`` is not listed.
         """
+        stop_if_asked()
         which = (stage.name, *sorted(of.items()))
         made = self._found.pop(which, None) or stage.make(Run(self, stage, owner), **of)
         if self._looking and not isinstance(made, Given):
@@ -190,7 +192,11 @@ class Runner(Walk):
         def listen(metric: Metric) -> None:
             self.record(Metric(named(metric.name), metric.value, metric.step))
 
-        result = self.store.run(call, recipe.build, listen)
+        def build(folder: Path, report: Report) -> None:
+            recipe.build(folder, report)
+            stop_if_asked()  # a callback that was cut short may have left a wrong result
+
+        result = self.store.run(call, build, listen)
         if self.journal and not result.hit:
             self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)

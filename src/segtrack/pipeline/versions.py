@@ -29,6 +29,7 @@ STOPS = {
     "segtrack.journal": "reads results",
     "segtrack.base.errors": "messages",
     "segtrack.base.metrics": "passes numbers on as they are",
+    "segtrack.base.processes": "says when to stop",
     "segtrack.base.progress": "is shown",
     "segtrack.base.registry": "finds things; what is found has a version of its own",
 }

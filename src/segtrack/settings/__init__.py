@@ -7,6 +7,7 @@ dataclasses are filled once by ``OmegaConf.to_object`` and not changed afterward
 from __future__ import annotations
 
 from segtrack.settings.dataset import (
+    MAX_PIXELS,
     SPLITS,
     DatasetSettings,
     Detections,
@@ -34,6 +35,7 @@ from segtrack.settings.trainer import TrainerSettings
 from segtrack.settings.values import plain
 
 __all__ = [
+    "MAX_PIXELS",
     "SPLITS",
     "AnnotatorSettings",
     "Assist",

@@ -13,6 +13,9 @@ from omegaconf import MISSING
 
 from segtrack.settings.knobs import Group, Problem, knob
 
+# Of an image, unless dataset.max_pixels says otherwise; the largest cameras, those of telephones,
+# have 200 megapixels.
+MAX_PIXELS = 200_000_000
 SPLITS = ("train", "val", "test", "pool")
 
 
@@ -67,6 +70,14 @@ class DatasetSettings(Group):
     )
     decode: bool = knob(
         True, "decode every image once to be sure that it can be read; false: header only, faster"
+    )
+    max_pixels: int | None = knob(
+        MAX_PIXELS,
+        "width times height that an image may have; a file of kilobytes may ask for gigabytes of "
+        "memory. Scans and aerial views that have more need a larger number; null: any",
+        unit="px",
+        low=1,
+        local=True,
     )
     workers: int = knob(
         0,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from segtrack.base.errors import PlatformError
+from segtrack.base.processes import stop_if_asked
 
 T = TypeVar("T")
 FIRST_PAUSE = 0.1  # s; an emulator is ready at once, the platform in minutes
@@ -36,6 +37,7 @@ def wait(
     deadline = time.monotonic() + timeout
     pause = first
     while True:
+        stop_if_asked()
         result = check()
         if done(result):
             return result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.drawing import drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -17,6 +17,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
+from segtrack.dataset.walking import named_files
 from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
 
     folder = required_path(settings)
     left_out, files = LeftOut(), []
-    for file in sorted(folder.absolute().rglob("*.xml")):
+    for file in named_files(folder, "*.xml"):
         if is_cvat(file):
             files.append(file)
         else:
@@ -53,7 +54,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
     if not files:
         raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
-    pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
+    pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
     return drawn_content(settings, place, pictures, left_out, ".xml", names)
 
 
@@ -91,21 +92,23 @@ def _elements(file: Path, *tags: str) -> Iterator[tuple[str, ElementTree.Element
             if event == "end" and element.tag in tags:
                 yield event, element
                 element.clear()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise DataError(f"{file}: cannot be read as XML ({error}); export it again") from error
 
 
-def _pictures(file: Path, folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+def _pictures(
+    file: Path, settings: CvatSettings, place: Place, left_out: LeftOut
+) -> Iterator[Picture]:
     from segtrack.dataset.drawn import SPLIT_NAMES, Picture, split_of
 
     beside = (file.parent, file.parent / "images")
-    above = file.relative_to(folder.absolute()).parts[:-1]
+    above = file.relative_to(required_path(settings).absolute()).parts[:-1]
     for _, image in _elements(file, "image"):
         name = image.get("name", "")
         try:
-            size = (int(image.attrib["width"]), int(image.attrib["height"]))
+            size = canvas(settings, image.attrib["width"], image.attrib["height"])
             shapes = _shapes(image, size, file, left_out)
-        except (KeyError, ValueError) as error:
+        except ODD as error:
             message = f"image {name}: cannot be read ({type(error).__name__}: {error})"
             place.checks.error("bad_shape", str(file), message, "export it again from CVAT")
             continue

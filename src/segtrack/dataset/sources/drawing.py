@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
 from segtrack.settings import DatasetSettings
 
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture
+
+
+# What a value raises that is not as the program writes it: of another kind, missing, not finite.
+ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def canvas(settings: DatasetSettings, width: Any, height: Any) -> tuple[int, int]:
+    """The width and height that an export declares for an image, on which its masks are drawn.
+
+    Raises:
+        ValueError: they are none, or are more than an image may have.
+    """
+    from segtrack.dataset.image_files import too_large
+
+    size = int(width), int(height)
+    if min(size) < 1:
+        raise ValueError(f"its image is {width} x {height} pixels")
+    if problem := too_large(*size, settings.max_pixels):
+        raise ValueError(f"its image {problem}")
+    return size
 
 
 def drawn_content(

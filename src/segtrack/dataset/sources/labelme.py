@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segtrack.dataset.sources.drawing import drawn_content
+from segtrack.base.json_stream import read_whole
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -16,6 +16,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
+from segtrack.dataset.walking import named_files
 from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
@@ -41,19 +42,18 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
     """
     from segtrack.dataset.drawn import LeftOut
 
-    folder = required_path(settings)
     left_out = LeftOut()
-    return drawn_content(settings, place, _pictures(folder, place, left_out), left_out, ".json")
+    return drawn_content(settings, place, _pictures(settings, place, left_out), left_out, ".json")
 
 
-def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:
     from segtrack.dataset.drawn import Picture, split_of
     from segtrack.dataset.recognise import not_here
 
-    none = True
-    for file in sorted(folder.absolute().rglob("*.json")):
+    folder, none = required_path(settings), True
+    for file in named_files(folder, "*.json"):
         try:
-            content = json.loads(file.read_text(encoding="utf-8-sig"))
+            content = read_whole(file)
         except (OSError, ValueError) as error:
             hint = "save it again in LabelMe, or remove it"
             none = False
@@ -64,8 +64,10 @@ def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture
             continue
         none = False
         try:
+            if any(raw.get("mask") for raw in content["shapes"]):
+                canvas(settings, content["imageWidth"], content["imageHeight"])
             shapes = _shapes(content, file, left_out)
-        except (TypeError, ValueError, KeyError, IndexError) as error:
+        except ODD as error:
             message = f"a shape cannot be read ({type(error).__name__}: {error})"
             place.checks.error("bad_shape", str(file), message, "save it again in LabelMe")
             continue
@@ -136,9 +138,9 @@ def _mask(raw: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     from segtrack.base import rle
     from segtrack.dataset.bitmaps import png_alpha
 
-    pixels = png_alpha(raw["mask"])
-    x, y = (round(value) for value in raw["points"][0][:2])
     height, width = int(content["imageHeight"]), int(content["imageWidth"])
+    pixels = png_alpha(raw["mask"], (width, height))
+    x, y = (round(value) for value in raw["points"][0][:2])
     pixels = pixels[: height - y, : width - x]
     return {
         "size": [height, width],

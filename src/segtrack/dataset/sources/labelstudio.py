@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from segtrack.base.errors import DataError
+from segtrack.base.json_stream import read_whole
 from segtrack.dataset.pixels import SUFFIXES
-from segtrack.dataset.sources.drawing import drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -19,6 +19,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
+from segtrack.dataset.walking import named_files
 from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
 
     folder = required_path(settings)
     left_out, files = LeftOut(), []
-    for file in sorted(folder.absolute().rglob("*.json")):
+    for file in named_files(folder, "*.json"):
         if is_labelstudio(file):
             files.append(file)
         else:
             left_out.add("JSON files that are not Label Studio's list of tasks", file)
     if not files:
         raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
-    pictures = (picture for file in files for picture in _pictures(file, folder, place, left_out))
+    pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
     return drawn_content(settings, place, pictures, left_out, ".json")
 
 
@@ -71,18 +72,20 @@ def is_labelstudio(file: Path) -> bool:
     return head.startswith("[") and any(mark in head for mark in marks)
 
 
-def _pictures(file: Path, folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+def _pictures(
+    file: Path, settings: LabelstudioSettings, place: Place, left_out: LeftOut
+) -> Iterator[Picture]:
     from segtrack.dataset.drawn import split_of
 
     try:
-        tasks = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+        tasks = read_whole(file)
+    except (OSError, ValueError) as error:
         raise DataError(f"{file}: cannot be read as JSON ({error}); export it again") from error
-    split = split_of(file.relative_to(folder.absolute()).parts[:-1])
+    split = split_of(file.relative_to(required_path(settings).absolute()).parts[:-1])
     for task in tasks:
         try:
-            picture = _picture(task, file, split, left_out)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            picture = _picture(task, file, split, left_out, settings)
+        except ODD as error:
             number = task.get("id", "?") if isinstance(task, dict) else "?"
             message = f"task {number}: cannot be read ({type(error).__name__}: {error})"
             place.checks.error("bad_shape", str(file), message, "export it again")
@@ -92,7 +95,11 @@ def _pictures(file: Path, folder: Path, place: Place, left_out: LeftOut) -> Iter
 
 
 def _picture(
-    task: dict[str, Any], file: Path, split: str | None, left_out: LeftOut
+    task: dict[str, Any],
+    file: Path,
+    split: str | None,
+    left_out: LeftOut,
+    settings: LabelstudioSettings,
 ) -> Picture | None:
     from segtrack.dataset.drawn import Picture
 
@@ -114,7 +121,7 @@ def _picture(
     if regions is None:
         left_out.add("tasks without an annotation", file)
         return None
-    size = next(((r["original_width"], r["original_height"]) for r in regions
+    size = next((canvas(settings, r["original_width"], r["original_height"]) for r in regions
                  if r.get("original_width") and r.get("original_height")), None)  # fmt: skip
     shapes = _shapes(regions, size, file, left_out)
     beside = (file.parent, file.parent / "images")
@@ -238,18 +245,17 @@ def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
     width, height = size
     if total != width * height * 4:
         raise ValueError(f"a brush mask covers {total // 4} pixels, its image {width * height}")
-    words, filled = np.zeros(total, np.uint8), 0
+    alpha, filled = np.zeros(width * height, bool), 0
     while filled < total:
         repeated = take(1)
         length = take(sizes[take(2)]) + 1
         for _ in range(1 if repeated else length):
             end = filled + (length if repeated else 1)
-            words[filled:end] = take(word)
+            alpha[filled // 4 : end // 4] = take(word) > 0  # of four bytes the last
             filled = end
-    alpha = words.reshape(height, width, 4)[..., 3] > 0
     return {
         "size": [height, width],
-        "counts": rle.encode_box(alpha, height, width, (0, 0)).decode(),
+        "counts": rle.encode_box(alpha.reshape(height, width), height, width, (0, 0)).decode(),
     }
 
 

@@ -166,4 +166,5 @@ def reading_of(settings: DatasetSettings, place: Place, class_count: int) -> Rea
     from segtrack.dataset.files import Reading
     from segtrack.dataset.workers import worker_count
 
-    return Reading(place.cache, worker_count(settings.workers), settings.decode, class_count)
+    workers = worker_count(settings.workers)
+    return Reading(place.cache, workers, settings.decode, class_count, settings.max_pixels)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.drawing import drawn_content
+from segtrack.base.json_stream import read_whole
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -17,6 +17,7 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
+from segtrack.dataset.walking import named_files
 from segtrack.settings import FolderSettings, knob
 
 if TYPE_CHECKING:
@@ -45,40 +46,40 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
         raise not_here(folder, "no meta.json of Supervisely", "give the project's folder")
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
-    return drawn_content(
-        settings, place, _pictures(folder, place, left_out), left_out, ".json", names
-    )
+    pictures = _pictures(settings, place, left_out)
+    return drawn_content(settings, place, pictures, left_out, ".json", names)
 
 
 def _classes(file: Path) -> list[str]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = read_whole(file)
         return [str(one["title"]) for one in content["classes"]]
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}); a project has one") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ODD as error:
         raise DataError(f"{file}: is no meta.json of Supervisely ({error})") from error
 
 
-def _pictures(folder: Path, place: Place, left_out: LeftOut) -> Iterator[Picture]:
+def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:
     from segtrack.dataset.drawn import Picture, split_of
 
-    for file in sorted(folder.absolute().rglob("ann/*.json")):
+    folder = required_path(settings)
+    for file in named_files(folder, "ann/*.json"):
         try:
-            content = json.loads(file.read_text(encoding="utf-8-sig"))
-            height, width = (int(content["size"][key]) for key in ("height", "width"))
+            content = read_whole(file)
+            size = canvas(settings, *(content["size"][key] for key in ("width", "height")))
             shapes = [
                 shape
                 for raw in content["objects"]
-                if (shape := _shape(raw, (width, height), file, left_out)) is not None
+                if (shape := _shape(raw, size, file, left_out)) is not None
             ]
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, *ODD) as error:
             message = f"is no annotation of Supervisely ({type(error).__name__}: {error})"
             place.checks.error("bad_shape", str(file), message, "export it again")
             continue
         split = split_of(file.relative_to(folder.absolute()).parts[:-2])
         beside = (file.parent.parent / "img",)
-        yield Picture(file.stem, file, shapes, size=(width, height), split=split, beside=beside)
+        yield Picture(file.stem, file, shapes, size=size, split=split, beside=beside)
 
 
 def _shape(
@@ -92,7 +93,7 @@ def _shape(
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
     if kind == "bitmap":
         x, y = (int(value) for value in raw["bitmap"]["origin"])
-        pixels = png_alpha(raw["bitmap"]["data"])[: height - y, : width - x]
+        pixels = png_alpha(raw["bitmap"]["data"], size)[: height - y, : width - x]
         counts = rle.encode_box(pixels, height, width, (x, y)).decode()
         return Shape(label, 0, {"size": [height, width], "counts": counts})
     if kind not in ("polygon", "rectangle"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
+from segtrack.base.processes import stop_if_asked
 from segtrack.model.devices import device_argument
 from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.model.training import finished, write_training
@@ -127,6 +128,8 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
     callbacks = library.get_default_callbacks()
     threads = partial(_set_threads, settings.threads)
     callbacks["on_train_epoch_start"].append(threads)
+    for moment in ("on_train_batch_end", "on_val_batch_end", "on_fit_epoch_end"):
+        callbacks[moment].append(_stop_if_asked)
     if not several:  # a report or a terminal cannot be handed to other processes
         callbacks["on_fit_epoch_end"].append(reporter.catch_up)
         EpochBar().attach(callbacks)
@@ -152,6 +155,10 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
         engine.callbacks.clear()
         del engine
         gc.collect()
+
+
+def _stop_if_asked(_: Any) -> None:
+    stop_if_asked()
 
 
 def _set_threads(count: int | None, _: Any) -> None:

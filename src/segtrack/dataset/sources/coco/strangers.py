@@ -86,6 +86,6 @@ def _shape(text: str, tail: bytes, words: set[str], size: int) -> str:
 def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -28,6 +28,7 @@ CREATE INDEX coco_by_image ON coco_annotations (file, image);
 """
 _NEEDED = ("images", "annotations", "categories")
 _NAMES = ("file_name", "filename", "path", "file_path", "coco_url", "image")  # of an image
+_DEEPEST = 50  # nestings of an annotation
 _EXAMPLE = '{"images": [...], "annotations": [...], "categories": [...]}'
 
 
@@ -65,6 +66,8 @@ def read_json(path: Path, number: int, catalogue: Catalogue, checks: Checks) -> 
                 seen.discard(element.key)
     except ValueError as error:
         raise DataError(_not_coco(path, str(error))) from error
+    except RecursionError as error:
+        raise DataError(_not_coco(path, "it is nested too deeply")) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     missing = [key for key in _NEEDED if key not in seen]
@@ -180,7 +183,12 @@ class _Reader:
         category = values.id_key(value.get("category_id"))
         self._note("category_id", category, value, "category_id")
         own = values.id_key(value.get("id"))
-        row = (self.number, image, category, own, line, json.dumps(value))
+        text = json.dumps(value)
+        # Brackets are quick to count, and nearly always few.
+        if text.count("[") + text.count("{") > _DEEPEST and _nested(value, _DEEPEST):
+            self._left_out(f"annotation {own!r:.40}: it is nested too deeply", line)
+            return
+        row = (self.number, image, category, own, line, text)
         self.db.execute("INSERT INTO coco_annotations VALUES (?,?,?,?,?,?)", row)
 
     def _left_out(self, problem: str, line: int) -> None:
@@ -198,6 +206,12 @@ class _Reader:
         if key is not None and isinstance(value, dict):
             kinds = self.content.kinds.setdefault(what, {})
             kinds.setdefault(values.kind_of(value.get(name)), None)
+
+
+def _nested(value: Any, most: int) -> bool:
+    """Whether lists and objects lie in each other more than ``most`` times."""
+    inner = value.values() if isinstance(value, dict) else value
+    return most == 0 or any(_nested(v, most - 1) for v in inner if isinstance(v, list | dict))
 
 
 def _names(image: dict[str, Any]) -> Iterator[tuple[str, str]]:

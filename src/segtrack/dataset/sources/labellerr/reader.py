@@ -31,6 +31,7 @@ from segtrack.dataset.sources.coco.reader import CocoFile
 from segtrack.dataset.sources.coco.tables import TABLES, read_json
 from segtrack.dataset.sources.yolo.config import FILES, YoloConfig, read_config
 from segtrack.dataset.sources.yolo.reader import images_of, label_path
+from segtrack.dataset.walking import is_file
 
 _SHOWN = 8
 _LOCAL = """
@@ -73,7 +74,7 @@ def list_labellerr(
     folder = Path(os.path.normpath(folder.absolute()))
     db.executescript(TABLES + _LOCAL + "BEGIN;")
     read_json(path, 0, catalogue, checks)
-    for entry in image_files(folder):
+    for entry in filter(is_file, image_files(folder)):
         if is_text(entry.path):  # other names cannot stand in an export
             row = (entry.path, entry.name, entry.name.casefold())
             db.execute("INSERT INTO local_files (path, name, folded) VALUES (?,?,?)", row)

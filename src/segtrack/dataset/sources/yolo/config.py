@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError
+from segtrack.base.yaml_text import read_yaml
 from segtrack.dataset.cleaning import Remark
 from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.yolo.bare import read_bare
@@ -75,14 +76,9 @@ def load_yaml(file: Path) -> dict[str, Any]:
 
 
 def _load(file: Path) -> tuple[dict[str, Any], list[Remark]]:
-    import yaml
-
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, yaml.SafeLoader)
-        loader = yaml.SafeLoader("")
-        content = loader.construct_document(node) if node is not None else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        node, content = read_yaml(file)
+    except (OSError, ValueError) as error:
         hint = ""
         if isinstance(error, UnicodeDecodeError):
             hint = "; save it as UTF-8"

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.names import paired
 from segtrack.dataset.cleaning import Remark
 
@@ -85,10 +86,14 @@ def read_names(names: Any, file: Path) -> tuple[tuple[str, ...], list[Remark]]:
     if isinstance(names, dict):
         names = _by_id(names, file, remarks)
     if not isinstance(names, list):
-        raise DataError(f"{file}: names is {names!r}; allowed is a list or a mapping, {EXAMPLE}")
+        raise DataError(
+            f"{file}: names is {names!r:.80}; allowed is a list or a mapping, {EXAMPLE}"
+        )
     for i, name in enumerate(names):
         if not isinstance(name, str):
-            raise DataError(f"{file}: the name of class {i} is {name!r}, not a text; {_NO_NAME}")
+            raise DataError(
+                f"{file}: the name of class {i} is {name!r:.80}, not a text; {_NO_NAME}"
+            )
         if name.strip() == "~":
             raise DataError(f"{file}: class {i} has no name ({name!r}); {_NO_NAME}")
         if not name.strip():
@@ -99,9 +104,9 @@ def read_names(names: Any, file: Path) -> tuple[tuple[str, ...], list[Remark]]:
     if blanks:
         message = f"names: {', '.join(map(repr, blanks[:_SHOWN]))} are taken without their blanks"
         remarks.append(Remark("warning", "name_blanks", 0, message, "take out the blanks"))
-    twice = sorted({name for name in listed if listed.count(name) > 1})
+    twice = sorted(name for name, count in Counter(listed).items() if count > 1)
     if twice:
-        raise DataError(f"{file}: names holds {', '.join(twice)} twice; each name needs one id")
+        raise DataError(f"{file}: names holds {some(twice)} twice; each name needs one id")
     return listed, remarks
 
 
@@ -124,8 +129,7 @@ def _by_id(names: dict[str, Any], file: Path, remarks: list[Remark]) -> list[Any
             remarks.append(Remark("warning", "names_turned", 0, message, f"write {EXAMPLE}"))
     if sorted(map(str, ids.values())) != sorted(map(str, range(len(names)))):
         raise DataError(
-            f"{file}: names has the ids [{', '.join(map(str, names))}]; "
-            f"they must be 0 to {len(names) - 1}"
+            f"{file}: names has the ids [{some([*names])}]; they must be 0 to {len(names) - 1}"
         )
     return [name for _, name in sorted(names.items(), key=lambda item: ids[item[0]] or 0)]
 

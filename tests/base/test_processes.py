@@ -1,0 +1,167 @@
+"""Signals that ask to stop: also where a library's callback prints their exception and goes on."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from segtrack.base.errors import StageError
+from segtrack.base.metrics import MetricsFile
+from segtrack.base.processes import held, stop_if_asked, stoppable
+from segtrack.base.progress import progress
+from segtrack.base.retry import retry
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+class Deaf:
+    """Gets a signal while it is removed, where Python prints the exception and drops it."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    stop_if_asked()  # nothing is remembered
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_each_signal_raises_at_once(number: int) -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(number)
+        pytest.fail("it went on")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_lost_signal_is_raised_at_the_next_look(number: int) -> None:
+    after = []
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Deaf(number)
+        after.append("went on")
+        stop_if_asked()
+        pytest.fail("it went on")
+    assert after == ["went on"]
+
+
+def _loop(_: object) -> None:
+    for number in progress(range(5), "five"):
+        if number == 2:
+            Deaf()
+        assert number < 3
+
+
+def _report(tmp_path: object) -> None:
+    report = MetricsFile(tmp_path)  # type: ignore[arg-type]
+    report("loss", 1.0)
+    Deaf()
+    report("loss", 0.5, 1)
+    pytest.fail("it went on")
+
+
+def _attempts(_: object) -> None:
+    def attempt(number: int) -> int:
+        Deaf()
+        return number
+
+    retry(attempt, 1, lambda _: 0.0)
+    retry(lambda _: pytest.fail("it went on"), 1, lambda _: 0.0)
+
+
+@pytest.mark.parametrize("work", [_loop, _report, _attempts])
+def test_long_work_looks(work: Callable[[object], None], tmp_path: object) -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        work(tmp_path)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), StageError("training failed"), ImportError()])
+def test_what_it_became_ends_as_the_interruption_it_is(error: Exception) -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable(), stoppable():
+        Deaf()
+        raise error
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ValueError, match="odd"), stoppable():
+        raise ValueError("odd")
+
+
+def test_held_work_is_done_to_its_end_unless_somebody_insists() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        with held():
+            signal.raise_signal(signal.SIGTERM)
+            stop_if_asked()
+            signal.raise_signal(signal.SIGTERM)
+            done.append(1)
+        stop_if_asked()
+        done.append(2)
+    assert done == [1]
+    with pytest.raises(KeyboardInterrupt), stoppable(), held():
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+
+def test_one_ctrl_c_that_arrives_twice_is_one() -> None:
+    """From the terminal and from a ``make`` or ``uv run`` that passes it on."""
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            ended = True
+    assert ended
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGHUP)
+            stop_if_asked()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_fork_leaves_ctrl_c_to_its_parent_and_dies_of_the_rest() -> None:
+    codes = []
+    with stoppable():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            child = os.fork()
+            if not child:
+                try:
+                    os.kill(os.getpid(), number)
+                    os._exit(7)
+                finally:
+                    os._exit(8)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        stop_if_asked()
+    assert codes == [7, -signal.SIGTERM]
+
+
+def test_other_threads_are_left_alone() -> None:
+    found: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            stop_if_asked()
+        except BaseException as error:
+            found.append(error)
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Deaf()
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        stop_if_asked()
+    assert not found
