@@ -94,10 +94,12 @@ def other_classes(folder: Folder) -> None:
 def _checkpoint(folder: Folder, architecture: str, names: dict[int, str]) -> None:
     from ultralytics import YOLO
 
-    from segtrack.model.ultralytics import library  # noqa: F401  before ultralytics
+    from segtrack.model.ultralytics import library
 
+    config = library.architecture(architecture.removesuffix(".yaml")) | {"nc": len(names)}
     model = YOLO(architecture, verbose=False)
-    model.model.names = names
+    model.model = type(model.model)(config, verbose=False)
+    model.model.names, model.model.args, model.model.task = names, {"imgsz": 64}, model.task
     model.save(str(folder.root / "w.pt"))
 
 
