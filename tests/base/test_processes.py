@@ -13,12 +13,11 @@ from segtrack.base.processes import held, stop_if_asked, stoppable
 from segtrack.base.progress import progress
 from segtrack.base.retry import retry
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 class Deaf:
-    """Gets a signal while it is removed, where Python prints the exception and drops it."""
+    """Gets a signal while it is removed, where Python drops the exception."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         self.number = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,19 @@ def test_no_pickle_is_run_again(
     said = capsys.readouterr().err
     assert said.startswith(f"error: --experimental-rerun={path}: not supported")
     assert said.count("\n") == 1 and not marker.exists()
+
+
+def test_weights_that_hold_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, before there is a run, and nothing ran; ``model.trust`` alone decides."""
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("w.pt", "w") as archive:
+        evil = b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R."
+        archive.writestr("w/data.pkl", evil)
+    for word in ("model.weights=w.pt", f"model.weights={tmp_path / 'w.pt'}"):
+        assert main([word, "stages=[prepare,evaluate]"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "refused: it asks for posix.system" in said
+        assert "nothing was executed" in said and "model.trust=true" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]

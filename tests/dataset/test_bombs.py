@@ -10,15 +10,18 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import prepare, signature
+from segtrack.dataset import prepare, signature, video, video_stream
 from segtrack.dataset.image_files import MOST_PICTURES, read_image_file
+from segtrack.dataset.sequence_sources import sequences_from
 from segtrack.dataset.sources.coco import CocoSettings
 from segtrack.dataset.sources.cvat import CvatSettings
 from segtrack.dataset.sources.images import ImagesSettings
@@ -27,6 +30,7 @@ from segtrack.dataset.sources.labelstudio import LabelstudioSettings
 from segtrack.dataset.sources.supervisely import SuperviselySettings
 from segtrack.dataset.sources.yolo import YoloSettings
 from segtrack.dataset.video import probe_video
+from segtrack.formats import read_mots
 from segtrack.settings import DatasetSettings
 from tests.dataset.conftest import write_image
 
@@ -128,6 +132,110 @@ def test_frames_are_measured_too(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").write_bytes(png(HUGE, HUGE))
     with pytest.raises(DataError, match=rf"0\.png: has {HUGE} x {HUGE} pixels.*Scale the frames"):
         probe_video(tmp_path)
+
+
+def film(path: Path, packets: list[bytes]) -> Path:
+    """A MOV whose header says 32 x 24 pixels, of PNG frames of any size."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "gray"
+        for i, data in enumerate(packets):
+            packet = av.Packet(data)
+            packet.stream, packet.is_keyframe, packet.time_base = stream, True, Fraction(1, 25)
+            packet.pts = packet.dts = i
+            container.mux(packet)
+    return path
+
+
+def test_frames_of_a_video_are_measured_by_ffmpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (video, video_stream):
+        monkeypatch.setattr(module, "MAX_PIXELS", 3000)
+    small, large = png(32, 24, 24), png(64, 48, 48)
+    with pytest.raises(DataError, match=r"large\.mov: has 64 x 48 pixels, more than the 3000"):
+        probe_video(film(tmp_path / "large.mov", [large] * 2))
+    grows = probe_video(film(tmp_path / "grows.mov", [small, small, large, large]))
+    frames = video.read_frames(grows)
+    assert [next(frames).shape, next(frames).shape] == [(24, 32, 3)] * 2
+    with pytest.raises(DataError, match=r"grows.mov: .* 2 frames could be read.*near frame 2"):
+        next(frames)
+
+
+def _declaring(count: int, folder: Path) -> Path:
+    """A video of two frames whose header says ``count``."""
+    data = bytearray(film(folder / "v.mov", [png(32, 24, 24)] * 2).read_bytes())
+    struct.pack_into(">I", data, data.find(b"stts") + 12, count)
+    (folder / "v.mov").write_bytes(data)
+    return folder / "v.mov"
+
+
+def test_a_video_that_declares_a_thousand_million_frames(tmp_path: Path) -> None:
+    found = probe_video(_declaring(10**9, tmp_path))
+    frames = video.read_frames(found)
+    assert found.frame_count == 10**9 and next(frames).shape == (24, 32, 3)
+    assert len(list(frames)) == 1
+
+
+GT = "1,1,10,10,20,20,1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"seqinfo.ini": "seqLength=999999999"}, "seqlength is '999999999', not .* to 10000000"),
+        ({"seqinfo.ini": "seqLength=" + "9" * 5000}, "seqlength is '9{60}'"),
+        ({"seqinfo.ini": "imWidth=1000000\nimHeight=1000000"}, "a frame has 1000000 x 1000000"),
+        ({"seqinfo.ini": "frameRate=nan"}, "framerate is 'nan'"),
+        ({"seqinfo.ini": "frameRate=%(frameRate)s"}, r"framerate is '%\(frameRate\)s'"),
+        ({"gt/gt.txt": "1000000000000,1,1,1,2,2,1\n"}, "frames end at 10000000"),
+        ({"gt/gt.txt": f"1,1{'0' * 300},1,1,2,2,1\n"}, r"a whole number below 2\^53"),
+        ({"gt/gt.txt": "1,1,1e308,1,1e308,2,1\n"}, r"a box ends below 1e\+09 pixels"),
+        ({"mots/instances.txt": "1e12 1001 1 9 9 a\n"}, "'1e12' is no frame number"),
+    ],
+)
+def test_a_sequence_of_text(tmp_path: Path, files: dict[str, str], says: str) -> None:
+    whole = {"gt/gt.txt": GT} | files
+    for name, text in whole.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("[Sequence]\n" + text if name == "seqinfo.ini" else text)
+    with pytest.raises(DataError, match=says) as refused:
+        sequences_from(str(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("0 1001 1 100000 100000 PPP", "a frame has 100000 x 100000 pixels"),
+        ("0 1001 1 x 100000 PPP", "height and width are .'x', '100000'., not numbers"),
+    ],
+)
+def test_masks_of_absurd_sizes(tmp_path: Path, row: str, says: str) -> None:
+    (tmp_path / "instances_txt").mkdir()
+    (tmp_path / "instances_txt" / "0001.txt").write_text(row + "\n")
+    with pytest.raises(DataError, match=says):
+        sequences_from(str(tmp_path))
+    if "x" not in row:
+        with pytest.raises(DataError, match="line 1: frames of more than 200000000 pixels"):
+            read_mots(tmp_path / "instances_txt" / "0001.txt")
+
+
+def test_frames_of_any_number(tmp_path: Path) -> None:
+    for name in ("1", "999999999"):
+        write_image(tmp_path / "img1" / f"{name}.png", 0)
+    (found,) = sequences_from(str(tmp_path))
+    assert found.image_numbers == (1, 999_999_999)
+    write_image(tmp_path / "img1" / f"2{'0' * 30}.png", 0)  # no number of a frame
+    (found,) = sequences_from(str(tmp_path))
+    assert (found.image_numbers, found.frame_count) == ((), 3)
+
+
+def test_a_glob_does_not_follow_circles(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).symlink_to(".")
+    with pytest.raises(DataError, match=r"/[ab]: links lead in a circle"):
+        sequences_from(f"{tmp_path}/**/*.mp4")
 
 
 def _loop(folder: Path) -> None:

@@ -339,7 +339,15 @@ def test_results_round_trip(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ('"track_id": 2', '"track_id": 1', r"objects\[1\]: track_id 1 is there twice in frame 0"),
-        ('"size": [4, 5]', '"size": [5, 4]', r"objects\[0\]: a mask of \[5, 4\], the video has"),
+        ('"size": [4, 5]', '"size": [5, 4]', r"objects\[0\]: its RLE has size \[5, 4\]"),
+        ('"width": 5', '"width": 100000', r"objects\[0\]: its RLE has size .* \[4, 100000\]"),
+        (
+            '"counts": "',
+            '"counts": "ooooooooooo',
+            r"objects\[0\]: its RLE has a number of \d+ digits",
+        ),
+        ('"track_id": 2', f'"track_id": 1{"0" * 300}', "an id is beyond all numbers"),
+        ('"run": {', '"run": {"x": ' + "[" * 100_000 + "], ", "not readable as JSON .nested too"),
         ('"score": 0.9', '"score": "high"', r"at \$\.objects\[0\]\.score: 'high' is not"),
         ("}", "", "not readable as JSON"),
     ],

@@ -72,13 +72,12 @@ def test_a_kill_in_each_stage_costs_that_stage_only(
 
 
 class Deaf:
-    """Gets SIGTERM while it is removed, where Python prints the exception and drops it."""
+    """Gets SIGTERM while it is removed, where Python drops the exception."""
 
     def __del__(self) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_that_a_library_swallows_ends_the_run(
     here: Callable[..., Outcome], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +110,6 @@ def test_a_signal_that_a_library_swallows_ends_the_run(
     assert {run.data.tags["error"] for run in project.runs()} == {"interrupted"}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_while_a_cell_ends_ends_the_sweep(
     here: Callable[..., Outcome], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,8 @@ def test_bad_input(
     assert "a.txt: missing" in complaint()
     (gt / "a/seqinfo.ini").write_text("[Sequence]\nseqLength=many\n")
     assert "[Sequence] has no whole number seqLength" in complaint()
+    (gt / "a/seqinfo.ini").write_text("[Sequence]\nseqLength=999999999\n")
+    assert "a is said to have 999999999 frames; 10000000 is most" in complaint()
     (gt / "a/gt/gt.txt").unlink()
     assert "no ground truth; expected */gt/gt.txt there" in complaint()
     words[3] = gt / "nowhere"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM (what schedulers and ``kill`` send) and SIGHUP end this block alike.
 
     They raise KeyboardInterrupt, and are remembered: an exception that arrives while a library's
-    callback runs is printed and lost, or becomes another one. ``stop_if_asked`` raises it again,
+    callback runs is lost, or becomes another one. ``stop_if_asked`` raises it again,
     and an error that leaves the block afterwards leaves it as KeyboardInterrupt.
 
     Args:
@@ -60,6 +61,9 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     """
     first = not _Stop.process and threading.current_thread() is threading.main_thread()
     before = _listen() if first else {}
+    unraisable = sys.unraisablehook
+    if first:
+        sys.unraisablehook = _unless_asked(unraisable)
     try:
         yield
     except Exception:
@@ -72,6 +76,7 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
         elif first:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            sys.unraisablehook = unraisable
             _Stop.process = _Stop.asked = 0
 
 
@@ -119,6 +124,16 @@ def _listen() -> dict[int, Any]:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, _asked)
     return before
+
+
+def _unless_asked(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What prints exceptions that are lost, without those that are remembered here."""
+
+    def show(unraisable: Any) -> None:
+        if not (_Stop.asked and isinstance(unraisable.exc_value, KeyboardInterrupt)):
+            hook(unraisable)
+
+    return show
 
 
 def _asked(number: int, _frame: Any) -> None:

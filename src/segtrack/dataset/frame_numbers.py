@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segtrack.base.errors import DataError
 
+_LARGEST = 1 << 53  # what is more is no number but a name
 _NUMBERED = re.compile(r"^(.*?)(\d+)$", re.DOTALL)
 
 
@@ -31,7 +32,11 @@ def image_numbers(files: Sequence[Path]) -> tuple[int, ...]:
     """
     stems = [file.stem for file in files]
     for numbers in (_at_the_end(stems), _that_differ(stems), _at_the_begin(stems)):
-        if len(numbers) == len(stems) and all(b > a for a, b in pairwise(numbers)):
+        if (
+            len(numbers) == len(stems)
+            and max(numbers, default=0) < _LARGEST
+            and all(b > a for a, b in pairwise(numbers))
+        ):
             return () if numbers == tuple(range(1, len(numbers) + 1)) else numbers
     return ()
 

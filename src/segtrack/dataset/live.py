@@ -17,7 +17,7 @@ import numpy as np
 from segtrack.base.addresses import is_live, without_secrets
 from segtrack.base.errors import DataError
 from segtrack.dataset.video_rate import DEFAULT_FPS
-from segtrack.dataset.video_stream import error_text, pixel_shape, resized, shown
+from segtrack.dataset.video_stream import error_text, limit_size, pixel_shape, resized, shown
 
 OPEN_S, READ_S = 10.0, 10.0  # without an answer, without a frame
 RETRY_S = 30.0  # a lost connection is tried again for so long
@@ -201,6 +201,7 @@ class LiveStream:
             rate = float(stream.average_rate or stream.guessed_rate or 0)
             self.fps = rate if ODD_RATES[0] <= rate <= ODD_RATES[1] else DEFAULT_FPS
             self._shape = pixel_shape(stream)
+            limit_size(stream)
             stream.thread_type = "AUTO" if recording else "SLICE"  # frames at once, not in batches
             for frame in container.decode(stream):
                 yield frame, frame.time

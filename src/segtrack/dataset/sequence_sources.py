@@ -6,6 +6,7 @@ import configparser
 import difflib
 import glob
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_tr
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
 from segtrack.dataset.video_names import is_video, unique_names, videos_among
-from segtrack.formats import VISDRONE_CLASSES, first_row
+from segtrack.dataset.walking import files_below
+from segtrack.formats import MAX_FRAME, VISDRONE_CLASSES, first_row
+from segtrack.settings import MAX_PIXELS
 
 DEFAULT_FPS = 30.0
 # Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
@@ -87,6 +90,8 @@ def _expand(pattern: str, warn: Warn = unheard) -> list[Path]:
     literal = Path(pattern).expanduser()
     if literal.exists():
         return [literal]
+    if "**" in pattern:
+        _refuse_circles(literal)
     found = [Path(path) for path in sorted(glob.glob(str(literal), recursive=True))]  # noqa: PTH207
     videos = set(videos_among((p for p in found if not p.is_dir()), pattern, warn))
     found, others = [p for p in found if p.is_dir() or p in videos], found
@@ -102,6 +107,15 @@ def _expand(pattern: str, warn: Warn = unheard) -> list[Path]:
         f"{pattern}: this video does not exist; name a video file, a folder of frames, or a glob "
         "(relative paths begin where the command is run)"
     )
+
+
+def _refuse_circles(pattern: Path) -> None:
+    """``**`` follows links, also round and round."""
+    place = pattern
+    while glob.has_magic(str(place)):
+        place = place.parent
+    if place.is_dir():
+        deque(files_below(place), maxlen=0)
 
 
 def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
@@ -186,7 +200,7 @@ def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
         base = _plain_frames(frames, warn, folder.resolve().name)
     else:
         base = _without_frames(folder, info, fps, warn)
-    length = int(_number(info, "seqlength", folder))
+    length = int(_number(info, "seqlength", folder, MAX_FRAME))
     if base.path is not None and length and length != base.frame_count:
         message = f"seqLength is {length}, there are {base.frame_count} images; the images count"
         warn("seq_length", str(folder / "seqinfo.ini"), message, "correct seqLength")
@@ -215,6 +229,8 @@ def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) 
         digest.update(path.read_bytes() if path.is_file() else b"")
     if not any(path.is_file() for path in texts):
         raise DataError(f"{folder}: has neither frames in img1 nor gt/gt.txt nor det/det.txt")
+    width, height = (int(_number(info, key, folder)) for key in ("imwidth", "imheight"))
+    _require_size(width, height, folder / "seqinfo.ini")
     if not fps:
         message = f"seqinfo.ini does not say frameRate; {DEFAULT_FPS:g} frames/s are assumed"
         warn("no_frame_rate", str(folder), message, "add frameRate to seqinfo.ini")
@@ -222,10 +238,10 @@ def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) 
         folder.resolve().name,
         None,
         digest.hexdigest(),
-        int(_number(info, "imwidth", folder)),
-        int(_number(info, "imheight", folder)),
+        width,
+        height,
         fps or DEFAULT_FPS,
-        int(_number(info, "seqlength", folder)),
+        int(_number(info, "seqlength", folder, MAX_FRAME)),
     )
 
 
@@ -277,7 +293,12 @@ def _rle_size(text: Path) -> tuple[int, int]:
     words = first_row(text)
     if len(words) != 6:
         raise DataError(f"{text}:1: a row is  frame id class height width RLE, not {words}")
-    return int(words[3]), int(words[4])
+    try:
+        height, width = int(words[3]), int(words[4])
+    except ValueError:
+        raise DataError(f"{text}:1: height and width are {words[3:5]}, not numbers") from None
+    _require_size(width, height, text)
+    return height, width
 
 
 def _seqinfo(path: Path) -> dict[str, str]:
@@ -294,14 +315,22 @@ def _seqinfo(path: Path) -> dict[str, str]:
         ) from error
 
 
-def _number(info: dict[str, str], key: str, folder: Path) -> float:
+def _require_size(width: int, height: int, path: Path) -> None:
+    from segtrack.dataset.image_files import too_large
+
+    if problem := too_large(width, height, MAX_PIXELS):
+        raise DataError(f"{path}: a frame {problem}; correct its width and height")
+
+
+def _number(info: dict[str, str], key: str, folder: Path, most: float = 1e9) -> float:
     text = info.get(key, "0")
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1e9:
-        raise DataError(f"{folder / 'seqinfo.ini'}: {key} is {text!r}, not a number from 0")
+    if not 0 <= value <= most:
+        allowed = f"not a number from 0 to {most:.0f}"
+        raise DataError(f"{folder / 'seqinfo.ini'}: {key} is {text[:60]!r}, {allowed}")
     return value
 
 

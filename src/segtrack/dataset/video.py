@@ -17,6 +17,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.frame_times import TimesRead
 from segtrack.dataset.frame_folder import probe_folder, read_folder
+from segtrack.dataset.image_files import too_large
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, unheard
 from segtrack.dataset.video_names import sequence_name
@@ -30,6 +31,7 @@ from segtrack.dataset.video_stream import (
     shown,
     video_streams,
 )
+from segtrack.settings import MAX_PIXELS
 
 # A container may count frames that a decoder rightly never shows (edit lists, dropped frames), so
 # a video is called truncated only when more than this is missing.
@@ -60,11 +62,13 @@ def probe_video(path: Path, fps: float | None = None, warn: Warn = unheard) -> V
     chosen, *others = video_streams(path)
     with opened(path) as container:
         stream = container.streams[chosen.index]
+        if problem := too_large(chosen.width, chosen.height, MAX_PIXELS):
+            raise DataError(f"{path}: {problem} in a frame. Scale it down: ffmpeg -vf scale=...")
         first = next(Reading(container, stream).frames(), None)
         if first is None:
             raise DataError(
-                f"{path}: no frame of this video can be decoded; it is damaged or cut short. "
-                "Copy or encode it again"
+                f"{path}: no frame of this video can be decoded; it is damaged or cut short, or "
+                f"its frames have more than {MAX_PIXELS} pixels. Copy or encode it again"
             )
         shape = pixel_shape(stream)
         height, width = shown(first, shape).shape[:2]

@@ -16,6 +16,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.video_rate import nominal_rate
+from segtrack.settings import MAX_PIXELS
 
 HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
 REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
@@ -191,6 +192,7 @@ class Reading:
         self.reached: float | None = None
         self.shown: float | None = None
         stream.thread_type = "AUTO"
+        limit_size(stream)
 
     def frames(self) -> Iterator[Any]:
         """In the order of presentation. A packet that cannot be decoded is noted and passed over,
@@ -244,9 +246,16 @@ class Reading:
                 self.shown = end if self.shown is None else max(self.shown, end)
 
 
+def limit_size(stream: Any) -> None:
+    """Let FFmpeg refuse frames of more than ``MAX_PIXELS``, whatever the header says of them."""
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+
+
 def pixel_shape(stream: Any) -> float:
     """Width by height of a pixel; 1 where the file does not say, or nothing to be believed."""
     shape = float(stream.sample_aspect_ratio or 1)
+    if stream.codec_context.width * shape * stream.codec_context.height > MAX_PIXELS:
+        return 1.0
     return shape if PIXEL_SHAPES[0] <= shape <= PIXEL_SHAPES[1] else 1.0
 
 

@@ -21,6 +21,7 @@ from segtrack.formats.tables import (
     read_numbers,
     refuse_row,
     require,
+    require_boxes,
     require_frames,
     require_ids,
     require_unique,
@@ -171,6 +172,7 @@ def _require_rows(
 ) -> None:
     require_frames(path, table[:, 0], first)
     require_ids(path, table[:, 1])
+    require_boxes(path, table[:, 2:6])
     if has_class:
         require(path, table[:, 7] == np.floor(table[:, 7]), "a class is a whole number")
     if tracks:

@@ -20,6 +20,7 @@ from segtrack.formats.tables import (
     require_frames,
     require_unique,
 )
+from segtrack.settings import MAX_PIXELS
 
 IGNORE_CLASS = 10
 _COLUMNS = 6
@@ -67,6 +68,8 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
     require(path, (table[:, 3:] == table[:1, 3:]).all(axis=1), "another size than the rows before")
     height, width = table[0, 3:].tolist() if rows else (0, 0)
     require(path, (table[:, 3:] > 0).all(axis=1), "height and width are 1 or more")
+    if height * width > MAX_PIXELS:
+        refuse_row(path, 0, f"frames of more than {MAX_PIXELS} pixels")
     for number, row in enumerate(rows):
         if not _fills(row[5], height * width):
             refuse_row(path, number, f"the mask is no RLE of {height} x {width} pixels")

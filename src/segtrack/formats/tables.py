@@ -16,6 +16,8 @@ from segtrack.base.errors import DataError
 
 MAX_FRAME = 10_000_000
 """Four days of video; what counts further is a time stamp, for which no table has room."""
+MAX_SIDE = 1e9
+"""Pixels; the product of two such numbers is still a number."""
 _WORD = re.compile(r"\W*(?!nan\b|inf)[A-Za-z_][^,;]*$|#$", re.IGNORECASE)
 
 
@@ -96,6 +98,11 @@ def require_ids(path: Path, track_id: np.ndarray) -> None:
     """Raise a DataError about the first number (N,) that is no id."""
     whole = (track_id == np.floor(track_id)) & (np.abs(track_id) < 2**53)
     require(path, whole, "an id is a whole number below 2^53")
+
+
+def require_boxes(path: Path, boxes: np.ndarray) -> None:
+    """Raise a DataError about the first box (N, 4) that lies beyond all images."""
+    require(path, (np.abs(boxes) < MAX_SIDE).all(axis=1), f"a box ends below {MAX_SIDE:.0e} pixels")
 
 
 def require_unique(path: Path, frame: np.ndarray, track_id: np.ndarray, who: np.ndarray) -> None:

@@ -13,10 +13,16 @@ def device_argument(device: Any) -> str:
     Raises:
         SettingsError: there is no such GPU.
     """
-    if device in ("cpu", "mps"):
-        return str(device)
+    if device == "cpu":
+        return "cpu"
     import torch
 
+    if device == "mps":
+        if not torch.backends.mps.is_available():
+            raise SettingsError(
+                "device=mps: torch finds no Apple GPU on this machine; use device=auto or cpu"
+            )
+        return "mps"
     if device == "auto":
         return "0" if torch.cuda.is_available() else "cpu"
     indices = list(device) if isinstance(device, list | tuple) else str(device).split(",")

@@ -20,6 +20,7 @@ from segtrack.dataset import KITTI_MOTS_CLASSES, VideoSequence, is_mot20, read_l
 from segtrack.formats import (
     DONT_CARE,
     IGNORE_CLASS,
+    MAX_FRAME,
     MOT_CLASSES,
     read_kitti,
     read_mot,
@@ -113,6 +114,10 @@ def score_kit(
     found = _sequences(kit, gt)
     scores: dict[str, SequenceScores] = {}
     for sequence, (path, frames) in found.items():
+        if frames > MAX_FRAME:
+            raise DataError(
+                f"{gt}: {sequence} is said to have {frames} frames; {MAX_FRAME} is most"
+            )
         output = tracks / f"{sequence}.txt"
         if not output.is_file():
             raise DataError(f"{output}: missing; a tracker has one such file per sequence of {gt}")
@@ -312,7 +317,7 @@ def _ini_length(folder: Path) -> int:
         return sum(1 for _ in images.glob("*.[jJpP][pPnN][gG]"))
     if not path.is_file():
         return 0
-    parser = configparser.ConfigParser()
+    parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(path, encoding="utf-8")
         return int(parser["Sequence"]["seqLength"])

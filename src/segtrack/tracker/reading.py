@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segtrack.base import rle
 from segtrack.base.errors import DataError
 from segtrack.tracker.results import validate_results
 from segtrack.tracker.tracks import TrackRows
@@ -36,11 +36,10 @@ def read_results(path: Path) -> Results:
     """Read a results.json and check it against the schema.
 
     Raises:
-        DataError: it does not follow the schema, an id comes twice in a frame, or a mask has
-            another size than the video; with path, place and value.
+        DataError: it does not follow the schema, an id comes twice in a frame, a number is beyond
+            all videos, or a mask has another size than the video; with path, place and value.
     """
-    validate_results(path)
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = validate_results(path)
     video = document["video"]
     names: dict[int, str] = {}
     if document["model"] is not None:
@@ -53,13 +52,18 @@ def read_results(path: Path) -> Results:
         if key in seen:
             problem = f"track_id {key[1]} is there twice in frame {key[0]}"
             raise DataError(f"{path}: at $.objects[{number}]: {problem}")
-        if mask is not None and mask["size"] != [video["height"], video["width"]]:
-            problem = f"a mask of {mask['size']}, the video has {video['height'], video['width']}"
-            raise DataError(f"{path}: at $.objects[{number}]: {problem}")
+        try:
+            if mask is not None:
+                rle.compressed(mask, video["width"], video["height"])
+        except ValueError as error:
+            raise DataError(f"{path}: at $.objects[{number}]: {error}") from error
         seen.add(key)
         names.setdefault(one["class_id"], one["class_name"])
         by_frame.setdefault(one["frame"], []).append(one)
-    frames = tuple(_rows(frame, by_frame[frame]) for frame in sorted(by_frame))
+    try:
+        frames = tuple(_rows(frame, by_frame[frame]) for frame in sorted(by_frame))
+    except OverflowError as error:
+        raise DataError(f"{path}: an id is beyond all numbers ({error})") from error
     return Results(video, document["model"], document["tracker"], document["run"], names, frames)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from segtrack.base.atomic import replacing
 from segtrack.base.errors import DataError
+from segtrack.base.json_stream import read_whole
 from segtrack.dataset import VideoSequence
 from segtrack.model import PredictionsInfo
 from segtrack.tracker.motfiles import mot_lines, mots_ids, mots_lines
@@ -67,8 +68,8 @@ def write_results(
         results.write("\n]\n}\n")
 
 
-def validate_results(path: Path) -> None:
-    """Check a results.json against the schema in this package.
+def validate_results(path: Path) -> dict[str, Any]:
+    """Check a results.json against the schema in this package, and return what it holds.
 
     Raises:
         DataError: it is not one; says where and why.
@@ -76,17 +77,18 @@ def validate_results(path: Path) -> None:
     import jsonschema
 
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document: dict[str, Any] = read_whole(path)
+        problem = jsonschema.exceptions.best_match(
+            jsonschema.Draft202012Validator(results_schema()).iter_errors(document)
+        )
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable as JSON ({error})") from error
-    problem = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(results_schema()).iter_errors(document)
-    )
     if problem is not None:
         raise DataError(
             f"{path}: not a results.json {SCHEMA_VERSION}: at {problem.json_path}: "
-            f"{problem.message}"
+            f"{problem.message:.300}"
         )
+    return document
 
 
 def results_schema() -> dict[str, Any]:

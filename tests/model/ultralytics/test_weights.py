@@ -179,6 +179,13 @@ def test_device_argument(monkeypatch):
         device_argument([0, 2])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_argument("auto") == "cpu"
+    for there in (True, False):
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda there=there: there)
+        if there:
+            assert device_argument("mps") == "mps"
+        else:
+            with pytest.raises(SettingsError, match="device=mps: torch finds no Apple GPU"):
+                device_argument("mps")
 
 
 QUIET = """

@@ -48,8 +48,9 @@ def _be_a_quiet_guest() -> None:
     os.environ["YOLO_CONFIG_DIR"] = str(folder)
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
-    if "LOCAL_RANK" not in os.environ:  # a process of a training on several GPUs has been told
-        os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # trusting() lifts it
+    if "LOCAL_RANK" not in os.environ:  # else trusting() may have told it this process of several
+        os.environ.pop("ULTRALYTICS_SAFE_LOAD", None)
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
     os.environ["YOLO_OFFLINE"] = "true"  # no events, no update checks; online() lifts it
 
 

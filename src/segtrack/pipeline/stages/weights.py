@@ -63,11 +63,11 @@ def weights(ask: Ask) -> Given:
 
 
 def require_model(ask: Ask) -> None:
-    """Look at the weights that were named and at the device, before hours of work."""
-    if ask.settings.model.weights is not None:
-        ask("start")
+    """Look at the device and at the weights that were named, before hours of work."""
     if ask.settings.device not in ("auto", "cpu"):
         model.first_device(ask.settings.device)
+    if ask.settings.model.weights is not None:
+        ask("start")
 
 
 def _of_run(ask: Ask, run_id: str) -> Path:
