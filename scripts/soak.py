@@ -1,14 +1,14 @@
 """Kill commands at random moments, again and again, and look whether anything is lost.
 
     nice -n 10 python scripts/soak.py --minutes 60 --seed 1
-    python scripts/soak.py --rounds 3 --commands prepare         # what the test suite does
+    python scripts/soak.py --rounds 3 --commands prepare --undisturbed 1     # a short one
 
 A round takes a command in a project folder, kills it once to three times (SIGKILL, SIGTERM, Ctrl-C
 or SIGHUP, to the process or to its group, some beside a second command), and gives it once more to
 its end. Moments are spread over the command's duration, and over the seconds in which its database,
 its run and its results begin. A project lasts for a few rounds; then every command of it must
-give what it gave in a project that nothing disturbed. What two undisturbed ones do not have in
-common (times, dates) is not compared, nor the numbers of a training that was continued.
+give what it gave in a project that nothing disturbed. What undisturbed ones do not have in
+common (times, what was sent now) is not compared, nor the numbers of a training that was continued.
 
 After each kill: the MLflow database is whole, so is each result in the store; a polite kill ended
 within seconds with 130 and one line, its run is KILLED; no process is left. After each command that
@@ -90,8 +90,6 @@ class Violation(Exception):
 class Killed:
     """A command that was sent signals, or ended before them."""
 
-    command: str
-    words: str
     code: int
     out: str
     err: str
@@ -139,28 +137,35 @@ class Soak:
         self.project: Project | None = None
         self.projects = self.left = 0
 
-    def prepare(self) -> None:
-        """Two projects that nothing disturbs: what they have in common is what is compared."""
-        found = []
-        for number in (1, 2):
+    def prepare(self, projects: int) -> None:
+        """Make what to compare with: what undisturbed projects have in common.
+
+        The last of them gives its commands twice.
+        """
+        for number in range(1, projects + 1):
             project = self._new(f"undisturbed-{number}")
             for name in self.lasting:
                 done = self.finish(project, name)
                 self.seconds[name] = done.seconds
                 print(f"undisturbed {number}: {name} in {done.seconds:.1f} s", flush=True)
-            found.append(project)
-        first, second = found
-        self.metrics = _common(self._metrics(first), self._metrics(second))
-        self.files = _common(_files(first), _files(second))
-        self.platform = _platform(first)
-        if self.platform != _platform(second):
-            raise Violation("two undisturbed projects differ on the platform")
-        if not any(self.metrics.values()) and not self.files:
-            raise Violation("two undisturbed projects have nothing in common")
+            self._compare(project, first=number == 1)
+        for name in self.lasting:
+            self.finish(project, name)
+        self._compare(project)
+        if not any(self.metrics.values()):
+            raise Violation("undisturbed projects have nothing in common")
         print(
             f"compared: {sum(map(len, self.metrics.values()))} metrics, {len(self.files)} files",
             flush=True,
         )
+
+    def _compare(self, project: Project, first: bool = False) -> None:
+        metrics, files, platform = self._metrics(project), _files(project), _platform(project)
+        if first:
+            self.metrics, self.files, self.platform = metrics, files, platform
+        self.metrics, self.files = _common(self.metrics, metrics), _common(self.files, files)
+        if self.platform != platform:
+            raise Violation(f"undisturbed platforms differ: {self.platform}, {platform}")
 
     def round(self, number: int) -> None:
         """Kill a command a few times, then give it to its end; look at everything."""
@@ -265,10 +270,6 @@ class Soak:
         if number == signal.SIGKILL:
             if killed.code != -signal.SIGKILL:
                 raise Violation(f"exit {killed.code} after SIGKILL\n{killed.err}")
-            return
-        if killed.words == "store":  # holds nothing that has to be ended
-            if killed.code not in (130, -number):
-                raise Violation(f"exit {killed.code}\n{killed.err}")
             return
         if killed.code != 130 and not (early and killed.code in (-number, 1)):
             raise Violation(f"exit {killed.code}, not 130\n{killed.out}\n{killed.err}")
@@ -409,8 +410,7 @@ def _run(
                 raise Violation(f"{name} ended and left processes {left}")
             time.sleep(0.05)
         texts = [p.read_text(errors="replace") for p in (out, err)]
-        words = "store" if COMMANDS[name][1] == "-m" else "run"
-        return Killed(name, words, process.returncode, texts[0], texts[1], seconds, sent)
+        return Killed(process.returncode, texts[0], texts[1], seconds, sent)
 
 
 @contextlib.contextmanager
@@ -525,13 +525,17 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="this many, instead of minutes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), default=list(COMMANDS))
+    parser.add_argument("--undisturbed", type=int, default=2, help="projects to compare with")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     options = parser.parse_args()
+    for one in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(one) is signal.SIG_IGN:  # as behind nohup: commands would inherit it
+            signal.signal(one, lambda *_: None)
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=options.folder))
     soak = Soak(folder, options.seed, options.commands)
     number, begin = 0, time.monotonic()
     try:
-        soak.prepare()
+        soak.prepare(options.undisturbed)
         begin = time.monotonic()
         while (
             number < options.rounds

@@ -2,7 +2,8 @@
 
 import pytest
 
-from segtrack.base.addresses import is_live, page_of, stream_name, without_secrets
+from segtrack.base.addresses import is_live, page_of, stream_name
+from segtrack.base.secrets import without_secrets
 
 
 @pytest.mark.parametrize(

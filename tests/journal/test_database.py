@@ -98,7 +98,7 @@ def test_one_that_was_left_half_made_is_moved_aside(
     assert client.get_experiment(experiment).name == "x"
     assert (tmp_path / "mlflow.db.broken-1").read_bytes() == b"earlier"
     assert (tmp_path / "mlflow.db.broken-2").stat().st_size > 8000
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr().err == (
         f"{path} was left half made and holds no runs; it is now mlflow.db.broken-2\n"
     )
 

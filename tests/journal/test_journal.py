@@ -5,7 +5,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,96 @@ def test_a_server_that_does_not_answer_is_said_within_its_timeout() -> None:
         with pytest.raises(SettingsError, match=f"{uri}: no MLflow server answers"):
             journals.connect(settings)
         assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (500, b"", "no MLflow server answers there within .*HTTP Error 500"),
+        (401, b"no", "MLflow cannot record there: .*error code 401 .*'no'. Mend it"),
+        (404, b"no", "MLflow cannot record there: .*error code 404"),
+        (200, b"<html>", "MLflow cannot record there: .*not in a valid JSON format"),
+        (200, b"{}", "what answers there is no MLflow server"),
+    ],
+)
+def test_a_server_that_answers_otherwise_than_mlflow_is_said(
+    status: int, body: bytes, message: str
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(SettingsError, match=f"mlflow.uri={uri}: {message}") as caught:
+            journals.connect(MlflowSettings(mode=MlflowMode.server, uri=uri))
+        server.shutdown()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_of_a_database_is_asked_before_it_is_tried(settings: MlflowSettings) -> None:
+    settings.uri, settings.timeout = "postgresql://127.0.0.1:9/runs", 0.5
+    with pytest.raises(SettingsError, match=r"postgresql://127.0.0.1:9/runs: no MLflow server"):
+        journals.connect(settings)
+
+
+def test_what_mlflow_says_while_it_records_is_one_line(settings: MlflowSettings) -> None:
+    with pytest.raises(StageError) as caught, journals.record(settings, "r", {}) as journal:
+        journal.run_id = "0" * 32
+        journal.params({"a": 1})
+    assert str(caught.value) == (
+        f"mlflow.uri={settings.uri}: MLflow cannot record there: Run with id={'0' * 32} not found. "
+        "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
+    )
+
+
+@pytest.mark.parametrize("name", ["a/b", 'it\'s "q" `x` \\', "..", "é" * 200, "50% #1?", "Default"])
+def test_an_experiment_may_have_any_name(settings: MlflowSettings, name: str) -> None:
+    settings.experiment = name
+    assert not list(settings.problems())
+    with journals.record(settings, "sweep", {}) as journal:
+        journal.text("kept", "a.txt")
+        with journals.record(settings, "cell", {}, journal.run_id) as cell:
+            pass
+    assert [run.info.run_id for run in journals.cells(settings, journal.run_id)] == [cell.run_id]
+    (file,) = journals.run_files(settings, journal.run_id, "*.txt", Path())
+    assert file.read_text() == "kept"
+
+
+def test_what_an_existing_experiment_decides_is_said_once(
+    settings: MlflowSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, experiment = journals.connect(settings)
+    client.delete_experiment(experiment)
+    first, settings.artifacts = settings.artifacts, str(tmp_path / "other")
+    for _ in range(2):
+        with journals.record(settings, "r", {}):
+            pass
+    assert len(client.search_runs([experiment])) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "mlflow.experiment=segtrack: it was deleted in MLflow and is there again",
+        f"mlflow.experiment=segtrack: keeps its artifacts in file://{first}/segtrack, as it did "
+        f"from its first run; mlflow.artifacts={tmp_path}/other is that of new ones",
+    ]
+
+
+@pytest.mark.parametrize("run", ["", "it's", "../x", "a" * 5000, "\udcff", "%"])
+def test_an_id_that_is_none_is_said(settings: MlflowSettings, tmp_path: Path, run: str) -> None:
+    for look in (
+        lambda: journals.run_weights(settings, run, tmp_path),
+        lambda: journals.run_files(settings, run, "*", tmp_path),
+        lambda: journals.sweep_keys(settings, run),
+    ):
+        with pytest.raises(SettingsError, match="no such run"):
+            look()
 
 
 def test_weights_of_an_earlier_run(settings: MlflowSettings, tmp_path: Path) -> None:

@@ -117,6 +117,25 @@ def plan(root: Path, *stages: str, seed: int = 0) -> list[str]:
     return Planner(settings(*stages, seed=seed), Store(root)).lines()
 
 
+def test_a_damaged_result_is_made_anew_where_its_stage_is_listed_and_missing_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run(tmp_path, "sow", "reap")
+    sown, grown = first.get("sow", {}), first.get("grow", {"field": "north"})
+    for made, name in ((sown, "seeds"), (grown, "plant")):
+        path = made.folder / name
+        path.write_text("?" * path.stat().st_size)
+    capsys.readouterr()
+    told = f"store: sow {sown.key[:6]}: seeds is damaged (its digest is another); the result is to "
+    with pytest.raises(SettingsError, match="sow is not listed in stages, and the store has no"):
+        Runner(settings("reap"), Store(tmp_path)).look()
+    assert capsys.readouterr().out == f"{told}be made anew\n"
+    again = run(tmp_path, "sow", "reap")
+    assert again.builds == {"sow": 1, "grow": 1}
+    assert again.get("reap", {}).value == ["north 0", "south 0"]
+    assert run(tmp_path, "reap").builds == {"sow": 0, "grow": 0}
+
+
 def test_the_order_follows_from_the_declarations() -> None:
     assert listed_names() == ["sow", "reap", "sell"]
     assert all_names() == ["sow", "grow", "reap", "sell"]

@@ -310,7 +310,7 @@ class TestCompareRuns:
         run = self.run(settings, tmp_path / "a", {"v": BASE, "w": BASE})
         pattern = "tracking/*/scores/counts.npz"
         here = journals.run_files(settings, run, pattern, tmp_path)
-        monkeypatch.setattr(journals, "_local_path", lambda uri: None)
+        monkeypatch.setattr("segtrack.journal.artifacts.local_path", lambda uri: None)
         (tmp_path / "fetched").mkdir()
         fetched = journals.run_files(settings, run, pattern, tmp_path / "fetched")
         assert [SequenceScores.load(path.parent).name for path in fetched] == ["v", "w"]

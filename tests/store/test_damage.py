@@ -138,8 +138,10 @@ def test_a_link_that_points_elsewhere_is_found(tmp_path: Path) -> None:
 
 
 def test_files_of_a_crowded_folder_are_one_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(records, "_PAUSE", 0.0)
+
     def crowd(folder: Path, report: Report) -> None:
         for place in (folder, folder / "labels"):
             place.mkdir(exist_ok=True)
@@ -167,6 +169,21 @@ def test_files_of_a_crowded_folder_are_one_row(
     (folder / "labels" / "1.txt").unlink()
     assert Store(tmp_path).find(CALL) is None
     assert "labels/ is damaged (299 files instead of 300)" in capsys.readouterr().out
+
+
+def test_a_crowded_folder_is_not_looked_at_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crowd(folder: Path, report: Report) -> None:
+        for i in range(300):
+            (folder / f"{i}.txt").touch()
+
+    store, looked, look = Store(tmp_path), [], records._files
+    store.run(CALL, crowd)
+    monkeypatch.setattr(records, "_files", lambda folder: looked.append(folder) or look(folder))
+    assert store.find(CALL)
+    once = len(looked)
+    assert store.find(CALL) and len(looked) == once > 0
 
 
 def _another(folder: Path) -> None:

@@ -155,7 +155,7 @@ class AnnotationPlatform(Protocol):
         """Send predictions as labels to start from, once for each image that nobody works on.
 
         Args:
-            key: names them among the proposals of the project.
+            key: of the predictions; other ones must not be added to those that a file has.
 
         Returns:
             Objects that were sent.

@@ -7,12 +7,6 @@ from urllib.parse import urlsplit
 
 _STREAM = re.compile(r"^(rtsps?|rtmps?|rtp|udp|tcp|srt|https?|mms)://", re.IGNORECASE)
 _PAGES = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com", "tiktok.com", "bilibili.com")
-_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
-_SECRETS = re.compile(
-    r"([?&](?:token|key|sig|signature|password|pass|pwd|auth|access_token|x-amz-[a-z-]+)\\?=)"
-    r"[^&\s'\"]+",
-    re.IGNORECASE,
-)
 
 
 def is_live(video: str | None) -> bool:
@@ -34,11 +28,6 @@ def page_words(video: str) -> str | None:
         f"a page of {site}, not a video: download it first, "
         "yt-dlp -f 'bv*[ext=mp4]' -o video.mp4 ADDRESS, then video=video.mp4"
     )
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with names, passwords and tokens of addresses in it as ``***``."""
-    return _SECRETS.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def stream_name(video: str) -> str:

@@ -65,31 +65,42 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     What a killed process left is removed by the next one; a second process waits, and says so.
     """
-    from filelock import FileLock, Timeout
-
     partial = folder.with_name(f"{folder.name}.partial")
     before = folder.with_name(f".{folder.name}.before")
+    with alone_with(folder):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            if before.exists() and not folder.exists():  # a kill came between the two renames below
+                before.replace(folder)
+            shutil.rmtree(before, ignore_errors=True)
+            partial.mkdir()
+            yield partial
+            if folder.exists():
+                folder.replace(before)
+            settle(partial, folder)
+            shutil.rmtree(before, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Nobody else replaces ``folder`` in the block, which may lie in another one of this thread.
+
+    For whoever reads what another process would replace. That one waits, and says so.
+    """
+    from filelock import FileLock, Timeout
+
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock = FileLock(folder.with_name(f".{folder.name}.lock").absolute(), is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for another process that writes {folder}", flush=True)
+        print(f"waiting for another process that uses {folder}", flush=True)
         lock.acquire()
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        if before.exists() and not folder.exists():  # a kill came between the two renames below
-            before.replace(folder)
-        shutil.rmtree(before, ignore_errors=True)
-        partial.mkdir()
-        yield partial
-        if folder.exists():
-            folder.replace(before)
-        settle(partial, folder)
-        shutil.rmtree(before, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+        yield
     finally:
         lock.release()
 

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from segtrack.base.addresses import without_secrets
+from segtrack.base.secrets import without_secrets
 
 LONGEST_LEVEL = 100  # bytes: two of them and what is around them fit into LONGEST
 LONGEST = 250  # characters that MLflow takes for a metric, a parameter, a tag

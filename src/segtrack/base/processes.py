@@ -80,6 +80,18 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
             _Stop.process = _Stop.asked = 0
 
 
+def until_asked(work: Callable[[], int], lasting: bool) -> int:
+    """The exit code of ``work``; 130 and one line where it was asked to stop before its end."""
+    try:
+        with stoppable(lasting):
+            return work()
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):  # the terminal was closed
+            text = "interrupted; the same command continues where this one stopped"
+            print(text, file=sys.stderr, flush=True)
+        return 130
+
+
 def stop_if_asked() -> None:
     """Called wherever long work is between two pieces.
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.base.processes import stop_if_asked, stoppable
+from segtrack.base.processes import stop_if_asked, stoppable, until_asked
+from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_writable
 
 if TYPE_CHECKING:
@@ -38,14 +39,12 @@ _NO_RERUN = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        with stoppable(lasting=arguments is None):
+
+    def work() -> int:
+        with hidden():
             return _main(words)
-    except KeyboardInterrupt:
-        with contextlib.suppress(OSError):  # the terminal was closed
-            text = "interrupted; the same command continues where this one stopped"
-            print(text, file=sys.stderr, flush=True)
-        return 130
+
+    return until_asked(work, lasting=arguments is None)
 
 
 def _main(words: list[str]) -> int:

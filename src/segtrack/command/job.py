@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from segtrack.base.addresses import is_live, stream_name, without_secrets
+from segtrack.base.addresses import is_live, stream_name
 from segtrack.base.errors import DataError, SegtrackError, StageError
 from segtrack.base.files import digest
 from segtrack.base.names import inside
 from segtrack.base.processes import stop_if_asked, stoppable
+from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
@@ -90,6 +91,10 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     settings = to_settings(config)
     hydra = HydraConfig.get()
     output = Path(hydra.runtime.output_dir)
+    if hydra.output_subdir is not None:
+        hide_in(output / hydra.output_subdir)
+    if settings.parent_run is not None:
+        hide_in(Path(hydra.sweep.dir), "multirun.yaml")
     if settings.plan:
         from segtrack.pipeline import Planner
 
@@ -184,6 +189,7 @@ def config_hash(settings: Settings) -> str:
     return digest(values)[:16]
 
 
+@cache  # reading every package's metadata is the dearest part of a sweep's cell
 def environment() -> str:
     """Machine and installed packages, one per line."""
     head = [

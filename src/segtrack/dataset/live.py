@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segtrack.base.addresses import is_live, without_secrets
+from segtrack.base.addresses import is_live
 from segtrack.base.errors import DataError
+from segtrack.base.secrets import without_secrets
 from segtrack.dataset.video_rate import DEFAULT_FPS
 from segtrack.dataset.video_stream import error_text, limit_size, pixel_shape, resized, shown
 

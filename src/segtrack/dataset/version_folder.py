@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.atomic import whole_folder
+from segtrack.base.atomic import alone_with, whole_folder
 from segtrack.base.files import file_digest, link_or_copy
 from segtrack.dataset.yolo_tree import FOLDER as TREE
 
@@ -61,14 +61,15 @@ def write_version(version: Version, parent: Path, labels: Path, root: Path) -> P
     content = f"{version.parent_digest}{version.labels_sha256}{version.starting_weights}"
     key = hashlib.sha256(content.encode()).hexdigest()
     folder = root / f"{version.version:03d}-{key[:12]}"
-    if (folder / FILE).exists():
-        os.utime(folder)  # the newest one is what ``dataset=reviewed`` takes
-        return folder
-    with whole_folder(folder) as partial:
-        for path in _files(parent):
-            link_or_copy(path, partial / PARENT / path.relative_to(parent))
-        link_or_copy(labels, partial / LABELS)
-        (partial / FILE).write_text(json.dumps(asdict(version), indent=1), encoding="utf-8")
+    with alone_with(folder):
+        if (folder / FILE).exists():
+            os.utime(folder)  # the newest one is what ``dataset=reviewed`` takes
+            return folder
+        with whole_folder(folder) as partial:
+            for path in _files(parent):
+                link_or_copy(path, partial / PARENT / path.relative_to(parent))
+            link_or_copy(labels, partial / LABELS)
+            (partial / FILE).write_text(json.dumps(asdict(version), indent=1), encoding="utf-8")
     return folder
 
 

@@ -101,9 +101,13 @@ def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterat
 
 
 def sweep_keys(settings: MlflowSettings, parent: str) -> tuple[list[str], dict[str, list[str]]]:
-    """The keys that a sweep varies, and values of theirs that are paths, as its parent says."""
-    client, _ = connect(settings)
-    tags = client.get_run(parent).data.tags
+    """The keys that a sweep varies, and values of theirs that are paths, as its parent says.
+
+    Raises:
+        SettingsError: there is no such run.
+    """
+    _, run = _recorded(settings, parent, f"parent_run={parent}")
+    tags = run.data.tags
     return json.loads(tags.get(SWEEP_KEYS, "[]")), json.loads(tags.get(SWEEP_PATHS, "{}"))
 
 

@@ -10,8 +10,11 @@ import contextlib
 import functools
 import importlib.util
 import itertools
+import logging
+import os
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +24,7 @@ from urllib.parse import quote
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 
-LOCKED_SECONDS = 5.0  # that another program may hold it; a commit takes milliseconds
+LOCKED_SECONDS = 8.0  # that another program may hold it; a commit takes milliseconds
 STILL_SECONDS = 2.0  # one that is being made by another program changes more often
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
@@ -41,6 +44,8 @@ def usable(path: Path) -> bool:
         SettingsError: it cannot be used, nor be replaced without losing something.
         StageError: it is locked, or its disk fails.
     """
+    if "?" in str(path.resolve()):
+        raise _problem(path, "the path has a ?, where MLflow ends it", "name another file")
     with _told(path):
         if not path.is_dir() and (not path.exists() or path.stat().st_size == 0):
             return False
@@ -103,7 +108,9 @@ def _move_aside(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         names = (path.with_name(f"{path.name}.broken-{n}") for n in itertools.count(1))
         aside = next(name for name in names if not name.exists())
-        print(f"{path} was left half made and holds no runs; it is now {aside.name}", flush=True)
+        print(
+            f"{path} was left half made and holds no runs; it is now {aside.name}", file=sys.stderr
+        )
     else:
         aside = None
     for suffix in ("", *_SIDE_FILES):
@@ -116,6 +123,7 @@ def _move_aside(path: Path) -> None:
 
 def _make(path: Path) -> None:
     """MLflow's own way of making it, which takes seconds: its first version and each later step."""
+    quiet()
     import sqlalchemy
     from mlflow.store.db import utils
 
@@ -129,6 +137,15 @@ def _make(path: Path) -> None:
             raise error.orig or error from error
         finally:
             engine.dispose()
+
+
+def quiet() -> None:
+    """MLflow's and alembic's chatter about migrations is nobody's concern here."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name in ("alembic", "mlflow.tracking"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints the traceback of each error that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def _unsynced(connection: sqlite3.Connection, _: Any) -> None:

@@ -19,7 +19,7 @@ from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import client_of, connect, local_path, told
+from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
 from segtrack.settings import MlflowSettings
 
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
@@ -171,6 +171,7 @@ def record(
     journal: Journal | None = None
     try:
         with told(settings.uri), stoppable():
+            say_where(client, experiment, settings)
             with held():  # a run that is there must be ended
                 run = client.create_run(
                     experiment, run_name=storable(name), tags=_tags({**own, **tags})

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import socket
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -16,12 +19,13 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
-from segtrack.base.names import level
+from segtrack.base.names import level, storable
 from segtrack.base.processes import process_mark
-from segtrack.journal.database import ready, sqlite_path, usable
+from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def require_tracking(settings: MlflowSettings) -> None:
@@ -57,10 +61,13 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         with told(settings.uri, SettingsError):
             client = client_of(settings.uri)
-            return client, _experiment(client, settings)
+            experiment = _experiment(client, settings)
+        if experiment:
+            return client, experiment
+        raise SettingsError(f"mlflow.uri={settings.uri}: what answers there is no MLflow server")
     try:
         if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
-            print(f"mlflow.uri={settings.uri}: making the folder {path.parent}", flush=True)
+            _say(f"mlflow.uri={settings.uri}: making the folder {path.parent}")
         path.parent.mkdir(parents=True, exist_ok=True)
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock"), timeout=_MAKING_SECONDS), told(settings.uri):
@@ -93,13 +100,12 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
+        theirs = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
+        if not theirs and not isinstance(error, ImportError):  # of a database's driver
             raise
-        line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise family(
-            f"mlflow.uri={uri}: MLflow cannot record there: {line}. The stages' results are kept; "
-            "the same command goes on from them"
-        ) from error
+        text = re.sub(r"\s+", " ", str(error).partition("\n[SQL")[0]).strip(". ")
+        do = "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
+        raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text[:500]}. {do}") from error
 
 
 def probe(settings: MlflowSettings) -> None:
@@ -108,17 +114,22 @@ def probe(settings: MlflowSettings) -> None:
     Raises:
         SettingsError: no answer within ``settings.timeout`` seconds, or one that it is ill.
     """
-    if urlparse(settings.uri).scheme not in ("http", "https"):
-        return
     url = settings.uri.rstrip("/") + "/health"
     try:
+        parts = urlparse(settings.uri)
+        if port := _PORTS.get(parts.scheme.partition("+")[0]):
+            address = (parts.hostname or "localhost", parts.port or port)
+            socket.create_connection(address, settings.timeout).close()
+            return
+        if parts.scheme not in ("http", "https"):
+            return
         with urllib.request.urlopen(url, timeout=settings.timeout):
             return
     except urllib.error.HTTPError as error:
         if error.code < 500:
             return  # it answers; a proxy in front of it may not know /health
         why: Exception = error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         why = error
     raise SettingsError(
         f"mlflow.uri={settings.uri}: no MLflow server answers there within "
@@ -135,42 +146,53 @@ def client_of(uri: str) -> Any:
 
 @functools.cache
 def _cached_client(uri: str) -> Any:
-    _quiet()
+    quiet()
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
 
 
-def _quiet() -> None:
-    """MLflow's and alembic's chatter about migrations is nobody's concern here."""
-    import logging
-
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name in ("alembic", "mlflow.tracking"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # It prints the traceback of each error that it raises as well.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
-
 def _experiment(client: Any, settings: MlflowSettings) -> str:
-    location = None
-    if settings.artifacts:
-        location = (Path(settings.artifacts).resolve() / level(settings.experiment)).as_uri()
-    found = client.get_experiment_by_name(settings.experiment)
+    name = storable(settings.experiment)
+    found = client.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
+            _say(f"mlflow.experiment={name}: it was deleted in MLflow and is there again")
         return str(found.experiment_id)
     try:
         # Without the kind MLflow's UI opens an experiment with its pages for language models.
         kind = {"mlflow.experimentKind": "custom_model_development"}
-        return str(client.create_experiment(settings.experiment, location, tags=kind))
+        return str(client.create_experiment(name, _location(settings), tags=kind))
     except Exception:
         # Another machine on the same server may have made it in the meantime.
-        found = client.get_experiment_by_name(settings.experiment)
+        found = client.get_experiment_by_name(name)
         if found is None:
             raise
         return str(found.experiment_id)
+
+
+def _location(settings: MlflowSettings) -> str | None:
+    """Where a new experiment keeps the artifacts of its runs; None: MLflow decides."""
+    if not settings.artifacts:
+        return None
+    return (Path(settings.artifacts).resolve() / level(storable(settings.experiment))).as_uri()
+
+
+def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
+    """Say where artifacts go, if not where the settings have them: an experiment stays there."""
+    kept, wanted = client.get_experiment(experiment).artifact_location, _location(settings)
+    if wanted and local_path(kept) != local_path(wanted):
+        _say(
+            f"mlflow.experiment={settings.experiment}: keeps its artifacts in {kept}, as it did "
+            f"from its first run; mlflow.artifacts={settings.artifacts} is that of new ones"
+        )
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Print it once per process, as each cell of a sweep connects again, and beside results."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def local_path(uri: str) -> Path | None:

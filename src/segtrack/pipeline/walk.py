@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.secrets import told_apart
 from segtrack.pipeline.stage import STAGES, Recipe, Result, Stage, listed_names
 from segtrack.settings import Settings, plain, shaping
 from segtrack.store import StageCall, StageResult, Store
@@ -66,7 +67,7 @@ class Walk(ABC):
         return StageCall(
             stage.name,
             stage.version,
-            {**read, **_facts(recipe.settings)},
+            told_apart({**read, **_facts(recipe.settings)}),
             inputs,
             (*stage.libraries, *recipe.libraries),
             stage.resumable,

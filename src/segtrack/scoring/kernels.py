@@ -52,6 +52,7 @@ def box_overlaps(
             first[i + 1] = first[i]
             for j in range(b_start[t], b_start[t + 1]):
                 first[i + 1] += _overlap(a[i], b[j], of_first) > 0
+    first[a_start[-1] :] = first[a_start[-1]]  # rows of no frame have no pairs
     column, sim = np.empty(first[-1], np.int32), np.empty(first[-1], np.float64)
     place = 0
     for t in range(len(a_start) - 1):

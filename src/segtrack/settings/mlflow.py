@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import urlsplit
 
 from omegaconf import MISSING
 
 from segtrack.settings.knobs import Group, Problem, knob
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9]*)(?:\+\w+)?(?::|(?<=databricks)$)", re.IGNORECASE)
+# What MLflow's client speaks to; the driver of a database is behind a plus.
+_SERVERS = ("http", "https", "postgresql", "mysql", "mssql", "databricks")
 
 
 class MlflowMode(Enum):
@@ -47,16 +51,40 @@ class MlflowSettings(Group):
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the address, or with names that MLflow has no room for."""
-        if not self.experiment.strip() or len(self.experiment) > 200:
+        name = self.experiment
+        if not name.strip() or len(name) > 200 or not name.isprintable():
             allowed = "must have 1 to 200 letters: it is a folder of the artifacts too"
-            yield Problem("mlflow.experiment", self.experiment, allowed)
+            yield Problem("mlflow.experiment", name if name.isprintable() else repr(name), allowed)
         if self.run_name is not None and not 0 < len(self.run_name.strip()) <= 250:
             yield Problem("mlflow.run_name", self.run_name, "must have 1 to 250 letters")
-        parts = urlsplit(self.uri)
-        if parts.username or parts.password:
-            shown = f"{parts.scheme}://...@{parts.hostname}"
+        yield from self._of_the_address()
+        if "://" in (self.artifacts or ""):
+            allowed = "must be a folder of this machine; where else artifacts lie, a server decides"
+            yield Problem("mlflow.artifacts", self.artifacts, f"{allowed}: mlflow=server")
+
+    def _of_the_address(self) -> Iterator[Problem]:
+        found = _ADDRESS.match(self.uri)
+        kind = found.group(1).lower() if found else "file"
+        shown = re.sub(r"//[^/]*@", "//...@", self.uri) or "''"
+        if kind == "file":
+            folder = re.sub("^file:(//)?", "", self.uri).rstrip("/") or "mlruns"
+            allowed = (
+                f"MLflow records in no plain folder any more; give a file, sqlite:///{folder}/"
+                "mlflow.db, or an http(s):// server (`mlflow migrate-filestore` moves older runs)"
+            )
+        elif kind == "sqlite":
+            if re.fullmatch(r"sqlite:///(?!:memory:)[^?]+", self.uri):
+                return
+            allowed = "must name a file: sqlite:///mlruns/mlflow.db, or sqlite:////FROM/THE/ROOT"
+        elif kind not in _SERVERS:
+            allowed = f"must begin with sqlite:///, or for a server with {', '.join(_SERVERS)}"
+        elif shown != self.uri:
             allowed = (
                 "a name or password in the address would be kept in every run; put them into the "
                 "variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             )
-            yield Problem("mlflow.uri", shown, allowed)
+        elif self.mode is MlflowMode.local:
+            allowed = f"is a server; choose it with mlflow=server mlflow.uri={self.uri}"
+        else:
+            return
+        yield Problem("mlflow.uri", shown, allowed)

@@ -22,8 +22,10 @@ from segtrack.base.files import digest, file_digest
 FILE = "stage.json"
 KEYED = ("name", "version", "libraries", "settings", "inputs")
 _TOGETHER = 256  # more files than these in one folder are one row
-_Stamps = tuple[int, ...]
-_read: dict[Path, _Stamps] = {}  # results whose digests were right in this process
+_LARGE = 1 << 20  # bytes; what is larger is read in pieces
+_PAUSE = 5.0  # seconds, in which a command asks for the same crowded folder several times
+# Results whose digests were right in this process: stamps of the rows, and until when they hold.
+_read: dict[Path, tuple[tuple[int, ...], float]] = {}
 
 
 class Unusable(Exception):
@@ -73,9 +75,17 @@ def check(folder: Path, record: Mapping[str, Any], *, again: bool = False) -> No
     Raises:
         Unusable: a file is missing or damaged; it is named.
     """
-    stamps = tuple(_stamp(folder, name, row) for name, row in record["files"].items())
-    if _read.get(folder) == stamps and not again:
+    known, until = (None, 0.0) if again else _read.get(folder, (None, 0.0))
+    if time.monotonic() < until:
         return
+    stamps = tuple(_stamp(folder, name, row) for name, row in record["files"].items())
+    if stamps != known:
+        _compare(folder, record)
+    crowded = any("files" in row for row in record["files"].values())
+    _read[folder] = stamps, time.monotonic() + (_PAUSE if crowded else 0.0)
+
+
+def _compare(folder: Path, record: Mapping[str, Any]) -> None:
     for name, row in record["files"].items():
         try:
             found = _digest(_members(folder, name))
@@ -83,7 +93,6 @@ def check(folder: Path, record: Mapping[str, Any], *, again: bool = False) -> No
             raise Unusable(f"{name} cannot be read ({error.strerror})") from error
         if found != row["sha256"]:
             raise Unusable(f"{name} is damaged (its digest is another)")
-    _read[folder] = stamps
 
 
 def _rows(folder: Path) -> dict[str, dict[str, Any]]:
@@ -137,6 +146,11 @@ def _digest(paths: list[str]) -> str:
 
 
 def _content(path: str) -> str:
-    if S_ISLNK(os.lstat(path).st_mode):
+    # Strings and one read: there may be 100,000 small files.
+    stat = os.lstat(path)
+    if S_ISLNK(stat.st_mode):
         return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()  # noqa: PTH115
-    return file_digest(Path(path))
+    if stat.st_size > _LARGE:
+        return file_digest(Path(path))
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return hashlib.sha256(file.read()).hexdigest()

@@ -14,6 +14,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
 from segtrack.base.progress import progress
+from segtrack.base.secrets import told_apart
 from segtrack.model import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, TracksSettings, plain
 from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
@@ -107,7 +108,8 @@ def resolved(settings: TrackerSettings, after: TracksSettings, fps: float) -> di
     Those of both groups together, since ``results.json`` says them all under ``tracker``.
     """
     derived = TRACKERS.get(settings.name).derived(settings, fps)
-    return {**plain(settings), **derived, **plain(after)}
+    known: dict[str, Any] = told_apart({**plain(settings), **derived, **plain(after)})
+    return known
 
 
 def _first_pass(

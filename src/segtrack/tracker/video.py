@@ -210,8 +210,10 @@ class Encoder:
         """
         import av
         import av.logging
+        from av.video.reformatter import VideoReformatter
 
         av.logging.set_level(None)
+        self._yuv = VideoReformatter()  # what a frame's own ``reformat`` makes anew for each
         self._tick, self._last = tick, -1
         self._size = size[0] + size[0] % 2, size[1] + size[1] % 2
         parts = "+frag_keyframe+empty_moov+default_base_moof"
@@ -237,9 +239,15 @@ class Encoder:
     def add(self, image: np.ndarray, seconds: float = 0.0) -> None:
         """The next frame, BGR uint8; ``seconds`` count where there is a tick."""
         import av
+        from av.video.reformatter import ColorRange, Colorspace
 
         frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = self._yuv.reformat(
+            frame,
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
         if self._tick is not None:
             self._last = max(self._last + 1, round(seconds / self._tick))
             frame.pts, frame.time_base = self._last, self._tick

@@ -10,10 +10,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,7 @@ import pytest
 from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from labellerr_loopback.annotator import Rates, Record, annotate
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
+from segtrack.annotation.labellerr.adapter import Labellerr
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.loopback import truth_of
 from segtrack.annotation.labellerr.port import Question, Template
@@ -35,6 +40,8 @@ from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset, ReviewedSettings, TrafficSimSettings
 from segtrack.model.predictions import Predictions, PredictionsInfo, PredictionsWriter
+from segtrack.pipeline.stages.pull import _pull as pull_stage
+from segtrack.settings import LabellerrSettings
 
 from .conftest import QUICK, unique
 from .reviews import Numbers, planted_predictions, prepared, send, small_dataset, take_back
@@ -177,6 +184,53 @@ def test_killed_in_the_middle_and_again(served: Emulator, loop: Loop, tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == [".pull.lock", "pull"]
     assert {path.name for path in folder.iterdir()} == set(before)
     assert again.labels_sha256 == loop.review.labels_sha256
+
+
+class PullingRun:
+    """A run as far as the stage ``pull`` sees it; the first one takes its time to read."""
+
+    def __init__(self, loop: Loop, root: Path, turn: threading.Barrier, late: list[float]) -> None:
+        self.desk = Labellerr(LabellerrSettings(timeout=20.0), root, loop.platform)
+        self.sent, self.root, self.turn, self.late = loop.sent, root, turn, late
+        self.settings = SimpleNamespace(labellerr=self.desk.settings)
+        self.listed, self.record, self.kept = {"review"}, Numbers(), dict[str, bytes]()
+
+    def __call__(self, stage: str) -> Any:
+        weights = SimpleNamespace(starting_weights="shipped")
+        return SimpleNamespace(value=self.sent if stage == "review" else weights)
+
+    def resource(self, name: str, make: Any) -> Labellerr:
+        self.turn.wait()
+        return self.desk
+
+    def scratch(self, name: str) -> Path:
+        return self.root / name
+
+    def keep(self, path: Path, name: str) -> None:
+        before = path.stat().st_ino
+        for one in sorted(path.iterdir()) if path.is_dir() else [path]:
+            self.kept[one.name] = one.read_bytes()
+        time.sleep(self.late.pop() if self.late else 0.0)
+        assert path.stat().st_ino == before, "replaced while it was read"
+
+    def tag(self, tags: dict[str, str]) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+
+def test_two_runs_that_pull_the_same_end_with_the_same_files(loop: Loop, tmp_path: Path) -> None:
+    turn, late = threading.Barrier(2), [1.5]
+    runs = [PullingRun(loop, tmp_path, turn, late) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        versions = list(pool.map(lambda run: pull_stage(run, loop.dataset), runs))
+    assert versions[0] == versions[1] is not None
+    assert runs[0].kept == runs[1].kept and len(runs[0].kept) == 11
+    assert runs[0].record == runs[1].record
+    assert runs[0].kept["labels.coco.json"] == loop.review.labels.read_bytes()
+    places = {path.name for path in (tmp_path / "labellerr" / "pulls").iterdir()}
+    assert places == {"review", ".review.lock"}
 
 
 def test_nothing_was_predicted(served: Emulator, loop: Loop, tmp_path: Path) -> None:

@@ -96,16 +96,16 @@ class Labellerr:
         from segtrack.annotation.labellerr.assist import propose
 
         session, rows = self._session(say), list(images.images)
-        folder = self.folder / "proposals" / f"{project_id}-{key}"
-        return propose(session, project_id, rows, found, images.classes, folder).objects
+        code = self._code(key)
+        folder = self.folder / "proposals" / f"{project_id}-{code}"
+        return propose(session, project_id, rows, found, images.classes, folder, code).objects
 
     def review(
         self, images: ImageSet, found: Predictions, key: str, report: Report, say: Say = print
     ) -> Reviewed:
         from segtrack.annotation.labellerr.review import review
 
-        knobs, name = self.settings, images.name
-        code = digest([key, knobs.conf, knobs.simplify_px, knobs.conf_bucket])[:8]
+        name, code = images.name, self._code(key)
         return review(
             self._session(say),
             images.images,
@@ -185,6 +185,11 @@ class Labellerr:
 
     def close(self) -> None:
         self._access.close()
+
+    def _code(self, key: str) -> str:
+        """Stands for predictions and for how they are sent."""
+        knobs = self.settings
+        return digest([key, knobs.conf, knobs.simplify_px, knobs.conf_bucket])[:8]
 
     @property
     def _reviews(self) -> Path:

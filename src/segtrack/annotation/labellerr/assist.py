@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from segtrack.annotation.labellerr.coco import AnnotatedImage, annotations_of
+from segtrack.annotation.labellerr.coco import AnnotatedImage, annotations_of, bucket_of
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.preannotations import Preannotated, preannotate
 from segtrack.annotation.labellerr.session import Session
+from segtrack.base.atomic import alone_with
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.dataset import ImageRow
 from segtrack.model import Predictions
@@ -22,20 +23,36 @@ def propose(
     predictions: Predictions,
     classes: Sequence[str],
     folder: Path,
+    code: str,
 ) -> Preannotated:
     """Send predictions to a project as pre-annotations, once for each file.
 
     A file whose status says that people have it is left alone, and so is one that has proposals
-    from an earlier call, of whatever model: the platform might keep both.
+    from an earlier call, of whatever model: the platform might keep both. What a call that failed
+    in between left to do is done by the next one with the same predictions, band by band.
 
     Args:
         images: in the project; by ascending ids, which are the predictions' frames.
-        folder: for the files that are sent.
+        folder: for the files that are sent; another process that uses it is waited for.
+        code: stands for the predictions and for how they are sent.
 
     Raises:
         DataError: classes and template do not fit, or an image is not in the project.
         PlatformError: the platform refused, or left something out.
     """
+    with alone_with(folder):
+        return _propose(session, project_id, images, predictions, classes, folder, code)
+
+
+def _propose(
+    session: Session,
+    project_id: str,
+    images: Sequence[ImageRow],
+    predictions: Predictions,
+    classes: Sequence[str],
+    folder: Path,
+    code: str,
+) -> Preannotated:
     platform, ledger, settings = session.platform, session.ledger, session.settings
     worked_on = {
         file.file_name.casefold()
@@ -43,19 +60,22 @@ def propose(
         if file.status != NOT_ASSIGNED
     }
     with Ledger(ledger, platform.account) as book:
-        before = book.proposed(project_id)
+        before, begun = book.proposed(project_id), book.applied(project_id)
     name_of = {file.path: file.name for file in check_files(row.path for row in images)}
     free, left = [], {"are worked on": 0, "have proposals already": 0}
     for row in images:
         if name_of[row.path].casefold() in worked_on:
             left["are worked on"] += 1
-        elif name_of[row.path] in before:
+        elif name_of[row.path] in before or begun.get(name_of[row.path], (code,))[0] != code:
             left["have proposals already"] += 1
         else:
             free.append(row)
     for why, count in left.items():
         if count:
             session.say(f"{count} of {len(images)} images {why}: left as they are")
+    partly = sum(name_of[row.path] in begun for row in free)
+    if partly:
+        session.say(f"{partly} images have some of these proposals already: only the rest is sent")
     sent: list[str] = []
 
     def noted() -> Iterator[AnnotatedImage]:
@@ -64,8 +84,15 @@ def propose(
             size = (row.width, row.height)
             found = annotations_of(frame, size, names, settings) if frame else ()
             if objects := tuple(annotation for annotation, _ in found):
-                sent.append(name_of[row.path])
-                yield AnnotatedImage(name_of[row.path], *size, objects)
+                name = name_of[row.path]
+                sent.append(name)
+                there = begun.get(name, (code, set()))[1]
+                rest = tuple(a for a in objects if bucket_of(a, settings.conf_bucket) not in there)
+                yield AnnotatedImage(name, *size, rest)
+
+    def applied(bucket: str | None, names: Sequence[str]) -> None:
+        with Ledger(ledger, platform.account) as book:
+            book.mark_applied(project_id, code, bucket, names)
 
     done = preannotate(
         platform,
@@ -77,6 +104,7 @@ def propose(
         settings.conf_bucket,
         settings.timeout,
         session.say,
+        applied,
     )
     with Ledger(ledger, platform.account) as book:
         book.mark_proposed(project_id, sent)

@@ -51,13 +51,18 @@ class CocoFile:
 
     Attributes:
         bucket: its confidence band; None holds all.
-        images, objects: how many.
+        names: of its images, as the project has them. objects: how many.
     """
 
     path: Path
     bucket: str | None
-    images: int
+    names: tuple[str, ...]
     objects: int
+
+    @property
+    def images(self) -> int:
+        """How many."""
+        return len(self.names)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ def annotations_of(
     """The detections of an image that are sure enough as annotations, each with its mask as RLE."""
     for shape, mask in shapes_of(frame, size, names, knobs.conf, knobs.simplify_px):
         yield Preannotation(shape.class_name, (shape.polygon,), shape.score), mask
+
+
+def bucket_of(annotation: Preannotation, buckets: bool) -> str | None:
+    """The confidence band by which it is sent; None where all go together."""
+    return band_of(annotation.score) if buckets else None
 
 
 def write_coco(
@@ -102,7 +112,7 @@ def write_coco(
     for image in images:
         divided: dict[str | None, list[Preannotation]] = {}
         for annotation in image.annotations:
-            bucket = band_of(annotation.score) if buckets else None
+            bucket = bucket_of(annotation, buckets)
             divided.setdefault(bucket, []).append(annotation)
         for bucket, objects in divided.items():
             if bucket not in writers:
@@ -129,6 +139,7 @@ class _Writer:
         self._begin()
 
     def _begin(self) -> None:
+        self.names: list[str] = []
         self.images: list[str] = []
         self.annotations: list[str] = []
         self.size = len(self.head) + 64  # 64: what separates and ends the lists
@@ -159,6 +170,7 @@ class _Writer:
             "width": image.width,
             "height": image.height,
         }
+        self.names.append(image.file_name)
         self.images.append(json.dumps(head))
         for value in values:
             numbered = {"id": len(self.annotations), "image_id": head["id"], **value}
@@ -178,7 +190,7 @@ class _Writer:
         with path.open("w") as file:
             file.write(self.head + ",\n".join(self.images))
             file.write('\n],\n"annotations": [\n' + ",\n".join(self.annotations) + "\n]}\n")
-        self.files.append(CocoFile(path, self.bucket, len(self.images), len(self.annotations)))
+        self.files.append(CocoFile(path, self.bucket, tuple(self.names), len(self.annotations)))
         self._begin()
 
 

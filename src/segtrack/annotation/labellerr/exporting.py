@@ -22,7 +22,7 @@ from segtrack.annotation.labellerr.checks import export_classes, named_project
 from segtrack.annotation.labellerr.port import Question
 from segtrack.annotation.labellerr.push import PushedFile, pushed_files
 from segtrack.annotation.labellerr.session import Session
-from segtrack.base.atomic import settle
+from segtrack.base.atomic import alone_with, settle
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
@@ -63,10 +63,11 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
         facts = {"project_id": project_id, "digest": digest, "names": names, **counts}
         (partial / KeptExport.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         final = home / digest
-        if final.exists():
-            os.utime(final)  # the newest one is what ``latest_export`` gives
-        else:
-            settle(partial, final)
+        with alone_with(final):
+            if final.exists():
+                os.utime(final)  # the newest one is what ``latest_export`` gives
+            else:
+                settle(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return KeptExport.load(final)

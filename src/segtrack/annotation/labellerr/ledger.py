@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS proposed (
     account TEXT, project_id TEXT, file_name TEXT,
     PRIMARY KEY (account, project_id, file_name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS applied (
+    account TEXT, project_id TEXT, file_name TEXT, bucket TEXT, code TEXT,
+    PRIMARY KEY (account, project_id, file_name, bucket)) WITHOUT ROWID;
 """
 
 
@@ -223,15 +226,37 @@ class Ledger:
         )
 
     def proposed(self, project_id: str) -> set[str]:
-        """Names of the files of a project that have proposals."""
+        """Names of the files of a project that have all of their proposals."""
         rows = self._db.execute(
             "SELECT file_name FROM proposed WHERE account=? AND project_id=?",
             (self.account, project_id),
         )
         return {row[0] for row in rows}
 
+    def applied(self, project_id: str) -> dict[str, tuple[str, set[str | None]]]:
+        """Files that have a part of their proposals: of which predictions, and the bands."""
+        rows = self._db.execute(
+            "SELECT file_name, code, bucket FROM applied WHERE account=? AND project_id=?",
+            (self.account, project_id),
+        )
+        found: dict[str, tuple[str, set[str | None]]] = {}
+        for file_name, code, bucket in rows:
+            found.setdefault(file_name, (code, set()))[1].add(bucket or None)
+        return found
+
+    def mark_applied(
+        self, project_id: str, code: str, bucket: str | None, file_names: Iterable[str]
+    ) -> None:
+        """A band of the predictions that ``code`` stands for was applied to these files."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO applied VALUES (?, ?, ?, ?, ?)",
+            [(self.account, project_id, name, bucket or "", code) for name in file_names],
+        )
+        self._db.execute("COMMIT")
+
     def mark_proposed(self, project_id: str, file_names: Iterable[str]) -> None:
-        """Proposals were applied to these files."""
+        """All proposals were applied to these files."""
         self._db.execute("BEGIN")
         self._db.executemany(
             "INSERT OR IGNORE INTO proposed VALUES (?, ?, ?)",

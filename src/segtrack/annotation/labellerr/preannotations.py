@@ -46,6 +46,7 @@ def preannotate(
     buckets: bool = False,
     timeout: float | None = None,
     say: Say = print,
+    applied: Callable[[str | None, Sequence[str]], None] = lambda bucket, names: None,
 ) -> Preannotated:
     """Write images as COCO files, send them to a project and wait until they are applied.
 
@@ -57,6 +58,7 @@ def preannotate(
         ledger: folder that remembers what was sent.
         buckets: send low, medium and high confidences apart, so that people can filter by them.
         timeout: seconds for one job.
+        applied: is told the band of each file that the platform has applied, and its images.
 
     Raises:
         DataError: classes and template do not fit, an image is not in the project or was worked
@@ -98,6 +100,7 @@ def preannotate(
             f"example {some(worked_on)}; new pre-annotations would replace what was "
             "done. Leave labellerr.test_project_id out, so that a project of its own is made."
         )
+    given = {name: before for before, name in renamed.items()}
     jobs = []
     for number, file in enumerate(written.files, 1):
         band = f", {file.bucket} confidence" if file.bucket else ""
@@ -106,6 +109,7 @@ def preannotate(
             f"{file.objects} objects{band}"
         )
         jobs.append(send_file(platform, project_id, file.path, ledger, file.bucket, timeout, say))
+        applied(file.bucket, [given.get(name, name) for name in file.names])
     return Preannotated(
         tuple(jobs),
         sum(f.images for f in written.files),

@@ -15,7 +15,7 @@ from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.labellerr.video_json import FORMAT, VideoJson, write_video_json
 from segtrack.annotation.port import Say, VideosSent
-from segtrack.base.atomic import whole_folder
+from segtrack.base.atomic import alone_with, whole_folder
 from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest
 from segtrack.base.labellerr_api import SUFFIXES
@@ -56,15 +56,25 @@ def review_videos(
             file of trajectories holds.
         PlatformError: the platform refused or failed; the same call goes on where it ended.
     """
-    platform, ledger, settings = session.platform, session.ledger, session.settings
-    simplify_px, timeout, say = settings.simplify_px, settings.timeout, session.say
-    chosen = _sendable(tracked, say)
+    chosen = _sendable(tracked, session.say)
     stamps = [
         (video.name, video.sha256, file_digest(tracks.folder / "tracks.parquet"))
         for video, tracks in chosen
     ]
-    code = digest([stamps, simplify_px])[:8]
-    found = _written(chosen, folder / code, simplify_px, say)
+    code = digest([stamps, session.settings.simplify_px])[:8]
+    with alone_with(folder / code):
+        return _review_written(session, chosen, name, folder / code)
+
+
+def _review_written(
+    session: Session,
+    chosen: Sequence[tuple[VideoSequence, Tracks]],
+    name: str,
+    folder: Path,
+) -> VideosSent | None:
+    platform, ledger, settings = session.platform, session.ledger, session.settings
+    timeout, say = settings.timeout, session.say
+    found = _written(chosen, folder, settings.simplify_px, say)
     if not found:
         return None
     files = [_local(video) for video, _ in found]
@@ -74,7 +84,7 @@ def review_videos(
         platform, files, label, ledger, settings.workers, timeout, data_type="video", say=say
     )
     names = list(dict.fromkeys(n for _, tracks in chosen for n in tracks.info.names))
-    title = f"{name} video review {code}"
+    title = f"{name} video review {folder.name}"
     template = platform.ensure_template(title, class_questions(names, PALETTE), "video")
     ids = tuple(record.dataset_id for record in done.datasets)
     project = platform.ensure_project(title, ids, template.template_id, "video").project_id
@@ -87,7 +97,7 @@ def review_videos(
         except PlatformError as error:
             if not _refused(error):
                 raise
-            say(f"no trajectories, {FORMAT} is not taken ({error}); they lie in {folder / code}")
+            say(f"no trajectories, {FORMAT} is not taken ({error}); they lie in {folder}")
             break
         taken.append(file)
     tracks_taken = sum(file.tracks for file in taken)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from segtrack import dataset as datasets
 from segtrack import model, tracker
-from segtrack.base.addresses import stream_name, without_secrets
+from segtrack.base.addresses import stream_name
 from segtrack.base.errors import some
 from segtrack.base.names import level
+from segtrack.base.secrets import without_secrets
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
 from segtrack.pipeline.videos import wants_video
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack.base.atomic import alone_with
 from segtrack.base.errors import NothingToExport
 from segtrack.pipeline.platform import platform_of, project_name
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
@@ -31,11 +32,19 @@ def pull(ask: Ask) -> Visit:
 
 
 def _pull(run: Run, dataset: Dataset) -> Path | None:
-    from segtrack import annotation
-
     platform = platform_of(run)
     just_sent: Reviewed | None = run("review").value if "review" in run.listed else None
     sent = just_sent or platform.last_review(project_name(run.settings, dataset))
+    # Another run that pulls the same, or sends it anew, would replace files that are read here.
+    with alone_with(sent.folder):
+        return _pulled(run, dataset, platform, sent, just_sent is not None)
+
+
+def _pulled(
+    run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Reviewed, just_sent: bool
+) -> Path | None:
+    from segtrack import annotation
+
     # Before anybody is simulated by their labels.
     annotation.require_pictures_as_sent(dataset, sent)
     rehearsal = platform.rehearse(sent.project_id, dataset, "pool")
@@ -49,7 +58,7 @@ def _pull(run: Run, dataset: Dataset) -> Path | None:
         review = annotation.pull(platform, sent, folder, run.record, truth=truth, say=run.say)
     except NothingToExport as error:
         waiting = error if rehearsal else _waiting(platform, error, sent.project_id)
-        if just_sent is None:
+        if not just_sent:
             raise waiting from error
         run.say(f"nothing to do yet: {waiting}")
         return None

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.errors import DataError
 from segtrack.pipeline.platform import images_of, platform_of
-from segtrack.pipeline.stage import Ask, Stage, Visit, register
+from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
 from segtrack.settings import Assist
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
-    from segtrack.model import Predictions
     from segtrack.pipeline.runner import Run
 
 PUSHED = ("train", "val", "pool")  # never the test split: it compares versions honestly
@@ -42,7 +41,7 @@ def push(ask: Ask) -> Visit:
     return Visit(what, partial(_push, dataset=dataset, proposed=proposed))
 
 
-def _proposed(ask: Ask, splits: list[str]) -> dict[str, Predictions]:
+def _proposed(ask: Ask, splits: list[str]) -> dict[str, Result]:
     """The proposals of each split; none where none are wanted."""
     assist, knobs = ask.settings.labellerr.assist, ask.settings.model
     if assist is None:
@@ -57,17 +56,17 @@ def _proposed(ask: Ask, splits: list[str]) -> dict[str, Predictions]:
                 for s in splits
             ),
         )
-    return {split: one.value for split, one in zip(splits, found, strict=True)}
+    return dict(zip(splits, found, strict=True))
 
 
-def _push(run: Run, dataset: Dataset, proposed: dict[str, Predictions]) -> None:
+def _push(run: Run, dataset: Dataset, proposed: dict[str, Result]) -> None:
     platform, settings = platform_of(run), run.settings
     started = time.perf_counter()
     done = platform.push(images_of(settings, dataset, *PUSHED), run.say)
     seconds = time.perf_counter() - started
-    for split, predictions in proposed.items():
+    for split, found in proposed.items():
         images = images_of(settings, dataset, split)
-        objects = platform.propose(done.project_id, split, images, predictions, run.say)
+        objects = platform.propose(done.project_id, found.key, images, found.value, run.say)
         run.record(f"push/{split}/proposals", objects)
     run.record("push/files", done.files)
     run.record("push/sent", done.sent)
