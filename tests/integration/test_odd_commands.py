@@ -204,6 +204,15 @@ ODD = {
     "endless run folder": odd(f"hydra.run.dir={LONG}", said="File name too long"),
     "database as text": odd(PREPARE, said="mlflow.db: ", before=database(b"hello\n" * 200)),
     "database as folder": odd(PREPARE, said="mlflow.db: ", before=no_database),
+    "no such kind of database": odd("mlflow.uri=foo://bar", PREPARE, said="mlflow.uri=foo://bar: "),
+    "artifacts elsewhere": odd(
+        "mlflow.artifacts=s3://a/b", PREPARE, said="mlflow.artifacts=s3://a/b: "
+    ),
+    "artifacts in a file": odd(
+        *("mlflow.artifacts={here}/a", PREPARE),
+        said="mlflow.artifacts=.*it is no folder",
+        before=file("a"),
+    ),
     # the platform
     "no platform": odd("stages=[push]", "labellerr=off", said="need the platform: labellerr=cloud"),
     "no account": odd("stages=[push]", "labellerr=cloud", said="missing: LABELLERR_API_KEY"),
