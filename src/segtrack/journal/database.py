@@ -49,8 +49,10 @@ def usable(path: Path) -> bool:
     with _told(path):
         if not path.is_dir() and (not path.exists() or path.stat().st_size == 0):
             return False
+        if not os.access(path, os.W_OK):  # SQLite opens it all the same
+            raise _problem(path, "is not writable", f"make it so or {_elsewhere()}")
         with contextlib.closing(_opened(path)) as database:
-            database.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
+            database.execute("BEGIN IMMEDIATE")  # waits for who writes, as a run has to
             return _whole(path, database)
 
 

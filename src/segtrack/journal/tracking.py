@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -40,8 +41,11 @@ def require_tracking(settings: MlflowSettings) -> None:
         return
     usable(path)
     there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise _unwritable(settings, there, "it is no folder, or it is not writable")
+    try:
+        # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
+        Path(tempfile.mkdtemp(prefix=".mlflow-", dir=there)).rmdir()
+    except OSError as error:
+        raise _unwritable(settings, there, error.strerror) from error
 
 
 def connect(settings: MlflowSettings) -> tuple[Any, str]:
@@ -103,7 +107,8 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
         theirs = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
         if not theirs and not isinstance(error, ImportError):  # of a database's driver
             raise
-        text = re.sub(r"\s+", " ", str(error).partition("\n[SQL")[0]).strip(". ")
+        text = re.split(r"\n\[SQL|\n?\(Background on", str(error))[0]
+        text = re.sub(r"\s+", " ", text).strip(". ")
         do = "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
         raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text[:500]}. {do}") from error
 
