@@ -479,7 +479,7 @@ def _files(project: Project) -> dict[str, Any]:
     A training that was continued has other weights, by whose digest what follows from it is kept.
     """
     return {
-        f"{entry.name}/{entry.key}/{name}": facts
+        f"{entry.name}/{entry.key}/{name}": tuple(facts.items())
         for entry in Store(project.store).entries()
         if not (project.trained and entry.name == "train")
         for name, facts in entry.call["files"].items()

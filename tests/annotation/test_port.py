@@ -20,6 +20,7 @@ from segtrack.annotation.labellerr.adapter import Labellerr
 from segtrack.annotation.returned import Returned, new_returned
 from segtrack.annotation.sent import FILE, OBJECTS, SCHEMA, SentImage, pack_ring
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.files import file_digest
 from segtrack.settings import LabellerrMode, LabellerrSettings
 from tests.annotation.labellerr.reviews import Numbers, ignore, small_dataset
 
@@ -50,8 +51,6 @@ def sent_by_hand(folder: Path) -> Reviewed:
     """Two images under review, 40 x 30 px, with two predictions and one."""
     folder.mkdir()
     sent = Reviewed(folder, "p", "paper", (), ("car", "bus"), 2, 3, 0.25, 0.5, "w", "d")
-    record = {key: value for key, value in asdict(sent).items() if key != "folder"}
-    (folder / FILE).write_text(json.dumps(record))
     with closing(sqlite3.connect(folder / OBJECTS)) as db:
         db.executescript(SCHEMA)
         for i, name in enumerate(("a.jpg", "b.jpg")):
@@ -66,6 +65,9 @@ def sent_by_hand(folder: Path) -> Reviewed:
                 "INSERT INTO objects VALUES (?,?,?,?)", (name, class_name, score, pack_ring(ring))
             )
         db.commit()
+    record = {**asdict(sent), "digest": file_digest(folder / OBJECTS)}
+    del record["folder"]
+    (folder / FILE).write_text(json.dumps(record))
     return Reviewed.load(folder)
 
 

@@ -147,6 +147,18 @@ def test_a_wrong_key_in_a_file_is_named_with_the_right_one(tmp_path: Path) -> No
     assert str(problem).startswith("trainer.epochs=???: must be given")
 
 
+def test_configurations_are_not_unfolded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aliases = "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 20))
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "mine.yaml").write_text("a0: &a0 [x]\n" + aliases)
+    assert main(["--config-dir", str(tmp_path), "dataset=mine"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: --config-dir: {tmp_path}/dataset/mine.yaml: cannot be read")
+    assert "its aliases stand for more than" in line
+
+
 def test_keys_of_earlier_versions_lead_to_todays() -> None:
     table = formerly()
     assert table["tracker.render"] == "render.enabled"

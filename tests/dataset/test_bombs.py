@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
 from segtrack.base.errors import DataError
 from segtrack.dataset import prepare, signature, video, video_stream
+from segtrack.dataset.cleaning import clean_polygon
 from segtrack.dataset.image_files import MOST_PICTURES, read_image_file
 from segtrack.dataset.sequence_sources import sequences_from
 from segtrack.dataset.sources.coco import CocoSettings
@@ -357,6 +359,28 @@ def test_coco_json(tmp_path: Path, text: str, says: str, bomb: Callable[..., str
     write_image(tmp_path / "a.png", 0)
     (tmp_path / "l.json").write_text(text)
     assert re.search(says, bomb(CocoSettings(path=str(tmp_path))))
+
+
+def test_outlines_without_end(tmp_path: Path, bomb: Callable[..., str]) -> None:
+    write_image(tmp_path / "images" / "a.png", 0)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "data.yaml").write_text("train: images\nnames: [car]\n")
+    label = tmp_path / "labels" / "a.txt"
+    label.write_text("0 " + " ".join(["0 0 1 1 0 1"] * 100_000))
+    said = bomb(YoloSettings(path=str(tmp_path)))
+    assert "polygon runs more than 1000 times across the image; it is left out" in said
+    angle = np.arange(100_000) * (2 * np.pi / 100_000)  # a circle: all pairs of edges are 10^10
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1) * 0.4 + 0.5
+    cleaned = clean_polygon(circle, (1.0, 1.0), 1, "polygon")
+    assert cleaned.remarks == [] and cleaned.area == pytest.approx(0.16 * np.pi, rel=0.005)
+
+
+def test_many_categories(tmp_path: Path, bomb: Callable[..., str]) -> None:
+    write_image(tmp_path / "a.png", 0)
+    kinds = ", ".join(f'{{"id": {i}, "name": "car {i}"}}' for i in range(20_000))
+    text = '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": ['
+    (tmp_path / "l.json").write_text(text + kinds + "]}")
+    assert "no usable label of car 0, car 1" in bomb(CocoSettings(path=str(tmp_path)))
 
 
 def test_names_of_a_yolo_folder(tmp_path: Path, bomb: Callable[..., str]) -> None:

@@ -161,7 +161,7 @@ def test_finished_labels_become_a_data_set(
     project_id = project.runs()[0].data.tags["labellerr.project"]
     (images,) = project.folder.glob(".segtrack/results/prepare/*/images/train")
     words = [*SMALL, "dataset=labellerr", f"dataset.project_id={project_id}"]
-    words += ["dataset.splits={train: 0.5, val: 0.25, test: 0.25, pool: 0}"]
+    words += ["dataset.splits={train: 0.5, val: 0.5, test: 0, pool: 0}"]
     words += [f'dataset.path="{images}"', "stages=[prepare,train,evaluate]"]
     assert "the export of" in here(*words, "plan=true").out
     square = [[20.0, 30.0], [120.0, 30.0], [120.0, 110.0], [20.0, 110.0]]
@@ -180,7 +180,7 @@ def test_finished_labels_become_a_data_set(
     run = project.runs()[-1]
     metrics, tags = run.data.metrics, run.data.tags
     counts = {split: metrics[f"data/images/{split}"] for split in ("train", "val", "test", "pool")}
-    assert counts == {"train": 2, "val": 1, "test": 1, "pool": 2}
+    assert counts == {"train": 2, "val": 2, "test": 0, "pool": 2}
     assert tags["labellerr.project"] == project_id and len(tags["labellerr.export"]) == 32
     assert "export     5 images, 5 labels" in outcome.out
     texts = [p.read_text() for p in project.folder.glob(".segtrack/results/prepare/*/checks.txt")]

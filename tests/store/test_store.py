@@ -158,6 +158,16 @@ def test_a_metrics_line_that_a_kill_cut_is_dropped(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[1])["value"] is None
 
 
+@pytest.mark.parametrize(
+    "odd", [b"\xff\xfe", b"[1]", b"7", b'{"name": "b"}', b'{"name": "b", "value": "x", "step": 1}']
+)
+def test_metrics_end_where_a_line_is_none(odd: bytes, tmp_path: Path) -> None:
+    MetricsFile(tmp_path)("a", 1.0, 1)
+    with (tmp_path / "metrics.jsonl").open("ab") as file:
+        file.write(odd + b"\n")
+    assert list(read_metrics(tmp_path)) == [Metric("a", 1.0, 1)]
+
+
 def test_a_full_disk_is_said_with_the_stage_and_what_to_do(tmp_path: Path) -> None:
     def full(folder: Path, report: Report) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "weights.pt"))

@@ -18,6 +18,7 @@ import numpy as np
 
 from segtrack.annotation.matching import Shape
 from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
 from segtrack.base.polygons import Polygon
 
 FILE, OBJECTS, SENT = "review.json", "review.db", "sent"
@@ -86,8 +87,18 @@ class Reviewed:
             ) from error
 
     def open(self) -> sqlite3.Connection:
-        """The images and objects that were sent, to read; see ``sent_images`` and ``sent_to``."""
-        address = (self.folder / OBJECTS).absolute().as_uri()
+        """The images and objects that were sent, to read; see ``sent_images`` and ``sent_to``.
+
+        Raises:
+            DataError: the file is not what was written.
+        """
+        path = self.folder / OBJECTS
+        if not path.is_file() or file_digest(path) != self.digest:
+            raise DataError(
+                f"{path}: damaged or missing: give the command with stages=[review] again, which "
+                "writes it anew and sends nothing twice."
+            )
+        address = path.absolute().as_uri()
         return sqlite3.connect(f"{address}?mode=ro", uri=True)
 
 

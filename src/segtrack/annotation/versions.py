@@ -33,7 +33,7 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
     if strange := [name for name in images if name not in pool]:
         raise DataError(
             f"{review.folder}: {len(strange)} reviewed images are not in the pool split of the "
-            f"data set {parent.folder}, for example {', '.join(strange[:5])}; only those may "
+            f"data set {parent.folder}, for example {some(strange, 5)}; only those may "
             "become training data. Review again with this data set."
         )
     require_same_pictures(parent, reviewed.items(), review.folder)

@@ -19,7 +19,7 @@ from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.secrets import hidden
-from segtrack.command.folders import require_writable
+from segtrack.command.folders import require_plain, require_writable
 
 if TYPE_CHECKING:
     from segtrack.settings import Settings
@@ -65,6 +65,8 @@ def _main(words: list[str]) -> int:
         extra = Path(options.config_dir) if options.config_dir else None
         if extra is not None and not extra.is_dir():
             raise SettingsError(f"--config-dir {extra}: no such folder")
+        if extra is not None:
+            require_plain(extra)
         _refuse_other_config(options)
         from segtrack.command.choices import choices_text, video_choices, with_words
 
@@ -130,7 +132,7 @@ def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
     problems = check(CONF, overrides, extra, sweep)
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        lines = "\n".join(f"  {problem}".replace("\n", "\\n") for problem in problems)
         raise SettingsError(f"{count} with the settings:\n{lines}")
 
 

@@ -47,3 +47,19 @@ def remove_run(output: Path) -> None:
     with contextlib.suppress(OSError):  # it holds something else
         output.rmdir()
         output.parent.rmdir()
+
+
+def require_plain(folder: Path) -> None:
+    """Refuse configurations of the user that Hydra would unfold without end, or cannot read.
+
+    Raises:
+        SettingsError: a file is no YAML, or its aliases stand for megabytes.
+    """
+    from segtrack.base.yaml_text import read_yaml
+
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*/*.yaml")]):
+        try:
+            read_yaml(path)
+        except (OSError, ValueError) as error:
+            problem = f"cannot be read as YAML ({error})"
+            raise SettingsError(f"--config-dir: {path}: {problem}") from error

@@ -11,8 +11,11 @@ from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import ClassMap
 from segtrack.dataset.labels import packed_class_ids
-from segtrack.dataset.splits import Grouping, divide, fractions_of, strata
+from segtrack.dataset.sources.port import source_of
+from segtrack.dataset.splits import Grouping, divide, drawn, fractions_of, strata
 from segtrack.settings import SPLITS, DatasetSettings
+
+_TEST = SPLITS.index("test")
 
 
 def assign_splits(
@@ -24,7 +27,8 @@ def assign_splits(
 ) -> None:
     """Images with a declared split keep it; the others are divided by ``dataset.splits``.
 
-    Images with the same bytes go to one side, like those of one group.
+    Images with the same bytes go to one side, like those of one group. Where the source's test
+    split is to last, an image is in it, or not, by its content alone, or by its group.
 
     Raises:
         SettingsError: ``dataset.splits`` or ``dataset.group_by`` makes no sense.
@@ -43,11 +47,32 @@ def assign_splits(
         (example,) = next(catalogue.rows("file_name", free))
         checks.warn("group_by", str(settings.path), message, f"file names are like {example}")
     _join_duplicates(catalogue, image_ids, group_of)
-    group_of = np.unique(group_of, return_inverse=True)[1].astype(np.int64)
     owner, class_id = _class_entries(catalogue, classes, free)
-    groups = strata(group_of, owner, class_id, len(classes.names))
-    chosen = divide(groups, fractions, seed)[group_of]
+    chosen = np.full(len(image_ids), _TEST, np.int8)
+    rest = np.ones(len(image_ids), bool)
+    if source_of(settings).lasting_test and fractions[_TEST]:
+        place = drawn(_identities(catalogue, grouping, free), seed)
+        of_group = np.ones(group_of.max() + 1)
+        np.minimum.at(of_group, group_of, place)
+        rest = of_group[group_of] >= fractions[_TEST]
+        fractions[_TEST] = 0.0
+        fractions /= fractions.sum() or 1.0
+    if rest.any():
+        owned = rest[owner]
+        owner, class_id = (np.cumsum(rest) - 1)[owner[owned]], class_id[owned]
+        group_of = np.unique(group_of[rest], return_inverse=True)[1].astype(np.int64)
+        groups = strata(group_of, owner, class_id, len(classes.names))
+        chosen[rest] = divide(groups, fractions, seed)[group_of]
     catalogue.set_splits(_named(image_ids, chosen))
+
+
+def _identities(catalogue: Catalogue, grouping: Grouping, where: str) -> list[bytes]:
+    """What an image is told by: its group, its content, or else its name."""
+    found = []
+    for name, sha256 in catalogue.rows("file_name, sha256", where):
+        group = grouping.key(name)
+        found.append(repr(group).encode() if group else sha256 or name.encode())
+    return found
 
 
 def _named(image_ids: NDArray[np.int64], chosen: NDArray[np.int8]) -> Iterator[tuple[str, int]]:

@@ -13,6 +13,9 @@ from segtrack.dataset import geometry
 from segtrack.dataset.labels import Annotation, Polygon
 
 SMALLEST = 1e-9  # share of the image under which an area is nothing but rounding
+# Masks are drawn at a cost of the outline's length; none that somebody drew comes near.
+MOST_CROSSINGS = 1000
+MOST_TESTED = 10_000  # points
 
 
 class Remark(NamedTuple):
@@ -61,14 +64,20 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
         remarks.append(Remark("warning", "clipped", line, message, _outside_hint(size)))
     elif (low < 0).any() or (high > limit).any():
         points = geometry.without_repeats(np.clip(points, 0.0, limit))
-    crossing = geometry.self_intersects(points)
+    lengths = np.abs(np.diff(points, axis=0)).sum(0) / limit
+    if lengths.sum() > MOST_CROSSINGS:
+        message = f"{what} runs more than {MOST_CROSSINGS} times across the image; it is left out"
+        return _dropped("endless", line, message, "draw it again or remove the row")
+    # All pairs of edges: of so many that would take minutes.
+    tested = len(points) <= MOST_TESTED
+    crossing = not tested or geometry.self_intersects(points)
     area = abs(geometry.signed_area(points))
     if crossing:
         area = _crossing_area(points, size, area)
     if area <= SMALLEST * size[0] * size[1]:
         message = f"{what} has no area; it is left out"
         return _dropped("zero_area", line, message, "draw it again or remove the row")
-    if crossing:
+    if crossing and tested:
         message = f"{what} with {len(points)} points intersects itself"
         hint = "it is used as it is; draw it again where the mask matters"
         remarks.append(Remark("warning", "self_intersecting", line, message, hint))

@@ -8,7 +8,9 @@ groups are single images.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +130,17 @@ def divide(groups: Strata, fractions: NDArray[np.float64], seed: int) -> NDArray
     return result
 
 
+def drawn(identities: Sequence[bytes], seed: int) -> NDArray[np.float64]:
+    """A number in [0, 1) for each of ``identities``, which depends on it and the seed alone.
+
+    Whatever lies below a share is a random part of that size, and stays in it as others come: of n
+    images n p are expected, give or take the square root of n p (1 - p).
+    """
+    salt = f"{seed} ".encode()
+    digests = b"".join(hashlib.sha256(salt + one).digest()[:8] for one in identities)
+    return (np.frombuffer(digests, ">u8") >> 11) / 2.0**53
+
+
 def targets(count: int, fractions: NDArray[np.float64]) -> NDArray[np.int64]:
     """Whole numbers that sum to ``count`` in the given shares (largest remainders)."""
     exact = fractions * count
@@ -161,14 +174,18 @@ class Grouping:
         self.count = 0
         self._numbers: dict[tuple[str | None, ...], int] = {}
 
+    def key(self, name: str) -> tuple[str | None, ...] | None:
+        """What makes the group of ``name``; None where it is one of its own."""
+        match = self.pattern.search(name) if self.pattern else None
+        return None if match is None else match.groups() or (match.group(),)
+
     def number(self, name: str) -> int:
         """The number of the group that ``name`` belongs to, from 0."""
-        match = self.pattern.search(name) if self.pattern else None
-        if match is None:
+        key = self.key(name)
+        if key is None:
             self.count += 1
             return self.count - 1
         self.matched += 1
-        key = match.groups() or (match.group(),)
         number = self._numbers.setdefault(key, self.count)
         self.count += number == self.count
         return number

@@ -159,6 +159,53 @@ def test_a_yolo_folder_keeps_its_splits_and_the_labels_of_its_test_images(
     assert ignored.split_fingerprint("test") == dataset.split_fingerprint("test")
 
 
+def test_who_is_in_the_test_split_stays_there_when_more_are_labelled(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = [f"{i // 2:03d}{'ab'[i % 2]}.png" for i in range(120)]
+    for i, name in enumerate(names):
+        Image.new("RGB", (16, 12), (2 * i, 90, 90)).save(folder / name)
+    shares = SplitFractions(0.6, 0.2, 0.2, 0.0)
+
+    def test_of(count: int, out: str, **knobs: Any) -> set[str]:
+        """Of the first ``count`` images, in another order each time."""
+        kept = kept_by_hand(tmp_path / f"export-{out}", sorted(names[:count], key=hash))
+        dataset = prepare(kept, folder, tmp_path / out, splits=shares, **knobs)
+        splits = ("train", "val", "test", "pool")
+        found = {split: {Path(n).name for n in labels(dataset, split)} for split in splits}
+        assert len(found["pool"]) == 120 - count
+        rest = count - len(found["test"])
+        assert abs(len(found["val"]) - rest / 4) <= 1  # the others in shares that are exact
+        return found["test"]
+
+    few, many = test_of(60, "few"), test_of(120, "many")
+    assert few == many & set(names[:60])
+    assert abs(len(many) - 24) <= 3 * np.sqrt(120 * 0.2 * 0.8)
+    # Names and places do not matter, the content does; groups stay together.
+    renamed = folder / "elsewhere"
+    renamed.mkdir()
+    for name in names:
+        (folder / name).rename(renamed / f"x{name}")
+    names = [f"x{name}" for name in names]
+    assert test_of(60, "renamed") == {f"x{name}" for name in few}
+    together = test_of(120, "groups", group_by=r"x(\d+)")
+    assert together == {f"x{n[1:4]}{side}.png" for n in together for side in "ab"}
+    assert test_of(60, "fewer groups", group_by=r"x(\d+)") == together & set(names[:60])
+
+
+def kept_by_hand(folder: Path, names: list[str]) -> KeptExport:
+    folder.mkdir()
+    rows = [{"id": i, "file_name": n, "width": 16, "height": 12} for i, n in enumerate(names)]
+    one = {"category_id": 0, "segmentation": [[2, 2, 9, 2, 9, 9]], "bbox": [2, 2, 7, 7]}
+    objects = [{"id": i, "image_id": i, "iscrowd": 0, **one} for i in range(len(names))]
+    content = {"categories": [{"id": 0, "name": "car"}], "images": rows, "annotations": objects}
+    (folder / KeptExport.LABELS).write_text(json.dumps(content))
+    facts = {"project_id": "p", "digest": folder.name, "names": ["car"], "images": len(names)}
+    facts["annotations"] = len(names)
+    (folder / KeptExport.FACTS).write_text(json.dumps(facts))
+    return KeptExport.load(folder)
+
+
 def test_the_signature_is_the_labels_content(
     http: HttpPlatform, pushed: str, tmp_path: Path
 ) -> None:

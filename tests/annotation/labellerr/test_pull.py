@@ -328,6 +328,7 @@ def test_a_review_that_noted_no_digests(loop: Loop, tmp_path: Path) -> None:
     shutil.copytree(loop.sent.folder, folder)
     with sqlite3.connect(folder / "review.db") as db:
         db.execute("ALTER TABLE images DROP COLUMN sha256")
+    note_digest(folder)
     review = take_back(loop.platform, folder, tmp_path / "pull", Numbers())
     assert "sha256" not in json.loads(review.labels.read_text())["images"][0]
     version = next_version(loop.dataset, review, tmp_path / "versions", "shipped")
@@ -459,12 +460,34 @@ def test_a_class_that_the_template_lost(tmp_path: Path) -> None:
         pass
 
 
+def note_digest(folder: Path) -> None:
+    """Of a review that was changed on purpose."""
+    record = json.loads((folder / "review.json").read_text())
+    record["digest"] = file_digest(folder / "review.db")
+    (folder / "review.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"SQLite format 3\0", b"x" * 100])
+def test_a_review_that_was_damaged_on_disk(
+    loop: Loop, tmp_path: Path, content: bytes | None
+) -> None:
+    folder = tmp_path / "review"
+    shutil.copytree(loop.sent.folder, folder)
+    (folder / "review.db").unlink()
+    if content is not None:
+        (folder / "review.db").write_bytes(content)
+    with pytest.raises(DataError, match=r"review\.db: damaged or missing: .* stages=\[review\]"):
+        take_back(loop.platform, folder, tmp_path / "pull", Numbers())
+    assert not list(tmp_path.glob("pull*"))
+
+
 def test_an_export_of_other_images(loop: Loop, tmp_path: Path) -> None:
     """Names the review knows nothing of; nothing is left behind."""
     folder = tmp_path / "review"
     shutil.copytree(loop.sent.folder, folder)
     with sqlite3.connect(folder / "review.db") as db:
         db.execute("UPDATE images SET name = name || 'x', file_id = ''")
+    note_digest(folder)
     with pytest.raises(DataError, match="none of the 5 exported images"):
         take_back(loop.platform, folder, tmp_path / "pull", Numbers())
     assert not list(tmp_path.glob("pull*"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +49,7 @@ def test_wrong_credentials_while_creating(emulator: Emulator, transport: str) ->
     wrong = Credentials("key-f00dfeed", "secret-0badcafe", "client-4711")
     platform = adapter(transport, emulator.url, credentials=wrong)
     with pytest.raises(PlatformError, match="401") as caught:
-        platform._create_dataset("name", "connection", "image", "uuid")
+        platform._create_dataset("name", "connection", "image", "uuid", "")
     assert "f00dfeed" not in str(caught.value)
 
 
@@ -139,8 +140,65 @@ def test_nobody_there() -> None:
 
 def test_not_json(http: HttpPlatform, emulator: Emulator) -> None:
     http.http.url = emulator.url + "/docs?"
-    with pytest.raises(PlatformError, match="not JSON"):
+    with pytest.raises(PlatformError, match="no JSON record"):
         list(http.projects())
+
+
+ODD = (None, 1, "x", ["x"], [[]], [None], {"x": 1}, [{"file_metadata": "x"}], "9" * 30)
+KEYS = (
+    *("datasets", "files", "questions", "projects", "metadata", "attached_datasets", "status_code"),
+    *("files_count", "url", "file_metadata", "resumable_upload_links", "next_search_after"),
+    *("status", "question_number"),
+)
+
+
+def odd_answers() -> Iterator[str]:
+    yield from ("[" * 100_000, '{"response": {"status_code": Infinity}}', "", '{"error": "a\\nb"}')
+    for odd in ODD:
+        yield json.dumps(odd)
+        for key in KEYS:
+            records = (
+                {key: odd},
+                [{key: odd}],
+                {"files": [{key: odd}]},
+                {"datasets": [{key: odd}]},
+            )
+            yield from (json.dumps({"response": record}) for record in records)
+
+
+def test_an_answer_of_another_shape_ends_in_one_line_that_names_it(
+    http: HttpPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http.timeout = 0.0
+    answers = tmp_path / "answers.json"
+    answers.write_text("{}")
+    calls: list[Callable[[], object]] = [
+        lambda: http.connect_files(["a.jpg"], None),
+        lambda: http.find_dataset("streets", ["a.jpg"]),
+        lambda: http.wait_dataset("d"),
+        lambda: list(http.dataset_files("d")),
+        lambda: http.template("t"),
+        lambda: http.ensure_template("t", ()),
+        lambda: list(http.projects()),
+        lambda: http.attach("p", ["d"]),
+        lambda: list(http.project_files("p")),
+        lambda: http.send_preannotations("p", answers),
+        lambda: http.wait_job("p", "j"),
+        lambda: http.wait_export("p", "r"),
+        lambda: http.download_export("p", "r", tmp_path / "export.json"),
+    ]
+    refused = 0
+    for text in odd_answers():
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, text.encode()
+        monkeypatch.setattr(http.http, "request", lambda *_, answer=answer, **__: answer)
+        for call in calls:
+            try:
+                call()
+            except PlatformError as error:
+                refused += 1
+                assert "\n" not in str(error) and len(str(error)) < 1000
+    assert refused > 1000
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from labellerr_loopback import Emulator, ask
-from segtrack.annotation.labellerr.files import check_files
+from segtrack.annotation.labellerr.files import LocalFile, check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.meter import Meter
@@ -154,7 +155,7 @@ class Memory:
         self.sent[connection_id].append(name)
 
     def ensure_dataset(
-        self, name: str, connection_id: str, files: list[str], data_type: str
+        self, name: str, connection_id: str, files: list[str], data_type: str, description: str
     ) -> DatasetRecord:
         assert sorted(self.sent[connection_id]) == sorted(files)
         self.made[name] = DatasetRecord(f"id of {name}", name, READY, len(files))
@@ -315,15 +316,51 @@ def test_a_ledger_that_a_power_cut_damaged(
     assert (again.sent, again.datasets) == (0, first.datasets)
 
 
-def test_without_the_ledger_a_data_set_that_grew_is_refused(
+def known_contents(paths: list[Path], prefix: str = "") -> list[LocalFile]:
+    """With digests of their content, as the stages send them; those of ``prefix`` are made up."""
+    digests = {p: sha256(prefix.encode() + p.name.encode()).hexdigest() for p in paths}
+    return check_files(paths, digests)
+
+
+def test_without_the_ledger_a_data_set_that_grew_is_found_again(
+    platform: HttpPlatform, images: Images, tmp_path: Path
+) -> None:
+    """As the advice for a damaged ledger says; and more images come to it as before."""
+    name, files = unique("grown"), known_contents(images(5))
+    upload(platform, files[:2], name, tmp_path / "ledger")
+    before = upload(platform, files[:3], name, tmp_path / "ledger")
+    assert len(before.datasets) == 2
+    again = upload(platform, files[:3], name, tmp_path / "another")
+    assert (again.sent, again.datasets) == (0, before.datasets)
+    more = upload(platform, files, name, tmp_path / "a third")
+    assert (more.sent, [d.name for d in more.datasets]) == (2, [name, f"{name} 2", f"{name} 3"])
+    last = upload(platform, files, name, tmp_path / "ledger")  # it missed what the third one sent
+    assert (last.sent, last.datasets) == (0, more.datasets)
+
+
+def test_other_pictures_of_the_same_names_are_not_taken_for_those_of_the_platform(
+    platform: HttpPlatform, emulator: Emulator, images: Images, tmp_path: Path
+) -> None:
+    """Of another store or machine, whose ledger says nothing: ``frames/000.jpg`` is everywhere."""
+    name, paths = unique("frames"), images(3)
+    upload(platform, known_contents(paths[:2]), name, tmp_path / "ledger")
+    emulator.faults.calls.clear()
+    with pytest.raises(DataError, match=r"same 2 names, but other pictures.*labellerr\.name=NAME"):
+        upload(platform, known_contents(paths[:2], "other"), name, tmp_path / "another")
+    with pytest.raises(PlatformError, match=r"exists with other files .* labellerr\.name=\.\.\."):
+        upload(platform, known_contents(paths, "other"), name, tmp_path / "a third")
+    assert not [call for call in emulator.faults.calls if not call.startswith("GET")]
+
+
+def test_what_an_earlier_release_sent_is_known_by_its_names(
     http: HttpPlatform, images: Images, tmp_path: Path
 ) -> None:
-    """As the advice for a damaged ledger says."""
-    name, files = unique("grown"), check_files(images(3))
-    upload(http, files[:2], name, tmp_path / "ledger")
-    assert len(upload(http, files, name, tmp_path / "ledger").datasets) == 2
+    name, paths = unique("old"), images(3)
+    first = upload(http, check_files(paths[:2]), name, tmp_path / "ledger")  # no description
+    again = upload(http, known_contents(paths[:2]), name, tmp_path / "another")
+    assert (again.sent, again.datasets) == (0, first.datasets)
     with pytest.raises(PlatformError, match=r"exists with other files .* labellerr\.name=\.\.\."):
-        upload(http, files, name, tmp_path / "another")
+        upload(http, known_contents(paths), name, tmp_path / "a third")
 
 
 def test_one_push_at_a_time(http: HttpPlatform, images: Images, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
         facts = {"project_id": project_id, "digest": digest, "names": names, **counts}
         (partial / KeptExport.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         final = home / digest
-        with alone_with(final):
+        with alone_with(home):
             if final.exists():
                 os.utime(final)  # the newest one is what ``latest_export`` gives
             else:

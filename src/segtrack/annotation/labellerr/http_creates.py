@@ -27,10 +27,12 @@ class HttpCreates:
 
     http: Transport
 
-    def _create_dataset(self, name: str, connection_id: str, data_type: str, identity: str) -> str:
+    def _create_dataset(
+        self, name: str, connection_id: str, data_type: str, identity: str, description: str
+    ) -> str:
         body = {
             "dataset_name": name,
-            "dataset_description": "",
+            "dataset_description": description,
             "data_type": data_type,
             "connection_id": connection_id,
             "path": "local",
@@ -123,13 +125,13 @@ class HttpCreates:
         return str(answer[key])
 
 
-def response_of(document: Any, what: str) -> Mapping[str, Any]:
+def response_of(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     """The record in the envelope of an answer.
 
     Raises:
         PlatformError: there is none.
     """
-    found = document.get("response") if isinstance(document, Mapping) else None
+    found = document.get("response")
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     if not isinstance(found, Mapping):

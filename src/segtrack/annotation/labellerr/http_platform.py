@@ -6,35 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.annotation.bands import BANDS
-from segtrack.annotation.labellerr.http_creates import OCTETS, HttpCreates, new_uuid, response_of
+from segtrack.annotation.labellerr.http_answers import HttpAnswers
+from segtrack.annotation.labellerr.http_creates import OCTETS, new_uuid, response_of
 from segtrack.annotation.labellerr.port import (
     FAILED,
     Connection,
     DatasetRecord,
-    Export,
     FileRecord,
-    Job,
     ProjectRecord,
     Question,
     Template,
     dataset_record,
     file_record,
-    job_record,
     project_record,
+    record,
+    records,
     template_record,
 )
-from segtrack.annotation.labellerr.transport import RETRIED, Transport, repeat_create
+from segtrack.annotation.labellerr.transport import RETRIED, repeat_create
 from segtrack.annotation.labellerr.waiter import wait
-from segtrack.base.errors import NothingToExport, PlatformError, some
-from segtrack.base.labellerr_api import FORMATS, READY
+from segtrack.base.errors import PlatformError, some
+from segtrack.base.labellerr_api import READY
 from segtrack.base.retry import Again, retry
 
 PAGE = 500  # records of one page
 STATUSES_AT_ONCE = 500  # files of one call that sets a status
 
 
-class HttpPlatform(HttpCreates):
+class HttpPlatform(HttpAnswers):
     """``Platform`` by plain calls. ``SdkPlatform`` replaces those that the SDK makes.
 
     Args:
@@ -42,10 +41,6 @@ class HttpPlatform(HttpCreates):
     """
 
     transport = "http"
-
-    def __init__(self, http: Transport, timeout: float = 1800.0) -> None:
-        self.http = http
-        self.timeout = timeout
 
     @property
     def account(self) -> str:
@@ -59,7 +54,7 @@ class HttpPlatform(HttpCreates):
             body["temporary_connection_id"] = connection_id
         path = "/connectors/connect/local"
         answer = response_of(self.http.call("POST", path, body=body), f"POST {path}")
-        links = answer.get("resumable_upload_links") or {}
+        links = record(answer.get("resumable_upload_links"))
         missing = [name for name in names if name not in links]
         if missing:
             raise PlatformError(
@@ -117,7 +112,7 @@ class HttpPlatform(HttpCreates):
                 ),
                 "GET /datasets/list",
             )
-            for raw in page.get("datasets") or ():
+            for raw in records(page.get("datasets")):
                 yield dataset_record(raw)
             following = page.get("last_dataset_id")
             if not page.get("has_more") or not following or following == last:
@@ -144,7 +139,12 @@ class HttpPlatform(HttpCreates):
         return None
 
     def ensure_dataset(
-        self, name: str, connection_id: str, files: Sequence[str], data_type: str = "image"
+        self,
+        name: str,
+        connection_id: str,
+        files: Sequence[str],
+        data_type: str = "image",
+        description: str = "",
     ) -> DatasetRecord:
         def find() -> str | None:
             found = self.find_dataset(name, files, data_type)
@@ -152,7 +152,7 @@ class HttpPlatform(HttpCreates):
 
         identity = new_uuid()
         dataset_id = repeat_create(
-            lambda: self._create_dataset(name, connection_id, data_type, identity),
+            lambda: self._create_dataset(name, connection_id, data_type, identity, description),
             find,
             self.http.patience,
         )
@@ -189,7 +189,7 @@ class HttpPlatform(HttpCreates):
                 "next_search_after": after,
             }
             page = response_of(self.http.call("GET", path, params), f"GET {path}")
-            files = page.get("files") or ()
+            files = records(page.get("files"))
             yield from (file_record(raw) for raw in files)
             following = page.get("next_search_after")
             if not files or not following or following == after:
@@ -237,11 +237,10 @@ class HttpPlatform(HttpCreates):
 
     def projects(self) -> Iterator[ProjectRecord]:
         path = "/project_drafts/projects/detailed_list"
-        document = self.http.call("GET", path, {"uuid": new_uuid()})
-        found = document.get("response") if isinstance(document, Mapping) else document
+        found = self.http.call("GET", path, {"uuid": new_uuid()}).get("response")
         # Two shapes are in the field: the list itself, or under "projects".
         listed = found.get("projects") if isinstance(found, Mapping) else found
-        return iter([project_record(raw) for raw in listed or ()])
+        return iter([project_record(raw) for raw in records(listed)])
 
     def project(self, project_id: str) -> ProjectRecord:
         path = f"/projects/project/{project_id}"
@@ -289,8 +288,8 @@ class HttpPlatform(HttpCreates):
             body = {"search_queries": {}, "size": PAGE, "next_search_after": after}
             query = {"project_id": project_id, "uuid": new_uuid()}
             document = self.http.call("POST", path, query, body)
-            found = document.get("response") or document
-            files = found.get("files") or ()
+            found = record(document.get("response") or document)
+            files = records(found.get("files"))
             yield from (file_record(raw) for raw in files)
             following = found.get("next_search_after")
             if not files or not following or following == after:
@@ -301,124 +300,7 @@ class HttpPlatform(HttpCreates):
         for start in range(0, len(file_ids), STATUSES_AT_ONCE):
             self._assign(project_id, file_ids[start : start + STATUSES_AT_ONCE], status)
 
-    # Pre-annotations
-
-    def send_preannotations(
-        self,
-        project_id: str,
-        path: Path,
-        format: str = "coco_json",
-        bucket: str | None = None,
-        identity: str | None = None,
-    ) -> str:
-        if format not in FORMATS or bucket not in (None, *BANDS):
-            raise PlatformError(
-                f"pre-annotations as {format!r}, confidence {bucket!r}: the format must be one of "
-                f"{', '.join(FORMATS)}, the confidence one of {', '.join(BANDS)} or none."
-            )
-        identity = identity or new_uuid()
-        return self._upload_answers(project_id, path, format, bucket, identity)
-
-    def job(self, project_id: str, job_id: str) -> Job:
-        """State of a pre-annotation job."""
-        path = "/actions/upload_answers_status"
-        return job_record(self._get(path, {"project_id": project_id, "job_id": job_id}), job_id)
-
-    def wait_job(self, project_id: str, job_id: str, timeout: float | None = None) -> Job:
-        what = f"pre-annotation job {job_id} of project {project_id}"
-        found = wait(
-            lambda: self.job(project_id, job_id),
-            lambda j: j.status in ("completed", "failed"),
-            what,
-            self.timeout if timeout is None else timeout,
-            lambda j: j.status,
-        )
-        if found.status == "failed":
-            raise PlatformError(f"{what} failed: check the file's format against the template.")
-        problems = []
-        if found.files_not_updated:
-            problems.append(
-                f"{len(found.files_not_updated)} files were not updated "
-                f"({some(found.files_not_updated)})"
-            )
-        if found.questions_ignored:
-            problems.append(f"questions were ignored ({some(found.questions_ignored)})")
-        if problems:
-            raise PlatformError(
-                f"{what} completed, but {' and '.join(problems)}. File names must equal the "
-                "project's exactly, category names the template's questions, and every annotation "
-                "needs a polygon."
-            )
-        return found
-
-    # Exports
-
-    def start_export(
-        self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
-    ) -> str:
-        try:
-            return self._create_export(project_id, name, list(statuses), format)
-        except PlatformError as error:
-            if "no files found" in str(error).lower():
-                raise NothingToExport(
-                    f"project {project_id}: no file has one of the statuses "
-                    f"{', '.join(statuses)} (No files found). Review or accept some on the "
-                    "platform, or choose other statuses with labellerr.statuses=[...].",
-                    error.status,
-                ) from error
-            raise
-
-    def export_state(self, project_id: str, report_id: str) -> Export:
-        """State of an export; the platform answers in ``status`` or in ``response``."""
-        path = "/exports/status"
-        query = {"project_id": project_id, "uuid": new_uuid()}
-        document = self.http.call("POST", path, query, {"report_ids": [report_id]})
-        for key in ("status", "response"):
-            items = document.get(key)
-            for raw in items if isinstance(items, list) else ():
-                if isinstance(raw, Mapping) and raw.get("report_id") == report_id:
-                    state = str(raw.get("export_status") or "")
-                    return Export(report_id, bool(raw.get("is_completed")), state)
-        return Export(report_id, False, "not listed")
-
-    def wait_export(self, project_id: str, report_id: str, timeout: float | None = None) -> Export:
-        what = f"export {report_id} of project {project_id}"
-        found = wait(
-            lambda: self.export_state(project_id, report_id),
-            lambda e: (
-                e.status.lower() == "failed"
-                or (e.is_completed and e.status.lower() in ("created", ""))
-            ),
-            what,
-            self.timeout if timeout is None else timeout,
-            lambda e: e.status or "unknown",
-        )
-        if found.status.lower() == "failed":
-            raise PlatformError(f"{what} failed at the platform: give the same command again.")
-        return found
-
-    def download_export(self, project_id: str, report_id: str, path: Path) -> Path:
-        """Twice at most: a signed link may have expired in between."""
-        try:
-            return self.http.download(self._export_link(project_id, report_id), path)
-        except PlatformError as error:
-            if error.status not in (400, 403, 404, 410):
-                raise
-        return self.http.download(self._export_link(project_id, report_id), path)
-
-    def _export_link(self, project_id: str, report_id: str) -> str:
-        path = "/exports/download"
-        query = {"project_id": project_id, "report_id": report_id, "uuid": new_uuid()}
-        found = self.http.call("GET", path, query).get("response")
-        link = found.get("url") if isinstance(found, Mapping) else found
-        if not isinstance(link, str) or not link.startswith(("http://", "https://")):
-            raise PlatformError(f"export {report_id}: the platform gave no link to download it.")
-        return link
-
     # Helpers
-
-    def _get(self, path: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        return response_of(self.http.call("GET", path, params), f"GET {path}")
 
     def _template_ids(self, name: str, data_type: str = "image") -> list[str]:
         """Templates that may have this name; older platforms cannot list them."""
@@ -432,7 +314,7 @@ class HttpPlatform(HttpCreates):
             if error.status in (404, 405):
                 return []
             raise
-        listed = [raw for raw in document.get("response") or () if isinstance(raw, Mapping)]
+        listed = records(document.get("response"))
         names = [raw.get("templateName") or raw.get("template_name") for raw in listed]
         pairs = zip(listed, names, strict=True)
         return [

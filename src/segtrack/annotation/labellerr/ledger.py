@@ -78,9 +78,8 @@ def open_db(path: Path, schema: str) -> sqlite3.Connection:
         why = " ".join(state.split())
         raise DataError(
             f"{path}: damaged ({why}). Remove it and give the same command "
-            "again: a data set that was sent in one command is found on the platform by its name. "
-            "Where images were added to it later, the command ends with an error: choose another "
-            "labellerr.name then, or delete the data sets on the platform."
+            "again: what was sent is found on the platform by name and content. Proposals that "
+            "nobody works on yet are sent once more."
         )
     return db
 

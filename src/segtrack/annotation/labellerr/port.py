@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from segtrack.base.errors import PlatformError
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 
 FAILED = 400  # status_code from which on a data set or project will never be ready
@@ -47,13 +48,14 @@ class Template:
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """A data set; ``files_count`` is 0 until it was processed."""
+    """A data set; ``files_count`` is 0 until it was processed, ``description`` whoever's words."""
 
     dataset_id: str
     name: str
     status_code: int
     files_count: int
     progress: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,12 @@ class Platform(Protocol):
         ...
 
     def ensure_dataset(
-        self, name: str, connection_id: str, files: Sequence[str], data_type: str = "image"
+        self,
+        name: str,
+        connection_id: str,
+        files: Sequence[str],
+        data_type: str = "image",
+        description: str = "",
     ) -> DatasetRecord:
         """Make a data set of the files that were sent over a connection, or find it."""
         ...
@@ -234,25 +241,67 @@ class Platform(Protocol):
         ...
 
 
+def records(value: Any) -> list[Mapping[str, Any]]:
+    """A list of records in an answer; empty where there is none.
+
+    Raises:
+        PlatformError: it is something else.
+    """
+    found = value or []
+    if not isinstance(found, list):
+        raise _odd(value, "a list of records")
+    return [record(one) for one in found]
+
+
+def record(value: Any) -> Mapping[str, Any]:
+    """A record in an answer; empty where there is none.
+
+    Raises:
+        PlatformError: it is something else.
+    """
+    found = value or {}
+    if not isinstance(found, Mapping):
+        raise _odd(value, "a record")
+    return found
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise _odd(value, "a number") from None
+
+
+def _odd(value: Any, wanted: str) -> PlatformError:
+    shown = repr(value)[:80]
+    return PlatformError(
+        f"an answer has {shown} where {wanted} belongs: is labellerr.url the address of Labellerr? "
+        "If so, its API has changed."
+    )
+
+
 def dataset_record(raw: Mapping[str, Any]) -> DatasetRecord:
     """From the platform's record; a missing status counts as 501, not found, as in the SDK."""
     return DatasetRecord(
         dataset_id=str(raw.get("dataset_id", "")),
         name=str(raw.get("name") or raw.get("dataset_name") or ""),
-        status_code=int(raw.get("status_code") or 501),
-        files_count=int(raw.get("files_count") or 0),
+        status_code=_number(raw.get("status_code")) or 501,
+        files_count=_number(raw.get("files_count")),
         progress=str(raw.get("progress") or ""),
+        description=str(raw.get("description") or raw.get("dataset_description") or ""),
     )
 
 
 def project_record(raw: Mapping[str, Any]) -> ProjectRecord:
     """From the platform's record."""
     attached = raw.get("attached_datasets") or ()
+    if not isinstance(attached, list | tuple):
+        raise _odd(attached, "a list")
     ids = (d.get("dataset_id", "") if isinstance(d, Mapping) else d for d in attached)
     return ProjectRecord(
         project_id=str(raw.get("project_id", "")),
         name=str(raw.get("project_name") or raw.get("name") or ""),
-        status_code=int(raw.get("status_code") or 501),
+        status_code=_number(raw.get("status_code")) or 501,
         dataset_ids=tuple(str(i) for i in ids),
         template_id=str(raw.get("annotation_template_id") or ""),
     )
@@ -260,21 +309,21 @@ def project_record(raw: Mapping[str, Any]) -> ProjectRecord:
 
 def file_record(raw: Mapping[str, Any]) -> FileRecord:
     """From the platform's record of a data set's or project's file."""
-    metadata = raw.get("file_metadata") or {}
+    metadata = record(raw.get("file_metadata"))
     return FileRecord(
         file_id=str(raw.get("file_id", "")),
         file_name=str(raw.get("file_name") or ""),
         dataset_id=str(raw.get("dataset_id") or ""),
         status=str(raw.get("file_status") or raw.get("status") or NOT_ASSIGNED),
-        width=int(metadata.get("image_width") or 0),
-        height=int(metadata.get("image_height") or 0),
+        width=_number(metadata.get("image_width")),
+        height=_number(metadata.get("image_height")),
     )
 
 
 def template_record(raw: Mapping[str, Any], template_id: str = "") -> Template:
     """From the platform's record; questions come in the order of their numbers."""
-    questions = [q for q in raw.get("questions") or () if isinstance(q, Mapping)]
-    questions.sort(key=lambda q: int(q.get("question_number") or 0))
+    questions = records(raw.get("questions"))
+    questions.sort(key=lambda q: _number(q.get("question_number")))
     return Template(
         template_id=str(raw.get("template_id") or template_id),
         name=str(raw.get("templateName") or raw.get("template_name") or ""),
@@ -284,7 +333,7 @@ def template_record(raw: Mapping[str, Any], template_id: str = "") -> Template:
 
 def job_record(raw: Mapping[str, Any], job_id: str) -> Job:
     """From the platform's answer; names may come as text or as records."""
-    metadata = raw.get("metadata") or {}
+    metadata = record(raw.get("metadata"))
     return Job(
         job_id=job_id,
         status=str(raw.get("status") or "unknown").lower(),
@@ -305,4 +354,6 @@ def _question(raw: Mapping[str, Any]) -> Question:
 
 def _names(raw: Any, key: str) -> tuple[str, ...]:
     items = raw or ()
+    if not isinstance(items, list | tuple):
+        raise _odd(raw, "a list")
     return tuple(str(i.get(key, i)) if isinstance(i, Mapping) else str(i) for i in items)

@@ -33,7 +33,7 @@ from segtrack.annotation.sent import (
     pack_ring,
 )
 from segtrack.base.atomic import whole_folder
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
 from segtrack.dataset import ImageRow
@@ -198,7 +198,7 @@ def _add_file_ids(db: sqlite3.Connection, platform: Platform, project_id: str) -
     if missing:
         raise DataError(
             f"project {project_id} is without {len(missing)} of the images that were sent, for "
-            f"example {', '.join(missing[:5])}: is the data set still attached to it?"
+            f"example {some(missing, 5)}: is the data set still attached to it?"
         )
     ids = [(there[new], old) for old, new in found.items()]
     db.executemany("UPDATE images SET file_id = ? WHERE name = ?", ids)

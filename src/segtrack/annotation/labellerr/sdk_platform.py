@@ -93,8 +93,11 @@ class SdkPlatform(HttpPlatform):
         client._session = self.http  # time-outs, retries and errors of ours
         return client
 
-    def _create_dataset(self, name: str, connection_id: str, data_type: str, identity: str) -> str:
-        config = self._schema("DatasetConfig", dataset_name=name, data_type=data_type)
+    def _create_dataset(
+        self, name: str, connection_id: str, data_type: str, identity: str, description: str
+    ) -> str:
+        about = {"dataset_name": name, "data_type": data_type, "dataset_description": description}
+        config = self._schema("DatasetConfig", **about)
         module = self._sdk["labellerr.core.datasets"]
         with self._domain_errors(f"creating data set {name!r}"):
             made = module.create_dataset_from_connection(

@@ -104,7 +104,7 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Mapping[str, Any]:
         """One call of the API; the JSON document of its answer, envelope included.
 
         ``client_id`` is added to the query. None among ``params`` is left out.
@@ -121,19 +121,24 @@ class Transport:
         answer = self.request(method, self.url + path, params=query, headers=headers, **kwargs)
         return self.parse(answer, describe(method, self.url + path, query))
 
-    def parse(self, answer: Any, what: str) -> Any:
-        """The JSON document of an answer.
+    def parse(self, answer: Any, what: str) -> Mapping[str, Any]:
+        """The JSON document of an answer; one without envelope is put into one.
 
         Raises:
             PlatformError: it is not JSON, or an error in an envelope of status 200.
         """
         try:
             document = answer.json()
-        except ValueError as error:
+            if isinstance(document, list):
+                document = {"response": document}
+            if not isinstance(document, Mapping):
+                raise ValueError
+        except (ValueError, RecursionError) as error:
             raise PlatformError(
-                f"{what}: the answer is not JSON ({self._quote(answer)}). Is {self.url} Labellerr?"
+                f"{what}: the answer is no JSON record ({self._quote(answer)}). Is {self.url} "
+                "Labellerr?"
             ) from error
-        if isinstance(document, Mapping) and document.get("error") and not document.get("response"):
+        if document.get("error") and not document.get("response"):
             raise PlatformError(f"{what}: Labellerr refused ({self._quote(answer)}).")
         return document
 
@@ -227,9 +232,9 @@ class Transport:
             document = json.loads(text)
             for key in ("error", "detail", "message"):
                 if isinstance(document, dict) and document.get(key):
-                    text = str(document[key])
+                    text = " ".join(str(document[key]).split())
                     break
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         text = self.credentials.hide(text)
         return text[:_LONGEST_ANSWER] + "..." if len(text) > _LONGEST_ANSWER else text

@@ -17,8 +17,15 @@ from segtrack.annotation.labellerr.files import (
 )
 from segtrack.annotation.labellerr.ledger import Ledger, Part
 from segtrack.annotation.labellerr.meter import Meter
-from segtrack.annotation.labellerr.port import FAILED, DatasetRecord, Platform
-from segtrack.base.errors import DataError, PlatformError
+from segtrack.annotation.labellerr.port import DatasetRecord, Platform
+from segtrack.annotation.labellerr.reconcile import (
+    describe,
+    find_unknown,
+    forget_deleted,
+    label_of,
+    require_same,
+)
+from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
 from segtrack.base.progress import progress
 
@@ -84,7 +91,8 @@ def upload(
     """
     limits = limits or Limits()
     with Ledger(ledger, platform.account) as book, book.locked():
-        _forget_deleted(platform, book, name)
+        forget_deleted(platform, book, name)
+        find_unknown(platform, book, files, name, data_type, timeout)
         plan = _plan(book, files, name, limits)
         meter = Meter(say)
         meter.expect(_unsent(book, plan, name))
@@ -116,21 +124,6 @@ class _Job:
     limits: Limits
 
 
-def _forget_deleted(platform: Platform, book: Ledger, name: str) -> None:
-    """People delete data sets on the platform; processing that failed cannot be mended either."""
-    for part in book.parts(name):
-        if not part.dataset_id:
-            continue
-        try:
-            gone = platform.dataset(part.dataset_id).status_code >= FAILED
-        except PlatformError as error:
-            if error.status != 404:
-                raise
-            gone = True
-        if gone:
-            book.drop(name, part.part)
-
-
 def _plan(book: Ledger, files: Sequence[LocalFile], name: str, limits: Limits) -> Plan:
     """Which file belongs to which part: known ones stay, the others make new parts."""
     wanted = {f.name: f for f in files}
@@ -144,7 +137,7 @@ def _plan(book: Ledger, files: Sequence[LocalFile], name: str, limits: Limits) -
     if changed:
         raise DataError(
             f"{len(changed)} files changed since they were sent as {name!r}, for example "
-            f"{', '.join(changed[:5])}: the platform keeps the old ones. Choose another name with "
+            f"{some(changed, 5)}: the platform keeps the old ones. Choose another name with "
             "labellerr.name=..., or delete the data set on the platform."
         )
     for part in parts.values():
@@ -182,7 +175,7 @@ def _check_arrived(platform: Platform, record: DatasetRecord, sent: Sequence[str
     if lost:
         raise PlatformError(
             f"data set {record.dataset_id} ({record.name}) is ready without {len(lost)} of the "
-            f"{len(sent)} files that were sent, for example {', '.join(lost[:5])}: are they "
+            f"{len(sent)} files that were sent, for example {some(lost, 5)}: are they "
             "intact? Mend them, delete the data set on the platform, and give the same command "
             "again."
         )
@@ -198,13 +191,14 @@ def _send_all(job: _Job, plan: Plan) -> Iterator[LocalFile]:
     for number, files in plan.items():
         if parts[number].dataset_id:
             continue
-        label = job.name if number == 1 else f"{job.name} {number}"
-        names = [f.name for f in files]
-        # Another machine, or a ledger that was lost, may have made it.
+        label, names = label_of(job.name, number), [f.name for f in files]
+        # Whoever was killed, another machine, or an earlier release without description.
         found = job.platform.find_dataset(label, names, job.data_type)
         if found is None:
             connection = yield from _send_part(job, parts[number], files)
-            found = job.platform.ensure_dataset(label, connection, names, job.data_type)
+            about = describe(files)
+            found = job.platform.ensure_dataset(label, connection, names, job.data_type, about)
+        require_same(found, files)
         job.book.finish(job.name, number, found.dataset_id)
 
 

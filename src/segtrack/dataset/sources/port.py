@@ -80,6 +80,8 @@ class Source(Generic[S]):
             its own.
         project: the project on the annotation platform whose finished labels it is made of, as long
             as they are not there; else None.
+        lasting_test: whether its images come bit by bit, so that those that were dealt to the test
+            split have to stay there as more come; its size is then that of its share on average.
         resolve: settings in which everything is named that is read: takes the folder of finished
             labels, where ``project`` named one, and the folder in which reviewed versions lie.
 
@@ -100,6 +102,7 @@ class Source(Generic[S]):
     class_names: Callable[[S], tuple[str, ...]] = lambda settings: ()
     title: Callable[[S], str | None] = _folder_name
     project: Callable[[S], str | None] = lambda settings: None
+    lasting_test: bool = False
     resolve: Callable[[S, Path | None, Path], S] = lambda settings, labels, versions: settings
 
 

@@ -85,12 +85,14 @@ def _order(category: Category) -> tuple[bool, int]:
 
 def _kept(file: ClassFile, used: set[str], checks: Checks) -> list[Category]:
     kept: list[Category] = []
+    names = Counter(category.name for category in file.categories)
+    parents = Counter(category.parent for category in file.categories)
+    others = len(file.categories) - 1
     for category in file.categories:
-        others = [c for c in file.categories if c is not category]
-        unused = category.key not in file.uses
-        root = unused and bool(others) and all(c.parent == category.name for c in others)
+        children = parents[category.name] - (category.parent == category.name)
+        root = category.key not in file.uses and children == others > 0
         root = root and category.parent in ("", category.name)
-        if root and (category.name not in used or any(c.name == category.name for c in others)):
+        if root and (category.name not in used or names[category.name] > 1):
             message = (
                 f"category {category.key} ({category.name}) is the root of the others and has no "
                 "annotation; it is dropped"

@@ -40,8 +40,9 @@ class LabellerrDatasetSettings(FolderSettings):
     )
     splits: SplitFractions = knob(
         SplitFractions,
-        "shares of the labelled images; they are dealt anew when more are labelled: for a test "
-        "split that stays, name one in data.yaml",
+        "shares of the labelled images. An image is in test by its content and the seed alone, so "
+        "that it stays there when more are labelled; of n images n * test are, give or take "
+        "sqrt(n * test * (1 - test)). The others are dealt anew",
     )
     project_id: str | None = knob(
         None, "as push printed it, or as in the address of the project's page"
@@ -114,7 +115,8 @@ register_source(
         LabellerrDatasetSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
+        lasting_test=True,
         stamp=_stamp,
         project=_project,
         resolve=_resolve,
