@@ -94,10 +94,12 @@ def other_classes(folder: Folder) -> None:
 def _checkpoint(folder: Folder, architecture: str, names: dict[int, str]) -> None:
     from ultralytics import YOLO
 
-    from segtrack.model.ultralytics import library  # noqa: F401  before ultralytics
+    from segtrack.model.ultralytics import library
 
+    config = library.architecture(architecture.removesuffix(".yaml")) | {"nc": len(names)}
     model = YOLO(architecture, verbose=False)
-    model.model.names = names
+    model.model = type(model.model)(config, verbose=False)
+    model.model.names, model.model.args, model.model.task = names, {"imgsz": 64}, model.task
     model.save(str(folder.root / "w.pt"))
 
 
@@ -182,7 +184,7 @@ CASES = [
     ),
     Case("no such GPU", yolo(LEARN, "device=[97]"), 2, "there is no GPU 97"),
     Case("no GPU", ('video="{data}/v.avi"', *TRACK, SHIPPED, "device=97"), 2, "no GPU 97", video),
-    Case("no such run", yolo(LEARN, "model.weights=run:0"), 2, "run:0: no such run"),
+    Case("no such run", yolo(LEARN, "model.weights=run:" + 32 * "0"), 2, "run:0+: no such run"),
     Case(
         "a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "no such file; give a ch"
     ),

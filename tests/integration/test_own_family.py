@@ -61,9 +61,10 @@ def test_a_family_from_outside_of_the_package(
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}:{ROOT}")
     project = new_project(tmp_path)
     draw(project.folder)
-    outcome = project.run(*WORDS)
+    outcome = project.run(*WORDS, "model.trust=true")
     assert outcome.code == 0, outcome.err
     (run,) = project.runs()
+    assert run.data.tags["weights.trusted"] == "true"
     assert run.data.metrics["test/mask_map50"] == pytest.approx(1)
     assert run.data.metrics["test/mask_map50_95"] > 0.8
     assert run.data.metrics["track/tracks"] == 1

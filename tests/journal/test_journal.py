@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -271,3 +272,31 @@ def test_children_are_found_by_their_parent(settings: MlflowSettings) -> None:
     children = journals.cells(settings, parent.run_id)
     assert [run.info.run_name for run in children] == ["seed=0", "seed=1", "seed=2"]
     assert journals.sweep_keys(settings, parent.run_id) == (["seed"], {})
+
+
+def test_a_signal_within_a_call_waits_for_its_end(settings: MlflowSettings) -> None:
+    """A transaction that is cut keeps the database locked, so that the run cannot be ended."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    asked = []
+
+    def ask(*_: object) -> None:
+        if not asked:
+            asked.append(1)
+            signal.raise_signal(signal.SIGTERM)
+
+    after = []
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            journals.record(settings, "cut", {}) as journal,
+        ):
+            event.listen(Engine, "before_cursor_execute", ask)
+            journal.params({"kept": 1})
+            after.append("went on")
+    finally:
+        event.remove(Engine, "before_cursor_execute", ask)
+    _, run = only_run(settings)
+    assert asked and not after
+    assert (run.info.status, run.data.params) == ("KILLED", {"kept": "1"})

@@ -132,7 +132,7 @@ def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
     problems = check(CONF, overrides, extra, sweep)
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        lines = "\n".join(f"  {problem}".replace("\n", "\\n") for problem in problems)
         raise SettingsError(f"{count} with the settings:\n{lines}")
 
 

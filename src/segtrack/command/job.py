@@ -47,6 +47,9 @@ def look(settings: Settings) -> Runner:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
     require_tracking(settings.mlflow)
+    if artifacts := settings.mlflow.artifacts:
+        given = f"mlflow.artifacts={artifacts}"
+        require_writable(Path(artifacts), given, "choose another folder")
     store = Path(settings.store)
     there = os.path.isdir(store)  # noqa: PTH112 (unlike Path's it bears any name)
     writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")

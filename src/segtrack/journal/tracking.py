@@ -11,7 +11,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.names import level, storable
-from segtrack.base.processes import process_mark
+from segtrack.base.processes import held, process_mark, stop_if_asked
 from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
@@ -154,7 +154,30 @@ def _cached_client(uri: str) -> Any:
     quiet()
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri)
+    client = MlflowClient(tracking_uri=uri)
+    return client if sqlite_path(uri) is None else _Held(client)
+
+
+class _Held:
+    """A client of a file, whose calls of milliseconds no signal cuts: one that is cut within a
+    transaction keeps the database locked, and then the run cannot be ended either."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return _held(found) if callable(found) else found
+
+
+def _held(call: Callable[..., Any]) -> Callable[..., Any]:
+    def whole(*values: Any, **named: Any) -> Any:
+        with held():
+            result = call(*values, **named)
+        stop_if_asked()
+        return result
+
+    return whole
 
 
 def _experiment(client: Any, settings: MlflowSettings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,13 @@ class ModelSettings(Group):
             yield Problem("model.weights_folder", folder, "no such folder; null for none")
         weights = self.weights
         words = ("auto", "scratch", "shipped")
-        if weights is None or weights in words or weights.startswith("run:"):
+        if weights is None or weights in words:
             return
-        if not Path(weights).expanduser().is_file():
+        if weights.startswith("run:"):
+            if not re.fullmatch(r"run:[0-9a-f]{32}", weights):
+                allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
+                yield Problem("model.weights", weights, allowed)
+        elif not Path(weights).expanduser().is_file():
             allowed = (
                 "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scratch or "
                 "auto"

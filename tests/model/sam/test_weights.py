@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import io
+import os
+import pickle
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -141,3 +145,26 @@ def test_a_download_is_whole_or_not_there(tmp_path, monkeypatch):
     )
     library.download("mobile_sam.pt", tmp_path / "weights" / "mobile_sam.pt")
     assert [p.read_bytes() for p in (tmp_path / "weights").iterdir()] == [b"whole"]
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "tar", "bare"])
+def test_no_file_runs_code(form, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'ran'}",)
+
+    path = tmp_path / "mobile_sam.pt"
+    evil = pickle.dumps(Evil(), 2)
+    if form == "tar":
+        with tarfile.open(path, "w") as tar:
+            for name in ("sys_info", "pickle", "storages", "tensors"):
+                entry = tarfile.TarInfo(name)
+                entry.size = len(evil)
+                tar.addfile(entry, io.BytesIO(evil))
+    elif form == "bare":
+        path.write_bytes(evil)
+    else:
+        torch.save({"a": Evil()}, path, _use_new_zipfile_serialization=form == "zip")
+    with pytest.raises(DataError, match="it holds something else than parameters"):
+        resolve_sam(str(path))
+    assert not (tmp_path / "ran").exists()

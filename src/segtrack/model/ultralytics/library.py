@@ -128,6 +128,7 @@ def _content(weight: str | Path, safe_only: bool | None = None) -> tuple[Any, st
     return content, file
 
 
+tasks.SAFE_LOAD = os.environ["ULTRALYTICS_SAFE_LOAD"] != "false"  # it may be imported already
 tasks.torch_safe_load = _content
 sam_build.torch_load = partial(torch.load, weights_only=True)  # parameters alone
 data_base.TQDM = _no_bar

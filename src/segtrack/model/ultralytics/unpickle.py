@@ -8,6 +8,7 @@ tensors, containers and other layers. Importing this module imports ultralytics.
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 import sys
@@ -78,8 +79,7 @@ def read_checkpoint(path: Path) -> Any:
         order = f"{root}byteorder"
         if order in entries and archive.read(order) != b"little":
             raise ValueError("its numbers are big-endian")
-        with archive.open(pickles[0]) as file:
-            found = _Reader(file, archive, root).load()
+        found = _Reader(archive.read(pickles[0]), archive, root).load()
     return _Thaw().value(found)
 
 
@@ -106,8 +106,8 @@ class _Reader(_Unpickler):  # type: ignore[misc]
 
     dispatch: ClassVar[dict[int, Any]] = {code[0]: _Unpickler.dispatch[code[0]] for code in OPCODES}
 
-    def __init__(self, file: Any, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(file)
+    def __init__(self, code: bytes, archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(io.BytesIO(code))
         self._archive, self._root = archive, root
         self._storages: dict[str, tuple[torch.UntypedStorage, torch.dtype]] = {}
         self._room = SHARING * sum(entry.file_size for entry in archive.infolist())

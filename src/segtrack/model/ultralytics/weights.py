@@ -71,7 +71,7 @@ def _facts(model: Any) -> tuple[tuple[str, ...], int]:
     if len(names) != model.model[-1].nc:
         raise ValueError(f"{len(names)} names for {model.model[-1].nc} classes")
     numbers = (one for one in model.state_dict().values() if one.is_floating_point())
-    if not all(bool(torch.isfinite(one).all()) for one in numbers):
+    if not all(bool(torch.isfinite(one.sum())) for one in numbers):  # in a tenth of the time
         raise ValueError("some of its numbers are NaN or infinite")
     return names, imgsz
 
