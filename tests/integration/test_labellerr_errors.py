@@ -422,7 +422,8 @@ def test_an_export_that_does_not_fit_the_images_here(
         r"annotation \d lies outside of the image \(x 70 to 90, y 10 to 30\); it is left out",
     ):
         assert re.search(says, warnings)
-    (tmp_path / "elsewhere").mkdir()
+    raw_images(tmp_path / "elsewhere", ["another.jpg"])
+    (tmp_path / "elsewhere" / "data.yaml").unlink()
     outcome = here(*labels_of(tmp_path / "elsewhere", project_id, served))
     fails(outcome, project, 2, "none of the export's 3 images is in .*elsewhere")
 
