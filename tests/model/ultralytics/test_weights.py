@@ -41,6 +41,19 @@ def test_path_says_what_it_is(tiny_weights):
     assert len(found.sha256) == 64 and found.note == ""
 
 
+def test_a_file_is_read_once_while_it_stays_the_same(tiny_weights, tmp_path, monkeypatch):
+    path = tmp_path / "w.pt"
+    path.write_bytes(tiny_weights.path.read_bytes())
+    read = []
+    digest = weights.file_digest
+    monkeypatch.setattr(weights, "file_digest", lambda path: read.append(path) or digest(path))
+    assert resolve(str(path)).sha256 == resolve(str(path)).sha256 == tiny_weights.sha256
+    assert read == [path]
+    path.write_text("something else")
+    with pytest.raises(DataError, match="not an ultralytics YOLO checkpoint"):
+        resolve(str(path))
+
+
 def test_real_weights(shared_data):
     found = resolve(str(shared_data / "weights" / "yolov8n-seg.pt"))
     assert (len(found.names), found.names[2], found.imgsz) == (80, "car", 640)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import socket
@@ -27,15 +28,12 @@ def read_weights(path: Path, origin: str, note: str = "", trust: bool = False) -
     Raises:
         DataError: it is unreadable, asks for code, is no YOLO checkpoint, or one without masks.
     """
-    from segtrack.model.ultralytics import library
-
     try:
-        if path.stat().st_size == 0:
+        stat = path.stat()
+        if stat.st_size == 0:
             raise EOFError("the file is empty")
-        with library.trusting(trust):
-            model, _ = library.load_checkpoint(path)
-        task = str(model.task)[:20]
-        names, imgsz = ((), 0) if task != "segment" else _facts(model)
+        stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        task, names, imgsz, sha256 = _read(path.absolute(), stamp, trust)
     except Exception as error:  # a pickle that is none fails in any way
         raise DataError(f"model.weights={path}: {refusal(error)}") from error
     if task != "segment":
@@ -43,7 +41,21 @@ def read_weights(path: Path, origin: str, note: str = "", trust: bool = False) -
             f"model.weights={path}: weights for task {task!r}, which predict no masks; give "
             "those of a -seg model, such as yolov8n-seg.pt"
         )
-    return Weights(path, file_digest(path), origin, names, imgsz, note)
+    return Weights(path, sha256, origin, names, imgsz, note)
+
+
+@functools.lru_cache(maxsize=64)  # each cell of a sweep asks for the same ones
+def _read(
+    path: Path, stamp: tuple[int, int, int], trust: bool
+) -> tuple[str, tuple[str, ...], int, str]:
+    """Task, class names, size of the input and digest of a file, which ``stamp`` tells again."""
+    from segtrack.model.ultralytics import library
+
+    with library.trusting(trust):
+        model, _ = library.load_checkpoint(path)
+    task = str(model.task)[:20]
+    names, imgsz = ((), 0) if task != "segment" else _facts(model)
+    return task, names, imgsz, file_digest(path)
 
 
 def refusal(error: Exception) -> str:
