@@ -9,7 +9,11 @@ if find_spec("hydra") is None:
         "source .venv/bin/activate, or write .venv/bin/python src/run.py"
     )
 
-from segtrack.command.app import main
+try:
+    from segtrack.command.app import main
+except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

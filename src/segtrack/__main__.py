@@ -2,7 +2,11 @@
 
 import sys
 
-from segtrack.command.app import main
+try:
+    from segtrack.command.app import main
+except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -95,6 +95,7 @@ ODD = {
     "empty experiment": odd("mlflow.experiment=", said="mlflow.experiment=: is empty"),
     "empty list": odd("stages=[]", said="list at least one of prepare"),
     "null list": odd("stages=null", said="stages=null: must not be null"),
+    "endless word": odd(f"stages=[{100_000 * 'x'}]", said="x{1000} .* must be one of prepare"),
     "twice": odd("stages=[track,track]", said="track stands there twice"),
     "no such stage": odd("stages=[foo]", said="there is no stage foo; must be one of"),
     "blank class": odd("dataset.classes=['']", said="must be null, a list .person, car."),
@@ -247,6 +248,7 @@ def test_an_odd_command(
     lines = told.err.strip().splitlines()
     assert lines[0].startswith("error: "), told
     assert all(line.startswith("  ") for line in lines[1:]), told  # one message
+    assert all(len(line) < 2000 for line in lines), told
     assert re.search(one.said, told.err), told
     assert told.heavy == []
     assert everything(here) == before

@@ -225,5 +225,8 @@ def _hydra(words: Sequence[str], task: Any) -> int:
 
 
 def _fail(error: SegtrackError) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    # What somebody typed or a file holds may be of any length.
+    lines = [line if len(line) <= 2000 else f"{line[:1500]} ... {line[-400:]}"
+             for line in str(error).splitlines()]  # fmt: skip
+    print("error: " + "\n".join(lines), file=sys.stderr, flush=True)
     return error.exit_code
