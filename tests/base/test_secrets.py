@@ -44,6 +44,25 @@ def test_names_that_tell(monkeypatch: pytest.MonkeyPatch, name: str, secret: boo
 
 
 @pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://user:p@ss@word@cam.example/s", "rtsp://***@cam.example/s"),
+        ("http://bob:pw/SECRET@localhost:1", "http://***@localhost:1"),
+        ("http://localhost:8080/@user/v.mp4", "http://localhost:8080/@user/v.mp4"),
+        ("rtsp://a:b@one,rtsp://c:d@two", "rtsp://***@one,rtsp://***@two"),
+        ("http://h/v?api_key=A1&channel=2", "http://h/v?api_key=***&channel=2"),
+        (
+            "http://h/v?client_secret=A1&auth_token=B2",
+            "http://h/v?client_secret=***&auth_token=***",
+        ),
+        ("http://h/v?jwt=A1#session=B2;token=C3", "http://h/v?jwt=***#session=***;token=***"),
+    ],
+)
+def test_addresses(address: str, shown: str) -> None:
+    assert without_secrets(address) == shown
+
+
+@pytest.mark.parametrize(
     "value", ["s3cret", "a\"b\\c'd", "two words\tand more", "line 1\nline 2", "ünï-cödé", "a/b+c=="]
 )
 def test_every_spelling_is_found(monkeypatch: pytest.MonkeyPatch, value: str) -> None:

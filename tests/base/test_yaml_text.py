@@ -22,7 +22,7 @@ MERGES = "".join(f"{b}: &{b} {{<<: [{','.join([f'*{a}'] * 9)}]}}\n" for a, b in 
         ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("a: " + "[" * 60 + "]" * 60, "nested too deeply"),
         ("#" + "x" * LARGEST, f"it has {LARGEST + 1} bytes, more than {LARGEST}"),
-        ("a: " + "9" * 5000, "4300 digits"),
+        ("a: " + "9" * 5000, "a number of 5000 characters"),
         ("a: 2001-99-99", "month must be in 1..12"),
         ("a: !!int ''", "string index out of range"),
         ("a: !!python/object/apply:os.system [true]", "could not determine a constructor"),
@@ -44,3 +44,10 @@ def test_aliases_are_read(tmp_path: Path) -> None:
     assert value == {"a": [1, 2], "b": [1, 2], "c": {"d": [1, 2]}, "e": {"d": [1, 2], "f": 3}}
     (tmp_path / "a.yaml").write_text("")
     assert read_yaml(tmp_path / "a.yaml") == (None, None)
+
+
+def test_a_number_without_end_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("t: 1" + 100_000 * ":1")
+    with pytest.raises(ValueError, match="a number of 200001 characters"):
+        read_yaml(path)

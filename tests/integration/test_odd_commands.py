@@ -46,6 +46,20 @@ def loop(here: Path) -> None:
     (here / "loop").symlink_to("loop")
 
 
+def preset(name: str, text: str) -> Callable[[Path], object]:
+    def make(here: Path) -> None:
+        path = here / "c" / f"{name}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+
+    return make
+
+
+def pipe_as_yaml(here: Path) -> None:
+    (here / "d").mkdir()
+    os.mkfifo(here / "d" / "data.yaml")
+
+
 def pipe(here: Path) -> None:
     os.mkfifo(here / "v.mp4")
 
@@ -110,6 +124,16 @@ ODD = {
     "other configuration": odd("--config-name", "foo", said="--config-name foo: the config"),
     "other folder": odd("--config-path", "x", said="--config-path: the configuration is seg"),
     "no such folder of presets": odd("--config-dir", "x", said="--config-dir x: no such folder"),
+    "code for Hydra": odd(
+        *("--config-dir", "{here}/c", "hydra/job_logging=x", "plan=true"),
+        said="x.yaml: 'class' names code to run",
+        before=preset("hydra/job_logging/x", "handlers: {a: {class: logging.FileHandler}}"),
+    ),
+    "code in a preset": odd(
+        *("--config-dir", "{here}/c", "experiment=x"),
+        said="x.yaml: '_target_' names code to run",
+        before=preset("experiment/x", "hydra: {callbacks: {a: {_target_: os.system}}}"),
+    ),
     "package": odd("--package", "x", said="--package x: only goes with --cfg"),
     "mode": odd("hydra.mode=FOO", said="hydra.mode=FOO: .*expected one of"),
     "null folder": odd("hydra.run.dir=null", said="hydra.run.dir=null: .*not Optional"),
@@ -158,6 +182,11 @@ ODD = {
     ),
     "empty folder for YOLO": odd(
         *("dataset=yolo", "dataset.path={here}/d"), said="/d is an empty folder", before=folder("d")
+    ),
+    "a pipe for data.yaml": odd(
+        *("dataset=yolo", "dataset.path={here}/d", PREPARE),
+        said="data.yaml: .*no file but a folder, a pipe or a device",
+        before=pipe_as_yaml,
     ),
     "no JSON": odd(
         *("dataset=coco", "dataset.path={here}", "dataset.annotations=no.json"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -73,6 +74,8 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     finally:
         if first and lasting:
             _Stop.held += 1
+            # Python's last steps would give signals back their own ways, and end as if killed.
+            atexit.register(_deaf, *before)
         elif first:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -124,6 +127,11 @@ def deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _deaf(*numbers: int) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _listen() -> dict[int, Any]:

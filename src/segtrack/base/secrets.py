@@ -18,10 +18,16 @@ from urllib.parse import quote
 
 SHORTEST = 6  # a shorter value is a word that stands in other places too
 
-_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s'\"]+@", re.IGNORECASE)
+# Up to the last @, as passwords hold some too; behind a name and a colon, also behind slashes. The
+# next address of a list is another one.
+_LETTER = r"(?:(?!,\s*[a-z][a-z0-9+.-]*://)[^\s'\"])"
+_PASSWORD = re.compile(
+    rf"(\b[a-z][a-z0-9+.-]*://)(?:(?:(?!/){_LETTER})+|(?:(?![/:]){_LETTER})*:(?!\d+/){_LETTER}*)@",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(
-    r"([?&](?:token|key|sig|signature|password|pass|pwd|auth|access_token|x-amz-[a-z-]+)\\?=)"
-    r"[^&\s'\"]+",
+    r"([?&;#][\w.%-]*(?:token|key|secret|sig|pass|pss|pwd|pw|auth|jwt|session|cred|x-amz-)"
+    r"[\w.%-]*\\?=)[^&;#\s'\"]+",
     re.IGNORECASE,
 )
 # Names of variables whose values are secrets: a part of the name, or a whole word of it.

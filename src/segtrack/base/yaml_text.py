@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1_000_000  # characters, aliases written out; PyYAML reads 400,000 in a second
 DEEPEST = 50  # nestings
+LONGEST_NUMBER = 1000  # characters; those in base 60 take quadratic time
 
 
 class Document(NamedTuple):
@@ -31,6 +32,8 @@ def read_yaml(path: Path) -> Document:
     """
     import yaml
 
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file but a folder, a pipe or a device")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"it has {path.stat().st_size} bytes, more than {LARGEST}")
     text = path.read_text(encoding="utf-8-sig")
@@ -57,6 +60,8 @@ def _weigh(node: yaml.Node, above: tuple[yaml.Node, ...], known: dict[int, int])
     weight = 1
     if isinstance(node, yaml.ScalarNode):
         weight += len(node.value)
+        if len(node.value) > LONGEST_NUMBER and node.tag.endswith((":int", ":float")):
+            raise ValueError(f"a number of {len(node.value)} characters")
     else:
         for part in node.value:
             for inner in part if isinstance(part, tuple) else (part,):

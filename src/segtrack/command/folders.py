@@ -6,7 +6,9 @@ import contextlib
 import errno
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.errors import SettingsError
 
@@ -53,13 +55,28 @@ def require_plain(folder: Path) -> None:
     """Refuse configurations of the user that Hydra would unfold without end, or cannot read.
 
     Raises:
-        SettingsError: a file is no YAML, or its aliases stand for megabytes.
+        SettingsError: a file is no YAML, its aliases stand for megabytes, or it names code to run.
     """
     from segtrack.base.yaml_text import read_yaml
 
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*/*.yaml")]):
+    for path in sorted(folder.rglob("*.yaml")):
         try:
-            read_yaml(path)
+            value = read_yaml(path).value
         except (OSError, ValueError) as error:
             problem = f"cannot be read as YAML ({error})"
             raise SettingsError(f"--config-dir: {path}: {problem}") from error
+        own = path.relative_to(folder).parts[0] == "hydra"
+        of_hydra = value if own else value.get("hydra") if isinstance(value, dict) else None
+        if named := next(_code(of_hydra), None):
+            problem = f"{named!r} names code to run, which a configuration from elsewhere may not"
+            raise SettingsError(f"--config-dir: {path}: {problem}; remove it")
+
+
+def _code(value: Any) -> Iterator[str]:
+    """Keys under which Hydra and logging look for something to call."""
+    for key, part in value.items() if isinstance(value, dict) else ():
+        if key in ("_target_", "()", "class", "factory"):
+            yield str(key)
+        yield from _code(part)
+    for part in value if isinstance(value, list) else ():
+        yield from _code(part)

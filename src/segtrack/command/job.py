@@ -7,6 +7,7 @@ import datetime
 import difflib
 import os
 import platform
+import re
 import shlex
 import sqlite3
 import subprocess
@@ -35,6 +36,9 @@ from segtrack.store import Store
 
 if TYPE_CHECKING:
     from segtrack.pipeline import Runner
+
+
+_NO_ROOM = re.compile("can't allocate memory|out of memory|insufficient memory", re.IGNORECASE)
 
 
 def look(settings: Settings) -> Runner:
@@ -169,6 +173,14 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
             raise
         where = error.filename or output
         raise StageError(f"cannot write or read {where}: {error.strerror}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _NO_ROOM.search(str(error)):
+            raise
+        why = (str(error).strip().splitlines() or ["none is left"])[0]
+        raise StageError(
+            f"not enough memory ({why}). Give smaller batches (model.batch, trainer.batch), a "
+            "smaller model.imgsz or fewer dataset.workers, or look at what is so large in the input"
+        ) from error
     except sqlite3.OperationalError as error:
         # Those of the store; disk full, locked, not writable. MLflow's have their own family.
         raise StageError(f"cannot write or read in {settings.store}: {error}") from error

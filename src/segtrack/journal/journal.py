@@ -212,7 +212,9 @@ def _end_anyway(journal: Journal, status: str, message: str) -> None:
         with held():
             journal.end(status, message)
     except Exception as error:
-        print(f"warning: MLflow could not end the run as {status}: {error}", file=sys.stderr)
+        why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        why = [line for line in str(error).splitlines() if "Error)" in line] or why
+        print(f"warning: MLflow could not end the run as {status}: {why[0]}", file=sys.stderr)
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

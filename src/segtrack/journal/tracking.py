@@ -213,7 +213,8 @@ def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
     if wanted and local_path(kept) != local_path(wanted):
         _say(
             f"mlflow.experiment={settings.experiment}: keeps its artifacts in {kept}, as it did "
-            f"from its first run; mlflow.artifacts={settings.artifacts} is that of new ones"
+            f"from its first run; mlflow.artifacts={settings.artifacts} is that of new ones: give "
+            "mlflow.experiment=ANOTHER"
         )
 
 

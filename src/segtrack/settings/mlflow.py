@@ -9,6 +9,7 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from segtrack.base.secrets import without_secrets
 from segtrack.settings.knobs import Group, Problem, knob
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9]*)(?:\+\w+)?(?::|(?<=databricks)$)", re.IGNORECASE)
@@ -65,7 +66,7 @@ class MlflowSettings(Group):
     def _of_the_address(self) -> Iterator[Problem]:
         found = _ADDRESS.match(self.uri)
         kind = found.group(1).lower() if found else "file"
-        shown = re.sub(r"//[^/]*@", "//...@", self.uri) or "''"
+        shown = without_secrets(self.uri) or "''"
         if kind == "file":
             folder = re.sub("^file:(//)?", "", self.uri).rstrip("/") or "mlruns"
             allowed = (

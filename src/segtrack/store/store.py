@@ -40,6 +40,8 @@ from segtrack.store.uses import unused, use
 
 CANNOT_WRITE = {
     errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
     errno.EDQUOT,
     errno.EFBIG,
     errno.ENOSPC,

@@ -84,7 +84,7 @@ def _descriptor(root: Path) -> int:
     if path not in _opened:
         try:
             _opened[path] = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:
+        except PermissionError:
             _opened[path] = os.open(path, os.O_RDONLY)  # enough for a shared lock
     return _opened[path]
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.files import findings
@@ -88,6 +89,8 @@ def images_of(
 
 def _listed(file: Path, checks: Checks) -> Iterator[tuple[int, str]]:
     """Numbered lines of a list of images, without blank ones and comments."""
+    if not file.is_file():
+        raise DataError(f"{file}: is no file but a pipe or a device; give a list of images")
     with file.open("rb") as start:
         encoding = "utf-16" if start.read(2) in _UTF16 else "utf-8-sig"
     try:
