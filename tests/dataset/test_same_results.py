@@ -113,7 +113,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "coco": (coco, "92efbda47e9450b8"),
     "images": (raw, "9df31c6f5bf51e7e"),
     "sequences": (sequences, "3b2cc6377ffe0791"),
-    "labellerr": (labellerr, "bae68d8245dd5f75"),
+    "labellerr": (labellerr, "490a3256bff86e91"),
 }
 
 

@@ -104,7 +104,7 @@ def test_a_signal_that_a_library_swallows_ends_the_run(
 
     with monkeypatch.context() as patch:
         patch.setattr(YoloDetector, "predict", convert)
-        outcome = here(*words, "stages=[prepare,train]")
+        outcome = here(*words, "stages=[prepare,evaluate]")
     assert outcome.code == 130 and outcome.err.splitlines()[-1] == interrupted
     assert [run.info.status for run in project.runs()] == ["KILLED", "KILLED"]
     assert {run.data.tags["error"] for run in project.runs()} == {"interrupted"}

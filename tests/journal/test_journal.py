@@ -234,7 +234,8 @@ def test_what_an_existing_experiment_decides_is_said_once(
     assert capsys.readouterr().err.splitlines() == [
         "mlflow.experiment=segtrack: it was deleted in MLflow and is there again",
         f"mlflow.experiment=segtrack: keeps its artifacts in file://{first}/segtrack, as it did "
-        f"from its first run; mlflow.artifacts={tmp_path}/other is that of new ones",
+        f"from its first run; mlflow.artifacts={tmp_path}/other is that of new ones: give "
+        "mlflow.experiment=ANOTHER",
     ]
 
 

@@ -98,8 +98,13 @@ class _Hiding:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(without_secrets(text))
+        if not self._stream.closed:  # a handler of logging may outlive what it was made for
+            self._stream.write(without_secrets(text))
         return len(text)
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
 
     def writelines(self, lines: Any) -> None:
         self.write("".join(lines))

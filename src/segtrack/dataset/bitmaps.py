@@ -35,8 +35,12 @@ def png_alpha(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
             if image.width > width + _BEYOND or image.height > height + _BEYOND:
                 raise ValueError(f"{image.width} x {image.height} pixels on {width} x {height}")
             pixels = np.asarray(image.convert("RGBA"))
-    # A PNG that is cut off or damaged ends in a SyntaxError.
-    except (ValueError, OSError, SyntaxError, zlib.error, Image.DecompressionBombError) as error:
+    # A PNG that is cut off or damaged ends in a SyntaxError; ultralytics, once imported, makes
+    # Pillow ask for the package of another format.
+    except (
+        *(ValueError, OSError, SyntaxError, ImportError, zlib.error),
+        Image.DecompressionBombError,
+    ) as error:
         raise ValueError(f"a mask is no PNG in base64 ({error})") from error
     alpha = pixels[..., 3]
     return np.asarray(alpha > 0 if (alpha < 255).any() else pixels[..., :3].any(axis=-1))

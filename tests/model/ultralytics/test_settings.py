@@ -28,7 +28,8 @@ def test_every_name_is_an_option_of_the_group():
     [
         ({}, []),
         ({"weights": "shipped"}, []),
-        ({"weights": "run:abc"}, []),
+        ({"weights": "run:" + 32 * "a"}, []),
+        ({"weights": "run:abc"}, ["model.weights=run:abc: an MLflow run's id has 32 hexadecimal"]),
         ({"name": "yolov8n"}, ["model.name=yolov8n: masks are needed throughout"]),
         (
             {"imgsz": 600},
