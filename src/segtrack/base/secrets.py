@@ -22,7 +22,8 @@ SHORTEST = 6  # a shorter value is a word that stands in other places too
 # next address of a list is another one.
 _LETTER = r"(?:(?!,\s*[a-z][a-z0-9+.-]*://)[^\s'\"])"
 _PASSWORD = re.compile(
-    rf"(\b[a-z][a-z0-9+.-]*://)(?:(?:(?!/){_LETTER})+|(?:(?![/:]){_LETTER})*:(?!\d+/){_LETTER}*)@",
+    rf"(\b[a-z][a-z0-9+.-]{{0,30}}://)"  # bounds: whatever is printed comes by here, of any length
+    rf"(?:(?:(?!/){_LETTER}){{1,999}}|(?:(?![/:]){_LETTER}){{0,99}}:(?!\d+/){_LETTER}{{0,999}})@",
     re.IGNORECASE,
 )
 _QUERY = re.compile(
