@@ -7,29 +7,27 @@ compose, so that one message lists all of them, each with the nearest right name
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from segtrack.base.addresses import page_words
 from segtrack.base.errors import SettingsError
+from segtrack.command.cells import Cell, cells_of, sweep_problems, twice, undrawn
 from segtrack.command.keys import (
     flat,
     locate,
@@ -44,19 +42,6 @@ from segtrack.pipeline import stage_problems
 from segtrack.settings import Problem, Settings, options, register, validate
 
 CONFIG = "config"
-MOST_CELLS = 10_000
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a sweep, or the only run.
-
-    Attributes:
-        overrides: its command line words. swept: the values that distinguish it, by key.
-    """
-
-    overrides: tuple[str, ...]
-    swept: dict[str, str] = field(default_factory=dict)
 
 
 def check(
@@ -78,16 +63,16 @@ def check(
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
             problems += [Problem(key, value, allowed) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
-        if wrong := _sweep_problems(parsed):  # cells that cannot be counted cannot be checked
+        if wrong := sweep_problems(parsed):  # cells that cannot be counted cannot be checked
             return [*problems, *wrong]
-        problems += [problem for one in parsed if (problem := _twice(one))]
+        problems += [problem for one in parsed if (problem := twice(one))]
         checker = _Checker(names)
         seen: dict[str, Problem] = {}
         for override in parsed:
             if override.is_sweep_override() and not override.is_discrete_sweep():
-                wrong = list(checker.key_problems(override)) or _undrawn(override, parsed)
+                wrong = list(checker.key_problems(override)) or undrawn(override, parsed)
                 seen |= {str(problem): problem for problem in wrong}
-        for cell in _expand(parsed):
+        for cell in cells_of(parsed):
             for problem in checker.problems(cell.overrides):
                 seen.setdefault(str(problem), problem)
     return [*problems, *seen.values()]
@@ -100,9 +85,9 @@ def expand(overrides: Sequence[str]) -> list[Cell]:
         SettingsError: there is none, or they are more than anyone runs.
     """
     parsed = _parse(overrides)[0]
-    if wrong := _sweep_problems(parsed):
+    if wrong := sweep_problems(parsed):
         raise SettingsError("; ".join(map(str, wrong)))
-    return list(_expand(parsed))
+    return list(cells_of(parsed))
 
 
 def to_settings(config: DictConfig) -> Settings:
@@ -195,75 +180,6 @@ def _unreadable(word: str, detail: str) -> Problem:
         f"Hydra's grammar cannot read this ({detail}). A value with one of ( ) [ ] {{ }} = , or "
         f"spaces needs quotes inside the shell's: '{key}=\"{value}\"'",
     )
-
-
-def _expand(parsed: Sequence[Override]) -> Iterator[Cell]:
-    choices: list[list[tuple[str, str, str | None]]] = []  # word, key, value where it is swept
-    for override in parsed:
-        key, bare = override.get_key_element(), override.get_key_element().lstrip("+")
-        if override.is_sweep_override():
-            if not override.is_discrete_sweep():
-                continue  # a range for an optimising sweeper, which draws values within it
-            values = list(override.sweep_string_iterator())
-            choices.append([(f"{key}={value}", bare, value) for value in values])
-        elif override.is_delete():
-            choices.append([(override.input_line or key, bare, None)])
-        else:
-            choices.append([(f"{key}={override.get_value_element_as_str()}", bare, None)])
-    for combination in itertools.product(*choices):
-        words = tuple(word for word, _, _ in combination)
-        yield Cell(words, {key: value for _, key, value in combination if value is not None})
-
-
-def _sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
-    """Sweeps over nothing, or over more cells than anyone runs."""
-    problems, cells = [], 1
-    for one in parsed:
-        if not one.is_discrete_sweep():
-            continue
-        text = (one.input_line or "").partition("=")[2]
-        try:
-            value = one.value()
-            values = value.range() if isinstance(value, RangeSweep) else one.sweep_string_iterator()
-            count = sum(1 for _ in itertools.islice(values, MOST_CELLS + 1))
-        except (HydraException, ValueError) as error:  # a step of 0
-            problems.append(Problem(one.key_or_group, text, _first_line(str(error))))
-            continue
-        if count == 0:
-            problems.append(Problem(one.key_or_group, text, "gives no value, so there is no cell"))
-        cells *= count
-    if cells > MOST_CELLS:
-        allowed = f"these would be more than {MOST_CELLS} cells; give fewer values"
-        problems.append(Problem("--multirun", ..., allowed))
-    return problems
-
-
-def _undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
-    """An interval, where no sweeper was chosen that draws values out of it."""
-    if any(one.key_or_group == "hydra/sweeper" for one in parsed):
-        return []
-    text = (interval.input_line or "").partition("=")[2]
-    allowed = "is for a sweeper that draws values; write a list, or range(start,stop)"
-    return [Problem(interval.key_or_group, text, allowed)]
-
-
-def _twice(override: Override) -> Problem | None:
-    """A sweep would run the cells of a value that stands there twice twice."""
-    if not override.is_discrete_sweep():
-        return None
-    seen: dict[str, str] = {}
-    for text in override.sweep_string_iterator():
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = text
-        same = json.dumps(value + 0.0 if type(value) in (int, float) else value, default=str)
-        if same in seen:
-            other = "" if seen[same] == text else f", once as {seen[same]}"
-            allowed = f"stands there twice{other}; name each value once"
-            return Problem(override.key_or_group, text, allowed)
-        seen[same] = text
-    return None
 
 
 class _Checker:

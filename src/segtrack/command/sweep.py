@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
-from segtrack.command.composition import Cell, compose_settings, composing, expand, flatten
+from segtrack.command.cells import Cell
+from segtrack.command.composition import compose_settings, composing, expand, flatten
 from segtrack.command.job import git_state, look, run_job
 from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import platform_stages

@@ -1,0 +1,98 @@
+"""The cells of a sweep: from overrides with several values to those of each run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import yaml
+from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.errors import HydraException
+
+from segtrack.settings import Problem
+
+MOST_CELLS = 10_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep, or the only run.
+
+    Attributes:
+        overrides: its command line words. swept: the values that distinguish it, by key.
+    """
+
+    overrides: tuple[str, ...]
+    swept: dict[str, str] = field(default_factory=dict)
+
+
+def cells_of(parsed: Sequence[Override]) -> Iterator[Cell]:
+    """The cells in Hydra's order."""
+    choices: list[list[tuple[str, str, str | None]]] = []  # word, key, value where it is swept
+    for override in parsed:
+        key, bare = override.get_key_element(), override.get_key_element().lstrip("+")
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                continue  # a range for an optimising sweeper, which draws values within it
+            values = list(override.sweep_string_iterator())
+            choices.append([(f"{key}={value}", bare, value) for value in values])
+        elif override.is_delete():
+            choices.append([(override.input_line or key, bare, None)])
+        else:
+            choices.append([(f"{key}={override.get_value_element_as_str()}", bare, None)])
+    for combination in itertools.product(*choices):
+        words = tuple(word for word, _, _ in combination)
+        yield Cell(words, {key: value for _, key, value in combination if value is not None})
+
+
+def sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
+    """Sweeps over nothing, or over more cells than anyone runs."""
+    problems, cells = [], 1
+    for one in parsed:
+        if not one.is_discrete_sweep():
+            continue
+        text = (one.input_line or "").partition("=")[2]
+        try:
+            value = one.value()
+            values = value.range() if isinstance(value, RangeSweep) else one.sweep_string_iterator()
+            count = sum(1 for _ in itertools.islice(values, MOST_CELLS + 1))
+        except (HydraException, ValueError) as error:  # a step of 0
+            problems.append(Problem(one.key_or_group, text, str(error).splitlines()[0]))
+            continue
+        if count == 0:
+            problems.append(Problem(one.key_or_group, text, "gives no value, so there is no cell"))
+        cells *= count
+    if cells > MOST_CELLS:
+        allowed = f"these would be more than {MOST_CELLS} cells; give fewer values"
+        problems.append(Problem("--multirun", ..., allowed))
+    return problems
+
+
+def undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
+    """An interval, where no sweeper was chosen that draws values out of it."""
+    if any(one.key_or_group == "hydra/sweeper" for one in parsed):
+        return []
+    text = (interval.input_line or "").partition("=")[2]
+    allowed = "is for a sweeper that draws values; write a list, or range(start,stop)"
+    return [Problem(interval.key_or_group, text, allowed)]
+
+
+def twice(override: Override) -> Problem | None:
+    """A sweep would run the cells of a value that stands there twice twice."""
+    if not override.is_discrete_sweep():
+        return None
+    seen: dict[str, str] = {}
+    for text in override.sweep_string_iterator():
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        same = json.dumps(value + 0.0 if type(value) in (int, float) else value, default=str)
+        if same in seen:
+            other = "" if seen[same] == text else f", once as {seen[same]}"
+            allowed = f"stands there twice{other}; name each value once"
+            return Problem(override.key_or_group, text, allowed)
+        seen[same] = text
+    return None
