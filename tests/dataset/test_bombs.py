@@ -505,3 +505,9 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         return ""
 
     return refused
+
+
+def test_a_pipe_for_a_list_of_images(tmp_path: Path, bomb: Callable[..., str]) -> None:
+    (tmp_path / "data.yaml").write_text("train: l.txt\nval: l.txt\nnames: [car]\n")
+    os.mkfifo(tmp_path / "l.txt")
+    assert re.search(r"l\.txt", bomb(YoloSettings(path=str(tmp_path))))

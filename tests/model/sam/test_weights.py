@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,12 @@ def test_no_file_runs_code(form, tmp_path):
     with pytest.raises(DataError, match="it holds something else than parameters"):
         resolve_sam(str(path))
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_zip_of_zeros_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "sam.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10_000_000))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(DataError, match=r"sam\.pt: not a checkpoint of SAM"):
+        read_sam(path, "path")
