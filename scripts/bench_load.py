@@ -249,7 +249,7 @@ def video(size: int, folder: Path, meter: Meter) -> None:
 
     tracks = Tracks.load(predictions.folder)
     with meter("score"):
-        score_tracks(Truth.load(folder), tracks, NAMES, folder, ignore, 250)
+        score_tracks(Truth.load(folder), tracks, NAMES, folder, ignore)
 
 
 def network(size: int, folder: Path, meter: Meter) -> None:

@@ -30,7 +30,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 OFF = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
@@ -140,7 +140,7 @@ def command(kind: str, data: Path, folder: Path, options: argparse.Namespace) ->
 
 def train_ours(data: Path, folder: Path, options: argparse.Namespace, amp: bool = False) -> float:
     """Seconds of the pipeline's ``train``, the import of its libraries not counted."""
-    from segtrack.model import Network, model_settings, resolve_weights, train
+    from segtrack.model import Network, TrainingData, model_settings, resolve_weights, train
     from segtrack.model.ultralytics import library  # noqa: F401
     from segtrack.settings import TrainerSettings
 
@@ -149,7 +149,8 @@ def train_ours(data: Path, folder: Path, options: argparse.Namespace, amp: bool 
     model = model_settings("yolov8n-seg", weights="scratch")
     network = Network(model, resolve_weights(model, Path), "cpu")
     begin = time.perf_counter()
-    train(_Data(data), network, settings, 0, folder, lambda *_: None)
+    data_only = cast(TrainingData, _Data(data))  # of which this family reads no more
+    train(data_only, network, settings, 0, folder, lambda *_: None)
     return time.perf_counter() - begin
 
 

@@ -2,10 +2,11 @@
 
     python scripts/collect_study.py RUN FOLDER [--name NAME] [overrides such as mlflow=server]
 
-RUN is a run's id (`make ui`). Of a sweep's parent run FOLDER gets NAME.best.csv (the best cell of
-each metric against the default), NAME.cells.csv (every cell with its intervals) and NAME.png; of a
-run with the stage pull NAME.outcomes.csv (by class and confidence), NAME.images.csv (by
-disagreement) and NAME.acceptance.csv and .png. The gallery stays: it shows the images themselves.
+RUN is a run's id (`make ui`). Of a sweep's parent run FOLDER gets NAME.best.csv (the chosen setting
+against the default, for each metric), NAME.cells.csv (every setting with its intervals) and
+NAME.png (differences in HOTA); of a run with the stage pull NAME.outcomes.csv (by class and
+confidence), NAME.images.csv (by disagreement) and NAME.acceptance.csv and .png. The gallery stays:
+it shows the images themselves.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def collect(run: str, folder: Path, name: str, overrides: list[str]) -> None:
         else:
             raise DataError(
                 f"{run}: has neither {', '.join(SWEEP)} nor {', '.join(REVIEW)}; is it the parent "
-                f"run of a sweep whose cells were scored, or a run with the stage pull?"
+                f"run of a sweep that compared settings by tracking, or a run with the stage pull?"
             )
         folder.mkdir(parents=True, exist_ok=True)
         for file, ending in files.items():

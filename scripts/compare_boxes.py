@@ -105,7 +105,7 @@ def _scores(scored: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str,
         count = max(truth.frame_count, truth.last_frame + 1, tracks.info.frame_count)
         scores = score_rows(truth, rows, None, tracks.info.names, count)
         counts = {(BOX, each.name): each.counts for each in scores}
-        found.append(SequenceScores(one["name"], counts, {}))
+        found.append(SequenceScores(one["name"], counts))
     return percent(detection_averaged(combined(found), BOX)) if found else {}
 
 

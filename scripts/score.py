@@ -13,13 +13,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 FORMATS = ("mot15", "mot17", "mot20", "visdrone", "kitti", "kitti_mots", "mots")
 COLUMNS = (
     *("HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR", "Recall"),
     *("Precision", "IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"),
 )
-Table = dict[str, dict[str, float | None]]
+Table = dict[str, dict[str, Any]]
 
 
 def main() -> int:
@@ -29,6 +30,11 @@ def main() -> int:
     parser.add_argument("--gt", required=True, type=Path, help="folder of the ground truth")
     parser.add_argument("--tracks", required=True, type=Path, help="folder of the tracker's files")
     parser.add_argument("--classes", nargs="+", help="classes to score (default: all it judges)")
+    parser.add_argument(
+        "--occlusions",
+        action="store_true",
+        help="also print who is kept after occlusions, and recall by visibility (--json has both)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
 
@@ -51,16 +57,20 @@ def main() -> int:
         print(json.dumps(result, indent=1))
     else:
         print_table(result["combined"], result["per_sequence"], "mots" in args.format)
+        if args.occlusions:
+            print_occlusions(result["combined"])
     return 0
 
 
 def document(scores: dict) -> dict:  # type: ignore[type-arg]
     """The scores as plain values: ``combined`` by class, ``per_sequence`` by name and class."""
-    from segtrack.scoring import percent
+    from segtrack.scoring import has_objects, occlusion_tables, percent
 
     def table(counts: dict, alone: bool) -> Table:  # type: ignore[type-arg]
         return {
-            name: _named(percent(values, alone), kind) for (kind, name), values in counts.items()
+            name: _named(percent(values, alone), kind)
+            | (occlusion_tables(values) if has_objects(values) else {})
+            for (kind, name), values in counts.items()
         }
 
     keys = list(dict.fromkeys(key for one in scores.values() for key in one.counts))
@@ -90,6 +100,17 @@ def print_table(combined: Table, per_sequence: dict[str, Table], masks: bool) ->
         sized = enumerate(zip(row, widths, strict=True))
         cells = (cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in sized)
         print("  ".join(cells).rstrip())
+
+
+def print_occlusions(combined: Table) -> None:
+    """By class identities kept by length of the occlusion, and recall by visibility, 0 to 1."""
+    from segtrack.report import table_text
+
+    for name in ("occlusions", "visibility"):
+        tables = ((of, table.get(name, ())) for of, table in combined.items())
+        rows = [{"class": of, **row} for of, table in tables for row in table]
+        text = f"{name}: n/a, the ground truth does not say how much of an object is seen"
+        print("", table_text(rows) if rows else text, sep="\n")
 
 
 def _text(value: float | None) -> str:

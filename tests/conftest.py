@@ -10,6 +10,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # instead of spinning on the core that the other worker needs. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measurement
+
 # What takes more than a few seconds, as beginnings of test ids below this folder; `make test-fast`
 # leaves it out. `pytest --durations=40` shows where the time goes.
 SLOW = (
@@ -20,19 +22,27 @@ SLOW = (
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",
     "annotation/labellerr/test_video_review.py",
+    "command/test_compare.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
-    "evaluation/test_bootstrap.py::test_coverage_of_the_interval",
-    "evaluation/test_compare_images.py",
+    "evaluation/test_jackknife.py::test_coverage_of_the_interval",
     "evaluation/test_real.py",
     "integration/",
     "labellerr_loopback/test_answers.py",
     "labellerr_loopback/test_fuzz.py",
     "labellerr_loopback/test_refusals.py",
+    "model/rfdetr/test_detector.py::test_equal_to_rfdetrs_own",
+    "model/rfdetr/test_settings.py::test_the_library_is_a_quiet_guest",
+    "model/rfdetr/test_train.py",
     "model/sam/test_propose.py",
     "model/test_predict.py",
+    "model/ultralytics/test_bench_gpu.py",
+    "model/ultralytics/test_card.py",
+    "model/ultralytics/test_machine.py",
+    "model/ultralytics/test_exported.py",
+    "model/ultralytics/test_networks.py",
+    "model/ultralytics/test_occluders.py::test_training_pastes",
     "model/ultralytics/test_train.py",
     "model/ultralytics/test_weights.py::test_the_library_is_a_quiet_guest",
-    "scoring/test_comparison.py::TestCompareRuns",
     "scoring/test_real.py",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",

@@ -13,7 +13,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {"segtrack", "trafficsim", "labellerr_loopback"}
 # What runs without: the package that is imported, the extra and the distribution that it is in.
-OPTIONAL = {"grimp": ("dev", "grimp")}
+OPTIONAL = {
+    "grimp": ("dev", "grimp"),
+    "nncf": ("int8", "nncf"),
+    "onnx": ("onnx", "onnx"),
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "pytorch_lightning": ("rfdetr", "pytorch-lightning"),
+    "rfdetr": ("rfdetr", "rfdetr"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +89,9 @@ def test_the_version_stands_once_and_the_changelog_has_it(project: dict[str, Any
 
 def test_constraints_name_what_is_declared(project: dict[str, Any]) -> None:
     pinned = _declared(_text("constraints.txt").splitlines())
-    extras = [row for name in ("dev", "peers") for row in project["optional-dependencies"][name]]
-    assert _declared([*project["dependencies"], *extras]) - pinned - {"setuptools"} == set()
+    extras = project["optional-dependencies"]
+    rows = [row for name in ("dev", "peers", "rfdetr") for row in extras[name]]
+    assert _declared([*project["dependencies"], *rows]) - pinned - {"setuptools"} == set()
 
 
 def _text(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from segtrack.command.app import CONF, main
+from segtrack.command.compare import options_of
 from segtrack.command.composition import check
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,6 +63,8 @@ def cases() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("document", "command"), cases())
 def test_a_documented_command_is_right(document: str, command: str, tmp_path: Path) -> None:
     words = words_of(command, tmp_path)
+    if words[:1] == ["compare"]:
+        assert options_of(words[1:]).a
     sweep = "-m" in words
     overrides = [word for word in words if "=" in word]
     assert [str(problem) for problem in check(CONF, overrides, sweep=sweep)] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ Rng = np.random.Generator
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Plane = NDArray[np.float32]
+
+_STRIP = 16
+"""Rows that are worked on at a time: what is worked out for them stays in the processor's cache."""
 
 _COARSE = 4
 """Haze is worked out on every fourth pixel."""
@@ -65,15 +70,18 @@ def _paint_sky(image: Image, rng: Rng, light: Light, horizon: float) -> None:
     rows = int(np.clip(np.ceil(horizon) + 2, 1, height))
     share = (np.arange(rows) / max(horizon, 1.0)).clip(0, 1)[:, None] ** 1.2
     column = light.sky_top * (1 - share) + light.sky_horizon * share
-    sky = np.repeat(column[:, None, :].astype(np.float32), width, axis=1)
     clouds = np.zeros((rows, width), np.float32)
     for cells, weight in ((3, 0.5), (6, 0.28), (12, 0.15), (26, 0.08)):
         coarse = rng.random((max(2, cells * rows // width * 3 + 2), cells + 2)).astype(np.float32)
         clouds += weight * cv2.resize(coarse, (width, rows), interpolation=cv2.INTER_CUBIC)
     cover = float(rng.uniform(0.42, 0.58))
-    amount = np.clip((clouds - cover) * 5.0, 0.0, 0.85)[..., None]
-    sky += (light.cloud.astype(np.float32) - sky) * amount
-    image[:rows] = np.clip(sky, 0, 255).astype(np.uint8)
+    amount = np.clip((clouds - cover) * 5.0, 0.0, 0.85)
+    planes = []
+    for channel, cloud in enumerate(light.cloud.astype(np.float32)):
+        tone = column[:, channel : channel + 1].astype(np.float32)
+        sky = tone + (cloud - tone) * amount
+        planes.append(np.clip(sky, 0, 255, out=sky).astype(np.uint8))
+    cv2.merge(planes, image[:rows])
 
 
 def _paint_skyline(image: Image, rng: Rng, light: Light, horizon: float) -> None:
@@ -102,9 +110,15 @@ def _hazy(image: Image, closeness: Plane, light: Light, horizon: float) -> Image
     sky = (closeness <= 1.0 / 399.0) & (rows < horizon)
     height_share = np.clip(rows / max(horizon, 1.0), 0, 1) ** 2
     share = np.where(sky, share * height_share, share).astype(np.float32)
-    full = cv2.resize(share, (image.shape[1], image.shape[0]))[..., None]
-    mixed = image + (light.haze.astype(np.float32) - image) * full
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    full = cv2.resize(share, image.shape[1::-1])
+    haze, hazy = np.append(light.haze, 0.0), np.empty_like(image)
+    for top in range(0, len(image), _STRIP):
+        strip = slice(top, top + _STRIP)
+        clear, amount = image[strip], cv2.cvtColor(full[strip], cv2.COLOR_GRAY2BGR)
+        # OpenCV's arithmetic: numpy is slow where the last axis is a pixel's three numbers
+        mixed = cv2.multiply(cv2.subtract(haze, clear, dtype=cv2.CV_32F), amount)
+        hazy[strip] = np.clip(cv2.add(mixed, clear, dtype=cv2.CV_32F), 0, 255)
+    return hazy
 
 
 class _Houses:
@@ -185,41 +199,43 @@ class _Houses:
         self, rng: Rng, origin: Array, u: Array, width: float, height: float, normal: Array,
         gable: bool = False,
     ) -> None:  # fmt: skip
+        if (self._camera.position - origin) @ normal <= 0:
+            return
         up = np.array([0.0, 1.0, 0.0])
         corners = np.array(
             [origin, origin + u * width, origin + u * width + up * height, origin + up * height]
         )
         outline = self._camera.polygon(corners)
-        if outline is None or (self._camera.position - origin) @ normal <= 0:
+        if outline is None:
             return
-        limit = np.array(self._image.shape[1::-1])
-        low = np.floor(np.clip(outline.min(axis=0), 0, limit)).astype(int)
-        high = np.ceil(np.clip(outline.max(axis=0) + 1, 0, limit)).astype(int)
-        if (high - low).min() < 2:
+        (x0, y0), (x1, y1) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+        limit_y, limit_x = self._image.shape[:2]
+        left, top = int(min(max(x0, 0), limit_x)), int(min(max(y0, 0), limit_y))
+        right, bottom = ceil(min(max(x1 + 1, 0), limit_x)), ceil(min(max(y1 + 1, 0), limit_y))
+        if right - left < 2 or bottom - top < 2:
             return
         front = draw_front(rng, width, height, self._light, self._gain(normal), gable)
         rows, columns = front.shape[:2]
-        size = np.clip(outline.max(axis=0) - outline.min(axis=0), 4, (columns, rows)).astype(int)
+        size = int(min(max(x1 - x0, 4), columns)), int(min(max(y1 - y0, 4), rows))
         # shrink first: warpPerspective does not average over the pixels it skips
-        front = np.asarray(cv2.resize(front, size.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
+        front = np.asarray(cv2.resize(front, size, interpolation=cv2.INTER_AREA), np.uint8)
         to_plane = np.diag([width / size[0], -height / size[1], 1.0])
         to_plane[1, 2] = height
-        window = self._camera.shifted(-float(low[0]), -float(low[1]))
+        window = self._camera.shifted(-float(left), -float(top))
         homography = window.plane_homography(origin, u, up) @ to_plane
-        extent = (high - low).tolist()
+        extent = right - left, bottom - top
         warped = cv2.warpPerspective(
             front, homography, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        mask = np.zeros((extent[1], extent[0]), np.uint8)
-        cv2.fillConvexPoly(mask, fixed(outline - low), 255, cv2.LINE_8, SHIFT)
-        cv2.copyTo(warped, mask, self._image[low[1] : high[1], low[0] : high[0]])
+        mask = np.zeros(warped.shape[:2], np.uint8)
+        cv2.fillConvexPoly(mask, fixed(outline - (left, top)), 255, cv2.LINE_8, SHIFT)
+        cv2.copyTo(warped, mask, self._image[top:bottom, left:right])
         self._note(outline, origin, normal)
 
     def _note(self, outline: Array, point: Array, normal: Array) -> None:
         mask = np.zeros(self._closeness.shape, np.uint8)
         cv2.fillConvexPoly(mask, fixed(outline / _COARSE), 1, cv2.LINE_8, SHIFT)
-        rows, columns = np.nonzero(mask)
         offset = float(normal @ (point - self._camera.position))
-        if abs(offset) > 1e-9 and len(rows):
-            near = (self._rays[rows, columns] @ normal) / offset
-            self._closeness[rows, columns] = np.clip(near, 1.0 / 390.0, 2.0)
+        if abs(offset) > 1e-9:
+            near = (self._rays @ normal) / offset
+            np.copyto(self._closeness, np.clip(near, 1.0 / 390.0, 2.0), "same_kind", mask > 0)

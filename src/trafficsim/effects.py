@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
+_STRIP = 16
+"""Rows of noise that are made at a time, which stay in the processor's cache."""
+
 
 class GroundLayer:
     """A small one-channel picture of the ground that is blurred and laid over the image.
@@ -97,10 +100,21 @@ class Noise:
     def __init__(self, rng: Rng, size: tuple[int, int], sigma: float) -> None:
         width, height = size
         shape = (height + 64, width + 64)
-        grain = 0.6 * rng.standard_normal((*shape, 3), dtype=np.float32)
-        grain = sigma * (grain + 0.7 * rng.standard_normal((*shape, 1), dtype=np.float32))
-        self._plus = np.clip(np.rint(grain), 0, 255).astype(np.uint8)
-        self._minus = np.clip(np.rint(-grain), 0, 255).astype(np.uint8)
+        grains = rng.standard_normal((*shape, 3), dtype=np.float32)
+        greys = rng.standard_normal(shape, dtype=np.float32)
+        self._plus: Image = np.empty((*shape, 3), np.uint8)
+        self._minus: Image = np.empty((*shape, 3), np.uint8)
+        zero = np.zeros(4)  # a number for each channel
+        for top in range(0, shape[0], _STRIP):
+            rows = slice(top, top + _STRIP)
+            grain, grey = grains[rows], greys[rows]
+            grain *= 0.6
+            grey *= 0.7
+            grain += cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+            grain *= sigma
+            # whole numbers from 0 to 255: OpenCV rounds half to even, as numpy does
+            cv2.add(grain, zero, self._plus[rows], dtype=cv2.CV_8U)
+            cv2.subtract(zero, grain, self._minus[rows], dtype=cv2.CV_8U)
 
     def apply(self, image: Image, rng: Rng) -> None:
         """Adds noise to `image` in place."""

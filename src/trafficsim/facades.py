@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trafficsim.colours import Colour, darker, pick
+from trafficsim.colours import Colour, darker, fill, pick
 from trafficsim.light import Light
 
 Rng = np.random.Generator
@@ -39,15 +39,21 @@ class _Front:
         rows, columns = max(8, int(height * PER_METRE)), max(8, int(width * PER_METRE))
         self.image: Image = np.zeros((rows, columns, 3), np.uint8)
         self._gain: list[float] = gain.tolist()
+        self._rows = rows
 
     def lit(self, colour: Colour) -> tuple[float, ...]:
-        return tuple(min(c * g, 255.0) for c, g in zip(colour, self._gain, strict=True))
+        gain = self._gain
+        return (
+            min(colour[0] * gain[0], 255.0),
+            min(colour[1] * gain[1], 255.0),
+            min(colour[2] * gain[2], 255.0),
+        )
 
     def rectangle(
         self, x0: float, x1: float, y0: float, y1: float, colour: Colour, own: bool = False
     ) -> None:
         """Fills a rectangle; `own` light does not depend on the light around."""
-        rows = self.image.shape[0]
+        rows = self._rows
         a = (round(x0 * PER_METRE), round(rows - y1 * PER_METRE))
         b = (round(x1 * PER_METRE) - 1, round(rows - y0 * PER_METRE) - 1)
         cv2.rectangle(self.image, a, b, colour if own else self.lit(colour), -1)
@@ -68,7 +74,7 @@ def draw_front(
     """
     front = _Front(width, height, gain)
     wall = pick(rng, WALLS)
-    front.image[:] = np.array(front.lit(wall), np.uint8)
+    fill(front.image, front.lit(wall))
     if gable:
         _gable(front, rng, light, wall)
         return _weathered(front.image, rng)
@@ -76,10 +82,10 @@ def draw_front(
     ground = FLOOR + 0.5
     floors = max(1, int((height - ground - 0.5) // FLOOR))
     if style == "brick":
-        for y in np.arange(0.0, height, 0.25):
+        for y in np.arange(0.0, height, 0.25).tolist():
             front.rectangle(0, width, y, y + 0.06, darker(wall, 0.86))
     elif style == "old":
-        for y in np.arange(ground, height, FLOOR):
+        for y in np.arange(ground, height, FLOOR).tolist():
             front.rectangle(0, width, y - 0.1, y + 0.12, darker(wall, 1.12))
     if style == "office":
         _bands(front, rng, light, wall, ground, floors)
@@ -97,12 +103,14 @@ def draw_front(
 
 def _gable(front: _Front, rng: Rng, light: Light, wall: Colour) -> None:
     """A nearly blank wall with a column of small windows and a plinth."""
-    for y in np.arange(0.0, front.height, 0.5):
+    for y in np.arange(0.0, front.height, 0.5).tolist():
         front.rectangle(0, front.width, y, y + 0.05, darker(wall, 0.93))
     front.rectangle(0, front.width, 0, 0.7, darker(wall, 0.75))
     for x in (0.22 * front.width, 0.62 * front.width):
         if rng.random() < 0.75:
-            for y in np.arange(1.2 if rng.random() < 0.5 else 4.3, front.height - 1.8, FLOOR):
+            for y in np.arange(
+                1.2 if rng.random() < 0.5 else 4.3, front.height - 1.8, FLOOR
+            ).tolist():
                 _window(front, rng, light, x, float(y), 1.0, 1.3, darker(wall, 1.15))
     front.rectangle(0.3, 0.42, 0, front.height, darker(wall, 0.6))
     front.rectangle(0, front.width, front.height - 0.3, front.height, darker(wall, 0.65))
@@ -146,7 +154,7 @@ def _windows(
             _window(front, rng, light, x, y, w, h, frame)
             if balconies and k in stacks:
                 front.rectangle(x - 0.4, x + w + 0.4, y - 0.62, y - 0.45, darker(wall, 0.6))
-                for bar in np.arange(x - 0.4, x + w + 0.4, 0.22):
+                for bar in np.arange(x - 0.4, x + w + 0.4, 0.22).tolist():
                     front.rectangle(bar, bar + 0.07, y - 0.45, y + 0.35, (60, 60, 60))
                 front.rectangle(x - 0.4, x + w + 0.4, y + 0.35, y + 0.43, (60, 60, 60))
             elif style == "old":
@@ -158,7 +166,7 @@ def _bands(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, f
     for floor in range(floors):
         y = ground + floor * FLOOR + 0.7
         front.rectangle(0.2, front.width - 0.2, y, y + 2.0, (70, 66, 62))
-        for x in np.arange(0.3, front.width - step, step):
+        for x in np.arange(0.3, front.width - step, step).tolist():
             if rng.random() < light.lit_windows:
                 front.rectangle(x, x + step - 0.12, y + 0.06, y + 1.94, pick(rng, _LAMPS), own=True)
             else:
@@ -189,11 +197,11 @@ def _shop(front: _Front, rng: Rng, light: Light, ground: float) -> None:
         front.rectangle(x + w - 1.2, x + w - 0.2, 0, 2.45, darker(glass, 0.75), own=own)
         front.rectangle(x + w - 0.4, x + w - 0.33, 1.0, 1.3, (200, 200, 200))
         front.rectangle(x, x + w, 2.6, ground - 0.3, paint)
-        for letter in np.arange(x + 0.25 * w, x + 0.75 * w, 0.36):
+        for letter in np.arange(x + 0.25 * w, x + 0.75 * w, 0.36).tolist():
             tall = float(rng.uniform(0.22, 0.34))
             front.rectangle(letter, letter + 0.22, 2.78, 2.78 + tall, (235, 238, 240), own=own)
         if rng.random() < 0.45:
-            for k, stripe in enumerate(np.arange(x, x + w - 0.4, 0.45)):
+            for k, stripe in enumerate(np.arange(x, x + w - 0.4, 0.45).tolist()):
                 colour = (235, 235, 235) if k % 2 else paint
                 front.rectangle(stripe, stripe + 0.45, 2.15, 2.7, colour)
         x += w + 0.25
@@ -220,4 +228,5 @@ def _weathered(image: Image, rng: Rng) -> Image:
     coarse = rng.normal(1.0, 0.05, (max(2, rows // 24), max(2, columns // 24)))
     slope = np.linspace(1.03, 0.9, rows, dtype=np.float32)[:, None]
     stains = cv2.resize(coarse.astype(np.float32), (columns, rows)) * slope
-    return np.asarray(cv2.multiply(image, cv2.merge([stains] * 3), dtype=cv2.CV_8U), dtype=np.uint8)
+    factor = cv2.cvtColor(stains, cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.multiply(image, factor, dtype=cv2.CV_8U), dtype=np.uint8)

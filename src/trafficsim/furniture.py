@@ -49,7 +49,7 @@ def make_sprite(
     if box is None:
         return None
     patch = background[box[1] : box[3], box[0] : box[2]].copy()
-    cover = np.zeros(patch.shape[:2], np.uint8)
+    cover: Image = np.zeros(patch.shape[:2], np.uint8)
     view = camera.shifted(-box[0], -box[1])
     colours = shaded(mesh, light, sun)
     dull = mesh.kinds != GLOWING
@@ -57,13 +57,14 @@ def make_sprite(
     colours += (light.haze - colours) * light.haze_share(depth)
     for hull in paint(patch, view, mesh, position, colours):
         cv2.fillConvexPoly(cover, hull, 255, cv2.LINE_AA, SHIFT)
+    canvas = np.asarray(cv2.merge([patch, cover]), dtype=np.uint8)
     if piece.kind in ("hedge", "planter"):
-        add_leaves(rng, patch, cover, view, piece, light, depth)
+        add_leaves(rng, canvas, view, piece, light, depth)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
     footprint = (piece.x - half_x, piece.x + half_x, piece.z - half_z, piece.z + half_z)
-    return cut_out(patch, cover, box, footprint, depth)
+    return cut_out(canvas, box, footprint, depth)
 
 
 def _window(camera: Camera, mesh: Mesh, position: Array) -> tuple[int, int, int, int] | None:
@@ -87,7 +88,7 @@ def _lamp(_: Rng, side: int) -> Mesh:
     corners = [(ends[0], 5.88, -0.14), (ends[1], 5.88, -0.14), (ends[1], 5.88, 0.14),
                (ends[0], 5.88, 0.14)]  # fmt: skip
     b.face(corners, (170, 225, 250), GLOWING)
-    b.solid(np.array(corners))
+    b.solid(corners)
     return b.build()
 
 
@@ -121,7 +122,7 @@ def _sign(rng: Rng, side: int) -> Mesh:
         inner[:, 1] = 2.55 + (inner[:, 1] - 2.55) * 0.7
         inner[:, 2] += 0.01 * np.sign(z)
         b.face(inner.tolist(), (232, 232, 232) if colour[0] < 100 else darker(colour, 0.6))
-        b.solid(ring)
+        b.solid(ring.tolist())
     return b.build()
 
 

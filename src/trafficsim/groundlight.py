@@ -30,17 +30,13 @@ class GroundLight:
         row = min(max(int((z - _BEHIND) * _CELLS), 0), self.sun.shape[0] - 1)
         return float(self.sun[row, column]), float(self.lamp[row, column])
 
-    def seen(self, x: Plane, z: Plane) -> tuple[Plane, Plane]:
-        """Both shares at each of the points x, z (h, w), m."""
-        columns, rows = (x - _LEFT) * _CELLS, (z - _BEHIND) * _CELLS
-        sun, lamp = (
-            np.asarray(
-                cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE),
-                dtype=np.float32,
-            )
-            for plane in (self.sun, self.lamp)
-        )
-        return sun, lamp
+    def sun_at(self, x: Plane, z: Plane) -> Plane:
+        """The share of sun at each of the points x, z (h, w), m."""
+        return _seen(self.sun, x, z)
+
+    def lamp_at(self, x: Plane, z: Plane) -> Plane:
+        """The share of lamp light at each of the points x, z (h, w), m."""
+        return _seen(self.lamp, x, z)
 
 
 def make_ground_light(street: Street, light: Light) -> GroundLight:
@@ -60,6 +56,12 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
                 lamp += np.exp(-distance / 42.0)
     lamp = np.asarray(cv2.resize(np.minimum(lamp, 1.0), shape[::-1]), dtype=np.float32)
     return GroundLight(sun.astype(np.float32) / 255.0, lamp)
+
+
+def _seen(plane: Plane, x: Plane, z: Plane) -> Plane:
+    columns, rows = (x - _LEFT) * _CELLS, (z - _BEHIND) * _CELLS
+    seen = cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return np.asarray(seen, dtype=np.float32)
 
 
 def _cast(sun: NDArray[np.uint8], street: Street, light: Light) -> None:

@@ -39,7 +39,7 @@ class Mesh:
 
     Attributes:
         vertices: float64 (V, 3).
-        faces: Per face the indices of its convex outline.
+        faces: Per face its vertices, in the order of its convex outline.
         anchors: int (F,), one vertex of each face.
         normals: float64 (F, 3), unit, outward.
         albedo: float64 (F, 3), BGR 0..255.
@@ -52,7 +52,7 @@ class Mesh:
     """
 
     vertices: Array
-    faces: tuple[NDArray[np.int64], ...]
+    faces: tuple[slice, ...]
     anchors: NDArray[np.int64]
     normals: Array
     albedo: Array
@@ -60,7 +60,7 @@ class Mesh:
     parts: tuple[tuple[int, int], ...]
     layers: NDArray[np.int64]
     centres: Array
-    solids: tuple[NDArray[np.int64], ...]
+    solids: tuple[slice, ...]
     half_size: tuple[float, float, float]
 
     def turned(self, heading: float) -> Mesh:
@@ -86,42 +86,26 @@ class MeshBuilder:
     """Collects parts; every part is convex and its details lie on its surface."""
 
     def __init__(self) -> None:
-        self._vertices: list[Array] = []
-        self._count = 0
-        self._faces: list[NDArray[np.int64]] = []
-        self._normals: list[Array] = []
+        # plain numbers until all is there: arrays of a few corners take most of a scene's time
+        self._vertices: list[Sequence[float]] = []
+        self._faces: list[slice] = []
         self._albedo: list[Colour] = []
         self._kinds: list[int] = []
-        self._parts: list[tuple[int, int, int, Array]] = []
-        self._solids: list[NDArray[np.int64]] = []
-        self._centre = (0.0, 0.0, 0.0)
+        self._parts: list[tuple[int, int, Sequence[float]]] = []
+        self._solids: list[slice] = []
 
     def part(self, layer: int, centre: Sequence[float]) -> None:
         """Begins a part; faces look away from its `centre`."""
-        self._close()
-        self._centre = (float(centre[0]), float(centre[1]), float(centre[2]))
-        self._parts.append((layer, len(self._faces), len(self._faces), np.array(self._centre)))
+        self._parts.append((layer, len(self._faces), centre))
 
     def face(self, points: Sequence[Sequence[float]], colour: Colour, kind: int = PLAIN) -> None:
         """Adds a convex outline of the present part."""
-        corners = np.array(points, dtype=np.float64)
-        # plain numbers: np.cross and np.linalg.norm take most of a scene's time otherwise
-        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners[:3].tolist()
-        ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - bx, cy - by, cz - bz
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        size = max((nx * nx + ny * ny + nz * nz) ** 0.5, 1e-12)
-        # parts are convex, so any corner tells which side is out
-        ox, oy, oz = self._centre
-        if nx * (ax - ox) + ny * (ay - oy) + nz * (az - oz) < 0:
-            size = -size
-        normal = np.array([nx / size, ny / size, nz / size])
-        self._faces.append(self._add(corners))
-        self._normals.append(normal)
+        self._faces.append(self._add(points))
         self._albedo.append(colour)
         self._kinds.append(kind)
 
-    def solid(self, points: Array) -> None:
-        """Adds the convex hull of `points` (N, 3) to the outline."""
+    def solid(self, points: Sequence[Sequence[float]]) -> None:
+        """Adds the convex hull of points (x, y, z) to the outline."""
         self._solids.append(self._add(points))
 
     def prism(
@@ -146,7 +130,7 @@ class MeshBuilder:
             self.face(corners, top if top is not None and flat else colour)
         self.face(left, colour)
         self.face(right, colour)
-        self.solid(np.array(left + right))
+        self.solid(left + right)
 
     def box(
         self, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float],
@@ -156,28 +140,28 @@ class MeshBuilder:
         middle = 0.5 * (x[0] + x[1])
         self.part(layer, (middle, 0.5 * (y[0] + y[1]), 0.5 * (z[0] + z[1])))
         corners = [(a, b, c) for a in x for b in y for c in z]
-        for axis in range(3):
-            for side in range(2):
-                limit = (x, y, z)[axis][side]
-                quad = [p for p in corners if p[axis] == limit]
-                quad = [quad[0], quad[1], quad[3], quad[2]]
-                self.face(quad, colour)
-        self.solid(np.array(corners))
+        for p, q, r, s in _BOX_FACES:
+            self.face((corners[p], corners[q], corners[r], corners[s]), colour)
+        self.solid(corners)
 
     def build(self) -> Mesh:
         """The mesh."""
-        self._close()
-        vertices = np.concatenate(self._vertices)
+        vertices = np.array(self._vertices, dtype=np.float64)
+        anchors = np.array([face.start for face in self._faces])
+        centres = np.array([centre for _, _, centre in self._parts], dtype=np.float64)
+        ends = [*(first for _, first, _ in self._parts[1:]), len(self._faces)]
+        parts = tuple((first, last) for (_, first, _), last in zip(self._parts, ends, strict=True))
+        inside = np.repeat(centres, [last - first for first, last in parts], axis=0)
         return Mesh(
             vertices=vertices,
             faces=tuple(self._faces),
-            anchors=np.array([face[0] for face in self._faces]),
-            normals=np.array(self._normals),
+            anchors=anchors,
+            normals=_normals(vertices, anchors, inside),
             albedo=np.array(self._albedo, dtype=np.float64),
             kinds=np.array(self._kinds),
-            parts=tuple((first, last) for _, first, last, _ in self._parts),
-            layers=np.array([layer for layer, _, _, _ in self._parts]),
-            centres=np.array([centre for _, _, _, centre in self._parts]),
+            parts=parts,
+            layers=np.array([layer for layer, _, _ in self._parts]),
+            centres=centres,
             solids=tuple(self._solids),
             half_size=(
                 float(np.abs(vertices[:, 0]).max()),
@@ -186,15 +170,29 @@ class MeshBuilder:
             ),
         )
 
-    def _add(self, points: Array) -> NDArray[np.int64]:
-        self._vertices.append(points)
-        self._count += len(points)
-        return np.arange(self._count - len(points), self._count)
+    def _add(self, points: Sequence[Sequence[float]]) -> slice:
+        first = len(self._vertices)
+        self._vertices.extend(points)
+        return slice(first, len(self._vertices))
 
-    def _close(self) -> None:
-        if self._parts:
-            layer, first, _, centre = self._parts[-1]
-            self._parts[-1] = (layer, first, len(self._faces), centre)
+
+_BOX_FACES = (
+    (0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5),
+)  # fmt: skip
+"""Corners of a box's faces, as x, y and z vary, z fastest."""
+
+
+def _normals(vertices: Array, anchors: NDArray[np.int64], inside: Array) -> Array:
+    """Unit normals (F, 3) of faces that begin at `anchors`, away from points (F, 3) `inside`."""
+    a, b, c = (vertices[anchors + i].T for i in range(3))
+    (ux, uy, uz), (vx, vy, vz) = b - a, c - b
+    normals = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
+    nx, ny, nz = normals
+    size = np.maximum(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
+    # parts are convex, so any corner tells which side is out
+    ox, oy, oz = a - inside.T
+    size[nx * ox + ny * oy + nz * oz < 0] *= -1.0
+    return np.ascontiguousarray((normals / size).T)
 
 
 def shaded(mesh: Mesh, light: Light, sunlit: float = 1.0) -> Array:

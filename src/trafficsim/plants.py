@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -10,7 +12,7 @@ from trafficsim.colours import Colour, pick
 from trafficsim.light import Light
 from trafficsim.mesh import SHIFT, Array, Image, fixed
 from trafficsim.scene import Furniture
-from trafficsim.sprites import Sprite, clipped_box, cut_out
+from trafficsim.sprites import Sprite, clipped_box, cut_out, empty_canvas
 
 Rng = np.random.Generator
 
@@ -36,17 +38,15 @@ def make_tree(
     box = clipped_box(camera, np.concatenate([spread + middle, [base], [fork]]), 4.0)
     if box is None:
         return None
-    patch = background[box[1] : box[3], box[0] : box[2]].copy()
-    cover = np.zeros(patch.shape[:2], np.uint8)
+    canvas = empty_canvas(background, box)
     origin = np.array(box[:2])
     share = light.haze_share(depth)
     sun, lamp = shares
     gain = light.ambient + 0.5 * light.sun * max(sun, 0.6) + 0.5 * light.lamp * lamp
 
-    def tone(colour: Array) -> list[float]:
+    def tone(colour: Array) -> Any:
         lit = np.clip(colour * gain, 0, 255)
-        hazy: list[float] = (lit + (light.haze - lit) * share).tolist()
-        return hazy
+        return (lit + (light.haze - lit) * share).tolist()
 
     wide = 0.15 * size * scale
     bark = np.array([(-1.3, 0.0), (1.3, 0.0), (0.8, 1.0), (-0.8, 1.0)])
@@ -55,32 +55,30 @@ def make_tree(
         ((62, 78, 96), stem),
         ((48, 60, 76), stem - [(0, 0), (wide, 0), (wide * 0.6, 0), (0, 0)]),
     ):
-        for target, paint_with in ((patch, tone(np.array(colour))), (cover, 255)):
-            cv2.fillConvexPoly(target, fixed(part - origin), paint_with, cv2.LINE_AA, SHIFT)
+        paint = (*tone(np.array(colour)), 255)
+        cv2.fillConvexPoly(canvas, fixed(part - origin), paint, cv2.LINE_AA, SHIFT)
     leaf = np.array(pick(rng, _LEAVES))
     bright = float(light.sun_direction @ camera.rotation[0])
     for ring, count in ((0.5, 24), (0.8, 80), (1.0, 150)):
         angles = rng.uniform(0, 2 * np.pi, count)
         reach = np.sqrt(rng.uniform(0.0, 1.0, count)) * ring
         sizes = rng.uniform(0.09, 0.2, count) * (2.2 - 1.4 * ring)
-        for angle, out, part_size in zip(angles, reach, sizes, strict=True):
-            u, v = out * np.cos(angle), out * np.sin(angle) * 0.92
-            at = middle + np.array([u, -v]) * radius * scale - origin
-            relief = 0.78 + 0.26 * v + 0.12 * u * bright + float(rng.normal(0, 0.1))
-            relief += 0.1 * (ring - 0.7)
-            size_px = max(1, int(part_size * radius * scale * 16))
-            spot = (int(at[0] * 16), int(at[1] * 16))
-            cv2.circle(patch, spot, size_px, tone(leaf * relief), -1, cv2.LINE_AA, SHIFT)
-            cv2.circle(cover, spot, size_px, 255, -1, cv2.LINE_AA, SHIFT)
+        u, v = reach * np.cos(angles), reach * np.sin(angles) * 0.92
+        at = middle + np.stack([u, -v], axis=1) * radius * scale - origin
+        relief = 0.78 + 0.26 * v + 0.12 * u * bright + rng.normal(0, 0.1, count)
+        relief += 0.1 * (ring - 0.7)
+        size_px = np.maximum(1, (sizes * radius * scale * 16).astype(int)).tolist()
+        spots = (at * 16).astype(int).tolist()
+        for spot, part, paint in zip(spots, size_px, tone(leaf * relief[:, None]), strict=True):
+            cv2.circle(canvas, spot, part, (*paint, 255), -1, cv2.LINE_AA, SHIFT)
     footprint = (piece.x - 0.25, piece.x + 0.25, piece.z - 0.25, piece.z + 0.25)
-    return cut_out(patch, cover, box, footprint, depth)
+    return cut_out(canvas, box, footprint, depth)
 
 
 def add_leaves(
-    rng: Rng, patch: Image, cover: Image, camera: Camera, piece: Furniture, light: Light,
-    depth: float,
-) -> None:  # fmt: skip
-    """Leaves over a hedge or in a planter."""
+    rng: Rng, canvas: Image, camera: Camera, piece: Furniture, light: Light, depth: float
+) -> None:
+    """Leaves over a hedge or in a planter, on a sprite's canvas."""
     hedge = piece.kind == "hedge"
     half_z, base, top, half_x = (1.6, 0.1, 1.15, 0.3) if hedge else (0.65, 0.55, 1.0, 0.3)
     count = 190 if hedge else 70
@@ -90,15 +88,20 @@ def add_leaves(
     seen = camera.to_camera(places + np.array([piece.x, 0.0, piece.z]))
     order = np.argsort(-seen[:, 2])
     places, pixels = places[order], camera.to_pixels(seen[order])
-    share = light.haze_share(depth)
-    gain = light.ambient + 0.5 * light.sun
-    for spot, place in zip(pixels, places, strict=True):
-        colour = leaf * (0.65 + 0.35 * (place[1] - base) / (top - base) + rng.normal(0, 0.1))
+    brightness = 0.65 + 0.35 * (places[:, 1] - base) / (top - base)
+    blossoms: dict[int, Colour] = {}
+    sizes = np.empty(count)
+    for i in range(count):
+        brightness[i] += rng.normal(0, 0.1)
         if flowers and rng.random() < 0.15:
-            colour = np.array(_BLOSSOM[int(rng.integers(3))], dtype=np.float64)
-        lit = np.clip(colour * gain, 0, 255)
-        tone = (lit + (light.haze - lit) * share).tolist()
-        radius = max(1, int(camera.focal / depth * rng.uniform(0.07, 0.16) * 16))
-        at = (int(spot[0] * 16), int(spot[1] * 16))
-        cv2.circle(patch, at, radius, tone, -1, cv2.LINE_AA, SHIFT)
-        cv2.circle(cover, at, radius, 255, -1, cv2.LINE_AA, SHIFT)
+            blossoms[i] = _BLOSSOM[int(rng.integers(3))]
+        sizes[i] = rng.uniform(0.07, 0.16)
+    colours = leaf * brightness[:, None]
+    for i, blossom in blossoms.items():
+        colours[i] = blossom
+    lit = np.clip(colours * (light.ambient + 0.5 * light.sun), 0, 255)
+    tones = (lit + (light.haze - lit) * light.haze_share(depth)).tolist()
+    radii = np.maximum(1, (camera.focal / depth * sizes * 16).astype(int)).tolist()
+    spots = (pixels * 16).astype(int).tolist()
+    for spot, radius, tone in zip(spots, radii, tones, strict=True):
+        cv2.circle(canvas, spot, radius, (*tone, 255), -1, cv2.LINE_AA, SHIFT)

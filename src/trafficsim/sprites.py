@@ -51,11 +51,24 @@ class Sprite:
             np.copyto(ids[top:bottom, left:right], 0, where=self.solid[inside])
 
 
+def empty_canvas(background: Image, box: Box) -> Image:
+    """What a sprite is painted on, uint8 (h, w, 4): the background in `box`, and 0 for its cover.
+
+    Its parts are painted with 255 as fourth number: in one go with their cover.
+    """
+    x0, y0, x1, y1 = box
+    canvas = cv2.cvtColor(background[y0:y1, x0:x1], cv2.COLOR_BGR2BGRA)
+    canvas[..., 3] = 0
+    return np.asarray(canvas, dtype=np.uint8)
+
+
 def cut_out(
-    patch: Image, cover: Image, box: Box, footprint: tuple[float, float, float, float], depth: float
+    canvas: Image, box: Box, footprint: tuple[float, float, float, float], depth: float
 ) -> Sprite:
-    """A sprite of what is painted on `patch` where `cover`, uint8 (h, w), is above 0."""
-    cover3 = cv2.merge([cover] * 3)
+    """A sprite of what is painted on a canvas, uint8 (h, w, 4), where its cover is above 0."""
+    cover = cv2.extractChannel(canvas, 3)
+    cover3 = cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR)
+    patch = cv2.cvtColor(canvas, cv2.COLOR_BGRA2BGR)
     return Sprite(
         box=box,
         colour=np.asarray(cv2.multiply(patch, cover3, scale=1.0 / 255.0), dtype=np.uint8),

@@ -26,6 +26,7 @@ from trafficsim.vehicles import make_vehicle
 Rng = np.random.Generator
 
 ACCELERATION, BRAKING, HEADWAY, STANDSTILL = 1.4, 2.2, 1.2, 2.2
+_TWICE_ROOT = 2 * (ACCELERATION * BRAKING) ** 0.5
 STOP_BEFORE = 3.6
 """Distance in m between the stop line and the middle of the crossing."""
 
@@ -178,11 +179,9 @@ def _park(traffic: Traffic, rng: Rng) -> None:
 def _drive(vehicle: Vehicle, gap: float, closing: float, dt: float) -> None:
     """One step of the Intelligent Driver Model."""
     speed = vehicle.speed
-    wanted = STANDSTILL + max(
-        0.0, speed * HEADWAY + speed * closing / (2 * np.sqrt(ACCELERATION * BRAKING))
-    )
+    wanted = STANDSTILL + max(0.0, speed * HEADWAY + speed * closing / _TWICE_ROOT)
     pull = ACCELERATION * (1 - (speed / vehicle.wish) ** 4 - (wanted / max(gap, 0.2)) ** 2)
-    pull = float(np.clip(pull, -7.0, ACCELERATION))
+    pull = min(max(pull, -7.0), ACCELERATION)
     moved = min(max(speed + pull * dt, 0.0), max(0.0, (gap - 0.3) / dt))
     vehicle.braking = pull < -0.4 or moved < 0.3
     vehicle.speed = moved

@@ -169,7 +169,7 @@ def _tank(
         builder.face([(x0, y0, z[0]), (x1, y1, z[0]), (x1, y1, z[1]), (x0, y0, z[1])], paint)
     for end in z:
         builder.face([(x, y, end) for x, y in ring], darker(paint, 0.85))
-    builder.solid(np.array([(x, y, end) for end in z for x, y in ring]))
+    builder.solid([(x, y, end) for end in z for x, y in ring])
     _truck_rear(builder, z[0], half, deck)
 
 

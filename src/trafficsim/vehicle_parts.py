@@ -20,13 +20,13 @@ UNDER: Colour = (28, 28, 28)
 PLATE: Colour = (225, 230, 230)
 HEAD: Colour = (235, 238, 240)
 TAIL: Colour = (40, 35, 170)
+_RIM = [(float(np.sin(a)), float(np.cos(a))) for a in np.linspace(0.0, 2.0 * np.pi, 15)[:-1]]
 
 
 def add_wheels(
     builder: MeshBuilder, axles: Sequence[float], half_width: float, radius: float
 ) -> None:
     """Tyres with hubs at the `axles` (z): treads before everything else, sides last."""
-    angles = np.linspace(0.0, 2.0 * np.pi, 14, endpoint=False)
     for z in axles:
         hull = []
         for side in (-1.0, 1.0):
@@ -40,15 +40,13 @@ def add_wheels(
                     [(x, low, zz), (inner, low, zz), (inner, high, zz), (x, high, zz)], TYRE
                 )
             builder.part(4, (side * (half_width - 0.12), radius, z))
-            rim = [(x, radius + radius * np.sin(a), z + radius * np.cos(a)) for a in angles]
+            rim = [(x, radius + radius * sin, z + radius * cos) for sin, cos in _RIM]
             builder.face(rim, TYRE)
-            hub = [
-                (x + side * 0.01, radius + 0.6 * radius * np.sin(a), z + 0.6 * radius * np.cos(a))
-                for a in angles[::2]
-            ]
+            out, small = x + side * 0.01, 0.6 * radius
+            hub = [(out, radius + small * sin, z + small * cos) for sin, cos in _RIM[::2]]
             builder.face(hub, HUB)
             hull += rim
-        builder.solid(np.array(hull))
+        builder.solid(hull)
 
 
 class CabinSide:

@@ -15,32 +15,20 @@ from segtrack.report.figures import save_figure
 NAN = float("nan")
 
 
-def test_wilson() -> None:
-    """Values of Newcombe (1998), "Two-sided confidence intervals for the single proportion"."""
-    for hits, count, low, high in (
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ):
-        assert figures.wilson(hits, count) == pytest.approx((low, high), abs=5e-5)
-    assert figures.wilson(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
-    assert figures.wilson(0, 0) == (0.0, 1.0)
-
-
 def test_auto_accept() -> None:
     score = np.array([0.9, 0.8, 0.8, 0.7, 0.6, 0.5])
     right = np.array([True, True, True, True, False, True])
-    found = figures.auto_accept(score, right)
+    image = np.arange(6)
+    found = figures.auto_accept(score, right, image)
     assert found is not None
     assert (found.score, found.predictions, found.share) == (0.7, 4, 1.0)
-    assert found.low == pytest.approx(figures.wilson(4, 4)[0])
+    assert found.low == pytest.approx(4 / (4 + 1.959964**2))
     assert "too few to be sure of 95%" in figures.statement(found)
     # Equal scores are accepted together: the wrong one of 0.8 spoils both.
-    assert figures.auto_accept(score, np.array([1, 1, 0, 1, 1, 1], bool))[:2] == (0.9, 1)  # type: ignore[index]
-    assert figures.auto_accept(score, np.array([0, 1, 1, 1, 1, 1], bool)) is None
-    assert figures.auto_accept(score[:0], right[:0]) is None
-    many = figures.auto_accept(np.linspace(0.5, 1, 200), np.ones(200, bool))
+    assert figures.auto_accept(score, np.array([1, 1, 0, 1, 1, 1], bool), image)[:2] == (0.9, 1)  # type: ignore[index]
+    assert figures.auto_accept(score, np.array([0, 1, 1, 1, 1, 1], bool), image) is None
+    assert figures.auto_accept(score[:0], right[:0], image[:0]) is None
+    many = figures.auto_accept(np.linspace(0.5, 1, 200), np.ones(200, bool), np.arange(200))
     assert many is not None and many.low > 0.95
     assert figures.statement(many) == (
         "Auto-accepting from score 0.50 on would have been right in 100.0% of 200 "
@@ -53,16 +41,16 @@ def test_auto_accept() -> None:
 
 def test_acceptance_rows_and_figure(tmp_path: Path) -> None:
     score = np.array([0.25, 0.25, 0.29, 0.95, 1.0])
-    rows = figures.acceptance_rows(score, np.array([True, False, False, True, True]))
+    rows = figures.acceptance_rows(score, np.array([True, False, False, True, True]), np.arange(5))
     assert [row["predictions"] for row in rows] == [0, 0, 3, 0, 0, 0, 0, 0, 0, 2]
     assert rows[2]["share"] == pytest.approx(1 / 3)
-    assert (rows[2]["low"], rows[2]["high"]) == figures.wilson(1, 3)
+    assert (rows[2]["low"], rows[2]["high"]) == pytest.approx((0.061492, 0.792340), abs=1e-5)
     assert rows[2]["mean_score"] == pytest.approx(0.79 / 3)
     assert rows[0]["share"] is None
     best = figures.AutoAccept(0.95, 2, 1.0, 0.34, 1.0)
     save_figure(figures.figure_acceptance(rows, best), tmp_path / "a.png", rows)
     assert cv2.imread(str(tmp_path / "a.png")) is not None
-    empty = figures.acceptance_rows(score[:0], np.zeros(0, bool))
+    empty = figures.acceptance_rows(score[:0], np.zeros(0, bool), np.zeros(0, int))
     save_figure(figures.figure_acceptance(empty, None), tmp_path / "b.png", empty)
 
 
@@ -75,6 +63,7 @@ def test_outcome_rows() -> None:
         np.array([1.0, 0.7, NAN, NAN, 0.4, 0.6]),
         np.array([NAN, 0.65, NAN, NAN, NAN, NAN]),
         np.array([NAN, 0.95, NAN, NAN, NAN, NAN]),
+        np.arange(6),
     )
     rows = {(row["class"], row["band"]): row for row in figures.outcome_rows(found)}
     assert len(rows) == 12

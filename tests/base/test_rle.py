@@ -17,6 +17,7 @@ from segtrack.base.rle import (
     pixels,
     run_lengths,
 )
+from segtrack.base.rle_kernels import cut_out
 
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40)))
 
@@ -43,6 +44,26 @@ def test_runs_boxes_and_crops_of_any_mask(mask: np.ndarray) -> None:
     crop = decode_box(runs, height, (x1, y1, x2, y2))
     np.testing.assert_array_equal(crop, mask[y1:y2, x1:x2])
     assert encode_box(crop, height, width, (x1, y1)) == encoded(mask)
+
+
+@pytest.mark.parametrize("fill", [0.0, 0.02, 0.5, 0.97, 1.0])
+def test_the_compiled_cut_is_the_plain_one(fill: float) -> None:
+    """Any shape, columns that run into one another and runs of length 0 as well."""
+    rng = np.random.default_rng(int(100 * fill))
+    for _ in range(60):
+        height, width = rng.integers(1, 40, 2).tolist()
+        mask = np.zeros((height, width), bool)
+        y, x = int(rng.integers(height)), int(rng.integers(width))
+        part = mask[y : y + int(rng.integers(1, 40)), x : x + int(rng.integers(1, 40))]
+        part[:] = rng.random(part.shape) < fill
+        counts = encoded(mask)
+        runs = run_lengths(counts)
+        box = mask_box(runs, height)
+        columns, left, top = cut_out(np.frombuffer(counts, np.uint8), height)
+        found = columns.T
+        assert (left, top) == box[:2]
+        assert np.array_equal(found, decode_box(runs, height, box)) or not box[2]
+        assert bool(found.size) == bool(box[2])
 
 
 def test_a_large_mask() -> None:

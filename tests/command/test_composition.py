@@ -37,6 +37,10 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         },
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
+        ("experiment", "occlusion_training"): ["model.weights=auto"],  # $SEGTRACK_DATA has them
+        ("experiment", "occlusion_training_real"): [
+            *("model.weights=auto", f"dataset.path={tmp_path}"),
+        ],
     }
     composed = 0
     for group, options in groups(CONF).items():
@@ -49,10 +53,10 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
     known = groups(CONF)
     for group, options in {
         "dataset": {"traffic_sim", "yolo", "coco", "mot17_half"},
-        "experiment": {"bytetrack_mot17", "occlusion", "pretrain_sim"},
+        "experiment": {"bytetrack_mot17", "occlusion", "occlusion_training", "pretrain_sim"},
         "labellerr": {"off", "emulator", "cloud"},
         "mlflow": {"local", "server"},
-        "model": {"yolov8n-seg", "yolo11n-seg"},
+        "model": {"yolov8n-seg", "yolo11n-seg", "yolo26n-seg", "yolov9c-seg", "rfdetr-seg-nano"},
         "tracker": {"bytetrack", "botsort"},
         "trainer": {"quick", "standard", "smoke"},
     }.items():
@@ -79,7 +83,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    assert settings.stages == [name for name in listed_names() if name != "push"]
+    assert settings.stages == [name for name in listed_names() if name not in ("push", "export")]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
     assert settings.dataset.light is Light.mixed
@@ -96,7 +100,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("model=yolov9", "model=yolov9: must be one of yolo11l-seg, .*yolov8x-seg; did you mean"),
+        ("model=yolov7", "model=yolov7: must be one of .*yolo11l-seg, .*yolov9e-seg; did you mean"),
         ("trakcer=bytetrack", "trakcer=bytetrack: no such setting; did you mean tracker?"),
         ("tracker.track_tresh=0.4", "no such setting; did you mean tracker.track_thresh?"),
         ("track_thresh=0.4", "track_thresh=0.4: no such setting; did you mean tracker.track_thr"),
@@ -118,6 +122,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("tracker.gmc_method=orb", "tracker.gmc_method=orb: no such setting"),
         ("model.conf_floor=0.3", "must not lie above tracker.low_thresh=0.1"),
         ("model.imgsz=100", "model.imgsz=100: must be a multiple of 32 px .*such as 96"),
+        ("model=rfdetr-seg-tiny", "tiny: must be one of .*; did you mean rfdetr-seg-nano"),
         ("model.weights=no.pt", "model.weights=no.pt: no such file"),
         ("model.name=yolov8n", "model.name=yolov8n: masks are needed"),
         ("dataset=yolo", "dataset.path=null: dataset=yolo needs a folder"),
@@ -149,6 +154,8 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("mlflow.uri=http://h:5000", "is a server; choose it with mlflow=server mlflow.uri=http:/"),
         ("mlflow.uri=null", "mlflow.uri=null: must not be null"),
         ("mlflow.artifacts=s3://bucket/x", "=s3://bucket/x: must be a folder of this machine"),
+        ("mlflow.register=street", "=street: it is the stage export that registers"),
+        ("export.format=onxx", "export.format=onxx: must be one of onnx, openvino, tensorrt"),
         ("mlflow.experiment=' '", "mlflow.experiment= : must have 1 to 200 letters"),
         (f"mlflow.experiment={'a' * 600}", "must have 1 to 200 letters"),
         ("trainer.epochs=-1", "trainer.epochs=-1: must lie in 1 to 100000 epochs"),
@@ -305,7 +312,7 @@ def test_presets_hold_their_differences_and_nothing_is_lost() -> None:
     assert (quick.epochs, quick.optimizer, quick.lr0, quick.cache) == (3, "AdamW", 0.0005, True)
     assert (quick.batch, quick.patience, quick.fliplr) == (16, 50, 0.5)
     standard = compose_settings(CONF, ["trainer=standard"]).trainer
-    assert (standard.epochs, standard.imgsz, standard.workers) == (100, 640, 8)
+    assert (standard.epochs, standard.imgsz, standard.workers) == (100, 640, None)
     local, server = (compose_settings(CONF, [f"mlflow={m}"]).mlflow for m in ("local", "server"))
     assert (local.artifacts, server.artifacts, server.timeout) == ("mlruns/artifacts", None, 5.0)
     modes = ("cloud", "emulator")
@@ -322,3 +329,13 @@ def test_a_plugin_that_cannot_be_imported_is_one_line() -> None:
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: SEGTRACK_PLUGINS=no_such_plugin: this plugin cannot be imported")
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_word() -> None:
+    """As ``segtrack --help | head -1`` does."""
+    command = [sys.executable, "-m", "segtrack", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

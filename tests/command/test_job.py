@@ -18,6 +18,9 @@ from segtrack.command.job import _files
         MemoryError("Unable to allocate 4 GiB"),
         RuntimeError("CUDA out of memory. Tried to allocate 4 GiB\nmore"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"),
+        RuntimeError("Cannot allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     ],
 )
 def test_memory_that_is_not_there_is_one_line(error: Exception, tmp_path: Path) -> None:

@@ -82,12 +82,13 @@ def raw(root: Path) -> list[str]:
 
 
 def sequences(root: Path) -> list[str]:
-    for name in ("MOT17-02", "MOT17-04"):
+    for shift, name in enumerate(("MOT17-02", "MOT17-04")):
         folder = root / name
         for i in range(3):
-            bitmap(folder / "img1" / f"{i + 1:06}.bmp", i)
+            bitmap(folder / "img1" / f"{i + 1:06}.bmp", 3 * shift + i)
         (folder / "gt").mkdir()
-        (folder / "gt" / "gt.txt").write_text("1,1,2,2,9,9,1,1,0.5\n2,1,3,2,9,9,1,1,1\n")
+        rows = f"1,1,2,{2 + shift},9,9,1,1,0.5\n2,1,3,2,9,9,1,1,1\n"
+        (folder / "gt" / "gt.txt").write_text(rows)
         (folder / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nseqLength=3\n")
     return [f"dataset.path={root}", "dataset.tuning=[MOT17-02]", "dataset.test=[MOT17-04]"]
 
@@ -112,7 +113,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "yolo": (yolo, "2d34715fea613ed0"),
     "coco": (coco, "92efbda47e9450b8"),
     "images": (raw, "9df31c6f5bf51e7e"),
-    "sequences": (sequences, "3b2cc6377ffe0791"),
+    "sequences": (sequences, "c7e5332c71995a0f"),
     "labellerr": (labellerr, "490a3256bff86e91"),
 }
 

@@ -228,7 +228,7 @@ def test_roles() -> None:
     assert [s.role for s in named] == ["tuning", None, "test"]
     with pytest.raises(SettingsError, match=r"no sequence 'MOT17-2' \(nearest: MOT17-02\)"):
         with_roles(found, ["MOT17-2"], [])
-    with pytest.raises(SettingsError, match="both name MOT17-04"):
+    with pytest.raises(SettingsError, match="MOT17-04: is the same footage as"):
         with_roles(found, ["MOT17-04"], ["MOT17-04", "MOT17-05"])
 
 

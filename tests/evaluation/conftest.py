@@ -17,7 +17,6 @@ from segtrack.model import (
     resolve_weights,
 )
 from segtrack.settings import EvaluationSettings, SplitFractions
-from tests.compare import script, settings
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,3 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 def _nothing(name: str, value: float, step: int = 0) -> None:
     """A report that nobody reads."""
-
-
-__all__ = ["script", "settings"]

@@ -39,6 +39,7 @@ class HandMade:
     names: tuple[str, ...]
     rows: list[Image]
     annotations: list[dict[str, Any]]
+    visible_estimated: bool = False
 
     def coco(self, split: str) -> dict[str, Any]:
         images = [

@@ -164,7 +164,7 @@ def test_equals_pycocotools_whatever_the_batch(tmp_path: Path, seed: int, size: 
     names = ("car", "person", "truck")
     dataset, found = random_scene(seed, names, images=12)
     predictions = write_predictions(tmp_path, names, 12, found)
-    matcher = Matcher(len(names), [0.0, 1.0])
+    matcher = Matcher(len(names))
     for batch in image_batches(dataset.coco("val"), predictions.frames(), 0.001, 300, size):
         matcher.add(batch)
     for kind in KINDS:

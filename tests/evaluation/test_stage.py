@@ -66,7 +66,9 @@ def test_every_figure_is_reported_and_kept(done: tuple[Path, Reported]) -> None:
     assert kept["metrics"]["test/class/cable car/mask_map50_95"] is None
     assert kept["metrics"]["test/mask_map_large"] is None
     assert report["test/visible/0.00-0.50/mask_recall50"] == 0
-    assert report["test/visible/0.50-1.00/mask_recall50"] == pytest.approx(0.75)
+    assert report["test/visible/0.50-1.00/mask_recall50"] == pytest.approx(2 / 3)
+    assert report["test/hidden/people/mask_recall_p80"] == 0
+    assert report["test/clear/people/mask_recall_p80"] == 1
     expected = {"map50_95", "map50", "map75", "map_small", "map_medium", "map_large"}
     expected |= {"ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"}
     overall = {name for name in kept["metrics"] if name.count("/") == 1}
@@ -126,13 +128,22 @@ def test_every_drawing_has_its_numbers(done: tuple[Path, Reported]) -> None:
         ["background", "0", "0", "0", "0"],
     ]
     slices = _read(folder / "visible_fraction.csv")
-    assert [(r["visible"], r["class"], r["objects"]) for r in slices] == [
-        ("0.00-0.50", "mean", "1"),
-        ("0.00-0.50", "person", "1"),
-        ("0.50-1.00", "mean", "3"),
-        ("0.50-1.00", "car", "2"),
-        ("0.50-1.00", "person", "1"),
+    assert [(r["visible"], r["size"], r["class"], r["objects"], r["recall50"]) for r in slices] == [
+        ("0.00-0.50", "all", "all", "1", "0.0"),
+        ("0.00-0.50", "medium", "all", "1", "0.0"),  # 400 px² are 30% of it
+        ("0.00-0.50", "all", "person", "1", "0.0"),
+        ("0.00-0.50", "medium", "person", "1", "0.0"),
+        ("0.50-1.00", "all", "all", "3", str(2 / 3)),
+        ("0.50-1.00", "small", "all", "2", "0.5"),
+        ("0.50-1.00", "medium", "all", "1", "1.0"),
+        ("0.50-1.00", "all", "car", "2", "0.5"),
+        ("0.50-1.00", "small", "car", "2", "0.5"),
+        ("0.50-1.00", "all", "person", "1", "1.0"),
+        ("0.50-1.00", "medium", "person", "1", "1.0"),
     ]
+    assert slices[0]["remark"] == (
+        "no car; 0 / 100 / 0% small / medium / large, of all 50 / 50 / 0%"
+    )
 
 
 def test_gallery(done: tuple[Path, Reported]) -> None:

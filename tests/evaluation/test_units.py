@@ -9,7 +9,7 @@ import pytest
 from segtrack.base.errors import DataError
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.measurement import Evaluation, measure
-from segtrack.evaluation.ranking import Ranking
+from segtrack.evaluation.ranking import precisions
 from segtrack.evaluation.units import ImageUnits
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (
@@ -35,7 +35,7 @@ def evaluated(folder: Path, seed: int, images: int = 12) -> Evaluation:
 def assert_equal_to_the_reported(found: Evaluation, units: ImageUnits) -> None:
     """AP of all images once is the one that the stage reports, overall and by class."""
     for kind, scores in zip(KINDS, found.scores, strict=True):
-        ap = Ranking.of(units, kind).average_precision(np.ones(len(units.rank), np.int64))
+        ap = precisions(units, kind, np.arange(len(units.group))).whole
         once = ap[~np.isnan(ap[:, 0])]
         assert once.mean() == pytest.approx(scores.overall[f"{kind}_map50_95"], abs=1e-9)
         assert once[:, 0].mean() == pytest.approx(scores.overall[f"{kind}_map50"], abs=1e-9)
@@ -79,7 +79,9 @@ def test_what_is_kept(tmp_path: Path) -> None:
     units = measure(dataset, "test", predictions, EvaluationSettings()).units
     assert (units.split, units.names) == ("test", NAMES)
     assert units.fingerprint == dataset.split_fingerprint("test")
-    assert units.rank.tolist() == [1, 2, 0]
+    assert units.group.tolist() == names
+    grouped = measure(dataset, "test", predictions, EvaluationSettings(), r"^([ab])\.(png)").units
+    assert grouped.group.tolist() == ["b/png", "c.png", "a/png"]
     cells = np.stack([units.class_id, units.image, units.objects])
     assert cells.T.tolist() == [[0, 0, 2], [0, 1, 0], [1, 2, 1]]
     for kind in KINDS:
@@ -97,7 +99,7 @@ def test_the_file_is_small_and_whole(tmp_path: Path) -> None:
     again = ImageUnits.load(path)
     for field in ("split", "fingerprint", "names"):
         assert getattr(again, field) == getattr(units, field)
-    for field in ("rank", "class_id", "image", "objects"):
+    for field in ("group", "class_id", "image", "objects"):
         assert getattr(again, field).dtype == getattr(units, field).dtype
         np.testing.assert_array_equal(getattr(again, field), getattr(units, field))
     for kind in KINDS:
@@ -105,8 +107,13 @@ def test_the_file_is_small_and_whole(tmp_path: Path) -> None:
             read = getattr(again.detections[kind], name)
             assert read.dtype == values.dtype
             np.testing.assert_array_equal(read, values)
+    for name, values in vars(units.visible).items():
+        read = getattr(again.visible, name)
+        assert read.dtype == values.dtype
+        np.testing.assert_array_equal(read, values)
     assert sum(len(found.score) for found in units.detections.values()) > 300
-    assert path.stat().st_size < 10_000
+    assert len(units.visible) > 80
+    assert path.stat().st_size < 13_000
 
 
 def test_nothing_was_found(tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_nothing_was_found(tmp_path: Path) -> None:
     units = measure(dataset, "val", predictions, EvaluationSettings()).units
     units.save(tmp_path / "units.npz")
     units = ImageUnits.load(tmp_path / "units.npz")
-    ap = Ranking.of(units, "mask").average_precision(np.array([1, 1]))
+    ap = precisions(units, "mask", np.arange(2)).whole
     assert ap[1].tolist() == [0] * 10
     assert np.isnan(ap[[0, 2]]).all()
 

@@ -186,7 +186,10 @@ CASES = [
     Case("no GPU", ('video="{data}/v.avi"', *TRACK, SHIPPED, "device=97"), 2, "no GPU 97", video),
     Case("no such run", yolo(LEARN, "model.weights=run:" + 32 * "0"), 2, "run:0+: no such run"),
     Case(
-        "a folder for weights", yolo(LEARN, 'model.weights="{data}"'), 2, "no such file; give a ch"
+        "a folder for weights",
+        yolo(LEARN, 'model.weights="{data}"'),
+        2,
+        "a folder with 0 exported net",
     ),
     Case("store=/proc", yolo("store=/proc/x"), 2, "store=/proc/x: cannot write in /proc "),
     Case("a store in a file", yolo("store=/etc/passwd/x"), 2, "/etc/passwd .it is no folder"),

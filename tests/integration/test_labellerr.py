@@ -182,7 +182,7 @@ def test_finished_labels_become_a_data_set(
     counts = {split: metrics[f"data/images/{split}"] for split in ("train", "val", "test", "pool")}
     assert counts == {"train": 2, "val": 2, "test": 0, "pool": 2}
     assert tags["labellerr.project"] == project_id and len(tags["labellerr.export"]) == 32
-    assert "export     5 images, 5 labels" in outcome.out
+    assert "labels     5 images, 5 labels" in outcome.out
     texts = [p.read_text() for p in project.folder.glob(".segtrack/results/prepare/*/checks.txt")]
     assert any("sim_val_00000.jpg is labelled, but not in" in text for text in texts)
     # A stage that does not list prepare takes the export that was kept.

@@ -205,14 +205,23 @@ ODD = {
         *SEQUENCES,
         "dataset.tuning=[A]",
         "dataset.test=[A]",
-        said="for tuning or for test, not",
+        said="dataset.tuning=A: is the same footage as dataset.test=A",
+        before=sequences,
+    ),
+    "one scene, two detectors": odd(
+        *SEQUENCES,
+        "dataset.tuning=[MOT17-02-DPM]",
+        "dataset.test=[MOT17-02-SDP]",
+        said="MOT17-02-DPM: is the same footage as dataset.test=MOT17-02-SDP",
         before=sequences,
     ),
     "nothing reviewed": odd("dataset=reviewed", said="no reviewed version is in the store yet"),
     "no data set": odd("dataset=none", said="needs a data set: dataset=NAME"),
     # weights and devices
     "no weights": odd("model.weights=w.pt", said="model.weights=w.pt: no such file"),
-    "folder as weights": odd("model.weights=d", said="d: no such file", before=folder("d")),
+    "folder as weights": odd(
+        "model.weights=d", said="d: a folder with 0 exported networks", before=folder("d")
+    ),
     "no folder of weights": odd("model.weights_folder=no", said="weights_folder=no: no such fol"),
     "no run": odd(
         "model.weights=run:zzz", "stages=[evaluate]", said="id has 32 hexadecimal digits"
@@ -220,8 +229,8 @@ ODD = {
     "run elsewhere": odd(
         "model.weights=run:../x", "stages=[evaluate]", said="32 hexadecimal digits"
     ),
-    "odd device": odd("device=cuda:9", said="must be auto, cpu, a GPU's index"),
-    "no device": odd("device=[]", said="must be auto, cpu, a GPU's index"),
+    "odd device": odd("device=cuda:x", said="must be auto, cpu, cuda, mps, a GPU such as 0"),
+    "no device": odd("device=[]", said="must be auto, cpu, cuda, mps, a GPU such as 0"),
     # places
     "store in a file": odd("store=s/x", said="store=s/x: .*no folder", before=file("s")),
     "endless store": odd(f"store={LONG}", said="File name too long.; choose another folder"),

@@ -8,6 +8,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,34 +41,89 @@ def test_a_sweep_over_a_threshold_trains_once_and_detects_once(here: Run, projec
     assert {"cells.csv", "cells.html"} <= project.artifacts(parent)
 
 
-def test_seeds_give_mean_and_standard_deviation_and_the_objective_comes_back(
-    here: Run, project: Project
-) -> None:
-    outcome = here(
-        "-m",
-        "seed=0,1,2",
-        "trainer.lr0=0.01,0.05",
-        *WORDS,
-        "stages=[prepare,train,evaluate]",
-        "trainer.imgsz=64",
-        "objective=test/box_map50",
-    )
+def test_settings_are_compared_over_seeds_and_tested_on_images(here: Run, project: Project) -> None:
+    words = [*WORDS, "stages=[prepare,train,evaluate]", "trainer.imgsz=64"]
+    refused = here("-m", "trainer.lr0=0.01,0.05", *words, "objective=test/box_map50")
+    assert refused.code == 2 and "choose by val/box_map50" in refused.err and not project.runs()
+    outcome = here("-m", "seed=0,1", "trainer.lr0=0.01,0.05", *words, "objective=val/box_map50")
     assert outcome.code == 0, outcome.err
     parent, *children = project.runs()
-    assert len(children) == 6
+    assert len(children) == 4
     rows = _table(project, parent, "settings.csv")
     assert [row["trainer.lr0"] for row in rows] == ["0.01", "0.05"]
     for row in rows:
         values = [
-            child.data.metrics["test/box_map50"]
+            child.data.metrics["val/best/box_map50_95"]
             for child in children
             if child.data.params["trainer.lr0"] == row["trainer.lr0"]
         ]
-        assert int(row["n"]) == 3
-        assert math.isclose(float(row["test/box_map50"]), statistics.fmean(values))
-        assert math.isclose(
-            float(row["test/box_map50 std"]), statistics.stdev(values), abs_tol=1e-12
-        )
+        name = "val/best/box_map50_95"
+        assert int(row["n"]) == 2
+        assert math.isclose(float(row[name]), statistics.fmean(values))
+        assert math.isclose(float(row[f"{name} std"]), statistics.stdev(values), abs_tol=1e-12)
+    printed = outcome.out[outcome.out.index("Mean and standard deviation (std) over seed") :]
+    assert "val/best/mask_map50_95 std" in printed and "test/mask_map50_95" not in printed
+    assert (
+        "2 settings of 2 seeds each, chosen by validation images, measured on 3 test images\n"
+        "the default is lr0=0.01"
+    ) in printed
+    assert [row["metric"] for row in _table(project, parent, "images/best.csv")] == [
+        "mask_map50_95",
+        "box_map50_95",
+    ]
+    compared = _table(project, parent, "images/comparison.csv")
+    assert [row["setting"] for row in compared] == ["lr0=0.01", "lr0=0.05"]
+    for row, mine in zip(compared, (children[0::2], children[1::2]), strict=True):
+        values = [100 * child.data.metrics["test/mask_map50_95"] for child in mine]
+        assert math.isclose(float(row["mask_map50_95 %"]), statistics.fmean(values), abs_tol=1e-4)
+    assert "figures/differences_mask_map50_95.png" in project.artifacts(parent)
+
+
+def test_a_sweep_over_seeds_alone_is_a_study_of_noise(here: Run, project: Project) -> None:
+    outcome = here(
+        "-m", "seed=0,1,2", *_sequences(project.folder, tuning="ABC", test="DEF"), "stages=[track]"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "3 cells that differ in seed alone: how far scores spread by chance" in outcome.out
+    assert "best" not in outcome.out.replace("None of them is better", "")
+    parent, *children = project.runs()
+    rows = {row["metric"]: row for row in _table(project, parent, "noise.csv")}
+    hota = children[0].data.metrics["track/tuning/hota"]
+    assert float(rows["track/tuning/hota"]["mean"]) == pytest.approx(hota)
+    assert float(rows["track/tuning/hota"]["SD"]) == pytest.approx(0, abs=1e-12)
+    assert not project.artifacts(parent) & {"best.csv", "comparison.csv", "outcome.txt"}
+
+
+def test_the_chosen_setting_makes_its_claim_on_test_sequences(here: Run, project: Project) -> None:
+    where = _sequences(project.folder, tuning="ABC", test="DEF")
+    outcome = here("-m", *where, "stages=[track]", "tracker.track_thresh=0.3,0.5,0.8")
+    assert outcome.code == 0, outcome.err
+    parent, *children = project.runs()
+    table, _, said = outcome.out.partition("3 settings, chosen by 3 tuning sequences, ")
+    table = table[table.rindex("status") :]
+    assert "track/tuning/hota" in table and "track/test" not in table and "track/hota" not in table
+    lines = said.splitlines()
+    assert lines[:2] == ["measured on 3 test sequences", "the default is track_thresh=0.5"]
+    assert [line.split()[0] for line in lines[5:8]] == ["D", "E", "F"]  # few: one by one first
+    best = {row["metric"]: row for row in _table(project, parent, "best.csv")}
+    by_tuning = max(children, key=lambda run: run.data.metrics["track/tuning/mota"])
+    thresh = by_tuning.data.params["tracker.track_thresh"]
+    assert best["MOTA"]["setting"] == f"track_thresh={thresh}"
+    for column, metric in (("test sequences %", "track/test"), ("tuning %", "track/tuning")):
+        score = 100 * by_tuning.data.metrics[f"{metric}/mota"]
+        assert float(best["MOTA"][column]) == pytest.approx(score, abs=1e-4), column
+    assert thresh == "0.3" and by_tuning.data.metrics["track/test/mota"] == pytest.approx(1)
+    refused = here("-m", *where, "stages=[track]", "seed=0,1", "objective=track/test/hota")
+    assert refused.code == 2 and "choose by track/tuning/hota" in refused.err
+
+
+def test_without_test_sequences_nothing_tests_the_choice(here: Run, project: Project) -> None:
+    where = _sequences(project.folder, tuning="ABCDEF", test="")
+    outcome = here("-m", *where, "stages=[track]", "tracker.track_thresh=0.3,0.8")
+    assert outcome.code == 0, outcome.err
+    assert "2 settings, measured on 6 tuning sequences" in outcome.out
+    assert "none of them is the default; compared with the first, track_thresh=0.3" in outcome.out
+    assert "nothing tests the choice" in outcome.out
 
 
 def test_a_cell_that_fails_leaves_the_others_alone(here: Run, project: Project) -> None:
@@ -125,6 +181,24 @@ def test_the_objective_is_what_hydra_gets(
     wrong = here(*words, "objective=val/box_map55")
     assert wrong.code == 2
     assert "objective=val/box_map55" in wrong.err and "val/box_map50" in wrong.err
+
+
+def _sequences(folder: Path, tuning: str, test: str) -> list[str]:
+    """Three people who walk, of whom one is found with a low score; words of the command."""
+    for shift, name in enumerate(dict.fromkeys([*tuning, *test])):
+        rows: dict[str, list[str]] = {"gt": [], "det": []}
+        for frame in range(1, 21):
+            for i, score in enumerate((0.9, 0.85, 0.45)):
+                box = f"{20 + 150 * i + (2 + shift) * frame},{40 + shift},40,90"
+                rows["gt"].append(f"{frame},{i + 1},{box},1,1,1\n")
+                rows["det"].append(f"{frame},-1,{box},{score}\n")
+        for kind, lines in rows.items():
+            (folder / "seq" / name / kind).mkdir(parents=True, exist_ok=True)
+            (folder / "seq" / name / kind / f"{kind}.txt").write_text("".join(lines))
+        info = "[Sequence]\nframeRate=25\nseqLength=20\nimWidth=640\nimHeight=240\n"
+        (folder / "seq" / name / "seqinfo.ini").write_text(info)
+    roles = [f"dataset.tuning=[{','.join(tuning)}]", f"dataset.test=[{','.join(test)}]"]
+    return ["dataset=sequences", f"dataset.path={folder / 'seq'}", *roles]
 
 
 def _results(project: Project, run: Any) -> dict[str, Any]:

@@ -38,14 +38,16 @@ def make_random_sam(path: Path, sure: bool = True) -> Path:
     return path
 
 
-def make_tiny_weights(path: Path, names: tuple[str, ...] = ("car", "truck", "boat")) -> Weights:
+def make_tiny_weights(
+    path: Path, names: tuple[str, ...] = ("car", "truck", "boat"), network: str = "yolov8n-seg"
+) -> Weights:
     import torch
     from ultralytics.nn.tasks import SegmentationModel
 
     from segtrack.model.ultralytics import library
 
     torch.manual_seed(0)
-    config = library.architecture("yolov8n-seg")
+    config = library.architecture(network)
     config["scales"] = {"n": [0.33, 0.0625, 1024]}
     model = SegmentationModel(config, nc=len(names), verbose=False)
     model.names = dict(enumerate(names))

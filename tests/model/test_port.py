@@ -222,39 +222,53 @@ def test_all_that_ultralytics_reads_shapes_its_training(tiny_weights):
         return network.training(TrainerSettings(**({"name": "a", "epochs": 2} | more)))
 
     first = facts()
-    assert set(first["trainer"]) == {*SAME_NAME, "extra"} - {"workers"}
+    own = {"batch", "cache", "extra", "paste_occluders"}
+    assert set(first["trainer"]) == {*SAME_NAME, *own}
     assert first["imgsz"] == 64
     assert facts(name="b", workers=3, threads=2, imgsz=64) == first
     for change in (
         *({"lr0": 0.5}, {"extra": {"dropout": 0.1}}, {"mosaic": 0.5}, {"imgsz": 96}),
+        {"paste_occluders": 0.5},
         {"cache": True},  # mosaics are then put together from all images, not from recent ones
     ):
         assert facts(**change) != first, change
 
 
-@pytest.mark.parametrize(("amp", "device"), [(True, "cpu"), (False, "cpu"), (True, [0])])
-def test_what_ultralytics_computes_with(tiny_weights, monkeypatch, amp, device):
+@pytest.mark.parametrize(
+    ("amp", "device", "card"),
+    [
+        (True, "cpu", ""),
+        (False, "cpu", ""),
+        (True, [0], "NVIDIA H200"),
+        (False, [0], "NVIDIA H200"),
+        (True, [0], "NVIDIA GeForce GTX 1650"),  # its float16 is broken
+    ],
+)
+def test_what_ultralytics_computes_with(tiny_weights, monkeypatch, amp, device, card):
     import torch
 
     from segtrack.model.ultralytics import library
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card)
     network = Network(model_settings("yolov8n-seg"), tiny_weights, device)
     kind = "cuda" if device == [0] else "cpu"
     plain = {"device": kind, "precision": "float32"}
-    assert network.family.compute(network) == plain
+    predicts = "float16" if "H200" in card else "float32"
+    assert network.family.compute(network) == plain | {"precision": predicts}
     trainer = TrainerSettings(name="t", epochs=1, amp=amp)
     for capable in (True, False):
         monkeypatch.setattr(library, "bfloat16_cpu", lambda capable=capable: capable)
-        low = "float16" if kind == "cuda" else "bfloat16" if capable else "float32"
+        low = "bfloat16" if kind == "cpu" and capable else predicts
         expected = {"device": kind, "precision": low if amp else "float32"}
         assert network.family.compute(network, trainer) == expected
 
 
 LIGHT = """
 import sys
-import segtrack.model.ultralytics, segtrack.model.sam, tests.plugins.toy_family
-heavy = {"torch", "ultralytics", "pyarrow", "cv2", "numba"} & set(sys.modules)
+import segtrack.model.rfdetr, segtrack.model.ultralytics
+import segtrack.model.sam, tests.plugins.toy_family
+heavy = {"torch", "ultralytics", "rfdetr", "pyarrow", "cv2", "numba"} & set(sys.modules)
 assert not heavy, heavy
 """
 
@@ -271,4 +285,4 @@ def test_a_plugin_is_found():
     environment["PYTHONPATH"] = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
     command = [sys.executable, "-c", "from segtrack.model import FAMILIES; print(*FAMILIES)"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.stdout.split(), done.stderr) == (["ultralytics", "toy"], "")
+    assert (done.stdout.split(), done.stderr) == (["rfdetr", "ultralytics", "toy"], "")

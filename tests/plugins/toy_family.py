@@ -127,7 +127,7 @@ class ToyDetector:
         assert isinstance(network.settings, ToySettings)
         self.min_pixels = network.settings.min_pixels
         self.imgsz = network.settings.imgsz or network.weights.imgsz
-        self.batch = network.settings.batch
+        self.batch = network.batch_size
         self.left_out: dict[str, int] = {}  # a blob is always of a class that is wanted
         self.request = request
 

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from segtrack.report.figures import LINES, NEUTRAL, save_figure
-from segtrack.scoring.counts import FIELDS, PLAIN_FIELDS, counts_of
+from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores
@@ -29,9 +29,7 @@ def counts(tp: float, fn: float, fp: float, until: int = 19) -> np.ndarray:
 
 
 def scores(name: str, **by_class: np.ndarray) -> SequenceScores:
-    empty = np.empty((0, len(FIELDS)))
-    keys = {("box", key): value for key, value in by_class.items()}
-    return SequenceScores(name, keys, dict.fromkeys(keys, empty))
+    return SequenceScores(name, {("box", key): value for key, value in by_class.items()})
 
 
 class TestCurves:

@@ -14,7 +14,7 @@ from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.traffic_sim.render import GT_CLASSES, MOTS_CLASSES
 from segtrack.formats import MOT_CLASSES
 from segtrack.scoring.combine import combined, score_metrics
-from segtrack.scoring.counts import FIELDS, summary
+from segtrack.scoring.counts import FIELDS
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores, score_tracks
 from segtrack.scoring.truth import Truth
@@ -64,7 +64,6 @@ def scored(
     folder: Path,
     text: str,
     objects: list[Object],
-    chunk_frames: int | None = None,
     merge: dict[str, str] | None = None,
     **changes: object,
 ) -> SequenceScores:
@@ -73,20 +72,19 @@ def scored(
     (folder / "gt.txt").write_text(text)
     facts: dict[str, object] = {"gt_format": "mot17", "gt_classes": GT_CLASSES, **changes}
     sequence = replace(BASE, gt=folder / "gt.txt", **facts)  # type: ignore[arg-type]
-    return _scored(folder, sequence, tracks_of(folder, objects), chunk_frames, merge)
+    return _scored(folder, sequence, tracks_of(folder, objects), merge)
 
 
 def _scored(
     folder: Path,
     sequence: VideoSequence,
     tracks: Tracks,
-    chunk_frames: int | None = None,
     merge: dict[str, str] | None = None,
 ) -> SequenceScores:
     report = Reported()
     build_truth(sequence, folder, report)
     truth = Truth.load(folder)
-    score_tracks(truth, tracks, tracks.info.names, folder, report, chunk_frames, merge)
+    score_tracks(truth, tracks, tracks.info.names, folder, report, merge)
     assert set(report) == {"speed/truth_ms", "speed/score_ms"}
     return SequenceScores.load(folder)
 
@@ -191,19 +189,6 @@ def test_files_of_the_stage(tmp_path: Path) -> None:
             "new_track": 6,
         }
     ]
-
-
-def test_chunks_are_cut_from_both_sides(tmp_path: Path) -> None:
-    """Chunks of two frames: the switch lies between them and is in none."""
-    text = "".join(f"{t},1,0,0,10,20,1,1,1\n" for t in range(1, 6))
-    objects: list[Object] = [(t, 1 if t < 2 else 2, 0, A) for t in range(5)]
-    scores = scored(tmp_path, text, objects, chunk_frames=2)
-    chunks = summary(scores.chunks["box", "person"])
-    assert chunks["HOTA"].tolist() == pytest.approx([1, 1, 1])
-    assert chunks["IDSW"].tolist() == [0, 0, 0]
-    assert scores.chunks["box", "person"][:, FIELDS.index("Frames")].tolist() == [2, 2, 1]
-    assert float(summary(scores.counts["box", "person"])["IDSW"]) == 1
-    assert scored(tmp_path, text, objects).chunks["box", "person"].shape == (0, len(FIELDS))
 
 
 def test_no_tracks_and_no_ground_truth(tmp_path: Path) -> None:

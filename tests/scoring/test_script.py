@@ -60,6 +60,33 @@ def test_json(
     assert json.loads(capsys.readouterr().out)["combined"] == {"person": scores}
 
 
+def test_occlusions(
+    script: ModuleType,
+    one: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Followed by track 9, hidden for a frame, then by track 8."""
+    gt, tracks = one
+    box = "10,10,20,40"
+    seen = (1, 0.1, 0.5)
+    made.write(gt / "a/gt/gt.txt", [f"{t + 1},1,{box},1,1,{seen[t]}\n" for t in range(3)])
+    made.write(tracks / "a.txt", [f"{t},{i},{box},1,-1,-1,-1\n" for t, i in ((1, 9), (3, 8))])
+    words = ("--format", "mot17", "--gt", gt, "--tracks", tracks)
+    assert run(script, monkeypatch, *words, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)["combined"]["pedestrian"]
+    whole = {"gap": "all", "occlusions": 1, "kept": 0, "switched": 1, "lost": 0, "kept_share": 0}
+    assert scores["occlusions"][-1] == whole
+    assert [row["recall"] for row in scores["visibility"]] == [1, 1, None, 0]
+    assert {row["comparable"] for row in scores["visibility"]} > {"no: 1 small objects"}
+    assert run(script, monkeypatch, *words, "--occlusions") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["pedestrian", "all", "1", "0", "1", "0", "0.0"] in lines
+    made.write(gt / "a/gt/gt.txt", [f"{t},1,{box},1,1\n" for t in (1, 2, 3)])
+    assert run(script, monkeypatch, *words, "--occlusions") == 0
+    assert "visibility: n/a, the ground truth does not say" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["kitti", "kitti_mots", "mots"])
 def test_table(
     script: ModuleType,

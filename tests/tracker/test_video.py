@@ -12,8 +12,9 @@ from segtrack.base.errors import DataError, StageError
 from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.dataset.video import probe_video, read_frames
 from segtrack.tracker import TrackRows, Tracks
+from segtrack.tracker.painter import PALETTE
 from segtrack.tracker.tracks import TracksInfo, TracksWriter, write_info
-from segtrack.tracker.video import PALETTE, render_video
+from segtrack.tracker.video import render_video
 
 NAMES = ("person", "voiture à cheval")
 

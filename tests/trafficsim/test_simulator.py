@@ -21,6 +21,7 @@ from trafficsim import (
     render_still,
     render_video,
 )
+from trafficsim.ground import _modulo
 from trafficsim.labels import Silhouette, encode, label, outline
 from trafficsim.mesh import SHIFT
 from trafficsim.order import back_to_front
@@ -71,6 +72,14 @@ class TestSeeds:
     def test_video_repeats_to_the_byte(self) -> None:
         first, second = (list(render_video(SMALL, SEED, 1, 4)) for _ in range(2))
         assert all(same(a, b) for a, b in zip(first, second, strict=True))
+
+    def test_the_fast_remainder_is_numpys_to_the_last_bit(self) -> None:
+        rng = np.random.default_rng(SEED)
+        whole = 255 * np.arange(-4000, 4000, dtype=np.float32)
+        near = [np.nextafter(whole, np.float32(side)) for side in (-1e9, 1e9)]
+        far = [rng.uniform(-size, size, 20_000).astype(np.float32) for size in (1.0, 600.0, 1e6)]
+        values = np.concatenate([whole, *near, *far])
+        assert np.array_equal(_modulo(values.copy()), np.remainder(values, np.float32(255)))
 
     @pytest.mark.parametrize(("seed", "index"), [(SEED, 1), (SEED + 1, 0)])
     def test_another_seed_or_index_is_another_scene(self, seed: int, index: int) -> None:

@@ -218,12 +218,18 @@ class _Work:
     def outcomes(self) -> figures.Outcomes:
         """All objects so far."""
         index = {name: i for i, name in enumerate(self.names)}
-        numbers = np.array([row[3:] for row in self.rows], np.float64).reshape(-1, 4).T
+        score, *ious = np.array([row[3:] for row in self.rows], np.float64).reshape(-1, 4).T
+        iou, before, after = ious
+        image = np.unique([row[0] for row in self.rows], return_inverse=True)[1]
         return figures.Outcomes(
             self.names,
             np.array([index[row[1]] for row in self.rows], np.int64),
             np.array([KINDS.index(row[2]) for row in self.rows], np.int64),
-            *numbers,
+            score,
+            iou,
+            before,
+            after,
+            image,
         )
 
     def _against_truth(self, image: SentImage, pair: tuple[Shape, Shape]) -> tuple[float, float]:

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from segtrack.annotation.bands import BANDS, band_of
 from segtrack.annotation.matching import KINDS, Shape
+from segtrack.base.shares import share_interval
 from segtrack.dataset import read_pixels
 from segtrack.report import LINES, NEUTRAL, STYLE
 
 HIT_IOU = 0.5  # a corrected prediction below this did not find the object
 RIGHT = 0.95  # share of accepted predictions from which nobody needs to look
 ALL = "all"
-_Z = 1.959964  # of a two-sided 95 % interval
 _BINS = 10
 _TILE = 560  # px
 
@@ -38,6 +38,7 @@ class Outcomes:
         iou: float (N,), mask IoU of prediction and label, NaN where there is one of them only.
         before, after: float (N,), mask IoU of prediction and label with a known truth where they
             were corrected; NaN elsewhere.
+        image: int (N,), position of the object's image.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Outcomes:
     iou: NDArray[np.float64]
     before: NDArray[np.float64]
     after: NDArray[np.float64]
+    image: NDArray[np.int64]
 
 
 class AutoAccept(NamedTuple):
@@ -55,7 +57,7 @@ class AutoAccept(NamedTuple):
     Attributes:
         score: lowest at which at least ``RIGHT`` of the predictions were accepted as they were.
         predictions: from there on. share: of them that were accepted.
-        low, high: 95 % interval of the share (Wilson).
+        low, high: 95 % interval of the share (``share_interval``).
     """
 
     score: float
@@ -63,21 +65,6 @@ class AutoAccept(NamedTuple):
     share: float
     low: float
     high: float
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), which holds for small counts and at 0 and 1.
-
-    Returns:
-        0 and 1 where ``count`` is 0.
-    """
-    if not count:
-        return 0.0, 1.0
-    share, square = hits / count, _Z * _Z
-    middle = share + square / (2 * count)
-    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
-    scale = 1 + square / count
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 def outcome_rows(found: Outcomes) -> list[dict[str, Any]]:
@@ -119,17 +106,19 @@ def _row(found: Outcomes, chosen: NDArray[np.bool_], whole: bool) -> dict[str, A
     }
 
 
-def acceptance_rows(score: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def acceptance_rows(
+    score: NDArray[np.float64], right: NDArray[np.bool_], image: NDArray[np.int64]
+) -> list[dict[str, Any]]:
     """Share of accepted predictions by confidence, with its 95 % interval, in ten bins.
 
     Args:
-        score: float (N,), 0..1. right: bool (N,), accepted as they were.
+        score: float (N,), 0..1. right: bool (N,), accepted as they were. image: int (N,).
     """
     rows = []
     index = np.minimum((score * _BINS).astype(int), _BINS - 1)
     for i in range(_BINS):
         count, hits = int((index == i).sum()), int(right[index == i].sum())
-        low, high = wilson(hits, count)
+        low, high = share_interval(right[index == i], image[index == i])
         row = {"from": i / _BINS, "to": (i + 1) / _BINS, "predictions": count, "accepted": hits}
         share = hits / count if count else None
         mean = float(score[index == i].mean()) if count else None
@@ -146,12 +135,15 @@ def acceptance_rows(score: NDArray[np.float64], right: NDArray[np.bool_]) -> lis
 
 
 def auto_accept(
-    score: NDArray[np.float64], right: NDArray[np.bool_], least: float = RIGHT
+    score: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    image: NDArray[np.int64],
+    least: float = RIGHT,
 ) -> AutoAccept | None:
     """The lowest score from which on at least ``least`` were accepted; None where there is none.
 
     Args:
-        score: float (N,). right: bool (N,), accepted as they were.
+        score: float (N,). right: bool (N,), accepted as they were. image: int (N,).
     """
     if not len(score):
         return None
@@ -163,7 +155,8 @@ def auto_accept(
     if not len(good):
         return None
     last = int(good[-1])
-    low, high = wilson(int(hits[last]), last + 1)
+    from_there = order[: last + 1]
+    low, high = share_interval(right[from_there], image[from_there])
     return AutoAccept(float(ordered[last]), last + 1, float(hits[last] / (last + 1)), low, high)
 
 

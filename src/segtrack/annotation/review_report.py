@@ -75,8 +75,8 @@ def write_report(
     predicted = ~np.isnan(found.score)
     score = found.score[predicted]
     right = found.kind[predicted] == KINDS.index("accepted")
-    best = figures.auto_accept(score, right)
-    bins = figures.acceptance_rows(score, right)
+    best = figures.auto_accept(score, right, found.image[predicted])
+    bins = figures.acceptance_rows(score, right, found.image[predicted])
     save_figure(figures.figure_acceptance(bins, best), folder / "acceptance.png", bins)
     for name, table, title in (
         ("outcomes", rows, f"Review by class and confidence. {figures.statement(best)}"),

@@ -1,6 +1,7 @@
 """The one family of exceptions. A traceback is for bugs only; these end in one clear message."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -50,6 +51,18 @@ class PlatformError(SegtrackError):
 
 class NothingToExport(PlatformError):
     """No file of a project has one of the statuses that were asked for: nobody reviewed it yet."""
+
+
+_NO_ROOM = re.compile(  # the last two are what CUDA's libraries say instead
+    "can(?:'t|not) allocate memory|out of memory|insufficient memory"
+    "|STATUS_ALLOC_FAILED|unable to find an engine",
+    re.IGNORECASE,
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it says that memory ran out, the machine's or a card's."""
+    return isinstance(error, MemoryError) or bool(_NO_ROOM.search(str(error)))
 
 
 def some(names: Sequence[str], most: int = 10) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-_BINARY = {".mp4", ".npz", ".onnx", ".parquet", ".pt", ".pth"}
+_BINARY = {".bin", ".mp4", ".npz", ".onnx", ".parquet", ".pt", ".pth"}
 _LARGE = 1 << 20  # bytes
 
 

@@ -7,9 +7,11 @@ columns of the image (pycocotools' ``maskApi.c``: ``rleFrString`` and ``rleToStr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _LONGEST = 7  # digits of a number: 35 bits, for images of up to 2**33 pixels
 
@@ -87,12 +89,28 @@ def edges(mask: np.ndarray, height: int, x: int, y: int) -> np.ndarray:
 
 def encode_edges(places: np.ndarray, height: int, width: int) -> bytes:
     """Compressed RLE of an image of that size from where its runs start and end, see ``edges``."""
-    from pycocotools import mask as coco
+    return encode_runs(places[::2], places[1::2], [len(places) // 2], height, width)[0]
 
-    size = height * width
-    ends = places if len(places) and places[-1] == size else np.append(places, size)
-    runs = {"size": [height, width], "counts": np.diff(ends, prepend=0)}
-    return bytes(coco.frPyObjects(runs, height, width)["counts"])
+
+def encode_runs(
+    starts: np.ndarray, ends: np.ndarray, counts: ArrayLike, height: int, width: int
+) -> list[bytes]:
+    """Compressed RLE of several images of that size, much faster than one by one.
+
+    Args:
+        starts, ends: int (M,), first pixel and last pixel + 1 of each run of foreground, counted
+            down the columns, image after image.
+        counts: (N,), how many runs each image has.
+    """
+    from segtrack.base.rle_text import DIGITS, write_runs
+
+    runs = np.asarray(counts, np.int64)
+    text = np.empty(DIGITS * (2 * len(starts) + len(runs)), np.uint8)
+    stops = np.zeros(len(runs) + 1, np.int64)
+    first, last = (np.ascontiguousarray(side, np.int64) for side in (starts, ends))
+    write_runs(first, last, runs, height * width, text, stops[1:])
+    whole = text[: stops[-1]].tobytes()
+    return [whole[begin:end] for begin, end in pairwise(stops.tolist())]
 
 
 def pixels(counts: bytes) -> int:

@@ -1,7 +1,7 @@
 """Compose, check, run, report: what ``python src/run.py`` does, and its exit codes.
 
 0: done. 1: a stage failed, or a cell of a sweep. 2: settings or data that cannot be used. 130:
-interrupted.
+interrupted. 141: nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_plain, require_writable
+from segtrack.command.subcommands import subcommand, without_word
 
 if TYPE_CHECKING:
     from segtrack.settings import Settings
@@ -29,6 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
 CONF = _CHECKOUT / "conf" if (_CHECKOUT / "pyproject.toml").is_file() else _PACKAGE / "conf"
+GONE = 141  # exit code: what reads the output has gone; shells say so of SIGPIPE
 # Hydra unpickles that file, and makes loggers of whatever classes it names.
 _NO_RERUN = (
     "--experimental-rerun={}: not supported, since reading a pickle runs whatever code it holds; "
@@ -48,58 +50,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    from hydra._internal.utils import get_args_parser
-
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
         print(f"segtrack {__version__}")
         return 0
-    options = get_args_parser().parse_intermixed_args(words)
-    words = _options_first(words, options.overrides)
-    if options.experimental_rerun is not None:
-        return _fail(SettingsError(_NO_RERUN.format(options.experimental_rerun)))
-    if options.hydra_help or options.shell_completion:
-        return _hydra(words, lambda config: None)
     try:
-        extra = Path(options.config_dir) if options.config_dir else None
-        if extra is not None and not extra.is_dir():
-            raise SettingsError(f"--config-dir {extra}: no such folder")
-        if extra is not None:
-            require_plain(extra)
-        _refuse_other_config(options)
-        from segtrack.command.choices import choices_text, video_choices, with_words
-
-        chosen = video_choices(CONF, options.overrides, extra)
-        added = [f"{group}={option}" for group, option in chosen.items()]
-        words = with_words(words, options.overrides, added)
-        options.overrides = [*options.overrides, *added]
-        _check(options.overrides, extra, options.multirun)
-        if options.help:
-            from segtrack.command.help import help_text
-
-            print(help_text(CONF, options.overrides, extra))
-            return 0
-        words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
-        if options.cfg or options.info is not None:
-            return _hydra(words, lambda config: None)
-        _check_output(options.overrides)
-        if chosen:
-            print(choices_text(chosen), flush=True)
-        from segtrack.command.composition import compose_settings
-
-        if options.multirun:
-            from segtrack.command.sweep import run_sweep
-
-            return run_sweep(words, options.overrides, _hydra, CONF, extra)
-        return _run_single(words, compose_settings(CONF, options.overrides, extra))
+        other = subcommand(words)
+        code = _run(without_word(words)) if other is None else other(words[1:])
+        sys.stdout.flush()
+        return code
     except SegtrackError as error:
         stop_if_asked()  # what was cut short may look like anything
         return _fail(error)
+    except BrokenPipeError:  # whoever reads has enough, as ``head`` does
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return GONE
     except OSError as error:
         stop_if_asked()
         where = f"{error.filename}: " if error.filename else ""
         return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
+
+
+def _run(words: list[str]) -> int:
+    """A run or a sweep of runs, or what Hydra says of it."""
+    from hydra._internal.utils import get_args_parser
+
+    options = get_args_parser().parse_intermixed_args(words)
+    words = _options_first(words, options.overrides)
+    if options.experimental_rerun is not None:
+        raise SettingsError(_NO_RERUN.format(options.experimental_rerun))
+    if options.hydra_help or options.shell_completion:
+        return _hydra(words, lambda config: None)
+    extra = Path(options.config_dir) if options.config_dir else None
+    if extra is not None and not extra.is_dir():
+        raise SettingsError(f"--config-dir {extra}: no such folder")
+    if extra is not None:
+        require_plain(extra)
+    _refuse_other_config(options)
+    from segtrack.command.choices import choices_text, video_choices, with_words
+
+    chosen = video_choices(CONF, options.overrides, extra)
+    added = [f"{group}={option}" for group, option in chosen.items()]
+    words = with_words(words, options.overrides, added)
+    options.overrides = [*options.overrides, *added]
+    _check(options.overrides, extra, options.multirun)
+    if options.help:
+        from segtrack.command.help import help_text
+
+        print(help_text(CONF, options.overrides, extra))
+        return 0
+    words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
+    if options.cfg or options.info is not None:
+        return _hydra(words, lambda config: None)
+    _check_output(options.overrides)
+    if chosen:
+        print(choices_text(chosen), flush=True)
+    from segtrack.command.composition import compose_settings
+
+    if options.multirun:
+        from segtrack.command.sweep import run_sweep
+
+        return run_sweep(words, options.overrides, _hydra, CONF, extra)
+    return _run_single(words, compose_settings(CONF, options.overrides, extra))
 
 
 def _refuse_other_config(options: argparse.Namespace) -> None:
@@ -167,8 +181,11 @@ def _check_output(overrides: Sequence[str]) -> None:
 def _run_single(words: Sequence[str], settings: Settings) -> int:
     """One run. Its errors are told here, not by Hydra, so that they come without a traceback."""
     from segtrack.command.job import look, run_job
+    from segtrack.model import require_device
 
     codes: list[int] = []
+    if settings.plan:
+        require_device(settings.device)
     runner = None if settings.plan else look(settings)
 
     def task(config: Any) -> float | None:

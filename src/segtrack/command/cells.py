@@ -6,8 +6,9 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 
@@ -70,6 +71,26 @@ def sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
     return problems
 
 
+def knobs_after_choices(overrides: Sequence[str]) -> dict[str, str]:
+    """Words that set a knob of a group whose options are swept, as sweeps over their one value.
+
+    Hydra composes once without anything that is swept, where the group's default option stands: it
+    may lack a knob that all of the swept ones have.
+
+    Returns:
+        ``tracker.gmc_method=choice(none)`` by ``tracker.gmc_method=none``.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    swept = {one.key_or_group for one in parsed if one.is_sweep_override()}
+    return {
+        word: f"{key}=choice({value})"
+        for word, one in zip(overrides, parsed, strict=True)
+        for key, _, value in [word.partition("=")]
+        if one.key_or_group.partition(".")[0] in swept - {one.key_or_group}
+        and not (one.is_delete() or one.is_sweep_override())
+    }
+
+
 def undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
     """An interval, where no sweeper was chosen that draws values out of it."""
     if any(one.key_or_group == "hydra/sweeper" for one in parsed):
@@ -79,16 +100,21 @@ def undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
     return [Problem(interval.key_or_group, text, allowed)]
 
 
+def meaning(text: str) -> Any:
+    """The value that a word gives a knob, as Hydra reads it; what it cannot read is a text."""
+    try:
+        return OverridesParser.create().parse_override(f"key={text}").value()
+    except HydraException:
+        return text
+
+
 def twice(override: Override) -> Problem | None:
     """A sweep would run the cells of a value that stands there twice twice."""
     if not override.is_discrete_sweep():
         return None
     seen: dict[str, str] = {}
     for text in override.sweep_string_iterator():
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = text
+        value = meaning(text)
         same = json.dumps(value + 0.0 if type(value) in (int, float) else value, default=str)
         if same in seen:
             other = "" if seen[same] == text else f", once as {seen[same]}"

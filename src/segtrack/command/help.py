@@ -18,6 +18,8 @@ segtrack: segment, track, review, compare.
   python src/run.py model=yolov8s-seg tracker.track_thresh=0.4  one changed experiment
   python src/run.py -m tracker.track_thresh=0.3,0.4,0.5         a sweep: one run per value
   python src/run.py experiment=NAME                             a prepared experiment
+  python src/run.py compare RUN_A RUN_B                         is B better, and can that be told?
+  python src/run.py export model.weights=FILE                   the network as an ONNX file
 
   --cfg job   print all settings as they would be, and stop     plan=true   what would be done
   --help      this; with other groups chosen, their settings    --version   segtrack's version

@@ -7,7 +7,6 @@ import datetime
 import difflib
 import os
 import platform
-import re
 import shlex
 import sqlite3
 import subprocess
@@ -22,8 +21,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.addresses import is_live, stream_name
-from segtrack.base.errors import DataError, SegtrackError, StageError
+from segtrack.base.errors import DataError, SegtrackError, StageError, out_of_memory
 from segtrack.base.files import digest
+from segtrack.base.metrics import Metric
 from segtrack.base.names import inside
 from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.secrets import hide_in, without_secrets
@@ -31,14 +31,19 @@ from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
 from segtrack.journal import require_tracking
+from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain
 from segtrack.store import Store
 
 if TYPE_CHECKING:
+    from segtrack.journal import Journal
     from segtrack.pipeline import Runner
 
 
-_NO_ROOM = re.compile("can't allocate memory|out of memory|insufficient memory", re.IGNORECASE)
+def live_in(store: Path) -> None:
+    """Libraries and segtrack keep what they find out about this machine beside the results, not in
+    the user's home."""
+    os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
 
 
 def look(settings: Settings) -> Runner:
@@ -50,6 +55,7 @@ def look(settings: Settings) -> Runner:
     Raises:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
+    require_device(settings.device)
     require_tracking(settings.mlflow)
     if artifacts := settings.mlflow.artifacts:
         given = f"mlflow.artifacts={artifacts}"
@@ -59,8 +65,7 @@ def look(settings: Settings) -> Runner:
     writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
     if not there:
         writable()
-    # ultralytics keeps its own settings there instead of in the user's home.
-    os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
+    live_in(store)
     from segtrack.annotation import require_access
     from segtrack.pipeline import Runner, needs_platform
 
@@ -105,6 +110,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     if settings.plan:
         from segtrack.pipeline import Planner
 
+        live_in(Path(settings.store))
         print("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
     # Only now: everything above must fail within a second.
@@ -150,7 +156,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
             )
             runner = runner or look(settings)  # a cell that fails leaves a run that says so
             runner.begin(journal, output, facts)
-            with _files(settings, output):
+            with _files(settings, output), _gpu(settings, journal):
                 runner.run()
             value = _objective(settings, journal.latest, [name for _, name in runner.names])
             journal.flush()
@@ -161,6 +167,13 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     if settings.parent_run is None:
         _print_summary(journal.latest, runner.videos, output, settings)
     return value
+
+
+def _gpu(settings: Settings, journal: Journal) -> contextlib.AbstractContextManager[None]:
+    def number(name: str, value: float) -> None:
+        journal.metric(Metric(name, value, 0))
+
+    return gpu_record(settings.device, journal.tags, number)
 
 
 @contextlib.contextmanager
@@ -174,7 +187,7 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
         where = error.filename or output
         raise StageError(f"cannot write or read {where}: {error.strerror}") from error
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not _NO_ROOM.search(str(error)):
+        if not out_of_memory(error):
             raise
         why = (str(error).strip().splitlines() or ["none is left"])[0]
         raise StageError(
@@ -237,11 +250,12 @@ def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[st
     if settings.objective is None:
         return None
     wanted = inside(names, settings.objective)
-    # Where the data set divides its sequences, a sweep must not choose by those that test it.
+    # Where the data set divides its sequences, a sweep must not choose by those that test it; of
+    # a training it chooses the weights that are kept, not those of the last epoch.
     group, _, rest = wanted.partition("/")
-    tuning = f"{group}/tuning/{rest}"
-    if group == "track" and tuning in metrics:
-        return metrics[tuning]
+    part = {"track": "tuning", "val": "best"}.get(group)
+    if part and f"{group}/{part}/{rest}" in metrics:
+        return metrics[f"{group}/{part}/{rest}"]
     if wanted in metrics:
         return metrics[wanted]
     near = difflib.get_close_matches(wanted, metrics, n=3, cutoff=0.3)

@@ -64,10 +64,11 @@ def _group(name: str, base: type, folder: Path) -> Iterator[str]:
     if single:
         return
     shared = knobs_of(base)
-    for option, cls in known.items():
+    for cls in classes:
+        names = [option for option, kind in known.items() if kind is cls]
         own = [knob for key, knob in knobs_of(cls).items() if shared.get(key) != knob]
         own = [knob for knob in own if knob.name not in shared or knob.name not in CHOSEN]
-        yield from ("", f"### {name}={option}", "")
+        yield from ("", f"### {name}={', '.join(names)}", "")
         for paragraph in (cls.__doc__ or "").split("\n\n"):
             about = " ".join(paragraph.split())
             if about and not about.startswith(f"{cls.__name__}("):

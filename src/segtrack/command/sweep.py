@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
-from segtrack.command.cells import Cell
+from segtrack.command.cells import Cell, knobs_after_choices
 from segtrack.command.composition import compose_settings, composing, expand, flatten
 from segtrack.command.job import git_state, look, run_job
 from segtrack.command.run_names import sweep_name
-from segtrack.pipeline import platform_stages
+from segtrack.pipeline import objective_warnings, platform_stages
 from segtrack.settings import MlflowSettings, plain
 
 MOST_PATHS = 4000  # letters that a tag has room for; cells of longer sweeps differ in their ends
@@ -49,14 +50,18 @@ def run_sweep(
     """
     with composing(conf, extra):  # which values that are globs need
         cells = expand(overrides)
+    later = knobs_after_choices(overrides)
+    typed, words = words, [later.get(word, word) for word in words]
     first = compose_settings(conf, _own(cells[0].overrides), extra)
     if first.plan:
         return hydra(words, run_job)
     _require_one(conf, extra, cells)
+    for warning in objective_warnings(first):
+        print(f"warning: {warning}")
     swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
     commit, dirty = git_state()
     tags = {
-        "command": shlex.join([Path(sys.argv[0]).name, *words]),
+        "command": shlex.join([Path(sys.argv[0]).name, *typed]),
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
         journals.SWEEP_KEYS: json.dumps(swept),
@@ -67,7 +72,8 @@ def run_sweep(
         journal.params({"cells": len(cells), "swept": swept})
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
         code = hydra([*words, *own], _cell)
-        failed = _conclude(journal, first.mlflow, swept, _defaults(conf, extra, overrides, swept))
+        default_of = partial(_defaults, conf, extra, overrides)
+        failed = _conclude(journal, first.mlflow, swept, default_of)
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
@@ -133,62 +139,70 @@ def _own(overrides: Sequence[str]) -> list[str]:
 
 def _defaults(
     conf: Path, extra: Path | None, overrides: Sequence[str], swept: Sequence[str]
-) -> dict[str, str]:
-    """The values of the swept keys where the command does not set them, as texts."""
+) -> dict[str, Any]:
+    """The values of the swept keys where the command does not set them."""
     kept = [o for o in _own(overrides) if o.lstrip("+").partition("=")[0] not in swept]
     try:
         flat = flatten(plain(compose_settings(conf, kept, extra)))
     except SegtrackError:  # a key that only exists together with a swept choice
         return {}
-    named = {key: flat.get(key, flat.get(f"{key}.name")) for key in swept}  # groups go by name
-    return {key: str(value) for key, value in named.items() if value is not None}
+    of = {key: key if key in flat else f"{key}.name" for key in swept}  # groups go by name
+    return {key: flat[name] for key, name in of.items() if name in flat}
 
 
 def _conclude(
-    journal: journals.Journal, settings: MlflowSettings, swept: list[str], defaults: dict[str, str]
+    journal: journals.Journal,
+    settings: MlflowSettings,
+    swept: list[str],
+    default_of: Callable[[Sequence[str]], dict[str, Any]],
 ) -> int:
     """Put the tables of all cells into the parent; returns how many failed."""
-    from segtrack.command.sweep_tracks import conclude_tracks
-    from segtrack.report import aggregate, table_csv, table_html, table_text
+    from segtrack.command import sweep_cells
+    from segtrack.command.sweep_images import conclude_images
+    from segtrack.command.sweep_tracks import conclude_tracks, warn_same
 
     children = journals.cells(settings, journal.run_id)
-    rows: list[dict[str, Any]] = []
-    for run in children:
-        row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
-        row |= {key: run.data.params.get(key, "") for key in swept}
-        row |= _starts(run, children)
-        row |= {k: v for k, v in sorted(run.data.metrics.items()) if _comparable(k)}
-        rows.append(row)
-    if rows:
-        journal.text(table_csv(rows), "cells.csv")
-        journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-        shown = ["status", *swept, *_starts(children[0], children), *_headline(rows)]
-        print("\n" + table_text([{k: row.get(k, "") for k in shown} for row in rows]))
-    if "seed" in swept and rows:
-        keys = [key for key in swept if key != "seed"]
-        means = aggregate(rows, keys=keys, over="seed")
-        journal.text(table_csv(means), "settings.csv")
-        journal.text(table_html(means, "Mean and standard deviation over seed"), "settings.html")
-    conclude_tracks(journal, children, swept, defaults)
-    return sum(run.info.status != "FINISHED" for run in children)
+    swept = sweep_cells.varied(children, swept)
+    _put_tables(journal, sweep_cells.cell_rows(children, swept), swept)
+    finished = [run for run in children if run.info.status == "FINISHED"]
+    warn_same(journal, finished, swept)
+    compared = sweep_cells.settings_of(finished, swept)
+    if len(compared) > 1:
+        defaults = default_of(swept)
+        trained = sweep_cells.apart(compared, "train")
+        conclude_images(journal, settings, compared, defaults, trained)
+        conclude_tracks(journal, compared, defaults, trained)
+    return len(children) - len(finished)
 
 
-def _starts(run: Any, runs: Sequence[Any]) -> dict[str, str]:
-    """Whether a cell's network was pretrained, where some of the cells' were not."""
-    tag = "model.pretrained"
-    if all(one.data.tags.get(tag) != "false" for one in runs):
-        return {}
-    return {tag: run.data.tags.get(tag, "")}
+def _put_tables(
+    journal: journals.Journal, rows: Sequence[dict[str, Any]], swept: Sequence[str]
+) -> None:
+    """The table of cells and, where seeds vary, that of settings or of the noise."""
+    from segtrack.command import sweep_cells
+    from segtrack.report import aggregate, table_csv, table_html, table_text
 
-
-def _comparable(name: str) -> bool:
-    return name.startswith(("val/", "test/", "track/", "speed/", "builds/", "review/"))
-
-
-def _headline(rows: list[dict[str, Any]]) -> list[str]:
-    wanted = (
-        *("test/mask_map50_95", "val/mask_map50_95", "track/hota", "track/mota", "track/idf1"),
-        *("track/tuning/hota", "track/test/hota", "track/mask_hota", "track/smotsa"),
-    )
-    names = [name for name in wanted if any(name in row for row in rows)]
-    return names + [name for name in ("track/tracks",) if any(name in row for row in rows)]
+    if not rows:
+        return
+    journal.text(table_csv(rows), "cells.csv")
+    journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
+    keys, seeds = sweep_cells.divided(swept)
+    if not seeds:
+        print("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
+        return
+    finished = [row for row in rows if row["status"] == "FINISHED"]
+    if not keys:
+        metrics = [key for key in rows[0] if "/" in key]
+        noise = sweep_cells.noise_rows(finished, metrics)
+        title = f"{len(finished)} cells that differ in {' and '.join(seeds)} alone"
+        print(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
+        headline = sweep_cells.headline(rows)
+        print(table_text([row for row in noise if row["metric"] in headline]))
+        journal.text(table_csv(noise), "noise.csv")
+        journal.text(table_html(noise, title), "noise.html")
+        return
+    title = f"Mean and standard deviation (std) over {' and '.join(seeds)}"
+    print(f"\n{title}:\n{table_text(sweep_cells.shown_rows(rows, swept))}")
+    means = aggregate(finished, keys)
+    journal.text(table_csv(means), "settings.csv")
+    journal.text(table_html(means, title), "settings.html")

@@ -1,4 +1,4 @@
-"""What a sweep's cells say about tracking: which is best, by how much, and is that sure."""
+"""What a sweep's cells say about tracking: which setting is best, by how much, and is that sure?"""
 
 from __future__ import annotations
 
@@ -8,118 +8,141 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
+from segtrack.command.sweep_cells import Cells, named
+from segtrack.command.sweep_outcome import publish
 from segtrack.journal import Journal
 from segtrack.pipeline import REPORT
-from segtrack.report import table_csv, table_html, table_text
+from segtrack.report import Basis, Setting, compare_settings
 from segtrack.scoring import (
-    Comparison,
-    ScoredCell,
     SequenceScores,
-    compare_cells,
+    Units,
+    check_paired,
+    estimates,
+    kind_of,
     same_trajectories,
     units,
+    write_tracking_report,
 )
 
 
-def conclude_tracks(
-    journal: Journal, runs: Sequence[Any], swept: Sequence[str], defaults: Mapping[str, Any]
-) -> None:
-    """Put the comparison of all cells into the parent run and print its outcome.
+def warn_same(journal: Journal, runs: Sequence[Any], swept: Sequence[str]) -> None:
+    """Name the knobs that changed no trajectory.
 
     Args:
         journal: of the parent.
-        runs: MLflow runs of the cells, in their order.
-        swept: the keys that vary.
-        defaults: their values where the sweep does not set them, as texts.
+        runs: MLflow runs of the finished cells.
+        swept: the keys that vary, seeds among them.
     """
-    finished = [run for run in runs if run.info.status == "FINISHED"]
-    names = _names(finished, swept)
-    params = {name: {k: run.data.params.get(k, "") for k in swept} for name, run in names.items()}
-    digests = {
-        name: run.data.tags["tracks.sha256"]
-        for name, run in names.items()
-        if "tracks.sha256" in run.data.tags
-    }
+    params: dict[str, dict[str, str]] = {}
+    digests: dict[str, str] = {}
+    for run in runs:
+        values = {key: run.data.params.get(key, "") for key in swept}
+        name = named(swept, list(values.values()))
+        name = name if name not in params else f"{name} ({run.info.run_id[:8]})"
+        params[name] = values
+        if "tracks.sha256" in run.data.tags:
+            digests[name] = run.data.tags["tracks.sha256"]
     warnings = same_trajectories(digests, params)
     for warning in warnings:
         print(f"warning: {warning}")
     if warnings:
         journal.tags({"warnings": "\n".join(warnings)})
         journal.text("\n".join(warnings) + "\n", "warnings.txt")
-    reports = {name: Path(run.data.tags["output"]) / REPORT for name, run in names.items()}
-    reports = {name: path for name, path in reports.items() if path.is_file()}
-    cells = [
-        _cell(name, path, params[name], _same(params[name], defaults))
-        for name, path in reports.items()
-    ]
-    if len(cells) < 2:
+
+
+def conclude_tracks(
+    journal: Journal, settings: Sequence[Cells], defaults: Mapping[str, Any], trained: bool
+) -> None:
+    """Put the comparison of all settings into the parent run and print its outcome.
+
+    Args:
+        journal: of the parent.
+        settings: the finished cells.
+        defaults: values of the swept keys where the sweep does not set them.
+        trained: weights differ between settings.
+    """
+    reports = {cells.name: _reports(cells) for cells in settings}
+    tracked = [cells for cells in settings if reports[cells.name]]
+    if len(tracked) < 2:
         return
     try:
-        comparison = compare_cells(cells)
+        scored = {cells.name: [_Scored.read(p) for p in reports[cells.name]] for cells in tracked}
+        chosen, measured = _paired(scored)
     except DataError as error:  # a sweep over data sets, say: there is nothing to pair
         journal.text(f"{error}\n", "comparison.txt")
-        print(f"cells are not compared: {error}")
+        print(f"settings are not compared: {error}")
         return
-    _publish(journal, comparison)
-    best, reference = comparison.best["HOTA"], comparison.reference
-    from segtrack.scoring import write_tracking_report
-
-    for role, i in {"best": best, "default": reference}.items():
+    compared = [
+        Setting(
+            cells.name,
+            cells.params,
+            estimates(measured[cells.name]),
+            {m: one.score for m, one in estimates(chosen[cells.name]).items()} if chosen else None,
+            cells.is_default(defaults),
+        )
+        for cells in tracked
+    ]
+    first = scored[tracked[0].name][0]
+    basis = Basis("tuning sequences" if first.tuning else "sequences", trained=trained)
+    if chosen:
+        count = len(next(iter(chosen.values()))[0].names)
+        basis = Basis("test sequences", counted(count, "tuning sequences"), "tuning", trained)
+    comparison = compare_settings(compared, basis)
+    publish(journal, comparison)
+    ends = {"best": comparison.best["HOTA"], "default": comparison.reference}
+    for role, i in ends.items():
         with tempfile.TemporaryDirectory() as scratch:
-            write_tracking_report(reports[comparison.cells[i].name], Path(scratch))
+            write_tracking_report(reports[comparison.settings[i].name][0], Path(scratch))
             journal.artifact(Path(scratch), role)
 
 
-def _publish(journal: Journal, comparison: Comparison) -> None:
-    from segtrack.report import save_figure
-    from segtrack.scoring import figure_differences
+class _Scored:
+    """Scores of one cell, by the roles of its sequences."""
 
-    summary, rows = comparison.summary_rows(), comparison.rows()
-    title = f"Best cell against {comparison.reference_name}; {comparison.basis}"
-    journal.text(table_csv(summary), "best.csv")
-    journal.text(table_html(summary, title), "best.html")
-    journal.text(table_csv(rows), "comparison.csv")
-    journal.text(table_html(rows, f"Cells against {comparison.reference_name}"), "comparison.html")
-    with tempfile.TemporaryDirectory() as scratch:
-        for metric in comparison.metrics:
-            path = Path(scratch) / f"differences_{metric.lower()}.png"
-            save_figure(figure_differences(comparison, metric), path, rows)
-            journal.artifact(path, "figures")
-    print(f"\n{title}:\n{table_text(summary, digits=2)}")
+    def __init__(self, scores: Mapping[str, SequenceScores], roles: Mapping[str, str | None]):
+        self.scores = scores
+        self.tuning = [name for name, role in roles.items() if role == "tuning"]
+        self.test = [name for name, role in roles.items() if role == "test"]
+        self.kind = kind_of(scores.values())
 
+    @staticmethod
+    def read(report: Path) -> _Scored:
+        rows = json.loads(report.read_text(encoding="utf-8"))
+        scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
+        return _Scored(scores, {row["name"]: row["role"] for row in rows})
 
-def _cell(name: str, report: Path, params: Mapping[str, Any], default: bool) -> ScoredCell:
-    rows = json.loads(report.read_text(encoding="utf-8"))
-    scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
-    tuning = [row["name"] for row in rows if row["role"] == "tuning"]
-    test = [row["name"] for row in rows if row["role"] == "test"]
-    kind = (
-        "box" if any(key[0] == "box" for one in scores.values() for key in one.counts) else "mask"
-    )
-    if tuning and test:
-        return ScoredCell(
-            name, params, units(scores, kind, tuning), units(scores, kind, test), default
-        )
-    return ScoredCell(name, params, units(scores, kind), None, default)
+    def units(self, sequences: Sequence[str]) -> Units:
+        return units(self.scores, self.kind, sequences or None)
 
 
-def _same(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
-    """Whether texts mean the same values: 0.50 is 0.5."""
-
-    def values(texts: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: yaml.safe_load(str(text)) for key, text in texts.items()}
-
-    return values(params) == values(defaults)
+def _reports(cells: Cells) -> list[Path]:
+    """Where the scores of each seed's cell lie, of those that have any."""
+    paths = [Path(run.data.tags["output"]) / REPORT for run in cells.runs]
+    return [path for path in paths if path.is_file()]
 
 
-def _names(runs: Sequence[Any], swept: Sequence[str]) -> dict[str, Any]:
-    """The runs by what distinguishes them: ``track_thresh=0.4 match_thresh=0.8``."""
-    named: dict[str, Any] = {}
-    for run in runs:
-        values = [f"{k.rsplit('.', 1)[-1]}={run.data.params.get(k, '')}" for k in swept]
-        name = " ".join(values)
-        named[name if name not in named else f"{name} ({run.info.run_id[:8]})"] = run
-    return named
+def _paired(
+    scored: Mapping[str, Sequence[_Scored]],
+) -> tuple[dict[str, list[Units]], dict[str, list[Units]]]:
+    """What settings are chosen by, by name and seed (empty without roles), and measured on.
+
+    Raises:
+        DataError: cells were not scored on the same sequences.
+    """
+    first_name, (first, *_) = next(iter(scored.items()))
+    roles = bool(first.tuning and first.test)
+    chosen: dict[str, list[Units]] = {}
+    measured: dict[str, list[Units]] = {}
+    for name, seeds in scored.items():
+        if any((one.tuning, one.test) != (first.tuning, first.test) for one in seeds):
+            raise DataError(f"{first_name} and {name} have other tuning and test sequences")
+        if roles:
+            chosen[name] = [one.units(one.tuning) for one in seeds]
+        measured[name] = [one.units(one.test if roles else one.tuning) for one in seeds]
+    for table in (chosen, measured):
+        for name, seeds_units in table.items():
+            for one in seeds_units:
+                check_paired(table[first_name][0], one, (first_name, name))
+    return chosen, measured

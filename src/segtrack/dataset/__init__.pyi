@@ -13,8 +13,10 @@ from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
 from .live import LiveStream as LiveStream
 from .overview import overview as overview
+from .pixels import decode_pixels as decode_pixels
 from .pixels import read_pixels as read_pixels
 from .preparation import prepare as prepare
+from .same_footage import footage as footage
 from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_truth import is_mot20 as is_mot20
@@ -37,6 +39,7 @@ from .sources.traffic_sim.settings import Light as Light
 from .sources.traffic_sim.settings import TrafficSimSettings as TrafficSimSettings
 from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
+from .splits import Grouping as Grouping
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest
 from .version_folder import version_number as version_number

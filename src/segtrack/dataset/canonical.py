@@ -53,6 +53,7 @@ class Dataset:
         sequences: videos to track in.
         class_map: class name of the source to name in ``names``, for the classes that are used.
         split_fingerprints: digest of each split's content.
+        visible_estimated: whether visible fractions are estimates of ``dataset.layered``.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Dataset:
     sequences: tuple[VideoSequence, ...]
     class_map: dict[str, str]
     split_fingerprints: dict[str, str]
+    visible_estimated: bool = False
 
     @staticmethod
     def load(folder: Path) -> Dataset:
@@ -88,6 +90,7 @@ class Dataset:
             tuple(sequences.from_json(row, folder) for row in found),
             raw["class_map"],
             raw["splits"],
+            raw.get("visible_estimated", False),  # written before there were estimates
         )
 
     @property

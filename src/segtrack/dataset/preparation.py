@@ -18,6 +18,7 @@ from segtrack.dataset.classes import ClassMap, class_map
 from segtrack.dataset.contact_sheet import write_contact_sheet
 from segtrack.dataset.image_checks import check_classes, check_images, index_content
 from segtrack.dataset.label_checks import check_labels
+from segtrack.dataset.layers import cut_layers
 from segtrack.dataset.licences import check_sources
 from segtrack.dataset.listing import LEFT_OUT
 from segtrack.dataset.publish import Published, publish
@@ -63,6 +64,8 @@ def prepare(
         found = _sequences(settings, content, checks)
         classes = class_map(content.names, settings.classes)
         where = settings.path or settings.source
+        if settings.layered:
+            cut_layers(catalogue, checks, where, worker_count(settings.workers))
         if segmenting is not None:
             segment_boxes(catalogue, checks, segmenting, cache, where)
         index_content(catalogue)
@@ -80,7 +83,8 @@ def prepare(
         checks.write(folder)
         checks.raise_errors(where, cache)
         published = publish(catalogue, classes, folder, worker_count(settings.workers))
-        _write_facts(folder, classes, published, found, checks.warnings())
+        estimated = settings.layered or content.visible_estimated
+        _write_facts(folder, classes, published, found, checks.warnings(), estimated)
         report("data/warnings", checks.count("warning"))
         report("data/sequences", len(found))
         report("speed/files_read", content.files_read)
@@ -111,6 +115,7 @@ def _write_facts(
     published: Published,
     found: tuple[VideoSequence, ...],
     warnings: list[str],
+    visible_estimated: bool,
 ) -> None:
     facts = {
         "fingerprint": _fingerprint(classes.names, published, found),
@@ -124,6 +129,7 @@ def _write_facts(
         "splits": published.digests,
         "class_map": classes.mapping,
         "warnings": warnings,
+        "visible_estimated": visible_estimated,
     }
     (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     rows = [sequences.to_json(s, folder) for s in found]

@@ -14,6 +14,7 @@ from pathlib import Path
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.files import file_digest
 from segtrack.dataset.frame_numbers import image_numbers
+from segtrack.dataset.same_footage import require_apart
 from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_truth
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
@@ -55,7 +56,7 @@ def with_roles(
     """The sequences with their roles in a sweep.
 
     Raises:
-        SettingsError: a name that no sequence has, or one in both lists.
+        SettingsError: a name that no sequence has, or the same footage in both lists.
     """
     names = [sequence.name for sequence in found]
     for key, wanted in (("tuning", tuning), ("test", test)):
@@ -67,12 +68,7 @@ def with_roles(
                     f"dataset.{key}: there is no sequence {name!r}{nearest}; "
                     f"there are {', '.join(names)}"
                 )
-    both = sorted(set(tuning) & set(test))
-    if both:
-        raise SettingsError(
-            f"dataset.tuning and dataset.test both name {', '.join(both)}; settings that were "
-            "chosen on a sequence cannot be tested on it"
-        )
+    require_apart((s for s in found if s.name in tuning), (s for s in found if s.name in test))
     roles = {**dict.fromkeys(tuning, "tuning"), **dict.fromkeys(test, "test")}
     return tuple(replace(s, role=roles.get(s.name)) for s in found)
 

@@ -179,6 +179,11 @@ class Grouping:
         match = self.pattern.search(name) if self.pattern else None
         return None if match is None else match.groups() or (match.group(),)
 
+    def name(self, name: str) -> str:
+        """The group of ``name`` in words: what was captured, or else the name itself."""
+        key = self.key(name)
+        return name if key is None else "/".join(part or "" for part in key)
+
     def number(self, name: str) -> int:
         """The number of the group that ``name`` belongs to, from 0."""
         key = self.key(name)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from segtrack.settings import MAX_PIXELS
 
 HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
 REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
+_OWN = threading.local()
 FEW = 10  # a stream with this many times fewer frames than another is a slide show beside it
 PIXEL_SHAPES = (0.1, 10.0)  # width by height of a pixel; what is declared beyond is not believed
 
@@ -266,11 +268,20 @@ def shown(frame: Any, shape: float) -> np.ndarray:
     Args:
         shape: width by height of a pixel.
     """
-    image = frame.to_ndarray(format="bgr24")
+    image = _converter().reformat(frame, format="bgr24").to_ndarray()
     width = max(1, round(frame.width * shape))
     if width != frame.width:
         image = resized(image, width, frame.height)
     return np.ascontiguousarray(_turned(image, frame))
+
+
+def _converter() -> Any:
+    """This thread's own: one made anew for each frame would take longer than what it does."""
+    if not hasattr(_OWN, "converter"):
+        from av.video.reformatter import VideoReformatter
+
+        _OWN.converter = VideoReformatter()
+    return _OWN.converter
 
 
 def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:

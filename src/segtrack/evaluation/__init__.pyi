@@ -1,6 +1,13 @@
-from .bootstrap import METRICS as METRICS
-from .bootstrap import check_paired as check_paired
-from .bootstrap import drawn_scores as drawn_scores
+from .agreement import Agreement as Agreement
+from .agreement import agreement as agreement
+from .hidden import GROUPS as GROUPS
+from .hidden import HiddenRecall as HiddenRecall
+from .hidden import hidden_recall as hidden_recall
+from .hidden import hidden_without as hidden_without
+from .jackknife import METRICS as METRICS
+from .jackknife import check_paired as check_paired
+from .jackknife import estimates as estimates
+from .jackknife import unit_name as unit_name
 from .measurement import Evaluation as Evaluation
 from .measurement import measure as measure
 from .stage import evaluate as evaluate

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from segtrack.base.sizes import SIZES
 from segtrack.evaluation.curves import class_mean
 from segtrack.evaluation.measurement import Evaluation
 from segtrack.evaluation.summary import slice_rows
@@ -105,23 +106,37 @@ def _confusion(found: Evaluation, settings: EvaluationSettings, folder: Path) ->
 
 
 def _visible(found: Evaluation, settings: EvaluationSettings, folder: Path) -> None:
-    means = [row for row in found.slices if row.class_id is None]
+    of_all = [row for row in found.slices if row.class_id is None]
+    whole = [row for row in of_all if row.size is None]
     bars = {
-        "recall, any score": [row.recall for row in means],
-        f"recall, score ≥ {settings.confusion_conf:g}": [row.recall_conf for row in means],
-        "AP": [row.ap for row in means],
+        size or "all sizes": [
+            next((row for row in of_all if (row.visible, row.size) == (one.visible, size)), None)
+            for one in whole
+        ]
+        for size in (*SIZES, None)
     }
-    figure = bar_chart(
-        f"Masks of {found.split} by visible fraction, IoU .50",
-        "visible fraction of the object (number of objects)",
-        "mean over classes",
-        [f"{row.name.replace('-', ' – ')}\n({row.objects:,})" for row in means],
+    values, ends = (
         {
-            name: [np.nan if value is None else value for value in values]
-            for name, values in bars.items()
-        },
+            name: [[_number(getattr(row, key, None)) for key in keys] for row in rows]
+            for name, rows in bars.items()
+        }
+        for keys in (("recall_conf",), ("low", "high"))
+    )
+    figure = bar_chart(
+        f"Masks of {found.split} by visible fraction and size of the whole object:\n"
+        f"recall at IoU .50, score from {settings.confusion_conf:g}, 95% by image",
+        f"{'estimated ' * found.visible_estimated}visible fraction of the object "
+        "(number of objects)",
+        "share of the objects that were found",
+        [f"{row.visible.replace('-', ' – ')}\n({row.objects:,})" for row in whole],
+        {name: [value for (value,) in rows] for name, rows in values.items()},
+        {name: [(low, high) for low, high in rows] for name, rows in ends.items()},
     )
     save_figure(figure, folder / "visible_fraction.png", slice_rows(found))
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _by_objects(found: Evaluation) -> list[tuple[int, str]]:

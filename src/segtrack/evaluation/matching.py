@@ -3,7 +3,7 @@
 pycocotools wants a whole data set in memory, masks included. What its summary needs afterwards is
 small, though: scores, and which detection was matched. So images are matched in batches, and only
 that is kept: about 0.7 KB per image, class that occurs in it, and area range. A test split of
-100,000 images with three classes in each takes about 2 GB for boxes, masks and slices together.
+100,000 images with three classes in each takes about 1.6 GB for boxes and masks together.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,6 +20,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
 from segtrack.evaluation.batches import ImageBatch, detection_rles
+from segtrack.evaluation.visible import VisibleObjects, found_objects
 
 Kind = Literal["mask", "box"]
 KINDS: tuple[Kind, ...] = ("mask", "box")
@@ -66,13 +65,12 @@ class Matcher:
 
     Attributes:
         class_count: classes are 0 to ``class_count - 1``.
-        visible_bins: edges of the slices by visible fraction, for ``sliced``; empty for no slices.
     """
 
     class_count: int
-    visible_bins: Sequence[float]
     _cells: dict[str, list[list[dict[str, Any] | None]]] = field(default_factory=dict)
     _image_ids: list[int] = field(default_factory=list)
+    _objects: list[VisibleObjects] = field(default_factory=list)
 
     def add(self, batch: ImageBatch) -> None:
         """Match one batch; images come in ascending order of their ids."""
@@ -82,27 +80,30 @@ class Matcher:
             with _silence():
                 evaluator.evaluate()
             self._keep(kind, evaluator.evalImgs, evaluator.params, len(batch.images))
-            if kind == "mask" and self.visible_bins:
-                params = self._sliced_params(evaluator.params)
-                entries = _match_slices(evaluator, params)
-                self._keep("sliced", entries, params, len(batch.images))
+            if kind == "mask":
+                self._objects.append(self._found(batch, evaluator))
 
     def matches(self, kind: Kind) -> Matches:
         """COCO's matching of all classes in its four area ranges."""
-        return self._matches(kind, _params(kind, self.class_count))
-
-    def sliced(self) -> Matches:
-        """Matching of masks at IoU .5, with slices by visible fraction as the area ranges.
-
-        As with COCO's areas, an object outside a slice is neither to be found nor wrong to be
-        found. A detection that matches nothing has no visible fraction: it counts in every slice.
-        """
-        return self._matches("sliced", self._sliced_params(_params("mask", self.class_count)))
-
-    def _matches(self, key: str, params: Params) -> Matches:
+        params = _params(kind, self.class_count)
         params.imgIds = list(self._image_ids)
-        cells = self._cells.get(key) or [[] for _ in range(self.class_count * len(params.areaRng))]
+        cells = self._cells.get(kind) or [[] for _ in range(self.class_count * len(params.areaRng))]
         return Matches(params, cells)
+
+    def objects(self) -> VisibleObjects:
+        """The objects whose visible fraction is known, and what found them."""
+        return VisibleObjects.joined(self._objects)
+
+    def _found(self, batch: ImageBatch, evaluator: COCOeval) -> VisibleObjects:
+        images, areas = len(batch.images), len(evaluator.params.areaRng)
+        every = [
+            entry
+            for k in range(self.class_count)
+            for entry in evaluator.evalImgs[k * areas * images : (k * areas + 1) * images]
+        ]
+        start = len(self._image_ids) - images
+        positions = {image["id"]: start + i for i, image in enumerate(batch.images)}
+        return found_objects(every, evaluator.cocoGt.anns, evaluator.cocoDt.anns, positions)
 
     def _keep(
         self, key: str, entries: list[dict[str, Any] | None], params: Params, images: int
@@ -111,20 +112,6 @@ class Matcher:
         cells = self._cells.setdefault(key, [[] for _ in range(count)])
         for i, cell in enumerate(cells):
             cell += map(_lean, entries[i * images : (i + 1) * images])
-
-    def _sliced_params(self, base: Params) -> Params:
-        params = copy.deepcopy(base)
-        edges = list(self.visible_bins)
-        tops = [*(float(np.nextafter(e, -1)) for e in edges[1:-1]), edges[-1]]
-        params.areaRng = [list(pair) for pair in zip(edges[:-1], tops, strict=True)]
-        params.areaRngLbl = slice_names(edges)
-        params.iouThrs = np.array([0.5])
-        return params
-
-
-def slice_names(edges: Sequence[float]) -> list[str]:
-    """Names of the slices between edges: ``0.25-0.50``. The last one holds its upper edge."""
-    return [f"{a:.2f}-{b:.2f}" for a, b in itertools.pairwise(edges)]
 
 
 def _evaluator(batch: ImageBatch, kind: Kind, class_count: int) -> COCOeval:
@@ -161,28 +148,6 @@ def _detections(batch: ImageBatch, kind: Kind) -> list[dict[str, Any]]:
             }
             rows.append(row | ({"segmentation": rles[i]} if kind == "mask" else {}))
     return rows
-
-
-def _match_slices(evaluator: COCOeval, params: Params) -> list[dict[str, Any] | None]:
-    """Match again with slices by visible fraction in the place of the area ranges.
-
-    The IoUs are there already. The visible fraction is handed over as the "area" of the truth (-1
-    where it is not known: in no slice); a NaN as that of the detections lies in every range.
-    """
-    for objects in evaluator._gts.values():
-        for annotation in objects:
-            known = annotation.get("visible_fraction")
-            annotation["area"] = -1.0 if known is None else min(float(known), 1.0)
-    for detections in evaluator._dts.values():
-        for detection in detections:
-            detection["area"] = np.nan
-    evaluator.params = params
-    return [
-        evaluator.evaluateImg(image, category, area, params.maxDets[-1])
-        for category in params.catIds
-        for area in params.areaRng
-        for image in params.imgIds
-    ]
 
 
 def _params(kind: Kind, class_count: int) -> Params:

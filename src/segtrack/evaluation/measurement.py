@@ -9,7 +9,7 @@ import numpy as np
 
 from segtrack.base.names import level
 from segtrack.base.progress import progress
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, Grouping
 from segtrack.evaluation.batches import BATCH, image_batches
 from segtrack.evaluation.confusion import (
     ImageErrors,
@@ -18,9 +18,11 @@ from segtrack.evaluation.confusion import (
     match_batch,
 )
 from segtrack.evaluation.curves import Curves, confidence_curves
+from segtrack.evaluation.hidden import HiddenRecall, groups_of, hidden_recall
 from segtrack.evaluation.matching import KINDS, Matcher
-from segtrack.evaluation.scores import Scores, SliceScores, Value, coco_scores, slice_scores
+from segtrack.evaluation.scores import Scores, Value, coco_scores
 from segtrack.evaluation.units import ImageUnits, image_units
+from segtrack.evaluation.visible import Stratum, strata
 from segtrack.model import Predictions
 from segtrack.settings import EvaluationSettings
 
@@ -37,7 +39,9 @@ class Evaluation:
         scores: of masks and of boxes.
         curves: of masks at IoU .5.
         confusion: counts, int (K + 1, K + 1), rows true and columns predicted.
-        slices: by visible fraction; empty where it is not known of any object.
+        slices: by visible fraction and size; empty where it is not known of any object.
+        hidden: recall of hidden objects by group of classes; empty likewise.
+        visible_estimated: whether visible fractions are estimates, no measurements.
         errors: of each image.
         units: what a comparison with another run draws from.
     """
@@ -49,7 +53,9 @@ class Evaluation:
     scores: list[Scores]
     curves: Curves
     confusion: np.ndarray
-    slices: list[SliceScores]
+    slices: list[Stratum]
+    hidden: dict[str, HiddenRecall]
+    visible_estimated: bool
     errors: list[ImageErrors]
     units: ImageUnits
 
@@ -61,10 +67,12 @@ class Evaluation:
             found |= scores.overall
         found |= {"mask_f1": best[0], "mask_f1_conf": best[1]}
         for row in self.slices:
-            if row.class_id is None:
-                found[f"visible/{row.name}/mask_recall50"] = row.recall
-                found[f"visible/{row.name}/mask_recall50_conf"] = row.recall_conf
-                found[f"visible/{row.name}/mask_ap50"] = row.ap
+            if row.class_id is None and row.size is None:
+                found[f"visible/{row.visible}/mask_recall50"] = row.recall
+                found[f"visible/{row.visible}/mask_recall50_conf"] = row.recall_conf
+        for group, one in self.hidden.items():
+            for name, recall in (("hidden", one.hidden), ("clear", one.clear)):
+                found[f"{name}/{group}/mask_recall_p80"] = None if math.isnan(recall) else recall
         for scores in self.scores:
             for name, values in zip(self.names, scores.per_class, strict=True):
                 found |= {f"class/{level(name)}/{key}": value for key, value in values.items()}
@@ -72,13 +80,16 @@ class Evaluation:
 
 
 def measure(
-    dataset: Dataset, split: str, predictions: Predictions, settings: EvaluationSettings
+    dataset: Dataset,
+    split: str,
+    predictions: Predictions,
+    settings: EvaluationSettings,
+    group_by: str | None = None,
 ) -> Evaluation:
-    """All figures of one split."""
+    """All figures of one split; ``group_by`` is what makes the source group of an image."""
     coco = dataset.coco(split)
     classes = len(dataset.names)
-    occlusion = any(a.get("visible_fraction") is not None for a in coco["annotations"])
-    matcher = Matcher(classes, settings.visible_bins if occlusion else ())
+    matcher = Matcher(classes)
     confusion = np.zeros((classes + 1, classes + 1), np.int64)
     errors: list[ImageErrors] = []
     detections = 0
@@ -92,12 +103,16 @@ def measure(
         detections += sum(map(len, batch.detections))
     masks = matcher.matches("mask")
     images = sorted(coco["images"], key=lambda image: int(image["id"]))  # as they were matched
-    file_names = [image["file_name"] for image in images]
+    grouping = Grouping(group_by)
+    groups = [grouping.name(image["file_name"]) for image in images]
     fingerprint = dataset.split_fingerprint(split)
     class_counts = []
     for k in range(classes):
         objects = [int(np.sum(entry["gtIgnore"] == 0)) for entry in masks.of(k)]
         class_counts.append((sum(map(bool, objects)), sum(objects)))
+    units = image_units(split, fingerprint, dataset.names, groups, matcher)
+    known = units.visible
+    conf = settings.confusion_conf
     return Evaluation(
         split,
         dataset.names,
@@ -110,7 +125,11 @@ def measure(
         [coco_scores(matcher.matches(kind), kind) for kind in KINDS],
         confidence_curves(masks),
         confusion,
-        slice_scores(matcher.sliced(), settings.confusion_conf) if occlusion else [],
+        strata(known, units.group[known.image], settings.visible_bins, dataset.names, conf)
+        if len(known)
+        else [],
+        {group: hidden_recall(units, group) for group in groups_of(units)} if len(known) else {},
+        dataset.visible_estimated,
         errors,
-        image_units(split, fingerprint, dataset.names, file_names, matcher),
+        units,
     )

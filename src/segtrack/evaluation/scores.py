@@ -9,7 +9,6 @@ medium and large are areas up to 32², up to 96² and beyond, in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,29 +36,6 @@ class Scores:
     overall: dict[str, Value]
     per_class: list[dict[str, Value]]
     precision: np.ndarray
-
-
-@dataclass(frozen=True)
-class SliceScores:
-    """Masks of one slice by visible fraction, of one class or of the mean over classes.
-
-    Attributes:
-        name: edges of the slice, ``0.25-0.50``.
-        class_id: None for the mean over the classes that occur in the slice.
-        objects: number of ground truth objects in it.
-        recall: share of the objects found at IoU .5, at any score.
-        recall_conf: the same among detections from ``confusion_conf`` on.
-        ap: average precision at IoU .5, where objects outside the slice are ignored. False alarms
-            have no visible fraction and count in every slice, so a slice with few objects comes out
-            low: compare models within a slice by it, and slices by their recall.
-    """
-
-    name: str
-    class_id: int | None
-    objects: int
-    recall: Value
-    recall_conf: Value
-    ap: Value
 
 
 def coco_scores(matches: Matches, kind: Kind) -> Scores:
@@ -93,39 +69,6 @@ def coco_scores(matches: Matches, kind: Kind) -> Scores:
         per_class,
         np.where(curve < 0, np.nan, curve),
     )
-
-
-def slice_scores(matches: Matches, conf: float) -> list[SliceScores]:
-    """Figures of each slice by visible fraction: first the mean over classes, then each class."""
-    result = matches.accumulate()
-    rows = []
-    for a, name in enumerate(matches.params.areaRngLbl):
-        precision, recall = result["precision"][0, :, :, a, -1], result["recall"][0, :, a, -1]
-        classes = []
-        for k in range(len(recall)):
-            entries = matches.of(k, a)
-            objects = sum(int(np.sum(entry["gtIgnore"] == 0)) for entry in entries)
-            if objects:
-                found = sum(_found(entry, conf) for entry in entries) / objects
-                ap = _mean(precision[:, k])
-                classes.append(SliceScores(name, k, objects, float(recall[k]), found, ap))
-        rows.append(
-            SliceScores(
-                name,
-                None,
-                sum(c.objects for c in classes),
-                _mean(recall),
-                float(np.mean([c.recall_conf for c in classes])) if classes else None,
-                _mean(precision),
-            )
-        )
-        rows += classes
-    return rows
-
-
-def _found(entry: dict[str, Any], conf: float) -> int:
-    sure = entry["dtMatches"][0] & ~entry["dtIgnore"][0] & (entry["dtScores"] >= conf)
-    return int(np.sum(sure))
 
 
 def _mean(values: np.ndarray) -> Value:

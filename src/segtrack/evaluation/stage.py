@@ -23,8 +23,13 @@ def evaluate(
     settings: EvaluationSettings,
     folder: Path,
     report: Report,
+    group_by: str | None = None,
 ) -> None:
     """Compare predictions with the labels of one split.
+
+    Args:
+        group_by: regular expression on file names; images with the same match are one unit of a
+            comparison.
 
     Writes ``metrics.json``, ``per_class.csv``, ``summary.txt``, ``figures/`` (each PNG with its
     CSV), ``gallery/`` and ``units.npz`` (for ``ImageUnits.load``) into ``folder``, and reports
@@ -43,7 +48,7 @@ def evaluate(
             f"{predictions.folder}: predicted classes {list(predictions.info.names)}, but the data "
             f"set has {list(dataset.names)}; predict again for this data set"
         )
-    found = measure(dataset, split, predictions, settings)
+    found = measure(dataset, split, predictions, settings, group_by)
     metrics = found.metrics()
     for name, value in metrics.items():
         if value is not None:

@@ -1,6 +1,6 @@
 """How the detections of every image matched, as a file: what two runs are compared by.
 
-AP is no mean over images, so that a comparison that draws images needs each image's detections.
+AP is no mean over images, so that a comparison that leaves images out needs each one's detections.
 A few bytes per detection are left of them on disk: 114 KB for 100 images of COCO val2017.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.evaluation.matching import KINDS, Kind, Matcher, Matches
+from segtrack.evaluation.visible import VisibleObjects
 
 FILE = "units.npz"
 
@@ -47,28 +48,32 @@ class ImageUnits:
         split: that was evaluated.
         fingerprint: of the split's images, labels and class names.
         names: classes by id.
-        rank: int32 (N,), the place of each image in the order of file names. Images stand in the
+        group: str (N,), the source group of each image, or else its file name. Images stand in the
             order of their ids, which another data set with the same split may number otherwise.
         class_id: int16 (C,), ascending.
         image: int32 (C,), position of the cell's image; ascending within a class.
         objects: int32 (C,), objects of the ground truth, crowds left out.
         detections: of masks and of boxes.
+        visible: the objects whose visible fraction is known.
     """
 
     split: str
     fingerprint: str
     names: tuple[str, ...]
-    rank: np.ndarray
+    group: np.ndarray
     class_id: np.ndarray
     image: np.ndarray
     objects: np.ndarray
     detections: dict[Kind, MatchedDetections]
+    visible: VisibleObjects
 
     def save(self, path: Path) -> None:
         """Write the file that ``load`` reads."""
         arrays: dict[str, Any] = dict(vars(self))
         for kind, found in arrays.pop("detections").items():
             arrays |= {f"{kind}_{key}": values for key, values in vars(found).items()}
+        objects = vars(arrays.pop("visible"))
+        arrays |= {f"visible_{key}": values for key, values in objects.items()}
         np.savez_compressed(path, **arrays)
 
     @staticmethod
@@ -84,11 +89,15 @@ class ImageUnits:
                     str(file["split"]),
                     str(file["fingerprint"]),
                     tuple(file["names"].tolist()),
-                    file["rank"],
+                    file["group"],
                     file["class_id"],
                     file["image"],
                     file["objects"],
-                    {kind: _read(file, kind) for kind in KINDS},
+                    {
+                        kind: MatchedDetections(*_read(file, kind, MatchedDetections))
+                        for kind in KINDS
+                    },
+                    VisibleObjects(*_read(file, "visible", VisibleObjects)),
                 )
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(
@@ -97,26 +106,24 @@ class ImageUnits:
 
 
 def image_units(
-    split: str, fingerprint: str, names: Sequence[str], file_names: Sequence[str], matcher: Matcher
+    split: str, fingerprint: str, names: Sequence[str], groups: Sequence[str], matcher: Matcher
 ) -> ImageUnits:
     """The units of what was matched.
 
     Args:
         split, fingerprint: of the images.
         names: classes by id.
-        file_names: of the images, in the order in which they were matched.
+        groups: of the images, in the order in which they were matched.
         matcher: after the last batch.
     """
-    rank = np.empty(len(file_names), np.int32)
-    rank[sorted(range(len(rank)), key=file_names.__getitem__)] = np.arange(len(rank))
     matches = {kind: matcher.matches(kind) for kind in KINDS}
-    cells = [_cells(matches, k, len(rank)) for k in range(len(names))]
+    cells = [_cells(matches, k, len(groups)) for k in range(len(names))]
     class_id, image, objects, *counts = np.concatenate(cells, axis=1)
     return ImageUnits(
         split,
         fingerprint,
         tuple(names),
-        rank,
+        np.array(groups, dtype=np.str_),
         class_id.astype(np.int16),
         image,
         objects,
@@ -124,6 +131,7 @@ def image_units(
             kind: _detections(matches[kind], len(names), count)
             for kind, count in zip(KINDS, counts, strict=True)
         },
+        matcher.objects(),
     )
 
 
@@ -160,6 +168,5 @@ def _bits(flags: list[np.ndarray]) -> np.ndarray:
     return np.asarray(np.sum(joined * bit[:, None], axis=0, dtype=np.uint16))
 
 
-def _read(file: Mapping[str, np.ndarray], kind: Kind) -> MatchedDetections:
-    fields = (field.name for field in dataclasses.fields(MatchedDetections))
-    return MatchedDetections(*(file[f"{kind}_{name}"] for name in fields))
+def _read(file: Mapping[str, np.ndarray], prefix: str, made: type) -> Iterator[np.ndarray]:
+    return (file[f"{prefix}_{field.name}"] for field in dataclasses.fields(made))

@@ -37,7 +37,8 @@ class KittiTable:
         track_id: int64 (N,); -1 for regions that nobody should care about.
         kind: the type of each row: Car, Van, Truck, Pedestrian, Person_sitting, Cyclist, Tram,
             Misc, DontCare.
-        truncated, occluded: float64 (N,), levels; -1 where not known.
+        truncated, occluded: float64 (N,), levels; -1 where not known. Occluded: 0 fully visible, 1
+            partly, 2 largely occluded, 3 not known.
         alpha: float64 (N,), observation angle, radians.
         bbox_xyxy: float64 (N, 4), pixels.
         size: float64 (N, 3), height, width, length, metres.

@@ -11,7 +11,7 @@ VisDrone's rows look alike but are others: ``frame,id,x,y,w,h,score,category,tru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,9 @@ class MotTable:
         bbox_xywh: float64 (N, 4), pixels.
         conf: float64 (N,), a score; of ground truth 0 means "not to be judged".
         class_id: int64 (N,), or None where the file has no such column.
-        visibility: float64 (N,) in 0..1, or None.
+        visibility: float64 (N,) in 0..1, -1 where not known, or None.
         position: float64 (N, 3), metres, or None.
+        occlusion: float64 (N,), VisDrone's level (0 none, 1 up to half, 2 more), or None.
     """
 
     frame: np.ndarray
@@ -65,6 +66,7 @@ class MotTable:
     class_id: np.ndarray | None = None
     visibility: np.ndarray | None = None
     position: np.ndarray | None = None
+    occlusion: np.ndarray | None = None
 
     @property
     def bbox_xyxy(self) -> np.ndarray:
@@ -109,7 +111,7 @@ def read_visdrone(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
     require(path, known, "no category of VisDrone (0 to 11) in the eighth column")
     regions = table[:, 7] == 0  # their ids are 0, or -1, several times in a frame
     _require_rows(path, table, True, tracks, first, ~regions)
-    return _columns(table, first, class_column=True)
+    return replace(_columns(table, first, class_column=True), occlusion=table[:, 9])
 
 
 def is_visdrone(path: Path) -> bool:

@@ -55,6 +55,15 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
         ) from error
 
 
+def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
+    """MLflow's record of an earlier run: ``info``, ``data.params`` and ``data.tags``.
+
+    Raises:
+        SettingsError: there is no such run.
+    """
+    return _recorded(settings, run_id, run_id)[1]
+
+
 def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -> list[Path]:
     """The artifacts of an earlier run that fit a pattern, as local files, in order of their names.
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.journal.database import sqlite_path
+from segtrack.journal.models import write_model
 from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
 from segtrack.settings import MlflowSettings
 
@@ -108,6 +110,30 @@ class Journal:
                 hand_out(file, local / target / file.name)
             else:
                 self.client.log_artifact(self.run_id, str(file), target or None)
+
+    def model(
+        self, network: Path, folder: str, facts: Mapping[str, Any], register: str | None
+    ) -> None:
+        """Keep the folder ``network`` under ``folder`` as a model that MLflow serves.
+
+        Args:
+            facts: ``loader_module``, ``signature`` (its parts in MLflow's words) and
+                ``requirements``.
+            register: name in MLflow's registry that gets it as its newest version.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            described = write_model(network, Path(scratch), facts)
+            self.artifact(described, folder)
+        self.artifact(network, f"{folder}/data/{network.name}")
+        if register is None:
+            return
+        with contextlib.suppress(Exception):  # it is there; what else is wrong the next line says
+            self.client.create_registered_model(register)
+        made = self.client.create_model_version(
+            register, f"runs:/{self.run_id}/{folder}", self.run_id
+        )
+        self.tags({"registered": f"{register} {made.version}"})
+        print(f"registered as models:/{register}/{made.version}", flush=True)
 
     def text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""

@@ -1,6 +1,9 @@
 from .brought import read_detections as read_detections
 from .devices import device_class as device_class
 from .devices import first_device as first_device
+from .devices import require_device as require_device
+from .gpu import gpu_record as gpu_record
+from .images import read_image as read_image
 from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
 from .port import ModelFamily as ModelFamily
@@ -25,6 +28,10 @@ from .sam.propose import Proposing as Proposing
 from .sam.propose import propose_masks as propose_masks
 from .sam.weights import SamWeights as SamWeights
 from .sam.weights import resolve_sam as resolve_sam
+from .serving import SERVED as SERVED
+from .serving import load_served as load_served
+from .serving import served_facts as served_facts
+from .serving import write_served as write_served
 from .training import Training as Training
 from .training import train as train
 from .training import write_training as write_training

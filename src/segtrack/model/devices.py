@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
+from segtrack.settings import gpu_indices
 
 
 def device_argument(device: Any) -> str:
@@ -13,7 +19,7 @@ def device_argument(device: Any) -> str:
     Raises:
         SettingsError: there is no such GPU.
     """
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and "torch" not in sys.modules and not _driver()):
         return "cpu"
     import torch
 
@@ -25,15 +31,53 @@ def device_argument(device: Any) -> str:
         return "mps"
     if device == "auto":
         return "0" if torch.cuda.is_available() else "cpu"
-    indices = list(device) if isinstance(device, list | tuple) else str(device).split(",")
-    count = torch.cuda.device_count()
-    for index in indices:
-        if not str(index).strip().isdigit() or int(index) >= count:
-            raise SettingsError(
-                f"device={device!r}: there is no GPU {index}; torch sees {count}. "
-                "Use device=auto, device=cpu, or indices below that number."
-            )
-    return ",".join(str(int(index)) for index in indices)
+    indices, count = gpu_indices(device), torch.cuda.device_count()
+    missing = [str(index) for index in indices or () if index >= count]
+    if missing or not indices:
+        raise SettingsError(
+            f"device={device!r}: there is no GPU {', '.join(missing)}; torch sees {count}. "
+            "Use device=auto, device=cpu, or indices below that number."
+        )
+    return ",".join(map(str, indices))
+
+
+@cache
+def _driver() -> bool:
+    """Whether there may be a GPU for torch: whether what it loads of a driver is there. Asked where
+    torch is not needed otherwise, whose import takes seconds."""
+    if sys.platform == "darwin":
+        return False  # auto takes no Apple GPU
+    if not sys.platform.startswith("linux"):
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()  # AMD's
+    return True
+
+
+def require_device(device: Any) -> None:
+    """Look whether it is there, where it is a certain one; auto and cpu always are.
+
+    Raises:
+        SettingsError: there is no such GPU.
+    """
+    if device not in ("auto", "cpu"):
+        device_argument(device)
+
+
+def loading_processes(wanted: int | None, device: Any) -> int:
+    """Processes that load a training's data: ``wanted``, or for None what suits the machine.
+
+    Raises:
+        SettingsError: there is no such GPU.
+    """
+    if wanted is not None:
+        return wanted
+    if device_class(device) != "cuda":
+        return 0
+    mine = hasattr(os, "sched_getaffinity")  # what a container or a scheduler gives
+    return min(16, len(os.sched_getaffinity(0)) if mine else os.cpu_count() or 1)
 
 
 def first_device(device: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import read_pixels
+from segtrack.dataset import decode_pixels, read_pixels
 from segtrack.model.predictions import ImageToPredict
 
 
@@ -24,4 +24,16 @@ def read_image(row: ImageToPredict) -> np.ndarray:
             f"{row.path}: decodes to {width}x{height} px, but the data set says "
             f"{row.width}x{row.height}; prepare the data set again"
         )
+    return image
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """The image of a file's content, as ``read_image``; ``name`` is for the message.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    image = decode_pixels(content)
+    if image is None:
+        raise DataError(f"{name}: not readable as an image")
     return image

@@ -8,7 +8,7 @@ work is imported where the work is done. Its model names are the options of the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from segtrack.base.errors import SettingsError
 from segtrack.base.metrics import Report
 from segtrack.base.registry import Registry, load_plugins
+from segtrack.model.devices import first_device
+from segtrack.model.memory import default_batch
 from segtrack.settings import ModelSettings, TrainerSettings, option, plain, shaping
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from segtrack.model.predictions import FrameDetections
+    from segtrack.model.predictions import FrameDetections, ImageToPredict
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,15 @@ class Detector(Protocol):
     """Predicts batches of images with one network, for one request.
 
     Attributes:
-        imgsz: px, longer side of the network's input. batch: images that it likes to have at once.
+        imgsz: px, longer side of the network's input.
     """
 
     imgsz: int
-    batch: int
+
+    @property
+    def batch(self) -> int:
+        """Images that it likes to have at once; fewer once memory ran out."""
+        ...
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -104,13 +110,20 @@ class Detector(Protocol):
 
 
 class TrainingData(Protocol):
-    """What a training is given of a data set; ``segtrack.dataset.Dataset`` has much more."""
+    """What a training is given of a data set; ``segtrack.dataset.Dataset`` has much more.
+
+    A family reads the YOLO tree, or images and COCO annotations (``category_id`` is the class id).
+    """
 
     @property
     def names(self) -> tuple[str, ...]: ...
 
     @property
     def yolo_yaml(self) -> Path: ...
+
+    def iter_images(self, split: str) -> Iterable[ImageToPredict]: ...
+
+    def iter_annotations(self, split: str) -> Iterable[Mapping[str, Any]]: ...
 
 
 class ModelFamily(ABC):
@@ -125,6 +138,13 @@ class ModelFamily(ABC):
         shipped: weights that come with it, by the name of their network.
         suffix: of a checkpoint's file.
         trains_with: knobs of ``trainer`` that it reads; no other one shapes a training of it.
+        exports: formats that ``export`` writes, each with the installed distributions that shape
+            such a file and compute it.
+        exports_else: where a format is not among them, what to use instead; empty: another one.
+        quantizes: those of ``exports`` that ``export_int8`` writes, each with the further
+            distributions that it takes.
+        reads: endings of the exported networks that ``read`` and ``detector`` take as well.
+        original: knobs under which a checkpoint is computed as it was trained, without conversion.
     """
 
     name: ClassVar[str]
@@ -135,6 +155,11 @@ class ModelFamily(ABC):
     shipped: ClassVar[Mapping[str, Path]] = {}
     suffix: ClassVar[str] = ".pt"
     trains_with: ClassVar[frozenset[str]] = frozenset(f.name for f in fields(TrainerSettings))
+    reads: ClassVar[tuple[str, ...]] = ()
+    exports: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    exports_else: ClassVar[str] = ""
+    quantizes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    original: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
@@ -158,6 +183,31 @@ class ModelFamily(ABC):
         """Published weights, fetched; where there are none, None and the reason."""
         return None, f"{self.name} has no weights to download"
 
+    def export(self, network: Network, form: str, folder: Path) -> Path:
+        """Write a network of this family, with trained weights, into ``folder``, which is there.
+
+        Args:
+            form: one of ``exports``.
+
+        Returns:
+            The file, named after the network, which says its classes and the size of its input.
+
+        Raises:
+            SettingsError: something is not installed.
+        """
+        raise NotImplementedError
+
+    def export_int8(
+        self, network: Network, form: str, folder: Path, images: Iterable[np.ndarray]
+    ) -> Path:
+        """As ``export``, in whole numbers of 8 bits.
+
+        Args:
+            form: one of ``quantizes``.
+            images: to calibrate with, BGR uint8 (H, W, 3), like those to come.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def detector(self, network: Network, request: Request) -> Detector:
         """Load the network; its weights are trained ones.
@@ -179,6 +229,7 @@ class ModelFamily(ABC):
         """Train from ``network.weights`` on, and leave in ``folder`` what ``Training`` opens.
 
         Where ``folder`` holds the remains of a killed attempt, the training goes on from there.
+        What is in ``run`` and ``tree`` below it is removed afterwards.
 
         Args:
             data: its ``train`` split is learnt from, ``val`` chooses the epoch.
@@ -220,6 +271,15 @@ class Network:
     def family(self) -> ModelFamily:
         """Who makes it."""
         return family_of(self.settings)
+
+    @property
+    def batch_size(self) -> int:
+        """How many images are predicted at once, to begin with.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        return self.settings.batch or default_batch(first_device(self.device))
 
     def request(
         self, names: tuple[str, ...], class_map: Mapping[str, str], one_class: bool = False

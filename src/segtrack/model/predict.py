@@ -1,10 +1,17 @@
-"""Prediction of an image set or a video into a predictions folder, as a stream."""
+"""Prediction of an image set or a video into a predictions folder, as a stream.
+
+Four things go on at once, each in order and none far ahead of the next: a thread reads, others
+prepare, the caller's detects and writes, another decodes masks.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,13 +25,20 @@ from segtrack.base.metrics import Report
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
 from segtrack.model.port import Detector, Network, Request
-from segtrack.model.predictions import ImageToPredict, PredictionsInfo, PredictionsWriter
+from segtrack.model.predictions import (
+    FrameDetections,
+    ImageToPredict,
+    PredictionsInfo,
+    PredictionsWriter,
+)
 
 if TYPE_CHECKING:
     from segtrack.dataset import VideoSequence
 
 IMAGE_CHUNK = 4  # batches of images that are read at once, so that equal shapes share a batch
+PREPARERS = max(1, min(4, (os.cpu_count() or 1) // 4))  # threads, beside reading, network, masks
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 def predict_images(
@@ -41,13 +55,15 @@ def predict_images(
             have none of the classes, or are none.
     """
     work = _Work(network, request, folder)
-    prepare = work.detector.prepare
-    with work.writer:
+
+    def prepared(row: ImageToPredict) -> tuple[int, Any]:
+        return row.image_id, work.detector.prepare(read_image(row))
+
+    with work:
         shown = progress(images, "predict images")
-        ready = ((row.image_id, prepare(read_image(row))) for row in shown)
-        for chunk in _ahead(_chunks(ready, IMAGE_CHUNK * work.detector.batch)):
+        for chunk in _ahead(shown, prepared, IMAGE_CHUNK * work.detector.batch):
             work.add(*zip(*chunk, strict=True))
-        work.finish(work.info(), report, "images_")
+        work.finish(report, "images_")
 
 
 def predict_video(
@@ -69,22 +85,24 @@ def predict_video(
         DataError: not one frame can be read; the weights have none of the classes, or are none.
     """
     work = _Work(network, request, folder)
-    prepare = work.detector.prepare
+
+    def prepared(frame: np.ndarray) -> tuple[tuple[int, ...], Any]:
+        return frame.shape[:2], work.detector.prepare(frame)
+
     problems: list[str] = []
     readable = _until_error(frames, problems)
     shown = progress(readable, f"detect in {sequence.name}", sequence.frame_count or None)
-    with work.writer:
-        ready = ((frame.shape[:2], prepare(frame)) for frame in shown)
-        for chunk in _ahead(_chunks(ready, work.detector.batch)):
-            shapes, prepared = zip(*chunk, strict=True)
-            work.add(range(work.frames, work.frames + len(chunk)), prepared)
+    with work:
+        for chunk in _ahead(shown, prepared, work.detector.batch):
+            shapes, ready = zip(*chunk, strict=True)
+            work.add(range(work.frames, work.frames + len(chunk)), ready)
             height, width = shapes[0]
         if not work.frames:
             raise DataError(f"{sequence.path}: the video has no frames")
         shown_at = FrameTimes(sequence.fps) if times is None else times.settled()
         shown_at.save(folder)
-        info = replace(work.info(), width=width, height=height, fps=shown_at.fps)
-        work.finish(replace(info, truncated="; ".join(problems)), report)
+        found = {"width": width, "height": height, "fps": shown_at.fps}
+        work.finish(report, truncated="; ".join(problems), **found)
 
 
 def load_detector(network: Network, request: Request) -> Detector:
@@ -107,22 +125,37 @@ class _Work:
 
     def __init__(self, network: Network, request: Request, folder: Path) -> None:
         self.network, self.request = network, request
+        self.threads = torch.get_num_threads() if (torch := sys.modules.get("torch")) else None
         self.detector = load_detector(network, request)
         self.writer = PredictionsWriter(folder)
-        self.frames = 0
+        self.frames, self.batch = 0, self.detector.batch
         self.start = time.perf_counter()
         self.predicting = 0.0
+        self.decoder = ThreadPoolExecutor(1, "decode", initializer=_one_thread)
+        self.coming: deque[Future[FrameDetections]] = deque()
 
     def add(self, numbers: Iterable[int], images: Sequence[Any]) -> None:
         begin = time.perf_counter()
         found = self.detector.predict(images)
         self.predicting += time.perf_counter() - begin
         for number, raw in zip(numbers, found, strict=True):
-            self.writer.add(raw.decode(number))
+            self.coming.append(self.decoder.submit(raw.decode, number))
         self.frames += len(images)
+        self._write(self.detector.batch)
 
-    def info(self) -> PredictionsInfo:
-        return PredictionsInfo(
+    def _write(self, left: int) -> None:
+        """Write what comes, in order, until ``left`` frames are still to come."""
+        while len(self.coming) > left:
+            begin = time.perf_counter()
+            found = self.coming.popleft().result()
+            self.predicting += time.perf_counter() - begin  # the network may still be at it
+            self.writer.add(found)
+
+    def finish(self, report: Report, kind: str = "", **facts: Any) -> None:
+        """``kind`` keeps the numbers of an image set apart from those of a video in one run;
+        ``facts`` are those of a video, as in ``PredictionsInfo``."""
+        self._write(0)
+        info = PredictionsInfo(
             names=self.request.names,
             frame_count=self.frames,
             model_name=self.network.settings.name,
@@ -131,15 +164,30 @@ class _Work:
             conf_floor=self.request.conf_floor,
             left_out=dict(self.detector.left_out),
         )
-
-    def finish(self, info: PredictionsInfo, report: Report, kind: str = "") -> None:
-        """``kind`` keeps the numbers of an image set apart from those of a video in one run."""
-        self.writer.finish(info)
+        self.writer.finish(replace(info, **facts))
         around = time.perf_counter() - self.start - self.predicting
         frames = max(self.frames, 1)
         report(f"speed/{kind}predict_ms", 1000 * self.predicting / frames)
         report(f"speed/{kind}around_ms", 1000 * around / frames)
+        report(f"speed/{kind}batch", self.detector.batch)
+        if self.detector.batch < self.batch:
+            report(f"speed/{kind}batch_too_large", self.batch)
         report(f"detect/{kind}detections", self.writer.rows_written)
+
+    def __enter__(self) -> _Work:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.decoder.shutdown(cancel_futures=True)
+        if self.threads and (torch := sys.modules.get("torch")):
+            torch.set_num_threads(self.threads)  # of whatever else this process computes
+        self.writer.__exit__(*error)
+
+
+def _one_thread() -> None:
+    """Let torch use no further threads than this one, beside the network that uses them all."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 def _until_error(frames: Iterable[np.ndarray], problems: list[str]) -> Iterator[np.ndarray]:
@@ -155,16 +203,21 @@ def _until_error(frames: Iterable[np.ndarray], problems: list[str]) -> Iterator[
         problems.append(str(error))
 
 
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _ahead(items: Iterable[T], work: Callable[[T], P], size: int) -> Iterator[list[P]]:
+    """What ``work`` makes of the items, in chunks of ``size``.
+
+    A thread reads the next chunk while the present one is used, and others work on what was read.
+    """
     iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+    with (
+        ThreadPoolExecutor(1, "read") as reader,
+        ThreadPoolExecutor(PREPARERS, "prepare") as workers,
+    ):
 
+        def read() -> list[Future[P]]:
+            return [workers.submit(work, item) for item in islice(iterator, size)]
 
-def _ahead(chunks: Iterator[list[T]]) -> Iterator[list[T]]:
-    """Read the next chunk in a thread while the present one is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as reader:
-        coming = reader.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = reader.submit(next, chunks, None)
-            yield chunk
+        coming = reader.submit(read)
+        while chunk := coming.result():
+            coming = reader.submit(read)
+            yield [one.result() for one in chunk]

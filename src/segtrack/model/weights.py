@@ -74,6 +74,15 @@ def lacking_classes(weights: Weights, request: Request) -> tuple[str, ...]:
 
 
 def _read(family: ModelFamily, settings: ModelSettings, path: Path, origin: str) -> Weights:
+    if path.is_dir():  # of an exported network
+        inside = [file for file in sorted(path.iterdir()) if file.suffix in family.reads]
+        if len(inside) != 1:
+            wanted = " or ".join(family.reads) or "none"
+            raise DataError(
+                f"model.weights={path}: a folder with {len(inside)} exported networks ({wanted}); "
+                "give the file"
+            )
+        path = inside[0]
     if not path.is_file():
         raise DataError(
             f"model.weights={path}: no such file; give a {family.suffix} checkpoint, shipped, "

@@ -264,6 +264,11 @@ class Run(Asking):
         if self._runner.journal and path.exists():
             self._runner.journal.artifact(path, folder)
 
+    def keep_model(self, network: Path, folder: str, facts: Mapping[str, Any]) -> None:
+        """Keep the folder of a network as a model that MLflow serves (``model.served_facts``)."""
+        if self._runner.journal:
+            self._runner.journal.model(network, folder, facts, self.settings.mlflow.register)
+
     def data(self, name: str, fingerprint: str, source: str) -> None:
         """Name the data set that the run learns from."""
         if self._runner.journal:

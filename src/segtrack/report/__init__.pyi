@@ -1,3 +1,12 @@
+from .comparison import APART as APART
+from .comparison import Basis as Basis
+from .comparison import Comparison as Comparison
+from .comparison import Setting as Setting
+from .comparison import compare_settings as compare_settings
+from .comparison import gap_columns as gap_columns
+from .comparison import score_columns as score_columns
+from .comparison import unit_rows as unit_rows
+from .comparison_figure import figure_differences as figure_differences
 from .figures import INK as INK
 from .figures import LINES as LINES
 from .figures import NEUTRAL as NEUTRAL

@@ -95,6 +95,7 @@ def bar_chart(
     y_label: str,
     groups: Sequence[str],
     bars: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> Figure:
     """Groups of bars with their values on top, y axis from 0 to 1; NaN is marked "n/a".
 
@@ -103,6 +104,7 @@ def bar_chart(
         x_label, y_label: what the axes show.
         groups: text under each group of bars.
         bars: name of a series to one value per group.
+        intervals: of the same series, the ends of an interval per value; NaN where there is none.
     """
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(title, x_label, y_label, (max(5.6, 2.2 + 1.2 * len(groups)), 4.4))
@@ -111,9 +113,11 @@ def bar_chart(
             x = np.arange(len(groups)) + (i - (len(bars) - 1) / 2) * width
             height = np.asarray(values, float)
             axes.bar(x, np.nan_to_num(height), width * 0.92, color=LINES[i], label=name)
-            for where, value in zip(x, height, strict=True):
+            ends = np.asarray((intervals or {}).get(name, np.full((len(x), 2), np.nan)), float)
+            axes.vlines(x, *ends.T, color="0.25", linewidth=1)
+            for where, value, high in zip(x, height, ends[:, 1], strict=True):
                 text = "n/a" if np.isnan(value) else f"{value:.2f}"
-                place = 0.0 if np.isnan(value) else value
+                place = float(np.nanmax([0.0, value, high]))
                 axes.text(where, place + 0.012, text, ha="center", va="bottom", fontsize=8)
         axes.set_xticks(range(len(groups)), groups)
         axes.set_ylim(0, 1.08)

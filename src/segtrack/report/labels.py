@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+Area = Sequence[float]  # left, upper, right and lower edge
 
 
 @dataclass(frozen=True)
@@ -43,60 +45,65 @@ def place_labels(
         M labels that lie in the frame, those of large objects last, so that they are on top.
     """
     corners = np.asarray(boxes, float).reshape(-1, 4)
-    areas = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    order = np.argsort(-areas[:, 2] * areas[:, 3], kind="stable")
+    sizes = corners[:, 2:] - corners[:, :2]
+    order = np.argsort(-sizes[:, 0] * sizes[:, 1], kind="stable").tolist()
+    objects = corners.tolist()
     placed: list[Label] = []
-    for row in order.tolist():
-        others = areas[order[order != row]]
-        placed.append(_place(row, areas[row], texts[row], text_size, frame, placed, others))
+    taken: list[Area] = []
+    for row in order:
+        label = _place(row, objects, texts[row], text_size, frame, taken)
+        placed.append(label)
+        taken.append((label.x, label.y, label.x + label.width, label.y + label.height))
     return placed[::-1]
 
 
 def _place(
     row: int,
-    box: np.ndarray,
+    objects: Sequence[Area],
     texts: tuple[str, str],
     text_size: Callable[[str], tuple[int, int]],
     frame: tuple[int, int],
-    placed: list[Label],
-    others: np.ndarray,
+    taken: list[Area],
 ) -> Label:
-    taken = np.array([(a.x, a.y, a.width, a.height) for a in placed], float).reshape(-1, 4)
+    box = objects[row]
     for text in texts:
         width, height = text_size(text)
-        wide = text == texts[0] and width > 2 * box[2]
-        spots = _spots(box, width, height, frame)
-        hidden = _shared(spots, np.concatenate([taken, others]) if wide else taken)
-        best = int(np.argmin(hidden))  # the first one of equals
-        if hidden[best] == 0 or text == texts[-1]:
+        obstacles = taken
+        if text == texts[0] and width > 2 * (box[2] - box[0]):
+            obstacles = [*taken, *objects[:row], *objects[row + 1 :]]
+        best, least = (0, 0), float("inf")
+        for x, y in _spots(box, width, height, frame):
+            hidden = _hidden((x, y, x + width, y + height), obstacles)
+            if hidden < least:  # the first one of equals
+                best, least = (x, y), hidden
+            if not hidden:
+                break
+        if not least or text == texts[-1]:
             break
-    x, y = spots[best, :2].astype(int).tolist()
-    return Label(row, text, x, y, width, height)
+    return Label(row, text, *best, width, height)
 
 
-def _spots(box: np.ndarray, width: int, height: int, frame: tuple[int, int]) -> np.ndarray:
-    """Places (6, 4) x, y, width, height: above the box at its left and right edge, inside its top,
-    below it, inside its bottom, right of it; moved into the frame."""
-    x, y, box_width, box_height = (round(value) for value in box.tolist())
-    wanted = np.array(
-        [
-            (x, y - height),
-            (x + box_width - width, y - height),
-            (x, y),
-            (x, y + box_height),
-            (x, y + box_height - height),
-            (x + box_width, y),
-        ]
-    )
-    room = np.maximum(np.array(frame) - (width, height), 0)
-    corners = np.minimum(np.maximum(wanted, 0), room)
-    return np.concatenate([corners, np.full((len(corners), 2), (width, height))], axis=1)
+def _spots(box: Area, width: int, height: int, frame: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Upper left corners: above the box at its left and right edge, inside its top, below it,
+    inside its bottom, right of it; moved into the frame."""
+    x, y, box_width, box_height = map(round, (*box[:2], box[2] - box[0], box[3] - box[1]))
+    room_x, room_y = max(frame[0] - width, 0), max(frame[1] - height, 0)
+    for left, top in (
+        (x, y - height),
+        (x + box_width - width, y - height),
+        (x, y),
+        (x, y + box_height),
+        (x, y + box_height - height),
+        (x + box_width, y),
+    ):
+        yield min(max(left, 0), room_x), min(max(top, 0), room_y)
 
 
-def _shared(places: np.ndarray, obstacles: np.ndarray) -> np.ndarray:
-    """Area of each place that obstacles cover, summed over them."""
-    low = np.maximum(places[:, None, :2], obstacles[None, :, :2])
-    high = np.minimum(
-        places[:, None, :2] + places[:, None, 2:], obstacles[None, :, :2] + obstacles[None, :, 2:]
-    )
-    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2).sum(axis=1))
+def _hidden(one: Area, others: list[Area]) -> float:
+    """The areas that it covers of others; plain numbers, since arrays of a few rows are slow."""
+    left, upper, right, lower = one
+    hidden = 0.0
+    for a, b, c, d in others:
+        if a < right and b < lower and c > left and d > upper:
+            hidden += (min(right, c) - max(left, a)) * (min(lower, d) - max(upper, b))
+    return hidden

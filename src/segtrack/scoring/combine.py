@@ -8,15 +8,26 @@ import numpy as np
 
 from segtrack.base.names import level
 from segtrack.scoring.counts import COUNTED, class_averaged, has_objects, summary
+from segtrack.scoring.occlusion import kept_shares
 from segtrack.scoring.score import BOX, MASK, Key, SequenceScores
 
 HEADLINE = (
     *("HOTA", "DetA", "AssA", "LocA", "MOTA", "MOTP", "IDF1", "IDP", "IDR"),
     *("IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"),
 )
-SHORT = ("HOTA", "MOTA", "IDF1", "IDSW")
-MASK_NAMES = {"HOTA": "mask_hota", "MOTA": "motsa", "sMOTA": "smotsa", "IDF1": "mask_idf1"}
+SHORT = ("HOTA", "MOTA", "IDF1", "IDSW", "Kept")
+BOX_NAMES = {name: name.lower() for name in HEADLINE} | {"Kept": "kept_after_occlusion"}
+MASK_NAMES = {
+    **{"HOTA": "mask_hota", "MOTA": "motsa", "sMOTA": "smotsa", "IDF1": "mask_idf1"},
+    "Kept": "mask_kept_after_occlusion",
+}
 ROLES = ("tuning", "test")
+
+
+def kind_of(scores: Iterable[SequenceScores]) -> str:
+    """What to compare where nobody says it: boxes, but of masks alone masks."""
+    kinds = {kind for one in scores for kind, _ in one.counts}
+    return MASK if kinds == {MASK} else BOX
 
 
 def combined(scores: Iterable[SequenceScores]) -> dict[Key, np.ndarray]:
@@ -61,7 +72,7 @@ def score_metrics(
     ``track/class/<name>/...``, ``track/video/<sequence>/...`` and, where the data set divides its
     sequences, ``track/tuning/...`` and ``track/test/...`` are parts of it. Scores of masks have
     ``mask_`` in their names, but for ``motsa`` and ``smotsa``. Where a part has no ground truth it
-    has counts and no fractions.
+    has counts and no fractions, and ``kept_after_occlusion`` only where something was occluded.
 
     Args:
         scores: by sequence name, of those that have ground truth.
@@ -69,28 +80,32 @@ def score_metrics(
     """
     counts = combined(scores.values())
     result: dict[str, float] = {}
-    for kind, names in ((BOX, {name: name.lower() for name in HEADLINE}), (MASK, MASK_NAMES)):
+    for kind, names in ((BOX, BOX_NAMES), (MASK, MASK_NAMES)):
         keys = [key for key in counts if key[0] == kind]
         if not keys:
             continue
         short = {name: names[name] for name in SHORT if name in names} if kind == BOX else names
         whole = detection_averaged(counts, kind)
-        _put(result, "track", summary(whole), _sayable(names, whole))
+        _put(result, "track", _scores(whole), _sayable(names, whole))
         averaged = class_averaged(np.stack([counts[key] for key in keys]))
         _put(result, "track/class_averaged", averaged, _sayable(names, whole))
         for key in keys:
             said = _sayable(short, counts[key])
-            _put(result, f"track/class/{level(key[1])}", summary(counts[key]), said)
+            _put(result, f"track/class/{level(key[1])}", _scores(counts[key]), said)
         for name, one in scores.items():
             total = _total([one], keys)
             if total is not None:
                 said = _sayable(short, total)
-                _put(result, f"track/video/{level(name)}", summary(total, alone=True), said)
+                _put(result, f"track/video/{level(name)}", _scores(total, alone=True), said)
         for role in ROLES:
             total = _total([one for name, one in scores.items() if roles.get(name) == role], keys)
             if total is not None:
-                _put(result, f"track/{role}", summary(total), _sayable(short, total))
+                _put(result, f"track/{role}", _scores(total), _sayable(short, total))
     return result
+
+
+def _scores(counts: np.ndarray, alone: bool = False) -> dict[str, np.ndarray]:
+    return {**summary(counts, alone), **kept_shares(counts)}
 
 
 def _sayable(names: Mapping[str, str], counts: np.ndarray) -> Mapping[str, str]:
@@ -111,4 +126,5 @@ def _put(
     values: Mapping[str, np.ndarray],
     names: Mapping[str, str],
 ) -> None:
-    result.update({f"{prefix}/{names[name]}": float(values[name]) for name in names})
+    known = [name for name in names if not np.isnan(values.get(name, np.nan))]
+    result.update({f"{prefix}/{names[name]}": float(values[name]) for name in known})

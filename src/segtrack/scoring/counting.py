@@ -19,6 +19,8 @@ from segtrack.scoring.kernels import (
     id_pairs,
     kept_pairs,
 )
+from segtrack.scoring.occlusion import OCCLUSION_FIELDS, count_occlusions
+from segtrack.scoring.truth import BoxTruth, MaskTruth
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Pairing:
     Attributes:
         gt_start, track_start: int64 (T + 1,), where each frame's rows begin.
         gt_id, track_id: int64 (N,) and (M,), unique within a frame.
+        gt_row: int64 (N,), the row of the whole ground truth that each of these is.
         pairs: which rows of the two overlap and by how much, see ``kernels``.
     """
 
@@ -35,6 +38,7 @@ class Pairing:
     track_start: np.ndarray
     gt_id: np.ndarray
     track_id: np.ndarray
+    gt_row: np.ndarray
     pairs: Pairs
 
     def kept(self, gt: np.ndarray, tracks: np.ndarray) -> Pairing:
@@ -46,21 +50,8 @@ class Pairing:
             np.concatenate([[0], np.cumsum(tracks)])[self.track_start],
             self.gt_id[gt],
             self.track_id[tracks],
+            self.gt_row[gt],
             kept_pairs(*self.pairs, gt, tracks),
-        )
-
-    def part(self, first: int, end: int) -> Pairing:
-        """Frames ``first`` to ``end`` (excluded) as a sequence of its own."""
-        gt, track = self.gt_start[first : end + 1], self.track_start[first : end + 1]
-        row_first, column, sim = self.pairs
-        rows = row_first[gt[0] : gt[-1] + 1]
-        inside = slice(rows[0], rows[-1])
-        return Pairing(
-            gt - gt[0],
-            track - track[0],
-            self.gt_id[gt[0] : gt[-1]],
-            self.track_id[track[0] : track[-1]],
-            (rows - rows[0], column[inside] - np.int32(track[0]), sim[inside]),
         )
 
 
@@ -79,8 +70,18 @@ def starts(frame: np.ndarray, frame_count: int) -> np.ndarray:
     return np.searchsorted(frame, np.arange(frame_count + 1)).astype(np.int64)
 
 
-def count(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
-    """Counts (D,) of the three families, and the id switches that CLEAR counted."""
+def count(
+    pairing: Pairing, truth: BoxTruth | MaskTruth | None = None
+) -> tuple[np.ndarray, list[Switch]]:
+    """Counts (D,) of the three families, and the id switches that CLEAR counted.
+
+    Frag is TrackEval's: an object found again after frames in which it was not, also where the
+    ground truth leaves it out meanwhile. motmetrics counts fewer: gaps in which it is missed.
+
+    Args:
+        pairing: of one class.
+        truth: whose rows ``pairing.gt_row`` numbers: occlusions are counted too.
+    """
     gt_names, gt_id = np.unique(pairing.gt_id, return_inverse=True)
     track_names, track_id = np.unique(pairing.track_id, return_inverse=True)
     gt_frames = np.bincount(gt_id, minlength=len(gt_names))
@@ -95,7 +96,7 @@ def count(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
         gt_id[matched], track_id[track_of[matched]], similarity[matched], gt_frames, track_frames
     )
     idtp = _common_frames(together, id_first, overlapping, len(track_names))
-    clear_sim, old, new, begun = clear_matches(*frames, len(gt_names))
+    clear_sim, followed, old, begun = clear_matches(*frames, len(gt_names))
     hit = clear_sim >= 0
     switched = np.flatnonzero(old >= 0)
     found = np.bincount(gt_id[hit], minlength=len(gt_names))
@@ -117,11 +118,27 @@ def count(pairing: Pairing) -> tuple[np.ndarray, list[Switch]]:
         "MOTP_sum": float(clear_sim[hit].sum()),
         "GT_IDs": len(gt_names),
         "Frames": len(pairing.gt_start) - 1,
+        **_occlusions(pairing, followed, truth),
     }
     frame = np.searchsorted(pairing.gt_start, switched, side="right") - 1
     named = (frame, gt_names[gt_id[switched]], track_names[old[switched]])
-    rows = zip(*(a.tolist() for a in (*named, track_names[new[switched]])), strict=True)
+    rows = zip(*(a.tolist() for a in (*named, track_names[followed[switched]])), strict=True)
     return counts_of(hota, plain), [Switch(*row) for row in rows]
+
+
+def _occlusions(
+    pairing: Pairing, followed: np.ndarray, truth: BoxTruth | MaskTruth | None
+) -> dict[str, float]:
+    """Of all rows of the ground truth: the class's own are judged, others tell who was hidden."""
+    if truth is None:
+        return dict.fromkeys(OCCLUSION_FIELDS, 0.0)
+    judged, track = np.zeros(len(truth.frame), bool), np.full(len(truth.frame), -1)
+    judged[pairing.gt_row], track[pairing.gt_row] = True, followed
+    level, area = np.full(len(track), -1), np.zeros(len(track))
+    if isinstance(truth, BoxTruth) and truth.level is not None:
+        level, area = truth.level, np.prod(truth.box[:, 2:] - truth.box[:, :2], axis=1)
+    counts = count_occlusions(truth.frame, truth.track_id, level, area, judged, track)
+    return dict(zip(OCCLUSION_FIELDS, counts.tolist(), strict=True))
 
 
 def _hota(

@@ -1,4 +1,4 @@
-"""What a score is made of: sums that can be added over videos, chunks and resampled videos.
+"""What a score is made of: sums that can be added over videos, and taken away again.
 
 HOTA: Luiten et al., "HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking" (IJCV 2020).
 CLEAR: Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance" (2008).
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from segtrack.scoring.occlusion import OCCLUSION_FIELDS
+
 ALPHAS = np.arange(0.05, 0.99, 0.05)  # localisation thresholds of HOTA, IoU
 HOTA_PARTS = ("TP", "FN", "FP", "AssA", "AssRe", "AssPr", "LocA")  # the last four weighted by TP
 PLAIN_FIELDS = (
     *("CLR_TP", "CLR_FN", "CLR_FP", "IDSW", "MT", "PT", "ML", "Frag", "MOTP_sum"),
     *("GT_IDs", "Frames", "IDTP", "IDFN", "IDFP"),
+    *OCCLUSION_FIELDS,
 )
 FIELDS: tuple[str, ...] = (
     *(f"HOTA_{part}_{round(100 * alpha):02d}" for part in HOTA_PARTS for alpha in ALPHAS),
@@ -93,7 +96,7 @@ def summary(counts: np.ndarray, alone: bool = False) -> dict[str, np.ndarray]:
         mask counts MOTA is what the MOTS benchmark calls MOTSA, and sMOTA is its sMOTSA.
     """
     scores = {name: curve.mean(axis=-1) for name, curve in per_alpha(counts).items()}
-    value = {name: field(counts, name) for name in PLAIN_FIELDS}
+    value = {name: field(counts, name) for name in PLAIN_FIELDS if name not in OCCLUSION_FIELDS}
     tp, fn, fp, idsw = (value[name] for name in ("CLR_TP", "CLR_FN", "CLR_FP", "IDSW"))
     gt = np.maximum(1, tp + fn)
     judged = tp + fn > 0 if alone else True

@@ -305,12 +305,12 @@ def clear_matches(
     """CLEAR's matches at a similarity of .5, last frame's pairs first.
 
     Returns:
-        For each ground-truth row the similarity of its match (-1: none) and, where the match is an
-        id switch, the track id before it and the one now (-1 elsewhere); int64 (gt_ids,) how often
-        each id began to be tracked.
+        For each ground-truth row the similarity of its match and its track id (-1: none), where the
+        match is an id switch the track id before it (-1 elsewhere); int64 (gt_ids,) how often each
+        id began to be tracked.
     """
     similarity = np.full(len(gt_id), -1.0)
-    old, new = np.full(len(gt_id), -1), np.full(len(gt_id), -1)
+    followed, old = np.full(len(gt_id), -1), np.full(len(gt_id), -1)
     begun = np.zeros(gt_ids, np.int64)
     last, last_frame = np.full(gt_ids, -1), np.full(gt_ids, -2)
     before = -1  # the last frame with both; what was tracked there is kept, as in TrackEval
@@ -336,9 +336,9 @@ def clear_matches(
                 if column[p] == k + j:
                     similarity[g + i] = sim[p]
             if last[one] >= 0 and last[one] != track:
-                old[g + i], new[g + i] = last[one], track
+                old[g + i] = last[one]
             if last_frame[one] != before:
                 begun[one] += 1
-            last[one], last_frame[one] = track, t
+            followed[g + i], last[one], last_frame[one] = track, track, t
         before = t
-    return similarity, old, new, begun
+    return similarity, followed, old, begun

@@ -220,7 +220,7 @@ def _scored(
     counts = {(one.kind, asked[one.name]): one.counts for one in scores if one.name in asked}
     order = list(asked.values())
     counts = dict(sorted(counts.items(), key=lambda item: order.index(item[0][1])))
-    return SequenceScores(sequence, counts, {})
+    return SequenceScores(sequence, counts)
 
 
 def _described(kit: Kit, name: str, sequence: str, path: Path, frames: int) -> VideoSequence:

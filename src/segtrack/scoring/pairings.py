@@ -58,7 +58,8 @@ def box_pairing(truth: BoxTruth, tracks: TrackBoxes, one: Judged, frame_count: i
     if rules.cut_regions:
         return _cut_pairing(truth, tracks, gt & truth.judged, mine, frame_count)
     pairs = box_overlaps(truth.box[gt], gt_start, box, track_start, False)
-    everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
+    ids = truth.track_id[gt], tracks.track_id[mine]
+    everything = Pairing(gt_start, track_start, *ids, np.flatnonzero(gt), pairs)
     excuses = ignored | (own & ~truth.judged) if rules.unjudged_excuses else ignored
     match = _matches(everything, rules) if _needs_matching(truth, rules, excuses) else None
     removed = np.zeros(len(box), bool)
@@ -80,7 +81,8 @@ def _cut_pairing(
     gt_start = starts(truth.frame[gt], frame_count)
     track_start = starts(tracks.frame[mine], frame_count)
     pairs = box_overlaps(truth.box[gt], gt_start, tracks.box[mine], track_start, False)
-    return Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
+    ids = truth.track_id[gt], tracks.track_id[mine]
+    return Pairing(gt_start, track_start, *ids, np.flatnonzero(gt), pairs)
 
 
 def covered(box: np.ndarray, frame: np.ndarray, truth: BoxTruth) -> np.ndarray:
@@ -142,7 +144,8 @@ def mask_pairing(truth: MaskTruth, tracks: TrackMasks, one: Judged, frame_count:
         columns.append((column + track_start[t]).astype(np.int32))
         sims.append(iou[row, column])
     pairs = np.cumsum(np.concatenate(shared)), np.concatenate(columns), np.concatenate(sims)
-    everything = Pairing(gt_start, track_start, truth.track_id[gt], tracks.track_id[mine], pairs)
+    ids = truth.track_id[gt], tracks.track_id[mine]
+    everything = Pairing(gt_start, track_start, *ids, gt, pairs)
     match = _matches(everything, PROTOCOLS["mots"])
     removed = np.zeros(len(mine), bool)
     for t, region in truth.regions.items():

@@ -16,8 +16,9 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.rle import pixels
 from segtrack.scoring.counts import COUNTED, FIELDS, has_objects, per_alpha, summary
+from segtrack.scoring.occlusion import occlusion_tables
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
-from segtrack.scoring.truth import Truth
+from segtrack.scoring.truth import BoxTruth, MaskTruth, Truth
 from segtrack.tracker import TRACKER_BOX, Tracks
 
 # What does the counting is imported when there is something to count: it takes a compiler along,
@@ -34,12 +35,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One kind and class of one sequence: counts (D,), chunks (C, D), id switches."""
+    """One kind and class of one sequence: counts (D,), id switches."""
 
     kind: str
     name: str
     counts: np.ndarray
-    chunks: np.ndarray
     switches: tuple[Switch, ...]
 
 
@@ -50,12 +50,10 @@ class SequenceScores:
     Attributes:
         name: of the sequence.
         counts: float64 (D,) by kind and class; ``counts.FIELDS`` names them.
-        chunks: float64 (C, D) by kind and class; C is 0 where no chunks were asked for.
     """
 
     name: str
     counts: dict[Key, np.ndarray]
-    chunks: dict[Key, np.ndarray]
 
     @staticmethod
     def load(folder: Path) -> SequenceScores:
@@ -69,12 +67,12 @@ class SequenceScores:
             with np.load(path) as file:
                 arrays = dict(file)
             keys = [(str(kind), str(name)) for kind, name in arrays["keys"].tolist()]
-            name, counts, chunks = str(arrays["name"]), arrays["counts"], arrays["chunks"]
+            name, counts = str(arrays["name"]), arrays["counts"]
+            # Earlier versions did not count occlusions, whose fields are the last ones.
+            counts = np.pad(counts, ((0, 0), (0, len(FIELDS) - counts.shape[1])))
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: not readable as scores ({error})") from error
-        return SequenceScores(
-            name, dict(zip(keys, counts, strict=True)), dict(zip(keys, chunks, strict=True))
-        )
+        return SequenceScores(name, dict(zip(keys, counts, strict=True)))
 
 
 def score_tracks(
@@ -83,7 +81,6 @@ def score_tracks(
     names: tuple[str, ...],
     folder: Path,
     report: Report,
-    chunk_frames: int | None = None,
     merge: Mapping[str, str] | None = None,
 ) -> None:
     """Score the trajectories of one video against its ground truth.
@@ -98,8 +95,6 @@ def score_tracks(
         folder: gets ``scores.json`` (for people), ``counts.npz`` (``SequenceScores.load``) and
             ``events.json`` (every id switch: frame, ids of ground truth and tracks).
         report: gets ``speed/score_ms``, per frame.
-        chunk_frames: also count every so many frames as a sequence of their own, for a bootstrap.
-            Cutting tracks raises association scores: these are never to be reported as such.
         merge: from a class name of the ground truth to the name that it is scored under, where the
             model's classes are merged ones.
 
@@ -116,7 +111,7 @@ def score_tracks(
     for part in (boxes, masks):
         if part is not None and len(part.frame):
             frame_count = max(frame_count, int(part.frame[-1]) + 1)
-    scores = score_rows(truth, boxes, masks, names, frame_count, chunk_frames, merge)
+    scores = score_rows(truth, boxes, masks, names, frame_count, merge)
     _write(folder, truth, names, frame_count, scores)
     report("speed/score_ms", 1000 * (time.perf_counter() - begin) / max(frame_count, 1))
 
@@ -127,7 +122,6 @@ def score_rows(
     masks: TrackMasks | None,
     names: tuple[str, ...],
     frame_count: int,
-    chunk_frames: int | None = None,
     merge: Mapping[str, str] | None = None,
 ) -> tuple[ClassScore, ...]:
     """Scores of every kind that both sides have and every class that is judged.
@@ -137,7 +131,7 @@ def score_rows(
         boxes, masks: the tracker's rows; their frames lie below ``frame_count``.
         names: of the tracks' class ids.
         frame_count: frames of the sequence.
-        chunk_frames, merge: as in ``score_tracks``.
+        merge: as in ``score_tracks``.
     """
     from segtrack.scoring.pairings import box_pairing, mask_pairing
 
@@ -147,11 +141,11 @@ def score_rows(
         rules = PROTOCOLS[truth.boxes.protocol]
         for one in judged_classes(rules, truth.boxes.names, names, merge):
             pairing = box_pairing(truth.boxes, boxes, one, frame_count)
-            scores.append(_score(BOX, one.name, pairing, chunk_frames))
+            scores.append(_score(BOX, one.name, pairing, truth.boxes))
     if truth.masks is not None and masks is not None:
         for one in judged_classes(PROTOCOLS["mots"], truth.masks.names, names, merge):
             pairing = mask_pairing(truth.masks, masks, one, frame_count)
-            scores.append(_score(MASK, one.name, pairing, chunk_frames))
+            scores.append(_score(MASK, one.name, pairing, truth.masks))
     return tuple(scores)
 
 
@@ -167,18 +161,11 @@ def percent(counts: np.ndarray, alone: bool = False) -> dict[str, float | None]:
     }
 
 
-def _score(kind: str, name: str, pairing: Pairing, chunk_frames: int | None) -> ClassScore:
+def _score(kind: str, name: str, pairing: Pairing, truth: BoxTruth | MaskTruth) -> ClassScore:
     from segtrack.scoring.counting import count
 
-    counts, switches = count(pairing)
-    frames = len(pairing.gt_start) - 1
-    chunks = [
-        count(pairing.part(first, min(first + chunk_frames, frames)))[0]
-        for first in range(0, frames, chunk_frames)
-    ] if chunk_frames else []  # fmt: skip
-    return ClassScore(
-        kind, name, counts, np.array(chunks).reshape(-1, len(FIELDS)), tuple(switches)
-    )
+    counts, switches = count(pairing, truth)
+    return ClassScore(kind, name, counts, tuple(switches))
 
 
 def _require_size(truth: Truth, width: int, height: int, source: Path) -> None:
@@ -233,7 +220,8 @@ def _document(counts: np.ndarray) -> dict[str, Any]:
             "per_alpha": None
         }
     curves = {name: values.tolist() for name, values in per_alpha(counts).items()}
-    return {**{name: float(value) for name, value in totals}, "per_alpha": curves}
+    scores = {name: float(value) for name, value in totals}
+    return {**scores, "per_alpha": curves, **occlusion_tables(counts)}
 
 
 def _write(
@@ -243,13 +231,11 @@ def _write(
     frame_count: int,
     scores: tuple[ClassScore, ...],
 ) -> None:
-    empty = np.empty((0, len(FIELDS)))
     np.savez(
         folder / COUNTS_FILE,
         name=np.array(truth.name),
         keys=np.array([(one.kind, one.name) for one in scores]).reshape(-1, 2),
         counts=np.array([one.counts for one in scores]).reshape(-1, len(FIELDS)),
-        chunks=np.array([one.chunks for one in scores]) if scores else empty,
     )
     judged = {one.name for one in scores}
     document: dict[str, Any] = {"sequence": truth.name, "frames": frame_count}

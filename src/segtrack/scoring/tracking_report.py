@@ -15,6 +15,7 @@ from segtrack.base.names import level
 from segtrack.report import save_figure, table_csv
 from segtrack.scoring import SequenceScores, Truth, combined, detection_averaged, has_objects
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
+from segtrack.scoring.occlusion_report import write_occlusion_figures
 from segtrack.scoring.switch_sheet import BoxRows, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
 from segtrack.tracker import TRACKER_BOX, Tracks
@@ -26,8 +27,9 @@ TIMELINES = 20  # videos that get a timeline of their own
 def write_tracking_report(report: Path, folder: Path) -> None:
     """Write the figures, each with its numbers as CSV, into ``folder``.
 
-    ``hota_over_alpha``, ``videos``, ``timeline_<video>`` as .png and .csv; ``id_switches.csv``, and
-    ``id_switches_<video>.jpg`` where the video's frames are at hand.
+    ``hota_over_alpha``, ``videos``, ``timeline_<video>`` as .png and .csv, those of
+    ``occlusion_report``; ``id_switches.csv``, and ``id_switches_<video>.jpg`` where the video's
+    frames are at hand.
 
     Args:
         report: ``tracking.json`` of a run's folder: for each video its name, role, and where its
@@ -50,6 +52,7 @@ def write_tracking_report(report: Path, folder: Path) -> None:
         videos = video_rows(scores, roles, kind)
         title = "Scores of each video" + (", masks" if ending else "")
         save_figure(figure_videos(videos, title=title), folder / f"videos{ending}.png", videos)
+        write_occlusion_figures(counts, kind, ending, folder)
     switches = [
         {"video": row["name"], **switch}
         for row in rows

@@ -26,6 +26,8 @@ class BoxTruth:
         box: float64 (N, 4), corners in pixels.
         judged: bool (N,), False where the file says that a row is not to be judged.
         region_frame, region_box: int64 (R,) and float64 (R, 4), where nothing is judged.
+        level: int64 (N,), how much is seen, place in ``occlusion.LEVELS``, -1 where not known; None
+            where the file does not say.
     """
 
     protocol: str
@@ -37,6 +39,7 @@ class BoxTruth:
     judged: np.ndarray
     region_frame: np.ndarray
     region_box: np.ndarray
+    level: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Truth:
         if self.boxes is not None:
             facts["box"] = {"protocol": self.boxes.protocol, "names": self.boxes.names}
             arrays |= {f"box_{key}": getattr(self.boxes, key) for key in _BOX_ARRAYS}
+            if self.boxes.level is not None:
+                arrays["box_level"] = self.boxes.level
         if self.masks is not None:
             size = {"height": self.masks.height, "width": self.masks.width}
             facts["mask"] = {"names": self.masks.names, **size}
@@ -147,7 +152,9 @@ def _names(rows: list[list[Any]]) -> Names:
 
 def _boxes(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> BoxTruth:
     parts = {key: arrays[f"box_{key}"] for key in _BOX_ARRAYS}
-    return BoxTruth(facts["protocol"], _names(facts["names"]), **parts)
+    return BoxTruth(
+        facts["protocol"], _names(facts["names"]), **parts, level=arrays.get("box_level")
+    )
 
 
 def _masks(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> MaskTruth:

@@ -24,6 +24,7 @@ from segtrack.formats import (
     refuse_row,
     require_classes,
 )
+from segtrack.scoring.occlusion import KITTI_FIRST, VISDRONE_FIRST, levels_of, numbered_levels
 from segtrack.scoring.protocols import CLASSLESS, KITTI_CLASSES, PERSON, box_protocol
 from segtrack.scoring.truth import BoxTruth, MaskTruth, Truth
 
@@ -114,12 +115,13 @@ def _mot_boxes(path: Path, gt_format: str, sequence: VideoSequence) -> BoxTruth:
         table.conf[order].astype(np.int64) != 0,  # cut, not rounded, as TrackEval reads it
         np.empty(0, np.int64),
         np.empty((0, 4)),
+        None if table.visibility is None else levels_of(table.visibility[order]),
     )
 
 
 def _visdrone_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
     table = read_visdrone(path, first=0)
-    assert table.class_id is not None
+    assert table.class_id is not None and table.occlusion is not None
     order, frame = _in_order(table.frame, 1, sequence, path)
     region = np.isin(table.class_id, _VISDRONE_REGIONS)
     rows, nowhere = order[~region[order]], order[region[order]]
@@ -133,6 +135,7 @@ def _visdrone_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
         table.conf[rows] != 0,
         frame[nowhere],
         table.bbox_xyxy[nowhere],
+        numbered_levels(table.occlusion[rows], VISDRONE_FIRST),
     )
 
 
@@ -155,6 +158,7 @@ def _kitti_boxes(path: Path, sequence: VideoSequence) -> BoxTruth:
         judged,
         frame[nowhere],
         table.bbox_xyxy[nowhere],
+        numbered_levels(occluded, KITTI_FIRST),
     )
 
 

@@ -14,7 +14,9 @@ from segtrack.settings.dataset import (
     FolderSettings,
     SplitFractions,
 )
+from segtrack.settings.device import gpu_indices
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.export import ExportSettings
 from segtrack.settings.groups import option, options, register
 from segtrack.settings.knobs import Group, Knob, Problem, knob, knobs_of, shaping, walk
 from segtrack.settings.labellerr import (
@@ -42,6 +44,7 @@ __all__ = [
     "DatasetSettings",
     "Detections",
     "EvaluationSettings",
+    "ExportSettings",
     "FolderSettings",
     "Group",
     "Knob",
@@ -58,6 +61,7 @@ __all__ = [
     "TracksSettings",
     "TrainerSettings",
     "TransportChoice",
+    "gpu_indices",
     "knob",
     "knobs_of",
     "option",

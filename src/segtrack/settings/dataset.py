@@ -64,6 +64,12 @@ class DatasetSettings(Group):
         None,
         "labels that are only boxes: sam makes masks of them (model.sam); null: rectangles",
     )
+    layered: bool = knob(
+        False,
+        "outlines lie over one another, later ones in front, as Cityscapes' and most drawn ones "
+        "do: true cuts off what later ones cover, and what is left is the visible fraction, as an "
+        "estimate",
+    )
     group_by: str | None = knob(
         None,
         "regular expression on the file name; images with the same match stay in one split",

@@ -46,6 +46,12 @@ class MlflowSettings(Group):
     run_name: str | None = knob(
         None, "of the run; null: the swept values, or model and tracker", local=True
     )
+    register: str | None = knob(
+        None,
+        "name under which MLflow's registry keeps the network that the stage export wrote, a "
+        "version for each run; null: the run alone keeps it",
+        local=True,
+    )
     timeout: float = knob(
         5.0, "that a server has to answer", unit="s", low=0.1, high=600, local=True
     )
@@ -58,6 +64,9 @@ class MlflowSettings(Group):
             yield Problem("mlflow.experiment", name if name.isprintable() else repr(name), allowed)
         if self.run_name is not None and not 0 < len(self.run_name.strip()) <= 250:
             yield Problem("mlflow.run_name", self.run_name, "must have 1 to 250 letters")
+        if self.register is not None and not re.fullmatch(r"[^/:\s][^/:]{0,199}", self.register):
+            allowed = "must have 1 to 200 letters, of which MLflow takes neither / nor :"
+            yield Problem("mlflow.register", repr(self.register), allowed)
         yield from self._of_the_address()
         if "://" in (self.artifacts or ""):
             allowed = "must be a folder of this machine; where else artifacts lie, a server decides"

@@ -20,8 +20,9 @@ class ModelSettings(Group):
     name: str = knob(MISSING, "of the network; the option of the group")
     weights: str | None = knob(
         None,
-        "a path, shipped (where weights come with it), run:<MLflow run id>, scratch, or auto "
-        "(weights_folder, download, shipped, scratch); null: the data set's starting_weights",
+        "a path (of a checkpoint, or of what the stage export wrote), shipped (where weights come "
+        "with it), run:<MLflow run id>, scratch, or auto (weights_folder, download, shipped, "
+        "scratch); null: the data set's starting_weights",
         local=True,
     )
     trust: bool = knob(
@@ -61,7 +62,15 @@ class ModelSettings(Group):
         local=True,
         formerly="labellerr.sam",
     )
-    batch: int = knob(8, "images predicted at once", unit="images", low=1, high=1024, local=True)
+    batch: int | None = knob(
+        None,
+        "images predicted at once, halved where memory runs out; null: 8, on a GPU of more than "
+        "7 GB 16, of more than 20 GB 32",
+        unit="images",
+        low=1,
+        high=1024,
+        local=True,
+    )
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong between its own knobs, or with what they name."""
@@ -76,7 +85,7 @@ class ModelSettings(Group):
             if not re.fullmatch(r"run:[0-9a-f]{32}", weights):
                 allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
                 yield Problem("model.weights", weights, allowed)
-        elif not Path(weights).expanduser().is_file():
+        elif not Path(weights).expanduser().exists():
             allowed = (
                 "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scratch or "
                 "auto"

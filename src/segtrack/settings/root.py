@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from segtrack.settings.dataset import DatasetSettings
 from segtrack.settings.evaluation import EvaluationSettings
+from segtrack.settings.export import ExportSettings
 from segtrack.settings.knobs import knob
 from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
@@ -31,6 +32,7 @@ class Settings:
     render: RenderSettings = knob(RenderSettings, "the annotated video")
     labellerr: LabellerrSettings = knob(MISSING, "the annotation platform")
     evaluation: EvaluationSettings = knob(MISSING, "how masks are compared with labels")
+    export: ExportSettings = knob(ExportSettings, "the network as a file for other programs")
     mlflow: MlflowSettings = knob(MISSING, "where runs are recorded", local=True)
     seed: int = knob(
         0,
@@ -41,7 +43,8 @@ class Settings:
     )
     device: Any = knob(
         "auto",
-        "auto (first GPU, else CPU), cpu, mps, a GPU's index such as 0, or a list [0,1] of several",
+        "auto (first GPU, else CPU), cpu, cuda, mps, a GPU such as 0 or cuda:0, or a list [0,1] of "
+        "several, of which the first predicts",
         kind="text, whole number or list",
         local=True,
     )

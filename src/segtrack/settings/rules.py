@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from segtrack.base.addresses import is_live, page_words
 from segtrack.settings.dataset import BoxMasks
+from segtrack.settings.device import gpu_indices
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
 from segtrack.settings.labellerr import Assist
 from segtrack.settings.root import Settings
@@ -26,6 +27,7 @@ def validate(settings: Settings) -> list[Problem]:
         *_floor(settings),
         *_sam(settings),
         *_live(settings),
+        *_register(settings),
     ]
 
 
@@ -50,12 +52,9 @@ def _names(settings: Settings) -> Iterator[Problem]:
 
 
 def _globals(settings: Settings) -> Iterator[Problem]:
-    device = settings.device
-    given = device if isinstance(device, list) else [device]
-    indices = bool(given) and all(type(one) is int and one >= 0 for one in given)
-    if device not in ("auto", "cpu", "mps") and not indices:
-        allowed = "auto, cpu, a GPU's index such as 0, or a list of them such as [0,1]"
-        yield Problem("device", device, f"must be {allowed}")
+    if gpu_indices(settings.device) is None:
+        allowed = "auto, cpu, cuda, mps, a GPU such as 0 or cuda:0, or several such as [0,1]"
+        yield Problem("device", settings.device, f"must be {allowed}")
     if "track" in settings.stages and settings.video is not None and not settings.video.strip():
         yield Problem("video", repr(settings.video), "must name a file, a folder or a glob")
 
@@ -77,6 +76,13 @@ def _sam(settings: Settings) -> Iterator[Problem]:
     if used and str(sam) != sam.name and not sam.is_file():
         allowed = "no such file; give a checkpoint of SAM, or a name such as mobile_sam.pt"
         yield Problem("model.sam", settings.model.sam, allowed)
+
+
+def _register(settings: Settings) -> Iterator[Problem]:
+    name = settings.mlflow.register
+    if name is not None and "export" not in settings.stages:
+        allowed = "it is the stage export that registers a network: add it to stages"
+        yield Problem("mlflow.register", name, allowed)
 
 
 def _live(settings: Settings) -> Iterator[Problem]:

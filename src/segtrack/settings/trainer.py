@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.settings.knobs import Group, knob
+from segtrack.settings.knobs import Group, Problem, knob
 
 _THEIRS = "ultralytics"
 
@@ -20,7 +21,17 @@ class TrainerSettings(Group):
     epochs: int = knob(
         MISSING, "passes over the training images", unit="epochs", low=1, high=100000
     )
-    batch: int = knob(16, "images per step", unit="images", low=1, high=4096, origin=_THEIRS)
+    batch: Any = knob(
+        16,
+        "images per step, halved where memory runs out; auto: as many as a GPU's memory takes, at "
+        "most the 64 (extra.nbs) that the weights wait for anyway; on a CPU and on each of several "
+        "GPUs 16",
+        unit="images",
+        low=1,
+        high=4096,
+        kind="whole number or auto",
+        origin=_THEIRS,
+    )
     imgsz: int | None = knob(
         None,
         "of the training input; null: the size that the weights were trained with, else 640",
@@ -77,7 +88,19 @@ class TrainerSettings(Group):
     )
     mixup: float = knob(0.0, "chance that two images are blended", low=0, high=1, origin=_THEIRS)
     copy_paste: float = knob(
-        0.0, "share of the objects that are copied to another place", low=0, high=1, origin=_THEIRS
+        0.0,
+        "share of the objects of which a mirrored copy is pasted, where it hides less than 30% of "
+        "any box; labels of what it hides stay as they were",
+        low=0,
+        high=1,
+        origin=_THEIRS,
+    )
+    paste_occluders: float = knob(
+        0.0,
+        "share of the objects that get a cut-out of another image's object pasted in front, which "
+        "hides 20 to 70% of them; labels keep what is seen",
+        low=0,
+        high=1,
     )
     scale: float = knob(0.5, "random scaling, +- share", low=0, high=1, origin=_THEIRS)
     translate: float = knob(0.1, "random shift, share of the image", low=0, high=1, origin=_THEIRS)
@@ -95,9 +118,10 @@ class TrainerSettings(Group):
         high=32,
         origin=_THEIRS,
     )
-    workers: int = knob(
-        0,
-        "data loading processes; 0: in the training process",
+    workers: int | None = knob(
+        None,
+        "data loading processes beside a GPU, whose training waits for them otherwise; null: one "
+        "for each core, at most 16; 0, and always on a CPU: in the training process",
         unit="processes",
         low=0,
         high=1024,
@@ -111,9 +135,10 @@ class TrainerSettings(Group):
         high=1024,
         local=True,
     )
-    cache: bool = knob(
+    cache: bool | None = knob(
         False,
-        "keep decoded images in memory; mosaic then draws from all of them, not from recent ones",
+        "keep decoded images in memory; mosaic then draws from all of them, not from recent ones; "
+        "null: beside one GPU, where they fit into half of the memory",
         origin=_THEIRS,
     )
     amp: bool = knob(
@@ -121,8 +146,18 @@ class TrainerSettings(Group):
         "mixed precision on a GPU, and bfloat16 on a CPU that computes in it",
         origin=_THEIRS,
     )
+    compile: bool = knob(
+        False,
+        "compile the network (torch.compile), which takes minutes and pays in long trainings",
+        origin=_THEIRS,
+    )
     extra: dict[str, Any] = knob(
         dict,
         "further training arguments of ultralytics by their own names, such as {dropout: 0.1} or "
         "{nbs: 16} (a step after every batch instead of after 64 images)",
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """What no declaration can say of a knob."""
+        if self.batch != "auto" and type(self.batch) is not int:
+            yield Problem("trainer.batch", self.batch, "must be a whole number or auto")

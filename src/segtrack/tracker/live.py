@@ -133,7 +133,8 @@ class _Session:
     def __init__(
         self, video: LiveVideo, how: LiveTracker, run: dict[str, Any], folder: Path, fps: float
     ) -> None:
-        from segtrack.tracker.video import Encoder, Painter
+        from segtrack.tracker.painter import Painter
+        from segtrack.tracker.video import Encoder
 
         names = how.predicted.names
         settings = resolved(how.settings, how.after, fps)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import FrameTimes
 from segtrack.base.frames import frame_writer, read_frames
-from segtrack.base.rle import decode_box, disjoint, mask_box, run_lengths
+from segtrack.base.rle import disjoint
 
 SCHEMA = pa.schema(
     [
@@ -89,9 +89,12 @@ class TrackRows:
         counts = self.rle[row]
         if counts is None:
             return None
-        runs = run_lengths(counts)
-        box = mask_box(runs, height)
-        return (decode_box(runs, height, box), box[0], box[1]) if box[2] else None
+        import cv2
+
+        from segtrack.base.rle_kernels import cut_out
+
+        columns, x, y = cut_out(np.frombuffer(counts, np.uint8), height)
+        return (cv2.transpose(columns).view(bool), x, y) if columns.size else None
 
     def disjoint_masks(self, height: int, width: int) -> list[bytes | None]:
         """The masks such that each pixel is the object's with the highest score that has it.

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from segtrack.model.training import keep_rows, read_rows
 from segtrack.model.ultralytics.checkpoint import continue_from
-from segtrack.model.ultralytics.epochs import EpochReporter, keep_rows, read_rows
+from segtrack.model.ultralytics.epochs import EpochReporter
 from tests.model.ultralytics.conftest import smallest
 
 HEAD = "epoch,time,train/box_loss\n"
@@ -51,7 +52,8 @@ def test_each_row_is_reported_once_and_earlier_attempts_are_not_printed(tmp_path
     path = tmp_path / "results.csv"
     path.write_text(HEAD + "1,2.5,0.75\n")
     reported = []
-    reporter = EpochReporter(path, 10, lambda *args: reported.append(args), printed=1)
+    reporter = EpochReporter(path, 10, lambda *args: reported.append(args))
+    reporter.printed = 1
     reporter.catch_up()
     with path.open("a") as file:
         file.write("2,4,0.5\n")

@@ -14,10 +14,11 @@ from segtrack.settings import TrainerSettings, options
 
 def test_every_name_is_an_option_of_the_group():
     assert "ultralytics" in FAMILIES
-    for make in ("yolov8", "yolo11"):
+    for make in ("yolov8", "yolo11", "yolo26"):
         assert [name for name in NAMES if name.startswith(make)] == [
             f"{make}{size}-seg" for size in "nsmlx"
         ]
+    assert len(NAMES) == 17
     found = options()["model"]
     assert {name: found[name] for name in NAMES} == {name: YoloSegSettings(name) for name in NAMES}
     assert all(path.is_file() for path in SHIPPED.values())

@@ -25,6 +25,7 @@ from tests.model.ultralytics.conftest import NAMES, smallest
 MODEL = YoloSegSettings(name="yolov8n-seg")
 PER_EPOCH = {
     *("train/box_loss", "train/seg_loss", "train/cls_loss", "train/dfl_loss", "train/lr"),
+    *("train/sem_loss", "train/batch"),
     *("val/mask_map50_95", "val/mask_map50", "val/mask_precision", "val/mask_recall"),
     *("val/box_map50_95", "val/box_map50", "val/box_precision", "val/box_recall"),
     *("val/box_loss", "val/seg_loss", "val/cls_loss", "val/dfl_loss"),
@@ -184,7 +185,7 @@ def test_all_settings_reach_the_library(start_weights):
         expected = True if name == "cos_lr" else getattr(settings, name)
         assert getattr(config, name) == expected, name
     assert (config.seed, config.dropout, config.imgsz, config.plots) == (5, 0.25, 64, False)
-    assert len(module.SAME_NAME) == 26
+    assert len(module.SAME_NAME) == 24
 
 
 def test_imgsz_is_that_of_the_weights(start_weights):

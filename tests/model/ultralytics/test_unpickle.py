@@ -239,9 +239,7 @@ def test_a_description_holds_no_expression(content, drawn, marker, tmp_path):
 
 def test_what_is_read_is_what_was_saved(start_weights, drawn, tmp_path, monkeypatch):
     """Of a network, and of a training's checkpoint: saved again they have the same bytes."""
-    from segtrack.model.ultralytics import train as module
-
-    monkeypatch.setattr(module, "_tidy_up", lambda *_: None)
+    monkeypatch.setattr("segtrack.model.training.SCRATCH", ())
     network = Network(YoloSegSettings(name="yolov8n-seg"), start_weights, "cpu")
     asked: list[str] = []
     monkeypatch.setattr(_Watch, "seen", asked)

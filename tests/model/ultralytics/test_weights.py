@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError
 from segtrack.model import resolve_weights
 from segtrack.model.ultralytics import Ultralytics, weights
 from segtrack.model.ultralytics.settings import YoloSegSettings
@@ -176,29 +176,6 @@ def test_odd_paths_work(tiny_weights, tmp_path):
     path = tmp_path / "a b,c [1] (ü)=ß.pt"
     path.write_bytes(tiny_weights.path.read_bytes())
     assert resolve(str(path)).path == path
-
-
-def test_device_argument(monkeypatch):
-    import torch
-
-    from segtrack.model.devices import device_argument
-
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    table = {"auto": "0", "cpu": "cpu", 1: "1", "0": "0", "0,1": "0,1"}
-    assert {given: device_argument(given) for given in table} == table
-    assert device_argument([0, 1]) == "0,1"
-    with pytest.raises(SettingsError, match=r"device=\[0, 2\]: there is no GPU 2; torch sees 2"):
-        device_argument([0, 2])
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert device_argument("auto") == "cpu"
-    for there in (True, False):
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda there=there: there)
-        if there:
-            assert device_argument("mps") == "mps"
-        else:
-            with pytest.raises(SettingsError, match="device=mps: torch finds no Apple GPU"):
-                device_argument("mps")
 
 
 QUIET = """

@@ -33,12 +33,14 @@ class Content(NamedTuple):
         files_read: files that were not known from the cache.
         prefix: what its images are called by in ``sources.md``, "sim:" for example; empty for a
             user's own folder.
+        visible_estimated: whether the visible fractions of its objects are estimates.
     """
 
     names: tuple[str, ...]
     sequences: tuple[VideoSequence, ...] = ()
     files_read: int = 0
     prefix: str = ""
+    visible_estimated: bool = False
 
 
 class Place(NamedTuple):

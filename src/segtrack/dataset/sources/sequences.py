@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.same_footage import shared_name
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -30,7 +31,9 @@ class SequencesSettings(DatasetSettings):
     source: str = "sequences"
     path: str | None = knob(None, "a sequence folder, a folder of them, a video file or a glob")
     tuning: list[str] = knob(list, "names of the sequences that a sweep may choose settings on")
-    test: list[str] = knob(list, "names of the sequences that are reported; disjoint from tuning")
+    test: list[str] = knob(
+        list, "names of the sequences that are reported; other footage than that of tuning"
+    )
 
     def problems(self) -> Iterator[Problem]:
         """A path is needed, and roles that exclude each other."""
@@ -38,10 +41,8 @@ class SequencesSettings(DatasetSettings):
         if self.path is None:
             allowed = "dataset=sequences needs a folder: dataset.path=FOLDER"
             yield Problem("dataset.path", None, allowed)
-        both = sorted(set(self.tuning) & set(self.test))
-        if both:
-            allowed = f"a sequence is for tuning or for test, not both: {', '.join(both)}"
-            yield Problem("dataset.tuning", ",".join(self.tuning), allowed)
+        if both := shared_name(self.tuning, self.test):
+            yield both.problem
 
 
 def _read(settings: SequencesSettings, place: Place) -> Content:

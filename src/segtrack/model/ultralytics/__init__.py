@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from segtrack.base.metrics import Report
 from segtrack.model.port import (
@@ -16,35 +16,69 @@ from segtrack.model.port import (
     Weights,
     register_family,
 )
-from segtrack.model.ultralytics.settings import NAMES, SHIPPED, YoloSegSettings
+from segtrack.model.ultralytics.settings import NAMES, READS, SHIPPED, YoloSegSettings
 from segtrack.settings import ModelSettings, TrainerSettings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Ultralytics(ModelFamily):
-    """YOLOv8 and YOLO11, of all sizes, with masks."""
+    """YOLOv8, YOLOv9, YOLO11 and YOLO26 with masks."""
 
     name = "ultralytics"
     models = NAMES
     settings = YoloSegSettings
     libraries = ("ultralytics", "torch")
     shipped: ClassVar = SHIPPED
+    exports: ClassVar = {
+        "onnx": ("onnx", "onnxruntime"),
+        "openvino": ("openvino",),
+        "tensorrt": ("onnx", "tensorrt"),
+    }
+    quantizes: ClassVar = {"openvino": ("nncf",)}
+    reads = READS
+    original: ClassVar = {"backend": "torch", "precision": "float32"}
 
     def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
-        from segtrack.model.ultralytics.weights import read_weights
+        from segtrack.model.ultralytics.weights import read_export, read_weights
 
-        return read_weights(path, origin, note, settings.trust)
+        assert isinstance(settings, YoloSegSettings)
+        if path.suffix in READS:
+            return read_export(path, origin, note, settings.end2end, settings.imgsz)
+        return read_weights(path, origin, note, settings.trust, settings.end2end)
 
     def scratch(self, settings: ModelSettings, note: str = "") -> Weights:
         from segtrack.model.ultralytics.weights import untrained
 
-        return untrained(settings.name, note)
+        assert isinstance(settings, YoloSegSettings)
+        return untrained(settings.name, note, settings.end2end)
 
     def download(self, settings: ModelSettings) -> tuple[Path | None, str]:
         from segtrack.model.ultralytics.weights import download_weights
 
         return download_weights(f"{settings.name}.pt")
 
+    def export(self, network: Network, form: str, folder: Path) -> Path:
+        from segtrack.model.ultralytics.exporting import export_network
+
+        return export_network(network, form, folder)
+
+    def export_int8(
+        self, network: Network, form: str, folder: Path, images: Iterable[np.ndarray]
+    ) -> Path:
+        from segtrack.model.ultralytics.quantizing import quantize_network
+
+        return quantize_network(network, images, folder)
+
     def detector(self, network: Network, request: Request) -> Detector:
+        from segtrack.model.devices import device_class
+        from segtrack.model.ultralytics.backends import backend_of
+
+        if device_class(network.device) == "cuda" and backend_of(network)[0] == "torch":
+            from segtrack.model.ultralytics.card import CardDetector
+
+            return CardDetector(network, request)
         from segtrack.model.ultralytics.detector import YoloDetector
 
         return YoloDetector(network, request)
@@ -65,16 +99,24 @@ class Ultralytics(ModelFamily):
     def compute(
         self, network: Network, trainer: TrainerSettings | None = None
     ) -> Mapping[str, str]:
-        from segtrack.model.devices import device_class
+        from segtrack.model.devices import device_class, first_device
 
+        if trainer is None:
+            from segtrack.model.ultralytics.backends import backend_of, precision_of
+
+            backend, release = backend_of(network)
+            if backend != "torch":
+                precision = precision_of(network)
+                return {"device": "cpu", "precision": precision, "backend": f"{backend} {release}"}
         device = device_class(network.device)
-        if trainer is None or not trainer.amp:
-            return {"device": device, "precision": "float32"}
-        if device != "cpu":
-            return {"device": device, "precision": "float16"}
-        from segtrack.model.ultralytics import library
+        precision = "float32"
+        if device == "cuda" if trainer is None else trainer.amp:  # see card.CardRuntime
+            from segtrack.model.ultralytics import library
 
-        precision = "bfloat16" if library.bfloat16_cpu() else "float32"
+            if library.half_works(first_device(network.device)):
+                precision = "float16"
+            elif device == "cpu" and library.bfloat16_cpu():
+                precision = "bfloat16"
         return {"device": device, "precision": precision}
 
 

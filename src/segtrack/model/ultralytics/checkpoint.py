@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.atomic import whole_file
-from segtrack.base.errors import DataError, StageError
-from segtrack.base.files import file_digest
-from segtrack.model.port import Weights
-from segtrack.model.training import Training
+from segtrack.base.errors import StageError
+from segtrack.model.training import Done, Training, keep_best, reading
 from segtrack.model.ultralytics import library
-from segtrack.model.ultralytics.epochs import read_rows
 from segtrack.model.ultralytics.weights import refusal
 from segtrack.settings import TrainerSettings
 
 # What a checkpoint needs to predict or to be trained on from; the rest is about this machine.
 KEPT = ("epoch", "model", "train_args", "train_metrics", "version", "license", "docs")
 MACHINE = ("data", "model", "project", "name", "save_dir", "resume", "device", "workers", "cache")
-
-
-@dataclass(frozen=True)
-class Done:
-    """How far an earlier attempt came.
-
-    Attributes:
-        checkpoint: of its last whole epoch. epochs: whole ones. finished: nothing is left to train.
-    """
-
-    checkpoint: Path
-    epochs: int
-    finished: bool
 
 
 def continue_from(run: Path, settings: TrainerSettings) -> Done:
@@ -43,16 +26,11 @@ def continue_from(run: Path, settings: TrainerSettings) -> Done:
     path = run / "weights" / "last.pt"
     if not path.is_file():
         return Done(path, 0, False)
-    try:
+    with reading(path, run, refusal):
         content = library.read_content(path)
         epochs = int(content["epoch"]) + 1
         stopper = content.get("stopper") or {}
-    except Exception as error:  # a pickle that is none fails in any way
-        raise DataError(
-            f"{path}, of a training that was stopped, is {refusal(error)}. Remove {run} to train "
-            "from the beginning"
-        ) from error
-    waited = epochs - int(stopper.get("best_epoch") or epochs)
+        waited = epochs - int(stopper.get("best_epoch") or epochs)
     stopped = bool(settings.patience) and waited >= settings.patience
     return Done(path, epochs, stopped or epochs >= settings.epochs)
 
@@ -70,17 +48,9 @@ def finish(run: Path, folder: Path, names: tuple[str, ...]) -> Training:
             "try a lower trainer.lr0"
         )
     content = library.read_content(best)
-    best_epoch = int(content["epoch"]) + 1
-    imgsz = content["train_args"]["imgsz"]
-    target = folder / "weights" / "best.pt"
-    target.parent.mkdir(exist_ok=True)
-    with whole_file(target) as partial:
-        library.torch_save(_stripped(content, names), partial)
-    table = (run / "results.csv").read_bytes()
-    (folder / "results.csv").write_bytes(table)
-    epochs = len(read_rows(folder / "results.csv"))
-    weights = Weights(target, file_digest(target), "trained", names, int(imgsz))
-    return Training(folder, weights, epochs, best_epoch)
+    best_epoch, imgsz = int(content["epoch"]) + 1, int(content["train_args"]["imgsz"])
+    stripped = _stripped(content, names)
+    return keep_best(folder, partial(library.torch_save, stripped), names, imgsz, best_epoch)
 
 
 def _stripped(content: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

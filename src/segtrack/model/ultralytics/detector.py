@@ -1,25 +1,29 @@
 """From images to boxes, scores, classes and mask coefficients: the network and what surrounds it.
 
 Equal to ultralytics' own prediction with ``retina_masks``, without the result objects that it makes
-for each image. Importing this module imports ultralytics.
+for each image, and without its import or torch's, which a network in a file does not need.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock
 
 import numpy as np
-import torch
-from torchvision.ops import batched_nms
 
-from segtrack.model.devices import first_device
+from segtrack.model import port
+from segtrack.model.memory import Batches
 from segtrack.model.port import Network, Request
 from segtrack.model.predictions import FrameDetections
-from segtrack.model.ultralytics import library
+from segtrack.model.ultralytics.backends import load_runtime
+from segtrack.model.ultralytics.home import cores
+from segtrack.model.ultralytics.letterbox import boxes_in_image, letterbox
+from segtrack.model.ultralytics.nms import batched_nms
 from segtrack.model.ultralytics.prototypes import decode_masks
+from segtrack.model.ultralytics.runtime import Outputs, Runtime
 from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.weights import wanted_classes
 
@@ -41,14 +45,14 @@ class RawDetections:
     Attributes:
         boxes: float32 (N, 4), x1 y1 x2 y2 in px of the image, clipped to it.
         scores: float32 (N,). class_ids: int16 (N,), of the output classes.
-        coefficients: float (N, C). prototypes: float (C, mh, mw). shape: of the image, (H, W).
+        coefficients: float32 (N, C). prototypes: float32 (C, mh, mw). shape: of the image, (H, W).
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     class_ids: np.ndarray
-    coefficients: torch.Tensor
-    prototypes: torch.Tensor
+    coefficients: np.ndarray
+    prototypes: np.ndarray
     shape: tuple[int, int]
 
     def decode(self, frame: int) -> FrameDetections:
@@ -58,122 +62,125 @@ class RawDetections:
         return found.take(np.array([counts is not None for counts in rle], bool))
 
 
+@dataclass(frozen=True)
+class Coming:
+    """The detections of one image that the network may still be at; its batch's ``index``-th."""
+
+    detector: YoloDetector
+    outputs: Future[Outputs]
+    index: int
+    image: Prepared
+
+    def raw(self) -> RawDetections:
+        """Wait for the network, and suppress."""
+        candidates, prototypes = self.outputs.result()
+        at = self.index
+        return self.detector.detections(candidates[at], prototypes[at], self.image)
+
+    def decode(self, frame: int) -> FrameDetections:
+        """As ``RawDetections.decode``; any thread may call it."""
+        return self.raw().decode(frame)
+
+
 class YoloDetector:
     """Predicts batches of images with one network."""
 
-    def __init__(self, network: Network, request: Request) -> None:
-        """Load the network.
+    def __init__(self, network: Network, request: Request, runtime: Runtime | None = None) -> None:
+        """Load the network, into ``runtime`` where the settings are not to choose it.
 
         Raises:
             DataError: none of its classes is wanted.
         """
         weights, settings = network.weights, network.settings
         assert isinstance(settings, YoloSegSettings)
-        self.class_ids = torch.from_numpy(wanted_classes(weights, request))
+        self.class_ids = wanted_classes(weights, request)
         self.names, self.left_out = weights.names, Counter[str]()
-        self.device = torch.device(first_device(network.device))
-        with library.trusting(settings.trust):
-            model, _ = library.load_checkpoint(weights.path, device=self.device)
-        if hasattr(model, "end2end"):
-            model.end2end = False  # YOLO26: all candidates, as ultralytics' default has it
-        self.model = model.fuse(verbose=False).eval()
-        if self.device.type == "cpu":  # 10 to 25 % faster there, at equal results
-            self.model = self.model.to(memory_format=torch.channels_last)
-        library.set_threads()
-        stride = max(int(self.model.stride.max()), 32)
-        self.imgsz = -(-(settings.imgsz or weights.imgsz) // stride) * stride
-        self.letterbox = library.LetterBox((self.imgsz, self.imgsz), auto=True, stride=stride)
-        self.batch = settings.batch
-        self.iou = settings.nms_iou
+        self.runtime = runtime or load_runtime(network)
+        self.batches, self.stride = Batches(self.runtime.batch), self.runtime.stride
+        self._liked, self._whole = network.batch_size, self.runtime.batch
+        if self._whole == 1 and not settings.batch:  # one image a request, up to one for each core
+            self._liked = max(self._liked, cores())
+        self.imgsz = -(-(settings.imgsz or weights.imgsz) // self.stride) * self.stride
+        self.iou = None if settings.end2end else settings.nms_iou
         agnostic = settings.agnostic_nms
         self.agnostic = request.one_class if agnostic is None else agnostic
         self.conf_floor, self.max_det = request.conf_floor, request.max_det
+        self._counting = Lock()
 
     def prepare(self, image: np.ndarray) -> Prepared:
         """Letterbox a BGR uint8 image (H, W, 3) to the input's size."""
         height, width = image.shape[:2]
-        return Prepared(self.letterbox(image=image), (height, width))
+        only = self.runtime.size
+        pixels = letterbox(image, only or self.imgsz, None if only else self.stride)
+        return Prepared(pixels, (height, width))
 
-    def predict(self, images: Sequence[Prepared]) -> list[RawDetections]:
-        """Detect; images of the same input shape go in one batch."""
+    @property
+    def batch(self) -> int:
+        """Images that it likes to have at once; fewer once memory ran out."""
+        return self._liked if self.batches.size >= self._whole else self.batches.size
+
+    def predict(self, images: Sequence[Prepared]) -> list[port.RawDetections]:
+        """Begin with the images, those of the same input shape in one batch."""
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
             by_shape.setdefault(image.pixels.shape, []).append(i)
-        found: dict[int, RawDetections] = {}
-        with torch.inference_mode():
-            for members in by_shape.values():
-                for start in range(0, len(members), self.batch):
-                    batch = members[start : start + self.batch]
-                    results = self._predict([images[i] for i in batch])
-                    found.update(zip(batch, results, strict=True))
+        found: dict[int, port.RawDetections] = {}
+        for members in by_shape.values():
+            begun = self.batches(self.begin, [images[i] for i in members])
+            found.update(zip(members, begun, strict=True))
         return [found[i] for i in range(len(images))]
 
-    def _predict(self, images: list[Prepared]) -> list[RawDetections]:
-        tensor = torch.from_numpy(np.stack([image.pixels for image in images])).to(self.device)
-        tensor = tensor.permute(0, 3, 1, 2).flip(1).contiguous().float().div_(255)
-        outputs, prototypes = _outputs(self.model(tensor))
-        kept = [self._suppress(rows) for rows in outputs.transpose(1, 2)]
-        return [
-            _raw(rows, tensor.shape[2:], image.shape, protos)
-            for rows, image, protos in zip(kept, images, prototypes.float().cpu(), strict=True)
-        ]
+    def begin(self, images: list[Prepared]) -> Sequence[port.RawDetections]:
+        """Begin with images of one input shape."""
+        outputs = self.runtime.start(np.stack([image.pixels for image in images]))
+        return [Coming(self, outputs, i, image) for i, image in enumerate(images)]
 
-    def _suppress(self, rows: torch.Tensor) -> torch.Tensor:
-        """Candidates (n, 4 xywh + classes + coefficients) to detections (N, 6 + coefficients).
+    def detections(
+        self, candidates: np.ndarray, prototypes: np.ndarray, image: Prepared
+    ) -> RawDetections:
+        """Of one image, from its candidates (4 + classes + C, A) and prototypes (C, mh, mw)."""
+        count = len(self.class_ids)
+        above = candidates[4 : 4 + count].max(0) > self.conf_floor
+        rows = candidates[:, above].T
+        boxes, scores, classes, chosen = self._suppress(rows)
+        return RawDetections(
+            boxes_in_image(boxes, image.pixels.shape[:2], image.shape),
+            scores,
+            classes.astype(np.int16),
+            rows[chosen, 4 + count :],
+            prototypes,
+            image.shape,
+        )
+
+    def _suppress(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Of candidates (n, 4 xywh + classes + coefficients) the boxes (xyxy), scores, classes and
+        positions of those that are detections.
 
         The best class of all decides what a candidate is, before unwanted classes are dropped: a
         boat does not become a car because only cars are wanted. Suppression is within the output
         classes, so that a truck and a car merged into ``vehicle`` do not stay on one another; with
         ``agnostic_nms`` it is among all of them. What is not wanted never suppresses.
         """
-        count = len(self.class_ids)
-        scores, best = rows[:, 4 : 4 + count].max(1)
-        classes = self.class_ids.to(rows.device)[best]
-        seen = scores > self.conf_floor
-        unwanted, _ = self._apart(rows, scores, best, seen & (classes < 0))
-        self.left_out.update(self.names[i] for i in best[unwanted].tolist())
-        groups = torch.zeros_like(classes) if self.agnostic else classes
-        kept, boxes = self._apart(rows, scores, groups, seen & (classes >= 0))
-        parts = (scores[kept, None], classes[kept, None].to(boxes), rows[kept, 4 + count :])
-        return torch.cat((boxes, *parts), 1)
+        found = rows[:, 4 : 4 + len(self.class_ids)]
+        best = found.argmax(1)
+        scores = found[np.arange(len(found)), best]
+        classes = self.class_ids[best]
+        half = rows[:, 2:4] / 2
+        boxes = np.concatenate((rows[:, :2] - half, rows[:, :2] + half), 1)
+        unwanted = self._apart(boxes, scores, best, classes < 0)
+        with self._counting:
+            self.left_out.update(self.names[i] for i in best[unwanted].tolist())
+        groups = np.zeros_like(classes) if self.agnostic else classes
+        kept = self._apart(boxes, scores, groups, classes >= 0)
+        return boxes[kept], scores[kept], classes[kept], kept
 
     def _apart(
-        self,
-        rows: torch.Tensor,
-        scores: torch.Tensor,
-        groups: torch.Tensor,
-        chosen: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the chosen candidates, those that no better one of their group covers, and their
-        boxes (xyxy)."""
-        among = chosen.nonzero()[:, 0]
-        if len(among) > MAX_CANDIDATES:
-            among = among[scores[among].argsort(descending=True)[:MAX_CANDIDATES]]
-        half = rows[among, 2:4] / 2
-        boxes = torch.cat((rows[among, :2] - half, rows[among, :2] + half), 1)
-        kept = batched_nms(boxes, scores[among], groups[among], self.iou)[: self.max_det]
-        return among[kept], boxes[kept]
-
-
-def _outputs(result: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Candidates and prototypes from what the network returns."""
-    if isinstance(result[0], tuple):
-        candidates, prototypes = result[0]
-    else:
-        candidates, prototypes = result[:2]
-    return candidates, prototypes
-
-
-def _raw(
-    rows: torch.Tensor, input_shape: Any, shape: tuple[int, int], prototypes: torch.Tensor
-) -> RawDetections:
-    rows = rows.float().cpu()
-    boxes = library.scale_boxes(input_shape, rows[:, :4], shape)
-    return RawDetections(
-        boxes.numpy(),
-        rows[:, 4].numpy(),
-        rows[:, 5].numpy().astype(np.int16),
-        rows[:, 6:],
-        prototypes,
-        shape,
-    )
+        self, boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray, chosen: np.ndarray
+    ) -> np.ndarray:
+        """Of the chosen candidates, those that no better one of their group covers (of the
+        end-to-end head all), best first."""
+        among = np.flatnonzero(chosen)
+        among = among[np.argsort(-scores[among], kind="stable")[:MAX_CANDIDATES]]
+        if self.iou is not None:
+            among = among[batched_nms(boxes[among], scores[among], groups[among], self.iou)]
+        return among[: self.max_det]

@@ -7,9 +7,11 @@ several GPUs import the trainer's class by name.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.atomic import settle
 from segtrack.model.ultralytics.library import SegmentationTrainer, bfloat16_cpu
+from segtrack.model.ultralytics.occluders import OccludingDataset
 
 
 class Trainer(SegmentationTrainer):  # type: ignore[misc]
@@ -17,6 +19,22 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
 
     best: Path
     last: Path
+
+    def __init__(self, overrides: dict[str, Any], **others: Any) -> None:
+        """As the library's, with one argument more: ``paste_occluders``, which it would refuse."""
+        theirs = dict(overrides)
+        self.paste_occluders: float = theirs.pop("paste_occluders", 0.0)
+        super().__init__(overrides=theirs, **others)
+        if self.ddp:  # the processes on several GPUs begin here again, with these arguments
+            self.args.paste_occluders = self.paste_occluders
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+        """The library's, which for training pastes occluders where it shall."""
+        dataset = super().build_dataset(img_path, mode, batch)
+        if mode == "train" and self.paste_occluders:
+            dataset.__class__ = OccludingDataset  # the library lets nobody name the class
+            dataset.paste_occluders = self.paste_occluders
+        return dataset
 
     def _setup_train(self) -> None:
         """Set up as the library does, and let ``amp`` mean bfloat16 on a CPU that computes in it.
@@ -27,6 +45,11 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
         super()._setup_train()
         if self.device.type == "cpu" and self.args.amp is True and bfloat16_cpu():
             self.amp = True
+
+    def auto_batch(self) -> int:
+        """What the card's memory takes, up to the images that a step of the weights waits for."""
+        found: int = min(super().auto_batch(), self.args.nbs)
+        return int(2 ** (max(found, 1).bit_length() - 1))
 
     def save_model(self) -> bool:
         """Save ``last.pt`` and, where this epoch is the best so far, ``best.pt`` by renaming.

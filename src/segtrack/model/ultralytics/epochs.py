@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import threading
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.metrics import Report
+from segtrack.model.training import keep_rows, read_rows
 
 # Columns of ultralytics' results.csv and the names under which they are reported.
 NAMES = {
@@ -17,6 +17,7 @@ NAMES = {
     "train/seg_loss": "train/seg_loss",
     "train/cls_loss": "train/cls_loss",
     "train/dfl_loss": "train/dfl_loss",
+    "train/sem_loss": "train/sem_loss",  # of yolo26 alone
     "lr/pg0": "train/lr",
     "metrics/mAP50-95(M)": "val/mask_map50_95",
     "metrics/mAP50(M)": "val/mask_map50",
@@ -33,28 +34,6 @@ NAMES = {
 }
 
 
-def read_rows(path: Path) -> list[dict[str, float]]:
-    """The whole rows of results.csv, by column; ``epoch`` counts from 1."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    lines = text[: text.rfind("\n") + 1].splitlines()  # a row that is still being written is none
-    rows = csv.DictReader(lines, skipinitialspace=True)
-    return [{key.strip(): float(value) for key, value in row.items()} for row in rows]
-
-
-def keep_rows(path: Path, epochs: int) -> None:
-    """Cut results.csv down to the first ``epochs`` epochs, each once."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    kept: dict[int, str] = {}
-    for line in lines[1:]:
-        epoch = line.split(",")[0].strip()
-        if line.endswith("\n") and epoch.isdigit() and int(epoch) <= epochs:
-            kept[int(epoch)] = line
-    if lines:
-        path.write_text("".join([lines[0], *(kept[e] for e in sorted(kept))]), encoding="utf-8")
-
-
 class EpochReporter:
     """Reports the rows of results.csv that were not reported yet.
 
@@ -62,14 +41,19 @@ class EpochReporter:
     processes of its own (``following``, which looks every second) alike.
     """
 
-    def __init__(self, path: Path, epochs: int, report: Report, printed: int = 0) -> None:
-        """``printed``: the epochs of an earlier attempt, reported again but not printed."""
+    def __init__(self, path: Path, epochs: int, report: Report) -> None:
         self.path = path
         self.epochs = epochs
         self.report = report
-        self.printed = printed
-        self.reported = 0
+        self.printed = self.reported = self.batch = 0
         self.seconds = 0.0
+
+    def go_on(self, done: int) -> None:
+        """Begin, or go on after ``done`` epochs of an earlier attempt, which are reported again but
+        not printed."""
+        keep_rows(self.path, done)
+        self.printed, self.seconds = done, 0.0  # the library's clock begins again
+        self.catch_up()
 
     def catch_up(self, *_: Any) -> None:
         """Report what is new."""
@@ -83,6 +67,15 @@ class EpochReporter:
                 took = row["time"] - self.seconds
                 self.seconds = row["time"]
                 print(_line(row, self.epochs, took), file=sys.stderr, flush=True)
+
+    def see_batch(self, trainer: Any) -> None:
+        """Know how many images a step has, before the first one that may run out of memory."""
+        self.batch = int(trainer.batch_size)
+
+    def note_batch(self, trainer: Any) -> None:
+        """Report how many images a step has: chosen by the machine, or fewer for want of memory."""
+        self.see_batch(trainer)
+        self.report("train/batch", self.batch, int(trainer.epoch) + 1)
 
     def following(self, work: Callable[[], None], every: float = 1.0) -> None:
         """Report while ``work`` runs elsewhere, then what came last."""

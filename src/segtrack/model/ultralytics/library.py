@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import stat
+import re
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -21,31 +21,17 @@ from typing import Any
 
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
+from segtrack.model.ultralytics.home import USER_THREADS, cores, folder
 
-# What the user said, before this module and the library (which sets one OpenMP thread) say more.
+# What the user said, before this module says more.
 _USER_OFFLINE = os.environ.get("YOLO_OFFLINE", "")
-_USER_THREADS = os.environ.get("OMP_NUM_THREADS", "")
-
-
-def _private_folder() -> Path:
-    """A folder of this user alone: the library runs scripts that it writes there (DDP)."""
-    if home := os.environ.get("SEGTRACK_HOME"):
-        return Path(home).expanduser() / "ultralytics"
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"segtrack-{user}"
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        facts = folder.lstat()
-        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == user and not facts.st_mode & 0o077:
-            return folder / "ultralytics"
-    return Path(tempfile.mkdtemp(prefix="segtrack-")) / "ultralytics"
 
 
 def _be_a_quiet_guest() -> None:
-    folder = _private_folder()
+    kept = folder()
     with contextlib.suppress(OSError):  # then the library falls back to a folder of its own
-        folder.mkdir(parents=True, exist_ok=True)
-    os.environ["YOLO_CONFIG_DIR"] = str(folder)
+        kept.mkdir(parents=True, exist_ok=True)
+    os.environ["YOLO_CONFIG_DIR"] = str(kept)
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
     if "LOCAL_RANK" not in os.environ:  # else trusting() may have told it this process of several
@@ -59,7 +45,8 @@ _be_a_quiet_guest()
 import torch  # noqa: E402
 from ultralytics.cfg import get_cfg  # noqa: E402
 from ultralytics.data import base as data_base  # noqa: E402
-from ultralytics.data.augment import LetterBox  # noqa: E402
+from ultralytics.data.dataset import YOLODataset  # noqa: E402
+from ultralytics.engine import trainer as engine  # noqa: E402
 from ultralytics.models.sam import build as sam_build  # noqa: E402
 from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
 from ultralytics.nn import tasks  # noqa: E402
@@ -67,32 +54,29 @@ from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
 from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
 from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
-from ultralytics.utils.ops import scale_boxes  # noqa: E402
 from ultralytics.utils.patches import torch_save  # noqa: E402
 
 from segtrack.model.ultralytics.unpickle import Refused, read_checkpoint  # noqa: E402
 
 __all__ = [
-    "LetterBox",
     "SegmentationTrainer",
+    "YOLODataset",
     "architecture",
     "bfloat16_cpu",
-    "cores",
     "download",
-    "folder",
     "forbidden_network",
     "get_cfg",
     "get_default_callbacks",
+    "half_works",
     "load_checkpoint",
     "online",
     "read_content",
-    "scale_boxes",
     "set_threads",
     "torch_save",
     "trusting",
 ]
 
-if not _USER_THREADS:  # processes started from here shall not inherit the library's one thread
+if not USER_THREADS:  # processes started from here shall not inherit the library's one thread
     os.environ.pop("OMP_NUM_THREADS", None)
 
 # Its integrations would take over the caller's MLflow run, open others, or report to its maker.
@@ -113,6 +97,8 @@ def _no_bar(*items: Any, **options: Any) -> Any:
     return TQDM(*items, **(options | {"disable": True}))
 
 
+# Cards whose half precision gives no usable losses (the library's own list).
+_BAD_HALF = re.compile(r"1660|1650|1630|\b(t400|t550|t600|t1000|t1200|t2000|k40m)", re.IGNORECASE)
 _unpickle = tasks.torch_safe_load
 
 
@@ -128,6 +114,19 @@ def _content(weight: str | Path, safe_only: bool | None = None) -> tuple[Any, st
     return content, file
 
 
+def half_works(device: torch.device | str) -> bool:
+    """Whether it is a card that computes well in float16."""
+    device = torch.device(device)
+    return device.type == "cuda" and not _BAD_HALF.search(torch.cuda.get_device_name(device))
+
+
+def _computes_in_half(model: torch.nn.Module) -> bool:
+    """Whether mixed precision works where the network is: as the library has it, without its
+    comparison of two predictions, for which it downloads a network at each training."""
+    return half_works(next(model.parameters()).device)
+
+
+engine.check_amp = _computes_in_half
 tasks.SAFE_LOAD = os.environ["ULTRALYTICS_SAFE_LOAD"] != "false"  # it may be imported already
 tasks.torch_safe_load = _content
 sam_build.torch_load = partial(torch.load, weights_only=True)  # parameters alone
@@ -174,15 +173,6 @@ def bfloat16_cpu() -> bool:
     return any(known.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def cores() -> int:
-    """CPU threads to use: all cores that this process may run on, or ``$OMP_NUM_THREADS``."""
-    if _USER_THREADS.isdigit() and int(_USER_THREADS) > 0:
-        return int(_USER_THREADS)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def set_threads(count: int | None = None) -> None:
     """Calculate with ``count`` CPU threads, by default all.
 
@@ -206,11 +196,6 @@ def architecture(name: str) -> dict[str, Any]:
             "use a name such as yolov8n-seg, yolov8s-seg or yolo11n-seg"
         ) from error
     return config
-
-
-def folder() -> Path:
-    """Where the library keeps settings and downloads."""
-    return Path(os.environ["YOLO_CONFIG_DIR"])
 
 
 def forbidden_network() -> bool:

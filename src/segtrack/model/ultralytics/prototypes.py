@@ -10,49 +10,59 @@ pixels per axis, with weights that depend on the shapes alone. That gives what u
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import torch
 
-from segtrack.base.rle import edges, encode_edges
+from segtrack.base.rle import encode_runs
+from segtrack.model.ultralytics.mask_kernel import mask_edges
 
 Shape = tuple[int, int]  # height, width in px
 BLOCK = 64  # image px that are enlarged at once
 
 
 def decode_masks(
-    prototypes: torch.Tensor, coefficients: torch.Tensor, boxes: np.ndarray, shape: Shape
+    prototypes: np.ndarray, coefficients: np.ndarray, boxes: np.ndarray, shape: Shape
 ) -> list[bytes | None]:
     """COCO RLE ``counts`` of each detection's mask at the image's own resolution.
 
     Args:
-        prototypes: float (C, mh, mw), over the letterboxed input.
-        coefficients: float (N, C).
+        prototypes: float32 (C, mh, mw), over the letterboxed input.
+        coefficients: float32 (N, C).
         boxes: float (N, 4), x1 y1 x2 y2 in px of the image, inside it.
         shape: of the image.
 
     Returns:
         N counts; None where not a single pixel is above zero.
     """
-    count, height, width = prototypes.shape
-    logits = (coefficients @ prototypes.reshape(count, -1)).reshape(-1, height, width)
-    rows, columns = _enlargement((height, width), shape)
+    prototypes, coefficients = map(np.ascontiguousarray, (prototypes, coefficients))
+    rows, columns = enlargement(prototypes.shape[1:], shape)
     corners = np.ceil(boxes).astype(int)  # a pixel belongs to a box where x1 <= x < x2
-    found: list[bytes | None] = []
-    for logit, (x1, y1, x2, y2) in zip(logits.cpu().numpy(), corners.tolist(), strict=True):
-        if x2 <= x1 or y2 <= y1:
-            found.append(None)
-            continue
-        left, right = columns.span(x1, x2)
-        tall = rows.enlarge(logit[:, left:right], y1, y2, 0)
-        enlarged = columns.enlarge(tall.T, x1, x2, left)
-        places = edges(enlarged.T, shape[0], x1, y1)
-        found.append(encode_edges(places, *shape) if len(places) else None)
-    return found
+    found: list[np.ndarray] = []
+    for weights, (x1, y1, x2, y2) in zip(coefficients, corners.tolist(), strict=True):
+        empty = x2 <= x1 or y2 <= y1
+        found.append(
+            np.zeros(0, np.int64)
+            if empty
+            else mask_edges(weights, prototypes, rows.parts, columns.parts, (x1, y1, x2, y2))
+        )
+    places = np.concatenate(found) if found else np.zeros(0, np.int64)
+    return counts_of(places, [len(one) // 2 for one in found], shape)
 
 
-class _Axis:
+def counts_of(places: np.ndarray, runs: Sequence[int], shape: Shape) -> list[bytes | None]:
+    """COCO RLE ``counts`` of masks from where their runs start and end; None for an empty one.
+
+    Args:
+        places: int64 (2 M,), see ``base.rle.edges``; mask after mask.
+        runs: of each mask.
+    """
+    texts = encode_runs(places[::2], places[1::2], runs, *shape)
+    return [text if count else None for text, count in zip(texts, runs, strict=True)]
+
+
+class Axis:
     """Enlargement along the first axis as a product with a banded matrix."""
 
     def __init__(self, matrix: np.ndarray) -> None:
@@ -60,6 +70,11 @@ class _Axis:
         self.matrix = matrix
         self.first = (matrix != 0).argmax(1)
         self.last = matrix.shape[1] - (matrix[:, ::-1] != 0).argmax(1)
+
+    @property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As ``mask_edges`` takes it."""
+        return self.matrix, self.first, self.last
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
         """First and last + 1 of the prototype pixels that image pixels start..stop-1 depend on."""
@@ -86,7 +101,7 @@ class _Axis:
 
 
 @lru_cache(maxsize=64)
-def _enlargement(prototypes: Shape, image: Shape) -> tuple[_Axis, _Axis]:
+def enlargement(prototypes: Shape, image: Shape) -> tuple[Axis, Axis]:
     """The matrices of rows and of columns, by enlarging unit vectors as ultralytics does.
 
     The letterbox's border lies in the prototypes too. Where it is no whole number of their pixels,
@@ -97,18 +112,35 @@ def _enlargement(prototypes: Shape, image: Shape) -> tuple[_Axis, _Axis]:
     pad = (4 * mh - max(round(h * gain), 1)) | (4 * mw - max(round(w * gain), 1))
     factor = 4 // math.gcd(4, pad | pad // 2)
     gain = min(factor * mh / h, factor * mw / w)
-    return _axis(mh, h, factor, gain), _axis(mw, w, factor, gain)
+    return axis(mh, h, factor, gain), axis(mw, w, factor, gain)
 
 
-def _axis(prototypes: int, image: int, factor: int, gain: float) -> _Axis:
-    units = torch.eye(prototypes)[:, None]
+def axis(prototypes: int, image: int, factor: int, gain: float) -> Axis:
+    """The matrix of one axis: of its lengths in prototypes and in the image, px.
+
+    Args:
+        factor: by which prototypes are enlarged first.
+        gain: prototypes so enlarged per px of the image.
+    """
+    units = np.eye(prototypes, dtype=np.float32)
     if factor > 1:
         units = _linear(units, factor * prototypes)
     content = max(round(image * gain), 1)
     start = round((factor * prototypes - content) / 2 - 0.1)
-    matrix = _linear(units[..., start : start + content], image)[:, 0].T
-    return _Axis(matrix.numpy().astype(np.float32))
+    return Axis(_linear(units[:, start : start + content], image).T)
 
 
-def _linear(signal: torch.Tensor, size: int) -> torch.Tensor:
-    return torch.nn.functional.interpolate(signal, size=size, mode="linear", align_corners=False)
+def _linear(signal: np.ndarray, size: int) -> np.ndarray:
+    """float32 (n, size) of (n, length), as ``torch.nn.functional.interpolate`` with ``linear``.
+
+    To its last digit on a CPU that multiplies and adds at once, by rounding where it rounds.
+    """
+    last = signal.shape[1] - 1
+    scale = float(np.float32(last + 1) / np.float32(size))
+    places = np.maximum((np.arange(size) + 0.5) * scale - 0.5, 0).astype(np.float32)
+    low = np.minimum(places.astype(int), last)
+    weights = places - low.astype(np.float32)
+    second = signal[:, np.minimum(low + 1, last)] * weights
+    first = signal[:, low].astype(float) * (np.float32(1) - weights)
+    enlarged: np.ndarray = (first + second).astype(np.float32)
+    return enlarged

@@ -12,8 +12,16 @@ from pathlib import Path
 
 from segtrack.settings import ModelSettings, Problem, TrainerSettings, knob
 
-NAMES = tuple(f"{make}{size}-seg" for make in ("yolov8", "yolo11") for size in "nsmlx")
+# Those whose description is in the library and whose weights its makers publish (not so YOLO12).
+NAMES = (
+    *(f"{make}{size}-seg" for make in ("yolov8", "yolo11", "yolo26") for size in "nsmlx"),
+    *("yolov9c-seg", "yolov9e-seg"),
+)
+READS = (".onnx", ".xml")  # endings of exported networks that can be used
+END2END = "yolo26{n,s,m,l,x}-seg"
 SHIPPED = {"yolov8n-seg": Path(__file__).parent / "yolov8n-seg-sim.pt"}
+BACKENDS = ("auto", "torch", "openvino", "onnx")
+PRECISIONS = ("float32", "bfloat16")
 STRIDE = 32  # px
 # Arguments of a training that are segtrack's to say.
 OURS = (
@@ -39,6 +47,29 @@ class YoloSegSettings(ModelSettings):
         "class with the highest score; null: for tracking (an object called car and truck would be "
         "tracked and counted twice), not for average precision, which is defined class by class",
     )
+    end2end: bool = knob(
+        False,
+        "predict with the end-to-end head that yolo26 has beside the usual one: one box an object, "
+        "so nms_iou and agnostic_nms do nothing; a training teaches both",
+        origin="ultralytics",
+    )
+
+    backend: str = knob(
+        "auto",
+        "what computes the network in a prediction: auto is torch on a GPU, and on a CPU what a "
+        "short measurement found to be the fastest there, which the store keeps; openvino and onnx "
+        "compute on the CPU",
+        choices=BACKENDS,
+        local=True,  # the key has what it comes to
+    )
+    precision: str = knob(
+        "float32",
+        "of the network's arithmetic in a prediction on a CPU (on a CUDA GPU it is float16); "
+        "bfloat16: by OpenVINO on a CPU that has it. Whole numbers of 8 bits are in the file that "
+        "export.precision=int8 writes. What each costs in AP says scripts/bench_precision.py",
+        choices=PRECISIONS,
+        local=True,  # the key has what it comes to
+    )
 
     def problems(self) -> Iterator[Problem]:
         if not self.name.endswith("-seg"):
@@ -50,8 +81,9 @@ class YoloSegSettings(ModelSettings):
             yield Problem("model.weights", self.weights, allowed)
         yield from super().problems()
         file = Path(self.weights or "")
-        if file.expanduser().is_file() and file.suffix != ".pt":
-            yield Problem("model.weights", self.weights, "must be a checkpoint's .pt file")
+        if file.expanduser().is_file() and file.suffix not in (".pt", *READS):
+            allowed = f"must be a checkpoint's .pt file, or an exported one ({', '.join(READS)})"
+            yield Problem("model.weights", self.weights, allowed)
 
     def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:
         yield from _stride("trainer.imgsz", trainer.imgsz)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,23 @@ from typing import Any
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.processes import stop_if_asked
-from segtrack.model.devices import device_argument
+from segtrack.model.devices import device_argument, loading_processes
 from segtrack.model.port import Network, TrainingData, Weights
-from segtrack.model.training import finished, write_training
+from segtrack.model.training import ROWS, failing, finished, with_memory, write_training
 from segtrack.model.ultralytics.bar import EpochBar
 from segtrack.model.ultralytics.data import link_tree
-from segtrack.model.ultralytics.epochs import EpochReporter, keep_rows
+from segtrack.model.ultralytics.epochs import EpochReporter
 from segtrack.settings import TrainerSettings
 
 # Settings that ultralytics knows under the same name.
 SAME_NAME = (
-    *("epochs", "batch", "patience", "freeze", "workers", "cache", "amp", "mask_ratio"),
+    *("epochs", "patience", "freeze", "amp", "compile", "mask_ratio"),
     *("optimizer", "lr0", "lrf", "momentum", "weight_decay", "warmup_epochs", "cos_lr"),
     *("mosaic", "close_mosaic", "mixup", "copy_paste", "scale", "translate", "degrees", "fliplr"),
     *("hsv_h", "hsv_s", "hsv_v"),
 )
+# What a training that goes on is told again.
+CONTINUED = ("data", "device", "save_dir", "workers", "cache", "paste_occluders")
 
 
 def train(
@@ -39,13 +40,7 @@ def train(
 ) -> None:
     """Train, validating each epoch, and write ``weights/best.pt``, results.csv and train.json.
 
-    Where ``folder`` holds the remains of a killed attempt, the training goes on after its last
-    whole epoch. ``run/`` and ``tree/`` exist only while it works.
-
-    Args:
-        data: its ``train`` split is learnt from, ``val`` chooses the epoch.
-        network: with the weights to begin with; class heads are carried over by class name.
-        report: gets losses, learning rate and validation scores with step = epoch, from 1.
+    As ``ModelFamily.train``; class heads are carried over by class name.
 
     Raises:
         SettingsError: ``trainer.extra`` or ``device`` is not possible.
@@ -53,51 +48,39 @@ def train(
         StageError: the training diverged or failed.
     """
     from segtrack.model.ultralytics import library
-
-    folder = folder.absolute()  # the library takes relative paths for relative to its own folders
-    run, tree = folder / "run", folder / "tree"
-    if finished(folder):  # killed while it tidied up
-        EpochReporter(folder / "results.csv", trainer.epochs, report, trainer.epochs).catch_up()
-        _tidy_up(run, tree)
-        return
-    with library.trusting(network.settings.trust):
-        _train(data, network, trainer, seed, folder, report)
-    _tidy_up(run, tree)
-
-
-def _train(
-    data: TrainingData,
-    network: Network,
-    trainer: TrainerSettings,
-    seed: int,
-    folder: Path,
-    report: Report,
-) -> None:
     from segtrack.model.ultralytics.checkpoint import continue_from, finish
 
     run = folder / "run"
-    arguments = _arguments(network.weights, trainer, seed) | {
-        "device": device_argument(network.device),
-        "data": str(link_tree(data, folder / "tree")),
-        "save_dir": str(run),
-    }
-    done = continue_from(run, trainer)
-    if done.epochs == 0:
-        shutil.rmtree(run, ignore_errors=True)
-    keep_rows(run / "results.csv", done.epochs)
-    reporter = EpochReporter(run / "results.csv", trainer.epochs, report, done.epochs)
-    reporter.catch_up()
-    if not done.finished:
-        if done.epochs:
-            kept = ("data", "device", "save_dir", "workers", "cache")
-            arguments = {key: arguments[key] for key in kept} | {"resume": str(done.checkpoint)}
-        _run(arguments, trainer, reporter)
-    write_training(finish(run, folder, data.names), network)
+    if finished(folder):  # killed while it was tidied up
+        EpochReporter(folder / ROWS, trainer.epochs, report).go_on(trainer.epochs)
+        return
+    device = device_argument(network.device)
+    arguments = (
+        _arguments(network.weights, trainer, seed)
+        | _of_machine(trainer, device)
+        | {
+            "device": device,
+            "data": str(link_tree(data, folder / "tree")),
+            "save_dir": str(run),
+            "paste_occluders": trainer.paste_occluders,  # known to our trainer alone
+        }
+    )
+    reporter = EpochReporter(run / ROWS, trainer.epochs, report)
 
+    def attempt(images: int) -> None:
+        done = continue_from(run, trainer)
+        if not done.epochs:
+            shutil.rmtree(run, ignore_errors=True)
+        reporter.go_on(done.epochs)
+        chosen = arguments
+        if done.epochs:  # the rest stands in the checkpoint
+            chosen = {key: arguments[key] for key in CONTINUED} | {"resume": str(done.checkpoint)}
+        if not done.finished:
+            _run(chosen | ({"batch": images} if images else {}), trainer, reporter)
 
-def _tidy_up(*folders: Path) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    with library.trusting(network.settings.trust):
+        with_memory(attempt, lambda: reporter.batch)
+        write_training(finish(run, folder, data.names), network)
 
 
 def _arguments(weights: Weights, trainer: TrainerSettings, seed: int) -> dict[str, Any]:
@@ -119,6 +102,18 @@ def _arguments(weights: Weights, trainer: TrainerSettings, seed: int) -> dict[st
     return arguments | trainer.extra
 
 
+def _of_machine(trainer: TrainerSettings, device: str) -> dict[str, Any]:
+    """What suits the machine, where the settings leave it open."""
+    cards = len(device.split(",")) if device[0].isdigit() else 0
+    batch, cache = trainer.batch, trainer.cache
+    if batch == "auto":
+        batch = -1 if cards == 1 else 16 * max(cards, 1)
+    workers = loading_processes(trainer.workers, device)
+    if cache is None:  # with several cards each process would keep all images
+        cache = cards == 1
+    return {"batch": batch, "workers": workers, "cache": cache}
+
+
 def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochReporter) -> None:
     """Train as ``arguments`` say, here or, for several GPUs, in processes of their own."""
     from segtrack.model.ultralytics import library
@@ -131,6 +126,8 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
     for moment in ("on_train_batch_end", "on_val_batch_end", "on_fit_epoch_end"):
         callbacks[moment].append(_stop_if_asked)
     if not several:  # a report or a terminal cannot be handed to other processes
+        callbacks["on_train_epoch_start"].append(reporter.see_batch)
+        callbacks["on_train_epoch_end"].append(reporter.note_batch)
         callbacks["on_fit_epoch_end"].append(reporter.catch_up)
         EpochBar().attach(callbacks)
     try:
@@ -143,14 +140,8 @@ def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochRe
     except RuntimeError as error:  # what it says of a data set
         raise StageError(f"training failed: {error}") from error
     try:
-        if several:
-            reporter.following(engine.train)
-        else:
-            engine.train()
-    except (RuntimeError, TypeError, ValueError, OSError, subprocess.SubprocessError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # a full disk and the like: the caller knows better what to say
-        raise StageError(f"training failed: {error}") from error
+        with failing():
+            reporter.following(engine.train) if several else engine.train()
     finally:
         engine.callbacks.clear()
         del engine

@@ -6,34 +6,40 @@ import contextlib
 import functools
 import hashlib
 import json
-import socket
-import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError
-from segtrack.base.files import file_digest
+from segtrack.base.files import digest, file_digest
 from segtrack.model.port import Weights
+from segtrack.model.reachable import reachable as _reachable
+from segtrack.model.ultralytics.home import folder, kept
+from segtrack.model.ultralytics.settings import END2END
 
 DOWNLOAD_HOST = ("github.com", 443)
-PROBE_SECONDS = 2.0
 
 
-def read_weights(path: Path, origin: str, note: str = "", trust: bool = False) -> Weights:
+def read_weights(
+    path: Path, origin: str, note: str = "", trust: bool = False, end2end: bool = False
+) -> Weights:
     """Read what the checkpoint at ``path`` says about itself.
 
     Args:
         trust: unpickle it in full, whatever code it holds.
+        end2end: its end-to-end head is wanted.
 
     Raises:
-        DataError: it is unreadable, asks for code, is no YOLO checkpoint, or one without masks.
+        DataError: it is unreadable, asks for code, is no YOLO checkpoint, or one without masks or
+            the head that is wanted.
     """
     try:
         stat = path.stat()
         if stat.st_size == 0:
             raise EOFError("the file is empty")
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        task, names, imgsz, sha256 = _read(path.absolute(), stamp, trust)
+        task, names, imgsz, both, sha256 = _read(path.absolute(), stamp, trust)
     except Exception as error:  # a pickle that is none fails in any way
         raise DataError(f"model.weights={path}: {refusal(error)}") from error
     if task != "segment":
@@ -41,21 +47,76 @@ def read_weights(path: Path, origin: str, note: str = "", trust: bool = False) -
             f"model.weights={path}: weights for task {task!r}, which predict no masks; give "
             "those of a -seg model, such as yolov8n-seg.pt"
         )
+    if end2end and not both:
+        raise no_end2end(path.name)
     return Weights(path, sha256, origin, names, imgsz, note)
+
+
+def read_export(
+    path: Path, origin: str, note: str, end2end: bool, imgsz: int | None = None
+) -> Weights:
+    """Read what the exported network at ``path`` says about itself.
+
+    Args:
+        end2end, imgsz: the head and the size of the input that are wanted.
+
+    Raises:
+        DataError: it cannot be used, or has another head or size than is wanted.
+        SettingsError: what reads it is not installed.
+    """
+    from segtrack.model.ultralytics.exported import read_exported
+
+    found = read_exported(path)
+    if found.end2end != end2end:
+        head = str(found.end2end).lower()
+        raise DataError(f"model.weights={path}: exported with model.end2end={head}; give that too")
+    if found.size and imgsz not in (None, found.imgsz):
+        height, width = found.size
+        raise DataError(
+            f"model.weights={path}: takes images of {width}x{height} px alone, not "
+            f"model.imgsz={imgsz}; leave that out, or export it again with dynamic=True"
+        )
+    digests = [file_digest(file) for file in found.files]
+    sha256 = digests[0] if len(digests) == 1 else digest(digests)
+    return Weights(path, sha256, origin, found.names, found.imgsz, note)
+
+
+def no_end2end(name: str) -> DataError:
+    """The end-to-end head of a network, which it does not have."""
+    return DataError(
+        f"model.end2end=true: {name} has no end-to-end head, as {END2END} have; leave "
+        "model.end2end=false"
+    )
 
 
 @functools.lru_cache(maxsize=64)  # each cell of a sweep asks for the same ones
 def _read(
     path: Path, stamp: tuple[int, int, int], trust: bool
-) -> tuple[str, tuple[str, ...], int, str]:
-    """Task, class names, size of the input and digest of a file, which ``stamp`` tells again."""
+) -> tuple[str, tuple[str, ...], int, bool, str]:
+    """Task, class names, size of the input, whether there is an end-to-end head, and digest of a
+    file, which ``stamp`` tells again.
+
+    What a file of that digest once said is kept: reading it takes torch and ultralytics, whose
+    import is most of the start of a short prediction by another library.
+    """
+    sha256 = file_digest(path)
+    file = kept() / f"{sha256}-{version('ultralytics')}.json"
+    with contextlib.suppress(OSError, ValueError):
+        if not trust:
+            task, names, imgsz, both = json.loads(file.read_text(encoding="utf-8"))
+            return task, tuple(names), imgsz, both, sha256
     from segtrack.model.ultralytics import library
 
     with library.trusting(trust):
         model, _ = library.load_checkpoint(path)
     task = str(model.task)[:20]
     names, imgsz = ((), 0) if task != "segment" else _facts(model)
-    return task, names, imgsz, file_digest(path)
+    both = getattr(model.model[-1], "one2one_cv2", None) is not None
+    with contextlib.suppress(OSError):
+        if not trust:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, json.dumps([task, names, imgsz, both]))
+    return task, names, imgsz, both, sha256
 
 
 def refusal(error: Exception) -> str:
@@ -92,12 +153,12 @@ def download_weights(file_name: str) -> tuple[Path | None, str]:
     """The library's own download, kept in its folder; where there is none, the reason."""
     from segtrack.model.ultralytics import library
 
-    target = library.folder() / "weights" / file_name
+    target = folder() / "weights" / file_name
     if target.is_file():
         return target, ""
     if library.forbidden_network():
         return None, "YOLO_OFFLINE forbids a download"
-    if not _reachable(DOWNLOAD_HOST, PROBE_SECONDS):
+    if not _reachable(DOWNLOAD_HOST):
         return None, f"{DOWNLOAD_HOST[0]} does not answer, so there is nothing to download"
     try:
         library.download(file_name, target)
@@ -106,34 +167,21 @@ def download_weights(file_name: str) -> tuple[Path | None, str]:
     return target, ""
 
 
-def untrained(name: str, note: str) -> Weights:
+def untrained(name: str, note: str, end2end: bool = False) -> Weights:
     """The network of that name before any training.
 
     Raises:
-        DataError: ultralytics knows no such network.
+        DataError: ultralytics knows no such network, or it lacks the head that is wanted.
     """
     from segtrack.model.ultralytics import library
 
     config = library.architecture(name)
+    if end2end and not config.get("end2end"):
+        raise no_end2end(name)
     config.pop("yaml_file", None)
     text = json.dumps([name, config], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Weights(Path(f"{name}.yaml"), digest, "scratch", (), 640, note)
-
-
-def _reachable(address: tuple[str, int], seconds: float) -> bool:
-    """Whether ``address`` accepts a connection; looking up its name counts into the time too."""
-    answers: list[bool] = []
-
-    def probe() -> None:
-        with contextlib.suppress(OSError):
-            socket.create_connection(address, seconds).close()
-            answers.append(True)
-
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answers)
 
 
 def _class_names(names: dict[int, str] | list[str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def evaluate(ask: Ask) -> Recipe:
     """Scores, curves, figures and a gallery of one split."""
     dataset: Dataset = ask("prepare").value
-    settings = ask.settings.evaluation
+    settings, group_by = ask.settings.evaluation, ask.settings.dataset.group_by
     split = next((s for s in ("test", "val") if dataset.counts.get(s)), None)
     if split is None:
         raise DataError(
@@ -29,10 +29,10 @@ def evaluate(ask: Ask) -> Recipe:
     found = ask("predict", split=split, floor=settings.conf_floor, limit=settings.max_det)
 
     def build(folder: Path, report: Report) -> None:
-        evaluation.evaluate(dataset, split, found.value, settings, folder, report)
+        evaluation.evaluate(dataset, split, found.value, settings, folder, report, group_by)
 
     inputs = {"predictions": found.key, "images": dataset.split_fingerprint(split)}
-    return Recipe(build, {"split": split}, inputs)
+    return Recipe(build, {"split": split, "group_by": group_by}, inputs)
 
 
 def _publish(run: Run, made: Result) -> None:
@@ -44,7 +44,7 @@ STAGE = register(
     Stage(
         name="evaluate",
         make=evaluate,
-        version=3,
+        version=7,
         reads=("evaluation",),
         inputs=("prepare", "predict", "start"),
         require=require_model,

@@ -28,7 +28,8 @@ def live(ask: Ask) -> Visit:
     settings = ask.settings
     assert settings.video is not None
     weights: Weights = ask("weights").value
-    network = model.Network(settings.model, weights, settings.device)
+    one_by_one = dataclasses.replace(settings.model, batch=1)
+    network = model.Network(one_by_one, weights, settings.device)
     request = network.request(*ask("classes").value)
     model.wanted_classes(weights, request)
 

@@ -42,9 +42,9 @@ STAGE = register(
     Stage(
         name="render",
         make=render,
-        version=2,
+        version=3,
         inputs=("associate",),
-        libraries=("supervision", "av"),
+        libraries=("opencv-python", "pillow", "av"),
         load=_load,
         listed=False,
     )

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run
     from segtrack.tracker import Tracks
 
-CHUNK_FRAMES = 50  # of the parts that a bootstrap draws where sequences are few
-
 
 def score(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     """HOTA, CLEAR and Identity by class; None where there is no ground truth."""
@@ -32,11 +30,11 @@ def score(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     def build(folder: Path, report: Report) -> None:
         truth = scoring.Truth.load(parsed.folder)
         names = tracks.info.names
-        scoring.score_tracks(truth, tracks, names, folder, report, CHUNK_FRAMES, merge)
+        scoring.score_tracks(truth, tracks, names, folder, report, merge)
 
     return Recipe(
         build,
-        {"merge": merge, "chunk_frames": CHUNK_FRAMES},
+        {"merge": merge},
         {"tracks": associated.key, "truth": parsed.key},
         metric=metric_of(sequence),
     )
@@ -59,7 +57,7 @@ STAGE = register(
     Stage(
         name="score",
         make=score,
-        version=2,
+        version=4,
         inputs=("truth", "associate"),
         publish=_publish,
         listed=False,

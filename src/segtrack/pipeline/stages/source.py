@@ -19,11 +19,11 @@ def source(ask: Ask) -> Given:
     """The settings that ``prepare`` reads, with the export or the version that they mean."""
     settings = ask.settings.dataset
     found = source_of(settings)
-    labels = None if found.project(settings) is None else Path(ask("export").value)
-    return Given(found.resolve(settings, labels, ask.scratch("reviewed")))
+    kept = None if found.project(settings) is None else Path(ask("labels").value)
+    return Given(found.resolve(settings, kept, ask.scratch("reviewed")))
 
 
-def export(ask: Ask) -> Visit:
+def labels(ask: Ask) -> Visit:
     """Finished labels of a project, kept in a folder; a new export where prepare may ask for one.
 
     Raises:
@@ -56,5 +56,5 @@ def _project(settings: Settings) -> str:
     return project_id
 
 
-SOURCE = register(Stage(name="source", make=source, inputs=("export",), listed=False))
-EXPORT = register(Stage(name="export", make=export, listed=False, part_of="prepare", platform=True))
+SOURCE = register(Stage(name="source", make=source, inputs=("labels",), listed=False))
+LABELS = register(Stage(name="labels", make=labels, listed=False, part_of="prepare", platform=True))

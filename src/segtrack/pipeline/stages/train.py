@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import model
-from segtrack.base.errors import DataError
-from segtrack.base.metrics import Report
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.metrics import Report, read_metrics
+from segtrack.pipeline.objective import val_problems
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
 
@@ -27,7 +28,9 @@ def train(ask: Ask) -> Recipe:
             f"stage train: data set {settings.dataset.source} has no training images; leave "
             f"train out of stages and name weights with model.weights=FILE."
         )
-
+    if "train" in ask.listed and dataset.counts.get("val"):
+        for problem in val_problems(settings.objective):
+            raise SettingsError(str(problem))
     network = model.Network(settings.model, start, settings.device)
 
     def build(folder: Path, report: Report) -> None:
@@ -50,6 +53,11 @@ def _load(folder: Path) -> Training:
 
 
 def _publish(run: Run, made: Result) -> None:
+    if run("prepare").value.counts.get("val"):  # else the training images stand in for them
+        for metric in read_metrics(made.folder):
+            if metric.step == made.value.best_epoch and metric.name.startswith("val/"):
+                # Of the weights that are kept, which those of the last epoch need not be.
+                run.record(metric.name.replace("val/", "val/best/", 1), metric.value)
     run.keep(made.folder / "results.csv", "train")
     run.keep(made.value.weights.path, "weights")
 

@@ -42,4 +42,4 @@ def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     )
 
 
-STAGE = register(Stage(name="truth", make=truth, version=3, listed=False))
+STAGE = register(Stage(name="truth", make=truth, version=4, listed=False))

@@ -35,6 +35,12 @@ def start(ask: Ask) -> Given:
             chosen = ask("source").value.starting_weights
     wanted = dataclasses.replace(settings.model, weights=chosen)
     found = model.resolve_weights(wanted, partial(_of_run, ask))
+    suffix = model.family_of(settings.model).suffix
+    if "train" in ask.listed and found.trained and found.path.suffix != suffix:
+        raise SettingsError(
+            f"model.weights={chosen}: an exported network cannot be trained; leave train out of "
+            f"stages, or give the checkpoint ({suffix}) that it was made of"
+        )
     if found.trained or "train" not in ask.listed:
         return Given(found, _text(name, found))
     note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
@@ -63,9 +69,7 @@ def weights(ask: Ask) -> Given:
 
 
 def require_model(ask: Ask) -> None:
-    """Look at the device and at the weights that were named, before hours of work."""
-    if ask.settings.device not in ("auto", "cpu"):
-        model.first_device(ask.settings.device)
+    """Look at the weights that were named, before hours of work."""
     if ask.settings.model.weights is not None:
         ask("start")
 

@@ -57,7 +57,8 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     _label_as_before(parent.folder, reviewed, catalogue)
     _label_reviewed(path / LABELS, catalogue, checks)
     shutil.copyfile(path / FILE, place.folder / FILE)
-    return Content(parent.names, parent.sequences, count)
+    estimated = parent.visible_estimated
+    return Content(parent.names, parent.sequences, count, visible_estimated=estimated)
 
 
 def _version(path: Path) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""``segtrack compare A B``: is one run better than another, and can that be told?
+
+    segtrack compare A B                         tracking: HOTA, MOTA and IDF1
+    segtrack compare A B --kind image            AP of the evaluated images
+    segtrack compare A1,A2,A3 B1,B2,B3           settings over runs that differ in the seed alone
+    segtrack compare A B --kind mask --metric sMOTA --sequences test --json mlflow=server
+
+A and B are ids of MLflow runs (`make ui`), which must have been scored on the same sequences, or
+evaluated on the same images. Scores are in percent, differences (B minus A) in percentage points.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import yaml
+
+from segtrack import evaluation as images
+from segtrack import scoring
+from segtrack.base.errors import DataError, SettingsError, some
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings, flatten
+from segtrack.command.sides import Compared, Side, document, report
+from segtrack.journal import SWEEP_KEYS, cells, earlier_run, run_files
+from segtrack.settings import MlflowSettings
+
+COUNTS = "tracking/*/scores/counts.npz"
+IMAGES = "evaluation/units.npz"
+
+
+def main(words: Sequence[str]) -> int:
+    """Compare what ``words`` name and print it.
+
+    Raises:
+        SettingsError: an option or a run id cannot be used.
+        DataError: a run has no scores, or they are not of the same units.
+    """
+    options = options_of(words)
+    if problems := check(CONF, options.overrides, sweep=False):
+        raise SettingsError("; ".join(map(str, problems)))
+    settings = compose_settings(CONF, options.overrides).mlflow
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        a, b = (_side(settings, n, getattr(options, n.lower()), folder) for n in "AB")
+        found = _compared(settings, (a, b), options, folder)
+    print(json.dumps(document(found)) if options.json else report(found, options.all))
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as all of segtrack does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"compare: {message}; --help shows how")
+
+
+def options_of(words: Sequence[str]) -> argparse.Namespace:
+    """What is behind the word ``compare``; what holds = is a setting, but for a metric's name.
+
+    Raises:
+        SettingsError: it cannot be understood.
+    """
+    parser = _Parser(
+        prog="segtrack compare",
+        usage="segtrack compare A B [options] [settings, such as mlflow=server]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("a", metavar="A", help="the run that is compared to; of seeds A1,A2,...")
+    parser.add_argument("b", metavar="B", help="the run that is compared; of seeds B1,B2,...")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        help=f"may be repeated; default: {', '.join(scoring.METRICS)}; of images "
+        f"{images.METRICS[0]}, there are {', '.join(images.METRICS[1:])} and, of one class, "
+        f"class/NAME/{images.METRICS[0]}",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("box", "mask", "image"),
+        help="boxes or masks of tracking, or images; default: of what A has, the first",
+    )
+    parser.add_argument(
+        "--sequences", nargs="+", help="only these; tuning or test: those that have this role"
+    )
+    parser.add_argument("--level", type=float, default=0.95, help="of the intervals, 0..1")
+    parser.add_argument("--all", action="store_true", help="show all units, however many")
+    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for before, word in zip(["", *words], words, strict=False):
+        parts["=" in word and not word.startswith("-") and before != "--metric"].append(word)
+    options = parser.parse_args(parts[False])
+    options.overrides = parts[True]
+    if not 0 < options.level < 1:
+        raise SettingsError(f"--level {options.level:g}: must be between 0 and 1")
+    return options
+
+
+def _side(settings: MlflowSettings, name: str, given: str, folder: Path) -> Side:
+    ids = given.split(",")
+    if twice := [one for one in ids if ids.count(one) > 1]:
+        raise SettingsError(f"{name}: {twice[0]} stands there twice; name each run once")
+    runs = tuple(earlier_run(settings, one) for one in ids)
+    for run in runs:
+        if SWEEP_KEYS in run.data.tags:
+            listed = [one.info.run_id for one in cells(settings, run.info.run_id)]
+            raise SettingsError(
+                f"{name}: run {run.info.run_id} is the parent of a sweep and has no scores of its "
+                f"own; compare its cells: {some(listed, 4) or 'it has none'}"
+            )
+    side = Side(name, runs, tuple(_config(settings, one, folder) for one in ids))
+    if "seed" in side.settings[0] and len({one.get("seed") for one in side.settings}) < len(ids):
+        raise SettingsError(
+            f"{name}: of the runs {given} two have the same seed, so that they say nothing about "
+            f"seeds; name runs that differ in the seed alone"
+        )
+    return side
+
+
+def _config(settings: MlflowSettings, run_id: str, folder: Path) -> dict[str, Any]:
+    """The run's settings by dotted key; empty where it kept none."""
+    for file in run_files(settings, run_id, "config.yaml", folder):
+        return flatten(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    return {}
+
+
+def _compared(
+    settings: MlflowSettings, sides: tuple[Side, Side], options: argparse.Namespace, folder: Path
+) -> Compared:
+    """Both sides on the same units, of the kind that was asked for, or A's that all have."""
+    ids = [run_id for side in sides for run_id in side.ids]
+    kind = options.kind
+    scores = [] if kind == "image" else [_scores(settings, one, folder) for one in ids]
+    if kind is None:
+        seen = all(run_files(settings, one, IMAGES, folder) for one in ids)
+        tracked = scores[0] and (all(scores) or not seen)
+        kind = scoring.kind_of(scores[0]) if tracked else "image"
+    if kind == "image" and options.sequences:
+        raise SettingsError("--sequences: images belong to none; leave it out")
+    units: list[Any] = []
+    module: Any = images if kind == "image" else scoring
+    if kind == "image":
+        units = [_images(settings, one, folder) for one in ids]
+        metrics, of = options.metric or images.METRICS[:1], images.unit_name(units[0])
+    else:
+        chosen = sides[0].chosen(options.sequences)
+        units = [_tracks(*pair, kind, chosen) for pair in zip(ids, scores, strict=True)]
+        metrics, of = _spelled(options.metric or scoring.METRICS), "sequences"
+    for run_id, one in zip(ids[1:], units[1:], strict=True):
+        module.check_paired(units[0], one, (ids[0], run_id))
+    count, metrics = len(sides[0].ids), list(dict.fromkeys(metrics))
+    a, b = (module.estimates(part, metrics) for part in (units[:count], units[count:]))
+    return Compared(*sides, kind, of, a, b, options.level)
+
+
+def _spelled(names: Sequence[str]) -> list[str]:
+    """The metrics of tracking that were asked for, as the scores spell them."""
+    known = [n for n in scoring.summary(np.zeros(len(scoring.FIELDS))) if n not in scoring.COUNTED]
+    spelling = {name.lower(): name for name in known}
+    wrong = [name for name in names if name.lower() not in spelling]
+    if wrong:
+        raise SettingsError(
+            f"--metric {wrong[0]}: there is no such score; choose from {', '.join(known)}"
+        )
+    return [spelling[name.lower()] for name in names]
+
+
+def _tracks(
+    run_id: str, scores: Sequence[scoring.SequenceScores], kind: str, names: list[str] | None
+) -> scoring.Units:
+    """The sequences that a run was scored on."""
+    if not scores:
+        raise DataError(
+            f"run {run_id} kept no scores ({COUNTS}): it did not track, or its videos have no "
+            f"ground truth. Choose a run of the stage track on a data set with ground truth, or "
+            f"compare how images were evaluated with --kind image."
+        )
+    return scoring.units({one.name: one for one in scores}, kind, names)
+
+
+def _scores(settings: MlflowSettings, run_id: str, folder: Path) -> list[scoring.SequenceScores]:
+    files = run_files(settings, run_id, COUNTS, folder)
+    return [scoring.SequenceScores.load(file.parent) for file in files]
+
+
+def _images(settings: MlflowSettings, run_id: str, folder: Path) -> images.ImageUnits:
+    """The images that a run was evaluated on."""
+    for file in run_files(settings, run_id, IMAGES, folder):
+        return images.ImageUnits.load(file)
+    raise DataError(
+        f"run {run_id} kept no evaluated images ({IMAGES}): it did not evaluate, or did so before "
+        f"they were kept. Repeat its command, with evaluate among the stages."
+    )

@@ -1,0 +1,40 @@
+"""Words that begin another command than a run, such as ``segtrack compare A B``, or a run of other
+stages, such as ``segtrack export``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from segtrack.base.errors import SettingsError, nearest
+
+SUBCOMMANDS = {"compare": "segtrack.command.compare"}
+"""By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
+
+RUNS = {"export": "stages=[prepare,export]"}
+"""By word the stages that it runs, where the words behind name no others."""
+
+
+def without_word(words: Sequence[str]) -> list[str]:
+    """The settings of a run, from a command line that may begin with the word for its stages."""
+    if not words or words[0] not in RUNS:
+        return list(words)
+    own = any(word.lstrip("+").startswith("stages=") for word in words)
+    return [*words[1:], *([] if own else [RUNS[words[0]]])]
+
+
+def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:
+    """What the first word asks for; None where it begins no command, but a run's settings.
+
+    Raises:
+        SettingsError: it is no setting, but nearly such a word.
+    """
+    word = words[0] if words else ""
+    if word in SUBCOMMANDS:
+        main: Callable[[Sequence[str]], int] = import_module(SUBCOMMANDS[word]).main
+        return main
+    if word in RUNS:
+        return None
+    if word.isalpha() and (near := nearest(word, [*SUBCOMMANDS, *RUNS])):
+        raise SettingsError(f"{word}: no such command; did you mean {near}? A setting is KEY=VALUE")
+    return None

@@ -1,0 +1,57 @@
+"""Where ultralytics and converted networks are kept, how many cores there are, and OpenVINO.
+
+Apart from ``library``, so that a network which another library computes is predicted with without
+importing torch and ultralytics, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# What the user said, before the library sets one OpenMP thread.
+USER_THREADS = os.environ.get("OMP_NUM_THREADS", "")
+
+
+@cache
+def folder() -> Path:
+    """Where the library keeps settings and downloads: ``$SEGTRACK_HOME/ultralytics``, else in a
+    folder of this user alone, since the library runs scripts that it writes there (DDP)."""
+    if home := os.environ.get("SEGTRACK_HOME"):
+        return Path(home).expanduser() / "ultralytics"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    private = Path(tempfile.gettempdir()) / f"segtrack-{user}"
+    with contextlib.suppress(OSError):
+        private.mkdir(mode=0o700, exist_ok=True)
+        facts = private.lstat()
+        if stat.S_ISDIR(facts.st_mode) and facts.st_uid == user and not facts.st_mode & 0o077:
+            return private / "ultralytics"
+    return Path(tempfile.mkdtemp(prefix="segtrack-")) / "ultralytics"
+
+
+def kept() -> Path:
+    """Where measurements of this machine and what checkpoints say of themselves are kept."""
+    return folder().parent / "measured"
+
+
+def cores() -> int:
+    """CPU threads to use: all cores that this process may run on, or ``$OMP_NUM_THREADS``."""
+    if USER_THREADS.isdigit() and int(USER_THREADS) > 0:
+        return int(USER_THREADS)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def import_openvino() -> Any:
+    """The library, which would report each conversion to its maker if it found its telemetry."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino

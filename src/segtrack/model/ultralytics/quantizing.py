@@ -1,0 +1,79 @@
+"""A network in whole numbers of 8 bits, calibrated with images, as a file for OpenVINO.
+
+NNCF's post-training quantisation: the network sees the images, and each tensor gets the range that
+it had. What follows the last convolutions (boxes from distances, scores) stays in floating point.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.model.port import Network
+from segtrack.model.ultralytics.exported import read_exported
+from segtrack.model.ultralytics.exporting import KEY, export_network
+from segtrack.model.ultralytics.home import import_openvino
+from segtrack.model.ultralytics.letterbox import letterbox
+
+
+def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Path) -> Path:
+    """Write the network in 8 bits into ``folder``, as ``export_network`` does for ``openvino``.
+
+    Its facts say with how many images it was calibrated.
+
+    Args:
+        network: with trained weights, a checkpoint.
+        images: to calibrate with, BGR uint8 (H, W, 3), like those to come; fewer than 300 leave
+            the ranges of rare activations to chance.
+
+    Raises:
+        DataError: there are none.
+        SettingsError: NNCF is not installed.
+    """
+    if find_spec("nncf") is None:
+        raise SettingsError("int8: nncf is not installed; pip install 'segtrack[int8]'")
+    openvino = import_openvino()  # before NNCF, which would find the telemetry
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    with TemporaryDirectory() as scratch:
+        path = export_network(network, "openvino", Path(scratch))
+        facts = read_exported(path).facts
+        model = openvino.Core().read_model(path)
+        # Of one shape: the ranges are to come from what is seen, not from how it was cut.
+        seen = [letterbox(image, facts["imgsz"], None)[None] for image in images]
+        if not seen:
+            raise DataError("int8: no images to calibrate with; give some, or stay with float32")
+        quantized = nncf.quantize(
+            model,
+            nncf.Dataset(seen),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(seen),
+            ignored_scope=_after_the_convolutions(model),
+        )
+    facts |= {"precision": "int8", "calibration_images": len(seen)}
+    quantized.set_rt_info(json.dumps(facts), [KEY])
+    path = folder / path.name
+    openvino.save_model(quantized, path, compress_to_fp16=False)
+    return path
+
+
+def _after_the_convolutions(model: Any) -> Any:
+    """The arithmetic of the head that makes boxes and scores, by the names that tracing gave."""
+    import nncf
+
+    names = [op.get_friendly_name() for op in model.get_ops()]
+    blocks = [name.split("model.model.")[1] for name in names if "model.model." in name]
+    head = max(int(block.split(".")[0].split("/")[0]) for block in blocks)
+    within = rf".*model\.model\.{head}"
+    kinds = ("add", "sub", "mul", "div", "softmax", "sigmoid")
+    patterns = [rf"{within}/aten::{kind}.*" for kind in kinds] + [rf"{within}\.dfl.*"]
+    return nncf.IgnoredScope(patterns=patterns, types=["Sigmoid"], validate=False)

@@ -1,0 +1,69 @@
+"""scripts/bench_gpu.py: its rows work without a card, and what they say of targets."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def script(monkeypatch):
+    path = Path(__file__).resolve().parents[3] / "scripts" / "bench_gpu.py"
+    spec = importlib.util.spec_from_file_location("bench_gpu", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "bench_gpu", module)  # where dataclasses look
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def bench(script, tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGTRACK_BACKEND", "torch")
+    small = script.simulated_video(tmp_path / "small.mp4", 6)
+    big = script.enlarged(small, tmp_path / "big.mp4", 4, (96, 64))
+    return script.Bench("cpu", small, big, tiny_weights.path, 6, 4, 1, 64, tmp_path)
+
+
+def test_targets_are_judged(script):
+    row = {"a": 2.0, "b": 0.31239, "targets": ("a >= 3", "b <= 0.5")}
+    assert script.judged(row) == {
+        "a": 2.0,
+        "b": 0.3124,
+        "targets": {"a >= 3": False, "b <= 0.5": True},
+    }
+
+
+def test_a_row_that_fails_ends_no_other(script, bench, monkeypatch):
+    def fails(bench):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(script, "ROWS", {"fails": fails, "works": lambda bench: {"x": 1.23456}})
+    rows = script.measured(bench, ["fails", "works"], 100)["rows"]
+    assert rows["fails"]["error"] == "RuntimeError: no such luck"
+    assert rows["works"]["x"] == 1.2346
+    late = script.measured(bench, ["works"], -1)["rows"]
+    assert late == {"works": {"skipped": "-1 s are over"}}
+
+
+def test_videos_are_measured(script, bench):
+    row = script.judged(script.video_big(bench))
+    assert (row["frames"], row["size"], row["tracked"]) == (4, "96x64", 4)
+    names = ("ours_fps", "decode_fps", "letterboxed_fps", "track_fps", "predict_fps")
+    assert all(row[name] > 0 for name in names)
+    assert row["against_track"] == pytest.approx(row["ours_fps"] / row["track_fps"], rel=0.01)
+    assert set(row["targets"]) == {"against_track >= 3", "share_of_decoding >= 0.6"}
+
+
+def test_the_network_is_measured_alone(script, bench):
+    row = script.network(bench)
+    assert row["batch"] == 2
+    assert row["eager_fps"] > 0
+    assert row["graph_fps"] > 0
+
+
+def test_an_epoch_is_the_shortest_but_the_first(script, tmp_path):
+    (tmp_path / "results.csv").write_text("epoch,time\n1,9\n2,13\n3,16\n4,21\n")
+    assert script.epoch_seconds(tmp_path / "results.csv") == 3
+    (tmp_path / "results.csv").write_text("epoch,time\n1,9\n")
+    assert script.epoch_seconds(tmp_path / "results.csv") == 9
