@@ -30,7 +30,7 @@ from tests.convert.conftest import (
 from tests.dataset.conftest import Prepare, prepare_into, write_image
 
 IMAGES = [name for name, form in FORMATS.items() if not form.tracks]
-# The least IoU of any object with itself. Coordinates of CVAT have two decimals, YOLO's nine digits;
+# The least IoU of any object with itself: CVAT's coordinates have two decimals, YOLO's nine digits,
 # outlines of masks run along the borders of pixels, and COCO's drawing of them costs some.
 LEAST = 0.99
 # What each cannot hold, of 12 objects in 6 images: in each split a polygon of two parts, a ring, a
@@ -325,7 +325,7 @@ def test_layouts_are_those_of_the_programs(written: tuple[str, Written]) -> None
         assert [one["group_id"] for one in shapes] == [None, 1, 1]
 
 
-def test_what_other_programs_cannot_have_in_names(
+def test_class_names_with_signs_of_the_formats(
     tmp_path: Path, run: Prepare, convert: Convert
 ) -> None:
     """Classes with signs of XML, JSON and YAML."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from segtrack.base.errors import DataError
 from segtrack.convert.fitting import Losses
 from segtrack.convert.material import Picture
@@ -51,21 +53,20 @@ class Out:
         """
         if self.single or self.pictures == "none":
             return
+        if picture.file is None and picture.pixels is None:
+            self.losses.add("no_picture")
+            return
         target = self.folder(*parts) / (name or picture.name)
         if picture.file is not None:
             _bring(picture.file, target, self.pictures == "link")
-        elif picture.pixels is not None:
-            import cv2
+            return
+        import cv2
 
-            kind = target.suffix or ".jpg"
-            done, coded = cv2.imencode(
-                kind, picture.pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-            )
-            if not done:
-                raise DataError(f"frame {picture.frame}: cannot be written as {kind}")
-            target.write_bytes(coded.tobytes())
-        else:
-            self.losses.add("no_picture")
+        kind, quality = target.suffix or ".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        done, coded = cv2.imencode(kind, np.asarray(picture.pixels), quality)
+        if not done:
+            raise DataError(f"frame {picture.frame}: cannot be written as {kind}")
+        target.write_bytes(coded.tobytes())
 
 
 def _bring(source: Path, target: Path, link: bool) -> None:

@@ -28,15 +28,17 @@ def write_cvat_images(material: Material, out: Out) -> None:
     """Parts of one object have a ``group_id``, unique in the file."""
     path = out.path if out.single else out.path / "annotations.xml"
     group = 0
-    subsets = list(dict.fromkeys(material.splits))
+    tasks = {split: number for number, split in enumerate(material.splits)}
     with written(path) as file:
-        file.write(_HEAD + _meta("annotation", material.names, subsets=subsets))
+        file.write(_HEAD + _images_meta(material.names, material.splits))
         for number, picture in enumerate(material.pictures()):
             folders = ("images", picture.split) if picture.split else ("images",)
             out.put(picture, *folders)
             if not picture.labelled:
                 continue
-            subset = {"subset": picture.split} if picture.split else {}
+            subset: dict[str, object] = {}
+            if picture.split:
+                subset = {"subset": picture.split, "task_id": tasks[picture.split]}
             size = {"width": picture.width, "height": picture.height}
             file.write(_open("image", {"id": number, "name": picture.name, **subset, **size}))
             for thing in picture.things:
@@ -88,7 +90,7 @@ def _end_clip(
         return
     path = out.path if out.single else out.folder(level(clip.name)) / "annotations.xml"
     with written(path) as file:
-        file.write(_HEAD + _meta("interpolation", names, clip))
+        file.write(_HEAD + _video_meta(names, clip))
         for track_id in sorted(rows):
             _track(file, track_id, rows[track_id], names, clip)
         file.write("</annotations>\n")
@@ -156,30 +158,41 @@ def _corners(thing: Thing) -> dict[str, object]:
     return {key: f"{value:.2f}" for key, value in zip(keys, thing.bbox_xyxy, strict=True)}
 
 
-def _meta(
-    mode: str,
-    names: tuple[str, ...],
-    clip: Clip | None = None,
-    subsets: Iterable[str] = (),
-) -> str:
-    labels = "".join(
+def _labels(names: tuple[str, ...]) -> str:
+    return "".join(
         f"      <label><name>{escape(name)}</name><type>any</type><attributes>"
         "<attribute><name>score</name><mutable>True</mutable><input_type>text</input_type>"
         "<default_value></default_value><values></values></attribute></attributes></label>\n"
         for name in names
     )
-    size = frames = name = ""
-    if clip is not None:
-        name = f"<name>{escape(clip.name)}</name><size>{clip.frame_count}</size>"
-        frames = (
-            f"<start_frame>0</start_frame><stop_frame>{max(0, clip.frame_count - 1)}</stop_frame>"
-        )
-        sides = f"<width>{clip.width}</width><height>{clip.height}</height>"
-        size = f"    <original_size>{sides}</original_size>\n"
-    listed = "\n".join(map(escape, subsets))
+
+
+def _images_meta(names: tuple[str, ...], subsets: tuple[str, ...]) -> str:
+    """Of a project with a task for each subset, or of a task where there are none."""
+    labels = f"    <labels>\n{_labels(names)}    </labels>\n"
+    if not subsets:
+        task = f"<task><id>0</id><mode>annotation</mode>\n{labels}    </task>"
+        return f"  <meta>\n    {task}\n  </meta>\n"
+    tasks = "".join(
+        f"      <task><id>{i}</id><name>{subset}</name><mode>annotation</mode>"
+        f"<subset>{subset}</subset></task>\n"
+        for i, subset in enumerate(subsets)
+    )
+    listed = "\n".join(subsets)
     return (
-        f"  <meta>\n    <task><id>0</id>{name}<mode>{mode}</mode>{frames}\n    <labels>\n{labels}"
-        f"    </labels>\n{size}    <subsets>{listed}</subsets></task>\n  </meta>\n"
+        f"  <meta>\n    <project><id>0</id><name>segtrack</name>\n{labels}"
+        f"    <subsets>{listed}</subsets>\n    <tasks>\n{tasks}    </tasks></project>\n  </meta>\n"
+    )
+
+
+def _video_meta(names: tuple[str, ...], clip: Clip) -> str:
+    frames = f"<start_frame>0</start_frame><stop_frame>{max(0, clip.frame_count - 1)}</stop_frame>"
+    sides = f"<width>{clip.width}</width><height>{clip.height}</height>"
+    return (
+        f"  <meta>\n    <task><id>0</id><name>{escape(clip.name)}</name>"
+        f"<size>{clip.frame_count}</size><mode>interpolation</mode>{frames}\n    <labels>\n"
+        f"{_labels(names)}    </labels>\n    <original_size>{sides}</original_size></task>\n"
+        "  </meta>\n"
     )
 
 

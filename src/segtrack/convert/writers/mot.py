@@ -31,7 +31,13 @@ MOT_HOLDS = Holds(
     ignored=True,
 )
 MOTS_HOLDS = Holds(
-    boxes=False, outlines=False, overlaps=False, crowds=True, splits=False, track_ids=True
+    boxes=False,
+    outlines=False,
+    parts=False,
+    overlaps=False,
+    crowds=True,
+    splits=False,
+    track_ids=True,
 )
 _IDS = 1000  # of a class
 _UNKNOWN = -1.0
