@@ -12,6 +12,8 @@ import zlib
 from colorsys import hsv_to_rgb
 from typing import Any
 
+import numpy as np
+
 from segtrack.base import rle
 from segtrack.base.names import level
 from segtrack.convert.fitting import Holds
@@ -20,6 +22,7 @@ from segtrack.convert.places import Out
 from segtrack.dataset import mask_png
 
 HOLDS = Holds(parts=False)
+_INSIDE = 0.01  # px
 
 
 def write_supervisely(material: Material, out: Out) -> None:
@@ -67,7 +70,9 @@ def _geometry(thing: Thing, picture: Picture) -> tuple[str, dict[str, Any]]:
         data = base64.b64encode(zlib.compress(png)).decode()
         return "bitmap", {"bitmap": {"data": data, "origin": [x, y]}}
     if thing.polygons:
-        return "polygon", {"points": {"exterior": thing.polygons[0].tolist(), "interior": []}}
+        # Cut to whole pixels, a point on the border itself would be outside, and be cropped.
+        inside = np.minimum(thing.polygons[0], np.array([picture.width, picture.height]) - _INSIDE)
+        return "polygon", {"points": {"exterior": inside.tolist(), "interior": []}}
     x1, y1, x2, y2 = thing.bbox_xyxy
     return "rectangle", {"points": {"exterior": [[x1, y1], [x2, y2]], "interior": []}}
 
