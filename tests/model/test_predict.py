@@ -125,6 +125,23 @@ def detector(tiny_weights):
     return YoloDetector(network, Request(("vehicle",), class_map, 0.05))
 
 
+def detected(detector, rows):
+    """What is detected of candidates (n, 4 + 3 + 1)."""
+    from segtrack.model.ultralytics.detector import Prepared
+
+    candidates = np.array(rows, np.float32).reshape(-1, 8).T
+    image = Prepared(np.zeros((192, 192, 3), np.uint8), (192, 192))
+    return detector.detections(candidates, np.zeros((1, 48, 48), np.float32), image)
+
+
+def suppress(detector, rows):
+    """Box, score, class and coefficient of each detection."""
+    found = detected(detector, rows)
+    scores = [round(float(score), 6) for score in found.scores]
+    classes, coefficients = found.class_ids.tolist(), found.coefficients[:, 0].tolist()
+    return list(zip(found.boxes.tolist(), scores, classes, coefficients, strict=True))
+
+
 @pytest.mark.parametrize(
     ("rows", "counts"),
     [
@@ -137,25 +154,7 @@ def detector(tiny_weights):
     ],
 )
 def test_what_nobody_asked_for_is_counted(detector, rows, counts):
-    assert found_in(detector, rows).left_out == counts
-
-
-def found_in(detector, rows):
-    """What is detected of candidates (x, y, w, h, classes, coefficient) in an image of 640 px."""
-    from segtrack.model.ultralytics.detector import Prepared
-
-    candidates = np.array(rows, np.float32).reshape(-1, 8).T
-    image = Prepared(np.zeros((640, 640, 3), np.uint8), (640, 640))
-    return detector.detections(candidates, np.zeros((1, 160, 160), np.float32), image)
-
-
-def kept_of(detector, rows):
-    """Class, score and coefficient of what is detected."""
-    found = found_in(detector, rows)
-    columns = found.class_ids.tolist(), found.scores.tolist(), found.coefficients[:, 0].tolist()
-    return [
-        (kind, pytest.approx(score), value) for kind, score, value in zip(*columns, strict=True)
-    ]
+    assert detected(detector, rows).left_out == counts
 
 
 @pytest.mark.parametrize(
@@ -177,9 +176,11 @@ def kept_of(detector, rows):
     ],
 )
 def test_suppression(detector, rows, kept):
-    assert kept_of(detector, rows) == [(0, *one) for one in kept]
+    found = suppress(detector, rows)
+    assert [(score, coefficient) for _, score, _, coefficient in found] == kept
+    assert all(name == 0 for _, _, name, _ in found)
     if kept == [(0.9, 1)]:
-        assert found_in(detector, rows).boxes.tolist() == [[40, 40, 60, 60]]
+        assert found[0][0] == [40, 40, 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -203,13 +204,13 @@ def test_a_car_that_is_also_called_a_truck(tiny_weights, chosen, asked, kept):
         # a boat is not wanted: it suppresses nothing, however sure it is
         [50, 50, 20, 20, 0, 0, 0.9, 3],
     ]
-    assert [one[:2] for one in kept_of(detector, rows)] == kept
+    assert [(name, score) for _, score, name, _ in suppress(detector, rows)] == kept
 
 
 def test_at_most_max_det_the_best(detector, monkeypatch):
     monkeypatch.setattr(detector, "max_det", 2)
     rows = [[30 * i, 50, 20, 20, 0.1 * i, 0, 0, i] for i in range(1, 6)]
-    assert [one[2] for one in kept_of(detector, rows)] == [5, 4]
+    assert [coefficient for *_, coefficient in suppress(detector, rows)] == [5, 4]
 
 
 def test_other_families_have_the_same_outputs(tmp_path):
