@@ -206,6 +206,8 @@ class Runner(Walk):
                     self._failed[key] = error
                 elif future.result() is not None:
                     self._fresh.add(key)
+        if self.journal and self._fresh:
+            self.journal.worked = True  # also where the first of them failed
 
     def record(self, metric: Metric) -> None:
         """Log a number."""
