@@ -22,7 +22,7 @@ from tests.integration.conftest import ROOT, Outcome, Project
 from tests.model.conftest import make_tiny_weights
 
 Run = Callable[..., Outcome]
-LENGTHS = {"a": 7, "b": 12, "c": 5}
+LENGTHS = {"a": 7, "b": 30, "c": 5}
 
 
 @pytest.fixture
@@ -172,10 +172,14 @@ def test_a_video_that_was_done_when_the_command_is_killed_stays(
         finally:
             child.kill()
     assert child.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
-    assert len([one for one in project.results() if one.startswith("detect/")]) == 1
-    partial = list((project.folder / ".segtrack" / "partial").glob("detect/*"))
-    assert len(partial) == (2 if number == signal.SIGKILL else 0)
+    done = len([one for one in project.results() if one.startswith("detect/")])
+    assert 1 <= done < 3
+    partial = project.folder / ".segtrack" / "partial"
+    if number == signal.SIGTERM:
+        assert not list(partial.glob("detect/*"))
+        return
+    assert len(list(partial.glob("detect/*"))) == 3 - done
     outcome = here(*words)
     assert outcome.code == 0, outcome.err
-    assert outcome.out.count("detect     reused") == 1
-    assert not list((project.folder / ".segtrack" / "partial").glob("detect/*"))
+    assert outcome.out.count("detect     reused") == done
+    assert not list(partial.glob("detect/*"))
