@@ -132,7 +132,7 @@ class Forks:
         command: Sequence[str],
         cwd: Path,
         env: Mapping[str, str] | None = None,
-        timeout: float = 280,
+        timeout: float = 560,
     ) -> Outcome:
         """Run a command to its end.
 

@@ -62,7 +62,7 @@ class Project:
         env = {k: v for k, v in os.environ.items() if k != "SEGTRACK_HOME"}
         done = subprocess.run(
             self.command(*words),
-            cwd=self.folder, env=env, capture_output=True, text=True, timeout=280,
+            cwd=self.folder, env=env, capture_output=True, text=True, timeout=560,
         )  # fmt: skip
         return Outcome(done.returncode, done.stdout, done.stderr)
 
