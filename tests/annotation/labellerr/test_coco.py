@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from segtrack.annotation.bands import band_of
+from segtrack.base.bands import band_of
 from segtrack.annotation.labellerr.checks import check_coco, match_file_names, match_questions
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation, write_coco
 from segtrack.annotation.labellerr.port import Question
