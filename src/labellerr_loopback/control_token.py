@@ -14,7 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SettingsError
@@ -61,6 +61,12 @@ def token_header(url: str) -> dict[str, str]:
         return {HEADER: _path(urlsplit(url).port or 80).read_text()}
     except (OSError, ValueError):
         return {}
+
+
+def page_address(url: str, token: str, project_id: str | None = None) -> str:
+    """Where a person reviews in a browser: all projects, or one; whoever has it may."""
+    path = "/" if project_id is None else f"/projects/{quote(project_id, safe='')}"
+    return f"{url}{path}?token={token}"
 
 
 def _path(port: int) -> Path:
