@@ -64,9 +64,12 @@ def token_header(url: str) -> dict[str, str]:
 
 
 def page_address(url: str, token: str, project_id: str | None = None) -> str:
-    """Where a person reviews in a browser: all projects, or one; whoever has it may."""
-    path = "/" if project_id is None else f"/projects/{quote(project_id, safe='')}"
-    return f"{url}{path}?token={token}"
+    """Where a person reviews in a browser: all projects, or one; whoever has it may.
+
+    The token is in the path: a browser would send a cookie to every port of this machine.
+    """
+    home = f"{url}/review/{token}/"
+    return home if project_id is None else f"{home}projects/{quote(project_id, safe='')}/"
 
 
 def _path(port: int) -> Path:

@@ -173,6 +173,14 @@ def revision_of(db: sqlite3.Connection, project_id: str, file_id: str) -> int:
     return int(row["revision"]) if row else 0
 
 
+def touch(db: sqlite3.Connection, project_id: str, file_id: str) -> int:
+    """Note that somebody changes a file's answers now; returns its new revision."""
+    query = "UPDATE project_files SET updated_at = ? WHERE project_id = ? AND file_id = ?"
+    db.execute(query, (now_ms(), project_id, file_id))
+    raise_revisions(db, project_id, [file_id])
+    return revision_of(db, project_id, file_id)
+
+
 def raise_revisions(db: sqlite3.Connection, project_id: str, file_ids: Iterable[str]) -> None:
     """Note that answers or statuses of files change; belongs into the transaction that does it."""
     db.executemany(
