@@ -21,6 +21,11 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
+def error_page(title: str, text: str, root: str = "") -> str:
+    """What went wrong; ``root`` is the address of the first page, where there is a way to it."""
+    return render("error.html", title=title, text=text, root=root)
+
+
 def status_words(status: str) -> str:
     """A status of the platform as people read it."""
     return _WORDS.get(status, status.replace("_", " "))

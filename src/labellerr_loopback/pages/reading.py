@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from labellerr_loopback.context import Context
 from labellerr_loopback.envelope import ApiError
@@ -45,11 +46,17 @@ class Filter:
     def bands(self) -> tuple[str, ...]:
         return tuple(BANDS[BANDS.index(self.show) :])
 
-    @property
-    def query(self) -> dict[str, str]:
-        """As parameters of an address; what is not filtered is left out."""
-        found = {} if self.status is None else {"status": self.status}
-        return found if self.show == "low" else {**found, "show": self.show}
+    def link(self, page: int = 1, **others: Any) -> str:
+        """The end of an address with this filter, or one that differs; what is usual is left out.
+
+        Args:
+            others: ``status`` or ``show`` instead of one's own.
+        """
+        chosen = replace(self, **others)
+        found = {} if chosen.status is None else {"status": chosen.status}
+        found |= {} if chosen.show == "low" else {"show": chosen.show}
+        found |= {} if page == 1 else {"page": str(page)}
+        return f"?{urlencode(found)}" if found else ""
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from labellerr_loopback.context import Context
+from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.envelope import ApiError, failure, success
 from labellerr_loopback.files import require_revision
-from labellerr_loopback.guard import REVIEW
 from labellerr_loopback.images import frame_jpeg
 from labellerr_loopback.pages.html import render
 from labellerr_loopback.pages.media import as_png, thumbnail
@@ -89,7 +89,6 @@ def router(context: Context) -> APIRouter:
             page=page,
             pages=max(1, -(-total // PAGE)),
             total=total,
-            query=urlencode(chosen.query),
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/", include_in_schema=False)
@@ -107,7 +106,6 @@ def router(context: Context) -> APIRouter:
             video=row["data_type"] == "video",
             beside=neighbours(state, project_id, found, chosen),
             chosen=chosen,
-            query=urlencode(chosen.query),
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/media", include_in_schema=False)

@@ -24,6 +24,10 @@ function area(points) {
   return areas.get(points);
 }
 
+function highest(points) {
+  return points.reduce((top, point) => (point[1] < top[1] ? point : top));
+}
+
 /** The corners of a box when one of them is moved; the opposite one stays. */
 function boxMoved(points, index, [x, y]) {
   const [u, v] = points[(index + 2) % 4];
@@ -42,6 +46,7 @@ export class Canvas {
   #layers = new Map();
   #chips = new Map();
   #order = "";
+  #named = [];
   #handles = L.layerGroup();
   #edited = null;
   #drawn = null;
@@ -88,6 +93,12 @@ export class Canvas {
     this.#fitted = true;
   }
 
+  /** Nearer to an outline, with some of what is around it. */
+  near(points) {
+    this.#fitted = false;
+    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(0.6), { maxZoom: 4 });
+  }
+
   zoom(steps) {
     this.#fitted = false;
     this.map.setZoom(this.map.getZoom() + steps / 2);
@@ -107,7 +118,8 @@ export class Canvas {
     const order = sorted.map((shape) => shape.id).join();
     if (order !== this.#order) sorted.forEach(({ id }) => this.#layers.get(id).bringToFront());
     this.#order = order;
-    this.#label(labels ? shapes : shapes.filter((shape) => shape.selected));
+    this.#named = labels ? sorted : shapes.filter((shape) => shape.selected);
+    this.#label();
   }
 
   #outline(shape) {
@@ -127,7 +139,18 @@ export class Canvas {
     layer.getElement().classList.toggle("ghost", Boolean(shape.ghost));
   }
 
-  #label(shapes) {
+  /** Names where there is room: the selected outline's first, then those of large ones. */
+  #label() {
+    const taken = [];
+    const first = this.#named.filter((shape) => shape.selected);
+    const shapes = [...first, ...this.#named].filter((shape, index) => {
+      if (index >= first.length && shape.selected) return false;
+      const { x, y } = this.map.latLngToLayerPoint(at(highest(shape.points)));
+      const half = shape.text.length * 3.6 + 6;
+      const free = taken.every((one) => Math.abs(x - one.x) > half + one.half || Math.abs(y - one.y) > 17);
+      if (free) taken.push({ x, y, half });
+      return free;
+    });
     const wanted = new Set(shapes.map((shape) => shape.id));
     for (const [id, chip] of this.#chips) {
       if (!wanted.has(id)) {
@@ -146,7 +169,7 @@ export class Canvas {
       }
       chip.getContent().textContent = text;
       chip.getElement().classList.toggle("selected", selected);
-      chip.setLatLng(at(points.reduce((top, point) => (point[1] < top[1] ? point : top))));
+      chip.setLatLng(at(highest(points)));
     }
   }
 
@@ -246,14 +269,18 @@ export class Canvas {
 
   #zoomed() {
     this.element.classList.toggle("near", this.map.getZoom() >= 3);
+    this.#label();
     if (this.#edited) this.#draw();
   }
 
   #draw() {
     const { points, isBox, current } = this.#edited;
+    const size = this.map.latLngToLayerPoint(at(points[0]));
+    const far = points.map((point) => size.distanceTo(this.map.latLngToLayerPoint(at(point))));
+    const small = Math.max(...far) < 5 * points.length ? " small" : "";
     this.#handles.clearLayers();
     points.forEach((point, index) => {
-      const icon = handle(index === current ? "vertex current" : "vertex");
+      const icon = handle(`vertex${index === current ? " current" : ""}${small}`);
       const marker = L.marker(at(point), { icon, draggable: true, keyboard: false });
       marker.on("click", () => this.on.point(index));
       marker.on("contextmenu", () => this.remove(index));

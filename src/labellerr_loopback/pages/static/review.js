@@ -490,6 +490,7 @@ class Editor {
     click("undo", () => this.undo());
     click("redo", () => this.redo());
     click("fit", () => this.canvas.fit());
+    click("near", () => this.near());
     click("labels", () => this.toggleNames());
     click("help", () => $("keys").showModal());
     click("draw", () => this.draw());
@@ -517,6 +518,12 @@ class Editor {
     addEventListener("beforeunload", (event) => {
       if (this.saver.pending) event.preventDefault();
     });
+  }
+
+  near() {
+    const answer = this.answers.get(this.selected);
+    const outline = answer && this.outline(answer);
+    if (outline) this.canvas.near(outline.points);
   }
 
   toggleNames() {
@@ -559,6 +566,7 @@ class Editor {
       o: () => this.cycle(1),
       i: () => this.cycle(-1),
       d: () => this.draw(),
+      f: () => this.near(),
       l: () => this.toggleNames(),
       "]": () => this.cyclePoint(1),
       "[": () => this.cyclePoint(-1),
