@@ -58,16 +58,15 @@ class Sender:
             link = made["resumable_upload_links"][file.name]
             start = requests.post(link, headers={"x-goog-resumable": "start"}, timeout=60)
             requests.put(start.headers["Location"], data=file.read_bytes(), timeout=60)
-        connection = made["temporary_connection_id"]
-        body = {"dataset_name": name, "data_type": kind, "path": "local"}
-        body["connection_id"] = connection
+        body: dict[str, Any] = {"dataset_name": name, "data_type": kind, "path": "local"}
+        body["connection_id"] = made["temporary_connection_id"]
         dataset = self.ask("POST", "/datasets/create", json=body)["dataset_id"]
         self.ask("GET", f"/datasets/{dataset}")
-        questions = [
+        questions: list[dict[str, Any]] = [
             {"question_number": i, "question": text, "option_type": "polygon", "color": colour}
             for i, (text, colour) in enumerate(zip(CLASS_NAMES, COLOURS, strict=True))
         ]
-        wishes = {"templateName": name, "questions": questions}
+        wishes: dict[str, Any] = {"templateName": name, "questions": questions}
         path = f"/annotations/create_template?data_type={kind}"
         template = self.ask("POST", path, json=wishes)["template_id"]
         rounds = ("annotation", "review", "client_review")
@@ -144,7 +143,8 @@ def send_pictures(sender: Sender, network: YOLO, folder: Path) -> str:
 
 def send_video(sender: Sender, network: YOLO, folder: Path) -> str:
     """A video with the network's tracks."""
-    path, tracks = folder / "crossing.mp4", {}
+    path = folder / "crossing.mp4"
+    tracks: dict[tuple[int, int], dict[str, Any]] = {}
     with closing(av.open(str(path), "w")) as container:
         stream = container.add_stream("libx264", rate=int(KNOBS.fps))
         stream.width, stream.height, stream.pix_fmt = KNOBS.width, KNOBS.height, "yuv420p"

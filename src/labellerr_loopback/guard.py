@@ -33,7 +33,7 @@ _PAGE_HEADERS = {
 }
 _NO_TOKEN = (
     "The address of the pages has a token in it, which this one has not, or another one. "
-    "`segtrack labellerr open` opens the whole address; `segtrack labellerr status` prints it."
+    '"segtrack labellerr open" opens the whole address, "segtrack labellerr status" prints it.'
 )
 _HOSTS = ("127.0.0.1", "localhost")
 Cut = Callable[[Any], None]

@@ -155,7 +155,7 @@ def neighbours(state: State, project_id: str, file: sqlite3.Row, chosen: Filter)
     after = state.one(query, (*values, *here))
     place = state.all(f"SELECT COUNT(*) {select} < (?, ?)", (*values, *here))[0][0] + 1
     total = count(state, project_id, chosen)
-    return Neighbours(before and before[0], after and after[0], place, total)
+    return Neighbours(before[0] if before else None, after[0] if after else None, place, total)
 
 
 def file_row(state: State, project_id: str, file_id: str) -> sqlite3.Row:

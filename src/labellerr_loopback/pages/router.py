@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from labellerr_loopback.context import Context
@@ -154,5 +154,3 @@ def router(context: Context) -> APIRouter:
         return JSONResponse(success({"revision": revision}), headers=_FRESH)
 
     return api
-
-

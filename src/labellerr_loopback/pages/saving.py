@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from labellerr_loopback.envelope import ApiError, Body
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.parsing import FARTHEST
-from labellerr_loopback.state import raise_revisions, revision_of
+from labellerr_loopback.state import revision_of
 
 Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]

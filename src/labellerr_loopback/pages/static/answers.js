@@ -55,7 +55,7 @@ export function byId(answers) {
  * "failed" (nobody answers; tried again by itself) and "refused" (tried again when asked to).
  */
 export class Saver {
-  #running = false;
+  #running = null; // a promise, while something is being sent
   #blocked = false;
   #timer = 0;
 
@@ -98,17 +98,17 @@ export class Saver {
     return this.#run();
   }
 
-  async #run() {
+  /** Ends when all is saved, or when nothing can be saved for now. */
+  #run() {
     clearTimeout(this.#timer);
-    if (this.#running || this.#blocked) return;
-    this.#running = true;
-    try {
-      while (this.pending && !this.#blocked) {
-        this.told("saving");
-        await this.#send(this.wanted, this.wantedStatus);
-      }
-    } finally {
-      this.#running = false;
+    this.#running ??= this.#sendAll().finally(() => (this.#running = null));
+    return this.#running;
+  }
+
+  async #sendAll() {
+    while (this.pending && !this.#blocked) {
+      this.told("saving");
+      await this.#send(this.wanted, this.wantedStatus);
     }
     if (!this.pending) this.told("saved");
   }

@@ -145,8 +145,7 @@ export class Canvas {
     const first = this.#named.filter((shape) => shape.selected);
     const shapes = [...first, ...this.#named].filter((shape, index) => {
       if (index >= first.length && shape.selected) return false;
-      const { x, y } = this.map.latLngToLayerPoint(at(highest(shape.points)));
-      const half = shape.text.length * 3.6 + 6;
+      const { x, y, half } = this.#room(shape);
       const free = taken.every((one) => Math.abs(x - one.x) > half + one.half || Math.abs(y - one.y) > 17);
       if (free) taken.push({ x, y, half });
       return free;
@@ -158,19 +157,31 @@ export class Canvas {
         this.#chips.delete(id);
       }
     }
-    for (const { id, points, text, selected } of shapes) {
+    for (const shape of shapes) {
+      const { id, text, selected } = shape;
+      const { x, y } = this.#room(shape);
+      const place = this.map.layerPointToLatLng([x, y]);
       let chip = this.#chips.get(id);
       if (!chip) {
         const options = { className: "chip", direction: "top", offset: [0, -3], permanent: true };
         // An element, since a text would be read as HTML.
         chip = L.tooltip(options).setContent(document.createElement("span"));
-        chip.setLatLng(at(points[0])).addTo(this.map);
+        chip.setLatLng(place).addTo(this.map);
         this.#chips.set(id, chip);
       }
       chip.getContent().textContent = text;
       chip.getElement().classList.toggle("selected", selected);
-      chip.setLatLng(at(highest(points)));
+      chip.setLatLng(place);
     }
+  }
+
+  /** Where a name stands, layer px: above the outline, not beyond the sides of the picture. */
+  #room({ points, text }) {
+    const half = text.length * 3.6 + 6;
+    const { x, y } = this.map.latLngToLayerPoint(at(highest(points)));
+    const left = this.map.latLngToLayerPoint([0, 0]).x + half;
+    const right = this.map.latLngToLayerPoint([0, this.size[0]]).x - half;
+    return { x: Math.max(left, Math.min(x, right)), y, half };
   }
 
   /** Handles on the points of one outline; `current` is the chosen one's index, or null. */

@@ -151,7 +151,7 @@ class Editor {
   /** Show a selected track where it is. */
   visit() {
     const { track } = this.answers.get(this.selected) ?? {};
-    if (track && !outlineAt(track, this.frame)) this.player.go(framesOf(track)[0]);
+    if (track && !outlineAt(track, this.frame)) this.player.go(framesOf(track)[0] ?? 0);
   }
 
   redrawn(points, point = null) {
@@ -450,7 +450,7 @@ class Editor {
     button.append(name, score);
     if (answer.track) {
       const frames = framesOf(answer.track);
-      const span = [[frames[0], frames.at(-1) - frames[0] + 1]];
+      const span = frames.length ? [[frames[0], frames.at(-1) - frames[0] + 1]] : [];
       button.append(rectangle("span", this.player.times.length, span, colour));
     }
     button.addEventListener("click", () => {
@@ -479,6 +479,13 @@ class Editor {
         this.show = radio.value;
         this.render();
       });
+    }
+    for (const select of document.querySelectorAll("select")) {
+      // Chosen with the mouse, it gives the keys back; with the keys it is still in use.
+      let pointed = false;
+      select.addEventListener("pointerdown", () => (pointed = true));
+      select.addEventListener("keydown", () => (pointed = false));
+      select.addEventListener("change", () => pointed && select.blur());
     }
     for (const where of ["previous", "next", "grid"]) {
       $(where).addEventListener("click", (event) => {
@@ -532,11 +539,13 @@ class Editor {
   }
 
   key(event) {
-    if ($("keys").open || event.target.matches("input[type=text], select")) return;
+    if ($("keys").open || event.target.matches("input[type=text]")) return;
+    const control = event.ctrlKey || event.metaKey;
+    if (event.target.matches("select") && !control) return; // letters choose from it
     const onControl = event.target.matches("button, a, input");
     if (onControl && [" ", "Enter"].includes(event.key)) return;
     if (event.target.matches("input") && event.key.startsWith("Arrow")) return;
-    const act = event.ctrlKey || event.metaKey ? this.control(event) : event.altKey ? null : this.plain(event);
+    const act = control ? this.control(event) : event.altKey ? null : this.plain(event);
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
@@ -619,9 +628,10 @@ function rectangle(name, whole, bars, colour) {
   return svg;
 }
 
+work.style.setProperty("--ratio", work.dataset.height / work.dataset.width);
 const answer = await fetch("answers", { cache: "no-store" });
 if (answer.ok) {
-  window.editor = new Editor((await answer.json()).response);
+  new Editor((await answer.json()).response);
   work.dataset.ready = "true";
 } else {
   $("trouble").hidden = false;

@@ -6,9 +6,15 @@ const corners = new WeakMap();
 /** The frames that have an outline of their own, ascending. */
 export function framesOf(track) {
   if (!numbers.has(track)) {
-    numbers.set(track, Object.keys(track.frames).map(Number).sort((a, b) => a - b));
+    const outlined = Object.keys(track.frames).filter((n) => isOutline(track.frames[n].answer));
+    numbers.set(track, outlined.map(Number).sort((a, b) => a - b));
   }
   return numbers.get(track);
+}
+
+/** The platform takes whatever calls itself an answer. */
+function isOutline(answer) {
+  return Array.isArray(answer) ? answer.length > 2 : Number.isFinite(answer?.xmin);
 }
 
 /**
@@ -17,7 +23,7 @@ export function framesOf(track) {
  */
 export function outlineAt(track, frame) {
   const frames = framesOf(track);
-  if (frame < frames[0] || frame > frames.at(-1)) return null;
+  if (!frames.length || frame < frames[0] || frame > frames.at(-1)) return null;
   let low = 0;
   let high = frames.length - 1;
   while (low < high) {
@@ -32,7 +38,7 @@ export function outlineAt(track, frame) {
 
 /** The last outline at or before a frame, wherever the track ends; null before its beginning. */
 export function lastOutline(track, frame) {
-  return outlineAt(track, Math.min(frame, framesOf(track).at(-1)));
+  return outlineAt(track, Math.min(frame, framesOf(track).at(-1) ?? 0));
 }
 
 export function withOutline(track, frame, points, isBox, time) {
