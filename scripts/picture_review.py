@@ -10,6 +10,7 @@ with segtrack, and a loopback platform that they are sent to, in a folder that i
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import tempfile
 import threading
@@ -23,6 +24,7 @@ import av
 import cv2
 import numpy as np
 import requests
+from PIL import Image
 from ultralytics import YOLO
 
 import segtrack
@@ -31,6 +33,7 @@ from trafficsim import CLASS_NAMES, SimulatorKnobs, render_still, render_video
 
 KNOBS = SimulatorKnobs(width=960, height=540, density=0.7, light="day", fog=0.0)
 STILLS, FRAMES, SEED = 12, 60, 11
+SHOWN, SELECTED = 10, "car 0.87"  # of the picture in the README: which still, which object
 COLOURS = ("#4fc3f7", "#ffb74d", "#81c784", "#e57373")
 KEYS = ("api_key", "api_secret", "client_id")
 WEIGHTS = Path(segtrack.__file__).parent / "model/ultralytics/yolov8n-seg-sim.pt"
@@ -186,24 +189,25 @@ def simple(outline: np.ndarray) -> np.ndarray:
 
 
 def take(address: str, path: Path) -> None:
-    """The page of the third picture, with the object selected that has the most to correct."""
+    """The page of one picture, with one of its objects selected."""
     from selenium import webdriver
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
     options = webdriver.ChromeOptions()
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1280,800"):
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1200,843"):
         options.add_argument(f"--{flag}")
     with webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver")) as browser:
         browser.get(address)
-        browser.find_elements(By.CSS_SELECTOR, ".grid a")[3].click()
+        browser.find_elements(By.CSS_SELECTOR, ".grid a")[SHOWN].click()
         ready = (By.CSS_SELECTOR, "#work[data-ready]")
         WebDriverWait(browser, 20).until(lambda b: b.find_elements(*ready))
         rows = browser.find_elements(By.CSS_SELECTOR, "#objects button")
-        rows[0].click()
+        next(row for row in rows if row.text.split() == SELECTED.split()).click()
         time.sleep(1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        browser.save_screenshot(str(path))
+        picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(256, kmeans=2).save(path, optimize=True)
 
 
 def main() -> None:

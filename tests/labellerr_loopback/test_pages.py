@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import requests
 from labellerr_loopback import Emulator
 from tests.labellerr_loopback.conftest import Api, coco, jpeg
 from tests.labellerr_loopback.test_refusals import contents
-from tests.labellerr_loopback.video import small_video
+from tests.labellerr_loopback.video import film, small_video
 
 RING = [10, 10, 30, 10, 30, 30, 10, 30]
 SQUARE = [[10.0, 10.0], [30.0, 10.0], [30.0, 30.0], [10.0, 30.0]]
@@ -235,6 +236,23 @@ class TestWhatIsShown:
         assert requests.get(film + "frames/5", timeout=9).status_code == 200
         assert requests.get(film + "frames/6", timeout=9).status_code == 404
         assert requests.get(address + "frames/0", timeout=9).status_code == 404
+
+    @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+    def test_each_frame_is_itself(self, tmp_path: Path, codec: str) -> None:
+        import av
+        from PIL import Image
+
+        from labellerr_loopback.images import frame_jpeg
+        from labellerr_loopback.pages.media import frame_times
+
+        (tmp_path / "v.mp4").write_bytes(film(codec))
+        with av.open(str(tmp_path / "v.mp4")) as container:
+            greys = [int(f.to_ndarray(format="gray")[0, 0]) for f in container.decode(video=0)]
+        assert len(set(greys)) == len(greys) == 40
+        assert frame_times(tmp_path / "v.mp4") == pytest.approx([n / 20 for n in range(40)])
+        for number in (0, 1, 11, 12, 13, 30, 39):
+            with Image.open(io.BytesIO(frame_jpeg(tmp_path / "v.mp4", number))) as image:
+                assert image.convert("L").getpixel((0, 0)) == pytest.approx(greys[number], abs=2)
 
     def test_a_kind_of_picture_that_browsers_do_not_show(
         self, api: Api, emulator: Emulator, tmp_path: Path

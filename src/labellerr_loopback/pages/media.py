@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from functools import lru_cache
 from pathlib import Path
 
 from labellerr_loopback.envelope import ApiError
-from labellerr_loopback.images import frame_jpeg
+from labellerr_loopback.images import frame_jpeg, frame_stamps
 
 _SIDE = 480  # px of a thumbnail's longer side
 _QUALITY = 80
@@ -46,22 +45,17 @@ def as_png(path: Path, file_name: str) -> bytes:
         raise ApiError(415, f"{file_name}: cannot be decoded ({error})") from error
 
 
-@lru_cache(maxsize=32)
-def frame_times(path: Path) -> tuple[float, ...]:
+def frame_times(path: Path) -> list[float]:
     """When each frame of a video is shown, in s from the first one's time on, to 1 us.
 
-    Read from the packets, so that a rate that varies is no matter.
+    A rate that varies is no matter.
     """
     import av
 
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stamps = sorted(
-            float(packet.pts * packet.time_base)
-            for packet in container.demux(stream)
-            if packet.pts is not None and packet.time_base is not None and not packet.is_discard
-        )
-    return tuple(round(stamp - stamps[0], 6) for stamp in stamps)
+        unit = container.streams.video[0].time_base or 0
+    stamps = frame_stamps(path)
+    return [round(float((stamp - stamps[0]) * unit), 6) for stamp in stamps]
 
 
 def _written(image: object, kind: str) -> bytes:

@@ -200,7 +200,7 @@ def document(context: Context, project: sqlite3.Row, file_id: str) -> dict[str, 
         "revision": revision,
         "questions": questions_of(context, project),
         "answers": [_answer(answer) for answer in answers],
-        "times": list(frame_times(state.object_path(row["object"]))) if video else None,
+        "times": frame_times(state.object_path(row["object"])) if video else None,
     }
 
 

@@ -19,10 +19,10 @@ export class Player {
     this.video.muted = this.video.playsInline = true;
     this.video.preload = "auto";
     this.video.src = "media";
-    L.videoOverlay(this.video, canvas.bounds, { autoplay: false }).addTo(canvas.map);
+    const layer = L.videoOverlay(this.video, canvas.bounds, { autoplay: false }).addTo(canvas.map);
     this.video.addEventListener("seeked", () => this.#settled());
     this.video.addEventListener("ended", () => this.pause());
-    this.video.addEventListener("error", () => this.#withoutVideo());
+    this.video.addEventListener("error", () => this.#withoutVideo(layer));
     this.video.addEventListener("loadeddata", () => this.go(this.frame), { once: true });
   }
 
@@ -109,7 +109,8 @@ export class Player {
   }
 
   /** A video that the browser does not play is shown frame by frame, as the platform decodes it. */
-  #withoutVideo() {
+  #withoutVideo(layer) {
+    layer.remove();
     this.#picture = L.imageOverlay(`frames/${this.frame}`, this.canvas.bounds).addTo(this.canvas.map);
     this.#picture.on("load", () => {
       if (this.playing) this.#timer = setTimeout(() => this.#next(), 1000 * this.times[1]);

@@ -80,11 +80,12 @@ class Editor {
     return answer.track ? outlineAt(answer.track, this.frame) : { points: answer.points, exact: true };
   }
 
-  /** What the confidence lets through; the selected one is never hidden. */
+  /** What the confidence lets through, the least sure first; the selected one is never hidden. */
   shown() {
     const least = BANDS.indexOf(this.show);
     const lets = (answer) => BANDS.indexOf(answer.band) >= least || answer.id === this.selected;
-    return [...this.answers.values()].filter(lets);
+    const sure = (answer) => answer.score ?? 1;
+    return [...this.answers.values()].filter(lets).sort((a, b) => sure(a) - sure(b));
   }
 
   number() {
