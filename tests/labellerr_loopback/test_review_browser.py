@@ -376,7 +376,7 @@ class Cinema:
         return [one["data"] for one in self.api.files(self.project)["v.mp4"]["answers"]]
 
     def video(self, what: str) -> Any:
-        return self.person.browser.execute_script(f"return document.querySelector('video').{what}")
+        return self.person.browser.execute_script(f"return document.querySelector('video')?.{what}")
 
     def frame(self) -> int:
         return int(self.person.one("#time").text.split(" / ")[0])
