@@ -126,6 +126,18 @@ def detector(tiny_weights):
     return YoloDetector(network, Request(("vehicle",), class_map, 0.05))
 
 
+def suppress(detector, rows):
+    """Box, score, class and coefficient of each detection among candidates (n, 4 + 3 + 1)."""
+    from segtrack.model.ultralytics.detector import Prepared
+
+    candidates = np.array(rows, np.float32).reshape(-1, 8).T
+    image = Prepared(np.zeros((192, 192, 3), np.uint8), (192, 192))
+    found = detector.detections(candidates, np.zeros((1, 48, 48), np.float32), image)
+    scores = [round(float(score), 6) for score in found.scores]
+    classes, coefficients = found.class_ids.tolist(), found.coefficients[:, 0].tolist()
+    return list(zip(found.boxes.tolist(), scores, classes, coefficients, strict=True))
+
+
 @pytest.mark.parametrize(
     ("rows", "counts"),
     [
@@ -139,7 +151,7 @@ def detector(tiny_weights):
 )
 def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
     monkeypatch.setattr(detector, "left_out", Counter())
-    detector._suppress(torch.tensor(rows, dtype=torch.float32).reshape(-1, 8))
+    suppress(detector, rows)
     assert detector.left_out == counts
 
 
@@ -162,11 +174,11 @@ def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
     ],
 )
 def test_suppression(detector, rows, kept):
-    found = detector._suppress(torch.tensor(rows, dtype=torch.float32).reshape(-1, 8))
-    assert [(round(float(r[4]), 6), int(r[6])) for r in found] == kept
-    assert all(int(row[5]) == 0 for row in found)
+    found = suppress(detector, rows)
+    assert [(score, coefficient) for _, score, _, coefficient in found] == kept
+    assert all(name == 0 for _, _, name, _ in found)
     if kept == [(0.9, 1)]:
-        assert found[0, :4].tolist() == [40, 40, 60, 60]
+        assert found[0][0] == [40, 40, 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -190,14 +202,13 @@ def test_a_car_that_is_also_called_a_truck(tiny_weights, chosen, asked, kept):
         # a boat is not wanted: it suppresses nothing, however sure it is
         [50, 50, 20, 20, 0, 0, 0.9, 3],
     ]
-    found = detector._suppress(torch.tensor(rows))
-    assert [(int(r[5]), round(float(r[4]), 6)) for r in found] == kept
+    assert [(name, score) for _, score, name, _ in suppress(detector, rows)] == kept
 
 
 def test_at_most_max_det_the_best(detector, monkeypatch):
     monkeypatch.setattr(detector, "max_det", 2)
     rows = [[30 * i, 50, 20, 20, 0.1 * i, 0, 0, i] for i in range(1, 6)]
-    assert [int(row[6]) for row in detector._suppress(torch.tensor(rows))] == [5, 4]
+    assert [coefficient for *_, coefficient in suppress(detector, rows)] == [5, 4]
 
 
 def test_other_families_have_the_same_outputs(tmp_path):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
 from segtrack.settings import DatasetSettings
 
 if TYPE_CHECKING:
-    from segtrack.dataset.drawn import LeftOut, Picture
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
-
+P = ParamSpec("P")
 # What a value raises that is not as the program writes it: of another kind, missing, not finite.
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -30,6 +30,23 @@ def canvas(settings: DatasetSettings, width: Any, height: Any) -> tuple[int, int
     if problem := too_large(*size, settings.max_pixels):
         raise ValueError(f"its image {problem}")
     return size
+
+
+def guarded(
+    what: str, read: Callable[P, Shape | None], *args: P.args, **kwargs: P.kwargs
+) -> Shape | None:
+    """The shape that ``read`` makes; where it cannot, one that says why, so that it alone is lost.
+
+    Args:
+        what: it is called in messages, such as "mask 3 of image 1.jpg".
+    """
+    from segtrack.dataset.drawn import Shape
+
+    try:
+        return read(*args, **kwargs)
+    except ODD as error:
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return Shape(None, problem=f"{what} cannot be read ({why})")
 
 
 def drawn_content(

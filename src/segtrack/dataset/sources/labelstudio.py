@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import read_whole
 from segtrack.dataset.pixels import SUFFIXES
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -121,8 +121,9 @@ def _picture(
     if regions is None:
         left_out.add("tasks without an annotation", file)
         return None
-    size = next((canvas(settings, r["original_width"], r["original_height"]) for r in regions
-                 if r.get("original_width") and r.get("original_height")), None)  # fmt: skip
+    sides = ((r.get("original_width"), r.get("original_height")) for r in regions
+             if isinstance(r, dict))  # fmt: skip
+    size = next((canvas(settings, *pair) for pair in sides if all(pair)), None)
     shapes = _shapes(regions, size, file, left_out)
     beside = (file.parent, file.parent / "images")
     return Picture(name, file, shapes, size=size, split=split, share=size is None, beside=beside)
@@ -161,10 +162,16 @@ def _shapes(
     regions: list[dict[str, Any]], size: tuple[int, int] | None, file: Path, left_out: LeftOut
 ) -> list[Shape]:
     """A region's shape and its label may stand in two results of one id."""
-    labels = {r.get("id"): label for r in regions if (label := _label(r["value"]))}
+    from segtrack.dataset.drawn import Shape
+
+    whole = [r for r in regions if isinstance(r, dict) and isinstance(r.get("value"), dict)]
+    labels = {str(r.get("id")): label for r in whole if (label := _label(r["value"]))}
     shapes, seen = [], set()
-    for region in regions:
-        value, key = region["value"], region.get("id")
+    for number, region in enumerate(regions, start=1):
+        if not isinstance(region, dict) or not isinstance(region.get("value"), dict):
+            shapes.append(Shape(None, problem=f"result {number} has no value"))
+            continue
+        value, key = region["value"], str(region.get("id"))
         label = _label(value) or labels.get(key)
         geometry = {"points", "width", "radiusX", "rle"} & set(value)
         if not geometry or key in seen:
@@ -175,7 +182,7 @@ def _shapes(
             left_out.add("regions without a label", file)
             continue
         seen.add(key)
-        shape = _shape(label, value, size)
+        shape = guarded(f"region {key}", _shape, label, value, size)
         if shape is None:
             left_out.add(f"regions of type {region.get('type', 'unknown')}", file)
         else:
@@ -261,6 +268,10 @@ def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
 
 register_source(
     Source(
-        "labelstudio", LabelstudioSettings, _read, files=lambda settings: [required_path(settings)]
+        "labelstudio",
+        LabelstudioSettings,
+        _read,
+        files=lambda settings: [required_path(settings)],
+        version=2,
     )
 )
