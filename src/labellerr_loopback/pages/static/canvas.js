@@ -134,9 +134,12 @@ export class Canvas {
       layer.points = shape.points;
       layer.setLatLngs(shape.points.map(at));
     }
+    const look = `${shape.colour} ${shape.selected} ${shape.ghost}`;
+    if (layer.look === look) return;
+    layer.look = look;
     const fillOpacity = shape.selected ? 0.32 : 0.16;
     layer.setStyle({ color: shape.colour, weight: shape.selected ? 3 : 2, fillOpacity });
-    layer.getElement().classList.toggle("ghost", Boolean(shape.ghost));
+    layer.getElement().classList.toggle("ghost", shape.ghost);
   }
 
   /** Names where there is room: the selected outline's first, then those of large ones. */

@@ -389,6 +389,7 @@ class Editor {
   renderPlayer() {
     const { frame, last, times, playing } = this.player;
     $("play").textContent = playing ? "Pause" : "Play";
+    $("stage").classList.toggle("playing", playing); // seams cost too much for each frame
     $("frame").value = frame;
     $("time").textContent = `${frame} / ${last} · ${times[frame].toFixed(2)} s`;
   }
