@@ -47,7 +47,7 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
     pictures = _pictures(settings, place, left_out)
-    return drawn_content(settings, place, pictures, left_out, ".json", names)
+    return drawn_content(settings, place, pictures, left_out, (".json",), names)
 
 
 def _classes(file: Path) -> list[str]:
