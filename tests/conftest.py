@@ -17,6 +17,7 @@ os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measur
 SLOW = (
     "annotation/labellerr/test_jobs.py",
     "annotation/labellerr/test_labellerr_dataset.py",
+    "annotation/labellerr/test_page.py",
     "annotation/labellerr/test_pull.py",
     "annotation/labellerr/test_review.py",
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
@@ -30,7 +31,9 @@ SLOW = (
     "integration/",
     "labellerr_loopback/test_answers.py",
     "labellerr_loopback/test_fuzz.py",
+    "labellerr_loopback/test_pages.py",
     "labellerr_loopback/test_refusals.py",
+    "labellerr_loopback/test_review_browser.py",
     "model/rfdetr/test_detector.py::test_equal_to_rfdetrs_own",
     "model/rfdetr/test_settings.py::test_the_library_is_a_quiet_guest",
     "model/rfdetr/test_train.py",
