@@ -39,6 +39,7 @@ SLOW = (
     "model/rfdetr/test_train.py",
     "model/sam/test_propose.py",
     "model/test_predict.py",
+    "model/test_together.py::test_a_real_network",
     "model/ultralytics/test_bench_gpu.py",
     "model/ultralytics/test_card.py",
     "model/ultralytics/test_machine.py",
