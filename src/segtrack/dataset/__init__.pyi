@@ -4,6 +4,7 @@ from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
+from .coco_values import of_cvat as of_cvat
 from .folds import Folds as Folds
 from .folds import Learnt as Learnt
 from .folds import annotations_of as annotations_of
