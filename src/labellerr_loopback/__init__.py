@@ -11,6 +11,7 @@ from labellerr_loopback.behaviour import Credentials, Delays, Limits, Quirks
 from labellerr_loopback.client import ask
 from labellerr_loopback.faults import Fault
 from labellerr_loopback.server import Emulator, alone, start_emulator
+from labellerr_loopback.video_annotator import TrueTrack, annotate_videos
 
 __all__ = [
     "Credentials",
@@ -20,8 +21,10 @@ __all__ = [
     "Limits",
     "Quirks",
     "Rates",
+    "TrueTrack",
     "alone",
     "annotate",
+    "annotate_videos",
     "ask",
     "start_emulator",
 ]
