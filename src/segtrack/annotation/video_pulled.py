@@ -268,7 +268,7 @@ class _Desk:
                 {
                     "class": name,
                     "sent": len(of) - counts["added"],
-                    **{kind: counts[kind] for kind in TRACK_KINDS},
+                    **{str(kind): counts[kind] for kind in TRACK_KINDS},
                     **{key: scores.get(name, {}).get(key) for key in columns},
                 }
             )
