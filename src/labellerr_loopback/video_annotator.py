@@ -326,7 +326,7 @@ class _Desk:
 
     def _as_sent(self, result: _Result, i: int) -> bool:
         one = self.sent[i]
-        same = not result.moved and result.parts.keys() == one.outlines.keys()
+        same = not result.moved and result.parts == dict.fromkeys(one.outlines, i)
         return same and self._question(result, i) == one.question
 
     def _track(self, result: _Result, data: Mapping[str, Any]) -> dict[str, Any]:
