@@ -2,8 +2,7 @@
 
 videos.json            what the review came to
 tracks.csv .html       what became of each trajectory
-classes.csv .html      trajectories by what became of them, and the tracker's scores, by class
-tracks.png             both as a picture
+classes.csv .html .png  trajectories by what became of them, and the tracker's scores, by class
 truth/NAME/            ground truth of every frame, as sequences bring it along
 judged/NAME/           what the tracker was scored against: the frames that people had before them
 tracker/mot mots/      what was scored: NAME.txt
@@ -152,14 +151,13 @@ def pull_videos(
         reviewed = tuple(desk.review(video, back.read(video.name)) for video in videos)
         classes = desk.class_rows()
         metrics = dict(judge.metrics()) | _numbers(classes)
-        tables = (
+        (partial / "tracks.csv").write_text(table_csv(desk.rows), encoding="utf-8")
+        for name, rows, title in (
             ("tracks", desk.rows, "What became of each trajectory"),
             ("classes", classes, "Trajectories and scores by class"),
-        )
-        for name, rows, title in tables:
-            (partial / f"{name}.csv").write_text(table_csv(rows), encoding="utf-8")
+        ):
             (partial / f"{name}.html").write_text(table_html(rows, title), encoding="utf-8")
-        save_figure(figure_tracks(classes), partial / "tracks.png", classes)
+        save_figure(figure_tracks(classes), partial / "classes.png", classes)
         review = VideoReview(
             folder,
             sent.project_id,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run
     from segtrack.pipeline.stage import Ask
 
-KEPT = ("videos.json", "tracks.csv", "tracks.html", "classes.csv", "classes.html", "tracks.png")
+KEPT = ("videos.json", "tracks.csv", "tracks.html", "classes.csv", "classes.html", "classes.png")
 _COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN")
 
 
