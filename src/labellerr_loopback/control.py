@@ -19,6 +19,7 @@ from labellerr_loopback.faults import Fault, Kind
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.guard import CONTROL
 from labellerr_loopback.parsing import FARTHEST, check_track
+from labellerr_loopback.projects import Questions, checked, edit_questions, progress
 
 Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
@@ -121,6 +122,27 @@ def router(context: Context) -> APIRouter:
                 _work_on(db, project_id, file, questions)
         return success({"files": len(body.files)})
 
+    @api.get("/about")
+    def about() -> dict[str, Any]:
+        """Which platform this is."""
+        as_of = context.behaviour.quirks.as_of
+        return success({"id": state.identity, "folder": str(state.folder), "as_of": as_of})
+
+    @api.get("/projects")
+    def projects() -> dict[str, Any]:
+        """All projects with the number of their files of every status, the newest first."""
+        return success(progress(state))
+
+    @api.post("/projects/{project_id}/questions")
+    def questions(project_id: str, body: Questions) -> dict[str, Any]:
+        """What the labelling screen does: other questions, as a new version of the template."""
+        project = context.project(project_id)
+        with state.change() as db:
+            version = edit_questions(
+                db, project, [checked(question) for question in body.questions]
+            )
+        return success({"version": version})
+
     @api.get("/uploads")
     def uploads(
         connection_id: str | None = None,
@@ -179,7 +201,7 @@ def _answer(row: sqlite3.Row, questions: dict[str, dict[str, Any]]) -> dict[str,
     )
     return {
         "answer_id": row["id"],
-        "question": questions[row["question_id"]]["question"],
+        "question": questions.get(row["question_id"], {}).get("question", ""),
         "kind": row["kind"],
         "polygon": polygon,
         "data": None if polygon else data,

@@ -37,10 +37,16 @@ Take = Callable[[Answer], None]
 
 @dataclass
 class Outcome:
-    """What a job tells of itself, each name once, in the order of the file."""
+    """What a job tells of itself, each name once, in the order of the file.
+
+    Attributes:
+        annotations, files: that were taken.
+    """
 
     questions_ignored: list[str] = field(default_factory=list)
     files_not_updated: list[str] = field(default_factory=list)
+    annotations: int = 0
+    files: int = 0
 
 
 class ProjectFiles:

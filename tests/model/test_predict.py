@@ -3,7 +3,6 @@
 import gc
 import os
 import types
-from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -126,13 +125,18 @@ def detector(tiny_weights):
     return YoloDetector(network, Request(("vehicle",), class_map, 0.05))
 
 
-def suppress(detector, rows):
-    """Box, score, class and coefficient of each detection among candidates (n, 4 + 3 + 1)."""
+def detected(detector, rows):
+    """What is detected of candidates (n, 4 + 3 + 1)."""
     from segtrack.model.ultralytics.detector import Prepared
 
     candidates = np.array(rows, np.float32).reshape(-1, 8).T
     image = Prepared(np.zeros((192, 192, 3), np.uint8), (192, 192))
-    found = detector.detections(candidates, np.zeros((1, 48, 48), np.float32), image)
+    return detector.detections(candidates, np.zeros((1, 48, 48), np.float32), image)
+
+
+def suppress(detector, rows):
+    """Box, score, class and coefficient of each detection."""
+    found = detected(detector, rows)
     scores = [round(float(score), 6) for score in found.scores]
     classes, coefficients = found.class_ids.tolist(), found.coefficients[:, 0].tolist()
     return list(zip(found.boxes.tolist(), scores, classes, coefficients, strict=True))
@@ -149,10 +153,8 @@ def suppress(detector, rows):
         ([[9 * i, 50, 4, 4, 0, 0, s, 1] for i, s in enumerate((0.9, 0.06, 0.04))], {"boat": 2}),
     ],
 )
-def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
-    monkeypatch.setattr(detector, "left_out", Counter())
-    suppress(detector, rows)
-    assert detector.left_out == counts
+def test_what_nobody_asked_for_is_counted(detector, rows, counts):
+    assert detected(detector, rows).left_out == counts
 
 
 @pytest.mark.parametrize(

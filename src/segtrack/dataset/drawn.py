@@ -119,7 +119,7 @@ def read_drawn(
     catalogue: Catalogue,
     checks: Checks,
     reading: Reading,
-    suffix: str,
+    suffixes: Sequence[str],
 ) -> tuple[tuple[str, ...], int]:
     """Put pictures and their shapes into the catalogue.
 
@@ -130,7 +130,7 @@ def read_drawn(
         declared: classes that the export declares, in its order; others follow by name.
         folder: of the data set.
         reading: how images are read.
-        suffix: of the files of labels; what their reader leaves out it says itself.
+        suffixes: of the files of labels; what their reader leaves out it says itself.
 
     Returns:
         Class names by class id, and how many files were not known from the cache.
@@ -144,7 +144,7 @@ def read_drawn(
     unnamed.say(checks, "choose a class for each of them in the program, and export again")
     query = "SELECT DISTINCT class FROM drawn_shapes WHERE class IS NOT NULL ORDER BY class"
     names = tuple(dict.fromkeys([*declared, *(name for (name,) in db.execute(query))]))
-    _undrawn(folder, listing, suffix)
+    _undrawn(folder, listing, suffixes)
     listing.finish(folder)
     read = read_files(catalogue, checks, reading)
     _label(names, catalogue, checks, reading.workers, str(folder))
@@ -183,9 +183,9 @@ def _add(picture: Picture, finder: ImageFinder, listing: Listing, unnamed: LeftO
         db.execute("INSERT INTO drawn_shapes VALUES (?,?,?,?)", row_of_shape)
 
 
-def _undrawn(folder: Path, listing: Listing, suffix: str) -> None:
+def _undrawn(folder: Path, listing: Listing, suffixes: Sequence[str]) -> None:
     db, count, first = listing.db, 0, ""
-    for path, stat in whole_files(folder.absolute(), listing.checks, aside=(suffix,)):
+    for path, stat in whole_files(folder.absolute(), listing.checks, aside=suffixes):
         drawn = db.execute("SELECT 1 FROM drawn_images WHERE path = ?", (path,)).fetchone()
         if drawn is None and listing.add(path, stat, BITS["pool"]):
             count += 1

@@ -55,7 +55,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
     pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
-    return drawn_content(settings, place, pictures, left_out, ".xml", names)
+    return drawn_content(settings, place, pictures, left_out, (".xml",), names)
 
 
 def is_cvat(file: Path) -> bool:

@@ -61,7 +61,7 @@ def _read(settings: DatumaroSettings, place: Place) -> Content:
     pictures = (
         one for file, labels in files for one in _pictures(file, labels, settings, place, left_out)
     )
-    return drawn_content(settings, place, pictures, left_out, ".json", names)
+    return drawn_content(settings, place, pictures, left_out, (".json",), names)
 
 
 def _is_datumaro(file: Path) -> bool:

@@ -54,20 +54,20 @@ def drawn_content(
     place: Place,
     pictures: Iterable[Picture],
     left_out: LeftOut,
-    suffix: str,
+    suffixes: Sequence[str],
     declared: Sequence[str] = (),
 ) -> Content:
     """What a source of drawn shapes has: ``pictures`` are read, and what is no object is said.
 
     Args:
         left_out: what making the pictures counts.
-        suffix: of the export's files.
+        suffixes: of the export's files.
         declared: classes that the export declares, in its order.
     """
     from segtrack.dataset.drawn import read_drawn
 
     folder, reading = required_path(settings), reading_of(settings, place, 0)
     catalogue, checks = place.catalogue, place.checks
-    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffix)
+    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffixes)
     left_out.say(checks)
     return Content(names, files_read=read)

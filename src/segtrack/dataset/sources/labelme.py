@@ -43,7 +43,9 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
     from segtrack.dataset.drawn import LeftOut
 
     left_out = LeftOut()
-    return drawn_content(settings, place, _pictures(settings, place, left_out), left_out, ".json")
+    return drawn_content(
+        settings, place, _pictures(settings, place, left_out), left_out, (".json",)
+    )
 
 
 def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:

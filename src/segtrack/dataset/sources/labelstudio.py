@@ -58,7 +58,7 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
     if not files:
         raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
     pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
-    return drawn_content(settings, place, pictures, left_out, ".json")
+    return drawn_content(settings, place, pictures, left_out, (".json", ".xml"))
 
 
 def is_labelstudio(file: Path) -> bool:
@@ -223,47 +223,12 @@ def _shape(label: str, value: dict[str, Any], size: tuple[int, int] | None) -> S
 
 
 def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
-    """A brush mask: the bytes of an RGBA picture, packed by run lengths.
-
-    The packing is that of github.com/thi-ng/umbrella, packages/rle-pack: 32 bits of the count of
-    words, 5 of a word's size less one, four times 4 of the sizes that a run's length may have less
-    one; then for each run a bit that says whether one word is repeated, 2 that choose the size of
-    the length, the length less one, and the word or the words.
-    """
-    import numpy as np
-
-    from segtrack.base import rle
+    from segtrack.dataset.bitmaps import mask_at
+    from segtrack.formats import unpack_brush
 
     if size is None:
         raise ValueError("a brush mask needs original_width and original_height")
-    bits = np.unpackbits(np.array(data, np.uint8))
-    at = 0
-
-    def take(count: int) -> int:
-        nonlocal at
-        if at + count > len(bits):
-            raise ValueError("a brush mask ends too early")
-        value = int("".join(map(str, bits[at : at + count])), 2)
-        at += count
-        return value
-
-    total, word = take(32), take(5) + 1
-    sizes = [take(4) + 1 for _ in range(4)]
-    width, height = size
-    if total != width * height * 4:
-        raise ValueError(f"a brush mask covers {total // 4} pixels, its image {width * height}")
-    alpha, filled = np.zeros(width * height, bool), 0
-    while filled < total:
-        repeated = take(1)
-        length = take(sizes[take(2)]) + 1
-        for _ in range(1 if repeated else length):
-            end = filled + (length if repeated else 1)
-            alpha[filled // 4 : end // 4] = take(word) > 0  # of four bytes the last
-            filled = end
-    return {
-        "size": [height, width],
-        "counts": rle.encode_box(alpha.reshape(height, width), height, width, (0, 0)).decode(),
-    }
+    return mask_at(unpack_brush(data, *size), (0, 0), size)
 
 
 register_source(

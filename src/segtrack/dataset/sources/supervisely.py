@@ -47,7 +47,7 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
     pictures = _pictures(settings, place, left_out)
-    return drawn_content(settings, place, pictures, left_out, ".json", names)
+    return drawn_content(settings, place, pictures, left_out, (".json",), names)
 
 
 def _classes(file: Path) -> list[str]:
@@ -90,7 +90,7 @@ def _shape(
 
     label, (width, height) = str(raw["classTitle"] or ""), size
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
-    if kind == "bitmap":
+    if kind in ("bitmap", "alpha_mask"):
         x, y = (int(value) for value in raw["bitmap"]["origin"])
         return Shape(label, 0, mask_at(png_alpha(raw["bitmap"]["data"], size), (x, y), size))
     if kind not in ("polygon", "rectangle"):
