@@ -1,0 +1,570 @@
+"""How well planted label errors are found, by kind, beside cleanlab's box scores.
+
+    python scripts/bench_suspect.py [DATA ...] [--rate .04] [--seed 0] [--out FOLDER]
+
+DATA is simulator, coco128 or cityscapes (default: all; the last two lie in $SEGTRACK_DATA). Labels
+are taken as right. Of those that cover 0.1% of their image or more, and less than 80% of its width
+and height, a share ``--rate`` gets one error of each kind of the right column, no label two:
+
+    drop       the label is gone                                            overlooked
+    shift      moved by 25 to 50% of its width and height                   badly_located
+    deform     a half is cut off, or it is 1.6 times as large               badly_located
+    outline    only its four outermost points are left: its box stays       badly_located
+    swap       another class, drawn by how frequent it is                   swapped
+    add        another image's label where no label is                      spurious
+    duplicate  a second label, moved by 2 to 6%, drawn with other points    duplicate
+
+Then ``stages=[prepare,suspect]`` runs on what came out. Each kind is scored by itself: labels with
+errors of another kind are left out. Average precision of a ranking is the mean, over the planted
+errors, of the precision down to where each was found, 0 where it was not; equal scores are passed
+together. cleanlab's scores are those of the same predictions and of the labels' boxes: its own for
+what it knows (overlooked, badly located, swapped), the lower of its two for labels where it knows
+no such kind. It takes no prediction below .95 as evidence of an overlooked or a swapped object,
+which small networks hardly reach, so it is also asked with lower thresholds (``--low``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from pycocotools import mask as coco_mask
+
+from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings
+from segtrack.command.job import look
+from segtrack.curation import KINDS, Facts, facts_of, pooled, suspicions
+from segtrack.dataset import Dataset, annotations_of, images_of
+from segtrack.evaluation import ImageBatch, image_batches
+from segtrack.model import Predictions
+from segtrack.pipeline import Runner
+from segtrack.report import bar_chart, save_figure, table_csv, table_text
+
+SPLITS = ("train", "val", "test")
+SMALLEST = 0.001  # of the image's area: a label that gets an error
+LARGEST = 0.8  # of the image's width or height: likewise, so that there is room for errors
+PLANTED = {
+    "drop": "overlooked",
+    "shift": "badly_located",
+    "deform": "badly_located",
+    "outline": "badly_located",
+    "swap": "swapped",
+    "add": "spurious",
+    "duplicate": "duplicate",
+}
+METHODS = ("masks", "boxes", "cleanlab", "cleanlab, low")
+Polygon = np.ndarray  # (n, 2), shares of the image
+Row = tuple[int, Polygon]  # class and outline
+
+
+@dataclass(frozen=True)
+class Study:
+    """One data set.
+
+    Attributes:
+        base: settings of the data set whose labels are taken as right.
+        training: of the folds' networks.
+        splits: whose images are taken.
+    """
+
+    base: tuple[str, ...]
+    training: tuple[str, ...]
+    splits: tuple[str, ...] = SPLITS
+
+
+def studies(data: Path) -> dict[str, Study]:
+    start = f"model.weights={data}/weights/yolov8n-seg.pt"
+    size = ("trainer.imgsz=320", "model.imgsz=320")
+    tuned = ("suspect.folds=2", "trainer.lr0=0.0003", "trainer.freeze=10", *size)
+    streets = ("dataset.train=80", "dataset.val=10", "dataset.test=10", "dataset.pool=0")
+    return {
+        "simulator": Study(
+            ("dataset=traffic_sim", "dataset.seed=41000", "dataset.video_seconds=0.8", *streets),
+            ("model.weights=shipped", "trainer.epochs=1", *tuned),
+        ),
+        "coco128": Study(
+            ("dataset=yolo", f"dataset.path={data}/images/coco128-seg"),
+            (start, "trainer.epochs=2", *tuned),
+        ),
+        "cityscapes": Study(
+            ("dataset=yolo", f"dataset.path={data}/images/cityscapes640"),
+            (start, "trainer.epochs=3", *tuned),
+            ("val", "test"),
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Error:
+    """A planted one: in which file (its stem), the wrong label, and what it was (or None)."""
+
+    planted: str
+    stem: str
+    label: Row | None
+    before: Row | None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    data = Path(os.environ.get("SEGTRACK_DATA", "../shared/data")).absolute()
+    known = studies(data)
+    parser.add_argument("data", metavar="DATA", nargs="*", default=list(known))
+    parser.add_argument("--rate", type=float, default=0.04, help="of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, default=Path("outputs/label_errors"))
+    parser.add_argument("--out", type=Path, default=Path("experiments/label_errors"))
+    parser.add_argument("--low", type=float, default=0.3, help="cleanlab's thresholds, once more")
+    parser.add_argument("--set", nargs="*", default=[], help="more settings of every run")
+    options = parser.parse_args()
+    try:
+        for name in options.data:
+            if name not in known:
+                raise SettingsError(f"{name}: there are {', '.join(known)}")
+            study(name, known[name], options)
+    except SegtrackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def study(name: str, one: Study, options: argparse.Namespace) -> None:
+    """Plant, run, score and write the tables and the figure of one data set."""
+    right = run(["stages=[prepare]", *one.base, *options.set]).get("prepare", {}).value
+    folder = (options.work / f"{name}_{options.rate:g}_{options.seed}").absolute()
+    errors = plant(right, folder, options.rate, options.seed, one.splits)
+    words = ["stages=[prepare,suspect]", "dataset=yolo", f"dataset.path={folder}", "trainer=quick"]
+    runner = run([*words, *one.training, *options.set])
+    dataset: Dataset = runner.get("prepare", {}).value
+    folds = runner.get("folds", {}).value
+    every = [{"fold": fold} for fold in range(folds.count)]
+    predictions = [runner.get("fold_predict", of).value for of in every]
+    table, images = scored(dataset, predictions, errors, runner, options.low)
+    print(f"\n{name}\n{table_text(table, 3)}\n{table_text(images, 3)}", flush=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / f"{name}.images.csv").write_text(table_csv(images), encoding="utf-8")
+    bars = {method: [float(row[f"AP {method}"]) for row in table] for method in METHODS}
+    labels = [f"{row['kind'].replace('_', ' ')}\n({row['planted']})" for row in table]
+    figure = bar_chart(
+        f"{name}: planted label errors found",
+        "kind of error (how many were planted)",
+        "average precision",
+        labels,
+        bars,
+    )
+    save_figure(figure, options.out / f"{name}.png", table)
+
+
+def run(words: Sequence[str]) -> Runner:
+    """What ``python src/run.py WORDS`` does, without a record of the run."""
+    print("python src/run.py", *words, flush=True)
+    if problems := check(CONF, list(words), sweep=False):
+        raise SettingsError("; ".join(map(str, problems)))
+    runner = look(compose_settings(CONF, list(words)))
+    runner.run()
+    return runner
+
+
+# Planting
+
+
+def plant(
+    dataset: Dataset, folder: Path, rate: float, seed: int, splits: Sequence[str] = SPLITS
+) -> list[Error]:
+    """Write the data set with errors as a YOLO folder; the same call writes the same."""
+    rng = np.random.default_rng(seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    tree = dataset.yolo_yaml.parent
+    labels: dict[tuple[str, str], list[Row]] = {}
+    for split in splits:
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        for image in sorted((tree / "images" / split).iterdir()):
+            (folder / "images" / split / image.name).symlink_to(image.resolve())
+            rows = _read(tree / "labels" / split / f"{image.stem}.txt")
+            labels[split, image.stem] = rows
+    errors = _errors(labels, rate, rng)
+    for (split, stem), rows in labels.items():
+        text = "".join(
+            f"{class_id} " + " ".join(f"{v:.6f}" for v in outline.reshape(-1).tolist()) + "\n"
+            for class_id, outline in rows
+        )
+        (folder / "labels" / split / f"{stem}.txt").write_text(text)
+    described: dict[str, Any] = {
+        split: f"images/{split}" for split in splits if any(s == split for s, _ in labels)
+    }
+    described["names"] = dict(enumerate(dataset.names))
+    (folder / "data.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
+    return errors
+
+
+def _errors(
+    labels: dict[tuple[str, str], list[Row]], rate: float, rng: np.random.Generator
+) -> list[Error]:
+    """Change ``labels`` in place."""
+    places = [
+        (key, i)
+        for key, rows in labels.items()
+        for i, (_, outline) in enumerate(rows)
+        if _area(outline) >= SMALLEST and np.ptp(outline, axis=0).max() < LARGEST
+    ]
+    classes = np.array([labels[key][i][0] for key, i in places])
+    drawn = rng.permutation(len(places))
+    count = round(rate * len(places))
+    third = count // 3
+    parts = {"shift": third, "deform": third, "outline": count - 2 * third}
+    errors: list[Error] = []
+    gone: list[tuple[tuple[str, str], int]] = []
+    added: list[tuple[tuple[str, str], Row]] = []
+    used = 0
+    for planted in PLANTED:
+        for _ in range(parts.get(planted, count)):
+            key, i = places[drawn[used]]
+            used += 1
+            before = labels[key][i]
+            label: Row | None = None
+            if planted == "drop":
+                gone.append((key, i))
+            elif planted == "add":
+                while label is None:  # until there is an image with room for it
+                    key = list(labels)[int(rng.integers(len(labels)))]
+                    label = _elsewhere(before, labels[key], rng)
+                added.append((key, label))
+                errors.append(Error(planted, key[1], label, None))
+                continue
+            elif planted == "duplicate":
+                label = before[0], _jittered(before[1], rng)
+                added.append((key, label))
+            else:
+                label = _spoilt(planted, before, classes, rng)
+                labels[key][i] = label
+            errors.append(Error(planted, key[1], label, before))
+    for key, i in sorted(gone, key=lambda one: -one[1]):
+        del labels[key][i]
+    for key, label in added:
+        labels[key].append(label)
+    return errors
+
+
+def _spoilt(planted: str, before: Row, classes: np.ndarray, rng: np.random.Generator) -> Row:
+    class_id, outline = before
+    if planted == "swap":
+        others = classes[classes != class_id]
+        return int(rng.choice(others)), outline
+    size, middle = np.ptp(outline, axis=0), (outline.max(0) + outline.min(0)) / 2
+    if planted == "shift":
+        inwards = np.where(middle > 0.5, -1.0, 1.0)  # so that the image's border cuts nothing off
+        moved = outline + inwards * rng.uniform(0.25, 0.5, 2) * size * rng.permutation([1.0, 0.4])
+        return class_id, np.clip(moved, 0, 1)
+    if planted == "outline":
+        ends = {int(pick(outline[:, axis])) for axis in (0, 1) for pick in (np.argmin, np.argmax)}
+        left = outline[sorted(ends)]
+        return class_id, left if len(left) > 2 else np.vstack([left, left.mean(0) + 0.2 * size])
+    if rng.uniform() < 0.5:
+        return class_id, np.clip(middle + 1.6 * (outline - middle), 0, 1)
+    axis = int(size[1] > size[0])  # across the longer side
+    half = outline.copy()
+    keep = np.minimum if rng.uniform() < 0.5 else np.maximum
+    half[:, axis] = keep(half[:, axis], middle[axis])
+    return class_id, half
+
+
+def _jittered(outline: Polygon, rng: np.random.Generator) -> Polygon:
+    size = np.ptp(outline, axis=0)
+    moved = outline + rng.choice([-1.0, 1.0], 2) * rng.uniform(0.02, 0.06, 2) * size
+    return np.asarray(np.clip(moved + rng.normal(0, 0.01, outline.shape) * size, 0, 1))
+
+
+def _elsewhere(row: Row, there: Sequence[Row], rng: np.random.Generator) -> Row | None:
+    """The label where it touches no box of ``there``; None where no such place is found."""
+    class_id, outline = row
+    size = np.ptp(outline, axis=0)
+    boxes = np.array([[*o.min(0), *o.max(0)] for _, o in there]).reshape(-1, 4)
+    for _ in range(200):
+        corner = rng.uniform(0, np.maximum(1 - size, 1e-6))
+        wide = np.minimum(boxes[:, 2], corner[0] + size[0]) - np.maximum(boxes[:, 0], corner[0])
+        high = np.minimum(boxes[:, 3], corner[1] + size[1]) - np.maximum(boxes[:, 1], corner[1])
+        if not ((wide > 0) & (high > 0)).any():
+            return class_id, outline - outline.min(0) + corner
+    return None
+
+
+def _read(path: Path) -> list[Row]:
+    rows = [line.split() for line in path.read_text().splitlines()]
+    return [(int(row[0]), np.array(row[1:], float).reshape(-1, 2)) for row in rows]
+
+
+def _area(outline: Polygon) -> float:
+    x, y = outline.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+# Scoring
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was planted, by position.
+
+    Attributes:
+        planted: of each label, the kind of its error (``KINDS``) or "".
+        partner: of the right label of a planted duplicate, the position of the wrong one, else -1.
+        dropped: of each prediction, which of the dropped objects it shows (IoU .5), -1 for none.
+        drops: how many were dropped.
+        image: of each image, whether anything in it is wrong.
+    """
+
+    planted: np.ndarray
+    partner: np.ndarray
+    dropped: np.ndarray
+    drops: int
+    image: np.ndarray
+
+
+def scored(
+    dataset: Dataset,
+    predictions: Sequence[Predictions],
+    errors: Sequence[Error],
+    runner: Runner,
+    low: float,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A row for each kind, and a row for each ranking of images."""
+    floor = runner.settings.suspect.conf_floor
+    masks = facts_of(_batches(dataset, predictions, floor))
+    boxes = facts_of(_boxed(_batches(dataset, predictions, floor)))
+    truth = _truth(dataset, masks, errors)
+    found = {
+        "masks": suspicions(masks).by_kind,
+        "boxes": suspicions(boxes).by_kind,
+        "cleanlab": _cleanlab(masks, len(dataset.names), None),
+        "cleanlab, low": _cleanlab(masks, len(dataset.names), low),
+    }
+    rows = []
+    for kind in KINDS:
+        row: dict[str, Any] = {"kind": kind}
+        for method, by_kind in found.items():
+            right, total = _right(kind, truth)
+            value, positive = by_kind[kind], right
+            if kind != "overlooked":
+                left = (truth.planted == "") | (right >= 0)
+                value, positive = value[left], right[left]
+            row |= {"planted": total, "candidates": len(value)}
+            row[f"AP {method}"] = average_precision(value, positive, total)
+            for k in (20, total):
+                name = "k" if k == total else str(k)
+                row[f"P@{name} {method}"] = precision_at(value, positive, k)
+        row["chance"] = row["planted"] / max(row["candidates"], 1)
+        rows.append(row)
+    return rows, _image_rows(masks, found, truth)
+
+
+def _image_rows(
+    facts: Facts, found: dict[str, dict[str, np.ndarray]], truth: Truth
+) -> list[dict[str, Any]]:
+    """How well images with any error are ranked, by the pooled worst of their objects."""
+    place = {one: i for i, one in enumerate(facts.image_id.tolist())}
+    of_label = np.array([place[i] for i in facts.labelled.image_id.tolist()], np.int64)
+    of_prediction = np.array([place[i] for i in facts.predicted.image_id.tolist()], np.int64)
+    rows = []
+    for method, by_kind in found.items():
+        value = np.max([by_kind[kind] for kind in KINDS[1:]], axis=0)
+        every = np.concatenate([value, by_kind["overlooked"]])
+        listed = every >= 0.05
+        owner = np.concatenate([of_label, of_prediction])[listed]
+        score = pooled(every[listed], owner, len(place))
+        positive = np.where(truth.image, np.arange(len(place)), -1)
+        count = int(truth.image.sum())
+        rows.append(
+            {
+                "images by": method,
+                "images": len(place),
+                "with an error": count,
+                "AP": average_precision(score, positive, count),
+                "P@20": precision_at(score, positive, 20),
+            }
+        )
+    return rows
+
+
+def _right(kind: str, truth: Truth) -> tuple[np.ndarray, int]:
+    """Of each candidate which planted error it finds, -1 for none; how many were planted."""
+    if kind == "overlooked":
+        return truth.dropped, truth.drops
+    wrong = truth.planted == kind
+    right = np.where(wrong, np.arange(len(wrong)), -1)
+    if kind == "duplicate":  # the one label of two or the other
+        right = np.where(truth.partner >= 0, truth.partner, right)
+    return right, int(wrong.sum())
+
+
+def average_precision(value: np.ndarray, right: np.ndarray, total: int) -> float:
+    """Mean over all planted errors of the precision down to where each was found first.
+
+    Args:
+        value: (N,), the most suspect highest.
+        right: (N,), which error a candidate finds, -1 for none. total: how many there are.
+    """
+    if not total:
+        return float("nan")
+    order = np.argsort(-value, kind="stable")
+    first = np.zeros(len(order), bool)
+    hits, at = np.unique(right[order], return_index=True)
+    first[at[hits >= 0]] = True
+    again = (right[order] >= 0) & ~first  # neither a find nor a false alarm
+    found, seen = np.cumsum(first), np.cumsum(~again)
+    last = np.append(np.flatnonzero(np.diff(value[order])), len(order) - 1)  # of equal values
+    step = np.diff(found[last], prepend=0)
+    known = value[order][last] > 0  # what is not suspect at all is not found
+    return float((step * found[last] / np.maximum(seen[last], 1))[known].sum() / total)
+
+
+def precision_at(value: np.ndarray, right: np.ndarray, k: int) -> float:
+    """Share of the first ``k`` that find an error; of equal values at its end, as on average."""
+    if not k or not len(value):
+        return float("nan")
+    k = min(k, len(value))
+    edge = -np.sort(-value)[k - 1]
+    sure, tied = value > edge, value == edge
+    hits = float((right[sure] >= 0).sum())
+    return (hits + (k - int(sure.sum())) * float((right[tied] >= 0).mean())) / k
+
+
+def _batches(
+    dataset: Dataset, predictions: Sequence[Predictions], floor: float
+) -> Iterator[ImageBatch]:
+    rows = [
+        {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
+        for r in images_of(dataset, SPLITS)
+    ]
+    truth = [{**row, "annotation_id": row["id"] - 1} for row in annotations_of(dataset, SPLITS)]
+    frames = sorted((f for one in predictions for f in one.frames()), key=lambda f: f.frame)
+    return image_batches({"images": rows, "annotations": truth}, frames, floor, 10_000)
+
+
+def _boxed(batches: Iterator[ImageBatch]) -> Iterator[ImageBatch]:
+    """The same with masks that are boxes, those of the masks."""
+    for batch in batches:
+        size = {row["id"]: (row["height"], row["width"]) for row in batch.images}
+        truth = [
+            {
+                **row,
+                "segmentation": _rectangle(
+                    coco_mask.toBbox(row["segmentation"]), size[row["image_id"]]
+                ),
+            }
+            for row in batch.truth
+        ]
+        detections = []
+        for one in batch.detections:
+            xywh = one.bbox_xyxy.astype(float)
+            xywh[:, 2:] -= xywh[:, :2]
+            rle = [_rectangle(box, size[one.frame])["counts"] for box in xywh]
+            detections.append(replace(one, rle=rle))
+        yield replace(batch, truth=truth, detections=detections)
+
+
+def _rectangle(xywh: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+    x, y, w, h = (float(v) for v in xywh)
+    ring = [x, y, x + w, y, x + w, y + h, x, y + h]
+    return dict(coco_mask.merge(coco_mask.frPyObjects([ring], *size)))
+
+
+def _truth(dataset: Dataset, facts: Facts, errors: Sequence[Error]) -> Truth:
+    rows = list(images_of(dataset, SPLITS))
+    ids = {Path(row.file_name).stem: row for row in rows}
+    labelled, predicted = facts.labelled, facts.predicted
+    planted = np.full(len(labelled), "", object)
+    partner = np.full(len(labelled), -1, np.int64)
+    dropped = np.full(len(predicted), -1, np.int64)
+    wrong: set[int] = set()
+    drops = 0
+    for error in errors:
+        row = ids[error.stem]
+        size = (row.height, row.width)
+        kind = PLANTED[error.planted]
+        wrong.add(row.image_id)
+        if error.label is None:
+            assert error.before is not None
+            target = _mask_of(error.before[1], size)
+            here = np.flatnonzero(predicted.image_id == row.image_id)
+            masks = [{"size": size, "counts": predicted.rle[i]} for i in here.tolist()]
+            iou = coco_mask.iou(masks, [target], [0])[:, 0] if masks else np.zeros(0)
+            dropped[here[iou >= 0.5]] = drops
+            drops += 1
+            continue
+        at = _position(labelled, row.image_id, error.label, size)
+        if at is None:  # cleaning took it away, such as a half that is too small
+            continue
+        planted[at] = kind
+        if kind == "duplicate" and error.before is not None:
+            twin = _position(labelled, row.image_id, error.before, size, but=at)
+            if twin is not None:
+                partner[twin] = at
+    image = np.array([one in wrong for one in facts.image_id.tolist()])
+    return Truth(planted, partner, dropped, drops, image)
+
+
+def _position(
+    labelled: Any, image_id: int, label: Row, size: tuple[int, int], but: int = -1
+) -> int | None:
+    """Which label this is: of its class, with its box to 1.5 px."""
+    scale = np.array([size[1], size[0]])
+    box = np.concatenate([label[1].min(0) * scale, label[1].max(0) * scale])
+    here = (labelled.image_id == image_id) & (labelled.class_id == label[0])
+    here &= np.arange(len(labelled)) != but
+    found = np.flatnonzero(here)
+    gaps = np.abs(labelled.bbox_xyxy[found] - box).max(1) if len(found) else np.zeros(0)
+    return int(found[gaps.argmin()]) if len(gaps) and gaps.min() <= 1.5 else None
+
+
+def _mask_of(outline: Polygon, size: tuple[int, int]) -> dict[str, Any]:
+    ring = (outline * [size[1], size[0]]).reshape(-1).tolist()
+    return dict(coco_mask.merge(coco_mask.frPyObjects([ring], *size)))
+
+
+def _cleanlab(facts: Facts, classes: int, threshold: float | None) -> dict[str, np.ndarray]:
+    """cleanlab's scores as suspicions, by kind, of the same labels and predictions."""
+    try:
+        from cleanlab.object_detection import rank
+    except ImportError as error:
+        raise SettingsError("cleanlab is not installed: pip install 'segtrack[peers]'") from error
+    labelled, predicted = facts.labelled, facts.predicted
+    rows = np.concatenate([predicted.bbox_xyxy, predicted.score[:, None]], 1)
+    labels, predictions, order = [], [], []
+    for image in facts.image_id.tolist():
+        mine = labelled.image_id == image
+        labels.append({"bboxes": labelled.bbox_xyxy[mine], "labels": labelled.class_id[mine]})
+        here = np.flatnonzero(predicted.image_id == image)
+        by_class = [here[predicted.class_id[here] == k] for k in range(classes)]
+        predictions.append([rows[one] for one in by_class])
+        order += [one for part in by_class for one in part.tolist()]
+    known = {"labels": labels, "predictions": predictions}
+    high = {} if threshold is None else {"high_probability_threshold": threshold}
+    low = {} if threshold is None else {"low_probability_threshold": threshold}
+    overlooked = np.concatenate(rank.compute_overlooked_box_scores(**known, **high))
+    badloc = np.concatenate(rank.compute_badloc_box_scores(**known, **low))
+    swap = np.concatenate(rank.compute_swap_box_scores(**known, **high))
+    again = np.zeros(len(predicted))
+    again[order] = 1 - np.where(np.isnan(overlooked), 1.0, overlooked)
+    other = 1 - np.minimum(badloc, swap)
+    return {
+        "overlooked": again,
+        "badly_located": 1 - badloc,
+        "swapped": 1 - swap,
+        "spurious": other,
+        "duplicate": other,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
