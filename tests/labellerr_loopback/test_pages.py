@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import requests
 
+import labellerr_loopback
 from labellerr_loopback import Emulator
 from tests.labellerr_loopback.conftest import Api, coco, jpeg
 from tests.labellerr_loopback.test_refusals import contents
 from tests.labellerr_loopback.video import film, small_video
 
+STATIC = Path(labellerr_loopback.__file__).parent / "pages" / "static"
 RING = [10, 10, 30, 10, 30, 30, 10, 30]
 SQUARE = [[10.0, 10.0], [30.0, 10.0], [30.0, 30.0], [10.0, 30.0]]
 MOVED = [[12.25, 8.0], [30.0, 10.0], [30.0, 30.0], [10.0, 30.0]]
@@ -145,10 +147,14 @@ class TestWhoMay:
         base = page.home.split("/review/")[0]
         for link in loaded:
             assert requests.get(base + link, timeout=9).status_code == 200
-        script = requests.get(page.home + "static/review.js", timeout=9)
-        assert script.headers["content-type"].startswith("text/javascript")
-        for name in re.findall(r'from "\./(\w+\.js)"', script.text):
-            assert requests.get(f"{page.home}static/{name}", timeout=9).status_code == 200
+        scripts, seen = ["review.js"], set()
+        while scripts:
+            seen.add(name := scripts.pop())
+            script = requests.get(f"{page.home}static/{name}", timeout=9)
+            assert script.headers["content-type"].startswith("text/javascript"), name
+            found = set(re.findall(r'from "\./(\w+\.js)"', script.text))
+            scripts += found - seen
+        assert seen == {path.name for path in STATIC.glob("*.js")}
         for name in ("no.js", "../router.py", "..%2frouter.py"):
             assert requests.get(f"{page.home}static/{name}", timeout=9).status_code == 404
 

@@ -14,7 +14,7 @@ from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.envelope import ApiError, failure, success
 from labellerr_loopback.files import require_revision
 from labellerr_loopback.images import frame_jpeg
-from labellerr_loopback.pages.html import render
+from labellerr_loopback.pages.html import render, status_words
 from labellerr_loopback.pages.media import as_png, thumbnail
 from labellerr_loopback.pages.reading import (
     PAGE,
@@ -29,6 +29,7 @@ from labellerr_loopback.pages.reading import (
     questions_of,
 )
 from labellerr_loopback.pages.saving import Change, save
+from segtrack.base.labellerr_api import STATUSES
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {path.relative_to(_STATIC).as_posix(): path for path in _STATIC.rglob("*.*")}
@@ -106,6 +107,7 @@ def router(context: Context) -> APIRouter:
             video=row["data_type"] == "video",
             beside=neighbours(state, project_id, found, chosen),
             chosen=chosen,
+            words={status: status_words(status) for status in STATUSES},
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/media", include_in_schema=False)
