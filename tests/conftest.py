@@ -1,6 +1,9 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measurement
+# What was found out about this machine before is nobody's concern: one folder for all tests of a
+# run, which the workers of xdist and the processes that tests start take over.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["SEGTRACK_HOME"] = tempfile.mkdtemp(prefix="segtrack-tests-")
+
+# In the background of a script it is ignored, and so it would be by all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["SEGTRACK_HOME"], ignore_errors=True)
+
 
 # What takes more than a few seconds, as beginnings of test ids below this folder; `make test-fast`
 # leaves it out. `pytest --durations=40` shows where the time goes.
@@ -39,6 +56,7 @@ SLOW = (
     "model/rfdetr/test_train.py",
     "model/sam/test_propose.py",
     "model/test_predict.py",
+    "model/test_together.py::test_a_real_network",
     "model/ultralytics/test_bench_gpu.py",
     "model/ultralytics/test_card.py",
     "model/ultralytics/test_machine.py",
