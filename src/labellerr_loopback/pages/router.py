@@ -14,6 +14,7 @@ from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.envelope import ApiError, failure, success
 from labellerr_loopback.files import require_revision
 from labellerr_loopback.images import frame_jpeg
+from labellerr_loopback.pages import reading
 from labellerr_loopback.pages.html import render, status_words
 from labellerr_loopback.pages.media import as_png, thumbnail
 from labellerr_loopback.pages.reading import (
@@ -74,10 +75,11 @@ def router(context: Context) -> APIRouter:
         project_id: str,
         status: str | None = None,
         show: Show = "low",
+        marked: bool = False,
         page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     ) -> HTMLResponse:
         row = context.project(project_id)
-        chosen = Filter(status, show)
+        chosen = Filter(status, show, marked)
         total = count(state, project_id, chosen)
         (found,) = progress(state, project_id)
         return shown(
@@ -88,16 +90,22 @@ def router(context: Context) -> APIRouter:
             cells=cells(context, row, chosen, page),
             questions=questions_of(context, row),
             page=page,
+            marked=reading.marked(state, project_id),
             pages=max(1, -(-total // PAGE)),
             total=total,
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/", include_in_schema=False)
     def file(
-        token: str, project_id: str, file_id: str, status: str | None = None, show: Show = "low"
+        token: str,
+        project_id: str,
+        file_id: str,
+        status: str | None = None,
+        show: Show = "low",
+        marked: bool = False,
     ) -> HTMLResponse:
         row = context.project(project_id)
-        found, chosen = file_row(state, project_id, file_id), Filter(status, show)
+        found, chosen = file_row(state, project_id, file_id), Filter(status, show, marked)
         return shown(
             "file.html",
             token,

@@ -74,6 +74,7 @@ export class Canvas {
       zoomDelta: 0.5,
       zoomSnap: 0,
     });
+    this.map.createPane("marks").style.zIndex = 450; // above outlines, below handles
     this.fit();
     this.#handles.addTo(this.map);
     this.map.on("click", (event) => this.#clicked(event));
@@ -102,6 +103,13 @@ export class Canvas {
   zoom(steps) {
     this.#fitted = false;
     this.map.setZoom(this.map.getZoom() + steps / 2);
+  }
+
+  /** Where to look, on top of everything; it cannot be touched. */
+  mark(outlines) {
+    for (const points of outlines) {
+      L.polygon(points.map(at), { className: "mark", interactive: false, pane: "marks" }).addTo(this.map);
+    }
   }
 
   /** Shapes are {id, points, colour, text, ghost, selected}; those no longer named are gone. */

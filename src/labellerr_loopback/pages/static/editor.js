@@ -2,7 +2,7 @@
 
 import { History, Saver } from "./answers.js";
 import { Canvas } from "./canvas.js";
-import { $, hint, isVideo, showObjects, showPanel, showPlayer, showSaving, what } from "./panel.js";
+import { $, hint, isVideo, showObjects, showPanel, showPlayer, showRemarks, showSaving, what } from "./panel.js";
 import { Player } from "./player.js";
 import {
   canSplit, framesOf, inBoth, join, lastOutline, outlineAt, split, withOutline, withoutFrame,
@@ -38,6 +38,8 @@ export class Editor {
     } else {
       window.L.imageOverlay("media", this.canvas.bounds, { alt: "" }).addTo(this.canvas.map);
     }
+    this.canvas.mark(file.remarks.flatMap(({ outline }) => (outline ? [outline] : [])));
+    showRemarks(file.remarks, (outline) => this.canvas.near(outline));
     this.number();
     this.render();
     this.told("saved");

@@ -85,6 +85,21 @@ function row(editor, answer) {
   return item;
 }
 
+/** What somebody said of this file; `look` is told the outline that a remark is about. */
+export function showRemarks(remarks, look) {
+  $("remarks").hidden = !remarks.length;
+  $("remarks").querySelector("ul").replaceChildren(...remarks.map(({ text, outline }) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.disabled = !outline;
+    button.addEventListener("click", () => look(outline));
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
+  }));
+}
+
 /** Whether the work is saved, and what is in the way. */
 export function showSaving(state, detail) {
   const words = { saved: "saved", saving: "saving …", conflict: "not saved", failed: "not saved", refused: "not saved" };
