@@ -97,7 +97,7 @@ export class Canvas {
   /** Nearer to an outline, with some of what is around it. */
   near(points) {
     this.#fitted = false;
-    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(0.6), { maxZoom: 4 });
+    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(1), { maxZoom: 4 });
   }
 
   zoom(steps) {
