@@ -17,6 +17,8 @@ from segtrack.pipeline import listed_names
 from segtrack.settings import LabellerrMode, Settings
 from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 
 def messages(*overrides: str) -> list[str]:
     return [str(problem) for problem in check(CONF, overrides)]
