@@ -133,11 +133,15 @@ import sys
 sys.path.insert(0, {root!r})
 from segtrack.model import Together, together
 Together.most = 3
-take = together._Meeting._compute
+import time
+take, most = together._Meeting._compute, 0
 def slow(self, asking):
-    if self._left < 3:
+    global most
+    most = max(most, len(self._seats))
+    if asking and len(self._seats) < most:  # one has all that it asked for, and is soon stored
+        while self._left == 3: time.sleep(0.01)
         print("one is done", flush=True)
-        import time; time.sleep(60)
+        time.sleep(60)
     take(self, asking)
 together._Meeting._compute = slow
 from segtrack.command.app import main
