@@ -51,6 +51,7 @@ from .splits import Grouping as Grouping
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest
 from .version_folder import version_number as version_number
+from .version_folder import videos_digest as videos_digest
 from .version_folder import write_version as write_version
 from .video import probe_video as probe_video
 from .video import read_frames as read_frames
