@@ -397,7 +397,7 @@ def test_key_frames_alone_are_said(tmp_path: Path, convert: Convert) -> None:
     convert(results(tmp_path), tmp_path / "t.xml", "cvat-video")
     text = (tmp_path / "t.xml").read_text()
     first, rest = text.split('<track id="2"')
-    shapes = [line for line in first.splitlines(True) if not re.search(r'frame="[123]"', line)]
+    shapes = [line for line in first.splitlines(True) if not re.search(r' frame="[123]"', line)]
     (tmp_path / "keys.xml").write_text("".join(shapes) + '<track id="2"' + rest)
     done = convert(tmp_path / "keys.xml", tmp_path / "out", "mot")
     assert done.things == 11 and done.notes[0].startswith(
