@@ -100,7 +100,7 @@ def test_overlooked_predictions_are_those_of_cleanlab_in_its_order(
     order = np.lexsort((-predicted.score, predicted.class_id, predicted.image_id))
     judged = ~np.isnan(theirs)
     assert judged.sum() > 20
-    assert np.array_equal(judged, (predicted.label_iou == 0)[order])
+    assert np.array_equal(judged, (predicted.label_overlap == 0)[order])
     alone = judged & (predicted.better_iou == 0)[order]
     mine = suspicions(ours).by_kind["overlooked"][order]
     assert mine[alone] == pytest.approx(predicted.score[order][alone])

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
+from segtrack.curation import facts_of
+from segtrack.evaluation import ImageBatch
+from segtrack.model import FrameDetections
 from tests.curation.scenes import facts
-from tests.evaluation.scenes import Detection, Object
+from tests.evaluation.scenes import SIZE, Detection, Object, rectangle_rle
 
 CAR, PERSON = 0, 1
 
@@ -31,6 +35,28 @@ def test_a_label_and_the_predictions_around_it(tmp_path: Path) -> None:
     assert labelled.match_iou[0] == pytest.approx(0.75)
     assert labelled.mutual.tolist() == [True]
     assert (labelled.twin[0], labelled.twin_iou[0], labelled.apart[0]) == (-1, 0, 0)
+
+
+def test_overlap_is_the_mean_of_masks_and_boxes() -> None:
+    """The label is the left half of its box and one column on the right: its box is right."""
+    image = {"id": 0, "file_name": "a.png", "width": SIZE, "height": SIZE}
+    mask = np.zeros((SIZE, SIZE), np.uint8, order="F")
+    mask[10:30, 10:20] = mask[10:30, 29] = 1
+    label = {
+        **{"id": 1, "annotation_id": 7, "image_id": 0, "category_id": CAR, "iscrowd": 0},
+        **{"bbox": [10.0, 10.0, 20.0, 20.0], "segmentation": coco_mask.encode(mask)},
+    }
+    found = FrameDetections(
+        0,
+        np.array([CAR], np.int16),
+        np.array([0.8], np.float32),
+        np.array([[10, 10, 30, 30]], np.float32),
+        [rectangle_rle((10, 10, 20, 20))["counts"]],
+    )
+    labelled = facts_of([ImageBatch([image], [label], [found])]).labelled
+    assert labelled.match_iou[0] == pytest.approx(220 / 400)
+    assert labelled.match_fit[0] == pytest.approx((220 / 400 + 1) / 2)
+    assert labelled.annotation_id.tolist() == [7] and labelled.area.tolist() == [220]
 
 
 def test_what_nothing_is_predicted_for(tmp_path: Path) -> None:
@@ -59,7 +85,7 @@ def test_predictions_and_what_explains_them(tmp_path: Path) -> None:
     ]
     result = facts(tmp_path, 1, objects, found)
     assert len(result.labelled) == 1, "a crowd is no label to judge"
-    assert result.predicted.label_iou == pytest.approx([0.5, 1, 1, 0])
+    assert result.predicted.label_overlap == pytest.approx([0.5, 1, 1, 0])
     assert result.predicted.better_iou == pytest.approx([0, 0.5, 0, 0])
     assert result.predicted.score == pytest.approx([0.9, 0.7, 0.5, 0.3])
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -113,6 +116,57 @@ def test_planted_errors_come_first_and_a_run_goes_on_where_it_ended(toy: Project
     assert (folder / "suspects.csv").is_file()
     least = toy.run(*WORDS, "suspect.least=0.9")
     assert "fold_train built" not in least.out and "suspicion of 0.9 or more" in least.out
+
+
+def test_the_worst_go_to_people_with_their_labels_and_the_reasons(toy: Project) -> None:
+    # What is judged is not the point: weights that find every square.
+    words = [*DATA, "model=toy-bright", "model.weights=judge.json", "suspect.folds=0"]
+    content = {"names": ["square"], "imgsz": 64, "threshold": 150}
+    (toy.folder / "judge.json").write_text(json.dumps(content))
+    command = [*words, "stages=[prepare,suspect,recheck]", "suspect.send=5"]
+    outcome = toy.run(*command)
+    assert outcome.code == 0, outcome.err
+    with next(toy.folder.glob("outputs/*/*/recheck.csv")).open(newline="") as file:
+        reasons = list(csv.DictReader(file))
+    images = list(dict.fromkeys(row["file_name"] for row in reasons))
+    assert len(images) == 5
+    (found,) = toy.folder.glob(".segtrack/results/suspect/*/")
+    with (found / "images.csv").open(newline="") as file:
+        ranked = list(csv.DictReader(file))
+    sent = [row["file_name"] for row in ranked if row["split"] != "test"][:5]
+    assert sorted(images) == sorted(sent), "never those of the test split"
+    last = max(int(row["rank"]) for row in ranked if row["file_name"] in sent)
+    kept_back = sum(row["split"] == "test" and int(row["rank"]) < last for row in ranked)
+    assert (f"{kept_back} images of the test split are kept back" in outcome.out) == (kept_back > 0)
+
+    with closing(sqlite3.connect(toy.folder / ".segtrack/labellerr/emulator/state.db")) as db:
+        remarks = db.execute(
+            "SELECT f.file_name, r.text, r.outline FROM remarks r JOIN project_files f"
+            " ON f.file_id = r.file_id AND f.project_id = r.project_id ORDER BY r.seq"
+        ).fetchall()
+        scores = db.execute("SELECT score FROM answers ORDER BY score").fetchall()
+    labels = sum(int(row["labels"]) for row in ranked if row["file_name"] in sent)
+    assert len(scores) == labels
+    assert [text for _, text, _ in remarks] == [
+        f"{row['kind'].replace('_', ' ')} ({float(row['suspicion']):.2f}): {row['reason']}"
+        for row in reasons
+    ]
+    labelled = (row for row in reasons if row["kind"] != "overlooked")
+    suspect = [row for row in labelled if float(row["suspicion"]) > 0.5]
+    assert suspect and all(score < 0.7 for (score,) in scores[: len(suspect)])
+    assert all(score > 0.8 for (score,) in scores[len(suspect) :])
+    for (_, _, outline), row in zip(remarks, reasons, strict=True):
+        points = np.array(json.loads(outline))
+        assert points.min(0) == pytest.approx([float(row["x1"]), float(row["y1"])], abs=1.01)
+        assert points.max(0) == pytest.approx([float(row["x2"]), float(row["y2"])], abs=1.01)
+    (run,) = toy.runs()
+    assert run.data.metrics["suspect/sent_images"] == 5
+    assert "suspect/recheck.csv" in toy.artifacts(run)
+    again = toy.run(*command)  # nothing is sent twice
+    assert again.code == 0, again.err
+    with closing(sqlite3.connect(toy.folder / ".segtrack/labellerr/emulator/state.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM answers").fetchone() == (labels,)
+        assert db.execute("SELECT COUNT(*) FROM remarks").fetchone() == (len(remarks),)
 
 
 def test_what_cannot_judge_is_said_before_any_work(

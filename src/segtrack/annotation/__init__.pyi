@@ -8,6 +8,7 @@ from .port import KnownLabels as KnownLabels
 from .port import Progress as Progress
 from .port import Pushed as Pushed
 from .port import Rehearsal as Rehearsal
+from .port import Remark as Remark
 from .port import VideoRehearsal as VideoRehearsal
 from .port import VideosSent as VideosSent
 from .pulled import Review as Review

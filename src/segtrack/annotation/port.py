@@ -53,6 +53,19 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What people should know of a place in an image.
+
+    Attributes:
+        outline: float64 (n, 2), px x and y; None for the whole image.
+    """
+
+    image: ImageRow
+    text: str
+    outline: Polygon | None = None
+
+
+@dataclass(frozen=True)
 class Pushed:
     """What a push came to.
 
@@ -180,6 +193,17 @@ class AnnotationPlatform(Protocol):
 
         Raises:
             DataError: the project has other classes, or is without one of the images.
+        """
+        ...
+
+    def remark(self, project_id: str, remarks: Sequence[Remark]) -> bool:
+        """Show remarks to those who annotate a project, in place of earlier ones.
+
+        Args:
+            remarks: on images of the project, the most urgent first.
+
+        Returns:
+            Whether the platform has a place for remarks.
         """
         ...
 

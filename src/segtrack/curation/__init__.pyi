@@ -1,6 +1,9 @@
 from .facts import Facts as Facts
 from .facts import facts_of as facts_of
 from .pooling import pooled as pooled
+from .recheck import Recheck as Recheck
+from .recheck import to_recheck as to_recheck
+from .recheck import write_labels as write_labels
 from .suspects import SUMMARY as SUMMARY
 from .suspects import find_suspects as find_suspects
 from .suspects import read_suspects as read_suspects

@@ -1,8 +1,12 @@
-"""What predictions say of labels: overlaps of masks, before anything is concluded.
+"""What predictions say of labels: overlaps, before anything is concluded.
 
-A prediction shows an object at a label to the degree ``score * min(1, IoU / .5)``: from COCO's .5
-on two masks are of one object, and how well they fit is another question (``match_iou``). Overlap
-with a crowd is the share of the prediction that lies in it, as in COCO.
+How much a prediction and a label overlap is the mean of the IoU of their masks and of their boxes.
+A coarse outline lowers the one, a thin part that is missed (an arm, a mirror) the other, and a
+label that is wrong both: together they find more planted errors than either
+(experiments/label_errors). A prediction shows an object at a label to the degree
+``score * min(1, overlap / .5)``: from COCO's .5 on two are of one object, and how well they fit is
+another question (``match_fit``). Overlap with a crowd is the share of the prediction's mask that
+lies in it, as in COCO.
 """
 
 from __future__ import annotations
@@ -33,8 +37,9 @@ class Labelled:
         shown: float64 (N,), how surely any prediction shows an object there, 0..1.
         own, other: the same of predictions of the label's class, and of other classes.
         other_class: int64 (N,), the class of the surest other one, -1 where there is none.
-        match_score, match_iou: float64 (N,), score and mask IoU of the prediction of the label's
-            class with the highest product of both; 0 where none overlaps.
+        match_score, match_fit, match_iou: float64 (N,), score, overlap and mask IoU of the
+            prediction of the label's class with the highest product of the first two; 0 where none
+            overlaps.
         mutual: bool (N,), no other label overlaps that prediction more.
         twin: int64 (N,), position of the label of the image that it overlaps most, -1 for none.
         twin_iou: float64 (N,). apart: float64 (N,), how surely a prediction that overlaps this
@@ -51,6 +56,7 @@ class Labelled:
     other: Floats
     other_class: Ints
     match_score: Floats
+    match_fit: Floats
     match_iou: Floats
     mutual: NDArray[np.bool_]
     twin: Ints
@@ -68,7 +74,7 @@ class Predicted:
     Attributes:
         image_id, class_id: int64 (M,). score: float64 (M,). bbox_xyxy: float64 (M, 4), px.
         rle: M masks of COCO's compressed ``counts``, None for a box alone.
-        label_iou: float64 (M,), the largest mask IoU with a label, whatever its class.
+        label_overlap: float64 (M,), the largest overlap with a label, whatever its class.
         better_iou: float64 (M,), the largest mask IoU with a prediction of a better score.
     """
 
@@ -77,7 +83,7 @@ class Predicted:
     score: Floats
     bbox_xyxy: Floats
     rle: list[bytes | None]
-    label_iou: Floats
+    label_overlap: Floats
     better_iou: Floats
 
     def __len__(self) -> int:
@@ -133,20 +139,23 @@ def _image_facts(
     labels = [row for row in truth if not row["iscrowd"]]
     crowds = [row["segmentation"] for row in truth if row["iscrowd"]]
     label_masks = [row["segmentation"] for row in labels]
-    iou = _iou(masks, label_masks)
+    mask_iou = _iou(masks, label_masks)
     score = found.score.astype(np.float64)
     predicted_class = found.class_id.astype(np.int64)
     class_id = np.array([row["category_id"] for row in labels], np.int64)
     box = np.array([row["bbox"] for row in labels], np.float64).reshape(-1, 4)
+    around = found.bbox_xyxy.astype(np.float64)
+    around[:, 2:] -= around[:, :2]
+    overlap = (mask_iou + _iou(around, box)) / 2
     box[:, 2:] += box[:, :2]
-    explained = np.concatenate([iou, _iou(masks, crowds, crowd=True)], 1)
+    explained = np.concatenate([overlap, _iou(masks, crowds, crowd=True)], 1)
     predicted = {
         "image_id": np.full(len(found), image["id"], np.int64),
         "class_id": predicted_class,
         "score": score,
         "bbox_xyxy": found.bbox_xyxy.astype(np.float64),
         "rle": found.rle,
-        "label_iou": explained.max(1, initial=0.0),
+        "label_overlap": explained.max(1, initial=0.0),
         "better_iou": np.tril(_iou(masks, masks), -1).max(1, initial=0.0),
     }
     labelled = {
@@ -155,27 +164,29 @@ def _image_facts(
         "class_id": class_id,
         "area": np.array([float(coco_mask.area(one)) for one in label_masks], np.float64),
         "bbox_xyxy": box,
-        **_evidence(iou, score, predicted_class, class_id),
-        **_twins(iou, score, _iou(label_masks, label_masks), first),
+        **_evidence(overlap, mask_iou, score, predicted_class, class_id),
+        **_twins(overlap, score, _iou(label_masks, label_masks), first),
     }
     return labelled, predicted
 
 
-def _evidence(iou: Floats, score: Floats, predicted: Ints, class_id: Ints) -> dict[str, Any]:
-    """What the predictions of an image, IoU (D, G), say of each of its labels."""
-    count = iou.shape[1]
-    if not iou.size:
-        none = np.zeros(count)
+def _evidence(
+    overlap: Floats, mask_iou: Floats, score: Floats, predicted: Ints, class_id: Ints
+) -> dict[str, Any]:
+    """What the predictions of an image, overlap and IoU (D, G), say of each of its labels."""
+    count = overlap.shape[1]
+    if not overlap.size:
+        numbers = ("shown", "own", "other", "match_score", "match_fit", "match_iou")
         return {
-            **dict.fromkeys(("shown", "own", "other", "match_score", "match_iou"), none),
+            **{name: np.zeros(count) for name in numbers},
             "other_class": np.full(count, -1, np.int64),
             "mutual": np.zeros(count, bool),
         }
-    shows = score[:, None] * np.minimum(1.0, iou / SAME)
+    shows = score[:, None] * np.minimum(1.0, overlap / SAME)
     same = predicted[:, None] == class_id[None, :]
     others = np.where(same, 0.0, shows)
     best_other = others.argmax(0)
-    fits = np.where(same, score[:, None] * iou, 0.0)
+    fits = np.where(same, score[:, None] * overlap, 0.0)
     match, every = fits.argmax(0), np.arange(count)
     matched = fits[match, every] > 0
     other = others[best_other, every]
@@ -185,32 +196,34 @@ def _evidence(iou: Floats, score: Floats, predicted: Ints, class_id: Ints) -> di
         "other": other,
         "other_class": np.where(other > 0, predicted[best_other], -1),
         "match_score": np.where(matched, score[match], 0.0),
-        "match_iou": np.where(matched, iou[match, every], 0.0),
-        "mutual": matched & (iou[match].argmax(1) == every),
+        "match_fit": np.where(matched, overlap[match, every], 0.0),
+        "match_iou": np.where(matched, mask_iou[match, every], 0.0),
+        "mutual": matched & (overlap[match].argmax(1) == every),
     }
 
 
-def _twins(iou: Floats, score: Floats, overlap: Floats, first: int) -> dict[str, Any]:
-    """The label that each one overlaps most, and whether something is predicted for it alone.
+def _twins(overlap: Floats, score: Floats, twin_iou: Floats, first: int) -> dict[str, Any]:
+    """The label that each one covers most, and whether something is predicted for it alone.
 
     Args:
-        iou: (D, G) of predictions and labels. overlap: (G, G) of labels.
+        overlap: (D, G) of predictions and labels. twin_iou: (G, G) of the labels' masks.
     """
-    count = len(overlap)
-    twin, twin_iou, apart = np.full(count, -1, np.int64), np.zeros(count), np.zeros(count)
-    np.fill_diagonal(overlap, 0.0)
+    count = len(twin_iou)
+    twin, best, apart = np.full(count, -1, np.int64), np.zeros(count), np.zeros(count)
+    np.fill_diagonal(twin_iou, 0.0)
     for i in range(count):
-        j = int(overlap[i].argmax())
-        if overlap[i, j] <= 0:
+        j = int(twin_iou[i].argmax())
+        if twin_iou[i, j] <= 0:
             continue
-        twin[i], twin_iou[i] = first + j, overlap[i, j]
-        shows = score * np.minimum(1.0, iou[:, i] / SAME)
-        apart[i] = shows[iou[:, i] > iou[:, j]].max(initial=0.0)
-    return {"twin": twin, "twin_iou": twin_iou, "apart": apart}
+        twin[i], best[i] = first + j, twin_iou[i, j]
+        shows = score * np.minimum(1.0, overlap[:, i] / SAME)
+        apart[i] = shows[overlap[:, i] > overlap[:, j]].max(initial=0.0)
+    return {"twin": twin, "twin_iou": best, "apart": apart}
 
 
-def _iou(first: list[dict[str, Any]], second: list[dict[str, Any]], crowd: bool = False) -> Floats:
-    if not first or not second:
+def _iou(first: Any, second: Any, crowd: bool = False) -> Floats:
+    """Of masks (a list of RLE) or of boxes (x y w h, float64 (N, 4))."""
+    if not len(first) or not len(second):
         return np.zeros((len(first), len(second)))
     found = coco_mask.iou(first, second, [int(crowd)] * len(second))
     return np.asarray(found, np.float64).reshape(len(first), len(second))

@@ -110,9 +110,9 @@ def read_suspects(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_worst(folder: Path, count: int) -> list[dict[str, Any]]:
-    """The first ``count`` rows of ``images.parquet``."""
-    rows: list[dict[str, Any]] = pq.read_table(folder / IMAGES).slice(0, count).to_pylist()
+def read_worst(folder: Path) -> list[dict[str, Any]]:
+    """The rows of ``images.parquet``, the most suspect first."""
+    rows: list[dict[str, Any]] = pq.read_table(folder / IMAGES).to_pylist()
     return rows
 
 
@@ -206,7 +206,7 @@ def _objects(facts: Facts, judged: Suspicions, names: Sequence[str]) -> Iterator
             "class": name,
             "predicted_class": name,
             "predicted_score": float(predicted.score[i]),
-            "iou": float(predicted.label_iou[i]),
+            "iou": None,
             **dict(zip(("x1", "y1", "x2", "y2"), predicted.bbox_xyxy[i].tolist(), strict=True)),
             "rle": predicted.rle[i],
         }

@@ -51,12 +51,15 @@ def suspicions(facts: Facts) -> Suspicions:
     """Judge every label, and every prediction as one that has none."""
     labelled = facts.labelled
     gap, usual_shown = shortfall(labelled.shown, labelled.class_id, labelled.area)
+    # Between the difference, which favours what is always found, and its ratio to what is usual,
+    # which takes anything for spurious that is hardly ever found.
+    spurious = gap / np.sqrt(np.maximum(usual_shown, 1e-9))
     located, usual_iou = _badly_located(labelled)
     by_kind = {
         "overlooked": _overlooked(facts.predicted),
         "badly_located": located,
         "swapped": _swapped(labelled),
-        "spurious": gap,
+        "spurious": np.clip(spurious, 0, 1),
         "duplicate": _duplicate(labelled),
     }
     return Suspicions(by_kind, usual_iou, usual_shown)
@@ -100,22 +103,23 @@ def _against_nearest(values: Floats, area: Floats) -> tuple[Floats, Floats]:
 
 
 def _overlooked(predicted: Predicted) -> Floats:
-    unlabelled = 1 - np.minimum(1.0, predicted.label_iou / SAME)
+    unlabelled = 1 - np.minimum(1.0, predicted.label_overlap / SAME)
     first = 1 - np.minimum(1.0, predicted.better_iou / SAME)
     result: Floats = predicted.score * unlabelled * first
     return result
 
 
 def _badly_located(labelled: Labelled) -> tuple[Floats, Floats]:
-    """Score of the prediction times the relative shortfall of its IoU with the label."""
-    result, usual = np.zeros(len(labelled)), np.zeros(len(labelled))
-    matched = np.flatnonzero(labelled.mutual)
-    if len(matched):
-        gap, usual[matched] = shortfall(
-            labelled.match_iou[matched], labelled.class_id[matched], labelled.area[matched]
-        )
-        result[matched] = labelled.match_score[matched] * gap / np.maximum(usual[matched], 1e-9)
-    return np.clip(result, 0, 1), usual
+    """Score of the prediction times the relative shortfall of its overlap with the label; and the
+    mask IoU that is usual."""
+    result, usual_iou = np.zeros(len(labelled)), np.zeros(len(labelled))
+    at = np.flatnonzero(labelled.mutual)
+    if len(at):
+        like = labelled.class_id[at], labelled.area[at]
+        gap, usual = shortfall(labelled.match_fit[at], *like)
+        result[at] = labelled.match_score[at] * gap / np.maximum(usual, 1e-9)
+        _, usual_iou[at] = shortfall(labelled.match_iou[at], *like)
+    return np.clip(result, 0, 1), usual_iou
 
 
 def _swapped(labelled: Labelled) -> Floats:
@@ -134,7 +138,7 @@ def _swapped(labelled: Labelled) -> Floats:
 def _duplicate(labelled: Labelled) -> Floats:
     """Of two labels on one object the one that is predicted less; of equals the later one."""
     result = np.zeros(len(labelled))
-    fits = labelled.match_score * labelled.match_iou
+    fits = labelled.match_score * labelled.match_fit
     for i in np.flatnonzero(labelled.twin >= 0):
         j = int(labelled.twin[i])
         if (fits[i], -i) < (fits[j], -j):

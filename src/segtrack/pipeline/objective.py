@@ -52,6 +52,7 @@ _REVIEW = (
 )
 _SUSPECTS = (
     *("images", "labels", "shown_share", "suspects", "suspect_images"),
+    *("sent_images", "sent_labels"),
     *("overlooked", "badly_located", "swapped", "spurious", "duplicate"),
 )
 _IMAGE_SETS = ("images", *SPLITS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from segtrack.annotation.port import (
     Progress,
     Pushed,
     Rehearsal,
+    Remark,
     Say,
     VideoRehearsal,
     VideosSent,
@@ -102,6 +103,16 @@ class Labellerr:
         code = self._code(key)
         folder = self.folder / "proposals" / f"{project_id}-{code}"
         return propose(session, project_id, rows, found, images.classes, folder, code).objects
+
+    def remark(self, project_id: str, remarks: Sequence[Remark]) -> bool:
+        """Of the platform itself only ``labellerr_file_remarks`` of an export is known: how they
+        come about is documented nowhere, so nothing is sent there."""
+        if self.settings.mode is not LabellerrMode.emulator:
+            return False
+        from segtrack.annotation.labellerr.loopback import show_remarks
+
+        show_remarks(self._access.url, project_id, remarks)
+        return True
 
     def review(
         self, images: ImageSet, found: Predictions, key: str, report: Report, say: Say = print

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy as np
 from segtrack.annotation.labellerr.credentials import Credentials
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.outlines import polygon_of
-from segtrack.annotation.port import KnownLabels, Rehearsal, VideoRehearsal
+from segtrack.annotation.port import KnownLabels, Rehearsal, Remark, VideoRehearsal
 from segtrack.annotation.video_sent import SentVideos
 from segtrack.base.polygons import Polygon
 from segtrack.dataset import Dataset, VideoSequence, first_mask_frame, joined
@@ -43,6 +43,27 @@ def own_emulator(folder: Path, credentials: Credentials) -> Iterator[str]:
         start_emulator(folder, credentials=accepted, delays=Delays(0, 0, 0)) as emulator,
     ):
         yield emulator.url
+
+
+def show_remarks(url: str, project_id: str, remarks: Sequence[Remark]) -> None:
+    """Put remarks on the pages of a project, in place of earlier ones.
+
+    Raises:
+        DataError: the project has no such file, or what listens at ``url`` takes no remarks.
+    """
+    from labellerr_loopback import ask
+
+    paths = dict.fromkeys(one.image.path for one in remarks)
+    name_of = {file.path: file.name for file in check_files(paths)}
+    rows = [
+        {
+            "file_name": name_of[one.image.path],
+            "text": one.text,
+            "outline": None if one.outline is None else np.round(one.outline, 2).tolist(),
+        }
+        for one in remarks
+    ]
+    ask("POST", f"{url}/_emulator/projects/{project_id}/remarks", json={"remarks": rows})
 
 
 def rehearse(

@@ -76,7 +76,7 @@ STAGE = register(
     Stage(
         name="suspect",
         make=suspect,
-        version=1,
+        version=2,
         reads=("suspect",),
         inputs=("prepare", "folds", "fold_predict", "start"),
         require=_require,
