@@ -169,7 +169,7 @@ def test_a_prepared_data_set_and_a_reviewed_version(
 ) -> None:
     prepared = read(run, "coco", given)
     done = convert(prepared.folder, tmp_path / "out", "coco")
-    assert done.read == "dataset=a prepared data set, 6 images (train 4, val 2)"
+    assert done.read == "a prepared data set, 6 images (train 4, val 2)"
     before, after = objects(prepared), objects(read(run, "coco", tmp_path / "out"))
     assert {k: len(v) for k, v in after.items()} == {k: len(v) for k, v in before.items()}
     labels = tmp_path / "labels.json"
@@ -222,6 +222,7 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(
         (("{given}", "{new}", "--to", "labelbox"), "did you mean labelme"),
         (("{given}", "{new}.json", "--to", "yolo"), "yolo is written as a folder"),
         (("{given}", "{new}.xml", "--to", "coco"), "a folder; its file ends with .json"),
+        (("{given}", "{given}/new", "--to", "coco"), "which is only read"),
         (("{given}", "{new}", "--to", "mot"), "no track ids, which --to mot needs"),
         (("{given}", "{new}"), "required: --to"),
         (("{given}/nothing", "{new}", "--to", "yolo"), "is not there"),
@@ -340,7 +341,7 @@ def test_class_names_with_signs_of_the_formats(
 ) -> None:
     """Classes with signs of XML, JSON and YAML."""
     given = write_coco_folder(tmp_path / "given")
-    odd = ['<a & "b">', "off: [x]", "010"]
+    odd = ['<a & "b">', "off: [x]", "010"]  # and, of XML, what it cannot write
     for path in given.glob("annotations/*.json"):
         content = loaded(path)
         for category, name in zip(content["categories"], odd, strict=True):
