@@ -34,7 +34,7 @@ from segtrack.annotation.video_sent import SentVideo, SentVideos
 from segtrack.annotation.video_truth import true_tracks, write_truth
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError, some
-from segtrack.base.files import link_or_copy
+from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
 from segtrack.dataset import VideoSequence
@@ -98,7 +98,7 @@ class Judge(Protocol):
     """Scores trajectories against ground truth; what does that lies beside this package."""
 
     def video(self, truth: VideoSequence, tracks: Tracks, folder: Path) -> None:
-        """One video; ``folder`` gets the scores."""
+        """One video; ``folder`` gets the scores. ``truth`` has a path where the file is there."""
         ...
 
     def metrics(self) -> Mapping[str, float]:
@@ -240,6 +240,8 @@ class _Desk:
         for place, one in ((folder, sequence), (judged, seen)):
             (place / "seqinfo.ini").write_text(_seqinfo(one), encoding="utf-8")
         _write_lines(tracks, self.folder / TRACKER, name)
+        if video.every == 1 and _as_sent(video):  # of a thinned one the frames are others
+            seen = replace(seen, path=Path(video.path))
         self.judge.video(seen, tracks, self.folder / SCORES / name)
         ids = {j: one.track_id for j, one in enumerate(truth)}
         self.rows += [_row(video, one, ids) for one in review.outcomes]
@@ -271,6 +273,11 @@ class _Desk:
                 }
             )
         return rows
+
+
+def _as_sent(video: SentVideo) -> bool:
+    path = Path(video.path)
+    return path.is_file() and file_digest(path) == video.sha256
 
 
 def _row(video: SentVideo, one: TrackOutcome, ids: Mapping[int, int]) -> dict[str, Any]:
