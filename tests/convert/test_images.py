@@ -30,6 +30,7 @@ from tests.convert.conftest import (
     write_coco_folder,
 )
 from tests.dataset.conftest import Prepare, prepare_into, write_image
+from tests.dataset.test_same_results import labellerr
 
 IMAGES = [name for name, form in FORMATS.items() if not form.tracks]
 # The least IoU of any object with itself: CVAT's coordinates have two decimals, YOLO's nine digits,
@@ -182,6 +183,16 @@ def test_a_prepared_data_set_and_a_reviewed_version(
     folder = write_version(version, prepared.folder, labels, tmp_path / "versions")
     done = convert(folder, tmp_path / "reviewed", "labelme")
     assert (done.read, done.things) == ("dataset=reviewed, 6 images (train 4, val 2)", 11)
+
+
+def test_labels_of_a_labellerr_project(tmp_path: Path, run: Prepare, command: Say) -> None:
+    """Of an export that was kept, joined with the images of a folder."""
+    _, *words = labellerr(tmp_path)
+    lines = command(tmp_path / "own", tmp_path / "out", "--to", "coco", "dataset=labellerr", *words)
+    assert lines[0] == f"{tmp_path / 'own'}: dataset=labellerr, 10 images (train 9, test 1)"
+    assert sum(map(len, objects(read(run, "coco", tmp_path / "out")).values())) == int(
+        lines[-1].split()[-2]
+    )
 
 
 def test_the_picture_files(given: Path, tmp_path: Path, convert: Convert) -> None:
