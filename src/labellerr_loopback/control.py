@@ -19,7 +19,7 @@ from labellerr_loopback.faults import Fault, Kind
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.guard import CONTROL
 from labellerr_loopback.parsing import FARTHEST
-from labellerr_loopback.projects import Question, checked, edit_questions, progress
+from labellerr_loopback.projects import Questions, checked, edit_questions, progress
 
 Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
@@ -130,11 +130,13 @@ def router(context: Context) -> APIRouter:
         return success(progress(state))
 
     @api.post("/projects/{project_id}/questions")
-    def questions(project_id: str, body: list[Question]) -> dict[str, Any]:
+    def questions(project_id: str, body: Questions) -> dict[str, Any]:
         """What the labelling screen does: other questions, as a new version of the template."""
         project = context.project(project_id)
         with state.change() as db:
-            version = edit_questions(db, project, [checked(question) for question in body])
+            version = edit_questions(
+                db, project, [checked(question) for question in body.questions]
+            )
         return success({"version": version})
 
     @api.get("/uploads")

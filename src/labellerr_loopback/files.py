@@ -165,9 +165,7 @@ def set_status(db: sqlite3.Connection, project_id: str, file_id: str, status: st
     raise_revisions(db, project_id, [file_id])
 
 
-def require_revision(
-    db: sqlite3.Connection, project_id: str, file_id: str, revision: int
-) -> None:
+def require_revision(db: sqlite3.Connection, project_id: str, file_id: str, revision: int) -> None:
     """Look whether a file's answers and status are still those that somebody has seen.
 
     Raises:

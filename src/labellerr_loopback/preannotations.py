@@ -90,7 +90,7 @@ def router(context: Context) -> APIRouter:
             metadata = _counted(outcome)
         else:
             lists = ("questions_ignored", "files_not_updated", "error")
-            empty = {"questions_ignored": [], "files_not_updated": []}
+            empty: dict[str, Any] = {"questions_ignored": [], "files_not_updated": []}
             metadata = empty | {key: outcome[key] for key in lists if key in outcome}
         return success({"status": job["status"], "metadata": {**metadata, "activity_id": job_id}})
 

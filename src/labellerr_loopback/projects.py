@@ -32,9 +32,12 @@ class Question(BaseModel):
     color: str | None = None
 
 
-class CreateTemplate(Body):
-    templateName: str = Field(min_length=1, max_length=500)
+class Questions(Body):
     questions: list[Question] = Field(min_length=1, max_length=1000)
+
+
+class CreateTemplate(Questions):
+    templateName: str = Field(min_length=1, max_length=500)
 
 
 class Rotations(Body):
@@ -143,11 +146,11 @@ def router(context: Context) -> APIRouter:
             db.execute("DELETE FROM projects WHERE id = ?", (project_id,))
         return success({"project_id": project_id, "deleted": True})
 
-    @api.delete("/projects/{project_id}")
-    @api.delete("/projects/project/{project_id}")
-    def no_delete(project_id: str) -> dict[str, Any]:
+    @api.delete("/projects/{rest:path}")
+    def no_delete(rest: str) -> dict[str, Any]:
         """Is documented, but not what the SDK calls; refused."""
-        text = f"DELETE of project {project_id!r}: not here; POST /projects/delete/{{project_id}}"
+        project = rest.rpartition("/")[2]
+        text = f"DELETE of a project is not served here: POST /projects/delete/{project}"
         raise ApiError(405, text)
 
     @api.post("/projects/rotations/add")

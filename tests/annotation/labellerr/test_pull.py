@@ -486,7 +486,7 @@ def test_an_export_of_other_images(loop: Loop, tmp_path: Path) -> None:
     folder = tmp_path / "review"
     shutil.copytree(loop.sent.folder, folder)
     with sqlite3.connect(folder / "review.db") as db:
-        db.execute("UPDATE images SET name = name || 'x', file_id = ''")
+        db.execute("UPDATE images SET name = 'x' || image_id, file_id = ''")
     note_digest(folder)
     with pytest.raises(DataError, match="none of the 5 exported images"):
         take_back(loop.platform, folder, tmp_path / "pull", Numbers())
