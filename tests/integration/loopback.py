@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from labellerr_loopback import ask
+from segtrack.base.content_names import without_tag
 from tests.integration.conftest import Project
 
 SQUARE = [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]]
@@ -81,16 +82,18 @@ def there(folder: Path, name: str) -> There:
 def annotate(
     url: str, project_id: str, labels: dict[str, list[Any]], question: str = "car"
 ) -> None:
-    """What a person does: these polygons, then the status accepted."""
+    """What a person does: these polygons, then the status accepted; files by their local names."""
+    target = f"{url}/_emulator/projects/{project_id}/files"
+    found = ask("GET", target, params={"size": 10_000})["files"]
+    there = {without_tag(file["file_name"]): file["file_name"] for file in found}
     files = [
         {
-            "file_name": name,
+            "file_name": there[name],
             "status": "accepted",
             "answers": [{"question": question, "polygon": polygon} for polygon in polygons],
         }
         for name, polygons in labels.items()
     ]
-    target = f"{url}/_emulator/projects/{project_id}/files"
     ask("POST", target, json={"files": files})
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import NothingToExport
-from segtrack.pipeline.platform import platform_of, project_name
+from segtrack.pipeline.platform import platform_of, project_name, unfinished
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
-from segtrack.pipeline.stages.review import NO_IMAGES
+from segtrack.pipeline.stages.review import NO_IMAGES, require_pool
 
 if TYPE_CHECKING:
     from segtrack.annotation import AnnotationPlatform, Reviewed
@@ -31,17 +31,29 @@ def pull(ask: Ask) -> Visit:
     return Visit("reviewed labels are asked for", partial(_pull, dataset=dataset))
 
 
+def _require(ask: Ask) -> None:
+    """Look for images that may have been under review, before anything is done."""
+    if "review" not in ask.listed or not (ask.settings.labellerr.videos and "track" in ask.listed):
+        require_pool(ask, "pull")
+
+
 def _pull(run: Run, dataset: Dataset) -> Path | None:
     platform = platform_of(run)
     just_sent: Reviewed | None = run("review").value if "review" in run.listed else None
-    sent = just_sent or platform.last_review(project_name(run.settings, dataset))
+    places = {row.sha256: row.path for row in dataset.iter_images("pool")}
+    sent = just_sent or platform.last_review(project_name(run.settings, dataset), places.keys())
     # Another run that pulls the same, or sends it anew, would replace files that are read here.
     with alone_with(sent.folder):
-        return _pulled(run, dataset, platform, sent, just_sent is not None)
+        return _pulled(run, dataset, platform, sent, places, just_sent is not None)
 
 
 def _pulled(
-    run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Reviewed, just_sent: bool
+    run: Run,
+    dataset: Dataset,
+    platform: AnnotationPlatform,
+    sent: Reviewed,
+    places: dict[str, Path],
+    just_sent: bool,
 ) -> Path | None:
     from segtrack import annotation
 
@@ -55,13 +67,17 @@ def _pulled(
     truth = rehearsal.truth if rehearsal else None
     folder = run.scratch("labellerr") / "pulls" / sent.folder.name
     try:
-        review = annotation.pull(platform, sent, folder, run.record, truth=truth, say=run.say)
+        review = annotation.pull(
+            platform, sent, folder, run.record, truth=truth, say=run.say, places=places
+        )
     except NothingToExport as error:
         waiting = error if rehearsal else _waiting(platform, error, sent.project_id)
         if not just_sent:
             raise waiting from error
         run.say(f"nothing to do yet: {waiting}")
         return None
+    if review.pending and (left := unfinished(run.settings, platform.status(sent.project_id))):
+        run.say(f"not back, by their status: {left}")
     run.keep(folder, "review")
     run.tag({"labellerr.test_project": sent.project_id})
     start = run("source").value.starting_weights
@@ -81,7 +97,8 @@ def _waiting(
         return error
     return NothingToExport(
         f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
-        f"which a reviewer could be simulated: {by_hand}."
+        f"which a reviewer could be simulated: {by_hand}; then give stages=[pull], or send it to "
+        "people with labellerr=cloud."
     )
 
 
@@ -90,6 +107,7 @@ STAGE = register(
         name="pull",
         make=pull,
         inputs=("prepare", "review", "source"),
+        require=_require,
         after="review",
         platform=True,
     )
