@@ -22,6 +22,7 @@ SLOW = (
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",
     "annotation/labellerr/test_video_review.py",
+    "base/test_end_with.py",
     "command/test_compare.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
     "evaluation/test_jackknife.py::test_coverage_of_the_interval",

@@ -29,7 +29,7 @@ from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
 DOUBTFUL = 20
 UNREADABLE_ERROR = "unreadable_annotations"
 UNREADABLE = (
-    *("not_coco", "class_id", "no_such_image", "rle"),
+    *("not_coco", "class_id", "no_such_image", "rle", "bad_shape"),
     *("not_a_number", "not_finite", "odd_coordinates"),
 )
 SHARES = 0.9  # of a file's objects inside of the first pixel are no coincidence

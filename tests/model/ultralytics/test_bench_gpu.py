@@ -62,6 +62,35 @@ def test_the_network_is_measured_alone(script, bench):
     assert row["graph_fps"] > 0
 
 
+def test_several_videos_of_one_command_are_measured(script, bench, capsys):
+    row = script.judged(script.folder_of_videos(bench))
+    assert (row["videos"], row["frames"]) == (2, 12)
+    assert capsys.readouterr().out.count("detect     2 together") == 2
+    assert row["against_track"] == pytest.approx(row["ours_fps"] / row["track_fps"], rel=0.01)
+    assert set(row["targets"]) == {"against_track >= 8"}
+
+
+def test_decoding_is_measured(script, bench):
+    row = script.decoding(bench)
+    assert row["threads"] >= 1
+    assert all(row[f"{name}fps"] > 0 for name in ("small_", "small_threads_", "big_threads_"))
+
+
+def test_the_table_says_what_passed(script):
+    rows = {
+        "video": {"a": 3.5, "b": 0.5, "targets": {"a >= 3": True, "b >= 0.6": False}},
+        "network": {"c": 1, "targets": {}},
+        "images": {"error": "RuntimeError: no such luck"},
+        "training": {"skipped": "480 s are over"},
+    }
+    lines = [line.split() for line in script.table(rows).splitlines()]
+    assert ["video", "a", "3.5", ">=", "3", "pass"] in lines
+    assert ["video", "b", "0.5", ">=", "0.6", "fail"] in lines
+    assert any(line[0] == "images" and line[-2:] == ["not", "measured"] for line in lines)
+    assert any(line[0] == "training" and line[-2:] == ["not", "measured"] for line in lines)
+    assert not any("network" in line for line in lines)
+
+
 def test_an_epoch_is_the_shortest_but_the_first(script, tmp_path):
     (tmp_path / "results.csv").write_text("epoch,time\n1,9\n2,13\n3,16\n4,21\n")
     assert script.epoch_seconds(tmp_path / "results.csv") == 3
