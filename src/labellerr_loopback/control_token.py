@@ -20,6 +20,7 @@ from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SettingsError
 
 HEADER = "X-Emulator-Token"
+REVIEW = "/review/"  # pages for people; the token comes next in their addresses
 
 
 def new_token() -> str:
@@ -68,7 +69,7 @@ def page_address(url: str, token: str, project_id: str | None = None) -> str:
 
     The token is in the path: a browser would send a cookie to every port of this machine.
     """
-    home = f"{url}/review/{token}/"
+    home = f"{url}{REVIEW}{token}/"
     return home if project_id is None else f"{home}projects/{quote(project_id, safe='')}/"
 
 

@@ -78,6 +78,11 @@ CREATE TABLE IF NOT EXISTS answers (
     score REAL, conf_bucket TEXT, source TEXT NOT NULL,
     FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
 CREATE INDEX IF NOT EXISTS answers_file ON answers (project_id, file_id);
+CREATE TABLE IF NOT EXISTS removed_answers (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, file_id TEXT NOT NULL,
+    question_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL, score REAL,
+    conf_bucket TEXT, source TEXT NOT NULL,
+    FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     format TEXT NOT NULL, conf_bucket TEXT, object TEXT NOT NULL, status TEXT NOT NULL,

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.files import file_digest
 from segtrack.convert import FORMATS, Conversion
 from segtrack.convert.images import unique_names
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, Version, parent_digest, write_version
 from tests.convert.conftest import (
+    NAMES,
     Convert,
     Say,
     annotation,
@@ -162,16 +164,24 @@ def test_classes_are_chosen_and_merged(
     assert read(run, "labelme", tmp_path / "out").names == ("thing",)
 
 
-def test_a_prepared_data_set_and_a_reviewed_version_are_read(
+def test_a_prepared_data_set_and_a_reviewed_version(
     given: Path, tmp_path: Path, run: Prepare, convert: Convert
 ) -> None:
     prepared = read(run, "coco", given)
     done = convert(prepared.folder, tmp_path / "out", "coco")
     assert done.read == "dataset=a prepared data set, 6 images (train 4, val 2)"
-    again = objects(read(run, "coco", tmp_path / "out"))
-    assert {k: len(v) for k, v in again.items()} == {
-        k: len(v) for k, v in objects(prepared).items()
-    }
+    before, after = objects(prepared), objects(read(run, "coco", tmp_path / "out"))
+    assert {k: len(v) for k, v in after.items()} == {k: len(v) for k, v in before.items()}
+    labels = tmp_path / "labels.json"
+    empty = {"images": [], "annotations": [], "categories": [{"id": 0, "name": NAMES[0]}]}
+    labels.write_text(json.dumps(empty))
+    splits = prepared.split_fingerprints
+    digest = parent_digest(prepared.folder)
+    sha = file_digest(labels)
+    version = Version(2, prepared.fingerprint, splits, digest, sha, (), "p", "0" * 64, "auto")
+    folder = write_version(version, prepared.folder, labels, tmp_path / "versions")
+    done = convert(folder, tmp_path / "reviewed", "labelme")
+    assert (done.read, done.things) == ("dataset=reviewed, 6 images (train 4, val 2)", 11)
 
 
 def test_the_picture_files(given: Path, tmp_path: Path, convert: Convert) -> None:

@@ -554,6 +554,14 @@ def test_subsets_of_datumaro_are_splits(folder: Path, run: Prepare) -> None:
     assert run(settings).dataset.counts == {"train": 1, "val": 2, "test": 0, "pool": 0}
 
 
+def test_an_alpha_mask_of_supervisely_is_a_mask(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    path.write_text(path.read_text().replace('"bitmap",', '"alpha_mask",'))
+    pixels = coco.decode(labels_of_first(run(settings))[0][3]).astype(bool)
+    assert (pixels == whole_patch()).all()
+
+
 def test_a_mask_that_reaches_out_of_its_image_is_cut_off(folder: Path, run: Prepare) -> None:
     settings = supervisely(folder)
     path = folder / "ds" / "ann" / "0.jpg.json"

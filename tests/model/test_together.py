@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -190,9 +191,15 @@ def test_weights_that_predict_nothing_are_refused_before_any_video(network, tmp_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_real_network_finds_the_same(tiny_weights, tmp_path, monkeypatch):
-    """Of three videos, one of another input shape, on the CPU: byte for byte."""
+@pytest.mark.parametrize("kind", ["detector.YoloDetector", "card.CardDetector"])
+def test_a_real_network_finds_the_same(tiny_weights, tmp_path, monkeypatch, kind):
+    """Of three videos, one of another input shape, in float32 on the CPU: byte for byte."""
     from segtrack.model import Network, model_settings
+    from segtrack.model.ultralytics import Ultralytics
+
+    module, name = kind.split(".")
+    chosen = getattr(import_module(f"segtrack.model.ultralytics.{module}"), name)
+    monkeypatch.setattr(Ultralytics, "detector", lambda _, *given: chosen(*given))
 
     def noise(video, count):
         rng = np.random.default_rng(video)

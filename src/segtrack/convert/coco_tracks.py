@@ -18,6 +18,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.json_stream import Element, elements
 from segtrack.convert.clips import TrackedClip
 from segtrack.convert.material import Clip, Thing
+from segtrack.dataset import of_cvat
 
 _HEAD = 1 << 22
 _ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -84,7 +85,7 @@ class _Reader:
             try:
                 image = self.images[value["image_id"]]
                 track_id = track_of(value)
-                if track_id is None and not value.get("iscrowd"):
+                if track_id is None and not _is_crowd(value):
                     without += 1
                     continue
                 thing = _thing(value, places[value["category_id"]], track_id, image)
@@ -168,6 +169,10 @@ def track_of(value: dict[str, Any]) -> int | None:
     return None if given is None else int(given)
 
 
+def _is_crowd(value: dict[str, Any]) -> bool:
+    return bool(value.get("iscrowd")) and not of_cvat(value)
+
+
 def _thing(value: dict[str, Any], class_id: int, track_id: int | None, image: Any) -> Thing:
     segmentation = value.get("segmentation")
     polygons: tuple[Any, ...] = ()
@@ -185,7 +190,7 @@ def _thing(value: dict[str, Any], class_id: int, track_id: int | None, image: An
         (x, y, x + w, y + h),
         polygons,
         counts,
-        crowd=bool(value.get("iscrowd")),
+        crowd=_is_crowd(value),
         score=None if score is None else float(score),
         track_id=track_id,
         visible=value.get("visible_fraction"),

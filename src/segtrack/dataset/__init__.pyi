@@ -4,6 +4,7 @@ from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
+from .coco_values import of_cvat as of_cvat
 from .frame_folder import frame_files as frame_files
 from .frame_numbers import first_mask_frame as first_mask_frame
 from .frame_numbers import frames_of as frames_of

@@ -78,9 +78,10 @@ class Together:
         """
         count = min(self.most, len(works))
         with loaded(self.network, self.request) as one:
-            meeting = self._meeting = _Meeting(one.detector, count, len(works))
+            meeting = _Meeting(one.detector, count, len(works))
             pool = ThreadPoolExecutor(count, "video")
             try:
+                self._meeting = meeting
                 futures = [pool.submit(work) for work in works]
                 for future in futures:
                     future.add_done_callback(lambda done: meeting.note(done, futures))

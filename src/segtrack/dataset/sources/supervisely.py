@@ -90,7 +90,7 @@ def _shape(
 
     label, (width, height) = str(raw["classTitle"] or ""), size
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
-    if kind == "bitmap":
+    if kind in ("bitmap", "alpha_mask"):
         x, y = (int(value) for value in raw["bitmap"]["origin"])
         return Shape(label, 0, mask_at(png_alpha(raw["bitmap"]["data"], size), (x, y), size))
     if kind not in ("polygon", "rectangle"):
