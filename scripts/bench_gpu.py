@@ -353,7 +353,8 @@ def training(bench: Bench) -> Row:
 
 
 def precision(bench: Bench) -> Row:
-    """Mask and box AP on the simulated validation images, as the card computes and in float32."""
+    """Mask and box AP of the weights that ship, which know the simulator, on its validation images:
+    as the card computes and in float32."""
     from segtrack.evaluation import measure
     from segtrack.model import Predictions
     from segtrack.settings import EvaluationSettings
@@ -367,6 +368,8 @@ def precision(bench: Bench) -> Row:
         for kind in ("mask_map50_95", "box_map50_95"):
             found[f"{kind}_{name}"] = scores.metrics()[f"val/{kind}"] or 0.0
     kinds = ("mask_map50_95", "box_map50_95")
+    if not found["mask_map50_95_float32"]:
+        raise RuntimeError("nothing was found, so there is nothing to compare")
     apart = {f"{k}_apart": abs(found[f"{k}_half"] - found[f"{k}_float32"]) for k in kinds}
     return {**found, **apart, "targets": tuple(f"{name} <= 0.002" for name in apart)}
 
@@ -384,11 +387,12 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
 }
 
 
-def network_of(bench: Bench) -> Any:
-    """The network on the device, at its size."""
+def network_of(bench: Bench, weights: Path | None = None) -> Any:
+    """The network on the device, at its size; of other ``weights`` at theirs."""
     from segtrack.model import Network, model_settings, resolve_weights
 
-    settings = model_settings("yolov8n-seg", weights=str(bench.weights), imgsz=bench.imgsz)
+    path, size = (weights, None) if weights else (bench.weights, bench.imgsz)
+    settings = model_settings("yolov8n-seg", weights=str(path), imgsz=size)
     return Network(settings, resolve_weights(settings, Path), bench.device)
 
 
@@ -508,7 +512,7 @@ def predict_validation(bench: Bench, data: Any, folder: Path, exact: bool) -> No
     from segtrack.model.ultralytics.detector import YoloDetector
     from segtrack.model.ultralytics.runtimes import TorchRuntime
 
-    chosen, rows = network_of(bench), data.iter_images("val")
+    chosen, rows = network_of(bench, SHIPPED), data.iter_images("val")
     request = Request(data.names, data.class_map, 0.001, 300)
 
     def detector(_: Any, network: Any, request: Any) -> YoloDetector:

@@ -55,6 +55,18 @@ def test_videos_are_measured(script, bench):
     assert set(row["targets"]) == {"against_track >= 3", "share_of_decoding >= 0.6"}
 
 
+def test_precisions_are_compared_where_something_is_found(script, bench, monkeypatch):
+    row = script.judged(script.precision(bench))
+    assert row["mask_map50_95_float32"] > 0.1
+    assert row["mask_map50_95_apart"] <= 0.002  # both are float32 here, one in other batches
+    assert set(row["targets"]) == {f"{kind}_map50_95_apart <= 0.002" for kind in ("mask", "box")}
+    monkeypatch.setattr(script, "SHIPPED", bench.weights)  # untrained
+    for name in ("half", "float32"):
+        (bench.folder / name).rename(bench.folder / f"{name} before")
+    with pytest.raises(RuntimeError, match="nothing was found"):
+        script.precision(bench)
+
+
 def test_the_network_is_measured_alone(script, bench):
     row = script.network(bench)
     assert row["batch"] == 2
