@@ -14,6 +14,7 @@ from labellerr_loopback.faults import Fault
 from labellerr_loopback.kept import Kept, alone, kept
 from labellerr_loopback.server import Emulator, start_emulator
 from labellerr_loopback.up import keep_up
+from labellerr_loopback.video_annotator import TrueTrack, annotate_videos
 
 __all__ = [
     "AS_OF",
@@ -25,8 +26,10 @@ __all__ = [
     "Limits",
     "Quirks",
     "Rates",
+    "TrueTrack",
     "alone",
     "annotate",
+    "annotate_videos",
     "ask",
     "asked",
     "keep_up",

@@ -19,7 +19,7 @@ def small_video(frames: int, size: tuple[int, int], fps: int) -> bytes:
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         for i in range(frames):
-            image = np.full((size[1], size[0], 3), 40 * i, np.uint8)
+            image = np.full((size[1], size[0], 3), 40 * i % 256, np.uint8)
             for packet in stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
