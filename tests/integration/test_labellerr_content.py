@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from labellerr_loopback import Delays, Emulator, start_emulator
+from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
+from segtrack.annotation.labellerr.http_platform import HttpPlatform
+from segtrack.annotation.labellerr.transport import Transport
 from tests.dataset.conftest import write_image
 from tests.integration.conftest import Outcome, Project
 from tests.integration.loopback import annotate
@@ -93,6 +96,23 @@ def _rename_and_go_on(project: Project, here: Callable[..., Outcome], emulator: 
     back = here("stages=[pull]", *loop, "dataset.path=pictures")
     assert back.code == 0, back.err
     assert "4 images back, 0 pending" in back.out
+
+    # What is not taken is counted by the platform's words, and a person's own export is taken.
+    files = {"skipped": "12", "rejected": "13", "critical": "14"}
+    for status, stem in files.items():
+        annotate(emulator.url, project_id, {f"{stem}.jpg": []}, status=status)
+    outcome = here("stages=[prepare]", *loop, "dataset.path=pictures")
+    assert "not taken, by their status: 4 None, 1 critical, 1 rejected, 1 skipped" in outcome.out
+    http = HttpPlatform(Transport(emulator.url, EMULATOR_CREDENTIALS), 20.0)
+    report = http.start_export(project_id, "by hand", ["accepted"])
+    http.wait_export(project_id, report)
+    http.download_export(project_id, report, project.folder / "by hand.json")
+    words = ["stages=[prepare]", "dataset=labellerr", "dataset.path=pictures"]
+    outcome = here(*words, 'dataset.export="by hand.json"')
+    assert outcome.code == 0, outcome.err
+    mine = project.runs()[-1].data.metrics
+    assert sum(mine[f"data/images/{split}"] for split in ("train", "val", "test")) == 13
+    assert mine["data/images/pool"] == 7 and mine["data/annotations/train"] > 0
 
     # The version finds its pictures where a later command has read them.
     (project.folder / "pictures").rename(project.folder / "elsewhere")

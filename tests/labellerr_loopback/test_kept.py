@@ -73,7 +73,9 @@ def test_another_platform_on_the_port_is_not_taken_for_this_one(tmp_path: Path) 
         assert kept(mine) is None
         (mine / "address.json").write_text(json.dumps(facts))
         assert kept(mine) is not None
-        for damaged in ("", "[]", '{"up": true}', "{"):
+        # Nor is one of another machine that shares the folder.
+        away = json.dumps({**facts, "host": "another"})
+        for damaged in ("", "[]", '{"up": true}', "{", away):
             (mine / "address.json").write_text(damaged)
             assert kept(mine) is None
 
