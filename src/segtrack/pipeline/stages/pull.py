@@ -52,7 +52,7 @@ def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path
     platform = platform_of(run)
     sent: Sent | None = run("review").value if "review" in run.listed else None
     tracked = sent.videos if sent else last_sent(run, dataset, platform, videos)
-    if tracked is None:
+    if sent is None and tracked is None:
         require_pool(run, "pull")
     review = reviewed = None
     waiting: list[NothingToExport] = []
@@ -99,8 +99,8 @@ def _images_sent(run: Run, dataset: Dataset) -> bool:
 def _pull_images(
     run: Run, dataset: Dataset, platform: AnnotationPlatform, just_sent: Reviewed | None
 ) -> Review:
-    name, places = project_name(run.settings, dataset), _places(dataset)
-    sent = just_sent or platform.last_review(name, places.keys())
+    places = _places(dataset)
+    sent = just_sent or platform.last_review(project_name(run.settings, dataset), places.keys())
     # Another run that pulls the same, or sends it anew, would replace files that are read here.
     with alone_with(sent.folder):
         return _pulled(run, dataset, platform, sent, places)
