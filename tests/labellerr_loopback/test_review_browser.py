@@ -211,7 +211,7 @@ class TestOutlines:
         assert sorted(names) == ["car 0.42", "car 0.91"]
         person.one("input[value=medium] + span").click()
         assert person.shapes() == 1
-        assert person.one("#count").text == "1 object, 1 less confident not shown"
+        assert person.one("#count").text == "1 object, 1 less confident hidden, not deleted"
         person.one("input[value=low] + span").click()
         assert person.shapes() == 2
         person.press("l")

@@ -53,7 +53,7 @@ export function showObjects(editor, shown) {
   const hidden = editor.answers.size - shown.length;
   const noun = isVideo ? "track" : "object";
   const count = `${shown.length} ${noun}${shown.length === 1 ? "" : "s"}`;
-  $("count").textContent = hidden ? `${count}, ${hidden} less confident not shown` : count;
+  $("count").textContent = hidden ? `${count}, ${hidden} less confident hidden, not deleted` : count;
 }
 
 function row(editor, answer) {
