@@ -47,6 +47,8 @@ SLOW = (
     "base/test_end_with.py",
     "command/test_compare.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
+    "convert/test_killed.py",
+    "convert/test_programs.py::test_through_every_format",
     "evaluation/test_jackknife.py::test_coverage_of_the_interval",
     "evaluation/test_real.py",
     "integration/",

@@ -109,6 +109,11 @@ def _refuse(
         raise SettingsError(
             f"{target}: is there already, and is never overwritten; name another, or remove it"
         )
+    inside = target.resolve().is_relative_to(given.paths[0].resolve())
+    if inside and given.paths[0].is_dir() and given.kind != inputs.RESULTS:
+        raise SettingsError(
+            f"{target}: lies in {given.paths[0]}, which is only read; name a place outside of it"
+        )
     if target.suffix.lower() in (".json", ".xml", ".txt", ".zip", ".yaml") and not single:
         only = f"; its file ends with {form.suffix}" if form.suffix else ""
         raise SettingsError(f"{target}: {name} is written as a folder{only}")
@@ -153,11 +158,11 @@ def _material(
     if not sum(dataset.counts.values()):
         raise DataError(f"{given.paths[0]}: has no images")
     listed = ", ".join(f"{split} {n}" for split, n in dataset.counts.items() if n)
-    source = settings.source if settings is not None else "a prepared data set"
+    source = f"dataset={settings.source}" if settings is not None else "a prepared data set"
     notes = tuple(dataset.warnings)
     if count := turned(dataset):
         notes += (f"{count} images are turned by their EXIF orientation, and labels are of that",)
-    read = f"dataset={source}, {sum(dataset.counts.values())} images ({listed})"
+    read = f"{source}, {sum(dataset.counts.values())} images ({listed})"
     return image_material(dataset), read, notes
 
 
@@ -184,8 +189,6 @@ def _checked(material: Material, form: Format, name: str) -> Material:
                 f"{clip.name}: nothing says how large its frames are, which --to {name} needs; "
                 "give --video FILE"
             )
-    if not any(form.holds.words()):
-        raise DataError(f"--to {name}: holds nothing")
     return material
 
 
