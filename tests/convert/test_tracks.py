@@ -220,6 +220,32 @@ def test_ground_truth_that_is_scored(tmp_path: Path, convert: Convert) -> None:
     assert {dict(whole.names)[i] for i in whole.class_id.tolist()} == {"car", "a & <b>"}
 
 
+def test_masks_that_begin_later(tmp_path: Path, convert: Convert) -> None:
+    """Under a name of MOTSChallenge, whose frames count from 1, too."""
+    path = results(tmp_path)
+    content = json.loads(path.read_text())
+    content["video"]["name"] = "MOTS20-77"
+    content["objects"] = [one for one in content["objects"] if one["frame"] > 3]
+    path.write_text(json.dumps(content))
+    convert(path, tmp_path / "out", "mots")
+    (sequence,) = sequences_from(str(tmp_path / "out"))
+    truth = read_truth(sequence).masks
+    assert truth is not None and sorted(set(truth.frame.tolist())) == [4, 5]
+    (after,) = clips_of(tmp_path / "out", "mots")
+    assert sorted(after.frames) == [4, 5]
+
+
+def test_videos_of_a_prepared_data_set(tmp_path: Path, run: Prepare, convert: Convert) -> None:
+    from segtrack.dataset import SequencesSettings
+
+    convert(results(tmp_path), tmp_path / "given", "mots")
+    prepared = run(SequencesSettings(path=str(tmp_path / "given"))).dataset
+    done = convert(prepared.folder, tmp_path / "out", "cvat-video")
+    assert (done.read, done.things) == ("1 video with 6 frames", 12)
+    with pytest.raises(DataError, match="has no images"):
+        convert(prepared.folder, tmp_path / "images", "yolo")
+
+
 def test_masks_of_mots_share_no_pixel(tmp_path: Path, convert: Convert) -> None:
     path = results(tmp_path, overlap=True)
     done = convert(path, tmp_path / "out", "mots")
