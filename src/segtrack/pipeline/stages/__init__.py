@@ -5,6 +5,8 @@
        |          +--> track: detect > associate > score > results.json > render    video
        |          |      |
      push ...     +--> review ... pull --> next version of the data set          labels
+       |
+       +--> suspect > recheck    labels that are probably wrong, by networks of their own
 
 A module imports what does its work as a package (``from segtrack import model``) or inside of a
 function, so that knowing the stages costs nothing.
