@@ -189,7 +189,8 @@ def _picture(gallery: Path, target: Path) -> None:
     """The worst objects on one sheet of moderate size."""
     files = sorted(path for path in gallery.iterdir() if path.name != "sheet.jpg")
     pictures = [picture for path in files if (picture := read_pixels(path)) is not None]
-    target.write_bytes(cv2.imencode(".jpg", contact_sheet(pictures, 3, 560))[1].tobytes())
+    coded = cv2.imencode(".jpg", contact_sheet(pictures, 2, 560), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    target.write_bytes(coded[1].tobytes())
 
 
 def run(words: Sequence[str]) -> Runner:
@@ -391,8 +392,7 @@ def scored(
                 value, positive = by_kind[kind][left], right[left]
             row |= {"planted": total, "candidates": len(value)}
             row[f"AP {method}"] = average_precision(value, positive, total)
-            for k in (20, total):
-                name = "k" if k == total else str(k)
+            for k, name in ((20, "20"), (total, "k")):
                 row[f"P@{name} {method}"] = precision_at(value, positive, k)
         row["chance"] = row["planted"] / max(row["candidates"], 1)
         rows.append(row)

@@ -101,7 +101,8 @@ def find_suspects(
         (folder / name).mkdir()
     _draw(found, folder / "figures")
     frames = _frames(predictions)
-    gallery.draw(dataset, found.rows[: settings.gallery], frames, settings, folder / "gallery")
+    shown = _in_turn(found.rows, settings.gallery)
+    gallery.draw(dataset, shown, frames, settings, folder / "gallery")
 
 
 def read_suspects(folder: Path) -> list[dict[str, Any]]:
@@ -114,6 +115,17 @@ def read_worst(folder: Path) -> list[dict[str, Any]]:
     """The rows of ``images.parquet``, the most suspect first."""
     rows: list[dict[str, Any]] = pq.read_table(folder / IMAGES).to_pylist()
     return rows
+
+
+def _in_turn(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The worst of each kind in turn, so that one kind does not fill the gallery; by their rank."""
+    turns: list[tuple[int, dict[str, Any]]] = []
+    seen = dict.fromkeys(KINDS, 0)
+    for row in rows:
+        turns.append((seen[row["kind"]], row))
+        seen[row["kind"]] += 1
+    turns.sort(key=lambda one: (one[0], one[1]["rank"]))
+    return sorted((row for _, row in turns[:count]), key=lambda row: int(row["rank"]))
 
 
 def _found(

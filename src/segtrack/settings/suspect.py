@@ -25,7 +25,9 @@ class SuspectSettings(Group):
     )
     conf_floor: float = knob(0.02, "predictions below say nothing of a label", low=0.0001, high=0.5)
     least: float = knob(0.5, "suspicion from which an object is counted", low=0, high=1)
-    gallery: int = knob(12, "worst objects shown", unit="objects", low=0, high=1000)
+    gallery: int = knob(
+        12, "worst objects shown, of each kind in turn", unit="objects", low=0, high=1000
+    )
     send: int = knob(
         20,
         "worst images that the stage recheck sends to people, with their labels and the reasons",
