@@ -38,9 +38,10 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
         ("experiment", "occlusion_training"): ["model.weights=auto"],  # $SEGTRACK_DATA has them
-        ("experiment", "occlusion_training_real"): [
-            *("model.weights=auto", f"dataset.path={tmp_path}"),
-        ],
+        **{
+            ("experiment", name): ["model.weights=auto", f"dataset.path={tmp_path}"]
+            for name in ("occlusion_training_real", "cityscapes_models")
+        },
     }
     composed = 0
     for group, options in groups(CONF).items():
