@@ -24,8 +24,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: install ## the whole loop on the embedded data set, offline, and a retraining on its reviewed labels
-	$(BIN)/python src/run.py
-	$(BIN)/python src/run.py dataset=reviewed 'stages=[prepare,train,evaluate]'
+	$(BIN)/python src/run.py experiment=demo
+	$(BIN)/python src/run.py experiment=demo dataset=reviewed 'stages=[prepare,train,evaluate]'
 
 test: install ## the whole test suite, two files at a time (at most 20 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses 2

@@ -4,13 +4,15 @@
     python scripts/bench_gpu.py --quick --device cpu        a dry run of all rows, in a few minutes
 
 Prints JSON: the machine, how busy the card was, and a row for each measurement with its targets and
-whether each was met. A row that fails says why and ends no other; those that the time is over for
-are left out and say so. Needs no network. Videos and weights come from --data where they are there,
+whether each was met; on stderr each row as it comes and, at the end, a table of all targets, each
+beside its figure. A row that fails says why and ends no other; those that the time is over for are
+left out and say so. Needs no network. Videos and weights come from --data where they are there,
 else from the simulator and from the weights that ship.
 
 Rows: video at its own size and at 1440x1080 (detect to results.json in this process; `model.track`,
-`predict`), the network alone, eight videos, images at confidence .001, whole commands with rendered
-video, a training epoch, the average precision of half precision beside float32.
+`predict`), the network alone, eight videos in one command, how fast the machine decodes, images at
+confidence .001, whole commands with rendered video, a training epoch, the average precision of half
+precision beside float32.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -90,6 +93,7 @@ def main() -> int:
     if options.out:
         options.out.write_text(text)
     print(text)
+    print(f"\n{table(found['rows'])}", file=sys.stderr)
     return 0
 
 
@@ -128,7 +132,10 @@ def measured(bench: Bench, rows: Iterable[str], seconds: float) -> dict[str, Any
             print(f"{name} ...", file=sys.stderr, flush=True)
             busy: Row = {}
             try:
-                with gpu_record(bench.device, lambda _: None, busy.__setitem__):
+                with (
+                    gpu_record(bench.device, lambda _: None, busy.__setitem__),
+                    redirect_stdout(sys.stderr),  # the other gets JSON alone
+                ):
                     found[name] = judged(ROWS[name](bench))
             except Exception as error:  # a row says what it lacks, and the others go on
                 traceback.print_exc()
@@ -148,6 +155,22 @@ def judged(row: Row) -> Row:
         targets[target] = value >= float(limit) if sign == ">=" else value <= float(limit)
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
     return rounded | {"targets": targets}
+
+
+def table(rows: dict[str, Row]) -> str:
+    """All targets, each beside its figure; and what was not measured."""
+    from segtrack.report import table_text
+
+    lines: list[Row] = []
+    for name, row in rows.items():
+        if why := row.get("error") or row.get("skipped"):
+            lines.append({"row": name, "figure": why[:60], "result": "not measured"})
+        for target, met in row.get("targets", {}).items():
+            figure, sign, limit = target.split()
+            wanted = {"measured": row[figure], "target": f"{sign} {limit}"}
+            result = "pass" if met else "fail"
+            lines.append({"row": name, "figure": figure, **wanted, "result": result})
+    return table_text(lines) if lines else "no row has a target"
 
 
 def video_small(bench: Bench) -> Row:
@@ -203,19 +226,62 @@ def network(bench: Bench) -> Row:
 
 
 def folder_of_videos(bench: Bench) -> Row:
-    """Eight videos one after the other, against ``model.track`` in one of them."""
-    begin = time.perf_counter()
-    count = 2 if bench.frames else 8
-    frames = sum(track(bench, bench.small)[1]["tracked"] for _ in range(count))
-    ours = frames / (time.perf_counter() - begin)
-    theirs = their_track(bench, bench.small)
+    """Eight videos of one command, from files to results.json, against ``model.track`` in one after
+    the other. On a CPU, where a command takes one after the other too, together all the same."""
+    from segtrack.command.app import CONF
+    from segtrack.command.composition import compose_settings
+    from segtrack.model import Together
+    from segtrack.pipeline import Runner
+    from segtrack.store import Store
+
+    count, folder = 2 if bench.frames else 8, bench.folder / "eight"
+    folder.mkdir()
+    paths = turned(bench.small, folder, count)
+    words = [f"video={folder}", f"model.weights={bench.weights}", f"model.imgsz={bench.imgsz}"]
+    words += ["stages=[track]", "dataset=none", "render.enabled=false", "labellerr=off"]
+    settings = compose_settings(CONF, [*words, f"device={bench.device}"])
+    found: Row = {"videos": count}
+    how: Any = nullcontext() if bench.card else mock.patch.object(Together, "most", count)
+    for name in ("cold", "warm"):
+        place = bench.folder / name
+        place.mkdir()
+        runner = Runner(settings, Store(place / "store"), None, place)
+        begin = time.perf_counter()
+        with how:
+            runner.run()
+        found[f"{name}_s"] = time.perf_counter() - begin
+        reports = [json.loads(p.read_text()) for p in place.glob("tracking/*/results.json")]
+        found["frames"] = sum(one["video"]["frame_count"] for one in reports)
+    ours, theirs = found["frames"] / found["warm_s"], their_track(bench, *paths)
     return {
-        "videos": count,
+        **found,
         "ours_fps": ours,
         "track_fps": theirs,
         "against_track": ours / theirs,
         "targets": ("against_track >= 8",),
     }
+
+
+def decoding(bench: Bench) -> Row:
+    """Frames per second that the machine decodes, in one thread and in several."""
+    from segtrack.dataset.video import probe_video, read_frames
+
+    threads = min(8, os.cpu_count() or 1)
+    found: Row = {"threads": threads}
+    for name, path in (("small", bench.small), ("big", bench.big)):
+        sequence = probe_video(path)
+        found[f"{name}_fps"] = rate(read_frames(sequence))
+        with ThreadPoolExecutor(threads) as pool:
+            begin = time.perf_counter()
+            total = sum(pool.map(frames_in, [sequence] * threads))
+            found[f"{name}_threads_fps"] = total / (time.perf_counter() - begin)
+    return found
+
+
+def frames_in(sequence: Any) -> int:
+    from segtrack.dataset.video import read_frames
+
+    return sum(1 for _ in read_frames(sequence))
 
 
 def images(bench: Bench) -> Row:
@@ -287,7 +353,8 @@ def training(bench: Bench) -> Row:
 
 
 def precision(bench: Bench) -> Row:
-    """Mask and box AP on the simulated validation images, as the card computes and in float32."""
+    """Mask and box AP of the weights that ship, which know the simulator, on its validation images:
+    as the card computes and in float32."""
     from segtrack.evaluation import measure
     from segtrack.model import Predictions
     from segtrack.settings import EvaluationSettings
@@ -301,6 +368,8 @@ def precision(bench: Bench) -> Row:
         for kind in ("mask_map50_95", "box_map50_95"):
             found[f"{kind}_{name}"] = scores.metrics()[f"val/{kind}"] or 0.0
     kinds = ("mask_map50_95", "box_map50_95")
+    if not found["mask_map50_95_float32"]:
+        raise RuntimeError("nothing was found, so there is nothing to compare")
     apart = {f"{k}_apart": abs(found[f"{k}_half"] - found[f"{k}_float32"]) for k in kinds}
     return {**found, **apart, "targets": tuple(f"{name} <= 0.002" for name in apart)}
 
@@ -311,17 +380,19 @@ ROWS: dict[str, Callable[[Bench], Row]] = {
     "images": images,
     "training": training,
     "folder_of_videos": folder_of_videos,
+    "decoding": decoding,
     "command": command,
     "precision": precision,
     "network": network,
 }
 
 
-def network_of(bench: Bench) -> Any:
-    """The network on the device, at its size."""
+def network_of(bench: Bench, weights: Path | None = None) -> Any:
+    """The network on the device, at its size; of other ``weights`` at theirs."""
     from segtrack.model import Network, model_settings, resolve_weights
 
-    settings = model_settings("yolov8n-seg", weights=str(bench.weights), imgsz=bench.imgsz)
+    path, size = (weights, None) if weights else (bench.weights, bench.imgsz)
+    settings = model_settings("yolov8n-seg", weights=str(path), imgsz=size)
     return Network(settings, resolve_weights(settings, Path), bench.device)
 
 
@@ -371,22 +442,19 @@ def track(bench: Bench, path: Path, warm: bool = False) -> tuple[float, Row]:
     return count / took, parts | {"tracked": count}
 
 
-def their_track(bench: Bench, path: Path) -> float:
+def their_track(bench: Bench, *paths: Path) -> float:
+    """Frames per second of one video after the other."""
     from ultralytics import YOLO
 
     model, knobs = YOLO(str(bench.weights)), {"device": bench.theirs, "verbose": False}
-    found = 0.0
-    for number in range(2):  # the first loads and warms up
-        frames = model.track(
-            str(path),
-            persist=bool(number),
-            tracker="bytetrack.yaml",
-            imgsz=bench.imgsz,
-            stream=True,
-            **knobs,
-        )
-        found = rate(frames)
-    return found
+
+    def frames(path: Path) -> Iterator[Any]:
+        knobs["tracker"], knobs["imgsz"] = "bytetrack.yaml", bench.imgsz
+        found: Iterator[Any] = model.track(str(path), stream=True, **knobs)
+        return found
+
+    rate(frames(paths[0]))  # loads and warms up
+    return rate(chain.from_iterable(map(frames, paths)))
 
 
 def their_predict(bench: Bench, path: Path) -> float:
@@ -444,7 +512,7 @@ def predict_validation(bench: Bench, data: Any, folder: Path, exact: bool) -> No
     from segtrack.model.ultralytics.detector import YoloDetector
     from segtrack.model.ultralytics.runtimes import TorchRuntime
 
-    chosen, rows = network_of(bench), data.iter_images("val")
+    chosen, rows = network_of(bench, SHIPPED), data.iter_images("val")
     request = Request(data.names, data.class_map, 0.001, 300)
 
     def detector(_: Any, network: Any, request: Any) -> YoloDetector:
@@ -491,6 +559,18 @@ def enlarged(source: Path, path: Path, frames: int, size: tuple[int, int] | None
     shape = size or (sequence.width, sequence.height)
     images = islice(read_frames(sequence), frames or None)
     return written(path, (cv2.resize(one, shape) for one in images), shape)
+
+
+def turned(source: Path, folder: Path, count: int) -> list[Path]:
+    """Videos of one length, each of which begins with another frame."""
+    from segtrack.dataset.video import probe_video, read_frames
+
+    sequence = probe_video(source)
+    images, size = list(read_frames(sequence)), (sequence.width, sequence.height)
+    paths = [folder / f"{i}.mp4" for i in range(count)]
+    for i, path in enumerate(paths):
+        written(path, iter(images[i:] + images[:i]), size)
+    return paths
 
 
 def written(path: Path, frames: Iterator[Any], size: tuple[int, int]) -> Path:

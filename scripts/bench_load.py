@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -218,7 +217,7 @@ class StandIn:
     imgsz, batch = 320, 8
 
     def __init__(self, scene: Scene) -> None:
-        self.scene, self.left_out = scene, Counter[str]()
+        self.scene = scene
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(image[..., ::-1])

@@ -88,7 +88,7 @@ def compared(images: Path, path: Path, scratch: Path) -> Iterator[dict[str, Any]
         "torch float32": (weights, {"backend": "torch"}),
         "openvino float32": (weights, {"backend": "openvino"}),
         "openvino bfloat16": (weights, {"backend": "openvino", "precision": "bfloat16"}),
-        "openvino int8": (dataclasses.replace(weights, path=quantized), {}),
+        "openvino int8": (dataclasses.replace(weights, path=quantized), {"backend": "openvino"}),
     }
     for name, chosen in SETS.items():
         (out := scratch / name).mkdir()

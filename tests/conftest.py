@@ -1,6 +1,9 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,17 +14,34 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measurement
+# What was found out about this machine before is nobody's concern: one folder for all tests of a
+# run, which the workers of xdist and the processes that tests start take over.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["SEGTRACK_HOME"] = tempfile.mkdtemp(prefix="segtrack-tests-")
+
+# In the background of a script it is ignored, and so it would be by all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["SEGTRACK_HOME"], ignore_errors=True)
+
 
 # What takes more than a few seconds, as beginnings of test ids below this folder; `make test-fast`
 # leaves it out. `pytest --durations=40` shows where the time goes.
 SLOW = (
     "annotation/labellerr/test_jobs.py",
     "annotation/labellerr/test_labellerr_dataset.py",
+    "annotation/labellerr/test_page.py",
     "annotation/labellerr/test_pull.py",
+    "annotation/labellerr/test_pull_videos.py",
     "annotation/labellerr/test_review.py",
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",
     "annotation/labellerr/test_video_review.py",
+    "base/test_end_with.py",
     "command/test_compare.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
     "evaluation/test_jackknife.py::test_coverage_of_the_interval",
@@ -29,12 +49,16 @@ SLOW = (
     "integration/",
     "labellerr_loopback/test_answers.py",
     "labellerr_loopback/test_fuzz.py",
+    "labellerr_loopback/test_pages.py",
     "labellerr_loopback/test_refusals.py",
+    "labellerr_loopback/test_videos_back.py",
+    "labellerr_loopback/test_review_browser.py",
     "model/rfdetr/test_detector.py::test_equal_to_rfdetrs_own",
     "model/rfdetr/test_settings.py::test_the_library_is_a_quiet_guest",
     "model/rfdetr/test_train.py",
     "model/sam/test_propose.py",
     "model/test_predict.py",
+    "model/test_together.py::test_a_real_network",
     "model/ultralytics/test_bench_gpu.py",
     "model/ultralytics/test_card.py",
     "model/ultralytics/test_machine.py",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.command import convert
 from segtrack.command.app import CONF, main
 from segtrack.command.compare import options_of
 from segtrack.command.composition import check
@@ -65,6 +66,9 @@ def test_a_documented_command_is_right(document: str, command: str, tmp_path: Pa
     words = words_of(command, tmp_path)
     if words[:1] == ["compare"]:
         assert options_of(words[1:]).a
+    if words[:1] == ["convert"]:
+        assert convert.options_of([w.replace("FORMAT", "coco") for w in words[1:]]).out
+        return  # its settings are checked with IN at hand
     sweep = "-m" in words
     overrides = [word for word in words if "=" in word]
     assert [str(problem) for problem in check(CONF, overrides, sweep=sweep)] == []

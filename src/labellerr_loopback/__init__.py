@@ -8,20 +8,29 @@ python -m labellerr_loopback --port 8080 --data FOLDER
 
 from labellerr_loopback.annotator import Rates, annotate
 from labellerr_loopback.behaviour import Credentials, Delays, Limits, Quirks
-from labellerr_loopback.client import ask
+from labellerr_loopback.client import ask, asked
 from labellerr_loopback.faults import Fault
-from labellerr_loopback.server import Emulator, alone, start_emulator
+from labellerr_loopback.kept import Kept, alone, kept
+from labellerr_loopback.server import Emulator, start_emulator
+from labellerr_loopback.up import keep_up
+from labellerr_loopback.video_annotator import TrueTrack, annotate_videos
 
 __all__ = [
     "Credentials",
     "Delays",
     "Emulator",
     "Fault",
+    "Kept",
     "Limits",
     "Quirks",
     "Rates",
+    "TrueTrack",
     "alone",
     "annotate",
+    "annotate_videos",
     "ask",
+    "asked",
+    "keep_up",
+    "kept",
     "start_emulator",
 ]

@@ -7,9 +7,10 @@ import contextlib
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
-from labellerr_loopback.behaviour import Credentials, Delays, Quirks
-from labellerr_loopback.server import alone, start_emulator
+from labellerr_loopback.behaviour import AsOf, Credentials, Delays, Quirks
+from labellerr_loopback.up import keep_up
 from segtrack.base.environment import read_variables
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.labellerr_api import LOOPBACK, VARIABLES
@@ -29,20 +30,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=0.0, help="how long processing takes")
     parser.add_argument("--export-status", choices=("both", "response", "top"), default="both")
     parser.add_argument("--list-projects", choices=("object", "list"), default="object")
+    parser.add_argument(
+        "--as-of", choices=get_args(AsOf), default="2025-11", help="whose documentation it follows"
+    )
     given = parser.parse_args(arguments)
     delays = Delays(given.polls, given.polls, given.polls, given.seconds)
-    quirks = Quirks(export_status=given.export_status, list_projects=given.list_projects)
+    quirks = Quirks(
+        export_status=given.export_status, list_projects=given.list_projects, as_of=given.as_of
+    )
     try:
         accepted = _accepted()
         with (
             contextlib.suppress(KeyboardInterrupt),
-            alone(given.data),
-            start_emulator(
+            keep_up(
                 given.data, port=given.port, credentials=accepted, delays=delays, quirks=quirks
             ) as emulator,
         ):
             about = f"API: {emulator.url}/docs, token to annotate: {emulator.token}"
             print(f"Labellerr emulator: {emulator.url} ({about})", flush=True)
+            print(f"Review: {emulator.page()}", flush=True)
             threading.Event().wait()
     except SegtrackError as error:
         print(error, file=sys.stderr)

@@ -52,6 +52,8 @@ class Rates:
         miss_deletion: a false positive is left.
         miss_addition: an object without pre-annotation is not drawn.
         wrong_deletion: a pre-annotation that fits is deleted, and its object not drawn.
+        miss_identity: of videos, where a trajectory goes on with another object, or an object with
+            another trajectory, it is not split or joined.
     """
 
     accept_iou: float = 0.85
@@ -61,9 +63,13 @@ class Rates:
     miss_deletion: float = 0.0
     miss_addition: float = 0.0
     wrong_deletion: float = 0.0
+    miss_identity: float = 0.0
 
     def __post_init__(self) -> None:
-        rates = (self.miss_correction, self.miss_deletion, self.miss_addition, self.wrong_deletion)
+        rates = (
+            *(self.miss_correction, self.miss_deletion, self.miss_addition),
+            *(self.wrong_deletion, self.miss_identity),
+        )
         if not all(0 <= r <= 1 for r in rates) or not 0 < self.match_iou <= self.accept_iou <= 1:
             raise ValueError(f"rates must be 0..1 and 0 < match_iou <= accept_iou <= 1: {self}")
 
@@ -138,7 +144,7 @@ def annotate(
     """
     rates, actions, count = rates or Rates(), [], 0
     target = f"{url}/_emulator/projects/{project_id}/files"
-    for page in _pages(target):
+    for page in pages(target):
         work = []
         for file in page:
             name = file["file_name"]
@@ -174,7 +180,7 @@ def _review(
     for i, guess in enumerate(guesses):
         for j, name in enumerate(classes):
             iou[i, j] *= guess["question"].strip() == name
-    pairs = _match(iou, rates.match_iou)
+    pairs = match(iou, rates.match_iou)
     # Answers of another kind (boxes, tracks) are not judged.
     kept = [{"answer_id": a["answer_id"]} for a in file["answers"] if not a["polygon"]]
     done = _File(kept)
@@ -190,7 +196,7 @@ def _review(
         if rng.random() < rates.miss_addition:
             done.actions.append(_action(file, name.strip(), "missed"))
             continue
-        drawn = _shifted(polygon, size, rates.shift, rng)
+        drawn = shifted(polygon, size, rates.shift, rng)
         after = float(mask_iou([drawn], [polygon], size)[0, 0])
         question = _question(file, name)
         done.answers.append({"question": question, "polygon": drawn.tolist()})
@@ -232,13 +238,13 @@ def _judge_true(
         done.answers.append({"answer_id": answer_id})
         done.actions.append(_action(file, name, kind, guess, before, before))
     else:
-        moved = _corrected(outline, target, size, rates, rng)
+        moved = corrected(outline, target, size, rates, rng)
         after = float(mask_iou([moved], [target], size)[0, 0])
         done.answers.append({"answer_id": answer_id, "polygon": moved.tolist()})
         done.actions.append(_action(file, name, "corrected", guess, before, after))
 
 
-def _match(iou: NDArray[np.float64], least: float) -> dict[int, int]:
+def match(iou: NDArray[np.float64], least: float) -> dict[int, int]:
     """Pairs one to one, the highest IoU first."""
     pairs: dict[int, int] = {}
     order = np.argsort(-iou, axis=None, kind="stable")
@@ -250,7 +256,7 @@ def _match(iou: NDArray[np.float64], least: float) -> dict[int, int]:
     return pairs
 
 
-def _corrected(
+def corrected(
     outline: Polygon,
     target: Polygon,
     size: tuple[int, int],
@@ -261,13 +267,13 @@ def _corrected(
     steps = np.arange(_STEPS)[:, None, None] / _STEPS
     on_edges = (target + steps * (np.roll(target, -1, 0) - target)).reshape(-1, 2)
     distance = np.linalg.norm(outline[:, None] - on_edges, axis=2)
-    moved = _shifted(on_edges[distance.argmin(1)], size, rates.shift, rng)
+    moved = shifted(on_edges[distance.argmin(1)], size, rates.shift, rng)
     if len(moved) >= 3 and mask_iou([moved], [target], size)[0, 0] >= rates.accept_iou:
         return moved
-    return _shifted(target, size, rates.shift, rng)
+    return shifted(target, size, rates.shift, rng)
 
 
-def _shifted(
+def shifted(
     polygon: Polygon, size: tuple[int, int], shift: float, rng: np.random.Generator
 ) -> Polygon:
     """Every coordinate off by a normal error, inside of the image."""
@@ -294,9 +300,10 @@ def _question(file: Mapping[str, Any], name: str) -> str:
     return {text.strip(): text for text in questions}.get(name.strip(), name)
 
 
-def _pages(target: str) -> Iterator[list[dict[str, Any]]]:
+def pages(target: str, size: int = _PAGE) -> Iterator[list[dict[str, Any]]]:
+    """The files of a project with their answers, some at a time, each with the questions' texts."""
     after: str | None = ""
     while after is not None:
-        page = ask("GET", target, params={"size": _PAGE, "after": after})
+        page = ask("GET", target, params={"size": size, "after": after})
         yield [{**file, "questions": page["questions"]} for file in page["files"]]
         after = page["after"]

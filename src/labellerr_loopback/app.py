@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -26,9 +26,12 @@ from labellerr_loopback import (
 )
 from labellerr_loopback.behaviour import Behaviour
 from labellerr_loopback.context import Context, LinkError
+from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.envelope import ApiError, failure
 from labellerr_loopback.faults import Faults
 from labellerr_loopback.guard import Cut, Guard
+from labellerr_loopback.pages import router as pages
+from labellerr_loopback.pages.html import error_page
 from labellerr_loopback.state import State
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -54,7 +57,7 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
         static_url="/docs/static",
     )
     context = Context(state, behaviour, faults)
-    for module in (uploads, datasets, projects, files, preannotations, exports, control):
+    for module in (uploads, datasets, projects, files, preannotations, exports, control, pages):
         part = module.router(context)
         for route in part.routes:
             if isinstance(route, APIRoute):
@@ -63,7 +66,7 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
 
     @app.exception_handler(ApiError)
     def api_error(request: Request, error: ApiError) -> Response:
-        return JSONResponse(failure(error.status, error.message, error.error), error.status)
+        return _refusal(request, error.status, error.message, error.error)
 
     @app.exception_handler(LinkError)
     def link_error(request: Request, error: LinkError) -> Response:
@@ -74,11 +77,11 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
     def invalid(request: Request, error: RequestValidationError) -> Response:
         fields = [_field(detail) for detail in error.errors()]
         text = "; ".join(f"{f['field']}: {f['message']}" for f in fields[:5])
-        return JSONResponse(failure(400, text, fields), 400)
+        return _refusal(request, 400, text, fields)
 
     @app.exception_handler(OverflowError)
     def out_of_range(request: Request, error: OverflowError) -> Response:
-        return JSONResponse(failure(400, f"a number is out of range: {error}"), 400)
+        return _refusal(request, 400, f"a number is out of range: {error}")
 
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)
@@ -87,15 +90,24 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
         if not full:
             raise error
         text = f"no space is left in the folder of the emulator, {state.folder}"
-        return JSONResponse(failure(507, text), 507)
+        return _refusal(request, 507, text)
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:
         text = f"{request.method} {request.url.path}: {error.detail}"
-        return JSONResponse(failure(error.status_code, text), error.status_code)
+        return _refusal(request, error.status_code, text)
 
     app.add_middleware(Guard, behaviour=behaviour, faults=faults, cut=cut)
     return app
+
+
+def _refusal(request: Request, status: int, message: str, error: Any = None) -> Response:
+    """An error as who asks can read it: a page for people, else the API's envelope."""
+    path = request.url.path
+    if path.startswith(REVIEW) and "text/html" in request.headers.get("accept", ""):
+        root = "/".join(path.split("/")[:3]) + "/"
+        return HTMLResponse(error_page(f"This cannot be shown ({status})", message, root), status)
+    return JSONResponse(failure(status, message, error), status)
 
 
 def _first_sentence(text: str) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labellerr_loopback.control_token import new_token
-from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES, LOOPBACK, VARIABLES
+from segtrack.base.labellerr_api import (
+    DATASET_BYTES,
+    DATASET_FILES,
+    LOOPBACK,
+    VARIABLES,
+    VIDEO_BYTES,
+)
 
 QUESTION_TYPES = (
     "BoundingBox",
@@ -22,6 +28,8 @@ QUESTION_TYPES = (
     "stt",
     "imc",
 )
+
+AsOf = Literal["2025-11", "2026-06"]  # the SDK's main line, and the documentation of June 2026
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,11 @@ class Quirks:
         boxes_ignored: annotations of a polygon question without a polygon are silently dropped.
         empty_listed: an uploaded image without annotations is listed as not updated.
         dedupe: a create whose ``uuid`` was answered before gets that answer, and makes nothing.
+        as_of: whose documentation it follows where they differ. 2026-06: the metadata of a job
+            counts what arrived instead of listing what did not, records of projects have
+            ``template_id``, templates have versions, ``bulk_assign`` takes five statuses and users
+            that are known, videos may have 500 MB.
+        users: who may be assigned, as of 2026-06.
     """
 
     export_status: Literal["both", "response", "top"] = "both"
@@ -67,6 +80,12 @@ class Quirks:
     boxes_ignored: bool = True
     empty_listed: bool = True
     dedupe: bool = True
+    as_of: AsOf = "2025-11"
+    users: tuple[str, ...] = ("annotator@localhost", "reviewer@localhost")
+
+    @property
+    def of_2026(self) -> bool:
+        return self.as_of == "2026-06"
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class Limits:
     dataset_bytes: int = DATASET_BYTES
     annotation_bytes: int = 25 * 1024**2
     upload_bytes: int = 1024**3
+    video_bytes: int = VIDEO_BYTES
     body_bytes: int = 4 * 1024**2
     work_bytes: int = 64 * 1024**2
     link_seconds: float = 3600.0

@@ -16,9 +16,17 @@ def ask(method: str, url: str, **options: Any) -> Any:
     Raises:
         DataError: the emulator did not answer, or not with a success.
     """
+    return _asked(method, url, token_header(url), **options)
+
+
+def asked(method: str, url: str, token: str, **options: Any) -> Any:
+    """The same of an emulator whose token is known."""
+    return _asked(method, url, {HEADER: token}, **options)
+
+
+def _asked(method: str, url: str, headers: dict[str, str], **options: Any) -> Any:
     import requests
 
-    headers = token_header(url)
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy does not know this machine's loopback

@@ -80,10 +80,19 @@ class Context:
             raise ApiError(404, f"project not found: {project_id!r}")
         return row
 
+    def template_version(self, project_id: str) -> int:
+        """Of its template, the version that a project uses."""
+        query = "SELECT version FROM applied_versions WHERE project_id = ?"
+        row = self.state.one(query, (project_id,))
+        return int(row["version"]) if row else 1
+
     def questions(self, project: sqlite3.Row) -> list[dict[str, Any]]:
-        """The questions of a project's template, in the template's order."""
-        query = "SELECT questions FROM templates WHERE id = ?"
-        row = self.state.one(query, (project["template_id"],))
+        """The questions of a project, by the version of its template that it uses, in order."""
+        template, version = project["template_id"], self.template_version(project["id"])
+        query = "SELECT questions FROM template_versions WHERE template_id = ? AND version = ?"
+        row = self.state.one(query, (template, version))
+        if row is None:
+            row = self.state.one("SELECT questions FROM templates WHERE id = ?", (template,))
         questions: list[dict[str, Any]] = json.loads(row["questions"]) if row else []
         return questions
 

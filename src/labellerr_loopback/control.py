@@ -18,20 +18,25 @@ from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.faults import Fault, Kind
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.guard import CONTROL
-from labellerr_loopback.parsing import FARTHEST
+from labellerr_loopback.parsing import FARTHEST, check_track
+from labellerr_loopback.projects import Questions, checked, edit_questions, progress
 
 Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 
 
 class WorkedAnswer(BaseModel):
-    """An answer as a person leaves it: kept by its id, redrawn by id and polygon, or new."""
+    """An answer as a person leaves it: kept by its id, redrawn by id and shape, or new.
+
+    A shape is a polygon of an image, or a trajectory of a video in the form of ``video_json``.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     answer_id: str | None = None
     question: str | None = Field(None, description="the question's text; for new answers")
     polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    track: dict[str, Any] | None = None
 
 
 class WorkedFile(BaseModel):
@@ -117,6 +122,27 @@ def router(context: Context) -> APIRouter:
                 _work_on(db, project_id, file, questions)
         return success({"files": len(body.files)})
 
+    @api.get("/about")
+    def about() -> dict[str, Any]:
+        """Which platform this is."""
+        as_of = context.behaviour.quirks.as_of
+        return success({"id": state.identity, "folder": str(state.folder), "as_of": as_of})
+
+    @api.get("/projects")
+    def projects() -> dict[str, Any]:
+        """All projects with the number of their files of every status, the newest first."""
+        return success(progress(state))
+
+    @api.post("/projects/{project_id}/questions")
+    def questions(project_id: str, body: Questions) -> dict[str, Any]:
+        """What the labelling screen does: other questions, as a new version of the template."""
+        project = context.project(project_id)
+        with state.change() as db:
+            version = edit_questions(
+                db, project, [checked(question) for question in body.questions]
+            )
+        return success({"version": version})
+
     @api.get("/uploads")
     def uploads(
         connection_id: str | None = None,
@@ -175,7 +201,7 @@ def _answer(row: sqlite3.Row, questions: dict[str, dict[str, Any]]) -> dict[str,
     )
     return {
         "answer_id": row["id"],
-        "question": questions[row["question_id"]]["question"],
+        "question": questions.get(row["question_id"], {}).get("question", ""),
         "kind": row["kind"],
         "polygon": polygon,
         "data": None if polygon else data,
@@ -217,26 +243,40 @@ def _work_on(
 def _worked(
     answer: WorkedAnswer, there: dict[str, Any], questions: dict[str, dict[str, Any]]
 ) -> tuple[Any, ...]:
-    polygon = (
-        None
-        if answer.polygon is None
-        else json.dumps([v for point in answer.polygon for v in point])
-    )
+    shape = _shape(answer)
+    question = None
+    if answer.question is not None:
+        question = questions.get(answer.question)
+        if question is None:
+            text = f"no question {answer.question!r}; the template has {sorted(questions)}"
+            raise ApiError(400, text)
     if answer.answer_id is not None:
         old = there.get(answer.answer_id)
         if old is None:
             raise ApiError(404, f"answer {answer.answer_id!r} is not on this file")
         kept = (old["score"], old["conf_bucket"])
-        if polygon is None:
+        if shape is None:
             return (old["id"], old["question_id"], old["kind"], old["data"], *kept, old["source"])
-        return (old["id"], old["question_id"], "polygon", polygon, *kept, "human")
-    if polygon is None or answer.question is None:
-        raise ApiError(400, "a new answer needs a question and a polygon")
-    question = questions.get(answer.question)
-    if question is None:
-        text = f"no question {answer.question!r}; the template has {sorted(questions)}"
-        raise ApiError(400, text)
-    return (new_id(), question["question_id"], "polygon", polygon, None, None, "human")
+        of = question["question_id"] if question and answer.track else old["question_id"]
+        return (old["id"], of, *shape, *kept, "human")
+    if shape is None or question is None:
+        raise ApiError(400, "a new answer needs a question and a polygon, or a track")
+    return (new_id(), question["question_id"], *shape, None, None, "human")
+
+
+def _shape(answer: WorkedAnswer) -> tuple[str, str] | None:
+    """Kind and text of a shape in the database; None where it stays as it is."""
+    if answer.track is not None and answer.polygon is not None:
+        raise ApiError(400, "an answer is a polygon or a track, not both")
+    if answer.track is not None:
+        try:
+            check_track(answer.track, "work")
+        except ValueError as error:
+            raise ApiError(400, str(error)) from error
+        return "track", json.dumps(answer.track)
+    if answer.polygon is None:
+        return None
+    return "polygon", json.dumps([v for point in answer.polygon for v in point])
 
 
 def _by_name(db: sqlite3.Connection, project_id: str, name: str | None) -> str:

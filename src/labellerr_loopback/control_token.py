@@ -14,12 +14,13 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SettingsError
 
 HEADER = "X-Emulator-Token"
+REVIEW = "/review/"  # pages for people; the token comes next in their addresses
 
 
 def new_token() -> str:
@@ -61,6 +62,15 @@ def token_header(url: str) -> dict[str, str]:
         return {HEADER: _path(urlsplit(url).port or 80).read_text()}
     except (OSError, ValueError):
         return {}
+
+
+def page_address(url: str, token: str, project_id: str | None = None) -> str:
+    """Where a person reviews in a browser: all projects, or one; whoever has it may.
+
+    The token is in the path: a browser would send a cookie to every port of this machine.
+    """
+    home = f"{url}{REVIEW}{token}/"
+    return home if project_id is None else f"{home}projects/{quote(project_id, safe='')}/"
 
 
 def _path(port: int) -> Path:

@@ -210,6 +210,10 @@ def _uploaded(db: sqlite3.Connection, body: CreateDataset, context: Context) -> 
     total = sum(f["size"] for f in files)
     if total > limits.dataset_bytes:
         raise ApiError(400, f"{what} has {total} bytes, a data set takes {limits.dataset_bytes}")
+    large = [f["file_name"] for f in files if f["size"] > limits.video_bytes]
+    if body.data_type == "video" and context.behaviour.quirks.of_2026 and large:
+        text = f"{len(large)} videos have more than {limits.video_bytes} bytes: {large[:5]}"
+        raise ApiError(400, text)
     allowed = SUFFIXES[body.data_type]
     wrong = [f["file_name"] for f in files if not f["file_name"].lower().endswith(allowed)]
     if wrong:

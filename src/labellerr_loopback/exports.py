@@ -23,9 +23,9 @@ class CreateExport(Body):
 
     export_name: str = Field(min_length=1)
     export_description: str = ""
-    export_format: Literal["coco_json", "json"]
+    export_format: Literal["coco_json", "json", "video_json"]
     statuses: list[str] = Field(min_length=1, max_length=100)
-    export_destination: Literal["local"] = "local"
+    export_destination: str = "local"
     question_ids: list[str] = Field(default_factory=lambda: ["all"], min_length=1)
     updated_after_timestamp: int | None = None
 
@@ -42,7 +42,13 @@ def router(context: Context) -> APIRouter:
     @api.post("/sdk/export/files")
     def create(project_id: str, body: CreateExport, uuid: str | None = None) -> dict[str, Any]:
         """Starts an export of the files with one of the statuses."""
-        context.project(project_id)
+        project = context.project(project_id)
+        if body.export_format == "video_json" and project["data_type"] != "video":
+            text = f"video_json needs a video project, this one is of type {project['data_type']}"
+            raise ApiError(400, text)
+        if body.export_destination != "local":
+            text = f"export_destination {body.export_destination!r}: only 'local' is served here"
+            raise ApiError(400, text)
         for status in body.statuses:
             check_status(status)
         wish = _wish(project_id, body)

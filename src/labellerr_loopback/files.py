@@ -8,11 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from labellerr_loopback.behaviour import Quirks
 from labellerr_loopback.context import Context
 from labellerr_loopback.datasets import file_record
 from labellerr_loopback.envelope import ApiError, Body, success
-from labellerr_loopback.state import now_ms
-from segtrack.base.labellerr_api import STATUSES
+from labellerr_loopback.state import now_ms, raise_revisions, revision_of
+from segtrack.base.labellerr_api import ASSIGNED_STATUSES, NOT_ASSIGNED, STATUSES
 
 _WANTED = 1000  # SQLite takes 32,766 values in one query
 
@@ -80,12 +81,12 @@ def router(context: Context) -> APIRouter:
 
     @api.post("/actions/files/bulk_assign")
     def bulk_assign(project_id: str, body: BulkAssign) -> dict[str, Any]:
-        """Moves files to another status: all of them, or none."""
+        """Moves files to another status, or stage of the work: all of them, or none."""
         context.project(project_id)
-        check_status(body.new_status)
+        status = _assigned(context.behaviour.quirks, body)
         with state.change() as db:
             for file_id in body.file_ids:
-                set_status(db, project_id, file_id, body.new_status)
+                set_status(db, project_id, file_id, status)
                 if body.assign_to:
                     db.execute(
                         "UPDATE project_files SET assigned_to = ?"
@@ -136,8 +137,23 @@ def check_status(status: str) -> None:
         raise ApiError(400, f"status {status!r} is none of {', '.join(STATUSES)}")
 
 
+def _assigned(quirks: Quirks, body: BulkAssign) -> str:
+    """The status that files get; ``annotation`` gives them back to those who annotate."""
+    if quirks.of_2026:
+        if body.new_status not in ASSIGNED_STATUSES:
+            text = f"new_status {body.new_status!r} is none of {', '.join(ASSIGNED_STATUSES)}"
+            raise ApiError(400, text)
+        if body.assign_to and body.assign_to not in quirks.users:
+            raise ApiError(400, f"assign_to: no user {body.assign_to!r} in this workspace")
+    if body.new_status == "annotation":
+        return "assigned" if body.assign_to else NOT_ASSIGNED
+    check_status(body.new_status)
+    return body.new_status
+
+
 def set_status(db: sqlite3.Connection, project_id: str, file_id: str, status: str) -> None:
-    """
+    """Set it, and note that the file was changed.
+
     Raises:
         ApiError: 404 where the project has no such file.
     """
@@ -146,6 +162,18 @@ def set_status(db: sqlite3.Connection, project_id: str, file_id: str, status: st
     )
     if not db.execute(query, (status, now_ms(), project_id, file_id)).rowcount:
         raise ApiError(404, f"file {file_id!r} is not in project {project_id!r}")
+    raise_revisions(db, project_id, [file_id])
+
+
+def require_revision(db: sqlite3.Connection, project_id: str, file_id: str, revision: int) -> None:
+    """Look whether a file's answers and status are still those that somebody has seen.
+
+    Raises:
+        ApiError: 409 where they changed since.
+    """
+    if revision_of(db, project_id, file_id) != revision:
+        text = "somebody else changed this file since it was shown; load it again"
+        raise ApiError(409, text)
 
 
 def _inside(context: Context, project_id: str, file_id: str) -> None:

@@ -9,17 +9,32 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from starlette.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labellerr_loopback.behaviour import Behaviour, Limits
-from labellerr_loopback.control_token import HEADER
+from labellerr_loopback.control_token import HEADER, REVIEW
 from labellerr_loopback.envelope import failure
 from labellerr_loopback.faults import Fault, Faults
+from labellerr_loopback.pages.html import error_page
 
 STORAGE = "/storage/"  # signed links: whoever has the link may use it
 CONTROL = "/_emulator"  # for people and tests that have the token
-_OPEN = (STORAGE, CONTROL, "/docs", "/openapi.json", "/redoc")
+_OPEN = (STORAGE, CONTROL, REVIEW, "/docs", "/openapi.json", "/redoc")
+_PAGES = ("/", REVIEW, REVIEW.rstrip("/"))
+# Pages load from their own address alone, tell nobody else where they are, and stand in no frame.
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; media-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_NO_TOKEN = (
+    "The address of the pages has a token in it, which this one has not, or another one. "
+    '"segtrack labellerr open" opens the whole address, "segtrack labellerr status" prints it.'
+)
 _HOSTS = ("127.0.0.1", "localhost")
 Cut = Callable[[Any], None]
 
@@ -46,6 +61,12 @@ class Guard:
         if path.startswith(CONTROL) and (why := self._no_control(headers)):
             await _refuse(403, why, scope, receive, send)
             return
+        if path in _PAGES or path.startswith(REVIEW):
+            send = _with_page_headers(send)
+            if why := self._no_pages(path, headers):
+                page = error_page("This is not the whole address", why)
+                await HTMLResponse(page, 403)(scope, receive, send)
+                return
         if not path.startswith(_OPEN) and (why := self._stranger(scope, headers)):
             await _refuse(401, why, scope, receive, send)
             return
@@ -57,17 +78,24 @@ class Guard:
             return
         fault = None
         if not path.startswith(CONTROL):
-            fault = self.faults.of_call(scope["method"], path)
+            fault = self.faults.of_call(scope["method"], _without_token(path))
         await self._run(fault, scope, body, send)
 
     def _no_control(self, headers: dict[str, str]) -> str | None:
         """Why the caller may not do what people and tests do."""
-        origin = headers.get("origin")  # of a page; scripts send none
-        if origin is not None and _host(origin.rpartition("/")[2]) not in _HOSTS:
+        if _foreign(headers):
             return "pages of other addresses are not served"
         if not _same(headers.get(HEADER.lower()), self.behaviour.token):
             return f"{CONTROL} needs the header {HEADER}; the emulator printed it when it started"
         return None
+
+    def _no_pages(self, path: str, headers: dict[str, str]) -> str | None:
+        """Why the caller may not have a page, or what belongs to one."""
+        if _foreign(headers):
+            return "Pages of other addresses are not served."
+        token, slash, _ = path.removeprefix(REVIEW).partition("/")
+        known = path.startswith(REVIEW) and slash and _same(token, self.behaviour.token)
+        return None if known else _NO_TOKEN
 
     def _stranger(self, scope: Scope, headers: dict[str, str]) -> str | None:
         """Why the caller may not enter. Old clients send the client id in the query only."""
@@ -144,7 +172,7 @@ class _Body:
 def _body_limit(path: str, limits: Limits) -> int:
     if path.startswith(STORAGE):
         return limits.upload_bytes
-    if path.startswith(CONTROL):
+    if path.startswith((CONTROL, REVIEW)):
         return limits.work_bytes
     if path == "/actions/upload_answers":
         return limits.annotation_bytes + 64 * 1024  # the multipart frame around the file
@@ -180,6 +208,28 @@ async def _refuse(
 ) -> None:
     answer = JSONResponse(failure(status, text), status, headers=headers)
     await answer(scope, receive, send)
+
+
+def _with_page_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(_PAGE_HEADERS)
+        await send(message)
+
+    return sending
+
+
+def _without_token(path: str) -> str:
+    """The path of a page as it is counted and as faults name it."""
+    if not path.startswith(REVIEW):
+        return path
+    return f"{REVIEW}{path.removeprefix(REVIEW).partition('/')[2]}"
+
+
+def _foreign(headers: dict[str, str]) -> bool:
+    """Whether a page of another address asks; scripts name no origin."""
+    origin = headers.get("origin")
+    return origin is not None and _host(origin.rpartition("/")[2]) not in _HOSTS
 
 
 def _headers(scope: Scope) -> dict[str, str]:

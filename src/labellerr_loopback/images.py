@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from labellerr_loopback.envelope import ApiError
@@ -35,7 +36,7 @@ def read_media(path: Path, file_name: str) -> MediaInfo | None:
 
 
 def frame_jpeg(path: Path, number: int) -> bytes:
-    """One frame of a video as JPEG.
+    """One frame of a video as JPEG, decoded from the key frame before it.
 
     Raises:
         ApiError: 404 where the video has no such frame.
@@ -44,13 +45,28 @@ def frame_jpeg(path: Path, number: int) -> bytes:
 
     import av
 
+    stamps = frame_stamps(path)
+    if not 0 <= number < len(stamps):
+        raise ApiError(404, f"no frame {number}; the video has {len(stamps)}")
     with av.open(str(path)) as container:
-        for i, frame in enumerate(container.decode(video=0)):
-            if i == number:
+        stream = container.streams.video[0]
+        container.seek(stamps[number], stream=stream)
+        for frame in container.decode(stream):
+            if frame.pts is not None and frame.pts >= stamps[number]:
                 buffer = io.BytesIO()
                 frame.to_image().save(buffer, "JPEG")
                 return buffer.getvalue()
-    raise ApiError(404, f"no frame {number}")
+    raise ApiError(404, f"frame {number} cannot be decoded")
+
+
+@lru_cache(maxsize=32)  # what was uploaded never changes
+def frame_stamps(path: Path) -> tuple[int, ...]:
+    """When each frame of a video is shown, in units of its ``time_base``; by the packets."""
+    import av
+
+    with av.open(str(path)) as container:
+        packets = container.demux(container.streams.video[0])
+        return tuple(sorted(p.pts for p in packets if p.pts is not None and not p.is_discard))
 
 
 def _video(path: Path) -> MediaInfo | None:

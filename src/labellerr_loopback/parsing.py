@@ -37,10 +37,16 @@ Take = Callable[[Answer], None]
 
 @dataclass
 class Outcome:
-    """What a job tells of itself, each name once, in the order of the file."""
+    """What a job tells of itself, each name once, in the order of the file.
+
+    Attributes:
+        annotations, files: that were taken.
+    """
 
     questions_ignored: list[str] = field(default_factory=list)
     files_not_updated: list[str] = field(default_factory=list)
+    annotations: int = 0
+    files: int = 0
 
 
 class ProjectFiles:
@@ -204,11 +210,15 @@ def _videos(path: Path) -> list[dict[str, Any]]:
                 text = "an annotation needs question_name, question_type and answer"
                 raise ValueError(f"video {video['file_name']!r}: {text}")
             for track in tracks or ():
-                _check_track(track, video["file_name"])
+                check_track(track, video["file_name"])
     return videos
 
 
-def _check_track(track: Any, name: str) -> None:
+def check_track(track: Any, name: str) -> None:
+    """
+    Raises:
+        ValueError: not ``{"frames": {"3": {"answer": ...}}}``; ``name`` is the video's.
+    """
     frames = track.get("frames") if isinstance(track, dict) else None
     if not isinstance(frames, dict) or not frames:
         raise ValueError(f"video {name!r}: a track needs frames")

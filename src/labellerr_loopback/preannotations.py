@@ -21,7 +21,7 @@ from labellerr_loopback.parsing import (
     check_file,
     read_answers,
 )
-from labellerr_loopback.state import State
+from labellerr_loopback.state import State, raise_revisions
 
 _FORMATS = ("coco_json", "video_json")
 _AT_ONCE = 1000  # answers
@@ -85,10 +85,27 @@ def router(context: Context) -> APIRouter:
                 if job["status"] == "in_progress":
                     _advance(context, job)
             job = _job(context, project_id, job_id)
-        metadata = {"questions_ignored": [], "files_not_updated": [], **json.loads(job["outcome"])}
+        outcome = json.loads(job["outcome"])
+        if context.behaviour.quirks.of_2026:
+            metadata = _counted(outcome)
+        else:
+            lists = ("questions_ignored", "files_not_updated", "error")
+            empty: dict[str, Any] = {"questions_ignored": [], "files_not_updated": []}
+            metadata = empty | {key: outcome[key] for key in lists if key in outcome}
         return success({"status": job["status"], "metadata": {**metadata, "activity_id": job_id}})
 
     return api
+
+
+def _counted(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What the documentation of June 2026 has: numbers, and no names."""
+    if "error" in outcome:
+        return outcome
+    return {
+        "total_annotations": outcome.get("annotations", 0),
+        "matched_files": outcome.get("files", 0),
+        "unmatched_files": len(outcome.get("files_not_updated", ())),
+    }
 
 
 def _check_format(answer_format: str, data_type: str) -> None:
@@ -155,6 +172,7 @@ def _apply(context: Context, job: sqlite3.Row) -> Outcome:
         batch = _Batch(context.state, job["project_id"], job["conf_bucket"])
         outcome = read_answers(path, job["format"], questions, files, quirks, batch.take)
     batch.write()
+    outcome.annotations, outcome.files = batch.taken, len(batch.replaced)
     return outcome
 
 
@@ -171,9 +189,11 @@ class _Batch:
     conf_bucket: str | None
     waiting: list[Answer] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
+    taken: int = 0
 
     def take(self, answer: Answer) -> None:
         self.waiting.append(answer)
+        self.taken += 1
         if len(self.waiting) == _AT_ONCE:
             self.write()
 
@@ -186,6 +206,7 @@ class _Batch:
                 " AND source = 'preannotation' AND conf_bucket IS ?",
                 ((self.project_id, file_id, bucket) for file_id in found),
             )
+            raise_revisions(db, self.project_id, {answer.file_id for answer in self.waiting})
             db.executemany(
                 "INSERT INTO answers (id, project_id, file_id, question_id, kind, data, score,"
                 " conf_bucket, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'preannotation')",

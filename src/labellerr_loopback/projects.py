@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from labellerr_loopback.behaviour import QUESTION_TYPES
 from labellerr_loopback.context import Context
 from labellerr_loopback.envelope import ApiError, Body, new_id, success
-from labellerr_loopback.state import now_ms
+from labellerr_loopback.state import State, now_ms
 from segtrack.base.labellerr_api import READY
 
 _OBJECTS = ("BoundingBox", "polygon", "polyline", "dot")
@@ -32,9 +32,12 @@ class Question(BaseModel):
     color: str | None = None
 
 
-class CreateTemplate(Body):
-    templateName: str = Field(min_length=1, max_length=500)
+class Questions(Body):
     questions: list[Question] = Field(min_length=1, max_length=1000)
+
+
+class CreateTemplate(Questions):
+    templateName: str = Field(min_length=1, max_length=500)
 
 
 class Rotations(Body):
@@ -67,7 +70,7 @@ def router(context: Context) -> APIRouter:
         body: CreateTemplate, data_type: Literal["image", "video"], uuid: str | None = None
     ) -> dict[str, Any]:
         """A list of questions; one polygon question per class."""
-        questions = [_question(question) for question in body.questions]
+        questions = [checked(question) for question in body.questions]
 
         def make(db: sqlite3.Connection) -> dict[str, Any]:
             row = (new_id(), body.templateName, data_type, json.dumps(questions), now_ms())
@@ -82,7 +85,8 @@ def router(context: Context) -> APIRouter:
         row = state.one("SELECT * FROM templates WHERE id = ?", (template_id,))
         if row is None:
             raise ApiError(404, f"template not found: {template_id!r}")
-        return success(_template(row))
+        versions = context.behaviour.quirks.of_2026
+        return success(_template(context, row) if versions else _plain_template(row))
 
     @api.get("/annotations/list_questions_templates")
     def list_templates(data_type: str | None = None) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def router(context: Context) -> APIRouter:
             "SELECT * FROM templates WHERE ? IS NULL OR data_type = ?"
             " ORDER BY created_at DESC, rowid DESC"
         )
-        return success([_template(row) for row in state.all(query, (data_type, data_type))])
+        return success([_plain_template(row) for row in state.all(query, (data_type, data_type))])
 
     @api.post("/projects/create")
     def create_project(body: CreateProject, uuid: str | None = None) -> dict[str, Any]:
@@ -142,6 +146,13 @@ def router(context: Context) -> APIRouter:
             db.execute("DELETE FROM projects WHERE id = ?", (project_id,))
         return success({"project_id": project_id, "deleted": True})
 
+    @api.delete("/projects/{rest:path}")
+    def no_delete(rest: str) -> dict[str, Any]:
+        """Is documented, but not what the SDK calls; refused."""
+        project = rest.rpartition("/")[2]
+        text = f"DELETE of a project is not served here: POST /projects/delete/{project}"
+        raise ApiError(405, text)
+
     @api.post("/projects/rotations/add")
     def rotations(project_id: str, body: Rotations) -> dict[str, Any]:
         """Sets how often files are annotated and reviewed."""
@@ -184,7 +195,12 @@ def _field(name: str, message: str) -> ApiError:
     return ApiError(400, message, [{"field": name, "message": message}])
 
 
-def _question(question: Question) -> dict[str, Any]:
+def checked(question: Question) -> dict[str, Any]:
+    """A question as it is kept.
+
+    Raises:
+        ApiError: 400 where it is none that the platform asks.
+    """
     if question.option_type not in QUESTION_TYPES:
         text = f"option_type must be one of {QUESTION_TYPES}, got {question.option_type!r}"
         raise _field("option_type", text)
@@ -193,7 +209,15 @@ def _question(question: Question) -> dict[str, Any]:
     return {**question.model_dump(), "question_id": question.question_id or new_id()}
 
 
-def _template(row: sqlite3.Row) -> dict[str, Any]:
+def _template(context: Context, row: sqlite3.Row) -> dict[str, Any]:
+    """The newest version."""
+    query = "SELECT * FROM template_versions WHERE template_id = ? ORDER BY version DESC LIMIT 1"
+    newest = context.state.one(query, (row["id"],))
+    found = {**_plain_template(row), "version": newest["version"] if newest else 1}
+    return {**found, "questions": json.loads(newest["questions"])} if newest else found
+
+
+def _plain_template(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "template_id": row["id"],
         "template_name": row["name"],
@@ -212,12 +236,53 @@ def _project(context: Context, row: sqlite3.Row) -> dict[str, Any]:
         "data_type": row["data_type"],
         "status_code": READY,
         "attached_datasets": [r["dataset_id"] for r in context.state.all(query, (row["id"],))],
-        "annotation_template_id": row["template_id"],
+        **_template_of(context, row),
         "rotations": json.loads(row["rotations"]),
         "use_ai": bool(row["use_ai"]),
         "created_by": row["created_by"],
         "created_at": row["created_at"],
     }
+
+
+def _template_of(context: Context, row: sqlite3.Row) -> dict[str, Any]:
+    if not context.behaviour.quirks.of_2026:
+        return {"annotation_template_id": row["template_id"]}
+    return {
+        "template_id": row["template_id"],
+        "template_version": context.template_version(row["id"]),
+    }
+
+
+def edit_questions(
+    db: sqlite3.Connection, project: sqlite3.Row, questions: list[dict[str, Any]]
+) -> int:
+    """A new version of a project's template, applied to this project; returns its number."""
+    template = project["template_id"]
+    query = "SELECT COALESCE(MAX(version), 1) + 1 FROM template_versions WHERE template_id = ?"
+    (version,) = db.execute(query, (template,)).fetchone()
+    row = (template, version, json.dumps(questions), now_ms())
+    db.execute("INSERT INTO template_versions VALUES (?, ?, ?, ?)", row)
+    db.execute("INSERT OR REPLACE INTO applied_versions VALUES (?, ?)", (project["id"], version))
+    return int(version)
+
+
+def progress(state: State) -> list[dict[str, Any]]:
+    """All projects, the newest first, each with the number of its files of every status."""
+    counts: dict[str, dict[str, int]] = {}
+    query = "SELECT project_id, status, COUNT(*) AS n FROM project_files GROUP BY 1, 2"
+    for row in state.all(query):
+        counts.setdefault(row["project_id"], {})[row["status"]] = row["n"]
+    return [
+        {
+            "project_id": row["id"],
+            "project_name": row["name"],
+            "data_type": row["data_type"],
+            "created_at": row["created_at"],
+            "files": sum(counts.get(row["id"], {}).values()),
+            "by_status": counts.get(row["id"], {}),
+        }
+        for row in state.all("SELECT * FROM projects ORDER BY seq DESC")
+    ]
 
 
 def _project_id(db: sqlite3.Connection) -> str:

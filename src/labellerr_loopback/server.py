@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from filelock import FileLock, Timeout
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits, Quirks
-from labellerr_loopback.control_token import left_for_scripts
+from labellerr_loopback.control_token import left_for_scripts, new_token, page_address
 from labellerr_loopback.faults import Fault, Faults
 from labellerr_loopback.state import State
 from segtrack.base.errors import SettingsError
@@ -34,6 +33,7 @@ class Emulator:
         token: of the control endpoints; see ``token_header``.
         folder: its state; another start with the same folder goes on where this one ended.
         faults: what was asked to go wrong, and the number of calls of each path.
+        identity: of its state, whatever the address.
     """
 
     url: str
@@ -41,26 +41,15 @@ class Emulator:
     folder: Path
     credentials: Credentials
     faults: Faults
+    identity: str = ""
+
+    def page(self, project_id: str | None = None) -> str:
+        """Where a person reviews, in a browser."""
+        return page_address(self.url, self.token, project_id)
 
     def fault(self, kind: Any, **options: Any) -> None:
         """Ask for a fault; the options are those of ``Fault``."""
         self.faults.add(Fault(kind, **options))
-
-
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of an emulator's folder; says so and waits where another process has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "in_use.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"emulator   waiting for another process that uses {folder}", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager
@@ -72,18 +61,24 @@ def start_emulator(
     delays: Delays | None = None,
     quirks: Quirks | None = None,
     limits: Limits | None = None,
+    token: str | None = None,
 ) -> Iterator[Emulator]:
     """Serve until the context ends.
 
     Args:
         folder: for the database and the files; made where it is not there.
         port: 0 takes a free one.
+        token: of the control endpoints; None makes one.
 
     Raises:
         SettingsError: the port is taken, or the token cannot be kept.
     """
     behaviour = Behaviour(
-        credentials or Credentials(), delays or Delays(), quirks or Quirks(), limits or Limits()
+        credentials or Credentials(),
+        delays or Delays(),
+        quirks or Quirks(),
+        limits or Limits(),
+        token or new_token(),
     )
     state, faults = State(folder), Faults()
     with contextlib.closing(state), contextlib.closing(_listen(port)) as listener:
@@ -97,7 +92,14 @@ def start_emulator(
             port = listener.getsockname()[1]
             with left_for_scripts(port, behaviour.token):
                 url = f"http://{HOST}:{port}"
-                yield Emulator(url, behaviour.token, state.folder, behaviour.credentials, faults)
+                yield Emulator(
+                    url,
+                    behaviour.token,
+                    state.folder,
+                    behaviour.credentials,
+                    faults,
+                    state.identity,
+                )
         finally:
             server.should_exit = True
             thread.join(10)

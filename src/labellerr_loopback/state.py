@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,12 @@ CREATE TABLE IF NOT EXISTS projects (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, data_type TEXT NOT NULL,
     template_id TEXT NOT NULL REFERENCES templates (id), rotations TEXT NOT NULL,
     use_ai INTEGER NOT NULL, created_by TEXT, created_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS template_versions (
+    template_id TEXT NOT NULL REFERENCES templates (id), version INTEGER NOT NULL,
+    questions TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (template_id, version));
+CREATE TABLE IF NOT EXISTS applied_versions (
+    project_id TEXT PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS project_datasets (
     project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     dataset_id TEXT NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
@@ -62,12 +68,21 @@ CREATE INDEX IF NOT EXISTS project_files_name ON project_files (project_id, file
 CREATE INDEX IF NOT EXISTS project_files_name_any_case
     ON project_files (project_id, file_name COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS project_files_file ON project_files (file_id);
+CREATE TABLE IF NOT EXISTS revisions (
+    project_id TEXT NOT NULL, file_id TEXT NOT NULL, revision INTEGER NOT NULL,
+    PRIMARY KEY (project_id, file_id),
+    FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, project_id TEXT NOT NULL,
     file_id TEXT NOT NULL, question_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL,
     score REAL, conf_bucket TEXT, source TEXT NOT NULL,
     FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
 CREATE INDEX IF NOT EXISTS answers_file ON answers (project_id, file_id);
+CREATE TABLE IF NOT EXISTS removed_answers (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, file_id TEXT NOT NULL,
+    question_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL, score REAL,
+    conf_bucket TEXT, source TEXT NOT NULL,
+    FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     format TEXT NOT NULL, conf_bucket TEXT, object TEXT NOT NULL, status TEXT NOT NULL,
@@ -146,9 +161,37 @@ class State:
             self._key.encode(), f"{what} {expires}".encode(), hashlib.sha256
         ).hexdigest()
 
+    @property
+    def identity(self) -> str:
+        """Tells this folder's platform from another one, without giving its key away."""
+        return hashlib.sha256(f"identity {self._key}".encode()).hexdigest()[:16]
+
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def revision_of(db: sqlite3.Connection, project_id: str, file_id: str) -> int:
+    """How often answers or status of a file were changed, by whomever."""
+    query = "SELECT revision FROM revisions WHERE project_id = ? AND file_id = ?"
+    row = db.execute(query, (project_id, file_id)).fetchone()
+    return int(row["revision"]) if row else 0
+
+
+def touch(db: sqlite3.Connection, project_id: str, file_id: str) -> int:
+    """Note that somebody changes a file's answers now; returns its new revision."""
+    query = "UPDATE project_files SET updated_at = ? WHERE project_id = ? AND file_id = ?"
+    db.execute(query, (now_ms(), project_id, file_id))
+    raise_revisions(db, project_id, [file_id])
+    return revision_of(db, project_id, file_id)
+
+
+def raise_revisions(db: sqlite3.Connection, project_id: str, file_ids: Iterable[str]) -> None:
+    """Note that answers or statuses of files change; belongs into the transaction that does it."""
+    db.executemany(
+        "INSERT INTO revisions VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET revision = revision + 1",
+        ((project_id, file_id) for file_id in file_ids),
+    )
 
 
 def now_ms() -> int:

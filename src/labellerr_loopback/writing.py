@@ -52,6 +52,8 @@ def write_export(
     ):
         if export_format == "json":
             _write_list(file, (_json_file(row) for row in _files(db, wish)))
+        elif export_format == "video_json":
+            _write_list(file, (_video(db, wish, row, questions) for row in _files(db, wish)))
         else:
             _write_coco(file, db, wish, report_id, questions)
 
@@ -127,6 +129,40 @@ def _coco_annotations(
                 "labellerr_answer_id": answer["id"],
             }
             number += 1
+
+
+def _video(
+    db: sqlite3.Connection, wish: Wish, row: sqlite3.Row, questions: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A video with its trajectories, in the form in which they are uploaded.
+
+    No sample of what the real platform returns is public. What is added to the form are the ids
+    and the facts of the file, under the names that other exports have for them.
+    """
+    wanted = [
+        question
+        for question in questions
+        if wish.question_ids is None or question["question_id"] in wish.question_ids
+    ]
+    query = (
+        "SELECT * FROM answers WHERE project_id = ? AND file_id = ? AND question_id = ?"
+        " AND kind = 'track' ORDER BY seq"
+    )
+    annotations = []
+    for question in wanted:
+        found = db.execute(query, (wish.project_id, row["id"], question["question_id"]))
+        tracks = [{**json.loads(a["data"]), "labellerr_answer_id": a["id"]} for a in found]
+        if tracks:
+            text = {"question_name": question["question"], "question_type": question["option_type"]}
+            of = {"labellerr_question_id": question["question_id"]}
+            annotations.append({**text, **of, "answer": tracks})
+    return {
+        "file_name": row["file_name"],
+        "labellerr_file_id": row["id"],
+        "labellerr_file_status": row["status"],
+        "file_metadata": file_record(row)["file_metadata"],
+        "annotations": annotations,
+    }
 
 
 def _shape(kind: str, numbers: list[float]) -> dict[str, Any]:

@@ -28,9 +28,10 @@ class Deaf:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    before = [signal.getsignal(number) for number in SIGNALS]
+    began = [signal.signal(number, signal.SIG_DFL) for number in SIGNALS]  # nohup ignores some
     yield
-    assert [signal.getsignal(number) for number in SIGNALS] == before
+    after = [signal.signal(n, handler) for n, handler in zip(SIGNALS, began, strict=True)]
+    assert after == [signal.SIG_DFL] * len(SIGNALS)
     stop_if_asked()  # nothing is remembered
 
 

@@ -435,7 +435,7 @@ LAUGH = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
             "96 x 9 pixels on 64",
         ),
         (LabelmeSettings, "a.json", labelme(10**9, shape_type="mask", mask=BOMB), "10{9} x 48"),
-        (LabelmeSettings, "a.json", labelme(points=[[1e999, 1]], shape_type="circle"), "a shape"),
+        (LabelmeSettings, "a.json", labelme(points=[[1e999, 1]], shape_type="circle"), "shape 1 "),
         (SuperviselySettings, "ann/a.png.json", nested(100_000), "nested too deeply"),
         (
             SuperviselySettings,

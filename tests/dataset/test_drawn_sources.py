@@ -1,4 +1,5 @@
-"""Exports of LabelMe, CVAT, Label Studio and Supervisely: the same shapes in the words of each."""
+"""Exports of LabelMe, CVAT, Label Studio, Supervisely and Datumaro: the same shapes in the words
+of each."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from segtrack.base.errors import DataError
 from segtrack.dataset.drawn import box, ellipse, split_of
 from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.cvat import CvatSettings
+from segtrack.dataset.sources.datumaro import DatumaroSettings
 from segtrack.dataset.sources.labelme import LabelmeSettings
 from segtrack.dataset.sources.labelstudio import LabelstudioSettings, image_of
 from segtrack.dataset.sources.supervisely import SuperviselySettings
@@ -185,7 +187,36 @@ def supervisely(folder: Path) -> SuperviselySettings:
     return SuperviselySettings(path=str(folder), splits=ALL_TRAIN)
 
 
-WRITERS = [labelme, cvat, labelstudio, labelstudio_min, supervisely]
+def datumaro(folder: Path) -> DatumaroSettings:
+    def annotation(kind: str, label: int, **value: Any) -> dict[str, Any]:
+        return {"id": 0, "type": kind, "attributes": {}, "group": 0, "label_id": label, **value}
+
+    whole = coco.encode(np.asfortranarray(whole_patch().astype(np.uint8)))
+    mask = {"counts": whole["counts"].decode(), "size": [48, 64]}
+    found = [
+        annotation("polygon", 0, points=[v for p in SQUARE for v in p], z_order=0),
+        annotation("polygon", 1, points=[v for p in TRIANGLE for v in p], z_order=0),
+        annotation("bbox", 0, bbox=list(BOX), z_order=0),
+        annotation("mask", 1, rle=mask, z_order=0),
+        annotation("points", 1, points=[1.0, 1.0], visibility=[2], z_order=0),
+    ]
+    labels = [{"name": name, "parent": "", "attributes": []} for name in ("car", "person")]
+    items = [
+        {"id": str(i), "annotations": one, "image": {"path": f"{i}.jpg", "size": [48, 64]}}
+        for i, one in enumerate((found, []))
+    ]
+    content = {
+        "dm_format_version": "1.0", "media_type": 2, "infos": {}, "items": items,
+        "categories": {"label": {"labels": labels, "label_groups": [], "attributes": []}},
+    }  # fmt: skip
+    (folder / "annotations").mkdir()
+    (folder / "annotations" / "default.json").write_text(
+        json.dumps({"dm_format_version": "1.0", **content})
+    )
+    return DatumaroSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+WRITERS = [labelme, cvat, labelstudio, labelstudio_min, supervisely, datumaro]
 
 
 @pytest.fixture
@@ -378,14 +409,16 @@ def test_a_shape_and_its_label_in_two_results(folder: Path, run: Prepare) -> Non
 
 
 BROKEN: list[tuple[Callable[[Path], Any], str, str, str, str]] = [
-    (labelme, "json/0.json", '"mask": "iV', '"mask": "aa', "a shape cannot be read"),
     (labelme, "json/0.json", "{", "", "cannot be read as JSON"),
-    (cvat, "annotations.xml", 'rle="', 'rle="7, ', "its mask covers"),
     (cvat, "annotations.xml", "</annotations>", "", "cannot be read as XML"),
+    (cvat, "annotations.xml", 'width="64"', 'width="-"', "image 0.jpg: cannot be read"),
     (cvat, "annotations.xml", "<image id", '<track id="0" label="car"/><image id', "for video"),
-    (labelstudio, "project-1.json", '"rle": [', '"rle": [9, ', "a brush mask covers"),
-    (supervisely, "ds/ann/0.jpg.json", '"classTitle": "car"', '"title": "car"', "classTitle"),
+    (labelstudio, "project-1.json", '"result": [', '"klasse": [', "task 1: cannot be read"),
+    (supervisely, "ds/ann/0.jpg.json", '"width": 64', '"width": 0', "no annotation of Supervisely"),
     (supervisely, "meta.json", '"classes"', '"klasses"', "no meta.json of Supervisely"),
+    (datumaro, "annotations/default.json", '"categories": {', '"categories": ', "JSON"),
+    (datumaro, "annotations/default.json", '"size": [48, 64]}}', '"size": 3}}', "an item cannot"),
+    (datumaro, "annotations/default.json", '"label": {', '"labels": {', "KeyError: 'label'"),
 ]
 
 
@@ -401,13 +434,144 @@ def test_a_broken_export_is_refused_with_its_file(
 ) -> None:
     settings = write(folder)
     path = folder / file
+    assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(DataError, match=says) as caught:
         run(settings)
     assert Path(file).name in str(caught.value)
 
 
-@pytest.mark.parametrize("write", [labelme, cvat, labelstudio, supervisely])
+# The mask of each export, broken as programs, editors and people break them, and another shape.
+Change = tuple[str, str]
+BROKEN_SHAPES: list[tuple[Callable[[Path], Any], str, Change, Change, str]] = [
+    (
+        labelme,
+        "json/0.json",
+        ('"mask": "iV', '"mask": "aa'),
+        ('"points": [[14.0,', '"points": [["a",'),
+        "shape 4 cannot be read (a mask is no PNG",
+    ),
+    (
+        cvat,
+        "annotations.xml",
+        ('rle="', 'rle="7, '),
+        ('xtl="2.0"', 'xtl="left"'),
+        "mask 4 of image 0.jpg cannot be read (its mask covers 67 pixels",
+    ),
+    (
+        labelstudio,
+        "project-1.json",
+        ('"rle": [', '"rle": [9, '),
+        ('"width": 18.75', '"width": "w"'),
+        "region r4 cannot be read (a brush mask covers",
+    ),
+    (
+        supervisely,
+        "ds/ann/0.jpg.json",
+        ('"data": "', '"data": "AAAA'),
+        ('"exterior": [[10.0,', '"exterior": [["x",'),
+        "object 4 cannot be read (a mask is no PNG",
+    ),
+    (
+        datumaro,
+        "annotations/default.json",
+        ('"rle": {', '"lre": {'),
+        ('"bbox": [', '"bbox": ["x", '),
+        "annotation 4 cannot be read (KeyError: 'rle')",
+    ),
+]
+
+
+@pytest.mark.parametrize(("write", "file", "mask", "other", "says"), BROKEN_SHAPES)
+def test_a_broken_shape_is_left_out_and_two_refuse_the_export(
+    folder: Path,
+    run: Prepare,
+    write: Callable[[Path], Any],
+    file: str,
+    mask: tuple[str, str],
+    other: tuple[str, str],
+    says: str,
+) -> None:
+    settings = write(folder)
+    path = folder / file
+    text = path.read_text()
+    assert mask[0] in text and other[0] in text
+    path.write_text(text.replace(*mask, 1))
+    done = run(settings)
+    assert [row[0] for row in labels_of_first(done)] == ["car", "person", "car"]
+    (finding,) = [f for f in done.findings() if f["code"] == "bad_shape"]
+    assert finding["severity"] == "warning" and finding["file"].endswith(Path(file).name)
+    assert finding["message"].startswith(says)
+    path.write_text(text.replace(*mask, 1).replace(*other, 1))
+    with pytest.raises(DataError, match=r"2 of 4 annotations cannot be read \(bad_shape 2\)"):
+        run(settings)
+
+
+def test_each_file_of_many_images_is_judged_by_itself(folder: Path, run: Prepare) -> None:
+    """One in twenty of each, not of all: what a good file has does not excuse a bad one."""
+    settings = cvat(folder)
+    good = (folder / "annotations.xml").read_text()
+    for i in range(2):
+        write_image(folder / "images" / f"more-{i}.jpg", 20 + i, *SIZE)
+    shapes = "".join(
+        f'<box label="car" xtl="{x}" ytl="{y}" xbr="{x + 5}" ybr="{y + 5}"/>'
+        for x in range(0, 50, 6) for y in range(0, 40, 6)
+    )  # fmt: skip
+    images = (
+        good[good.index("<image") :].replace("0.jpg", "more-0.jpg").replace("1.jpg", "more-1.jpg")
+    )
+    head = good[: good.index("<image")]
+    (folder / "good.xml").write_text(head + images.replace("</image>", f"{shapes}</image>"))
+    bad = good.replace('rle="', 'rle="7, ').replace('xtl="2.0"', 'xtl="left"')
+    (folder / "annotations.xml").write_text(bad)
+    with pytest.raises(DataError, match=r"annotations\.xml: 2 of 4 annotations cannot be read"):
+        run(settings)
+    (folder / "annotations.xml").write_text(good.replace('rle="', 'rle="7, '))
+    assert run(settings).codes()["bad_shape"] == 1
+
+
+def test_groups_of_datumaro_are_one_object(folder: Path, run: Prepare) -> None:
+    settings = datumaro(folder)
+    path = folder / "annotations" / "default.json"
+    text = path.read_text().replace('"label_id": 1', '"label_id": 0')
+    path.write_text(text.replace('"group": 0', '"group": 5', 3))  # two outlines and their box
+    assert [row[1] for row in labels_of_first(run(settings))] == [
+        pytest.approx(PATCH.sum()), pytest.approx(300)
+    ]  # fmt: skip
+    crowd = text.replace('"attributes": {}', '"attributes": {"is_crowd": true}', 1)
+    path.write_text(crowd)
+    found = run(settings).dataset.coco("train")["annotations"]
+    assert sorted(a["iscrowd"] for a in found) == [0, 0, 0, 1]
+
+
+def test_subsets_of_datumaro_are_splits(folder: Path, run: Prepare) -> None:
+    settings = datumaro(folder)
+    (folder / "annotations" / "default.json").rename(folder / "annotations" / "val.json")
+    write_image(folder / "images" / "t.jpg", 7, *SIZE)
+    content = json.loads((folder / "annotations" / "val.json").read_text())
+    content["items"] = [{"id": "t", "annotations": [], "image": {"path": "t.jpg"}}]
+    (folder / "annotations" / "train.json").write_text(json.dumps(content))
+    assert run(settings).dataset.counts == {"train": 1, "val": 2, "test": 0, "pool": 0}
+
+
+def test_an_alpha_mask_of_supervisely_is_a_mask(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    path.write_text(path.read_text().replace('"bitmap",', '"alpha_mask",'))
+    pixels = coco.decode(labels_of_first(run(settings))[0][3]).astype(bool)
+    assert (pixels == whole_patch()).all()
+
+
+def test_a_mask_that_reaches_out_of_its_image_is_cut_off(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    path.write_text(path.read_text().replace('"origin": [5, 7]', '"origin": [-7, -4]'))
+    mask = labels_of_first(run(settings))[0][3]
+    pixels = coco.decode(mask).astype(bool)
+    assert pixels[:2, :3].tolist() == PATCH[4:, 7:].tolist() and pixels.sum() == 6
+
+
+@pytest.mark.parametrize("write", [labelme, cvat, labelstudio, supervisely, datumaro])
 def test_files_of_labels_are_not_called_left_out(
     folder: Path, run: Prepare, write: Callable[[Path], Any]
 ) -> None:
@@ -432,6 +596,7 @@ KINDS = {
     cvat: CvatSettings,
     labelstudio: LabelstudioSettings,
     supervisely: SuperviselySettings,
+    datumaro: DatumaroSettings,
 }
 
 

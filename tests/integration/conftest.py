@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +15,20 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.forked import ROOT, Forks, Outcome, Running
+
+# What a whole run imports, once for all commands that tests start.
+PACKAGES = (
+    *("command", "pipeline", "annotation", "evaluation", "scoring", "tracker", "dataset"),
+    *("formats", "report", "store", "journal", "model.ultralytics"),
+)
+LOADED = Forks(
+    "segtrack.model.ultralytics.library",  # before torchvision and others: it sets them up
+    *(f"segtrack.{name}.*" for name in PACKAGES),
+    *("segtrack.settings.groups:store_options", "segtrack.command.job:environment", "hydra.main"),
+    *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
+    *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
+)
 # A data set and a training of seconds: what they compute is tested elsewhere.
 TINY = [
     "trainer=smoke",
@@ -33,15 +48,6 @@ TINY = [
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a command left: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Project:
     """A folder to work in, with an MLflow database that is already there."""
 
@@ -49,10 +55,25 @@ class Project:
 
     def run(self, *words: str) -> Outcome:
         """Run ``python src/run.py WORDS`` in a process of its own."""
+        return LOADED.run(self.command(*words), self.folder)
+
+    def fresh(self, *words: str) -> Outcome:
+        """Run it in a process that imports everything itself, as a user's does."""
+        env = {k: v for k, v in os.environ.items() if k != "SEGTRACK_HOME"}
         done = subprocess.run(
-            self.command(*words), cwd=self.folder, capture_output=True, text=True, timeout=280
-        )
+            self.command(*words),
+            cwd=self.folder, env=env, capture_output=True, text=True, timeout=560,
+        )  # fmt: skip
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str, merged: bool = False) -> Running:
+        """Start the same; ``merged``: stderr goes where stdout goes."""
+        return LOADED.start(self.command(*words), self.folder, merged=merged)
+
+    def module(self, name: str, *words: str) -> Outcome:
+        """Run ``python -m NAME WORDS`` with our own modules on the path."""
+        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        return LOADED.run([sys.executable, "-m", name, *words], self.folder, env)
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, str(ROOT / "src" / "run.py"), *words]
@@ -99,8 +120,41 @@ def project(tmp_path: Path, new_project: Callable[[Path], Project]) -> Project:
     return new_project(tmp_path / "project")
 
 
+_composed: dict[Any, Any] = {}
+
+
 @pytest.fixture
-def here(project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra composes the same words once.
+
+    A command composes its words four times, .15 s each, which is most of a short one; what comes
+    of them is the same each time, and is what processes of their own and tests/command look at.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.config_store import ConfigStore
+
+    load = ConfigLoaderImpl.load_configuration
+
+    def once(
+        self: Any, config_name: str, overrides: list[str], run_mode: Any, *more: Any, **named: Any
+    ) -> Any:
+        groups = {k: len(v) for k, v in ConfigStore.instance().repo.items() if isinstance(v, dict)}
+        places = [str(one) for one in self.config_search_path.get_path()]
+        key = json.dumps([places, config_name, overrides, str(run_mode), more, named, groups])
+        if key not in _composed:
+            _composed[key] = load(self, config_name, overrides, run_mode, *more, **named)
+        return copy.deepcopy(_composed[key])
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", once)
+
+
+@pytest.fixture
+def here(  # type: ignore[no-untyped-def]
+    project: Project,
+    composed_once: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+):
     """Run the command inside this process: seconds faster, for everything that needs no kill."""
     from segtrack.command.app import main
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.integration.conftest import TINY, Outcome, Project
+from tests.integration.conftest import LOADED, TINY, Outcome, Project
 
 Run = Callable[..., Outcome]
 SQUARE = "0 0.2 0.2 0.8 0.2 0.8 0.8 0.2 0.8"
@@ -292,10 +291,10 @@ def test_a_disk_that_is_full_while_a_result_is_written(project: Project) -> None
         "sys.argv[0] = 'src/run.py'; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, *TINY, "stages=[prepare]"]
-    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr
-    assert re.search("stage prepare: cannot write", done.stderr), done.stderr
-    assert "Traceback" not in done.stderr
+    done = LOADED.run(command, project.folder)
+    assert done.code == 1, done.err
+    assert re.search("stage prepare: cannot write", done.err), done.err
+    assert "Traceback" not in done.err
     assert project.results() == []
     (run,) = project.runs()
     assert run.info.status == "FAILED"
@@ -315,12 +314,8 @@ def test_a_server_that_does_not_answer(here: Run, project: Project) -> None:
 
 def test_two_processes_at_once_on_an_empty_folder(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    words = project.command(*TINY, "stages=[prepare]")
-    both = [
-        subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    errors = [process.communicate(timeout=200)[1].decode() for process in both]
+    both = [project.start(*TINY, "stages=[prepare]") for _ in range(2)]
+    errors = [process.communicate(timeout=200)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     runs = project.runs()
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]

@@ -46,11 +46,15 @@ def test_export_and_serve(tmp_path: Path, new_project: Callable[[Path], Project]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     uri = f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}"
-    mlflow = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
-    serve = [mlflow, "models", "serve", "-m", "models:/street/1", "--env-manager", "local"]
+    programs = str(Path(sys.executable).parent)  # as in an activated environment: it starts uvicorn
+    serve = [
+        shutil.which("mlflow", path=programs) or "mlflow",
+        *("models", "serve", "-m", "models:/street/1", "--env-manager", "local"),
+    ]
+    path = os.pathsep.join((programs, os.environ.get("PATH", os.defpath)))
     with subprocess.Popen(
         [*serve, "-p", str(port)],
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+        env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": path},
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

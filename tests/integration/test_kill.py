@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import pytest
 
 from segtrack.journal import Journal
-from tests.integration.conftest import ROOT, TINY, Outcome, Project
+from tests.integration.conftest import TINY, Outcome, Project
 
 WORDS = [*TINY, "model.weights=shipped", "trainer.epochs=3"]
 TRACKING = ["detect", "associate", "truth", "score", "render"]
@@ -23,12 +20,8 @@ STAGES = ["prepare", "train", "predict", "evaluate", *TRACKING]
 
 
 def kill_in(project: Project, stage: str) -> None:
-    command = [sys.executable, "-m", "tests.integration.killed", stage, *WORDS]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    done = subprocess.run(
-        command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    done = project.module("tests.integration.killed", stage, *WORDS)
+    assert done.code == -signal.SIGKILL, done.out + done.err
 
 
 def test_a_kill_in_each_stage_costs_that_stage_only(

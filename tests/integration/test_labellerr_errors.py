@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hydra.types import RunMode
 
 from labellerr_loopback import Credentials, Delays, Emulator, ask, start_emulator
 from segtrack.annotation.labellerr import Credentials as Access
@@ -67,11 +66,10 @@ def _account(served: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     for name, value in PLANTED.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(transport, "Patience", lambda: QUICK)
-    # What costs most of a second each time and is tested elsewhere: the list of all packages, the
-    # check of a command line that was checked before, and whether it is a sweep.
+    # What costs most of a second each time and is tested elsewhere: the list of all packages, and
+    # the check of a command line that was checked before.
     monkeypatch.setattr(job, "environment", lambda: "")
     monkeypatch.setattr(app, "_check", check_once)
-    monkeypatch.setattr("hydra._internal.hydra.Hydra.get_mode", lambda self, **_: RunMode.RUN)
     served.faults.clear()
     served.faults.calls.clear()
     yield

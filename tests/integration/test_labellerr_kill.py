@@ -86,16 +86,10 @@ def predicted(reference: Project, project: Project) -> Project:
 def kill(project: Project, words: list[str], seen: Callable[[], object]) -> None:
     """Begin the command and kill it (SIGKILL) as soon as ``seen``, which may ask a database that is
     not there yet."""
-    with subprocess.Popen(
-        project.command(*words),
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with project.start(*words, merged=True) as process:
         until = time.monotonic() + 120
         while True:
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, process.out
             assert time.monotonic() < until
             try:
                 if seen():
@@ -104,7 +98,6 @@ def kill(project: Project, words: list[str], seen: Callable[[], object]) -> None
                 pass
             time.sleep(0.02)
         process.kill()
-        process.communicate()
     assert process.returncode == -signal.SIGKILL
 
 
@@ -173,13 +166,7 @@ def test_ctrl_c_does_not_wait_for_a_storage_that_does_not_answer(
 ) -> None:
     words = push(tmp_path, f"labellerr.url={other.url}", "labellerr.name=raw")
     other.fault("delay", path="storage/session", seconds=100, nth=9, times=-1)
-    with subprocess.Popen(
-        project.command(*words),
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with project.start(*words) as process:
         until = time.monotonic() + 120
         while other.calls("PUT /storage/session/{id}") < 8 + WORKERS:
             assert process.poll() is None and time.monotonic() < until

@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import pytest
 from segtrack.base.errors import DataError
 from segtrack.dataset import LiveStream, live
 from segtrack.tracker import validate_results
+from tests.forked import Running
 from tests.integration.conftest import Project
 from tests.model.conftest import make_tiny_weights
 
@@ -286,20 +286,17 @@ def test_video_seconds_end_a_stream(
     assert len(mot) == len(document["objects"])
 
 
-def started(project: Project, *given: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        project.command(*given), cwd=project.folder, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+def started(project: Project, *given: str) -> Running:
+    process = project.start(*given, merged=True)
     path = project.folder / "out" / "tracking" / "cam" / "results.json"
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if path.is_file() and '"frame": 9,' in path.read_text(errors="replace"):
             return process
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None, process.out
         time.sleep(0.1)
     process.kill()
-    raise AssertionError(process.communicate()[0])
+    raise AssertionError(process.out)
 
 
 @pytest.mark.parametrize("video", ["77", "http://me:hunter2@127.0.0.1:9/cam"])

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.integration import light
 from tests.integration.conftest import Project
-from tests.integration.light import Light
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 
 def _nothing(folder: Path) -> None:
@@ -259,13 +257,6 @@ ODD = {
 }
 
 
-@pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Light]:
-    process = Light(tmp_path_factory.mktemp("light"))
-    yield process
-    process.close()
-
-
 def everything(folder: Path) -> dict[str, bytes | None]:
     """Each path below a folder, files with their content."""
     return {
@@ -276,12 +267,13 @@ def everything(folder: Path) -> dict[str, bytes | None]:
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_command(
-    name: str, light: Light, project: Project, monkeypatch: pytest.MonkeyPatch
+    name: str, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, here = ODD[name], project.folder
     one.before(here)
     before = everything(here)
-    told = light.run([word.replace("{here}", str(here)) for word in one.words], here)
+    words = [word.replace("{here}", str(here)) for word in one.words]
+    told = light.run(words, here, tmp_path / "note")
     assert told.code == 2, told
     lines = told.err.strip().splitlines()
     assert lines[0].startswith("error: "), told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 
@@ -34,18 +33,13 @@ def test_a_larger_training_split_does_not_mix_up_the_images_of_the_test_split(
 
 
 def test_sigterm_ends_the_run_as_killed(project: Project) -> None:
-    process = subprocess.Popen(
-        project.command(*TINY, "stages=[prepare]", "dataset.train=500"),
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = project.start(*TINY, "stages=[prepare]", "dataset.train=500")
     deadline = time.monotonic() + 60
     while not list((project.folder / ".segtrack" / "partial").glob("prepare/*/*")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    error = process.communicate(timeout=60)[1].decode()
+    _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert "the same command continues" in error
     assert "Traceback" not in error

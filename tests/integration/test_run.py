@@ -22,7 +22,7 @@ def loop(
     tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], Project]
 ) -> tuple[Project, Outcome]:
     project = new_project(tmp_path_factory.mktemp("loop") / "a project, with spaces [ü]")
-    return project, project.run(*LOOP)
+    return project, project.fresh(*LOOP)
 
 
 def test_it_ends_well_and_says_where_things_are(loop: tuple[Project, Outcome]) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -62,6 +63,33 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
     assert (item.path, item.file_size) == ("evaluation/pr/curve.csv", 4)
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("traffic_sim", "f" * 36)
+
+
+def test_two_runs_record_the_same_data_set_at_one_moment(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow looks whether it is there, and writes it; another one does the same in between."""
+    from mlflow.store.tracking import sqlalchemy_store
+
+    same = ("traffic_sim", "f" * 64, "traffic_sim", "training")
+    with (
+        journals.record(settings, "one", {}) as one,
+        journals.record(settings, "two", {}) as two,
+        monkeypatch.context() as patch,
+    ):
+
+        def between() -> uuid.UUID:
+            patch.undo()
+            two.dataset(*same)
+            return uuid.uuid4()
+
+        patch.setattr(sqlalchemy_store.uuid, "uuid4", between)
+        one.dataset(*same)
+    client, experiment = journals.connect(settings)
+    runs = client.search_runs([experiment])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    names = [item.dataset.name for run in runs for item in run.inputs.dataset_inputs]
+    assert names == ["traffic_sim"] * 2
 
 
 def test_no_text_ends_a_run(settings: MlflowSettings) -> None:

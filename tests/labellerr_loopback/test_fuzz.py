@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour
+from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.faults import Faults
 from labellerr_loopback.guard import CONTROL
 from labellerr_loopback.state import State
@@ -152,7 +153,7 @@ def test_every_endpoint_is_described(world: World) -> None:
     }
     assert sorted(calls) == sorted(endpoints())
     summaries = {call["summary"] for call in calls.values()}
-    assert len(summaries) == len(calls) == 44
+    assert len(summaries) == len(calls) == 50
     for where, call in calls.items():
         assert call["description"].startswith(call["summary"]) and " " in call["summary"], where
     assert calls["GET", "/datasets/{dataset_id}"]["summary"] == "A data set's record"
@@ -215,6 +216,10 @@ def test_anything(world: World, method: str, path: str, data: st.DataObject) -> 
     if path.startswith(CONTROL):
         headers[TOKEN] = token = draw(tokens(world.token))
         headers["origin"] = origin = draw(st.sampled_from([None, OWN, OWN, *FOREIGN]))
+        allowed = token == world.token and origin in (None, OWN)
+    elif path.startswith(REVIEW):
+        headers["origin"] = origin = draw(st.sampled_from([None, OWN, OWN, *FOREIGN]))
+        token = path.removeprefix(REVIEW).split("/")[0]
         allowed = token == world.token and origin in (None, OWN)
     status, text = world.call(method, path, query, body, headers)
     try:

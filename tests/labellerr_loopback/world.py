@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits
-from labellerr_loopback.control_token import HEADER
+from labellerr_loopback.control_token import HEADER, REVIEW
 from labellerr_loopback.faults import Faults
 from labellerr_loopback.state import State
 from segtrack.base.labellerr_api import STATUSES
@@ -22,6 +22,7 @@ from tests.labellerr_loopback.video import small_video
 CREDENTIALS = Credentials("KEY", "SECRET", "CID")
 TOKEN = HEADER.lower()
 JSON: dict[str, str | None] = {"content-type": "application/json"}
+NEW_ID = "00000000-0000-4000-8000-000000000000"
 RING = [10, 10, 30, 10, 30, 30, 10, 30]
 ROTATIONS = ("annotation", "review", "client_review")
 
@@ -122,9 +123,22 @@ class World:
                 link = self.ask("GET", "/exports/download", project)["url"]
                 target, _, query = link.removeprefix("http://127.0.0.1").partition("?")
                 assert plain(self.call("GET", target, query)[1])["images"]
+            self._look_at_pages(row["id"])
         self.ask("GET", "/annotations/list_questions_templates")
         self.ask("GET", "/project_drafts/projects/detailed_list")
         self.ask("GET", "/datasets/list", {"page_size": 100})
+
+    def _look_at_pages(self, project: str) -> None:
+        home = f"{REVIEW}{self.token}/"
+        rows = self.state.all("SELECT file_id FROM project_files WHERE project_id = ?", (project,))
+        files = [f"{home}projects/{project}/files/{row[0]}/" for row in rows]
+        for address in (home, f"{home}projects/{project}/", *files):
+            status, text = self.call("GET", address, {"show": "low"})
+            assert status == 200, text
+        for address in files:
+            status, text = self.call("GET", f"{address}answers")
+            assert status == 200, text
+            assert plain(text)["response"]["status"] in STATUSES
 
     def changed(self) -> bool:
         """Whether anything is other than at first; if so, brings it back."""
@@ -222,12 +236,19 @@ class World:
         known["job_id"], known["name"] = jobs, [path.rsplit("/", 1)[1]]
         known["report_id"] = known["report_ids"] = reports
         known["answer_id"], known["question"] = [row[0]], ["car"]
+        known["token"], known["id"], known["removed"] = [self.token], [row[0], NEW_ID], [row[0]]
+        known["question_id"] = [q["question_id"] for q in self._questions()]
+        known["revision"] = [0, 1, 2]
         known["status"] = known["new_status"] = known["statuses"] = list(STATUSES[:7])
         known["answer_format"] = ["coco_json", "video_json"]
         known["purpose"], known["option_type"] = ["pre-annotations"], ["polygon", "BoundingBox"]
         known["search_queries"] = [{"status": "None"}, {"file_name": ["a.jpg"]}, {"status": [1]}]
         known["question_ids"] = ["all"]
         return known
+
+    def _questions(self) -> list[dict[str, Any]]:
+        rows = self.state.all("SELECT questions FROM templates")
+        return [question for row in rows for question in json.loads(row["questions"])]
 
     def _half(self) -> tuple[str, str, str]:
         """A connection whose only upload is begun and not finished."""

@@ -3,7 +3,6 @@
 import gc
 import os
 import types
-from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -82,7 +81,7 @@ def test_equals_ultralytics(coco_weights, shared_data, tmp_path):
     found, numbers = run_images(paths, coco_weights, tmp_path)
     assert (found.info.frame_count, found.info.imgsz, found.info.conf_floor) == (6, 640, 0.25)
     assert (found.info.width, found.info.fps, found.info.truncated) == (0, 0.0, "")
-    assert numbers["speed/images_predict_ms", 0] > numbers["speed/images_around_ms", 0] > 0
+    assert all(numbers[f"speed/images_{name}_ms", 0] > 0 for name in ("predict", "around"))
     frames = {frame.frame: frame for frame in found.frames()}
     model = YOLO(coco_weights.path)
     compared = 0
@@ -126,6 +125,23 @@ def detector(tiny_weights):
     return YoloDetector(network, Request(("vehicle",), class_map, 0.05))
 
 
+def detected(detector, rows):
+    """What is detected of candidates (n, 4 + 3 + 1)."""
+    from segtrack.model.ultralytics.detector import Prepared
+
+    candidates = np.array(rows, np.float32).reshape(-1, 8).T
+    image = Prepared(np.zeros((192, 192, 3), np.uint8), (192, 192))
+    return detector.detections(candidates, np.zeros((1, 48, 48), np.float32), image)
+
+
+def suppress(detector, rows):
+    """Box, score, class and coefficient of each detection."""
+    found = detected(detector, rows)
+    scores = [round(float(score), 6) for score in found.scores]
+    classes, coefficients = found.class_ids.tolist(), found.coefficients[:, 0].tolist()
+    return list(zip(found.boxes.tolist(), scores, classes, coefficients, strict=True))
+
+
 @pytest.mark.parametrize(
     ("rows", "counts"),
     [
@@ -137,10 +153,8 @@ def detector(tiny_weights):
         ([[9 * i, 50, 4, 4, 0, 0, s, 1] for i, s in enumerate((0.9, 0.06, 0.04))], {"boat": 2}),
     ],
 )
-def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
-    monkeypatch.setattr(detector, "left_out", Counter())
-    detector._suppress(torch.tensor(rows, dtype=torch.float32).reshape(-1, 8))
-    assert detector.left_out == counts
+def test_what_nobody_asked_for_is_counted(detector, rows, counts):
+    assert detected(detector, rows).left_out == counts
 
 
 @pytest.mark.parametrize(
@@ -162,11 +176,11 @@ def test_what_nobody_asked_for_is_counted(detector, monkeypatch, rows, counts):
     ],
 )
 def test_suppression(detector, rows, kept):
-    found = detector._suppress(torch.tensor(rows, dtype=torch.float32).reshape(-1, 8))
-    assert [(round(float(r[4]), 6), int(r[6])) for r in found] == kept
-    assert all(int(row[5]) == 0 for row in found)
+    found = suppress(detector, rows)
+    assert [(score, coefficient) for _, score, _, coefficient in found] == kept
+    assert all(name == 0 for _, _, name, _ in found)
     if kept == [(0.9, 1)]:
-        assert found[0, :4].tolist() == [40, 40, 60, 60]
+        assert found[0][0] == [40, 40, 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -190,14 +204,13 @@ def test_a_car_that_is_also_called_a_truck(tiny_weights, chosen, asked, kept):
         # a boat is not wanted: it suppresses nothing, however sure it is
         [50, 50, 20, 20, 0, 0, 0.9, 3],
     ]
-    found = detector._suppress(torch.tensor(rows))
-    assert [(int(r[5]), round(float(r[4]), 6)) for r in found] == kept
+    assert [(name, score) for _, score, name, _ in suppress(detector, rows)] == kept
 
 
 def test_at_most_max_det_the_best(detector, monkeypatch):
     monkeypatch.setattr(detector, "max_det", 2)
     rows = [[30 * i, 50, 20, 20, 0.1 * i, 0, 0, i] for i in range(1, 6)]
-    assert [int(row[6]) for row in detector._suppress(torch.tensor(rows))] == [5, 4]
+    assert [coefficient for *_, coefficient in suppress(detector, rows)] == [5, 4]
 
 
 def test_other_families_have_the_same_outputs(tmp_path):

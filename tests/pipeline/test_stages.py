@@ -95,7 +95,7 @@ FARM = [
 def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     load_plugins()  # before: what is imported now would register itself here
     registry: Registry[Stage] = Registry("stage", "stages")
-    for module in ("stage", "walk", "checks"):
+    for module in ("stage", "walk", "runner", "checks"):
         monkeypatch.setattr(f"segtrack.pipeline.{module}.STAGES", registry)
     for one in FARM:
         registry.register(one.name, one)

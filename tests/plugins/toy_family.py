@@ -128,7 +128,6 @@ class ToyDetector:
         self.min_pixels = network.settings.min_pixels
         self.imgsz = network.settings.imgsz or network.weights.imgsz
         self.batch = network.batch_size
-        self.left_out: dict[str, int] = {}  # a blob is always of a class that is wanted
         self.request = request
 
     def prepare(self, image: np.ndarray) -> Any:

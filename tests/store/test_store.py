@@ -46,6 +46,20 @@ def test_a_result_is_built_once_and_replays_its_metrics(tmp_path: Path) -> None:
     assert not list((tmp_path / "partial").glob("*/*"))
 
 
+def test_what_another_one_builds_is_not_waited_for(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def build(folder: Path, report: Report) -> None:
+        assert Store(tmp_path).run_if_free(call(), write_number) is None
+        write_number(folder, report)
+
+    first = store.run_if_free(call(), build)
+    again = store.run_if_free(call(), lambda folder, report: pytest.fail("built twice"))
+    assert first is not None and again is not None
+    assert (first.hit, again.hit, again.folder) == (False, True, first.folder)
+    assert len(list(read_metrics(first.folder))) == 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [

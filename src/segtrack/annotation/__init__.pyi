@@ -8,9 +8,14 @@ from .port import KnownLabels as KnownLabels
 from .port import Progress as Progress
 from .port import Pushed as Pushed
 from .port import Rehearsal as Rehearsal
+from .port import VideoRehearsal as VideoRehearsal
 from .port import VideosSent as VideosSent
 from .pulled import Review as Review
 from .pulled import pull as pull
 from .sent import Reviewed as Reviewed
 from .versions import next_version as next_version
 from .versions import require_pictures_as_sent as require_pictures_as_sent
+from .video_pulled import Judge as Judge
+from .video_pulled import VideoReview as VideoReview
+from .video_pulled import pull_videos as pull_videos
+from .video_sent import SentVideos as SentVideos

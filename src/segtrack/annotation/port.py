@@ -12,7 +12,7 @@ giving the same call again, after whatever failure, creates and sends nothing tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from segtrack.base.metrics import Report
 if TYPE_CHECKING:
     from segtrack.annotation.returned import Returned
     from segtrack.annotation.sent import Reviewed
+    from segtrack.annotation.video_returned import ReturnedVideos
+    from segtrack.annotation.video_sent import SentVideos
     from segtrack.base.polygons import Polygon
     from segtrack.dataset import Dataset, ImageRow, VideoSequence
     from segtrack.model import Predictions
@@ -74,11 +76,13 @@ class VideosSent:
 
     Attributes:
         videos: whose trajectories the platform took; tracks: of all of them.
+        kept: what was sent, to be held against what comes back; None where nothing was taken.
     """
 
     project_id: str
     videos: int
     tracks: int
+    kept: SentVideos | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,20 @@ class Rehearsal:
     truth: KnownLabels
     files: int
     counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class VideoRehearsal:
+    """A review of videos by a simulated annotator.
+
+    Attributes:
+        files: that were reviewed now. counts: trajectories by what was done to them. slips: how
+            often the annotator was wrong, by kind.
+    """
+
+    files: int
+    counts: Mapping[str, int]
+    slips: Mapping[str, int]
 
 
 class AnnotationPlatform(Protocol):
@@ -207,6 +225,28 @@ class AnnotationPlatform(Protocol):
         """
         ...
 
+    def last_videos(self, name: str, contents: Collection[str] = ()) -> SentVideos | None:
+        """Which videos were sent for review last: some of these contents, or of this name.
+
+        Args:
+            contents: digests of videos that are at hand, whatever they are called by now.
+
+        Returns:
+            None where none were.
+        """
+        ...
+
+    def pull_videos(
+        self, sent: SentVideos, scratch: Path
+    ) -> AbstractContextManager[ReturnedVideos]:
+        """The trajectories that people made of what was sent; ``scratch`` is as before at the end.
+
+        Raises:
+            NothingToExport: nothing is finished yet.
+            DataError: what comes back does not fit what was sent.
+        """
+        ...
+
     def status(self, project_id: str) -> Progress:
         """How far people are.
 
@@ -234,6 +274,21 @@ class AnnotationPlatform(Protocol):
 
         Returns:
             None where people do that, or where the split has no labels to go by.
+        """
+        ...
+
+    def rehearse_videos(
+        self, sent: SentVideos, sequences: Iterable[VideoSequence], merge: Mapping[str, str]
+    ) -> VideoRehearsal | None:
+        """Have a simulated annotator review the videos that nobody did, once.
+
+        Args:
+            sequences: with ground truth of masks, by which those of the same content are reviewed;
+                the others are left to people.
+            merge: the class that a name of the ground truth belongs to, where it is another.
+
+        Returns:
+            None where people do that, or where no video has ground truth to go by.
         """
         ...
 

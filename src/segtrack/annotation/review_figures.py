@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segtrack.annotation.bands import BANDS, band_of
 from segtrack.annotation.matching import KINDS, Shape
+from segtrack.base.bands import BANDS, band_of
 from segtrack.base.shares import share_interval
 from segtrack.dataset import read_pixels
 from segtrack.report import LINES, NEUTRAL, STYLE

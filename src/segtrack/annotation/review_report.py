@@ -10,9 +10,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from segtrack.annotation import review_figures as figures
-from segtrack.annotation.bands import band_of
 from segtrack.annotation.matching import KINDS, Shape
 from segtrack.annotation.sent import SentImage
+from segtrack.base.bands import band_of
 from segtrack.base.metrics import Report
 from segtrack.dataset import signed_area
 from segtrack.report import save_figure, table_csv, table_html, write_csv

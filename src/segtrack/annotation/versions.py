@@ -1,27 +1,83 @@
-"""The next version of a data set: its parent, with the reviewed pool images in train."""
+"""The next version of a data set: its parent, with the reviewed pool images in train, and the
+reviewed videos as sequences with ground truth."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from segtrack.annotation.port import Say
 from segtrack.annotation.pulled import Review
 from segtrack.annotation.sent import Reviewed, sent_images
+from segtrack.annotation.video_pulled import VideoReview
 from segtrack.base.errors import DataError, some
+from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
-from segtrack.dataset import Dataset, Version, parent_digest, version_number, write_version
+from segtrack.dataset import (
+    Dataset,
+    Version,
+    VideoSequence,
+    parent_digest,
+    version_number,
+    videos_digest,
+    write_version,
+)
 
 
-def next_version(parent: Dataset, review: Review, root: Path, starting_weights: str) -> Path:
+def next_version(
+    parent: Dataset,
+    review: Review | None,
+    root: Path,
+    starting_weights: str,
+    videos: VideoReview | None = None,
+    at_hand: Iterable[VideoSequence] = (),
+    say: Say = print,
+) -> Path | None:
     """Make the next version of ``parent`` below ``root``; returns its folder.
 
     The same labels of the same parent are the same version, which becomes the newest again.
+
+    Args:
+        review, videos: what came back of images and of videos; one of them, or both.
+        at_hand: further videos, by which a reviewed one is found that is called otherwise by now.
+
+    Returns:
+        None where videos alone came back, and none of them is there any more.
 
     Raises:
         DataError: the review's classes or images are not those of the parent: every image must be
             in its pool split, and the file that was reviewed.
     """
+    images = () if review is None else _images(parent, review)
+    sequences = () if videos is None else _sequences(parent, videos, at_hand, say)
+    if review is None and not sequences:
+        return None
+    nothing = _no_labels(parent.names)
+    source = review or videos
+    assert source is not None
+    version = Version(
+        version_number(parent.folder) + 1,
+        parent.fingerprint,
+        parent.split_fingerprints,
+        parent_digest(parent.folder),
+        review.labels_sha256 if review else hashlib.sha256(nothing.encode()).hexdigest(),
+        images,
+        source.project_id,
+        review.weights_sha256 if review else "",
+        starting_weights,
+        tuple(one.name for one in sequences),
+        videos_digest(sequences) if sequences else "",
+    )
+    labels = review.labels if review else nothing
+    return write_version(version, parent.folder, labels, root, sequences)
+
+
+def _images(parent: Dataset, review: Review) -> tuple[str, ...]:
+    """File names of the images that become training data."""
     if review.names != parent.names:
         raise DataError(
             f"{review.folder}: reviewed with the classes {', '.join(review.names)}, the data set "
@@ -37,18 +93,48 @@ def next_version(parent: Dataset, review: Review, root: Path, starting_weights: 
             "become training data. Review again with this data set."
         )
     require_same_pictures(parent, reviewed.items(), review.folder)
-    version = Version(
-        version_number(parent.folder) + 1,
-        parent.fingerprint,
-        parent.split_fingerprints,
-        parent_digest(parent.folder),
-        review.labels_sha256,
-        images,
-        review.project_id,
-        review.weights_sha256,
-        starting_weights,
-    )
-    return write_version(version, parent.folder, review.labels, root)
+    return images
+
+
+def _sequences(
+    parent: Dataset, review: VideoReview, at_hand: Iterable[VideoSequence], say: Say
+) -> tuple[VideoSequence, ...]:
+    """The reviewed videos with their ground truth, by their content, wherever they lie by now."""
+    known = {one.sha256: one for one in (*at_hand, *parent.sequences)}
+    found, lost = [], []
+    for one in review.videos:
+        sent, truth = one.sent, one.sequence
+        there = known.get(sent.sha256)
+        if there is None or there.path is None:
+            path = Path(sent.path)
+            if not path.is_file() or file_digest(path) != sent.sha256:
+                lost.append(str(path))
+                continue
+            there = replace(truth, path=path)
+        found.append(
+            replace(
+                there,
+                frame_count=there.frame_count or truth.frame_count,
+                gt=truth.gt,
+                gt_format=truth.gt_format,
+                mots=truth.mots,
+                gt_classes=truth.gt_classes,
+                mots_classes=truth.mots_classes,
+            )
+        )
+    if lost:
+        say(
+            f"warning: {len(lost)} reviewed videos are no longer there as they were sent, and not "
+            f"in the next version: {some(lost)}; restore them, or name them as they are called "
+            "now with video=..."
+        )
+    return tuple(found)
+
+
+def _no_labels(names: tuple[str, ...]) -> str:
+    """COCO JSON of a review of no image."""
+    categories = [{"id": i, "name": name} for i, name in enumerate(names)]
+    return json.dumps({"categories": categories, "images": [], "annotations": []})
 
 
 def require_pictures_as_sent(dataset: Dataset, sent: Reviewed) -> None:

@@ -7,11 +7,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape as glob_escape
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TextIO
 
 from segtrack.base.errors import StageError
 
+NEW = "new"  # what ``newly_made`` gives its name to
 _SINGLY = 16  # more files than these are faster written out all at once
 
 
@@ -82,6 +85,64 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+@contextmanager
+def newly_made(path: Path) -> Iterator[Path]:
+    """A working folder beside ``path``, in which the block makes ``NEW``, a file or a folder.
+
+    That becomes ``path`` at the end, and takes the place of nothing. Whatever happens the working
+    folder goes; what a killed process left of one is removed by the next for the same ``path``.
+
+    Raises:
+        FileExistsError: something is at ``path`` already, from the beginning or at the end.
+        OSError: it cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    _refuse_taken(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob_escape(path.name)}.*.partial"):
+        lock = FileLock(left / "lock", is_singleton=False)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue  # another process is at it
+        shutil.rmtree(left, ignore_errors=True)
+        lock.release()
+    work = Path(mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    lock = FileLock(work / "lock", is_singleton=False)
+    try:
+        lock.acquire(timeout=0)
+        yield work
+        new = work / NEW
+        _write_out(new)
+        if new.is_dir():
+            _refuse_taken(path)
+            new.rename(path)  # of folders only an empty one could be taken the place of
+        else:
+            _name_once(new, path)
+        _sync(path.parent)
+    finally:
+        lock.release()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _refuse_taken(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(errno.EEXIST, "is there already, and is never overwritten", path)
+
+
+def _name_once(new: Path, path: Path) -> None:
+    """A file gets its name unless something has it."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        _refuse_taken(path)
+        raise
+    except OSError:  # a file system without hard links
+        _refuse_taken(path)
+        new.rename(path)
 
 
 @contextmanager

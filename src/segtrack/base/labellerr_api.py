@@ -28,7 +28,12 @@ REVIEWED = STATUSES[2:7]
 READY = 300  # status_code of a data set or project that may be used
 FORMATS = ("json", "coco_json", "csv", "png", "video_json")
 SUFFIXES = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
+# What ``bulk_assign`` takes, by the documentation of June 2026: stages of the work, not statuses.
+ASSIGNED_STATUSES = ("annotation", "review", "client_review", "accepted", "rejected")
 DATASET_FILES, DATASET_BYTES = 2_500, int(2.5 * 1024**3)  # of one data set, at most
+VIDEO_BYTES = (
+    500_000_000  # "100 to 500 MB", April 2026, in the smaller reading of the larger number
+)
 # Who asks, by the names of variables of the environment, in the order of ``Credentials``.
 VARIABLES = ("LABELLERR_API_KEY", "LABELLERR_API_SECRET", "LABELLERR_CLIENT_ID")
 LOOPBACK = ("KEY", "SECRET", "CID")  # what the loopback platform takes where none are set

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -127,6 +128,27 @@ def deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def lasting_port() -> Iterator[int]:
+    """A port of this machine that is open as long as the block, and this process, last.
+
+    Processes that a library starts, and would leave behind, call ``end_with`` to end with it.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        yield int(server.getsockname()[1])  # nobody accepts: the system keeps who connects waiting
+
+
+def end_with(port: int) -> None:
+    """End this process at once when the block of ``lasting_port`` is over, or if it is already."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as other:
+            other.recv(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end", daemon=True).start()
 
 
 def _deaf(*numbers: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -14,12 +15,18 @@ T = TypeVar("T")
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield ``items`` with a bar, rate and remaining time on stderr where that is a terminal.
 
+    Asked for by another thread than the main one there is no bar: several would write over each
+    other.
+
     Raises:
         KeyboardInterrupt: before an item, if the process was asked to stop.
     """
-    if not sys.stderr.isatty():
-        yield from _while_wanted(items)
-        return
+    alone = threading.current_thread() is threading.main_thread()
+    shown = alone and sys.stderr.isatty()
+    return _with_bar(items, label, total) if shown else _while_wanted(items)
+
+
+def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

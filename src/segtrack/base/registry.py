@@ -99,13 +99,7 @@ def load_plugins() -> None:
     if _loaded:
         return
     _loaded.add(GROUP)  # before: what is imported here may ask again
-    for home in HOMES:
-        if find_spec(home) is None:
-            continue
-        package = import_module(home)
-        for module in sorted(iter_modules(package.__path__, f"{home}."), key=lambda m: m.name):
-            if module.ispkg or home in ("segtrack.dataset.sources", "segtrack.pipeline.stages"):
-                import_module(module.name)
+    load_homes()
     named = [(entry.name, entry.module) for entry in entry_points(group=GROUP)]
     listed = os.environ.get(VARIABLE, "").split(",")
     asked = [(VARIABLE, name.strip()) for name in listed if name.strip()]
@@ -120,6 +114,17 @@ def load_plugins() -> None:
                 f"{error}); name a module that lies in this folder or on PYTHONPATH, or take its "
                 "name out"
             ) from error
+
+
+def load_homes() -> None:
+    """Import what registers itself from inside."""
+    for home in HOMES:
+        if find_spec(home) is None:
+            continue
+        package = import_module(home)
+        for module in sorted(iter_modules(package.__path__, f"{home}."), key=lambda m: m.name):
+            if module.ispkg or home in ("segtrack.dataset.sources", "segtrack.pipeline.stages"):
+                import_module(module.name)
 
 
 def _module() -> str:

@@ -42,10 +42,10 @@ def video_choices(
             return {}
         try:
             config = compose(CONFIG, overrides=list(cells[0].overrides), return_hydra_config=True)
+            if config.video is None:
+                return {}
             plain = compose(CONFIG, return_hydra_config=True)
         except Exception:  # words that nobody has checked yet fail in any way
-            return {}
-        if config.video is None:
             return {}
         typed = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from segtrack.base.errors import SettingsError, nearest
 
-SUBCOMMANDS = {"compare": "segtrack.command.compare"}
+SUBCOMMANDS = {"compare": "segtrack.command.compare", "convert": "segtrack.command.convert"}
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
 
 RUNS = {"export": "stages=[prepare,export]"}

@@ -1,11 +1,15 @@
+from .bitmaps import mask_png as mask_png
 from .box_masks import Segmenting as Segmenting
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
+from .coco_values import of_cvat as of_cvat
+from .frame_folder import frame_files as frame_files
 from .frame_numbers import first_mask_frame as first_mask_frame
 from .frame_numbers import frames_of as frames_of
 from .geometry import clip as clip
+from .geometry import outlines as outlines
 from .geometry import signed_area as signed_area
 from .image_files import read_image_file as read_image_file
 from .kept_export import KeptExport as KeptExport
@@ -16,6 +20,9 @@ from .overview import overview as overview
 from .pixels import decode_pixels as decode_pixels
 from .pixels import read_pixels as read_pixels
 from .preparation import prepare as prepare
+from .recognise import Layout as Layout
+from .recognise import layout_of as layout_of
+from .recognise import layout_of_file as layout_of_file
 from .same_footage import footage as footage
 from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
 from .sequence_sources import sequences_from as sequences_from
@@ -24,6 +31,7 @@ from .sequence_truth import read_labels as read_labels
 from .sequences import VideoSequence as VideoSequence
 from .signatures import signature as signature
 from .sources.coco import CocoSettings as CocoSettings
+from .sources.coco.annotation_files import annotation_files as annotation_files
 from .sources.images import ImagesSettings as ImagesSettings
 from .sources.labellerr import LabellerrDatasetSettings as LabellerrDatasetSettings
 from .sources.labellerr import Unlabelled as Unlabelled
@@ -43,6 +51,9 @@ from .splits import Grouping as Grouping
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest
 from .version_folder import version_number as version_number
+from .version_folder import videos_digest as videos_digest
 from .version_folder import write_version as write_version
+from .video import probe_video as probe_video
 from .video import read_frames as read_frames
+from .video_names import is_video as is_video
 from .yolo_tree import joined as joined

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base import rle
+
 _BEYOND = 2  # px that a mask may be larger than its image
 
 
@@ -44,6 +46,31 @@ def png_alpha(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
         raise ValueError(f"a mask is no PNG in base64 ({error})") from error
     alpha = pixels[..., 3]
     return np.asarray(alpha > 0 if (alpha < 255).any() else pixels[..., :3].any(axis=-1))
+
+
+def mask_at(
+    pixels: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]
+) -> dict[str, Any]:
+    """COCO RLE of a mask in its image; what reaches out of the image is cut off.
+
+    Args:
+        pixels: bool (h, w).
+        corner: x, y of its upper left pixel.
+        size: width and height of the image, px.
+    """
+    (x, y), (width, height) = corner, size
+    pixels = pixels[max(0, -y) : max(0, height - y), max(0, -x) : max(0, width - x)]
+    counts = rle.encode_box(pixels, height, width, (max(0, x), max(0, y)))
+    return {"size": [height, width], "counts": counts.decode()}
+
+
+def mask_png(pixels: NDArray[np.bool_]) -> bytes:
+    """A PNG of one bit a pixel, white on black, which ``png_alpha`` and the programs read."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8) * 255).convert("1").save(out, "PNG")
+    return out.getvalue()
 
 
 def polygon_with_holes(

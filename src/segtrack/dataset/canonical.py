@@ -115,6 +115,21 @@ class Dataset:
                 row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
                 yield ImageRow(**row)
 
+    def iter_labelled(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """The rows of every image, in the order of ids, each with those of its annotations.
+
+        As ``tables.IMAGES`` and ``tables.ANNOTATIONS`` have them, as a stream; ``path`` is the
+        file.
+        """
+        annotations = tables.rows_of(self.folder / "annotations.parquet")
+        waiting = next(annotations, None)
+        for row in tables.rows_of(self.folder / "images.parquet"):
+            own = []
+            while waiting is not None and waiting["image_id"] == row["image_id"]:
+                own.append(waiting)
+                waiting = next(annotations, None)
+            yield row | {"path": self.folder / row["path"]}, own
+
     def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
         """COCO annotations of a split in the order of their images, as a stream.
 

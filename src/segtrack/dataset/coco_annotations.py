@@ -29,7 +29,7 @@ from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
 DOUBTFUL = 20
 UNREADABLE_ERROR = "unreadable_annotations"
 UNREADABLE = (
-    *("not_coco", "class_id", "no_such_image", "rle"),
+    *("not_coco", "class_id", "no_such_image", "rle", "bad_shape"),
     *("not_a_number", "not_finite", "odd_coordinates"),
 )
 SHARES = 0.9  # of a file's objects inside of the first pixel are no coincidence
@@ -174,6 +174,11 @@ class _One:
         if crowd is None:
             hint = "iscrowd is 1 for a region of many objects, else 0"
             self.say("odd_crowd", f"iscrowd is {value['iscrowd']!r:.40}; taken as 0", hint)
+        if crowd and values.of_cvat(value):
+            crowd = False
+            hint = "nothing, if that is right: of CVAT's COCO nothing tells regions of many objects"
+            message = "iscrowd is 1, as CVAT writes for every mask; it is taken as one object"
+            self.say("mask_of_cvat", message, hint)
         annotation = self._shaped(read_shape(value, self.size), class_ids[category], bool(crowd))
         for code, text in self.oddities.items():
             self.say(code, f"{text}; it is read so", _SHAPE)

@@ -76,6 +76,16 @@ def whole(value: Any) -> int | None:
     return int(found) if found is not None and found == int(found) else None
 
 
+def of_cvat(annotation: dict[str, Any]) -> bool:
+    """Whether an annotation is of CVAT's COCO export, which gives each of them ``occluded``.
+
+    Its ``iscrowd`` says no more than that the shape is a mask: 1 of every brush mask, as Datumaro's
+    exporter writes it (datumaro/plugins/data_formats/coco/exporter.py, ``find_instance_parts``).
+    """
+    attributes = annotation.get("attributes")
+    return isinstance(attributes, dict) and "occluded" in attributes
+
+
 def flag(value: Any) -> bool | None:
     """``iscrowd`` and the like: 1, true, "1" and 1.0 are true, null is false; None: unclear."""
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "false", "no")):

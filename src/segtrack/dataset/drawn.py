@@ -40,6 +40,7 @@ CREATE INDEX drawn_by_path ON drawn_shapes (path);
 """
 _CORNERS = 72  # of the polygon that stands for an ellipse
 _CHUNK, _ALONE_BELOW = 64, 257
+_DRAWN_AGAIN = "draw it again in the program, or remove it, and export again"
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 SPLIT_NAMES |= {"validation": "val", "test": "test", "testing": "test", "pool": "pool"}
 
@@ -52,12 +53,16 @@ class Shape(NamedTuple):
         line: of the file, 0 where it does not count.
         segmentation: polygons as flat lists x1, y1, x2, y2, ...; or a COCO RLE of the whole image.
         bbox_xywh: where the shape is a box only.
+        crowd: a region of many objects.
+        problem: why it cannot be read, in words; then it is left out, and counts as unreadable.
     """
 
     class_name: str | None
     line: int = 0
     segmentation: list[list[float]] | dict[str, Any] | None = None
     bbox_xywh: list[float] | None = None
+    crowd: bool = False
+    problem: str = ""
 
 
 class Picture(NamedTuple):
@@ -114,7 +119,7 @@ def read_drawn(
     catalogue: Catalogue,
     checks: Checks,
     reading: Reading,
-    suffix: str,
+    suffixes: Sequence[str],
 ) -> tuple[tuple[str, ...], int]:
     """Put pictures and their shapes into the catalogue.
 
@@ -125,7 +130,7 @@ def read_drawn(
         declared: classes that the export declares, in its order; others follow by name.
         folder: of the data set.
         reading: how images are read.
-        suffix: of the files of labels; what their reader leaves out it says itself.
+        suffixes: of the files of labels; what their reader leaves out it says itself.
 
     Returns:
         Class names by class id, and how many files were not known from the cache.
@@ -137,9 +142,9 @@ def read_drawn(
     for picture in pictures:
         _add(picture, finder, listing, unnamed)
     unnamed.say(checks, "choose a class for each of them in the program, and export again")
-    query = "SELECT DISTINCT class FROM drawn_shapes ORDER BY class"
+    query = "SELECT DISTINCT class FROM drawn_shapes WHERE class IS NOT NULL ORDER BY class"
     names = tuple(dict.fromkeys([*declared, *(name for (name,) in db.execute(query))]))
-    _undrawn(folder, listing, suffix)
+    _undrawn(folder, listing, suffixes)
     listing.finish(folder)
     read = read_files(catalogue, checks, reading)
     _label(names, catalogue, checks, reading.workers, str(folder))
@@ -165,17 +170,22 @@ def _add(picture: Picture, finder: ImageFinder, listing: Listing, unnamed: LeftO
         checks.warn("labelled_twice", str(picture.file), message, hint, picture.line)
         return
     for shape in picture.shapes:
-        if not (shape.class_name or "").strip():
+        value: dict[str, Any] = {"segmentation": shape.segmentation, "bbox": shape.bbox_xywh}
+        name: str | None = shape.class_name
+        if shape.problem:
+            name, value = None, {"problem": shape.problem}
+        elif not (name or "").strip():
             unnamed.add("shapes without a class", picture.file, shape.line)
             continue
-        value = {"segmentation": shape.segmentation, "bbox": shape.bbox_xywh}
-        row_of_shape = (str(path), shape.class_name, shape.line, json.dumps(value))
+        elif shape.crowd:
+            value["iscrowd"] = 1
+        row_of_shape = (str(path), name, shape.line, json.dumps(value))
         db.execute("INSERT INTO drawn_shapes VALUES (?,?,?,?)", row_of_shape)
 
 
-def _undrawn(folder: Path, listing: Listing, suffix: str) -> None:
+def _undrawn(folder: Path, listing: Listing, suffixes: Sequence[str]) -> None:
     db, count, first = listing.db, 0, ""
-    for path, stat in whole_files(folder.absolute(), listing.checks, aside=(suffix,)):
+    for path, stat in whole_files(folder.absolute(), listing.checks, aside=suffixes):
         drawn = db.execute("SELECT 1 FROM drawn_images WHERE path = ?", (path,)).fetchone()
         if drawn is None and listing.add(path, stat, BITS["pool"]):
             count += 1
@@ -217,19 +227,25 @@ def _label(
     rows = catalogue.db.execute(query)
     jobs = _jobs(rows, {name: i for i, name in enumerate(names)})
     results = map_chunks(_label_chunk, jobs, workers, _CHUNK, _ALONE_BELOW)
-    tally = Tally()
+    # A file of many images is judged by itself; files of one image each are, all together.
+    several = "SELECT file FROM drawn_images GROUP BY file HAVING COUNT(*) > 1"
+    tallies = {file: Tally() for (file,) in catalogue.db.execute(several)} | {where: Tally()}
     for done in progress(results, "labels", catalogue.count()):
         checks.add(*findings(done.remarks, done.file))
         catalogue.set_labels(done.image_id, done.labels, relative=False)
-        tally = tally.plus(done.tally)
-    check_doubtful(checks, where, tally, one_file=False)
+        key = done.file if done.file in tallies else where
+        tallies[key] = tallies[key].plus(done.tally)
+    for key, tally in tallies.items():
+        check_doubtful(checks, key, tally, one_file=key != where)
 
 
 def _jobs(rows: Iterator[Any], ids: dict[str, int]) -> Iterator[_Job]:
     for image_id, group in groupby(rows, key=lambda row: row[0]):
         members = list(group)
         _, width, height, path, file, line, own_width, own_height, share, *_ = members[0]
-        shapes = [(at, ids[name], value) for *_, at, name, value in members if value is not None]
+        shapes = [
+            (at, ids.get(name, -1), value) for *_, at, name, value in members if value is not None
+        ]
         declared = (own_width, own_height)
         yield _Job(image_id, file, line, path, (width, height), declared, bool(share), shapes)
 
@@ -243,9 +259,14 @@ def _label_chunk(jobs: list[_Job]) -> list[_Labelled]:
             message += f"{job.declared[0]} x {job.declared[1]}"
             hint = "was it resized or rotated after it was annotated?"
             remarks.append(Remark("warning", "size_differs", job.line, message, hint))
-        raws = []
+        raws, broken = [], Tally()
         for number, (line, class_id, value) in enumerate(job.shapes, start=1):
             drawn = json.loads(value)
+            if "problem" in drawn:
+                message = f"{drawn['problem']}; it is left out"
+                remarks.append(Remark("warning", "bad_shape", line, message, _DRAWN_AGAIN))
+                broken = broken.plus(Tally(1, 1))
+                continue
             if job.share:
                 _scale(drawn, job.size)
             drawn |= {"id": number, "category_id": class_id}
@@ -253,7 +274,8 @@ def _label_chunk(jobs: list[_Job]) -> list[_Labelled]:
         ids = {raw.value["category_id"]: raw.value["category_id"] for raw in raws}
         read = read_annotations(raws, ids, *job.size)
         remarks += read.remarks
-        done.append(_Labelled(job.image_id, job.file, read.labels.pack(), remarks, read.tally))
+        tally = read.tally.plus(broken)
+        done.append(_Labelled(job.image_id, job.file, read.labels.pack(), remarks, tally))
     return done
 
 

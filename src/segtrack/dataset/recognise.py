@@ -1,4 +1,7 @@
-"""What program a folder of labels is from, by its files: for hints, nothing is chosen by it."""
+"""What program a folder of labels is from, by its files: for hints, and for ``segtrack convert``.
+
+A data set that is named by ``dataset=`` is never read as another one by this.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from segtrack.base.errors import DataError
 
@@ -14,15 +18,33 @@ _WALKED = 100_000  # names that are seen meanwhile
 _HEAD = 65536  # bytes of a file
 
 
+class Layout(NamedTuple):
+    """What a file of labels is.
+
+    Attributes:
+        says: in words, with what to type.
+        source: the option of ``dataset`` that reads it; empty where none does.
+        path: its ``dataset.path``. annotations: its ``dataset.annotations``, or None.
+    """
+
+    says: str
+    source: str = ""
+    path: Path = Path()
+    annotations: Path | None = None
+
+
 def recognise(folder: Path) -> str:
     """Which ``dataset=`` reads ``folder``, or how to convert it, as words; empty where unclear."""
+    layout = layout_of(folder)
+    return layout.says if layout else ""
+
+
+def layout_of(folder: Path) -> Layout | None:
+    """What a folder holds, by the first of its files that says so."""
     if not folder.is_dir():
-        return ""
+        return None
     files = list(islice(_files(folder), _LOOKED_AT))
-    for file in files:
-        if hint := recognise_file(file, folder):
-            return hint
-    return ""
+    return next((layout for file in files if (layout := layout_of_file(file, folder))), None)
 
 
 def not_here(folder: Path, what: str, hint: str) -> DataError:
@@ -32,25 +54,35 @@ def not_here(folder: Path, what: str, hint: str) -> DataError:
 
 def recognise_file(file: Path, folder: Path) -> str:
     """As ``recognise``, by one file of the folder."""
+    layout = layout_of_file(file, folder)
+    return layout.says if layout else ""
+
+
+def layout_of_file(file: Path, folder: Path) -> Layout | None:
+    """As ``layout_of``, by one file of the folder."""
     try:
         with file.open("rb") as data:
             head = data.read(_HEAD).decode("utf-8", "replace")
     except OSError:
-        return ""
-    place = f"dataset.path={folder}"
+        return None
     match file.suffix.lower():
         case ".json":
-            return _json_hint(file, head, place)
+            return _json_layout(file, head, folder)
         case ".xml" if "<annotations" in head and ("<image" in head or "<meta" in head):
-            return f"{file.name} is CVAT's: dataset=cvat {place}"
+            return _read_by("CVAT", "cvat", file.name, folder)
         case ".xml" if "<annotation" in head and "<bndbox>" in head:
-            return (
+            return Layout(
                 f"{file.name} is Pascal VOC, which segtrack does not read: import it into CVAT or "
                 "Roboflow and export COCO or YOLO segmentation"
             )
         case ".yaml" | ".yml" if "names:" in head and ("train:" in head or "val:" in head):
-            return f"{file.name} is YOLO's: dataset=yolo dataset.path={file.parent}"
-    return ""
+            return _read_by("YOLO", "yolo", file.name, file.parent)
+    return None
+
+
+def _read_by(program: str, source: str, name: str, path: Path) -> Layout:
+    says = f"{name} is {program}'s: dataset={source} dataset.path={path}"
+    return Layout(says, source, path)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -60,23 +92,37 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _json_hint(file: Path, head: str, place: str) -> str:
+def _json_layout(file: Path, head: str, folder: Path) -> Layout | None:
     if head.lstrip().startswith("["):
         if '"result"' in head or '"original_width"' in head:
-            return f"{file.name} is Label Studio's: dataset=labelstudio {place}"
-        return ""
+            return _read_by("Label Studio", "labelstudio", file.name, folder)
+        return None
     if '"shapes"' in head and ('"imagePath"' in head or '"flags"' in head):
-        return f"{file.name} is LabelMe's: dataset=labelme {place}"
+        return _read_by("LabelMe", "labelme", file.name, folder)
     if file.name == "meta.json" and '"classes"' in head and '"title"' in head:
-        return f"meta.json is Supervisely's: dataset=supervisely dataset.path={file.parent}"
+        return _read_by("Supervisely", "supervisely", "meta.json", file.parent)
     if '"regions"' in head and '"shape_attributes"' in head:
-        return (
+        return Layout(
             f"{file.name} is VGG Image Annotator's, which segtrack does not read: export COCO from "
             "VIA 2 (Annotation > Export Annotations, COCO format)"
         )
+    if is_datumaro(head):
+        above = file.parent.parent if file.parent.name == "annotations" else file.parent
+        return _read_by("Datumaro", "datumaro", file.name, above)
     if all(f'"{key}"' in head for key in ("images", "annotations")) or _is_coco(file, head):
-        return f"{file.name} is COCO's: dataset=coco {place} dataset.annotations={file}"
-    return ""
+        says = f"{file.name} is COCO's: dataset=coco dataset.path={folder} "
+        return Layout(f"{says}dataset.annotations={file}", "coco", folder, file)
+    return None
+
+
+def is_datumaro(head: str) -> bool:
+    """Whether JSON that begins with ``head`` is Datumaro's own form."""
+    if '"dm_format_version"' in head:
+        return True
+    # Earlier versions, which CVAT has, do not say so.
+    return ('"categories"' in head and '"label_groups"' in head) or (
+        '"items"' in head and '"categories"' in head and '"info' in head and '"images"' not in head
+    )
 
 
 def _is_coco(file: Path, head: str) -> bool:

@@ -15,12 +15,18 @@ from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.files import file_digest
 from segtrack.dataset.frame_numbers import image_numbers
 from segtrack.dataset.same_footage import require_apart
-from segtrack.dataset.sequence_truth import TruthFile, check_frames, describe_truth
+from segtrack.dataset.sequence_truth import (
+    LABELS,
+    TruthFile,
+    check_frames,
+    describe_truth,
+    read_labels,
+)
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, told_by_kind, unheard
 from segtrack.dataset.video_names import is_video, unique_names, videos_among
 from segtrack.dataset.walking import files_below
-from segtrack.formats import MAX_FRAME, VISDRONE_CLASSES, first_row
+from segtrack.formats import IGNORE_CLASS, MAX_FRAME, VISDRONE_CLASSES, first_row
 from segtrack.settings import MAX_PIXELS
 
 DEFAULT_FPS = 30.0
@@ -204,27 +210,39 @@ def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
     mots = _file(folder / "mots" / "instances.txt")
     det = _file(folder / "det" / "det.txt")
     told = describe_truth(gt, base, warn) if gt else TruthFile(None, ())
+    of_masks = gt if told.gt_format == "kitti_mots" else mots
     whole = replace(
         base,
         gt=gt,
         gt_format=told.gt_format,
-        mots=gt if told.gt_format == "kitti_mots" else mots,
+        mots=of_masks,
         det=det,
         gt_classes=told.classes,
-        mots_classes=KITTI_MOTS_CLASSES if mots or told.gt_format == "kitti_mots" else (),
+        mots_classes=_mask_classes(of_masks) if of_masks else (),
     )
     check_frames(whole, warn)
     return whole
 
 
+def _mask_classes(path: Path) -> tuple[tuple[int, str], ...]:
+    """Names of the class ids of masks: those of ``labels.txt`` beside them, else KITTI-MOTS's.
+
+    Line n names class n, as in CVAT's exports; class 10 is the ignore region whatever is there.
+    """
+    named = [one for one in read_labels(path.parent / LABELS) if one[0] != IGNORE_CLASS]
+    return (*named, (IGNORE_CLASS, "ignore")) if named else KITTI_MOTS_CLASSES
+
+
 def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) -> VideoSequence:
     """Text only: enough to associate detections that came along, and to score."""
-    texts = [folder / "gt" / "gt.txt", folder / "det" / "det.txt"]
+    texts = [folder / name for name in ("gt/gt.txt", "det/det.txt", "mots/instances.txt")]
     digest = hashlib.sha256()
     for path in texts:
         digest.update(path.read_bytes() if path.is_file() else b"")
     if not any(path.is_file() for path in texts):
-        raise DataError(f"{folder}: has neither frames in img1 nor gt/gt.txt nor det/det.txt")
+        raise DataError(
+            f"{folder}: has neither frames in img1 nor gt/gt.txt, det/det.txt or mots/instances.txt"
+        )
     width, height = (int(_number(info, key, folder)) for key in ("imwidth", "imheight"))
     _require_size(width, height, folder / "seqinfo.ini")
     if not fps:

@@ -1,4 +1,4 @@
-"""The text files of MOTChallenge, KITTI and MOTS as arrays."""
+"""The text files of MOTChallenge, KITTI and MOTS, and packed masks, as arrays."""
 
 import lazy_loader
 

@@ -1,3 +1,5 @@
+from .brush import pack_brush as pack_brush
+from .brush import unpack_brush as unpack_brush
 from .kitti import DONT_CARE as DONT_CARE
 from .kitti import KittiTable as KittiTable
 from .kitti import read_kitti as read_kitti

@@ -198,11 +198,10 @@ def _columns(table: np.ndarray, first: int, class_column: bool) -> MotTable:
 
 
 def write_mot(path: Path, table: MotTable) -> None:
-    """Write 9 columns where the table has classes, 10 where it has positions, else 7."""
+    """Write 7 columns, 8 where the table has classes, 9 with visibility, 10 with positions."""
     columns = [table.frame + 1, table.track_id, *table.bbox_xywh.T, table.conf]
     if table.class_id is not None:
-        seen = table.visibility if table.visibility is not None else np.ones(len(table.frame))
-        columns += [table.class_id, seen]
+        columns += [table.class_id, *([] if table.visibility is None else [table.visibility])]
     elif table.position is not None:
         columns += list(table.position.T)
     write_rows(path, zip(*(column.tolist() for column in columns), strict=True))

@@ -150,7 +150,13 @@ class Journal:
             source=json.dumps(source),
         )
         tags = [InputTag("mlflow.data.context", context)]
-        self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+        try:
+            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+        except Exception as error:
+            if "unique" not in str(error).lower():
+                raise
+            # Another run recorded the same one at this moment; now MLflow finds it.
+            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def end(self, status: str, message: str = "") -> None:
         """End the run as FINISHED, FAILED or KILLED; a message becomes the tag ``error``."""

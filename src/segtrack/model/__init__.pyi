@@ -32,6 +32,7 @@ from .serving import SERVED as SERVED
 from .serving import load_served as load_served
 from .serving import served_facts as served_facts
 from .serving import write_served as write_served
+from .together import Together as Together
 from .training import Training as Training
 from .training import train as train
 from .training import write_training as write_training

@@ -77,7 +77,8 @@ class RawDetections(Protocol):
     """The detections of one image, their masks perhaps not decoded yet."""
 
     def decode(self, frame: int) -> FrameDetections:
-        """With masks, at the image's own resolution, under the number ``frame``."""
+        """With masks, at the image's own resolution, under the number ``frame``, and with the count
+        of what was dropped for its class; called in another thread."""
         ...
 
 
@@ -93,11 +94,6 @@ class Detector(Protocol):
     @property
     def batch(self) -> int:
         """Images that it likes to have at once; fewer once memory ran out."""
-        ...
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """How many detections were dropped for their class so far, by the weights' name of it."""
         ...
 
     def prepare(self, image: np.ndarray) -> Any:

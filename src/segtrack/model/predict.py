@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,7 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.base.metrics import Report
+from segtrack.base.processes import stop_if_asked
 from segtrack.base.progress import progress
 from segtrack.model.images import read_image
 from segtrack.model.port import Detector, Network, Request
@@ -41,6 +43,20 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A network that is ready to predict, for one user.
+
+    Attributes:
+        clock: seconds of this machine that fall to the user.
+        share: images that the user hands over at once.
+    """
+
+    detector: Detector
+    clock: Callable[[], float]
+    share: Callable[[], int]
+
+
 def predict_images(
     images: Iterable[ImageToPredict],
     network: Network,
@@ -54,15 +70,15 @@ def predict_images(
         DataError: an image cannot be read or has another size than the data set says; the weights
             have none of the classes, or are none.
     """
-    work = _Work(network, request, folder)
+    with loaded(network, request) as one, _Work(network, request, one, folder) as work:
 
-    def prepared(row: ImageToPredict) -> tuple[int, Any]:
-        return row.image_id, work.detector.prepare(read_image(row))
+        def prepared(row: ImageToPredict) -> tuple[int, Any]:
+            return row.image_id, one.detector.prepare(read_image(row))
 
-    with work:
         shown = progress(images, "predict images")
-        for chunk in _ahead(shown, prepared, IMAGE_CHUNK * work.detector.batch):
-            work.add(*zip(*chunk, strict=True))
+        with closing(_ahead(shown, prepared, lambda: IMAGE_CHUNK * one.share())) as chunks:
+            for chunk in chunks:
+                work.add(*zip(*chunk, strict=True))
         work.finish(report, "images_")
 
 
@@ -74,6 +90,7 @@ def predict_video(
     folder: Path,
     report: Report,
     times: TimesRead | None = None,
+    lend: Callable[[], AbstractContextManager[Loaded]] | None = None,
 ) -> None:
     """Predict a video's frames (BGR uint8, (H, W, 3)), counted from 0.
 
@@ -81,28 +98,49 @@ def predict_video(
     shown at the sequence's rate. Where ``frames`` raises DataError after some frames, what was read
     is kept, and ``info.truncated`` says what was wrong.
 
+    Args:
+        lend: the network, which several videos share (``Together.lend``); None loads it.
+
     Raises:
         DataError: not one frame can be read; the weights have none of the classes, or are none.
     """
-    work = _Work(network, request, folder)
-
-    def prepared(frame: np.ndarray) -> tuple[tuple[int, ...], Any]:
-        return frame.shape[:2], work.detector.prepare(frame)
-
     problems: list[str] = []
     readable = _until_error(frames, problems)
     shown = progress(readable, f"detect in {sequence.name}", sequence.frame_count or None)
-    with work:
-        for chunk in _ahead(shown, prepared, work.detector.batch):
-            shapes, ready = zip(*chunk, strict=True)
-            work.add(range(work.frames, work.frames + len(chunk)), ready)
-            height, width = shapes[0]
+    lent = loaded(network, request) if lend is None else lend()
+    with lent as one, _Work(network, request, one, folder) as work:
+
+        def prepared(frame: np.ndarray) -> tuple[tuple[int, ...], Any]:
+            return frame.shape[:2], one.detector.prepare(frame)
+
+        with closing(_ahead(shown, prepared, one.share)) as chunks:
+            for chunk in chunks:
+                shapes, ready = zip(*chunk, strict=True)
+                work.add(range(work.frames, work.frames + len(chunk)), ready)
+                height, width = shapes[0]
         if not work.frames:
             raise DataError(f"{sequence.path}: the video has no frames")
         shown_at = FrameTimes(sequence.fps) if times is None else times.settled()
         shown_at.save(folder)
         found = {"width": width, "height": height, "fps": shown_at.fps}
         work.finish(report, truncated="; ".join(problems), **found)
+
+
+@contextmanager
+def loaded(network: Network, request: Request) -> Iterator[Loaded]:
+    """The network for the length of a block; torch computes afterwards with as many threads as
+    before.
+
+    Raises:
+        DataError: as ``load_detector``.
+    """
+    threads = torch.get_num_threads() if (torch := sys.modules.get("torch")) else None
+    try:
+        detector = load_detector(network, request)
+        yield Loaded(detector, time.perf_counter, lambda: detector.batch)
+    finally:
+        if threads and (torch := sys.modules.get("torch")):
+            torch.set_num_threads(threads)  # of whatever else this process computes
 
 
 def load_detector(network: Network, request: Request) -> Detector:
@@ -123,32 +161,34 @@ def load_detector(network: Network, request: Request) -> Detector:
 class _Work:
     """Detects, decodes masks, writes, and keeps the time that detecting alone takes."""
 
-    def __init__(self, network: Network, request: Request, folder: Path) -> None:
+    def __init__(self, network: Network, request: Request, loaded: Loaded, folder: Path) -> None:
         self.network, self.request = network, request
-        self.threads = torch.get_num_threads() if (torch := sys.modules.get("torch")) else None
-        self.detector = load_detector(network, request)
+        self.detector, self.clock, self.share = loaded.detector, loaded.clock, loaded.share
         self.writer = PredictionsWriter(folder)
         self.frames, self.batch = 0, self.detector.batch
-        self.start = time.perf_counter()
+        self.left_out = Counter[str]()
+        self.start = self.clock()
         self.predicting = 0.0
         self.decoder = ThreadPoolExecutor(1, "decode", initializer=_one_thread)
         self.coming: deque[Future[FrameDetections]] = deque()
 
     def add(self, numbers: Iterable[int], images: Sequence[Any]) -> None:
-        begin = time.perf_counter()
+        stop_if_asked()  # the bar, which asks too, is drawn where the frames are read
+        begin = self.clock()
         found = self.detector.predict(images)
-        self.predicting += time.perf_counter() - begin
+        self.predicting += self.clock() - begin
         for number, raw in zip(numbers, found, strict=True):
             self.coming.append(self.decoder.submit(raw.decode, number))
         self.frames += len(images)
-        self._write(self.detector.batch)
+        self._write(self.share())
 
     def _write(self, left: int) -> None:
         """Write what comes, in order, until ``left`` frames are still to come."""
         while len(self.coming) > left:
-            begin = time.perf_counter()
+            begin = self.clock()
             found = self.coming.popleft().result()
-            self.predicting += time.perf_counter() - begin  # the network may still be at it
+            self.predicting += self.clock() - begin  # the network may still be at it
+            self.left_out.update(found.left_out)
             self.writer.add(found)
 
     def finish(self, report: Report, kind: str = "", **facts: Any) -> None:
@@ -162,10 +202,10 @@ class _Work:
             weights_sha256=self.network.weights.sha256,
             imgsz=self.detector.imgsz,
             conf_floor=self.request.conf_floor,
-            left_out=dict(self.detector.left_out),
+            left_out=dict(self.left_out),
         )
         self.writer.finish(replace(info, **facts))
-        around = time.perf_counter() - self.start - self.predicting
+        around = self.clock() - self.start - self.predicting
         frames = max(self.frames, 1)
         report(f"speed/{kind}predict_ms", 1000 * self.predicting / frames)
         report(f"speed/{kind}around_ms", 1000 * around / frames)
@@ -179,8 +219,6 @@ class _Work:
 
     def __exit__(self, *error: Any) -> None:
         self.decoder.shutdown(cancel_futures=True)
-        if self.threads and (torch := sys.modules.get("torch")):
-            torch.set_num_threads(self.threads)  # of whatever else this process computes
         self.writer.__exit__(*error)
 
 
@@ -203,8 +241,10 @@ def _until_error(frames: Iterable[np.ndarray], problems: list[str]) -> Iterator[
         problems.append(str(error))
 
 
-def _ahead(items: Iterable[T], work: Callable[[T], P], size: int) -> Iterator[list[P]]:
-    """What ``work`` makes of the items, in chunks of ``size``.
+def _ahead(
+    items: Iterable[T], work: Callable[[T], P], size: Callable[[], int]
+) -> Generator[list[P], None, None]:
+    """What ``work`` makes of the items, in chunks of what ``size`` says then.
 
     A thread reads the next chunk while the present one is used, and others work on what was read.
     """
@@ -215,7 +255,7 @@ def _ahead(items: Iterable[T], work: Callable[[T], P], size: int) -> Iterator[li
     ):
 
         def read() -> list[Future[P]]:
-            return [workers.submit(work, item) for item in islice(iterator, size)]
+            return [workers.submit(work, item) for item in islice(iterator, size())]
 
         coming = reader.submit(read)
         while chunk := coming.result():

@@ -8,7 +8,7 @@ ascending order, scores of a frame descending) and ``predictions.json`` (what al
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -61,6 +61,7 @@ class FrameDetections:
         score: float32 (N,), 0..1.
         bbox_xyxy: float32 (N, 4), pixels of the original image, clipped to it.
         rle: N COCO RLE ``counts`` at the image's own resolution, or None for a box without mask.
+        left_out: how many more there were of classes that are not wanted, by the weights' name.
     """
 
     frame: int
@@ -68,6 +69,7 @@ class FrameDetections:
     score: np.ndarray
     bbox_xyxy: np.ndarray
     rle: list[bytes | None]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.score)
@@ -81,6 +83,7 @@ class FrameDetections:
             self.score[positions],
             self.bbox_xyxy[positions],
             [self.rle[i] for i in positions],
+            self.left_out,
         )
 
 

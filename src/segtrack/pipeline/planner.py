@@ -88,6 +88,9 @@ class Planner(Walk):
             raise ends[0]
         return results
 
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
+        """Nothing: each has its line when it is asked for."""
+
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
         call, found = self.find(stage, recipe)
         if found is None and owner not in self.listed:

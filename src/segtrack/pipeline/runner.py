@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from segtrack.base.metrics import Metric, Report
 from segtrack.base.names import level
 from segtrack.base.processes import stop_if_asked
 from segtrack.journal import Journal
-from segtrack.pipeline.stage import Given, Recipe, Result, Stage, Visit
-from segtrack.pipeline.walk import Asking, Walk, missing
+from segtrack.pipeline.stage import STAGES, Crew, Given, Recipe, Result, Stage, Visit
+from segtrack.pipeline.walk import Asking, Walk, missing, owner_of
 from segtrack.report import table_csv, table_text
 from segtrack.settings import Settings
-from segtrack.store import Store
+from segtrack.store import StageCall, Store
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Runner(Walk):
         self.journal, self.output, self.facts = journal, output, facts
         self.must_build = False
         self._looking = False
+        self._fresh: set[str] = set()  # keys of what was built together, and not asked for yet
+        self._failed: dict[str, BaseException] = {}  # what became of others of them, by key
         self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
         self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
         self.builds: dict[str, int] = {}
@@ -168,6 +171,44 @@ class Runner(Walk):
         """Several results of one stage, one after the other."""
         return [self.get(name, one, asking) for one in of]
 
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
+        """Build what is not there side by side, where there are several and their crew does so.
+
+        Each is told and recorded when it is asked for, and what one of them failed with is raised
+        then. What another process is building is left to that moment too.
+        """
+        stage = STAGES.get(name)
+        owner = owner_of(stage, asking)
+        if self._looking or owner not in self.listed:
+            return
+        lacking: dict[str, tuple[StageCall, Recipe]] = {}
+        crew: Crew | None = None
+        for one in of:
+            which = (name, *sorted(one.items()))
+            made = self._found.get(which) or stage.make(Run(self, stage, owner), **one)
+            self._found[which] = made
+            if not isinstance(made, Recipe) or made.crew is None or made.crew.most < 2:
+                return
+            crew = made.crew
+            call, there = self.find(stage, made)
+            if there is None:
+                lacking[call.key] = call, made
+        if crew is None or len(lacking) < 2:
+            return
+        print(f"{name:10} {len(lacking)} together", flush=True)
+        works = [partial(self.store.run_if_free, c, r.build) for c, r in lacking.values()]
+        amounts = [recipe.amount for _, recipe in lacking.values()]
+        futures = crew.run(works, sum(amounts) if all(amounts) else None)
+        stop_if_asked()
+        for key, future in zip(lacking, futures, strict=True):
+            if not future.cancelled():
+                if (error := future.exception()) is not None:
+                    self._failed[key] = error
+                elif future.result() is not None:
+                    self._fresh.add(key)
+        if self.journal and self._fresh:
+            self.journal.worked = True  # also where the first of them failed
+
     def record(self, metric: Metric) -> None:
         """Log a number."""
         if self.journal:
@@ -187,6 +228,8 @@ class Runner(Walk):
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
         self._require_there(stage, recipe, owner)
         call, _ = self.find(stage, recipe)
+        if error := self._failed.pop(call.key, None):
+            raise error
         named = recipe.metric or str
 
         def listen(metric: Metric) -> None:
@@ -197,6 +240,9 @@ class Runner(Walk):
             stop_if_asked()  # a callback that was cut short may have left a wrong result
 
         result = self.store.run(call, build, listen)
+        if call.key in self._fresh:
+            self._fresh.remove(call.key)
+            result = replace(result, hit=False)
         if self.journal and not result.hit:
             self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)

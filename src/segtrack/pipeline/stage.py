@@ -7,10 +7,11 @@ A stage of another package is one module that registers itself (``segtrack.base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from segtrack.base.registry import Registry
 from segtrack.store import Build
@@ -18,6 +19,8 @@ from segtrack.store import Build
 if TYPE_CHECKING:
     from segtrack.pipeline.runner import Run
     from segtrack.settings import Settings
+
+T = TypeVar("T")
 
 
 class Ask(Protocol):
@@ -37,8 +40,31 @@ class Ask(Protocol):
     def each(self, stage: str, of: Iterable[Mapping[str, Any]]) -> list[Result]:
         """Several results of one stage, in order."""
 
+    def together(self, stage: str, of: Iterable[Mapping[str, Any]]) -> None:
+        """That several results of one stage will be asked for: what is not there of them may be
+        built at once, where their recipes say that it pays."""
+
     def scratch(self, name: str) -> Path:
         """A folder of the store for what only saves time, or must be remembered."""
+
+
+class Crew(Protocol):
+    """Builds several results at once.
+
+    Attributes:
+        most: at a time; 1 where it does not pay.
+    """
+
+    @property
+    def most(self) -> int: ...
+
+    def run(self, works: Sequence[Callable[[], T]], amount: int | None) -> list[Future[T]]:
+        """Call all, in threads. Where one fails no further one is begun; interrupted, they end.
+
+        Args:
+            amount: sum of the recipes' ``amount``, if known, for the bar.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +80,8 @@ class Recipe:
             elsewhere by now. ``place``: enters the key then, so that it is built for this place.
         metric: the name that a number has in the journal, from the reported one.
         check: finds in moments what ``build`` would refuse; called before there is a run.
+        crew: lets several recipes of a stage, which share it, be built at once (``Ask.together``);
+            ``build`` is then called in a thread. amount: of work, for its bar; 0: not known.
     """
 
     build: Build
@@ -64,6 +92,8 @@ class Recipe:
     place: str = ""
     metric: Callable[[str], str] | None = None
     check: Callable[[], object] | None = None
+    crew: Crew | None = None
+    amount: int = 0
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,14 @@ def detections_of(ask: Ask, sequence: VideoSequence) -> Result:
             f"sequence {sequence.name}: dataset.detections=file, but it has no det/det.txt; "
             "add the file or choose dataset.detections=model"
         )
+    return ask(detecting(ask, sequence), sequence=sequence)
+
+
+def detecting(ask: Ask, sequence: VideoSequence) -> str:
+    """The stage that gives its detections."""
+    wanted = ask.settings.dataset.detections
     brought = wanted is Detections.file or (wanted is Detections.auto and not sequence.path)
-    stage = "detections" if brought and sequence.det is not None else "detect"
-    return ask(stage, sequence=sequence)
+    return "detections" if brought and sequence.det is not None else "detect"
 
 
 def metric_of(sequence: VideoSequence) -> Callable[[str], str]:

@@ -38,8 +38,7 @@ class Walk(ABC):
         stage = STAGES.get(name)
         which = (name, *sorted(of.items()))
         if which not in self._made:
-            owner = name if stage.listed else stage.part_of or asking
-            self._made[which] = self.make(stage, of, owner)
+            self._made[which] = self.make(stage, of, owner_of(stage, asking))
         return self._made[which]
 
     @abstractmethod
@@ -49,6 +48,10 @@ class Walk(ABC):
     @abstractmethod
     def each(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> list[Result]:
         """Several results of one stage."""
+
+    @abstractmethod
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
+        """Several results of one stage will be asked for."""
 
     def find(self, stage: Stage, recipe: Recipe) -> tuple[StageCall, StageResult | None]:
         """What decides a result, and the result if the store has it."""
@@ -92,6 +95,11 @@ class Asking:
         self._declared(stage)
         return self._walk.each(stage, of, self._owner)
 
+    def together(self, stage: str, of: Iterable[Mapping[str, Any]]) -> None:
+        """Several results of one stage will be asked for."""
+        self._declared(stage)
+        self._walk.together(stage, of, self._owner)
+
     def scratch(self, name: str) -> Path:
         """A folder of the store that holds no results."""
         return self._walk.store.scratch(name)
@@ -101,6 +109,11 @@ class Asking:
             raise LookupError(
                 f"stage {self._stage.name} asks for {name}, which is not among its inputs"
             )
+
+
+def owner_of(stage: Stage, asking: str) -> str:
+    """The listed stage that a stage belongs to, where ``asking`` asks for it."""
+    return stage.name if stage.listed else stage.part_of or asking
 
 
 def missing(stage: Stage, owner: str, settings: Settings) -> SettingsError:

@@ -24,6 +24,7 @@ ROOT = "schema"  # the name under which conf/config.yaml asks for ``Settings``
 BASE = "base"  # of a group: what its presets in conf/ begin with, no choice of its own
 
 _options: dict[str, dict[str, Any]] = {}
+_stored: dict[tuple[str, str], Any] = {}  # what Hydra knows already; telling it all takes .1 s
 
 
 def option(group: str, name: str, node: Any) -> None:
@@ -52,14 +53,20 @@ def options() -> Mapping[str, Mapping[str, Any]]:
 
 def register() -> None:
     """Put every option into Hydra's ConfigStore as ``GROUP/NAME``, and the root as ``schema``."""
+    load_plugins()
+    store_options()
+
+
+def store_options() -> None:
+    """The same with the options that are known so far."""
     from hydra.core.config_store import ConfigStore
 
-    load_plugins()
     store = ConfigStore.instance()
-    store.store(name=ROOT, node=_node(Settings), provider="segtrack")
-    for group, known in _options.items():
-        for name, node in known.items():
-            store.store(group=group, name=name, node=_node(node), provider="segtrack")
+    known = {(group, name): node for group, all_ in _options.items() for name, node in all_.items()}
+    for (group, name), node in {("", ROOT): Settings, **known}.items():
+        if _stored.get((group, name)) is not node:
+            store.store(group=group or None, name=name, node=_node(node), provider="segtrack")
+            _stored[group, name] = node
 
 
 def _node(node: Any) -> Any:

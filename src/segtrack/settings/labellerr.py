@@ -34,7 +34,8 @@ class Assist(Enum):
 
 @dataclass
 class AnnotatorSettings:
-    """The emulator's simulated annotator, who reviews from the ground truth of the pool split."""
+    """The emulator's simulated annotator, who reviews from the ground truth of the pool split and
+    of the videos."""
 
     accept_iou: float = knob(
         0.85, "mask IoU from which a prediction is left as it is", low=0.01, high=1
@@ -52,6 +53,13 @@ class AnnotatorSettings:
     )
     wrong_deletion: float = knob(
         0.02, "rate per object: a good prediction is deleted", low=0, high=1
+    )
+    miss_identity: float = knob(
+        0.05,
+        "of videos, rate per change: a trajectory that goes on with another object, or an object "
+        "with another trajectory, is not split or joined",
+        low=0,
+        high=1,
     )
     seed: int = knob(0, "of the annotator's slips", low=0, high=2**31 - 1)
 

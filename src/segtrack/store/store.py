@@ -155,8 +155,18 @@ class Store:
         Raises:
             StageError: the store cannot be written (permissions, disk full).
         """
+        return self._written(call, lambda: self._run(call, build, listener, -1))
+
+    def run_if_free(self, call: StageCall, build: Build) -> StageResult | None:
+        """As ``run``, but None where another process or thread is building it; never waits."""
         try:
-            return self._run(call, build, listener)
+            return self._written(call, lambda: self._run(call, build, None, 0))
+        except Timeout:
+            return None
+
+    def _written(self, call: StageCall, work: Callable[[], StageResult]) -> StageResult:
+        try:
+            return work()
         except OSError as error:
             if error.errno not in CANNOT_WRITE:
                 raise
@@ -167,10 +177,13 @@ class Store:
                 raise
             raise StageError(_cannot_write(call, self.root, str(error))) from error
 
-    def _run(self, call: StageCall, build: Build, listener: Listener | None) -> StageResult:
+    def _run(
+        self, call: StageCall, build: Build, listener: Listener | None, wait: float
+    ) -> StageResult:
+        """``wait``: for another one that builds it, in s; below 0 as long as it takes."""
         if found := self._replay(call, listener):
             return found
-        with self._lock(call):
+        with self._lock(call).acquire(timeout=wait):
             if found := self._replay(call, listener):
                 return found  # another process built it while this one waited
             partial = self.root / "partial" / call.name / call.key

@@ -4,6 +4,8 @@ from .live import LiveTracker as LiveTracker
 from .live import LiveVideo as LiveVideo
 from .live import track_live as track_live
 from .motfiles import mot_lines as mot_lines
+from .motfiles import mots_ids as mots_ids
+from .motfiles import mots_lines as mots_lines
 from .motion import camera_motion as camera_motion
 from .motion import load_motion as load_motion
 from .port import TRACKERS as TRACKERS

@@ -74,12 +74,14 @@ class LiveTracker:
 
 @dataclass(frozen=True)
 class LiveSummary:
-    """What came of it: frames, seconds from the first to the last, objects, tracks by class."""
+    """What came of it: frames, seconds from the first to the last, objects, tracks by class, and
+    how many detections were left out, by the weights' name of their class."""
 
     frames: int
     seconds: float
     objects: int
     tracks: dict[str, int]
+    left_out: dict[str, int]
 
 
 def track_live(
@@ -144,6 +146,7 @@ class _Session:
         self.tracker = make_tracker(how.settings, fps, video.height)
         self.follower = CameraFollower() if kind.needs_motion(how.settings) else None
         self.tally, self.frames, self.seconds = Tally(len(names)), 0, 0.0
+        self.left_out = Counter[str]()
         self.results = LiveResults(folder, video.name, info, how.predicted, run, self.tally)
         self.painter: Painter | None = None
         if how.trail is not None:
@@ -153,7 +156,9 @@ class _Session:
     def take(self, waiting: list[tuple[Frame, RawDetections]]) -> None:
         """Track in frames that were predicted, and forget them."""
         for frame, found in waiting:
-            rows = self._rows(frame, found.decode(self.frames))
+            decoded = found.decode(self.frames)
+            self.left_out.update(decoded.left_out)
+            rows = self._rows(frame, decoded)
             self.frames, self.seconds = self.frames + 1, frame.time_s
             self.results.add(rows, self.frames, frame.time_s)
             if self.painter is not None:
@@ -186,7 +191,8 @@ class _Session:
         """What came of it."""
         settled = self.tally.settle(1)
         tracks = Counter(self.info.names[track.class_id] for track in settled.tracks)
-        return LiveSummary(self.frames, self.seconds, settled.rows, dict(tracks))
+        counts = dict(tracks), dict(self.left_out)
+        return LiveSummary(self.frames, self.seconds, settled.rows, *counts)
 
 
 class LiveResults:

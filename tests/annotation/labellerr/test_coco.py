@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import check_coco, match_file_names, match_questions
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation, write_coco
 from segtrack.annotation.labellerr.port import Question
+from segtrack.base.bands import band_of
 from segtrack.base.errors import DataError
 
 QUESTIONS = (Question("car ", "#E69F00"), Question("Bus", "#56B4E9"), Question("dog", "#000000"))

@@ -38,7 +38,7 @@ def crossing(tmp_path: Path) -> Tracks:
 
 def test_the_whole_file(crossing: Tracks, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    assert write_video_json(crossing, "a.mp4", path) == VideoJson(path, 2, 5, 1)
+    assert write_video_json(crossing, "a.mp4", path) == VideoJson(path, 2, 5, 1, (2, 1))
 
     def frame(number: int, ring: list[dict[str, float]]) -> dict[str, Any]:
         return {"frame": number, "answer": ring, "timestamp": number / 10}

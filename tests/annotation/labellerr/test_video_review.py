@@ -185,7 +185,7 @@ def test_a_platform_without_the_format(
     (line,) = [text for text in said if "video_json is not taken" in text]
     assert message in line and "\n" not in line
     folder = Path(line.rpartition("they lie in ")[2])
-    assert sorted(p.name for p in folder.iterdir()) == ["b.json", "clip.json"]
+    assert sorted(p.name for p in folder.glob("*.json")) == ["b.json", "clip.json"]
     assert emulator.faults.calls["POST /actions/upload_answers"] == 1
     # Once it takes them, the same call sends what is missing.
     emulator.faults.clear()

@@ -90,7 +90,7 @@ def test_a_path_then_the_folder_then_a_download(random_sam, tmp_path, monkeypatc
         target.parent.mkdir()
         target.write_bytes(random_sam.read_bytes())
 
-    monkeypatch.setattr(library, "folder", lambda: tmp_path / "ours")
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path / "ours")
     monkeypatch.setattr(library, "forbidden_network", lambda: False)
     monkeypatch.setattr(library, "download", fetch)
     monkeypatch.setattr(weights, "_reachable", lambda *_: True)
@@ -109,7 +109,7 @@ def test_a_path_then_the_folder_then_a_download(random_sam, tmp_path, monkeypatc
 
 def test_what_is_missing_and_what_was_tried(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(library, "folder", lambda: tmp_path)
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     monkeypatch.setattr(weights, "_reachable", lambda *_: False)
     monkeypatch.setattr(library, "forbidden_network", lambda: False)
     with pytest.raises(DataError) as caught:

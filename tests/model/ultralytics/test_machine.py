@@ -124,16 +124,23 @@ def test_processes_of_several_gpus_find_the_trainer(drawn, start_weights, tmp_pa
         "data": str(link_tree(drawn, tmp_path / "tree")),
         "save_dir": str(tmp_path / "run"),
         "paste_occluders": 0.25,
+        "ends_with": 4321,
     }
+    ended = []
+    monkeypatch.setattr(engine, "end_with", ended.append)
     callbacks = library.get_default_callbacks()
     callbacks["on_train_batch_end"].append(module._stop_if_asked)
     first = engine.Trainer(overrides=arguments, _callbacks=callbacks)
     first.args.paste_occluders = first.paste_occluders  # as where there are several
+    first.args.ends_with = 4321
+    assert not ended  # the command itself
     file = dist.generate_ddp_file(first)
     state = torch_load(file.replace(".py", ".pt"), map_location="cpu")
     assert state["trainer"] is engine.Trainer
     config = {**DEFAULT_CFG_DICT, "save_dir": ""}
+    monkeypatch.setenv("LOCAL_RANK", "1")
     again = state["trainer"](cfg=config, overrides=state["args"], _callbacks=state["callbacks"])
+    assert ended == [4321]
     assert again.paste_occluders == 0.25
     assert again.args.batch == 4
     assert again.callbacks["on_train_batch_end"][-1] is module._stop_if_asked

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,8 @@ def test_several_gpus_train_in_processes_of_their_own(tmp_path, monkeypatch):
             self.callbacks = _callbacks
 
         def train(self):
+            with socket.create_connection(("127.0.0.1", seen["ends_with"])):
+                pass  # open meanwhile
             seen["called"] = {event for event, callbacks in self.callbacks.items() if callbacks}
             (tmp_path / "results.csv").write_text(
                 "epoch,time,train/box_loss,metrics/mAP50(M)\n1,2.5,0.75,0.5\n2,5,0.5,0.6\n3,7"
@@ -245,6 +248,8 @@ def test_several_gpus_train_in_processes_of_their_own(tmp_path, monkeypatch):
     arguments = {"device": device_argument([0, 1]), "epochs": 3}
     module._run(arguments, smallest(), reporter)
     assert seen["device"] == "0,1"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", seen["ends_with"]))
     assert [c for c in seen["called"] if c == "on_train_epoch_start"]
     assert reported == [
         ("train/box_loss", 0.75, 1),

@@ -94,7 +94,7 @@ def test_auto_downloads(tiny_weights, tmp_path, monkeypatch):
         target.parent.mkdir()
         target.write_bytes(tiny_weights.path.read_bytes())
 
-    monkeypatch.setattr(library, "folder", lambda: tmp_path)
+    monkeypatch.setattr(weights, "folder", lambda: tmp_path)
     monkeypatch.setattr(library, "download", fetch)
     monkeypatch.setattr(weights, "_reachable", lambda *_: True)
     found = resolve("auto")

@@ -3,7 +3,7 @@
 What must be remembered lies in one folder:
 
     ledger.db pushed.db   what was sent, and which local file became which of the platform's
-    reviews/ACCOUNT/      what was sent for review        videos/ACCOUNT/   files of trajectories
+    reviews/ACCOUNT/      what was sent for review        videos/ACCOUNT/   videos likewise
     proposals/            COCO files that were sent       exports/          finished labels
     emulator/             state of a loopback platform that is a run's own
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from segtrack.annotation.port import (
     Pushed,
     Rehearsal,
     Say,
+    VideoRehearsal,
     VideosSent,
 )
 from segtrack.base.errors import DataError
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from segtrack.annotation.labellerr.session import Session
     from segtrack.annotation.returned import Returned
     from segtrack.annotation.sent import Reviewed
+    from segtrack.annotation.video_returned import ReturnedVideos
+    from segtrack.annotation.video_sent import SentVideos
     from segtrack.dataset import Dataset, KeptExport, VideoSequence
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
@@ -122,8 +125,7 @@ class Labellerr:
     ) -> VideosSent | None:
         from segtrack.annotation.labellerr.video_review import review_videos
 
-        folder = self.folder / "videos" / self._platform.account
-        return review_videos(self._session(say), tracked, name, folder)
+        return review_videos(self._session(say), tracked, name, self._videos)
 
     def last_review(self, name: str) -> Reviewed:
         from segtrack.annotation.sent import FILE, Reviewed
@@ -145,6 +147,24 @@ class Labellerr:
         from segtrack.annotation.labellerr.review_export import pull_review
 
         return pull_review(self._session(), sent, scratch)
+
+    def last_videos(self, name: str, contents: Collection[str] = ()) -> SentVideos | None:
+        from segtrack.annotation.video_sent import FILE, SentVideos
+
+        records = sorted(self._videos.glob(f"*/{FILE}"), key=lambda p: -p.stat().st_mtime_ns)
+        for record in records:
+            sent = SentVideos.load(record.parent)
+            known = {video.sha256 for video in sent.videos}
+            if sent.name == name or not known.isdisjoint(contents):
+                return sent
+        return None
+
+    def pull_videos(
+        self, sent: SentVideos, scratch: Path
+    ) -> AbstractContextManager[ReturnedVideos]:
+        from segtrack.annotation.labellerr.video_export import pull_videos
+
+        return pull_videos(self._session(), sent, scratch)
 
     def status(self, project_id: str) -> Progress:
         from segtrack.annotation.labellerr.checks import named_project
@@ -178,6 +198,15 @@ class Labellerr:
 
         return rehearse(self._access.url, project_id, dataset, split, self.settings.annotator)
 
+    def rehearse_videos(
+        self, sent: SentVideos, sequences: Iterable[VideoSequence], merge: Mapping[str, str]
+    ) -> VideoRehearsal | None:
+        if self.settings.mode is not LabellerrMode.emulator:
+            return None
+        from segtrack.annotation.labellerr.loopback import rehearse_videos
+
+        return rehearse_videos(self._access.url, sent, sequences, merge, self.settings.annotator)
+
     def by_hand(self, project_id: str) -> str | None:
         if self.settings.mode is not LabellerrMode.emulator:
             return None
@@ -194,6 +223,10 @@ class Labellerr:
     @property
     def _reviews(self) -> Path:
         return self.folder / "reviews" / self._platform.account
+
+    @property
+    def _videos(self) -> Path:
+        return self.folder / "videos" / self._platform.account
 
     @property
     def _exports(self) -> Path:

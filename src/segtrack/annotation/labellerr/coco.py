@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.annotation.bands import band_of
 from segtrack.annotation.labellerr.checks import FILE_BYTES
 from segtrack.annotation.outlines import shapes_of
+from segtrack.base.bands import band_of
 from segtrack.base.errors import DataError
 from segtrack.base.polygons import Polygon
 from segtrack.dataset import clip, signed_area

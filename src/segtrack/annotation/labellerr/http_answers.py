@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.annotation.bands import BANDS
 from segtrack.annotation.labellerr.http_creates import HttpCreates, new_uuid, response_of
 from segtrack.annotation.labellerr.port import Export, Job, job_record
 from segtrack.annotation.labellerr.transport import Transport
 from segtrack.annotation.labellerr.waiter import wait
+from segtrack.base.bands import BANDS
 from segtrack.base.errors import NothingToExport, PlatformError, some
 from segtrack.base.labellerr_api import FORMATS
 

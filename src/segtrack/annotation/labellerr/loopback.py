@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segtrack.annotation.labellerr.credentials import Credentials
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.outlines import polygon_of
-from segtrack.annotation.port import KnownLabels, Rehearsal
+from segtrack.annotation.port import KnownLabels, Rehearsal, VideoRehearsal
+from segtrack.annotation.video_sent import SentVideos
 from segtrack.base.polygons import Polygon
-from segtrack.dataset import Dataset, joined
+from segtrack.dataset import Dataset, VideoSequence, first_mask_frame, joined
+from segtrack.formats import read_mots
 from segtrack.settings import AnnotatorSettings
+
+if TYPE_CHECKING:
+    from labellerr_loopback import TrueTrack
 
 
 @contextlib.contextmanager
@@ -56,6 +62,62 @@ def rehearse(
     seed = rates.pop("seed")
     done = annotate(url, project_id, truth, Rates(**rates), seed)
     return Rehearsal(truth, done.files, done.counts())
+
+
+def rehearse_videos(
+    url: str,
+    sent: SentVideos,
+    sequences: Iterable[VideoSequence],
+    merge: Mapping[str, str],
+    knobs: AnnotatorSettings,
+) -> VideoRehearsal | None:
+    """Have the simulated annotator review videos by their ground truth; None where none has any."""
+    from labellerr_loopback import Rates, annotate_videos
+
+    known = {one.sha256: one for one in sequences if one.mots is not None}
+    truth = {
+        video.file_name: true_tracks_of(known[video.sha256], sent.names, merge)
+        for video in sent.videos
+        if video.sha256 in known
+    }
+    if not any(truth.values()):
+        return None
+    rates = dataclasses.asdict(knobs)
+    seed = rates.pop("seed")
+    done = annotate_videos(url, sent.project_id, truth, Rates(**rates), seed)
+    return VideoRehearsal(done.files, done.counts(), done.slips)
+
+
+def true_tracks_of(
+    sequence: VideoSequence, names: Collection[str], merge: Mapping[str, str]
+) -> list[TrueTrack]:
+    """The outlines of every object of a sequence's ground truth of masks that is of ``names``.
+
+    Args:
+        merge: the class that a name of the ground truth belongs to, where it is another.
+
+    Raises:
+        DataError: it is malformed.
+    """
+    from labellerr_loopback import TrueTrack
+
+    assert sequence.mots is not None
+    wanted = {name.casefold(): name for name in names}
+    merged = ((i, merge.get(name, name).casefold()) for i, name in sequence.mots_classes)
+    kinds = {i: wanted[name] for i, name in merged if name in wanted}
+    table = read_mots(sequence.mots)
+    first = first_mask_frame(table.frame, sequence.name, sequence.frame_count)
+    size = [table.height, table.width]
+    found: dict[tuple[int, int], dict[int, Polygon]] = {}
+    for row in np.argsort(table.frame, kind="stable").tolist():
+        class_id, counts = int(table.class_id[row]), table.rle[row]
+        if class_id not in kinds:
+            continue
+        ring = polygon_of({"size": size, "counts": counts})
+        if ring is not None:
+            outlines = found.setdefault((int(table.track_id[row]), class_id), {})
+            outlines[int(table.frame[row]) - first] = ring
+    return [TrueTrack(kinds[class_id], rings) for (_, class_id), rings in sorted(found.items())]
 
 
 def truth_of(dataset: Dataset, split: str) -> KnownLabels:

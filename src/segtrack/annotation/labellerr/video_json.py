@@ -61,12 +61,14 @@ class VideoJson:
     Attributes:
         tracks: that have an outline in at least one frame. outlines: of all of them.
         every: 1 holds all frames; n those whose number n divides, and the ends of each track.
+        track_ids: of the tracks, in the order of the file.
     """
 
     path: Path
     tracks: int
     outlines: int
     every: int
+    track_ids: tuple[int, ...]
 
 
 def write_video_json(
@@ -122,6 +124,8 @@ def write_video_json(
                 file.writelines(_document(db, file_name, tracks.info.names, every))
             query = f"SELECT COUNT(*) {_CHOSEN}"
             (outlines,) = db.execute(query, {"every": every}).fetchone()
+            order = "SELECT DISTINCT class_id, track_id FROM outlines ORDER BY class_id, track_id"
+            track_ids = tuple(track_id for _, track_id in db.execute(order))
     except sqlite3.OperationalError as error:
         raise StageError(
             f"{scratch}: could not be written ({error}). Make room there or choose another "
@@ -129,7 +133,7 @@ def write_video_json(
         ) from error
     finally:
         scratch.unlink(missing_ok=True)
-    return VideoJson(path, count, outlines, every)
+    return VideoJson(path, count, outlines, every, track_ids)
 
 
 def _collect(db: sqlite3.Connection, tracks: Tracks, simplify_px: float) -> None:

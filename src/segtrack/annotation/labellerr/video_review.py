@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.labellerr.video_json import FORMAT, VideoJson, write_video_json
 from segtrack.annotation.port import Say, VideosSent
+from segtrack.annotation.video_sent import FILE as RECORD
+from segtrack.annotation.video_sent import SentVideo, SentVideos
 from segtrack.base.atomic import alone_with, whole_folder
 from segtrack.base.errors import PlatformError, some
-from segtrack.base.files import digest, file_digest
+from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.labellerr_api import SUFFIXES
 from segtrack.base.names import level
 from segtrack.dataset import VideoSequence
@@ -27,6 +29,7 @@ from segtrack.tracker import Tracks
 TEST_ROLE = "test"  # of sequences that tell settings apart: like the test split, never sent
 # How a platform, or an SDK, says that it does not know a format.
 _FORMAT_REFUSED = re.compile(r"video_json|(answer|annotation)[ _]format", re.IGNORECASE)
+_TRACKS = ("tracks.parquet", "tracks.json", "times.npy")  # what Tracks are read from
 # The format is known, and what we wrote is not of it.
 _FILE_REFUSED = re.compile(r"not an? (valid )?video_json", re.IGNORECASE)
 
@@ -46,7 +49,7 @@ def review_videos(
         name: the data set becomes "NAME videos" with a code that stands for the files, the project
             "NAME video review CODE", where the code stands for the videos, the trajectories and
             the simplification.
-        folder: keeps the files of trajectories, in a folder named by the code.
+        folder: keeps what was sent, in a folder named by the code; see ``SentVideos``.
 
     Returns:
         What was sent; None where there was nothing to send.
@@ -88,7 +91,7 @@ def _review_written(
     template = platform.ensure_template(title, class_questions(names, PALETTE), "video")
     ids = tuple(record.dataset_id for record in done.datasets)
     project = platform.ensure_project(title, ids, template.template_id, "video").project_id
-    taken: list[VideoJson] = []
+    taken: list[tuple[VideoSequence, VideoJson]] = []
     for video, file in found:
         less = f", every {file.every}. frame: one file holds no more" if file.every > 1 else ""
         say(f"{video.name}.mp4: {file.tracks} tracks, {file.outlines} outlines{less}")
@@ -99,10 +102,45 @@ def _review_written(
                 raise
             say(f"no trajectories, {FORMAT} is not taken ({error}); they lie in {folder}")
             break
-        taken.append(file)
-    tracks_taken = sum(file.tracks for file in taken)
+        taken.append((video, file))
+    tracks_taken = sum(file.tracks for _, file in taken)
     say(f"{len(taken)} of {len(found)} videos, {tracks_taken} tracks in project {project}")
-    return VideosSent(project, len(taken), tracks_taken)
+    kept = None
+    if taken:
+        there = {file.file_name: file.file_id for file in platform.project_files(project)}
+        known = {video.name: tracks for video, tracks in chosen}
+        kept = SentVideos(
+            folder,
+            project,
+            title,
+            name,
+            tuple(names),
+            {q.name: q.question_id for q in platform.template(template.template_id).questions},
+            tuple(_kept(video, known[video.name], file, there) for video, file in taken),
+        )
+        kept.save()
+    return VideosSent(project, len(taken), tracks_taken, kept)
+
+
+def _kept(
+    video: VideoSequence, tracks: Tracks, file: VideoJson, there: Mapping[str, str]
+) -> SentVideo:
+    info, name = tracks.info, f"{video.name}.mp4"
+    return SentVideo(
+        video.name,
+        name,
+        there.get(name, ""),
+        str(video.path.absolute()) if video.path else "",
+        video.sha256,
+        info.width,
+        info.height,
+        info.fps,
+        info.frame_count,
+        file.every,
+        file.track_ids,
+        file.path.name,
+        file.path.stem,
+    )
 
 
 def _sendable(
@@ -128,15 +166,22 @@ def _sendable(
 def _written(
     chosen: Sequence[tuple[VideoSequence, Tracks]], folder: Path, simplify_px: float, say: Say
 ) -> list[tuple[VideoSequence, VideoJson]]:
-    """The files of trajectories in ``folder``, of the videos that have some."""
+    """The files of trajectories in ``folder``, of the videos that have some; and what they are of.
+
+    What was sent before is the same, since the folder's name stands for it: its record stays.
+    """
     found = []
     with whole_folder(folder) as partial:
+        if (folder / RECORD).is_file():
+            link_or_copy(folder / RECORD, partial / RECORD)
         for video, tracks in chosen:
             path = partial / f"{level(video.name)}.json"
             file = write_video_json(tracks, f"{video.name}.mp4", path, simplify_px)
             if file is None:
                 say(f"not sent, no track with a mask: {video.name}.mp4")
             else:
+                for part in sorted(p for p in tracks.folder.iterdir() if p.name in _TRACKS):
+                    link_or_copy(part, partial / path.stem / part.name)
                 found.append((video, replace(file, path=folder / path.name)))
     return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -55,7 +55,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
     pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
-    return drawn_content(settings, place, pictures, left_out, ".xml", names)
+    return drawn_content(settings, place, pictures, left_out, (".xml",), names)
 
 
 def is_cvat(file: Path) -> bool:
@@ -76,8 +76,8 @@ def _labels(file: Path) -> Iterator[str]:
         if element.tag == "track":
             raise DataError(
                 f"{file}: is CVAT for video, whose shapes have frame numbers and no images; export "
-                "the task as CVAT for images 1.1 together with its images, or as MOT 1.1 for "
-                "dataset=sequences"
+                "the task as CVAT for images 1.1 together with its images, or make ground truth "
+                f"for dataset=sequences of it: segtrack convert {file} FOLDER --to mot (or mots)"
             )
         name = element.find("name")
         if name is not None and name.text and element.find("parent") is None:
@@ -101,7 +101,7 @@ def _pictures(
 ) -> Iterator[Picture]:
     from segtrack.dataset.drawn import SPLIT_NAMES, Picture, split_of
 
-    beside = (file.parent, file.parent / "images")
+    home = (file.parent, file.parent / "images")
     above = file.relative_to(required_path(settings).absolute()).parts[:-1]
     for _, image in _elements(file, "image"):
         name = image.get("name", "")
@@ -113,6 +113,8 @@ def _pictures(
             place.checks.error("bad_shape", str(file), message, "export it again from CVAT")
             continue
         subset = image.get("subset", "")
+        # A project's export has a folder for each of its subsets.
+        beside = (*home, file.parent / "images" / subset) if subset else home
         folders = Path(name.replace("\\", "/")).parts[:-1]
         split = SPLIT_NAMES.get(subset.lower()) or split_of((*above, *folders))
         yield Picture(name, file, shapes, size=size, split=split, beside=beside)
@@ -123,26 +125,38 @@ def _shapes(
 ) -> list[Shape]:
     from segtrack.dataset.drawn import Shape
 
-    parts: dict[tuple[str, str], list[list[float]]] = {}
+    parts: dict[tuple[str | None, str], list[list[float]]] = {}
     shapes = []
-    for element in image:
-        label = element.get("label", "").strip()
+    for number, element in enumerate(image, start=1):
+        what = f"{element.tag} {number} of image {image.get('name', '')}"
+        shape = guarded(what, _shape, element, size, file, left_out)
+        if shape is None:
+            continue
         group = element.get("group_id") or "0"
-        match element.tag:
-            case "mask":
-                shapes.append(Shape(label, 0, _mask(element, size)))
-            case "box" if not float(element.get("rotation") or 0):
-                x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-                shapes.append(Shape(label, 0, None, [x, y, u - x, v - y]))
-            case "polygon" | "ellipse" | "box":
-                polygon = _polygon(element)
-                if group == "0":
-                    shapes.append(Shape(label, 0, [polygon]))
-                else:
-                    parts.setdefault((label, group), []).append(polygon)
-            case other:
-                left_out.add(f"shapes of type {other}", file)
+        if group != "0" and isinstance(shape.segmentation, list):
+            parts.setdefault((shape.class_name, group), []).extend(shape.segmentation)
+        else:
+            shapes.append(shape)
     return [*shapes, *(Shape(label, 0, polygons) for (label, _), polygons in parts.items())]
+
+
+def _shape(
+    element: ElementTree.Element, size: tuple[int, int], file: Path, left_out: LeftOut
+) -> Shape | None:
+    from segtrack.dataset.drawn import Shape
+
+    label = element.get("label", "").strip()
+    match element.tag:
+        case "mask":
+            return Shape(label, 0, _mask(element, size))
+        case "box" if not float(element.get("rotation") or 0):
+            x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+            return Shape(label, 0, None, [x, y, u - x, v - y])
+        case "polygon" | "ellipse" | "box":
+            return Shape(label, 0, [_polygon(element)])
+        case other:
+            left_out.add(f"shapes of type {other}", file)
+            return None
 
 
 def _polygon(element: ElementTree.Element) -> list[float]:
@@ -170,7 +184,7 @@ def _mask(element: ElementTree.Element, size: tuple[int, int]) -> dict[str, obje
     if x < 0 or y < 0 or x + w > width or y + h > height:
         raise ValueError(f"its mask at {x}, {y} of {w} x {h} pixels reaches out of the image")
     runs = [int(run) for run in element.attrib["rle"].split(",")]
-    if sum(runs) != w * h or min(runs) < 0:
+    if w < 1 or h < 1 or sum(runs) != w * h or min(runs) < 0:
         raise ValueError(f"its mask covers {sum(runs)} pixels, its box has {w * h}")
     pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(h, w)
     return {
@@ -180,5 +194,5 @@ def _mask(element: ElementTree.Element, size: tuple[int, int]) -> dict[str, obje
 
 
 register_source(
-    Source("cvat", CvatSettings, _read, files=lambda settings: [required_path(settings)])
+    Source("cvat", CvatSettings, _read, files=lambda settings: [required_path(settings)], version=2)
 )

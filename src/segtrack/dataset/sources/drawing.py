@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
 from segtrack.settings import DatasetSettings
 
 if TYPE_CHECKING:
-    from segtrack.dataset.drawn import LeftOut, Picture
+    from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
-
+P = ParamSpec("P")
 # What a value raises that is not as the program writes it: of another kind, missing, not finite.
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -32,25 +32,42 @@ def canvas(settings: DatasetSettings, width: Any, height: Any) -> tuple[int, int
     return size
 
 
+def guarded(
+    what: str, read: Callable[P, Shape | None], *args: P.args, **kwargs: P.kwargs
+) -> Shape | None:
+    """The shape that ``read`` makes; where it cannot, one that says why, so that it alone is lost.
+
+    Args:
+        what: it is called in messages, such as "mask 3 of image 1.jpg".
+    """
+    from segtrack.dataset.drawn import Shape
+
+    try:
+        return read(*args, **kwargs)
+    except ODD as error:
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return Shape(None, problem=f"{what} cannot be read ({why})")
+
+
 def drawn_content(
     settings: DatasetSettings,
     place: Place,
     pictures: Iterable[Picture],
     left_out: LeftOut,
-    suffix: str,
+    suffixes: Sequence[str],
     declared: Sequence[str] = (),
 ) -> Content:
     """What a source of drawn shapes has: ``pictures`` are read, and what is no object is said.
 
     Args:
         left_out: what making the pictures counts.
-        suffix: of the export's files.
+        suffixes: of the export's files.
         declared: classes that the export declares, in its order.
     """
     from segtrack.dataset.drawn import read_drawn
 
     folder, reading = required_path(settings), reading_of(settings, place, 0)
     catalogue, checks = place.catalogue, place.checks
-    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffix)
+    names, read = read_drawn(pictures, declared, folder, catalogue, checks, reading, suffixes)
     left_out.say(checks)
     return Content(names, files_read=read)

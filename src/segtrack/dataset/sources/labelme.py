@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.json_stream import read_whole
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
+from segtrack.dataset.sources.drawing import canvas, drawn_content, guarded
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -43,7 +43,9 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
     from segtrack.dataset.drawn import LeftOut
 
     left_out = LeftOut()
-    return drawn_content(settings, place, _pictures(settings, place, left_out), left_out, ".json")
+    return drawn_content(
+        settings, place, _pictures(settings, place, left_out), left_out, (".json",)
+    )
 
 
 def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:
@@ -63,14 +65,7 @@ def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Ite
             left_out.add("JSON files that are not LabelMe's", file)
             continue
         none = False
-        try:
-            if any(raw.get("mask") for raw in content["shapes"]):
-                canvas(settings, content["imageWidth"], content["imageHeight"])
-            shapes = _shapes(content, file, left_out)
-        except ODD as error:
-            message = f"a shape cannot be read ({type(error).__name__}: {error})"
-            place.checks.error("bad_shape", str(file), message, "save it again in LabelMe")
-            continue
+        shapes = _shapes(content, settings, file, left_out)
         width, height = content.get("imageWidth"), content.get("imageHeight")
         size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
         split = split_of(file.relative_to(folder.absolute()).parts[:-1])
@@ -85,17 +80,18 @@ def is_labelme(content: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get("shapes"), list)
 
 
-def _shapes(content: dict[str, Any], file: Path, left_out: LeftOut) -> list[Shape]:
+def _shapes(
+    content: dict[str, Any], settings: LabelmeSettings, file: Path, left_out: LeftOut
+) -> list[Shape]:
     from segtrack.dataset.drawn import Shape
 
     parts: dict[Any, list[Shape]] = {}
     for i, raw in enumerate(content["shapes"]):
-        shape = _shape(raw, content, file, left_out)
+        shape = guarded(f"shape {i + 1}", _shape, raw, content, settings, file, left_out)
         if shape is not None:
-            group = raw.get("group_id")
-            parts.setdefault((shape.class_name, group) if group is not None else i, []).append(
-                shape
-            )
+            group = raw.get("group_id") if isinstance(raw, dict) else None
+            key = (shape.class_name, str(group)) if group is not None and not shape.problem else i
+            parts.setdefault(key, []).append(shape)
     return [joined for shapes in parts.values() for joined in _joined(shapes, Shape)]
 
 
@@ -107,7 +103,11 @@ def _joined(shapes: list[Shape], kind: type[Shape]) -> list[Shape]:
 
 
 def _shape(
-    raw: dict[str, Any], content: dict[str, Any], file: Path, left_out: LeftOut
+    raw: dict[str, Any],
+    content: dict[str, Any],
+    settings: LabelmeSettings,
+    file: Path,
+    left_out: LeftOut,
 ) -> Shape | None:
     from segtrack.dataset.drawn import Shape, ellipse
 
@@ -127,27 +127,27 @@ def _shape(
             radius = ((u - x) ** 2 + (v - y) ** 2) ** 0.5
             return Shape(label, 0, [ellipse((x, y), (radius, radius))])
         case "mask":
-            return Shape(label, 0, _mask(raw, content))
+            size = canvas(settings, content["imageWidth"], content["imageHeight"])
+            return Shape(label, 0, _mask(raw, size))
         case other:
             left_out.add(f"shapes of type {other}", file)
             return None
 
 
-def _mask(raw: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+def _mask(raw: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
     """A mask is a PNG, in base64, of the box between its two points."""
-    from segtrack.base import rle
-    from segtrack.dataset.bitmaps import png_alpha
+    from segtrack.dataset.bitmaps import mask_at, png_alpha
 
-    height, width = int(content["imageHeight"]), int(content["imageWidth"])
-    pixels = png_alpha(raw["mask"], (width, height))
     x, y = (round(value) for value in raw["points"][0][:2])
-    pixels = pixels[: height - y, : width - x]
-    return {
-        "size": [height, width],
-        "counts": rle.encode_box(pixels, height, width, (x, y)).decode(),
-    }
+    return mask_at(png_alpha(raw["mask"], size), (x, y), size)
 
 
 register_source(
-    Source("labelme", LabelmeSettings, _read, files=lambda settings: [required_path(settings)])
+    Source(
+        "labelme",
+        LabelmeSettings,
+        _read,
+        files=lambda settings: [required_path(settings)],
+        version=2,
+    )
 )

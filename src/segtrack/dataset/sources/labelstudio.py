@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import read_whole
 from segtrack.dataset.pixels import SUFFIXES
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -58,7 +58,7 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
     if not files:
         raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
     pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
-    return drawn_content(settings, place, pictures, left_out, ".json")
+    return drawn_content(settings, place, pictures, left_out, (".json", ".xml"))
 
 
 def is_labelstudio(file: Path) -> bool:
@@ -121,8 +121,9 @@ def _picture(
     if regions is None:
         left_out.add("tasks without an annotation", file)
         return None
-    size = next((canvas(settings, r["original_width"], r["original_height"]) for r in regions
-                 if r.get("original_width") and r.get("original_height")), None)  # fmt: skip
+    sides = ((r.get("original_width"), r.get("original_height")) for r in regions
+             if isinstance(r, dict))  # fmt: skip
+    size = next((canvas(settings, *pair) for pair in sides if all(pair)), None)
     shapes = _shapes(regions, size, file, left_out)
     beside = (file.parent, file.parent / "images")
     return Picture(name, file, shapes, size=size, split=split, share=size is None, beside=beside)
@@ -161,10 +162,16 @@ def _shapes(
     regions: list[dict[str, Any]], size: tuple[int, int] | None, file: Path, left_out: LeftOut
 ) -> list[Shape]:
     """A region's shape and its label may stand in two results of one id."""
-    labels = {r.get("id"): label for r in regions if (label := _label(r["value"]))}
+    from segtrack.dataset.drawn import Shape
+
+    whole = [r for r in regions if isinstance(r, dict) and isinstance(r.get("value"), dict)]
+    labels = {str(r.get("id")): label for r in whole if (label := _label(r["value"]))}
     shapes, seen = [], set()
-    for region in regions:
-        value, key = region["value"], region.get("id")
+    for number, region in enumerate(regions, start=1):
+        if not isinstance(region, dict) or not isinstance(region.get("value"), dict):
+            shapes.append(Shape(None, problem=f"result {number} has no value"))
+            continue
+        value, key = region["value"], str(region.get("id"))
         label = _label(value) or labels.get(key)
         geometry = {"points", "width", "radiusX", "rle"} & set(value)
         if not geometry or key in seen:
@@ -175,7 +182,7 @@ def _shapes(
             left_out.add("regions without a label", file)
             continue
         seen.add(key)
-        shape = _shape(label, value, size)
+        shape = guarded(f"region {key}", _shape, label, value, size)
         if shape is None:
             left_out.add(f"regions of type {region.get('type', 'unknown')}", file)
         else:
@@ -216,51 +223,20 @@ def _shape(label: str, value: dict[str, Any], size: tuple[int, int] | None) -> S
 
 
 def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
-    """A brush mask: the bytes of an RGBA picture, packed by run lengths.
-
-    The packing is that of github.com/thi-ng/umbrella, packages/rle-pack: 32 bits of the count of
-    words, 5 of a word's size less one, four times 4 of the sizes that a run's length may have less
-    one; then for each run a bit that says whether one word is repeated, 2 that choose the size of
-    the length, the length less one, and the word or the words.
-    """
-    import numpy as np
-
-    from segtrack.base import rle
+    from segtrack.dataset.bitmaps import mask_at
+    from segtrack.formats import unpack_brush
 
     if size is None:
         raise ValueError("a brush mask needs original_width and original_height")
-    bits = np.unpackbits(np.array(data, np.uint8))
-    at = 0
-
-    def take(count: int) -> int:
-        nonlocal at
-        if at + count > len(bits):
-            raise ValueError("a brush mask ends too early")
-        value = int("".join(map(str, bits[at : at + count])), 2)
-        at += count
-        return value
-
-    total, word = take(32), take(5) + 1
-    sizes = [take(4) + 1 for _ in range(4)]
-    width, height = size
-    if total != width * height * 4:
-        raise ValueError(f"a brush mask covers {total // 4} pixels, its image {width * height}")
-    alpha, filled = np.zeros(width * height, bool), 0
-    while filled < total:
-        repeated = take(1)
-        length = take(sizes[take(2)]) + 1
-        for _ in range(1 if repeated else length):
-            end = filled + (length if repeated else 1)
-            alpha[filled // 4 : end // 4] = take(word) > 0  # of four bytes the last
-            filled = end
-    return {
-        "size": [height, width],
-        "counts": rle.encode_box(alpha.reshape(height, width), height, width, (0, 0)).decode(),
-    }
+    return mask_at(unpack_brush(data, *size), (0, 0), size)
 
 
 register_source(
     Source(
-        "labelstudio", LabelstudioSettings, _read, files=lambda settings: [required_path(settings)]
+        "labelstudio",
+        LabelstudioSettings,
+        _read,
+        files=lambda settings: [required_path(settings)],
+        version=2,
     )
 )

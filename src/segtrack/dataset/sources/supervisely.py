@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import read_whole
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -47,7 +47,7 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
     names = _classes(folder / "meta.json")
     left_out = LeftOut()
     pictures = _pictures(settings, place, left_out)
-    return drawn_content(settings, place, pictures, left_out, ".json", names)
+    return drawn_content(settings, place, pictures, left_out, (".json",), names)
 
 
 def _classes(file: Path) -> list[str]:
@@ -70,8 +70,8 @@ def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) ->
             size = canvas(settings, *(content["size"][key] for key in ("width", "height")))
             shapes = [
                 shape
-                for raw in content["objects"]
-                if (shape := _shape(raw, size, file, left_out)) is not None
+                for number, raw in enumerate(content["objects"], start=1)
+                if (shape := guarded(f"object {number}", _shape, raw, size, file, left_out))
             ]
         except (OSError, *ODD) as error:
             message = f"is no annotation of Supervisely ({type(error).__name__}: {error})"
@@ -85,17 +85,14 @@ def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) ->
 def _shape(
     raw: dict[str, Any], size: tuple[int, int], file: Path, left_out: LeftOut
 ) -> Shape | None:
-    from segtrack.base import rle
-    from segtrack.dataset.bitmaps import png_alpha, polygon_with_holes
+    from segtrack.dataset.bitmaps import mask_at, png_alpha, polygon_with_holes
     from segtrack.dataset.drawn import Shape
 
     label, (width, height) = str(raw["classTitle"] or ""), size
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
-    if kind == "bitmap":
+    if kind in ("bitmap", "alpha_mask"):
         x, y = (int(value) for value in raw["bitmap"]["origin"])
-        pixels = png_alpha(raw["bitmap"]["data"], size)[: height - y, : width - x]
-        counts = rle.encode_box(pixels, height, width, (x, y)).decode()
-        return Shape(label, 0, {"size": [height, width], "counts": counts})
+        return Shape(label, 0, mask_at(png_alpha(raw["bitmap"]["data"], size), (x, y), size))
     if kind not in ("polygon", "rectangle"):
         left_out.add(f"shapes of type {kind}", file)
         return None
@@ -113,6 +110,10 @@ def _shape(
 
 register_source(
     Source(
-        "supervisely", SuperviselySettings, _read, files=lambda settings: [required_path(settings)]
+        "supervisely",
+        SuperviselySettings,
+        _read,
+        files=lambda settings: [required_path(settings)],
+        version=2,
     )
 )

@@ -43,6 +43,7 @@ class RawDetections:
         boxes: float32 (N, 4), x1 y1 x2 y2 in px of the image, clipped to it.
         scores: float32 (N,). class_ids: int16 (N,), of the output classes.
         masks: float32 (N, h, w), logits over the whole image. shape: of the image, (H, W).
+        left_out: see ``FrameDetections``.
     """
 
     boxes: np.ndarray
@@ -50,11 +51,13 @@ class RawDetections:
     class_ids: np.ndarray
     masks: np.ndarray
     shape: tuple[int, int]
+    left_out: Mapping[str, int]
 
     def decode(self, frame: int) -> FrameDetections:
         """With masks; a detection whose mask is empty is none."""
         rle = encode_masks(self.masks, self.shape)
-        found = FrameDetections(frame, self.class_ids, self.scores, self.boxes, rle)
+        columns = (self.class_ids, self.scores, self.boxes, rle, self.left_out)
+        found = FrameDetections(frame, *columns)
         return found.take(np.array([counts is not None for counts in rle], bool))
 
 
@@ -90,11 +93,6 @@ class RfdetrDetector:
         """Images that it likes to have at once; fewer once memory ran out."""
         return self.batches.size
 
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """How many queries were dropped for their class so far, by the weights' name of it."""
-        return self.selection.left_out
-
     def prepare(self, image: np.ndarray) -> Prepared:
         """Stretch a BGR uint8 image (H, W, 3) to the input's square, as it was in training."""
         height, width = image.shape[:2]
@@ -109,21 +107,13 @@ class RfdetrDetector:
             return self.batches(self._predict, images)
 
     def _predict(self, images: list[Prepared]) -> list[RawDetections]:
-        before = self.selection.left_out.copy()
-        try:
-            return self._detections(images)
-        except (RuntimeError, MemoryError):  # it may come again, in halves
-            self.selection.left_out = before
-            raise
-
-    def _detections(self, images: list[Prepared]) -> list[RawDetections]:
         pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
         outputs = self.model(pixels.to(self.device))
         scores = outputs["pred_logits"].float().sigmoid()[..., self.outputs].cpu()
         boxes, masks = outputs["pred_boxes"].float().cpu(), outputs["pred_masks"]
         found = []
         for i, image in enumerate(images):
-            query, class_id, score = self.selection.pairs(scores[i])
+            query, class_id, score, left_out = self.selection.pairs(scores[i])
             centre, half = boxes[i, query, :2], boxes[i, query, 2:] / 2
             height, width = image.shape
             limits = boxes.new_tensor([width, height, width, height])
@@ -135,6 +125,7 @@ class RfdetrDetector:
                     class_id.numpy().astype(np.int16),
                     masks[i, query.to(self.device)].float().cpu().numpy(),
                     image.shape,
+                    left_out,
                 )
             )
         return found

@@ -11,11 +11,7 @@ from segtrack.model.weights import wanted_classes
 
 
 class Selection:
-    """The best pairs of an image, as rfdetr takes them, of what a request wants.
-
-    Attributes:
-        left_out: how many queries were dropped for their class so far, by the weights' name of it.
-    """
+    """The best pairs of an image, as rfdetr takes them, of what a request wants."""
 
     def __init__(self, weights: Weights, request: Request, most: int) -> None:
         """``most``: pairs that the network was made to give.
@@ -27,10 +23,12 @@ class Selection:
         self.names, self.classes = weights.names, len(request.names)
         self.one_class, self.conf_floor = request.one_class, request.conf_floor
         self.limit = min(request.max_det, most)
-        self.left_out = Counter[str]()
 
-    def pairs(self, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query, output class and score of each detection, best first.
+    def pairs(
+        self, scores: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Counter[str]]:
+        """Query, output class and score of each detection, best first; and how many queries were
+        dropped for their class, by the weights' name of it.
 
         What a query has of several classes that are merged into one is its best of them. With
         ``one_class`` the best class of all decides what a query is, before unwanted ones are
@@ -42,7 +40,7 @@ class Selection:
         top, best = scores.max(1)
         kind = self.class_ids[best]
         unwanted = best[(kind < 0) & (top > self.conf_floor)]
-        self.left_out.update(self.names[i] for i in unwanted.tolist())
+        left_out = Counter(self.names[i] for i in unwanted.tolist())
         wanted = self.class_ids >= 0
         columns = self.class_ids[wanted].expand(len(scores), -1)
         merged = scores.new_zeros(len(scores), self.classes)
@@ -52,4 +50,4 @@ class Selection:
         values, order = merged.flatten().sort(descending=True, stable=True)
         count = min(self.limit, int((values > self.conf_floor).sum()))
         order = order[:count]
-        return order // self.classes, order % self.classes, values[:count]
+        return order // self.classes, order % self.classes, values[:count], left_out

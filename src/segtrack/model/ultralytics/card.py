@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
@@ -179,11 +179,9 @@ class CardDetector(YoloDetector):
             decoded = decode_batch([masks[i] for i in members], size)
             for i, found in zip(members, decoded, strict=True):
                 texts[i] = found
-        parts = zip(table.split(counts), boxes, texts, strict=True)
-        results = [_detections(part, box, text) for part, box, text in parts]
-        with self._counting:  # last, since a batch that runs out of memory comes again in halves
-            self.left_out.update({self.names[i]: n for i, n in enumerate(unwanted) if n})
-        return results
+        left = [{self.names[i]: n for i, n in enumerate(one) if n} for one in unwanted]
+        parts = zip(table.split(counts), boxes, texts, left, strict=True)
+        return [_detections(*part) for part in parts]
 
 
 @dataclass
@@ -234,11 +232,13 @@ class _One:
     def decode(self, frame: int) -> FrameDetections:
         """With masks; any thread may call it."""
         found = self.batch.result(self.index)
-        return FrameDetections(frame, found.class_id, found.score, found.bbox_xyxy, found.rle)
+        return replace(found, frame=frame)
 
 
-def _detections(rows: torch.Tensor, boxes: np.ndarray, rle: list[bytes | None]) -> FrameDetections:
+def _detections(
+    rows: torch.Tensor, boxes: np.ndarray, rle: list[bytes | None], left_out: Mapping[str, int]
+) -> FrameDetections:
     """A detection whose mask is empty is none (as in ultralytics)."""
     scores, classes = rows[:, 4].numpy(), rows[:, 5].numpy().astype(np.int16)
-    found = FrameDetections(-1, classes, scores, boxes, rle)
+    found = FrameDetections(-1, classes, scores, boxes, rle, left_out)
     return found.take(np.array([counts is not None for counts in rle], bool))

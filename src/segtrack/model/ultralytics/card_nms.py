@@ -16,7 +16,7 @@ def suppress(
     iou: float | None,
     most: int,
     agnostic: bool,
-) -> tuple[torch.Tensor, list[int], list[int]]:
+) -> tuple[torch.Tensor, list[int], list[list[int]]]:
     """The detections of each image, see ``YoloDetector``, best score first.
 
     Args:
@@ -28,7 +28,7 @@ def suppress(
 
     Returns:
         float32 (N, 6 + C), xyxy, score, class and coefficients, image after image; how many each
-        image has; and how many of each class were found that are not wanted.
+        image has; and, of each image, how many of each class were found that are not wanted.
     """
     count, images = len(class_ids), len(candidates)
     scores, best = candidates[:, 4 : 4 + count].max(1)
@@ -55,7 +55,8 @@ def suppress(
     columns = (boxes, scores[:, None], classes[:, None], rows[:, 4 + count :])
     found = torch.cat([column[chosen].float() for column in columns], 1)
     counts = torch.bincount(image[chosen], minlength=images).tolist()
-    return found, counts, torch.bincount(best[others], minlength=count).tolist()
+    unwanted = torch.bincount(image[others] * count + best[others], minlength=images * count)
+    return found, counts, unwanted.view(images, count).tolist()
 
 
 def _spans(sizes: list[int]) -> list[tuple[int, int]]:

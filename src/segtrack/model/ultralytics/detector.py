@@ -7,10 +7,9 @@ for each image, and without its import or torch's, which a network in a file doe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 
@@ -46,6 +45,7 @@ class RawDetections:
         boxes: float32 (N, 4), x1 y1 x2 y2 in px of the image, clipped to it.
         scores: float32 (N,). class_ids: int16 (N,), of the output classes.
         coefficients: float32 (N, C). prototypes: float32 (C, mh, mw). shape: of the image, (H, W).
+        left_out: see ``FrameDetections``.
     """
 
     boxes: np.ndarray
@@ -54,11 +54,13 @@ class RawDetections:
     coefficients: np.ndarray
     prototypes: np.ndarray
     shape: tuple[int, int]
+    left_out: Mapping[str, int]
 
     def decode(self, frame: int) -> FrameDetections:
         """With masks; a detection whose mask is empty is none (as in ultralytics)."""
         rle = decode_masks(self.prototypes, self.coefficients, self.boxes, self.shape)
-        found = FrameDetections(frame, self.class_ids, self.scores, self.boxes, rle)
+        columns = (self.class_ids, self.scores, self.boxes, rle, self.left_out)
+        found = FrameDetections(frame, *columns)
         return found.take(np.array([counts is not None for counts in rle], bool))
 
 
@@ -94,7 +96,7 @@ class YoloDetector:
         weights, settings = network.weights, network.settings
         assert isinstance(settings, YoloSegSettings)
         self.class_ids = wanted_classes(weights, request)
-        self.names, self.left_out = weights.names, Counter[str]()
+        self.names = weights.names
         self.runtime = runtime or load_runtime(network)
         self.batches, self.stride = Batches(self.runtime.batch), self.runtime.stride
         self._liked, self._whole = network.batch_size, self.runtime.batch
@@ -105,7 +107,6 @@ class YoloDetector:
         agnostic = settings.agnostic_nms
         self.agnostic = request.one_class if agnostic is None else agnostic
         self.conf_floor, self.max_det = request.conf_floor, request.max_det
-        self._counting = Lock()
 
     def prepare(self, image: np.ndarray) -> Prepared:
         """Letterbox a BGR uint8 image (H, W, 3) to the input's size."""
@@ -142,7 +143,7 @@ class YoloDetector:
         count = len(self.class_ids)
         above = candidates[4 : 4 + count].max(0) > self.conf_floor
         rows = candidates[:, above].T
-        boxes, scores, classes, chosen = self._suppress(rows)
+        boxes, scores, classes, chosen, left_out = self._suppress(rows)
         return RawDetections(
             boxes_in_image(boxes, image.pixels.shape[:2], image.shape),
             scores,
@@ -150,11 +151,14 @@ class YoloDetector:
             rows[chosen, 4 + count :],
             prototypes,
             image.shape,
+            left_out,
         )
 
-    def _suppress(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _suppress(
+        self, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Counter[str]]:
         """Of candidates (n, 4 xywh + classes + coefficients) the boxes (xyxy), scores, classes and
-        positions of those that are detections.
+        positions of those that are detections, and how many of which class were left out.
 
         The best class of all decides what a candidate is, before unwanted classes are dropped: a
         boat does not become a car because only cars are wanted. Suppression is within the output
@@ -168,11 +172,10 @@ class YoloDetector:
         half = rows[:, 2:4] / 2
         boxes = np.concatenate((rows[:, :2] - half, rows[:, :2] + half), 1)
         unwanted = self._apart(boxes, scores, best, classes < 0)
-        with self._counting:
-            self.left_out.update(self.names[i] for i in best[unwanted].tolist())
+        left_out = Counter(self.names[i] for i in best[unwanted].tolist())
         groups = np.zeros_like(classes) if self.agnostic else classes
         kept = self._apart(boxes, scores, groups, classes >= 0)
-        return boxes[kept], scores[kept], classes[kept], kept
+        return boxes[kept], scores[kept], classes[kept], kept, left_out
 
     def _apart(
         self, boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray, chosen: np.ndarray

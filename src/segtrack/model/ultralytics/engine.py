@@ -6,10 +6,12 @@ several GPUs import the trainer's class by name.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.atomic import settle
+from segtrack.base.processes import end_with
 from segtrack.model.ultralytics.library import SegmentationTrainer, bfloat16_cpu
 from segtrack.model.ultralytics.occluders import OccludingDataset
 
@@ -21,12 +23,22 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
     last: Path
 
     def __init__(self, overrides: dict[str, Any], **others: Any) -> None:
-        """As the library's, with one argument more: ``paste_occluders``, which it would refuse."""
+        """As the library's, with arguments that it would refuse.
+
+        The processes of a training on several GPUs begin here again, with the same arguments.
+
+        Args:
+            overrides: also ``paste_occluders``; and ``ends_with``, the ``lasting_port`` with which
+                such processes end: their launcher, killed, would leave them behind.
+        """
         theirs = dict(overrides)
         self.paste_occluders: float = theirs.pop("paste_occluders", 0.0)
+        port = theirs.pop("ends_with", None)
+        if port and "LOCAL_RANK" in os.environ:
+            end_with(port)
         super().__init__(overrides=theirs, **others)
-        if self.ddp:  # the processes on several GPUs begin here again, with these arguments
-            self.args.paste_occluders = self.paste_occluders
+        if self.ddp:
+            self.args.paste_occluders, self.args.ends_with = self.paste_occluders, port
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         """The library's, which for training pastes occluders where it shall."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
-from segtrack.base.processes import stop_if_asked
+from segtrack.base.processes import lasting_port, stop_if_asked
 from segtrack.model.devices import device_argument, loading_processes
 from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.model.training import ROWS, failing, finished, with_memory, write_training
@@ -115,11 +115,21 @@ def _of_machine(trainer: TrainerSettings, device: str) -> dict[str, Any]:
 
 
 def _run(arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochReporter) -> None:
-    """Train as ``arguments`` say, here or, for several GPUs, in processes of their own."""
+    """Train as ``arguments`` say, here or, for several GPUs, in processes that end with it."""
+    if "," in arguments["device"]:
+        with lasting_port() as port:
+            _run_engine(arguments | {"ends_with": port}, settings, reporter)
+    else:
+        _run_engine(arguments, settings, reporter)
+
+
+def _run_engine(
+    arguments: dict[str, Any], settings: TrainerSettings, reporter: EpochReporter
+) -> None:
     from segtrack.model.ultralytics import library
     from segtrack.model.ultralytics.engine import Trainer
 
-    several = "," in arguments["device"]
+    several = "ends_with" in arguments
     callbacks = library.get_default_callbacks()
     threads = partial(_set_threads, settings.threads)
     callbacks["on_train_epoch_start"].append(threads)

@@ -19,7 +19,7 @@ from segtrack.pipeline.stage import Ask, Stage, Visit, register
 from segtrack.pipeline.videos import wants_video
 
 if TYPE_CHECKING:
-    from segtrack.model import Detector, Weights
+    from segtrack.model import Weights
     from segtrack.pipeline.runner import Run
 
 
@@ -45,12 +45,12 @@ def live(ask: Ask) -> Visit:
         )
         trail = settings.render.trail if wants_video(settings) else None
         how = tracker.LiveTracker(detector, predicted, settings.tracker, settings.tracks, trail)
-        _track(run, how, detector)
+        _track(run, how)
 
     return Visit(f"live from {without_secrets(settings.video)}: nothing of it is kept", do)
 
 
-def _track(run: Run, how: tracker.LiveTracker, detector: Detector) -> None:
+def _track(run: Run, how: tracker.LiveTracker) -> None:
     settings = run.settings
     assert settings.video is not None
     name, limit = stream_name(settings.video), settings.video_seconds
@@ -80,8 +80,8 @@ def _track(run: Run, how: tracker.LiveTracker, detector: Detector) -> None:
     run.record("track/live/dropped", stream.dropped)
     run.record("speed/live_fps", done.frames / max(done.seconds, 1e-6))
     run.tag({"live": stream.name, "live.ended": ended})
-    if left_out := dict(detector.left_out):
-        counts = sorted(left_out.items(), key=lambda item: -item[1])
+    if done.left_out:
+        counts = sorted(done.left_out.items(), key=lambda item: -item[1])
         listed = some([f"{class_name} {count}" for class_name, count in counts])
         run.say(f"left out, as their class is not wanted: {listed}")
         run.tag({"classes.left_out": listed})

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.base.atomic import alone_with
-from segtrack.base.errors import NothingToExport
+from segtrack.base.errors import DataError, NothingToExport
 from segtrack.pipeline.platform import platform_of, project_name
+from segtrack.pipeline.reviewed_videos import at_hand, last_sent, pull_videos, videos_were_sent
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
-from segtrack.pipeline.stages.review import NO_IMAGES
+from segtrack.pipeline.stages.review import NO_IMAGES, Sent
 
 if TYPE_CHECKING:
-    from segtrack.annotation import AnnotationPlatform, Reviewed
-    from segtrack.dataset import Dataset
+    from segtrack.annotation import AnnotationPlatform, Review, Reviewed
+    from segtrack.dataset import Dataset, VideoSequence
     from segtrack.pipeline.runner import Run
 
 
@@ -22,27 +23,80 @@ def pull(ask: Ask) -> Visit:
     """Take reviewed labels back, report on them, and make the next version of the data set.
 
     In the emulator the simulated annotator reviews what nobody did by hand, once; without labels
-    in the pool split it has nothing to go by and leaves everything to people. Nothing reviewed yet
-    is no error in the run that sent it.
+    in the pool split, or ground truth of videos, it has nothing to go by and leaves everything to
+    people. Nothing reviewed yet is no error in the run that sent it.
     """
     dataset: Dataset = ask("prepare").value
-    if not dataset.counts.get("pool"):
+    videos = videos_may_come(ask)
+    if not dataset.counts.get("pool") and not videos:
         return Visit(idle=NO_IMAGES)
-    return Visit("reviewed labels are asked for", partial(_pull, dataset=dataset))
+    what = "reviewed labels are asked for"
+    return Visit(what, partial(_pull, dataset=dataset, videos=at_hand(ask) if videos else ()))
 
 
-def _pull(run: Run, dataset: Dataset) -> Path | None:
+def videos_may_come(ask: Ask) -> bool:
+    """Whether this command or an earlier one sends videos for review."""
+    sends = "review" in ask.listed and "track" in ask.listed and ask.settings.labellerr.videos
+    return sends or videos_were_sent(ask)
+
+
+def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path | None:
+    from segtrack import annotation
+
     platform = platform_of(run)
-    just_sent: Reviewed | None = run("review").value if "review" in run.listed else None
+    sent: Sent | None = run("review").value if "review" in run.listed else None
+    tracked = sent.videos if sent else last_sent(run, dataset, platform, videos)
+    review = reviewed = None
+    waiting: list[NothingToExport] = []
+    try:
+        if dataset.counts.get("pool") and (sent or not tracked or _images_sent(run, dataset)):
+            review = _pull_images(run, dataset, platform, sent.images if sent else None)
+    except NothingToExport as error:
+        waiting.append(error)
+    try:
+        if tracked is not None:
+            reviewed = pull_videos(run, dataset, platform, tracked, videos)
+    except NothingToExport as error:
+        waiting.append(error)
+    if review is None and reviewed is None and waiting and not sent:
+        raise waiting[0]
+    for why in waiting:
+        run.say(f"nothing to do yet: {why}")
+    if review is None and reviewed is None:
+        return None
+    start = run("source").value.starting_weights
+    version = annotation.next_version(
+        dataset, review, run.scratch("reviewed"), start, reviewed, videos, run.say
+    )
+    if version is None:
+        return None
+    run.keep(version / "version.json", "review")
+    run.tag({"dataset.next_version": version.name})
+    run.say(f"next version {version.name}: train on it with dataset=reviewed")
+    if reviewed is not None:
+        run.say("its videos have the reviewed tracks as ground truth: stages=[track]")
+    return version
+
+
+def _images_sent(run: Run, dataset: Dataset) -> bool:
+    """Whether images were sent for review too, where videos were."""
+    try:
+        platform_of(run).last_review(project_name(run.settings, dataset))
+    except DataError:
+        return False
+    return True
+
+
+def _pull_images(
+    run: Run, dataset: Dataset, platform: AnnotationPlatform, just_sent: Reviewed | None
+) -> Review:
     sent = just_sent or platform.last_review(project_name(run.settings, dataset))
     # Another run that pulls the same, or sends it anew, would replace files that are read here.
     with alone_with(sent.folder):
-        return _pulled(run, dataset, platform, sent, just_sent is not None)
+        return _pulled(run, dataset, platform, sent)
 
 
-def _pulled(
-    run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Reviewed, just_sent: bool
-) -> Path | None:
+def _pulled(run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Reviewed) -> Review:
     from segtrack import annotation
 
     # Before anybody is simulated by their labels.
@@ -57,19 +111,10 @@ def _pulled(
     try:
         review = annotation.pull(platform, sent, folder, run.record, truth=truth, say=run.say)
     except NothingToExport as error:
-        waiting = error if rehearsal else _waiting(platform, error, sent.project_id)
-        if not just_sent:
-            raise waiting from error
-        run.say(f"nothing to do yet: {waiting}")
-        return None
+        raise (error if rehearsal else _waiting(platform, error, sent.project_id)) from error
     run.keep(folder, "review")
     run.tag({"labellerr.test_project": sent.project_id})
-    start = run("source").value.starting_weights
-    version = annotation.next_version(dataset, review, run.scratch("reviewed"), start)
-    run.keep(version / "version.json", "review")
-    run.tag({"dataset.next_version": version.name})
-    run.say(f"next version {version.name}: train on it with dataset=reviewed")
-    return version
+    return review
 
 
 def _waiting(
@@ -89,7 +134,7 @@ STAGE = register(
     Stage(
         name="pull",
         make=pull,
-        inputs=("prepare", "review", "source"),
+        inputs=("prepare", "review", "source", "sequences"),
         after="review",
         platform=True,
     )

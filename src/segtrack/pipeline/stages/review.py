@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,20 @@ from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
 from segtrack.pipeline.stages.weights import require_model
 
 if TYPE_CHECKING:
-    from segtrack.annotation import Reviewed
+    from segtrack.annotation import Reviewed, SentVideos
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
     from segtrack.pipeline.stages.track import Tracked
 
 NO_IMAGES = "no images: the data set's pool split is empty"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What this command sent for review; None where there was nothing of it."""
+
+    images: Reviewed | None = None
+    videos: SentVideos | None = None
 
 
 def review(ask: Ask) -> Visit:
@@ -36,15 +45,15 @@ def review(ask: Ask) -> Visit:
     return Visit(", ".join(what), do)
 
 
-def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) -> Reviewed | None:
-    sent = None
+def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) -> Sent:
+    images, tracked = None, None
     if predicted:
-        sent = _review_images(run, dataset, predicted)
+        images = _review_images(run, dataset, predicted)
     else:
         run.say(NO_IMAGES)
     if videos:
-        _review_videos(run, dataset, run("track").value)
-    return sent
+        tracked = _review_videos(run, dataset, run("track").value)
+    return Sent(images, tracked)
 
 
 def _review_images(run: Run, dataset: Dataset, predicted: Result) -> Reviewed:
@@ -54,14 +63,19 @@ def _review_images(run: Run, dataset: Dataset, predicted: Result) -> Reviewed:
     return sent
 
 
-def _review_videos(run: Run, dataset: Dataset, tracked: list[Tracked]) -> None:
+def _review_videos(run: Run, dataset: Dataset, tracked: list[Tracked]) -> SentVideos | None:
     videos = [(one.sequence, one.tracks) for one in tracked]
     name = project_name(run.settings, dataset)
     done = platform_of(run).review_videos(name, videos, run.say)
-    if done is not None:
-        run.record("review/videos", done.videos)
-        run.record("review/video_tracks", done.tracks)
-        run.tag({"labellerr.video_project": done.project_id})
+    if done is None:
+        return None
+    run.record("review/videos", done.videos)
+    run.record("review/video_tracks", done.tracks)
+    run.tag({"labellerr.video_project": done.project_id})
+    how = platform_of(run).by_hand(done.project_id) if "pull" not in run.listed else None
+    if done.kept and how:
+        run.say(f"videos: {how}")
+    return done.kept
 
 
 def _require(ask: Ask) -> None:

@@ -19,7 +19,7 @@ from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
-from segtrack.pipeline.videos import REPORT, detections_of
+from segtrack.pipeline.videos import REPORT, detecting, detections_of
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset, VideoSequence
@@ -50,7 +50,8 @@ class Tracked:
 
 
 def track(ask: Ask) -> Given:
-    """All videos, one after the other; or what a camera or stream shows, live.
+    """All videos, detected together where that pays, then one after the other; or what a camera or
+    stream shows, live.
 
     Raises:
         DataError: there is no video, and nothing else to do either.
@@ -61,6 +62,8 @@ def track(ask: Ask) -> Given:
     found: tuple[VideoSequence, ...] = ask("sequences").value
     if not found and set(ask.settings.stages) <= {"prepare", "track"}:
         raise DataError(f"stage track: {NO_VIDEO}.")
+    by_model = (one for one in found if detecting(ask, one) == "detect")
+    ask.together("detect", ({"sequence": one} for one in by_model))
     done = [one.value for one in ask.each("video", ({"sequence": one} for one in found))]
     count = "1 video" if len(done) == 1 else f"{len(done)} videos"
     return Given(done, count if done else f"nothing to do: {NO_VIDEO}")
@@ -221,7 +224,7 @@ STAGE = register(
     Stage(
         name="track",
         make=track,
-        inputs=("sequences", "video", "live", "start"),
+        inputs=("sequences", "detect", "video", "live", "start"),
         publish=_publish,
         require=_require,
         after="evaluate",

@@ -34,6 +34,18 @@ def _read(settings: ReviewedSettings, place: Place) -> Content:
     return read_reviewed(settings, place)
 
 
+def _files(settings: ReviewedSettings) -> list[Path]:
+    """The version, and the reviewed videos that lie outside of it."""
+    from segtrack.dataset.version_folder import read_videos
+
+    folder = required_path(settings)
+    try:
+        videos = [video.path for video in read_videos(folder) if video.path is not None]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [folder]  # whoever reads it says what is wrong
+    return [folder, *(p for p in videos if p.is_file() and not p.is_relative_to(folder))]
+
+
 def _resolve(settings: ReviewedSettings, _: Path | None, versions: Path) -> ReviewedSettings:
     """With the newest version, and what its parent starts with."""
     from segtrack.dataset.sources.reviewed.reader import parents_start
@@ -60,7 +72,7 @@ register_source(
         "reviewed",
         ReviewedSettings,
         _read,
-        files=lambda settings: [required_path(settings)],
+        files=_files,
         version=2,
         title=lambda settings: None,
         resolve=_resolve,

@@ -1,6 +1,6 @@
 """The next version of a data set, as ``version_folder`` lays it out:
 the parent's images, labels, splits and videos as they were, but pool images that were reviewed come
-to train, with the reviewed labels.
+to train, with the reviewed labels, and reviewed videos have the reviewed ground truth.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
-from segtrack.base.files import file_digest
+from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.json_stream import elements
+from segtrack.base.names import level
 from segtrack.dataset import tables
 from segtrack.dataset.canonical import Dataset
 from segtrack.dataset.catalogue import Catalogue, ListedImage
@@ -29,9 +31,20 @@ from segtrack.dataset.coco_annotations import (
 )
 from segtrack.dataset.files import findings, read_files
 from segtrack.dataset.labels import Annotation, labels_of
+from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
-from segtrack.dataset.version_folder import FILE, LABELS, PARENT, parent_digest
+from segtrack.dataset.version_folder import (
+    FILE,
+    LABELS,
+    PARENT,
+    parent_digest,
+    read_videos,
+    videos_digest,
+)
+from segtrack.dataset.video_names import unique_names
 from segtrack.settings import DatasetSettings
+
+REVIEWED = "reviewed"  # ground truth of reviewed videos, in the stage's folder
 
 
 def parents_start(folder: Path) -> str:
@@ -58,7 +71,50 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     _label_reviewed(path / LABELS, catalogue, checks)
     shutil.copyfile(path / FILE, place.folder / FILE)
     estimated = parent.visible_estimated
-    return Content(parent.names, parent.sequences, count, visible_estimated=estimated)
+    videos = _videos(path, version, parent.sequences, place)
+    return Content(parent.names, videos, count, visible_estimated=estimated)
+
+
+def _videos(
+    path: Path, version: dict[str, Any], before: tuple[VideoSequence, ...], place: Place
+) -> tuple[VideoSequence, ...]:
+    """The parent's videos, those that were reviewed with the ground truth of the review, then
+    those that came to it by the review.
+
+    Ground truth goes into the stage's folder: a version that is made of this one takes it along.
+
+    Raises:
+        DataError: a reviewed video is not there, or it or its ground truth is another.
+    """
+    try:
+        found = read_videos(path)
+        changed = version.get("videos_sha256", "") != (videos_digest(found) if found else "")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"dataset.path: the reviewed videos of {path.name} are damaged ({error}); pull the "
+            "review again"
+        ) from error
+    if changed:
+        raise DataError(
+            f"dataset.path: the reviewed ground truth of videos in {path} was changed since the "
+            "version was made; pull the review again"
+        )
+    reviewed = {}
+    for one in found:
+        assert one.path is not None and one.gt is not None and one.mots is not None
+        if not one.path.is_file() or file_digest(one.path) != one.sha256:
+            what = "another video" if one.path.exists() else "not there"
+            raise DataError(
+                f"{one.path}: {what}; the reviewed version {path.name} was made with it. Restore "
+                "the file, or pull the review again with video=FILE, as it is called now."
+            )
+        folder = place.folder / REVIEWED / level(one.name)
+        gt, mots = folder / "gt" / "gt.txt", folder / "mots" / "instances.txt"
+        link_or_copy(one.gt, gt)
+        link_or_copy(one.mots, mots)
+        reviewed[one.sha256] = replace(one, gt=gt, mots=mots)
+    kept = [reviewed.pop(one.sha256, one) for one in before]
+    return unique_names([*kept, *reviewed.values()], place.checks.warn)
 
 
 def _version(path: Path) -> dict[str, Any]:

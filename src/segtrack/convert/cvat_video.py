@@ -1,0 +1,177 @@
+"""CVAT for video 1.1 read: the tracks of an ``annotations.xml``.
+
+CVAT lists every frame of a track, also those that it interpolated (``keyframe="0"``), and shapes
+that are ``outside`` where the object is gone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from segtrack.base import rle
+from segtrack.base.errors import DataError
+from segtrack.convert.clips import TrackedClip
+from segtrack.convert.material import Clip, Thing
+
+_HEAD = 1 << 20
+_ODD = (AttributeError, LookupError, TypeError, ValueError)
+
+
+def is_cvat_video(path: Path) -> bool:
+    """Whether a file is CVAT's XML of tracks."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return b"<annotations" in head and (b"<track" in head or b"<mode>interpolation" in head)
+
+
+def cvat_clip(path: Path) -> TrackedClip:
+    """The tracks of one task.
+
+    Shapes that cannot be read are left out with a note; more than one, and more than 1 in 20 of the
+    file, refuse it.
+
+    Raises:
+        DataError: it is no XML of tracks, or has frames or ids that are none.
+    """
+    reader = _Reader(path)
+    try:
+        for event, element in ElementTree.iterparse(path, events=("start", "end")):
+            reader.take(event, element)
+    except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path}: cannot be read as CVAT's XML ({error}); export it again"
+        ) from error
+    return reader.clip()
+
+
+class _Reader:
+    """Takes the elements of the file in their order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names: dict[str, int] = {}
+        self.meta: dict[str, str] = {}
+        self.size = (0, 0)
+        self.track: dict[str, Any] | None = None
+        self.frames: defaultdict[int, list[Thing]] = defaultdict(list)
+        self.left: dict[str, int] = defaultdict(int)
+        self.total, self.broken, self.first = 0, 0, ""
+        self.last = -1
+        self.in_labels = False
+
+    def take(self, event: str, element: ElementTree.Element) -> None:
+        if event == "start":
+            self.in_labels |= element.tag == "labels"
+            if element.tag == "track":
+                label = element.get("label", "").strip()
+                number = int(element.get("id", "x"))
+                self.track = {"id": number, "class": self._class(label), "frames": set()}
+            elif element.tag == "image":
+                raise ValueError("it is of images, not of tracks")
+            return
+        if element.tag == "track":
+            self.track = None
+            element.clear()
+        elif self.track is not None and element.get("frame") is not None:
+            self._shape(element)
+            element.clear()
+        elif self.track is None and element.tag == "label":
+            name = element.findtext("name")
+            if name and element.find("parent") is None:
+                self._class(name.strip())
+        elif self.track is None and element.tag == "original_size":
+            sides = (element.findtext("width"), element.findtext("height"))
+            self.size = (int(sides[0] or 0), int(sides[1] or 0))
+        elif element.tag == "labels":
+            self.in_labels = False
+        elif self.track is None and element.tag in ("name", "size") and not self.in_labels:
+            self.meta.setdefault(element.tag, (element.text or "").strip())
+
+    def _class(self, name: str) -> int:
+        return self.names.setdefault(name, len(self.names))
+
+    def _shape(self, element: ElementTree.Element) -> None:
+        assert self.track is not None
+        frame = int(element.attrib["frame"])
+        if frame < 0:
+            raise ValueError(f"a shape of track {self.track['id']} is in frame {frame}")
+        self.last = max(self.last, frame)
+        if element.get("outside") == "1":
+            return
+        if element.tag not in ("box", "polygon", "mask"):
+            self.left[element.tag] += 1
+            return
+        if frame in self.track["frames"]:
+            raise ValueError(f"track {self.track['id']} has two shapes in frame {frame}")
+        self.total += 1
+        try:
+            thing = self._thing(element)
+        except _ODD as error:
+            self.broken += 1
+            self.first = self.first or (
+                f"{element.tag} of track {self.track['id']} in frame {frame}: {error}"
+            )
+            return
+        self.track["frames"].add(frame)
+        self.frames[frame].append(thing)
+
+    def _thing(self, element: ElementTree.Element) -> Thing:
+        assert self.track is not None
+        kept: dict[str, Any] = {"track_id": self.track["id"]}
+        for attribute in element.iter("attribute"):
+            if attribute.get("name") == "score" and attribute.text:
+                kept["score"] = float(attribute.text)
+        if element.tag == "box":
+            if float(element.get("rotation") or 0):
+                raise ValueError("a turned box")
+            x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+            return Thing(self.track["class"], (x, y, u, v), **kept)
+        if element.tag == "polygon":
+            pairs = [pair.split(",") for pair in element.attrib["points"].split(";")]
+            points = np.array([[float(x), float(y)] for x, y in pairs])
+            if len(points) < 3 or not np.isfinite(points).all():
+                raise ValueError(f"{len(points)} points")
+            (x, y), (u, v) = points.min(0).tolist(), points.max(0).tolist()
+            return Thing(self.track["class"], (x, y, u, v), (points,), **kept)
+        counts = self._mask(element)
+        x, y, u, v = rle.mask_box(rle.run_lengths(counts), self.size[1])
+        box = (float(x), float(y), float(u), float(v))
+        return Thing(self.track["class"], box, rle=counts, **kept)
+
+    def _mask(self, element: ElementTree.Element) -> bytes:
+        x, y, w, h = (int(float(element.attrib[k])) for k in ("left", "top", "width", "height"))
+        runs = [int(run) for run in element.attrib["rle"].split(",")]
+        if w < 1 or h < 1 or sum(runs) != w * h or min(runs) < 0:
+            raise ValueError(f"its mask covers {sum(runs)} pixels, its box has {w * h}")
+        if x < 0 or y < 0 or x + w > self.size[0] or y + h > self.size[1]:
+            raise ValueError("its mask reaches out of the frame")
+        pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(h, w)
+        return rle.encode_box(pixels, self.size[1], self.size[0], (x, y))
+
+    def clip(self) -> TrackedClip:
+        if self.broken > max(1, self.total / 20) or (self.broken and self.broken == self.total):
+            raise DataError(
+                f"{self.path}: {self.broken} of {self.total} shapes cannot be read; the first is a "
+                f"{self.first}; mend them, only up to one in 20 is left out"
+            )
+        notes = [f"{n} shapes of type {kind} are left out" for kind, n in self.left.items()]
+        if self.broken:
+            notes.append(f"{self.broken} shapes that cannot be read are left out, a {self.first}")
+        count = int(self.meta.get("size") or 0)
+        name = self.meta.get("name") or self.path.parent.name
+        clip = Clip(name, *self.size, 0.0, max(count, self.last + 1))
+        images = self.path.parent / "images"
+        files = {
+            int(file.stem.rsplit("_", 1)[-1]): file
+            for file in images.glob("frame_*")
+            if file.stem.rsplit("_", 1)[-1].isdecimal()
+        }
+        return TrackedClip(clip, self.frames, tuple(self.names), files=files, notes=tuple(notes))

@@ -1,0 +1,1 @@
+"""One module for each program or format that is written."""

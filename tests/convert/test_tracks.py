@@ -1,0 +1,386 @@
+"""Tracks of videos, there and back: the objects, their ids and frames are the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from segtrack.base.errors import DataError, SettingsError
+from segtrack.convert import FORMATS, input_of
+from segtrack.convert.clips import TrackedClip
+from segtrack.convert.conversion import _clips
+from segtrack.convert.material import Thing
+from segtrack.dataset import sequences_from
+from segtrack.scoring.truth_files import read_truth
+from tests.convert.conftest import Convert, Say, iou, objects, packed, read
+from tests.dataset.conftest import Prepare, write_image
+
+WIDTH, HEIGHT, COUNT = 96, 64, 6
+CLASSES = {"0": "person", "2": "car", "7": "a & <b>"}
+
+
+def block(x: int, y: int, w: int, h: int) -> np.ndarray:
+    pixels = np.zeros((HEIGHT, WIDTH), bool)
+    pixels[y : y + h, x : x + w] = True
+    return pixels
+
+
+def masks() -> dict[tuple[int, int], np.ndarray]:
+    """By frame and track: 1 drives with a hole in it, 2 pauses in frame 2, 3 has two parts."""
+    found = {}
+    for frame in range(COUNT):
+        first = block(5 + 4 * frame, 10, 20, 16)
+        first[15:19, 10 + 4 * frame : 16 + 4 * frame] = False
+        found[frame, 1] = first
+        if frame != 2:
+            found[frame, 2] = block(60, 5 + 3 * frame, 16, 20)
+    found[4, 3] = block(2, 44, 20, 12) | block(30, 44, 10, 12)
+    return found
+
+
+def results(folder: Path, overlap: bool = False) -> Path:
+    """A results.json of three tracks with masks, and a fourth, of the same class, of boxes only."""
+    rows = []
+    for (frame, track), pixels in sorted(masks().items()):
+        ys, xs = np.nonzero(pixels)
+        box = [float(v) for v in (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)]
+        rows.append(row(frame, track, 2 if track < 3 else 7, box, packed(pixels)))
+    boxes = [row(frame, 4, 0, [70.5, 40.25, 90.5, 60.0], None) for frame in (0, 1)]
+    if overlap:
+        boxes.append(row(3, 5, 0, [10.0, 10.0, 40.0, 30.0], packed(block(10, 10, 30, 20)), 0.2))
+    rows = sorted([*rows, *boxes], key=lambda one: (one["frame"], one["track_id"]))
+    ids = sorted({one["track_id"] for one in rows})
+    tracks = [summary(i, [one for one in rows if one["track_id"] == i]) for i in ids]
+    content = {
+        "schema_version": "2.0",
+        "video": {"name": "street", "sha256": "0" * 64, "width": WIDTH, "height": HEIGHT,
+                  "fps": 10.0, "frame_count": COUNT},
+        "model": {"name": "m", "weights_sha256": "0" * 64, "imgsz": 64, "classes": CLASSES},
+        "tracker": {"name": "bytetrack"},
+        "run": {"mlflow_run_id": None, "config_hash": None, "git_commit": None, "created_at": "x"},
+        "objects": rows,
+        "tracks": tracks,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def row(
+    frame: int, track: int, class_id: int, box: list[float], mask: Any, score: float = 0.75
+) -> dict[str, Any]:
+    return {
+        "frame": frame, "time_s": frame / 10, "track_id": track, "class_id": class_id,
+        "class_name": CLASSES[str(class_id)], "score": score, "bbox_xyxy": box,
+        "tracker_bbox_xyxy": [v + 1 for v in box], "interpolated": track == 4 and frame == 1,
+        "segmentation": mask,
+    }  # fmt: skip
+
+
+def summary(track: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    frames = [one["frame"] for one in rows]
+    return {
+        "track_id": track, "class_id": rows[0]["class_id"], "class_name": rows[0]["class_name"],
+        "first_frame": min(frames), "last_frame": max(frames), "frames_seen": len(frames),
+        "mean_score": 0.75,
+    }  # fmt: skip
+
+
+def clips_of(path: Path, name: str) -> list[TrackedClip]:
+    form = FORMATS[name]
+    return _clips(input_of(path, form.holds.track_ids), form)
+
+
+def by_key(clip: TrackedClip) -> dict[tuple[int, int], tuple[str, Thing]]:
+    return {
+        (frame, thing.track_id or 0): (clip.names[thing.class_id], thing)
+        for frame, things in clip.frames.items()
+        for thing in things
+    }
+
+
+def pixels_of(thing: Thing) -> np.ndarray:
+    from pycocotools import mask as coco
+
+    from segtrack.convert.fitting import rle_of
+
+    counts = thing.rle or rle_of(thing.polygons, HEIGHT, WIDTH)
+    return coco.decode({"size": [HEIGHT, WIDTH], "counts": counts}).astype(bool)
+
+
+SAID = {
+    "coco": [],
+    "cvat-video": [
+        "6 masks have holes, which are filled: CVAT for video 1.1 has outlines only",
+        "1 objects of several parts are joined by lines of no width: CVAT for video 1.1 has one "
+        "outline for an object",
+        "6 masks are written as the outlines of their pixels: CVAT for video 1.1 has no masks",
+        "1 marks of interpolated objects are left out: CVAT for video 1.1 has none",
+    ],
+    "labelme": ["1 marks of interpolated objects are left out: LabelMe has none"],
+    "datumaro": ["1 marks of interpolated objects are left out: Datumaro has none"],
+    "mot": [
+        "12 masks and outlines are written as their boxes: MOTChallenge has boxes only",
+        "14 scores are left out: MOTChallenge has none",
+        "1 marks of interpolated objects are left out: MOTChallenge has none",
+    ],
+    "mots": [
+        "2 objects that have no mask are left out: MOTS has masks only",
+        "12 scores are left out: MOTS has none",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat-video", "mot", "mots"])
+def test_there_and_back(tmp_path: Path, convert: Convert, name: str) -> None:
+    path = results(tmp_path / "run" / "tracking" / "street")
+    done = convert(tmp_path / "run", tmp_path / "out", name)
+    assert (done.read, done.pictures) == ("1 video with 6 frames", COUNT)
+    losses = [line for line in done.losses if not line.startswith("6 pictures are not there")]
+    assert losses == SAID[name]
+    (before,) = clips_of(path, name)
+    (after,) = clips_of(tmp_path / "out", name)
+    assert (after.clip.name, after.clip.width, after.clip.height, after.clip.frame_count) == (
+        *("street", WIDTH, HEIGHT, COUNT),
+    )
+    expected, found = by_key(before), by_key(after)
+    if name == "mots":  # ids are class * 1000 + number, and boxes have no mask
+        assert {(f, i % 1000) for f, i in found} == {(f, i) for f, i in expected if i != 4}
+        found = {(f, i % 1000): value for (f, i), value in found.items()}
+        expected = {key: value for key, value in expected.items() if key[1] != 4}
+    assert found.keys() == expected.keys()
+    for key, (label, thing) in expected.items():
+        other = found[key][1]
+        assert found[key][0] == label
+        np.testing.assert_allclose(other.bbox_xyxy, thing.bbox_xyxy, atol=0.01)
+        assert other.score == (thing.score if FORMATS[name].holds.scores else None)
+        if name in ("coco", "mots"):
+            assert other.rle == thing.rle
+        elif name == "cvat-video" and thing.rle:
+            # Filled holes of track 1; two parts of track 3 joined.
+            assert iou(pixels_of(thing), pixels_of(other)) >= (0.99 if key[1] == 2 else 0.9)
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat-video", "mot", "mots"])
+def test_a_single_file(tmp_path: Path, convert: Convert, name: str) -> None:
+    path = results(tmp_path / "run")
+    out = tmp_path / f"labels{FORMATS[name].suffix}"
+    convert(path, out, name)
+    (before,), (after,) = clips_of(path, name), clips_of(out, name)
+    kept = [key for key in by_key(before) if name != "mots" or key[1] != 4]
+    ids = [(frame, track % 1000) for frame, track in by_key(after)]
+    assert sorted(ids) == sorted(kept)
+
+
+def test_cvat_sees_where_a_track_pauses_and_ends(tmp_path: Path, convert: Convert) -> None:
+    from xml.etree import ElementTree
+
+    convert(results(tmp_path), tmp_path / "t.xml", "cvat-video")
+    root = ElementTree.parse(tmp_path / "t.xml").getroot()
+    tracks = {int(track.attrib["id"]): track for track in root.iter("track")}
+    shown = {
+        number: [(int(s.attrib["frame"]), s.attrib["outside"], s.tag) for s in track]
+        for number, track in tracks.items()
+    }
+    assert shown[1] == [(frame, "0", "polygon") for frame in range(6)]
+    assert [(f, o) for f, o, _ in shown[2]] == [
+        *((0, "0"), (1, "0"), (2, "1"), (3, "0"), (4, "0"), (5, "0")),
+    ]
+    assert shown[3] == [(4, "0", "polygon"), (5, "1", "polygon")]
+    assert shown[4] == [(0, "0", "box"), (1, "0", "box"), (2, "1", "box")]
+    assert {s.attrib["keyframe"] for track in root.iter("track") for s in track} == {"1"}
+    assert root.findtext("meta/task/size") == "6"
+    assert [one.findtext("name") for one in root.iter("label")] == ["person", "car", "a & <b>"]
+
+
+def test_ground_truth_that_is_scored(tmp_path: Path, convert: Convert) -> None:
+    """What is written is a sequence of ``dataset=sequences`` with the same objects."""
+    path = results(tmp_path)
+    for name in ("mot", "mots"):
+        convert(path, tmp_path / name, name)
+    (boxes,) = sequences_from(str(tmp_path / "mot"))
+    truth = read_truth(boxes).boxes
+    assert truth is not None and len(truth.frame) == 14 and truth.judged.all()
+    assert dict(truth.names) == {1: "person", 2: "car", 3: "a & <b>"}
+    assert (boxes.width, boxes.height, boxes.fps, boxes.frame_count) == (WIDTH, HEIGHT, 10.0, 6)
+    (masked,) = sequences_from(str(tmp_path / "mots"))
+    whole = read_truth(masked).masks
+    assert whole is not None and len(whole.frame) == 12
+    assert {dict(whole.names)[i] for i in whole.class_id.tolist()} == {"car", "a & <b>"}
+
+
+def test_masks_of_mots_share_no_pixel(tmp_path: Path, convert: Convert) -> None:
+    path = results(tmp_path, overlap=True)
+    done = convert(path, tmp_path / "out", "mots")
+    assert "1 masks lose pixels that another object has: masks of MOTS are disjoint" in done.losses
+    (sequence,) = sequences_from(str(tmp_path / "out"))
+    assert read_truth(sequence).masks is not None  # which refuses overlaps
+    (after,) = clips_of(tmp_path / "out", "mots")
+    rows = {key[1] % 1000: thing for key, (_, thing) in by_key(after).items() if key[0] == 3}
+    left = block(10, 10, 30, 20) & ~masks()[3, 1]
+    assert (pixels_of(rows[5]) == left).all()
+
+
+def test_more_classes_than_the_ignore_regions_number(tmp_path: Path, convert: Convert) -> None:
+    names = [f"kind {i}" for i in range(12)]
+    shapes = [
+        {"image_id": 1, "category_id": i, "track_id": i + 1, "bbox": [5 * i, 0, 5, 9],
+         "segmentation": packed(block(5 * i, 0, 5, 9)), "iscrowd": 0}
+        for i in range(12)
+    ]  # fmt: skip
+    crowd = {"image_id": 1, "category_id": 0, "bbox": [0, 40, 9, 9], "iscrowd": 1,
+             "segmentation": packed(block(0, 40, 9, 9))}  # fmt: skip
+    path = coco_file(tmp_path / "c.json", [*shapes, crowd], names)
+    convert(path, tmp_path / "out", "mots")
+    (after,) = clips_of(tmp_path / "out", "mots")
+    assert [label for label, thing in by_key(after).values() if not thing.crowd] == names
+    assert sum(thing.crowd for things in after.frames.values() for thing in things) == 1
+    (sequence,) = sequences_from(str(tmp_path / "out"))
+    truth = read_truth(sequence).masks
+    assert truth is not None and len(truth.frame) == 12 and list(truth.regions) == [0]
+
+
+def coco_file(path: Path, annotations: list[dict[str, Any]], names: list[str]) -> Path:
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT}],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+        "annotations": [{**one, "id": i} for i, one in enumerate(annotations, 1)],
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_track_ids_among_the_attributes(tmp_path: Path, convert: Convert) -> None:
+    """As CVAT's COCO export has them."""
+    one = {"image_id": 1, "category_id": 0, "iscrowd": 0, "bbox": [1, 2, 10, 10],
+           "segmentation": [[1, 2, 11, 2, 11, 12]], "attributes": {"track_id": 8}}  # fmt: skip
+    other = {**one, "attributes": {}, "bbox": [30, 2, 10, 10]}
+    path = coco_file(tmp_path / "c.json", [one, other], ["car"])
+    done = convert(path, tmp_path / "t.xml", "cvat-video")
+    assert done.notes == ("1 annotations without a track id are left out",)
+    (after,) = clips_of(tmp_path / "t.xml", "cvat-video")
+    assert list(by_key(after)) == [(0, 8)]
+
+
+def test_single_broken_shapes_of_cvat_are_left_out(tmp_path: Path, convert: Convert) -> None:
+    convert(results(tmp_path), tmp_path / "t.xml", "cvat-video")
+    text = (tmp_path / "t.xml").read_text()
+    (tmp_path / "one.xml").write_text(text.replace('xtl="70.50"', 'xtl="left"', 1))
+    done = convert(tmp_path / "one.xml", tmp_path / "one", "mot")
+    (note,) = done.notes
+    assert note.startswith("1 shapes that cannot be read are left out, a box of track 4 in frame 0")
+    assert done.things == 13
+    (tmp_path / "two.xml").write_text(text.replace('xtl="70.50"', 'xtl="left"'))
+    with pytest.raises(DataError, match=r"two\.xml: 2 of 14 shapes cannot be read"):
+        convert(tmp_path / "two.xml", tmp_path / "two", "mot")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("</annotations>", "", "cannot be read as CVAT's XML"),
+        ('<track id="1"', '<track id="one"', "invalid literal"),
+        ('frame="1"', 'frame="0"', "has two shapes in frame 0"),
+    ],
+)
+def test_a_broken_file_of_cvat_is_refused(
+    tmp_path: Path, convert: Convert, old: str, new: str, says: str
+) -> None:
+    convert(results(tmp_path), tmp_path / "t.xml", "cvat-video")
+    text = (tmp_path / "t.xml").read_text()
+    assert old in text
+    (tmp_path / "t.xml").write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=says):
+        convert(tmp_path / "t.xml", tmp_path / "out", "mot")
+
+
+def test_frames_become_images(tmp_path: Path, run: Prepare, convert: Convert, command: Say) -> None:
+    """YOLO of a results.json and the frames that it is of."""
+    frames = tmp_path / "frames"
+    for i in range(COUNT):
+        write_image(frames / f"{i:03}.png", i, WIDTH, HEIGHT)
+    path = results(tmp_path / "run")
+    lines = command(path, tmp_path / "out", "--to", "yolo", "--video", frames)
+    assert lines[0] == f"{path}: 1 video with 6 frames"
+    assert lines[-1] == f"{tmp_path / 'out'}: YOLO segmentation, 6 frames, 14 objects"
+    assert "  14 track ids are left out: YOLO segmentation has none" in lines
+    found = objects(read(run, "yolo", tmp_path / "out"))
+    assert sorted(len(ones) for ones in found.values()) == [1, 2, 2, 3, 3, 3]
+    assert (tmp_path / "out/images/train/street_000003.png").read_bytes() == (
+        frames / "003.png"
+    ).read_bytes()
+    for name in ("labelme", "datumaro"):
+        done = convert(path, tmp_path / name, name, video=frames)
+        assert list(done.losses) == SAID[name]
+    with pytest.raises(DataError, match="its frames have 20 x 10 pixels, the tracks are of 96 x"):
+        write_image(tmp_path / "other" / "0.png", 0, 20, 10)
+        convert(path, tmp_path / "new", "yolo", video=tmp_path / "other")
+
+
+def test_a_video_file_gives_the_frames(
+    tmp_path: Path, run: Prepare, convert: Convert, shared_data: Path
+) -> None:
+    from segtrack.dataset import probe_video
+
+    video = shared_data / "videos" / "centertrack_nuscenes_mini.mp4"
+    path = results(tmp_path)
+    content = json.loads(path.read_text())
+    probed = probe_video(video)
+    content["video"] |= {"width": probed.width, "height": probed.height}
+    for one in content["objects"]:
+        one["segmentation"] = None
+    path.write_text(json.dumps(content))
+    convert(path, tmp_path / "out", "coco", video=video)
+    dataset = read(run, "coco", tmp_path / "out")
+    assert sum(dataset.counts.values()) == COUNT
+    rows = [r for r, _ in dataset.iter_labelled()]
+    assert {(r["width"], r["height"]) for r in rows} == {(probed.width, probed.height)}
+
+
+def test_sequences_with_ground_truth(tmp_path: Path, convert: Convert, shared_data: Path) -> None:
+    """KITTI-17 has boxes and, of other objects, masks."""
+    given = shared_data / "mot" / "KITTI-17"
+    boxes = convert(given, tmp_path / "b", "mot", pictures="none")
+    masked = convert(given, tmp_path / "m", "cvat-video", pictures="none")
+    assert boxes.things == len((given / "gt" / "gt.txt").read_text().splitlines())
+    rows = [line.split() for line in (given / "mots" / "instances.txt").read_text().splitlines()]
+    crowds = sum(words[2] == "10" for words in rows)
+    assert masked.things == len(rows) - crowds
+    assert f"{crowds} regions of many objects are left out" in " ".join(masked.losses)
+    (before,), (after,) = clips_of(given, "mot"), clips_of(tmp_path / "b", "mot")
+    assert {k: t.bbox_xyxy for k, (_, t) in by_key(before).items()} == {
+        k: t.bbox_xyxy for k, (_, t) in by_key(after).items()
+    }
+
+
+def test_several_videos_in_one_file(tmp_path: Path, convert: Convert) -> None:
+    for name in ("a", "b"):
+        results(tmp_path / "run" / "tracking" / name)
+    convert(tmp_path / "run", tmp_path / "all", "coco")
+    clips = clips_of(tmp_path / "all", "coco")
+    assert [clip.clip.name for clip in clips] == ["street", "street_2"]
+    assert by_key(clips[0]).keys() == by_key(clips[1]).keys()
+    with pytest.raises(DataError, match=r"one \.xml file holds one video, there are 2"):
+        convert(tmp_path / "run", tmp_path / "t.xml", "cvat-video")
+    convert(tmp_path / "run", tmp_path / "folders", "mot")
+    assert sorted(p.name for p in (tmp_path / "folders").iterdir()) == ["street", "street_2"]
+
+
+def test_settings_are_for_images(tmp_path: Path, command: Say) -> None:
+    path = results(tmp_path)
+    with pytest.raises(SettingsError, match="settings are for data sets of images"):
+        command(path, tmp_path / "out", "--to", "mot", "dataset.layered=true")
+
+
+def test_a_text_file_of_unknown_size(tmp_path: Path, convert: Convert) -> None:
+    text = tmp_path / "tracks.txt"
+    text.write_text("1,7,10,20,30,40,0.5,-1,-1,-1\n3,7,12,20,30,40,0.25,-1,-1,-1\n")
+    with pytest.raises(DataError, match="nothing says how large its frames are"):
+        convert(text, tmp_path / "out", "coco")
+    convert(text, tmp_path / "out.txt", "mot")
+    assert (tmp_path / "out.txt").read_text() == "1,7,10,20,30,40,1,1\n3,7,12,20,30,40,1,1\n"
