@@ -1,10 +1,13 @@
 """Fixtures that every test may use."""
 
+import copy
+import json
 import os
 import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,8 @@ SLOW = (
     "base/test_end_with.py",
     "command/test_compare.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
+    "convert/test_killed.py",
+    "convert/test_programs.py::test_through_every_format",
     "evaluation/test_jackknife.py::test_coverage_of_the_interval",
     "evaluation/test_real.py",
     "integration/",
@@ -99,3 +104,37 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mlflow")
     connect(MlflowSettings(uri=f"sqlite:///{folder / 'mlflow.db'}", experiment="template"))
     return folder / "mlflow.db"
+
+
+_composed: dict[Any, Any] = {}
+
+
+@pytest.fixture
+def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra composes the same words, of the same files and options, once.
+
+    A command composes its words four times, .1 s each, which is most of a short one.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.config_store import ConfigStore
+
+    load = ConfigLoaderImpl.load_configuration
+
+    def once(
+        self: Any, config_name: str, overrides: list[str], run_mode: Any, *more: Any, **named: Any
+    ) -> Any:
+        groups = {k: len(v) for k, v in ConfigStore.instance().repo.items() if isinstance(v, dict)}
+        places = [str(one.path) for one in self.config_search_path.get_path()]
+        folders = [Path(p.removeprefix("file://")) for p in places if p.startswith("file://")]
+        files = [
+            (str(file), file.stat().st_mtime_ns, file.stat().st_size)
+            for folder in folders
+            for file in sorted(folder.rglob("*.yaml"))
+        ]
+        given = [config_name, overrides, str(run_mode), more, named]
+        key = json.dumps([places, files, groups, *given])
+        if key not in _composed:
+            _composed[key] = load(self, config_name, overrides, run_mode, *more, **named)
+        return copy.deepcopy(_composed[key])
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", once)

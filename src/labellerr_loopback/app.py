@@ -22,6 +22,7 @@ from labellerr_loopback import (
     files,
     preannotations,
     projects,
+    remarks,
     uploads,
 )
 from labellerr_loopback.behaviour import Behaviour
@@ -34,6 +35,17 @@ from labellerr_loopback.pages import router as pages
 from labellerr_loopback.pages.html import error_page
 from labellerr_loopback.state import State
 
+_PARTS = (
+    uploads,
+    datasets,
+    projects,
+    files,
+    preannotations,
+    exports,
+    control,
+    remarks,
+    pages,
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABOUT = """
 A Labellerr that runs on this machine: the part of the platform's API that the SDK and this project
@@ -57,7 +69,7 @@ def create_app(state: State, behaviour: Behaviour, faults: Faults, cut: Cut) -> 
         static_url="/docs/static",
     )
     context = Context(state, behaviour, faults)
-    for module in (uploads, datasets, projects, files, preannotations, exports, control, pages):
+    for module in _PARTS:
         part = module.router(context)
         for route in part.routes:
             if isinstance(route, APIRoute):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Security
 from fastapi.security import APIKeyHeader
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from labellerr_loopback.context import Context
 from labellerr_loopback.control_token import HEADER
@@ -18,11 +18,9 @@ from labellerr_loopback.envelope import ApiError, Body, new_id, success
 from labellerr_loopback.faults import Fault, Kind
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.guard import CONTROL
-from labellerr_loopback.parsing import FARTHEST, check_track
+from labellerr_loopback.outlines import Outline
+from labellerr_loopback.parsing import check_track
 from labellerr_loopback.projects import Questions, checked, edit_questions, progress
-
-Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
-Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 
 
 class WorkedAnswer(BaseModel):
@@ -35,7 +33,7 @@ class WorkedAnswer(BaseModel):
 
     answer_id: str | None = None
     question: str | None = Field(None, description="the question's text; for new answers")
-    polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    polygon: Outline | None = None
     track: dict[str, Any] | None = None
 
 

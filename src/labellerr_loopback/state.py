@@ -83,6 +83,11 @@ CREATE TABLE IF NOT EXISTS removed_answers (
     question_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL, score REAL,
     conf_bucket TEXT, source TEXT NOT NULL,
     FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
+CREATE TABLE IF NOT EXISTS remarks (
+    seq INTEGER PRIMARY KEY, project_id TEXT NOT NULL, file_id TEXT NOT NULL, text TEXT NOT NULL,
+    outline TEXT NOT NULL,
+    FOREIGN KEY (project_id, file_id) REFERENCES project_files ON DELETE CASCADE);
+CREATE INDEX IF NOT EXISTS remarks_file ON remarks (project_id, file_id);
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     format TEXT NOT NULL, conf_bucket TEXT, object TEXT NOT NULL, status TEXT NOT NULL,

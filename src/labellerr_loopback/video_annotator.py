@@ -113,7 +113,11 @@ def annotate_videos(
 
 @dataclass
 class _Sent:
-    """An uploaded trajectory: its outlines and, by frame, the object that each one follows."""
+    """An uploaded trajectory: its outlines and, by frame, the object that each one follows.
+
+    Attributes:
+        stray: frames in which it follows none, for so short a while that nobody notices.
+    """
 
     answer_id: str
     question: str
@@ -121,6 +125,7 @@ class _Sent:
     outlines: dict[int, Polygon]
     owner: dict[int, int] = field(default_factory=dict)
     iou: dict[int, float] = field(default_factory=dict)
+    stray: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -232,6 +237,9 @@ class _Desk:
                 worse = min(i, other, key=lambda k: self.sent[k].iou.get(frame, 0.0))
                 best[frame, target] = i + other - worse
                 del self.sent[worse].owner[frame]
+        for one in self.sent:
+            if one.owner.keys() <= one.stray:
+                one.owner.clear()
 
     def _assign(self) -> None:
         """Pieces of trajectories to the objects that they follow."""
@@ -278,7 +286,8 @@ class _Desk:
     def _take(self, result: _Result, i: int, target: int, frames: Sequence[int]) -> None:
         """The outlines of a piece, moved where they fit too badly."""
         one, outlines = self.sent[i], self.objects[target].outlines
-        fits = float(np.median([one.iou.get(f, 0.0) for f in frames])) >= self.rates.accept_iou
+        known = [one.iou.get(f, 0.0) for f in frames if f not in one.stray]
+        fits = not known or float(np.median(known)) >= self.rates.accept_iou
         if not fits and self.rng.random() < self.rates.miss_correction:
             fits = True
             self.slips["unmended"] += 1
@@ -286,7 +295,7 @@ class _Desk:
             result.parts[frame] = i
             iou = one.iou.get(frame, 0.0)
             good = iou >= (self.rates.match_iou if fits else self.rates.accept_iou)
-            if not good and frame in outlines:
+            if not good and frame in outlines and frame not in one.stray:
                 result.moved[frame] = corrected(
                     one.outlines[frame], outlines[frame], self.size, self.rates, self.rng
                 )
@@ -412,6 +421,13 @@ def _smooth(one: _Sent, objects: Sequence[TrueTrack]) -> None:
     for frame, target in list(one.owner.items()):
         if frame not in objects[target].outlines and one.iou.get(frame, 0.0) == 0.0:
             del one.owner[frame]
+    for run in _runs([f for f in frames if f not in one.owner], frames):
+        if len(run) > BRIEF or not one.owner:
+            continue
+        before = next((one.owner[f] for f in reversed(frames) if f < run[0] and f in one.owner), -1)
+        after = next((one.owner[f] for f in frames if f > run[-1] and f in one.owner), -1)
+        one.owner.update(dict.fromkeys(run, before if before >= 0 else after))
+        one.stray.update(run)
     one.owner = {frame: one.owner[frame] for frame in frames if frame in one.owner}
 
 

@@ -71,6 +71,16 @@ CASES = {
         ],
         [("split", 1, (0, 1)), ("split", 2, (0, 1))],
     ),
+    "split, and its later part moved": (
+        [track(7, range(20))],
+        [
+            OutlineTrack(0, "car", dict(track(7, range(12)).outlines)),
+            OutlineTrack(1, "car", {
+                f: box(5 + 2.0 * f, 70 if f < 12 else 13) for f in range(20)
+            }),
+        ],
+        [("split", 7, (0, 1))],
+    ),
     "drawn beside one that stays": (
         [track(7, TEN)],
         [track(0, TEN), track(1, TEN, y=60)],

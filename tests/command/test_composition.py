@@ -17,6 +17,8 @@ from segtrack.pipeline import listed_names
 from segtrack.settings import LabellerrMode, Settings
 from segtrack.tracker.ultralytics import BotSortSettings, GmcMethod
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 
 def messages(*overrides: str) -> list[str]:
     return [str(problem) for problem in check(CONF, overrides)]
@@ -33,7 +35,7 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "none"): ["stages=[track]", "video=v.mp4", "model.weights=auto"],
         **{
             ("dataset", program): [f"dataset.path={tmp_path}"]
-            for program in ("cvat", "labelme", "labelstudio", "supervisely")
+            for program in ("cvat", "datumaro", "labelme", "labelstudio", "supervisely")
         },
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],

@@ -15,6 +15,8 @@ from segtrack.command.keys import formerly, normalised, unknown
 
 NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 
 @pytest.mark.parametrize(
     ("word", "expected"),

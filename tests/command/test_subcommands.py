@@ -22,6 +22,13 @@ def test_a_run_of_other_stages(words: list[str], settings: list[str]) -> None:
     assert subcommand(words) is None
 
 
+def test_a_command_of_its_own() -> None:
+    assert subcommand(["convert", "IN", "OUT"]) is not None
+    assert subcommand(["compare", "A", "B"]) is not None
+
+
 def test_nearly_such_a_word() -> None:
+    with pytest.raises(SettingsError, match=r"covert: no such command; did you mean convert\?"):
+        subcommand(["covert"])
     with pytest.raises(SettingsError, match=r"exprot: no such command; did you mean export\?"):
         subcommand(["exprot"])

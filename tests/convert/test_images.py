@@ -30,6 +30,7 @@ from tests.convert.conftest import (
     write_coco_folder,
 )
 from tests.dataset.conftest import Prepare, prepare_into, write_image
+from tests.dataset.test_same_results import labellerr
 
 IMAGES = [name for name, form in FORMATS.items() if not form.tracks]
 # The least IoU of any object with itself: CVAT's coordinates have two decimals, YOLO's nine digits,
@@ -169,7 +170,7 @@ def test_a_prepared_data_set_and_a_reviewed_version(
 ) -> None:
     prepared = read(run, "coco", given)
     done = convert(prepared.folder, tmp_path / "out", "coco")
-    assert done.read == "dataset=a prepared data set, 6 images (train 4, val 2)"
+    assert done.read == "a prepared data set, 6 images (train 4, val 2)"
     before, after = objects(prepared), objects(read(run, "coco", tmp_path / "out"))
     assert {k: len(v) for k, v in after.items()} == {k: len(v) for k, v in before.items()}
     labels = tmp_path / "labels.json"
@@ -182,6 +183,16 @@ def test_a_prepared_data_set_and_a_reviewed_version(
     folder = write_version(version, prepared.folder, labels, tmp_path / "versions")
     done = convert(folder, tmp_path / "reviewed", "labelme")
     assert (done.read, done.things) == ("dataset=reviewed, 6 images (train 4, val 2)", 11)
+
+
+def test_labels_of_a_labellerr_project(tmp_path: Path, run: Prepare, command: Say) -> None:
+    """Of an export that was kept, joined with the images of a folder."""
+    _, *words = labellerr(tmp_path)
+    lines = command(tmp_path / "own", tmp_path / "out", "--to", "coco", "dataset=labellerr", *words)
+    assert lines[0] == f"{tmp_path / 'own'}: dataset=labellerr, 10 images (train 9, test 1)"
+    assert sum(map(len, objects(read(run, "coco", tmp_path / "out")).values())) == int(
+        lines[-1].split()[-2]
+    )
 
 
 def test_the_picture_files(given: Path, tmp_path: Path, convert: Convert) -> None:
@@ -222,6 +233,7 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(
         (("{given}", "{new}", "--to", "labelbox"), "did you mean labelme"),
         (("{given}", "{new}.json", "--to", "yolo"), "yolo is written as a folder"),
         (("{given}", "{new}.xml", "--to", "coco"), "a folder; its file ends with .json"),
+        (("{given}", "{given}/new", "--to", "coco"), "which is only read"),
         (("{given}", "{new}", "--to", "mot"), "no track ids, which --to mot needs"),
         (("{given}", "{new}"), "required: --to"),
         (("{given}/nothing", "{new}", "--to", "yolo"), "is not there"),
@@ -340,7 +352,7 @@ def test_class_names_with_signs_of_the_formats(
 ) -> None:
     """Classes with signs of XML, JSON and YAML."""
     given = write_coco_folder(tmp_path / "given")
-    odd = ['<a & "b">', "off: [x]", "010"]
+    odd = ['<a & "b">', "off: [x]", "010"]  # and, of XML, what it cannot write
     for path in given.glob("annotations/*.json"):
         content = loaded(path)
         for category, name in zip(content["categories"], odd, strict=True):

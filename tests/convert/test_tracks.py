@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from segtrack.convert import FORMATS, input_of
 from segtrack.convert.clips import TrackedClip
 from segtrack.convert.conversion import _clips
 from segtrack.convert.material import Thing
+from segtrack.convert.writers.cvat import _plain
 from segtrack.dataset import sequences_from
 from segtrack.scoring.truth_files import read_truth
 from tests.convert.conftest import Convert, Say, iou, objects, packed, read
@@ -198,6 +200,10 @@ def test_cvat_sees_where_a_track_pauses_and_ends(tmp_path: Path, convert: Conver
     assert [one.findtext("name") for one in root.iter("label")] == ["person", "car", "a & <b>"]
 
 
+def test_what_xml_cannot_write() -> None:
+    assert _plain("a\x01b\ud800c\td & <é>") == "a_b_c\td & <é>"
+
+
 def test_ground_truth_that_is_scored(tmp_path: Path, convert: Convert) -> None:
     """What is written is a sequence of ``dataset=sequences`` with the same objects."""
     path = results(tmp_path)
@@ -212,6 +218,32 @@ def test_ground_truth_that_is_scored(tmp_path: Path, convert: Convert) -> None:
     whole = read_truth(masked).masks
     assert whole is not None and len(whole.frame) == 12
     assert {dict(whole.names)[i] for i in whole.class_id.tolist()} == {"car", "a & <b>"}
+
+
+def test_masks_that_begin_later(tmp_path: Path, convert: Convert) -> None:
+    """Under a name of MOTSChallenge, whose frames count from 1, too."""
+    path = results(tmp_path)
+    content = json.loads(path.read_text())
+    content["video"]["name"] = "MOTS20-77"
+    content["objects"] = [one for one in content["objects"] if one["frame"] > 3]
+    path.write_text(json.dumps(content))
+    convert(path, tmp_path / "out", "mots")
+    (sequence,) = sequences_from(str(tmp_path / "out"))
+    truth = read_truth(sequence).masks
+    assert truth is not None and sorted(set(truth.frame.tolist())) == [4, 5]
+    (after,) = clips_of(tmp_path / "out", "mots")
+    assert sorted(after.frames) == [4, 5]
+
+
+def test_videos_of_a_prepared_data_set(tmp_path: Path, run: Prepare, convert: Convert) -> None:
+    from segtrack.dataset import SequencesSettings
+
+    convert(results(tmp_path), tmp_path / "given", "mots")
+    prepared = run(SequencesSettings(path=str(tmp_path / "given"))).dataset
+    done = convert(prepared.folder, tmp_path / "out", "cvat-video")
+    assert (done.read, done.things) == ("1 video with 6 frames", 12)
+    with pytest.raises(DataError, match="has no images"):
+        convert(prepared.folder, tmp_path / "images", "yolo")
 
 
 def test_masks_of_mots_share_no_pixel(tmp_path: Path, convert: Convert) -> None:
@@ -356,6 +388,47 @@ def test_sequences_with_ground_truth(tmp_path: Path, convert: Convert, shared_da
     assert {k: t.bbox_xyxy for k, (_, t) in by_key(before).items()} == {
         k: t.bbox_xyxy for k, (_, t) in by_key(after).items()
     }
+
+
+def test_ground_truth_of_kitti_and_visdrone(tmp_path: Path, convert: Convert) -> None:
+    rest = "0 0 0 10 20 30 40 1 1 1 0 0 0 0"
+    kitti = tmp_path / "kitti" / "gt"
+    kitti.mkdir(parents=True)
+    rows = [f"0 4 Car {rest}", f"2 5 Cyclist {rest}", f"1 -1 DontCare {rest}"]
+    (kitti / "gt.txt").write_text("\n".join(rows) + "\n")
+    done = convert(tmp_path / "kitti", tmp_path / "k", "mot")
+    assert done.notes == ("1 regions that nobody should care about are left out",)
+    (clip,) = clips_of(tmp_path / "k", "mot")
+    assert {key: label for key, (label, _) in by_key(clip).items()} == {
+        (0, 4): "Car", (2, 5): "Cyclist",
+    }  # fmt: skip
+    drone = tmp_path / "drone"
+    write_image(drone / "sequences" / "uav" / "0000001.jpg", 0, WIDTH, HEIGHT)
+    write_image(drone / "sequences" / "uav" / "0000002.jpg", 1, WIDTH, HEIGHT)
+    (drone / "annotations").mkdir()
+    (drone / "annotations" / "uav.txt").write_text(
+        "1,3,5,6,20,10,1,4,0,0\n2,3,6,6,20,10,1,4,0,1\n1,0,50,6,20,10,0,0,0,0\n"
+    )
+    done = convert(drone, tmp_path / "d", "cvat-video")
+    assert done.notes == ("1 regions of VisDrone that nothing is judged in are left out",)
+    assert (tmp_path / "d" / "uav" / "images" / "frame_000001.jpg").is_file()
+    (clip,) = clips_of(tmp_path / "d", "cvat-video")
+    assert {k: (label, thing.bbox_xyxy) for k, (label, thing) in by_key(clip).items()} == {
+        (0, 3): ("car", (5, 6, 25, 16)), (1, 3): ("car", (6, 6, 26, 16)),
+    }  # fmt: skip
+
+
+def test_key_frames_alone_are_said(tmp_path: Path, convert: Convert) -> None:
+    """Of a program that leaves interpolating to CVAT."""
+    convert(results(tmp_path), tmp_path / "t.xml", "cvat-video")
+    text = (tmp_path / "t.xml").read_text()
+    first, rest = text.split('<track id="2"')
+    shapes = [line for line in first.splitlines(True) if not re.search(r' frame="[123]"', line)]
+    (tmp_path / "keys.xml").write_text("".join(shapes) + '<track id="2"' + rest)
+    done = convert(tmp_path / "keys.xml", tmp_path / "out", "mot")
+    assert done.things == 11 and done.notes[0].startswith(
+        "3 frames between shapes of a track are not listed and stay empty"
+    )
 
 
 def test_several_videos_in_one_file(tmp_path: Path, convert: Convert) -> None:

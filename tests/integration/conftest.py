@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import os
 import shutil
 import subprocess
@@ -118,34 +116,6 @@ def new_project(mlflow_template: Path) -> Callable[[Path], Project]:
 @pytest.fixture
 def project(tmp_path: Path, new_project: Callable[[Path], Project]) -> Project:
     return new_project(tmp_path / "project")
-
-
-_composed: dict[Any, Any] = {}
-
-
-@pytest.fixture
-def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra composes the same words once.
-
-    A command composes its words four times, .15 s each, which is most of a short one; what comes
-    of them is the same each time, and is what processes of their own and tests/command look at.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.config_store import ConfigStore
-
-    load = ConfigLoaderImpl.load_configuration
-
-    def once(
-        self: Any, config_name: str, overrides: list[str], run_mode: Any, *more: Any, **named: Any
-    ) -> Any:
-        groups = {k: len(v) for k, v in ConfigStore.instance().repo.items() if isinstance(v, dict)}
-        places = [str(one) for one in self.config_search_path.get_path()]
-        key = json.dumps([places, config_name, overrides, str(run_mode), more, named, groups])
-        if key not in _composed:
-            _composed[key] = load(self, config_name, overrides, run_mode, *more, **named)
-        return copy.deepcopy(_composed[key])
-
-    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", once)
 
 
 @pytest.fixture

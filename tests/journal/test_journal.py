@@ -329,3 +329,18 @@ def test_a_signal_within_a_call_waits_for_its_end(settings: MlflowSettings) -> N
     _, run = only_run(settings)
     assert asked and not after
     assert (run.info.status, run.data.params) == ("KILLED", {"kept": "1"})
+
+
+@pytest.mark.parametrize(("said", "silent"), [(None, True), ("false", False)])
+def test_mlflow_tells_nobody(said: str | None, silent: bool) -> None:
+    """In an environment without what marks it as a test's or CI's, where it is silent anyway."""
+    marks = ("CI", "PYTEST", "GITHUB_ACTIONS", "MLFLOW", "DO_NOT_TRACK", "TF_BUILD", "GITLAB_CI")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(marks)}
+    if said:
+        env["MLFLOW_DISABLE_TELEMETRY"] = said
+    code = (
+        "from segtrack.journal import connect; from mlflow.telemetry import utils;"
+        "print(utils.is_telemetry_disabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.returncode) == (str(silent), 0), done.stderr

@@ -153,7 +153,7 @@ def test_every_endpoint_is_described(world: World) -> None:
     }
     assert sorted(calls) == sorted(endpoints())
     summaries = {call["summary"] for call in calls.values()}
-    assert len(summaries) == len(calls) == 50
+    assert len(summaries) == len(calls) == 52
     for where, call in calls.items():
         assert call["description"].startswith(call["summary"]) and " " in call["summary"], where
     assert calls["GET", "/datasets/{dataset_id}"]["summary"] == "A data set's record"

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import requests
 
+import labellerr_loopback
 from labellerr_loopback import Emulator
 from tests.labellerr_loopback.conftest import Api, coco, jpeg
 from tests.labellerr_loopback.test_refusals import contents
 from tests.labellerr_loopback.video import film, small_video
 
+STATIC = Path(labellerr_loopback.__file__).parent / "pages" / "static"
 RING = [10, 10, 30, 10, 30, 30, 10, 30]
 SQUARE = [[10.0, 10.0], [30.0, 10.0], [30.0, 30.0], [10.0, 30.0]]
 MOVED = [[12.25, 8.0], [30.0, 10.0], [30.0, 30.0], [10.0, 30.0]]
@@ -145,10 +147,14 @@ class TestWhoMay:
         base = page.home.split("/review/")[0]
         for link in loaded:
             assert requests.get(base + link, timeout=9).status_code == 200
-        script = requests.get(page.home + "static/review.js", timeout=9)
-        assert script.headers["content-type"].startswith("text/javascript")
-        for name in re.findall(r'from "\./(\w+\.js)"', script.text):
-            assert requests.get(f"{page.home}static/{name}", timeout=9).status_code == 200
+        scripts, seen = ["review.js"], set()
+        while scripts:
+            seen.add(name := scripts.pop())
+            script = requests.get(f"{page.home}static/{name}", timeout=9)
+            assert script.headers["content-type"].startswith("text/javascript"), name
+            found = set(re.findall(r'from "\./(\w+\.js)"', script.text))
+            scripts += found - seen
+        assert seen == {path.name for path in STATIC.glob("*.js")}
         for name in ("no.js", "../router.py", "..%2frouter.py"):
             assert requests.get(f"{page.home}static/{name}", timeout=9).status_code == 404
 
@@ -211,6 +217,39 @@ class TestWhatIsShown:
         text = page.html(f"{page.project}files/{files['b.JPG']}/")
         assert f'href="../{files["a.jpg"]}/"' in text and f'href="../{files["c.jpg"]}/"' in text
         assert "2 of 3" in text
+
+    def test_remarks_come_first_the_most_urgent_first(
+        self, api: Api, project: str, page: Page
+    ) -> None:
+        files = {name: file["file_id"] for name, file in api.files(project).items()}
+        assert "marked" not in page.html(page.project)
+        remarks = [
+            {"file_name": "c.jpg", "text": "overlooked: car 0.93", "outline": SQUARE},
+            {"file_name": "a.jpg", "text": "a <duplicate>", "outline": None},
+            {"file_name": "c.jpg", "text": "spurious", "outline": MOVED},
+        ]
+        path = f"/_emulator/projects/{project}/remarks"
+        assert api.ask("POST", path, json={"remarks": remarks}) == {"remarks": 3}
+        assert api.ask("GET", path) == remarks
+        assert page.names() == ["a.jpg", "b.JPG", "c.jpg"]
+        assert page.names("?marked=1") == ["c.jpg", "a.jpg"]
+        text = page.html(page.project)
+        assert 'href="?marked=1"' in text and "marked 2" in text
+        assert "a &lt;duplicate&gt;" in text and "overlooked: car 0.93" in text
+        assert text.count('class="mark" points="') == 2
+        text = page.html(f"{page.project}files/{files['c.jpg']}/?marked=1")
+        assert f'href="../{files["a.jpg"]}/?marked=1"' in text and "1 of 2" in text
+        text = page.html(f"{page.project}files/{files['a.jpg']}/?marked=1")
+        assert f'href="../{files["c.jpg"]}/?marked=1"' in text and "2 of 2" in text
+        assert [r["text"] for r in page.answers(files["c.jpg"])["remarks"]] == [
+            "overlooked: car 0.93",
+            "spurious",
+        ]
+        wrong = {"remarks": [*remarks[:1], {"file_name": "no.jpg", "text": "x"}]}
+        assert api.call("POST", path, json=wrong).status_code == 404
+        assert api.ask("GET", path) == remarks
+        api.ask("POST", path, json={"remarks": []})
+        assert page.names("?marked=1") == []
 
     def test_many_files_come_by_pages(self, api: Api, emulator: Emulator, tmp_path: Path) -> None:
         one = jpeg(tmp_path, "x")

@@ -211,11 +211,26 @@ class TestOutlines:
         assert sorted(names) == ["car 0.42", "car 0.91"]
         person.one("input[value=medium] + span").click()
         assert person.shapes() == 1
-        assert person.one("#count").text == "1 object, 1 less confident not shown"
+        assert person.one("#count").text == "1 object, 1 less confident hidden, not deleted"
         person.one("input[value=low] + span").click()
         assert person.shapes() == 2
         person.press("l")
         assert person.all("#stage .chip") == []
+
+    def test_a_remark_says_where_to_look(self, desk: Desk) -> None:
+        remark = {"file_name": "a.jpg", "text": "overlooked: bus 0.9", "outline": RIGHT}
+        path = f"/_emulator/projects/{desk.project}/remarks"
+        desk.api.ask("POST", path, json={"remarks": [remark]})
+        person = desk.person
+        person.open(desk.address)
+        before = person.on_screen((460, 190))
+        assert len(person.all("#stage path.mark")) == 1
+        person.one("#remarks button").click()
+        stage = person.one("#stage").rect
+        middle = (stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
+        assert person.on_screen((460, 190)) == pytest.approx(middle, abs=3) != before
+        person.click((460, 190))  # through the mark
+        assert person.one("#selected legend").text == "car 0.91"
 
     def test_a_finger(self, desk: Desk) -> None:
         person, browser = desk.person, desk.person.browser

@@ -255,6 +255,19 @@ def test_what_is_brief_nobody_sees(api: Api, emulator: Emulator, project: str) -
     assert reviewed(emulator, project, truth) == ({"accepted": 1}, {})
 
 
+def test_a_trajectory_that_outlives_its_object(api: Api, emulator: Emulator, project: str) -> None:
+    """By four frames nobody sees it; by six the rest is cut off."""
+    upload(api, project, car=[sent(along(upper, 14)), sent(along(lower, 16))])
+    truth = [true("car", upper, range(10)), true("car", lower, range(10))]
+    assert reviewed(emulator, project, truth) == ({"accepted": 1, "corrected": 1}, {})
+    lengths = {len(track) for track in back(api, project)["car"]}
+    assert lengths == {14, 10}
+
+
+def along(ring: Any, count: int) -> dict[int, Polygon]:
+    return {frame: ring(frame) for frame in range(count)}
+
+
 def test_a_longer_gap_is_filled(api: Api, emulator: Emulator, project: str) -> None:
     outlines = {f: upper(f) for f in ALL if not 6 <= f < 13}
     upload(api, project, car=[sent(outlines)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -27,6 +27,9 @@ _BAND = (
     " ELSE 'high' END"
 )
 
+_REMARKS = "FROM remarks r WHERE r.project_id = p.project_id AND r.file_id = p.file_id"
+_LAST = 2**62
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -37,10 +40,12 @@ class Filter:
         show: bands of confidence, cumulative as the platform's slider has them: ``low`` shows all,
             ``medium`` hides low, ``high`` shows high only. A file is shown that has an answer in
             one of the bands; with ``low`` one without answers too.
+        marked: only files with remarks, in the order of their most urgent one.
     """
 
     status: str | None = None
     show: Show = "low"
+    marked: bool = False
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -50,11 +55,12 @@ class Filter:
         """The end of an address with this filter, or one that differs; what is usual is left out.
 
         Args:
-            others: ``status`` or ``show`` instead of one's own.
+            others: ``status``, ``show`` or ``marked`` instead of one's own.
         """
         chosen = replace(self, **others)
         found = {} if chosen.status is None else {"status": chosen.status}
         found |= {} if chosen.show == "low" else {"show": chosen.show}
+        found |= {"marked": "1"} if chosen.marked else {}
         found |= {} if page == 1 else {"page": str(page)}
         return f"?{urlencode(found)}" if found else ""
 
@@ -69,7 +75,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Cell:
-    """A file of the grid. ``lowest`` is the lowest score of its predictions, if it has some."""
+    """A file of the grid.
+
+    Attributes:
+        lowest: score of its predictions, None where it has none.
+        remark: the most urgent one.
+        marks: where its remarks are.
+    """
 
     file_id: str
     name: str
@@ -79,6 +91,8 @@ class Cell:
     objects: int
     lowest: float | None
     shapes: tuple[Shape, ...]
+    remark: str | None
+    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,12 @@ def progress(state: State, project_id: str | None = None) -> list[Progress]:
     return list(found.values())
 
 
+def marked(state: State, project_id: str) -> int:
+    """Files that have remarks."""
+    query = "SELECT COUNT(DISTINCT file_id) FROM remarks WHERE project_id = ?"
+    return int(state.all(query, (project_id,))[0][0])
+
+
 def count(state: State, project_id: str, chosen: Filter) -> int:
     """Files that the filter lets through."""
     where, values = _where(project_id, chosen)
@@ -136,7 +156,7 @@ def cells(context: Context, project: sqlite3.Row, chosen: Filter, page: int) -> 
     where, values = _where(project["id"], chosen)
     rows = context.state.all(
         "SELECT f.*, p.status FROM project_files p JOIN files f ON f.id = p.file_id"
-        f" WHERE {where} ORDER BY p.file_name, p.file_id LIMIT ? OFFSET ?",
+        f" WHERE {where} ORDER BY {_place(chosen)} LIMIT ? OFFSET ?",
         (*values, PAGE, (page - 1) * PAGE),
     )
     colours = {q["id"]: q["colour"] for q in questions_of(context, project)}
@@ -146,14 +166,16 @@ def cells(context: Context, project: sqlite3.Row, chosen: Filter, page: int) -> 
 def neighbours(state: State, project_id: str, file: sqlite3.Row, chosen: Filter) -> Neighbours:
     """The files before and after one."""
     where, values = _where(project_id, chosen)
-    here = (file["file_name"], file["id"])
-    select = f"FROM project_files p WHERE {where} AND (p.file_name, p.file_id)"
-    order = "ORDER BY p.file_name {0}, p.file_id {0} LIMIT 1"
-    query = f"SELECT p.file_id {select} < (?, ?) {order.format('DESC')}"
+    key = _place(chosen)
+    query = f"SELECT {key} FROM project_files p WHERE p.project_id = ? AND p.file_id = ?"
+    here = state.all(query, (project_id, file["id"]))[0]
+    select = f"FROM project_files p WHERE {where} AND ({key})"
+    down = ", ".join(f"{part} DESC" for part in range(2, 5))
+    query = f"SELECT p.file_id, {key} {select} < (?, ?, ?) ORDER BY {down} LIMIT 1"
     before = state.one(query, (*values, *here))
-    query = f"SELECT p.file_id {select} > (?, ?) {order.format('ASC')}"
+    query = f"SELECT p.file_id {select} > (?, ?, ?) ORDER BY {key} LIMIT 1"
     after = state.one(query, (*values, *here))
-    place = state.all(f"SELECT COUNT(*) {select} < (?, ?)", (*values, *here))[0][0] + 1
+    place = state.all(f"SELECT COUNT(*) {select} < (?, ?, ?)", (*values, *here))[0][0] + 1
     total = count(state, project_id, chosen)
     return Neighbours(before[0] if before else None, after[0] if after else None, place, total)
 
@@ -190,6 +212,10 @@ def document(context: Context, project: sqlite3.Row, file_id: str) -> dict[str, 
             " ORDER BY seq",
             (project["id"], file_id),
         ).fetchall()
+        query = (
+            "SELECT text, outline FROM remarks WHERE project_id = ? AND file_id = ? ORDER BY seq"
+        )
+        remarks = db.execute(query, (project["id"], file_id)).fetchall()
     video = project["data_type"] == "video"
     return {
         "file_id": file_id,
@@ -200,6 +226,7 @@ def document(context: Context, project: sqlite3.Row, file_id: str) -> dict[str, 
         "revision": revision,
         "questions": questions_of(context, project),
         "answers": [_answer(answer) for answer in answers],
+        "remarks": [{"text": r["text"], "outline": json.loads(r["outline"])} for r in remarks],
         "times": frame_times(state.object_path(row["object"])) if video else None,
     }
 
@@ -239,7 +266,15 @@ def _where(project_id: str, chosen: Filter) -> tuple[str, Sequence[Any]]:
             f" AND a.file_id = p.file_id AND {_BAND} IN ({marks}))"
         )
         values += chosen.bands
+    if chosen.marked:
+        where = f"{where} AND EXISTS (SELECT 1 {_REMARKS})"
     return where, values
+
+
+def _place(chosen: Filter) -> str:
+    """Three expressions by which files are ordered; without remarks the first is always equal."""
+    first = f"(SELECT IFNULL(MIN(r.seq), {_LAST}) {_REMARKS})" if chosen.marked else "p.project_id"
+    return f"{first}, p.file_name, p.file_id"
 
 
 def _cell(
@@ -251,9 +286,11 @@ def _cell(
         " FROM answers a WHERE project_id = ? AND file_id = ? ORDER BY seq",
         (project_id, row["id"]),
     )
+    query = "SELECT text, outline FROM remarks WHERE project_id = ? AND file_id = ? ORDER BY seq"
+    remarks = state.all(query, (project_id, row["id"]))
     shown = [answer for answer in answers if answer["band"] in chosen.bands]
     shapes = (
-        Shape(" ".join(f"{x:g},{y:g}" for x, y in points), colours[answer["question_id"]])
+        Shape(_svg(points), colours[answer["question_id"]])
         for answer in shown
         if answer["question_id"] in colours and (points := _points(answer))
     )
@@ -267,6 +304,8 @@ def _cell(
         len(shown),
         min(scores, default=None),
         tuple(shapes),
+        remarks[0]["text"] if remarks else None,
+        tuple(_svg(outline) for r in remarks if (outline := json.loads(r["outline"]))),
     )
 
 
@@ -275,6 +314,10 @@ def _answer(row: sqlite3.Row) -> dict[str, Any]:
     if row["kind"] == "track":
         return {**found, "track": json.loads(row["data"])}
     return {**found, "points": _points(row)}
+
+
+def _svg(points: Iterable[Sequence[float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in points)
 
 
 def _points(row: sqlite3.Row) -> list[tuple[float, float]]:

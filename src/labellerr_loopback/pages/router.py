@@ -14,7 +14,8 @@ from labellerr_loopback.control_token import REVIEW
 from labellerr_loopback.envelope import ApiError, failure, success
 from labellerr_loopback.files import require_revision
 from labellerr_loopback.images import frame_jpeg
-from labellerr_loopback.pages.html import render
+from labellerr_loopback.pages import reading
+from labellerr_loopback.pages.html import render, status_words
 from labellerr_loopback.pages.media import as_png, thumbnail
 from labellerr_loopback.pages.reading import (
     PAGE,
@@ -29,6 +30,7 @@ from labellerr_loopback.pages.reading import (
     questions_of,
 )
 from labellerr_loopback.pages.saving import Change, save
+from segtrack.base.labellerr_api import STATUSES
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {path.relative_to(_STATIC).as_posix(): path for path in _STATIC.rglob("*.*")}
@@ -73,10 +75,11 @@ def router(context: Context) -> APIRouter:
         project_id: str,
         status: str | None = None,
         show: Show = "low",
+        marked: bool = False,
         page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     ) -> HTMLResponse:
         row = context.project(project_id)
-        chosen = Filter(status, show)
+        chosen = Filter(status, show, marked)
         total = count(state, project_id, chosen)
         (found,) = progress(state, project_id)
         return shown(
@@ -87,16 +90,22 @@ def router(context: Context) -> APIRouter:
             cells=cells(context, row, chosen, page),
             questions=questions_of(context, row),
             page=page,
+            marked=reading.marked(state, project_id),
             pages=max(1, -(-total // PAGE)),
             total=total,
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/", include_in_schema=False)
     def file(
-        token: str, project_id: str, file_id: str, status: str | None = None, show: Show = "low"
+        token: str,
+        project_id: str,
+        file_id: str,
+        status: str | None = None,
+        show: Show = "low",
+        marked: bool = False,
     ) -> HTMLResponse:
         row = context.project(project_id)
-        found, chosen = file_row(state, project_id, file_id), Filter(status, show)
+        found, chosen = file_row(state, project_id, file_id), Filter(status, show, marked)
         return shown(
             "file.html",
             token,
@@ -106,6 +115,7 @@ def router(context: Context) -> APIRouter:
             video=row["data_type"] == "video",
             beside=neighbours(state, project_id, found, chosen),
             chosen=chosen,
+            words={status: status_words(status) for status in STATUSES},
         )
 
     @api.get("/projects/{project_id}/files/{file_id}/media", include_in_schema=False)

@@ -7,16 +7,13 @@ import sqlite3
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from labellerr_loopback.envelope import ApiError, Body
 from labellerr_loopback.files import check_status, set_status
-from labellerr_loopback.parsing import FARTHEST
+from labellerr_loopback.outlines import Coordinate, Outline
 from labellerr_loopback.state import revision_of
 
-Coordinate = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
-Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
-Outline = Annotated[list[Point], Field(min_length=3, max_length=100_000)]
 _KEPT = "id, project_id, file_id, question_id, kind, data, score, conf_bucket, source"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from segtrack.annotation.video_matching import TRACK_KINDS
 from segtrack.report import NEUTRAL, STYLE
@@ -48,6 +49,7 @@ def _count(axes: Any, rows: Sequence[Mapping[str, Any]], place: np.ndarray) -> N
         left += width
     axes.set_title("Trajectories under review, by what became of them")
     axes.set_xlabel("trajectories")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8, borderaxespad=0
     )

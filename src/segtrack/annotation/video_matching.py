@@ -7,7 +7,7 @@ Outlines that were moved belong, frame by frame, to the one they overlap most.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,7 +22,9 @@ TrackKind = Literal["accepted", "corrected", "split", "joined", "deleted", "adde
 TRACK_KINDS: tuple[TrackKind, ...] = (
     *("accepted", "corrected", "split", "joined", "deleted", "added"),
 )
-_SHARE = 0.5  # of the frames that two have in common, from which moved outlines make a link
+# Moved outlines make a link where they are half of what two have in common, or of a stretch of at
+# least so many: who passes by another for a moment is not a part of it.
+_SHARE, _STRETCH = 0.5, 6
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,15 @@ def _links(
 ) -> set[tuple[int, int]]:
     """Pairs (sent, back) of which the second has outlines of the first."""
     sure = {(owner[key], key[0]) for key in same}
-    likely = Counter((i, j) for (j, _), i in owner.items() if (i, j) not in sure)
-    for (i, j), count in likely.items():
-        common = len(sent[i].outlines.keys() & back[j].outlines.keys())
-        if count >= _SHARE * common:
+    likely: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for (j, frame), i in owner.items():
+        if (i, j) not in sure:
+            likely[i, j].append(frame)
+    for (i, j), frames in likely.items():
+        common = sent[i].outlines.keys() & back[j].outlines.keys()
+        within = [frame for frame in common if min(frames) <= frame <= max(frames)]
+        stretch = len(frames) >= _STRETCH and len(frames) >= _SHARE * len(within)
+        if stretch or len(frames) >= _SHARE * len(common):
             sure.add((i, j))
     return sure
 

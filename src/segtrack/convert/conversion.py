@@ -20,7 +20,7 @@ from segtrack.convert.images import image_material, turned
 from segtrack.convert.inputs import Input
 from segtrack.convert.material import Material, Picture
 from segtrack.convert.places import Out
-from segtrack.convert.tracks import results_clip, sequence_clips, text_clip
+from segtrack.convert.tracks import results_clip, sequence_clip, sequence_clips, text_clip
 from segtrack.dataset import Dataset, prepare
 from segtrack.settings import DatasetSettings
 
@@ -73,8 +73,8 @@ def convert(
     losses = Losses()
     try:
         with newly_made(target) as work:
-            material, read, notes = _material(given, settings, seed, work, form, single,
-                                              pictures != "none", video)  # fmt: skip
+            wanted = pictures != "none" and not single
+            material, read, notes = _material(given, settings, seed, work, name, wanted, video)
             if single and form.one_clip and len(material.clips) > 1:
                 raise DataError(
                     f"{target}: one {target.suffix} file holds one video, there are "
@@ -109,16 +109,26 @@ def _refuse(
         raise SettingsError(
             f"{target}: is there already, and is never overwritten; name another, or remove it"
         )
+    inside = target.resolve().is_relative_to(given.paths[0].resolve())
+    if inside and given.paths[0].is_dir() and given.kind != inputs.RESULTS:
+        raise SettingsError(
+            f"{target}: lies in {given.paths[0]}, which is only read; name a place outside of it"
+        )
     if target.suffix.lower() in (".json", ".xml", ".txt", ".zip", ".yaml") and not single:
         only = f"; its file ends with {form.suffix}" if form.suffix else ""
         raise SettingsError(f"{target}: {name} is written as a folder{only}")
-    if form.tracks and not given.tracks:
-        raise DataError(
-            f"{given.paths[0]}: is a data set of images, whose objects have no track ids, which "
-            f"--to {name} needs; choose {', '.join(n for n, f in FORMATS.items() if not f.tracks)}"
-        )
-    if video is not None and not given.tracks:
+    if form.tracks and not given.tracks and not given.videos:
+        raise _no_tracks(given, name)
+    if video is not None and not given.tracks and not (form.tracks and given.videos):
         raise SettingsError(f"--video {video}: goes with tracks; {given.paths[0]} has images")
+
+
+def _no_tracks(given: Input, name: str) -> DataError:
+    others = ", ".join(other for other, form in FORMATS.items() if not form.tracks)
+    return DataError(
+        f"{given.paths[0]}: is a data set of images, whose objects have no track ids, which "
+        f"--to {name} needs; choose {others}"
+    )
 
 
 def _material(
@@ -126,22 +136,14 @@ def _material(
     settings: DatasetSettings | None,
     seed: int,
     work: Path,
-    form: Format,
-    single: bool,
+    name: str,
     pictures: bool,
     video: Path | None,
 ) -> tuple[Material, str, tuple[str, ...]]:
     """What is given, in words, and what was odd about it."""
+    form = FORMATS[name]
     if given.tracks:
-        clips = _clips(given, form)
-        if video is not None:
-            clips = with_video(clips, video)
-        material = clip_material(clips, pictures and not single)
-        notes = tuple(note for one in clips for note in one.notes)
-        frames = sum(clip.frame_count for clip in material.clips)
-        count = len(material.clips)
-        noun = "1 video" if count == 1 else f"{count} videos"
-        return material, f"{noun} with {frames} frames", notes
+        return _of_clips(_clips(given, form), pictures, video)
     if given.kind == inputs.PREPARED:
         dataset = Dataset.load(given.paths[0])
     else:
@@ -150,19 +152,44 @@ def _material(
         scratch.mkdir()
         prepare(settings, seed, scratch, lambda name, value, step=0: None, work / "cache")
         dataset = Dataset.load(scratch)
+    true = [one for one in dataset.sequences if one.gt is not None or one.mots is not None]
+    if form.tracks:
+        if not true:
+            raise _no_tracks(given, name)
+        return _of_clips([sequence_clip(one, _masks(form)) for one in true], pictures, video)
     if not sum(dataset.counts.values()):
         raise DataError(f"{given.paths[0]}: has no images")
     listed = ", ".join(f"{split} {n}" for split, n in dataset.counts.items() if n)
-    source = settings.source if settings is not None else "a prepared data set"
+    source = f"dataset={settings.source}" if settings is not None else "a prepared data set"
     notes = tuple(dataset.warnings)
     if count := turned(dataset):
         notes += (f"{count} images are turned by their EXIF orientation, and labels are of that",)
-    read = f"dataset={source}, {sum(dataset.counts.values())} images ({listed})"
+    if true:
+        others = ", ".join(other for other, one in FORMATS.items() if one.tracks)
+        notes += (f"{len(true)} videos with ground truth are left out; they are for {others}",)
+    read = f"{source}, {sum(dataset.counts.values())} images ({listed})"
     return image_material(dataset), read, notes
 
 
+def _of_clips(
+    clips: list[TrackedClip], pictures: bool, video: Path | None
+) -> tuple[Material, str, tuple[str, ...]]:
+    if video is not None:
+        clips = with_video(clips, video)
+    material = clip_material(clips, pictures)
+    notes = tuple(note for one in clips for note in one.notes)
+    frames = sum(clip.frame_count for clip in material.clips)
+    count = len(material.clips)
+    noun = "1 video" if count == 1 else f"{count} videos"
+    return material, f"{noun} with {frames} frames", notes
+
+
+def _masks(form: Format) -> bool:
+    """Whether mask ground truth is of more use to a format than boxes."""
+    return form.holds.masks or form.holds.outlines
+
+
 def _clips(given: Input, form: Format) -> list[TrackedClip]:
-    masks = form.holds.masks or form.holds.outlines
     match given.kind:
         case inputs.RESULTS:
             return [results_clip(path) for path in given.paths]
@@ -173,7 +200,7 @@ def _clips(given: Input, form: Format) -> list[TrackedClip]:
         case inputs.TEXT:
             return [text_clip(path) for path in given.paths]
         case _:
-            return [clip for path in given.paths for clip in sequence_clips(path, masks)]
+            return [clip for path in given.paths for clip in sequence_clips(path, _masks(form))]
 
 
 def _checked(material: Material, form: Format, name: str) -> Material:
@@ -184,8 +211,6 @@ def _checked(material: Material, form: Format, name: str) -> Material:
                 f"{clip.name}: nothing says how large its frames are, which --to {name} needs; "
                 "give --video FILE"
             )
-    if not any(form.holds.words()):
-        raise DataError(f"--to {name}: holds nothing")
     return material
 
 

@@ -66,6 +66,7 @@ class _Reader:
         self.total, self.broken, self.first = 0, 0, ""
         self.last = -1
         self.in_labels = False
+        self.unlisted = 0
 
     def take(self, event: str, element: ElementTree.Element) -> None:
         if event == "start":
@@ -73,7 +74,8 @@ class _Reader:
             if element.tag == "track":
                 label = element.get("label", "").strip()
                 number = int(element.get("id", "x"))
-                self.track = {"id": number, "class": self._class(label), "frames": set()}
+                shown: dict[str, Any] = {"frames": set(), "until": None}
+                self.track = {"id": number, "class": self._class(label), **shown}
             elif element.tag == "image":
                 raise ValueError("it is of images, not of tracks")
             return
@@ -104,8 +106,12 @@ class _Reader:
         if frame < 0:
             raise ValueError(f"a shape of track {self.track['id']} is in frame {frame}")
         self.last = max(self.last, frame)
+        until, self.track["until"] = self.track["until"], frame
         if element.get("outside") == "1":
+            self.track["until"] = None
             return
+        if until is not None and frame > until + 1:
+            self.unlisted += frame - until - 1
         if element.tag not in ("box", "polygon", "mask"):
             self.left[element.tag] += 1
             return
@@ -165,6 +171,11 @@ class _Reader:
         notes = [f"{n} shapes of type {kind} are left out" for kind, n in self.left.items()]
         if self.broken:
             notes.append(f"{self.broken} shapes that cannot be read are left out, a {self.first}")
+        if self.unlisted:
+            notes.append(
+                f"{self.unlisted} frames between shapes of a track are not listed and stay empty, "
+                "where CVAT would interpolate; its own exports list every frame"
+            )
         count = int(self.meta.get("size") or 0)
         name = self.meta.get("name") or self.path.parent.name
         clip = Clip(name, *self.size, 0.0, max(count, self.last + 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,10 +42,6 @@ class Holds:
     visible: bool = False
     interpolated: bool = False
     ignored: bool = False
-
-    def words(self) -> list[str]:
-        """Names of the fields that are true, as the documentation has them."""
-        return [one.name for one in fields(self) if getattr(self, one.name)]
 
 
 # Kinds of loss in the order in which they are said: of {n} objects, and why.

@@ -20,7 +20,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|;]')
 
 def image_material(dataset: Dataset) -> Material:
     """The images of a prepared data set, in the order of their ids."""
-    names = unique_names(row["file_name"] for row, _ in dataset.iter_labelled())
+    names = unique_names(row["file_name"] for row in dataset.image_rows("file_name"))
 
     def pictures() -> Iterator[Picture]:
         for name, (row, own) in zip(names, dataset.iter_labelled(), strict=True):
@@ -42,7 +42,7 @@ def image_material(dataset: Dataset) -> Material:
 
 def turned(dataset: Dataset) -> int:
     """How many images are turned by their EXIF orientation before they are shown."""
-    return sum((row["orientation"] or 1) > 1 for row, _ in dataset.iter_labelled())
+    return sum((row["orientation"] or 1) > 1 for row in dataset.image_rows("orientation"))
 
 
 def unique_names(paths: Iterable[str]) -> list[str]:

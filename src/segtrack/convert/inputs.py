@@ -34,8 +34,13 @@ class Input:
 
     @property
     def tracks(self) -> bool:
-        """Whether it has tracks of videos."""
+        """Whether it is tracks of videos alone."""
         return self.kind not in (IMAGES, PREPARED)
+
+    @property
+    def videos(self) -> bool:
+        """Whether it is images that may have videos with ground truth beside them."""
+        return self.kind == PREPARED or "dataset=reviewed" in self.words
 
 
 def input_of(path: Path, track_ids: bool) -> Input:

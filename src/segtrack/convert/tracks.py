@@ -82,7 +82,7 @@ def sequence_clips(path: Path, masks: bool) -> list[TrackedClip]:
             f"{path}: holds no labels that segtrack reads, and no sequence with ground truth "
             "(gt/gt.txt or mots/instances.txt)"
         )
-    return [_sequence_clip(sequence, masks) for sequence in found]
+    return [sequence_clip(sequence, masks) for sequence in found]
 
 
 def text_clip(path: Path) -> TrackedClip:
@@ -104,7 +104,12 @@ def text_clip(path: Path) -> TrackedClip:
     return TrackedClip(Clip(path.stem, 0, 0, 0.0, last + 1), frames, listed)
 
 
-def _sequence_clip(sequence: VideoSequence, masks: bool) -> TrackedClip:
+def sequence_clip(sequence: VideoSequence, masks: bool) -> TrackedClip:
+    """One sequence with ground truth; ``masks`` as in ``sequence_clips``.
+
+    Raises:
+        DataError: a row is malformed, or of a frame that is not there.
+    """
     clip = Clip(sequence.name, sequence.width, sequence.height, sequence.fps, sequence.frame_count)
     boxes = sequence.gt is not None and sequence.gt_format != "kitti_mots"
     if sequence.mots is not None and (masks or not boxes):
@@ -200,6 +205,8 @@ def _mask_clip(
     frames: _Rows = defaultdict(list)
     for i in np.flatnonzero(frame >= 0).tolist():
         region = table.class_id[i] == IGNORE_CLASS
+        if region and not rle.pixels(table.rle[i]):
+            continue  # which only says that frames count from 0
         x, y, u, v = rle.mask_box(rle.run_lengths(table.rle[i]), table.height)
         frames[int(frame[i])].append(
             Thing(

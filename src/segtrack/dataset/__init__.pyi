@@ -5,6 +5,13 @@ from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
 from .coco_values import of_cvat as of_cvat
+from .folds import Folds as Folds
+from .folds import Learnt as Learnt
+from .folds import annotations_of as annotations_of
+from .folds import content_of as content_of
+from .folds import divide_folds as divide_folds
+from .folds import images_of as images_of
+from .folds import learnt_for as learnt_for
 from .frame_folder import frame_files as frame_files
 from .frame_numbers import first_mask_frame as first_mask_frame
 from .frame_numbers import frames_of as frames_of

@@ -115,6 +115,10 @@ class Dataset:
                 row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
                 yield ImageRow(**row)
 
+    def image_rows(self, *columns: str) -> Iterator[dict[str, Any]]:
+        """These columns of ``tables.IMAGES`` for every image, in the order of ids, as a stream."""
+        return tables.rows_of(self.folder / "images.parquet", list(columns))
+
     def iter_labelled(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """The rows of every image, in the order of ids, each with those of its annotations.
 

@@ -1,5 +1,8 @@
 from .agreement import Agreement as Agreement
 from .agreement import agreement as agreement
+from .batches import ImageBatch as ImageBatch
+from .batches import detection_rles as detection_rles
+from .batches import image_batches as image_batches
 from .hidden import GROUPS as GROUPS
 from .hidden import HiddenRecall as HiddenRecall
 from .hidden import hidden_recall as hidden_recall

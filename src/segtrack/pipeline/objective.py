@@ -50,6 +50,10 @@ _REVIEW = (
     *("images", "pending", "sent_images", "sent_objects", "polygon_iou", "videos", "video_tracks"),
     *("auto_accept_from", "auto_accept_share", "auto_accept_low"),
 )
+_SUSPECTS = (
+    *("images", "labels", "shown_share", "suspects", "suspect_images"),
+    *("overlooked", "badly_located", "swapped", "spurious", "duplicate"),
+)
 _IMAGE_SETS = ("images", *SPLITS)
 _DETECTIONS = tuple(f"{of}_detections" for of in _IMAGE_SETS)
 _SPEED = (
@@ -72,6 +76,7 @@ RECORDED: dict[str, dict[str, Iterable[str]]] = {
     "builds": {"": STAGES},
     "detect": {"": ("detections", *_DETECTIONS), "video": ("detections",)},
     "propose": {"": tuple(f"{of}_masks" for of in _IMAGE_SETS)},
+    "suspect": {"": _SUSPECTS},
     "push": {"": ("files", "sent"), **dict.fromkeys(SPLITS, ("proposals",))},
     "review": {"": (*_REVIEW, *_OUTCOMES), "class": _OUTCOMES, "band": _OUTCOMES},
 }

@@ -22,8 +22,11 @@ from segtrack.dataset import Dataset
 from segtrack.model.predictions import Predictions
 from tests.browser import Person, open_browser
 
+from . import videos
 from .conftest import QUICK
 from .reviews import Numbers, planted_predictions, send, small_dataset, take_back
+from .test_pull_videos import Desk as VideoDesk
+from .test_pull_videos import Object, along, close, lower, tracked, upper
 
 WIDTH, HEIGHT = 480, 270
 DRAWN = [[200.0, 100.0], [260.0, 105.0], [250.0, 160.0]]
@@ -139,3 +142,44 @@ def test_clicks_come_back_as_labels(desk: Desk, tmp_path: Path) -> None:
     name, outline = labels[-1]
     assert name == desk.file(first)["questions"][1]["name"]
     assert np.array(outline) == pytest.approx(np.ravel(DRAWN), abs=1.5)
+
+
+def test_two_tracks_that_changed_places_are_put_right(
+    http: HttpPlatform, emulator: Emulator, tmp_path: Path
+) -> None:
+    """The same by clicks as ``test_two_identities_that_changed_places``, with the same scores."""
+    half, rest = range(5), range(5, 10)
+    objects = (
+        Object(1, 0, along(upper, half) | along(lower, rest)),
+        Object(2, 0, along(lower, half) | along(upper, rest)),
+    )
+    tracks = tracked(tmp_path / "tracks", objects, ("person",))
+    desk = VideoDesk(http, emulator, tmp_path, [tracks])
+    grid = emulator.page(desk.sent.project_id)
+    with open_browser(tmp_path) as browser:
+        person = Person(browser, videos.WIDTH, videos.HEIGHT)
+        browser.get(grid)
+        person.one(".grid a").click()
+        person.ready()
+        person.press(*["\ue014"] * 5)
+        for name in ("person 1", "person 2"):
+            track(person, name).click()
+            person.one("#split").click()
+        for first, second in (("person 1", "person 4"), ("person 2", "person 3")):
+            track(person, first).click()
+            person.one("#join").click()
+            track(person, second).click()
+        person.saved()
+        assert [row.text for row in person.all("#objects .name")] == ["person 1", "person 2"]
+        person.press("a")
+        person.wait(lambda: person.one("#status").text == "accepted")
+        person.saved()
+        assert person.errors() == []
+    _, numbers = desk.pull()
+    close(numbers, hota=(1 / 3) ** 0.5, mota=0.9, idf1=0.5, idsw=2, deta=1, assa=1 / 3)
+    close(numbers, split=2, accepted=0, joined=0)
+
+
+def track(person: Person, name: str) -> Any:
+    """Its row in the list."""
+    return next(row for row in person.all("#objects button") if row.text == name)

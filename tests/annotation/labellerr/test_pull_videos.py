@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from pycocotools import mask as coco_mask
 
 from labellerr_loopback import Emulator, ask
@@ -231,6 +233,18 @@ def test_one_right_one_false_one_missed(desk: Callable[..., Desk]) -> None:
     assert (review.folder / "scores" / "hota_over_alpha.png").is_file()
 
 
+def test_nothing_of_it_was_there(desk: Callable[..., Desk]) -> None:
+    """All deleted: there is nothing to be a fraction of, but false positives to count."""
+    one = desk(Object(1, 0, along(upper)))
+    one.work([])
+    review, numbers = one.pull()
+    close(numbers, deleted=1, accepted=0, fp=10, fn=0)
+    assert "review/track/hota" not in numbers
+    (video,) = review.videos
+    assert video.sequence.gt is not None and video.sequence.gt.read_text() == ""
+    assert (review.folder / "classes.png").stat().st_size > 10_000
+
+
 def test_two_identities_that_changed_places(desk: Callable[..., Desk]) -> None:
     """All boxes found, two switches: MOTA 1 - 2/20, IDF1 20/40, AssA 5/15, HOTA its root."""
     half, rest = range(5), range(5, 10)
@@ -356,6 +370,57 @@ def _same_as_the_script(
     assert 0 < ours["HOTA"] < 100
     metric = "mask_hota" if folder == "mots" else "hota"
     assert numbers[f"review/track/class/{name}/{metric}"] == pytest.approx(ours["HOTA"] / 100)
+
+
+def test_what_was_saved_on_the_page(desk: Callable[..., Desk], emulator: Emulator) -> None:
+    """A split, a join, a new name, a deletion, as the page saves them; then accept."""
+    half, rest = range(5), range(5, 10)
+    one = desk(
+        Object(1, 0, along(upper)),  # to be split
+        Object(2, 0, along(lower, half)),  # to be joined
+        Object(3, 0, along(lower, rest)),
+        Object(4, 0, along(nowhere)),
+        Object(5, 0, along(lambda f: (20, 17))),
+    )
+    (file,) = ask("GET", one.target)["files"]
+    address = f"{emulator.page(one.sent.project_id)}files/{file['file_id']}/answers"
+    shown = requests.get(address, timeout=30).json()["response"]
+    ids = one.sent.videos[0].track_ids
+    answers = dict(zip(ids, shown["answers"], strict=True))
+
+    def put(track_id: int, frames: dict[str, Any], **more: Any) -> dict[str, Any]:
+        answer = answers[track_id]
+        changed = {**answer["track"], "startFrame": min(map(int, frames)), "frames": frames}
+        return {"id": answer["id"], "question_id": answer["question_id"],
+                "track": changed, **more}  # fmt: skip
+
+    of = {i: answer["track"]["frames"] for i, answer in answers.items()}
+    whole = of[1]
+    change = {
+        "revision": shown["revision"],
+        "put": [
+            put(1, {n: whole[n] for n in map(str, half)}),
+            put(1, {n: whole[n] for n in map(str, rest)}, id=str(uuid.uuid4())),
+            put(2, {**of[2], **of[3]}),
+            {**put(5, of[5]), "track": {**answers[5]["track"], "name": "the slow one"}},
+        ],
+        "removed": [answers[3]["id"], answers[4]["id"]],
+        "status": "accepted",
+    }
+    saved = requests.patch(address, json=change, timeout=30)
+    assert saved.status_code == 200, saved.text
+    review, numbers = one.pull()
+    close(numbers, sent=5, split=1, joined=2, deleted=1, accepted=1, corrected=0, added=0)
+    rows = list(csv.DictReader((review.folder / "tracks.csv").open()))
+    assert [(r["track_id"], r["outcome"], r["became"], r["untouched"]) for r in rows] == [
+        ("1", "split", "1 6", "10"),
+        ("2", "joined", "2", "5"),
+        ("3", "joined", "2", "5"),
+        ("4", "deleted", "", "0"),
+        ("5", "accepted", "5", "10"),
+    ]
+    # One object became two, and two of the tracker's are one: a switch, and one too many.
+    close(numbers, idsw=1, fp=10, fn=0, mota=1 - 11 / 30)
 
 
 def test_nothing_reviewed_yet(desk: Callable[..., Desk]) -> None:

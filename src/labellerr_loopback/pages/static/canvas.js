@@ -74,6 +74,7 @@ export class Canvas {
       zoomDelta: 0.5,
       zoomSnap: 0,
     });
+    this.map.createPane("marks").style.zIndex = 450; // above outlines, below handles
     this.fit();
     this.#handles.addTo(this.map);
     this.map.on("click", (event) => this.#clicked(event));
@@ -96,12 +97,19 @@ export class Canvas {
   /** Nearer to an outline, with some of what is around it. */
   near(points) {
     this.#fitted = false;
-    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(0.6), { maxZoom: 4 });
+    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(1), { maxZoom: 4 });
   }
 
   zoom(steps) {
     this.#fitted = false;
     this.map.setZoom(this.map.getZoom() + steps / 2);
+  }
+
+  /** Where to look, on top of everything; it cannot be touched. */
+  mark(outlines) {
+    for (const points of outlines) {
+      L.polygon(points.map(at), { className: "mark", interactive: false, pane: "marks" }).addTo(this.map);
+    }
   }
 
   /** Shapes are {id, points, colour, text, ghost, selected}; those no longer named are gone. */

@@ -87,12 +87,19 @@ export class Player {
   }
 
   #watch() {
-    this.video.requestVideoFrameCallback((now, { mediaTime }) => {
+    const shown = (time) => {
       if (!this.playing) return;
-      this.frame = this.#at(mediaTime);
+      this.frame = this.#at(time);
       this.changed();
       this.#watch();
-    });
+    };
+    const { video } = this;
+    // Older browsers do not say which frame they show, only how far they are.
+    if (video.requestVideoFrameCallback) {
+      video.requestVideoFrameCallback((now, { mediaTime }) => shown(mediaTime));
+    } else {
+      requestAnimationFrame(() => shown(video.currentTime));
+    }
   }
 
   /** The frame whose time is nearest. */

@@ -6,6 +6,7 @@ decimals, as there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import TextIO
@@ -21,6 +22,7 @@ from segtrack.convert.places import Out, written
 
 IMAGES_HOLD = Holds(scores=True)
 VIDEO_HOLDS = Holds(parts=False, masks=False, splits=False, scores=True, track_ids=True)
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
 
 
@@ -160,7 +162,7 @@ def _corners(thing: Thing) -> dict[str, object]:
 
 def _labels(names: tuple[str, ...]) -> str:
     return "".join(
-        f"      <label><name>{escape(name)}</name><type>any</type><attributes>"
+        f"      <label><name>{escape(_plain(name))}</name><type>any</type><attributes>"
         "<attribute><name>score</name><mutable>True</mutable><input_type>text</input_type>"
         "<default_value></default_value><values></values></attribute></attributes></label>\n"
         for name in names
@@ -189,7 +191,7 @@ def _video_meta(names: tuple[str, ...], clip: Clip) -> str:
     frames = f"<start_frame>0</start_frame><stop_frame>{max(0, clip.frame_count - 1)}</stop_frame>"
     sides = f"<width>{clip.width}</width><height>{clip.height}</height>"
     return (
-        f"  <meta>\n    <task><id>0</id><name>{escape(clip.name)}</name>"
+        f"  <meta>\n    <task><id>0</id><name>{escape(_plain(clip.name))}</name>"
         f"<size>{clip.frame_count}</size><mode>interpolation</mode>{frames}\n    <labels>\n"
         f"{_labels(names)}    </labels>\n    <original_size>{sides}</original_size></task>\n"
         "  </meta>\n"
@@ -208,4 +210,9 @@ def _shape(tag: str, attributes: Mapping[str, object], thing: Thing) -> str:
 
 
 def _attributes(values: Mapping[str, object]) -> str:
-    return "".join(f" {key}={quoteattr(str(value))}" for key, value in values.items())
+    return "".join(f" {key}={quoteattr(_plain(str(value)))}" for key, value in values.items())
+
+
+def _plain(text: str) -> str:
+    """Text without the characters that XML has no way to write."""
+    return _NO_XML.sub("_", text)

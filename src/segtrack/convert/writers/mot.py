@@ -16,7 +16,7 @@ import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.base.names import level
-from segtrack.convert.fitting import Holds
+from segtrack.convert.fitting import Holds, rle_of
 from segtrack.convert.material import Clip, Material, Picture
 from segtrack.convert.places import Out
 from segtrack.formats import IGNORE_CLASS, MotsTable, MotTable, write_mot, write_mots
@@ -95,6 +95,9 @@ def write_mots_folder(material: Material, out: Out) -> None:
                 else:
                     continue
                 masks.append(thing.rle)
+        if rows and rows[0][0]:  # so that nobody takes the first number for 1
+            rows.insert(0, (0, -1, IGNORE_CLASS))
+            masks.insert(0, rle_of((), clip.height, clip.width))
         table = np.array(rows, np.int64).reshape(-1, 3)
         ids = _ids(table[:, 1], table[:, 2], clip)
         mots = MotsTable(table[:, 0], ids, table[:, 2], clip.height, clip.width, tuple(masks))

@@ -36,12 +36,13 @@ def start(ask: Ask) -> Given:
     wanted = dataclasses.replace(settings.model, weights=chosen)
     found = model.resolve_weights(wanted, partial(_of_run, ask))
     suffix = model.family_of(settings.model).suffix
-    if "train" in ask.listed and found.trained and found.path.suffix != suffix:
+    learns = "train" in ask.listed or ("suspect" in ask.listed and settings.suspect.folds > 0)
+    if learns and found.trained and found.path.suffix != suffix:
         raise SettingsError(
             f"model.weights={chosen}: an exported network cannot be trained; leave train out of "
             f"stages, or give the checkpoint ({suffix}) that it was made of"
         )
-    if found.trained or "train" not in ask.listed:
+    if found.trained or not learns:
         return Given(found, _text(name, found))
     note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
     epochs, why = settings.trainer.epochs, f" ({note})" if note else ""

@@ -1,0 +1,10 @@
+from .facts import Facts as Facts
+from .facts import facts_of as facts_of
+from .pooling import pooled as pooled
+from .suspects import SUMMARY as SUMMARY
+from .suspects import find_suspects as find_suspects
+from .suspects import read_suspects as read_suspects
+from .suspects import read_worst as read_worst
+from .suspicion import KINDS as KINDS
+from .suspicion import Suspicions as Suspicions
+from .suspicion import suspicions as suspicions
