@@ -2,9 +2,10 @@
 
     python scripts/annotate.py --url http://127.0.0.1:8100 --project ID --labels FOLDER
 
-``--labels`` is a folder with ``data.yaml`` that has every image of the project, by the same file
-names. What is pre-annotated already is accepted, corrected or deleted; what is not is drawn. All
-files end with the status ``accepted``.
+``--labels`` is a folder with ``data.yaml`` that has every image of the project, by the same content
+and file names. (``segtrack labellerr annotate`` needs no address and takes any data set.) What is
+pre-annotated already is accepted, corrected or deleted; what is not is drawn. All files end with
+the status ``accepted``.
 """
 
 from __future__ import annotations

@@ -159,13 +159,15 @@ def emulator(folder: Path) -> Iterator[tuple[str, int]]:
 def annotate(target: str, labels: Path) -> None:
     """Gives every file of a project its true outlines and the status accepted, page by page."""
     from labellerr_loopback import ask
+    from segtrack.base.content_names import without_tag
 
     after: str | None = ""
     while after is not None:
         page = ask("GET", target, params={"size": str(PAGE), "after": after})
         work = []
         for file in page["files"]:
-            found = json.loads((labels / f"{file['file_name']}.json").read_text())
+            name = without_tag(file["file_name"])
+            found = json.loads((labels / f"{name}.json").read_text())
             done = {"file_id": file["file_id"], "status": "accepted", "answers": found}
             work.append(done)
         ask("POST", target, json={"files": work})

@@ -7,9 +7,8 @@ import contextlib
 import sys
 import threading
 from pathlib import Path
-from typing import get_args
 
-from labellerr_loopback.behaviour import AsOf, Credentials, Delays, Quirks
+from labellerr_loopback.behaviour import AS_OF, Credentials, Delays, Quirks
 from labellerr_loopback.up import keep_up
 from segtrack.base.environment import read_variables
 from segtrack.base.errors import SegtrackError, SettingsError
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--export-status", choices=("both", "response", "top"), default="both")
     parser.add_argument("--list-projects", choices=("object", "list"), default="object")
     parser.add_argument(
-        "--as-of", choices=get_args(AsOf), default="2025-11", help="whose documentation it follows"
+        "--as-of", choices=AS_OF, default="2025-11", help="whose documentation it follows"
     )
     given = parser.parse_args(arguments)
     delays = Delays(given.polls, given.polls, given.polls, given.seconds)

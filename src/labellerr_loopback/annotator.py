@@ -127,7 +127,12 @@ class _File:
 
 
 def annotate(
-    url: str, project_id: str, truth: Truth, rates: Rates | None = None, seed: int = 0
+    url: str,
+    project_id: str,
+    truth: Truth,
+    rates: Rates | None = None,
+    seed: int = 0,
+    partly: bool = False,
 ) -> Record:
     """Review the files of a project of the emulator and set their status to ``accepted``.
 
@@ -137,10 +142,11 @@ def annotate(
     Args:
         url: of a running emulator.
         truth: by file name, class names with polygons float64 (N, 2), px of the image.
+        partly: leave files alone that ``truth`` does not have.
 
     Raises:
-        DataError: a file of the project has no entry in ``truth``; the emulator did not answer, or
-            not with a success.
+        DataError: a file of the project has no entry in ``truth``, unless ``partly``; the emulator
+            did not answer, or not with a success.
     """
     rates, actions, count = rates or Rates(), [], 0
     target = f"{url}/_emulator/projects/{project_id}/files"
@@ -149,6 +155,8 @@ def annotate(
         for file in page:
             name = file["file_name"]
             if file["status"] != NOT_ASSIGNED:
+                continue
+            if name not in truth and partly:
                 continue
             if name not in truth:
                 text = f"project {project_id}: no true objects are known for file {name!r}"

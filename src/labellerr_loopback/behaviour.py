@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from labellerr_loopback.control_token import new_token
 from segtrack.base.labellerr_api import (
@@ -30,6 +30,7 @@ QUESTION_TYPES = (
 )
 
 AsOf = Literal["2025-11", "2026-06"]  # the SDK's main line, and the documentation of June 2026
+AS_OF: tuple[str, ...] = get_args(AsOf)
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,12 @@ def page_address(url: str, token: str, project_id: str | None = None) -> str:
     return home if project_id is None else f"{home}projects/{quote(project_id, safe='')}/"
 
 
+def page_at(url: str, project_id: str | None = None) -> str | None:
+    """``page_address`` of an emulator of this user that listens there; None of any other."""
+    token = token_header(url).get(HEADER)
+    return page_address(url.rstrip("/"), token, project_id) if token else None
+
+
 def _path(port: int) -> Path:
     user = os.getuid() if hasattr(os, "getuid") else "user"  # Windows: the folder is the user's
     return Path(tempfile.gettempdir()) / f"labellerr-loopback-{user}" / f"{port}.token"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ def kept(folder: Path) -> Kept | None:
     the port since.
     """
     there = _read(folder)
-    if not there.get("up") or not (folder / _LOCK).exists():
+    if not there.get("up") or there["host"] != platform.node() or not (folder / _LOCK).exists():
         return None
     lock = FileLock(folder / _LOCK)
     try:
@@ -100,7 +101,8 @@ def remembered(folder: Path) -> tuple[int, str | None]:
 @contextlib.contextmanager
 def left(folder: Path, url: str, token: str, identity: str) -> Iterator[Kept]:
     """Leave the address of a platform, which this process serves, for ``kept``."""
-    facts = {"url": url, "token": token, "id": identity}
+    # A store may be shared by machines, each of which has a loopback of its own.
+    facts = {"url": url, "token": token, "id": identity, "host": platform.node()}
     _write(folder, {**facts, "up": True})
     try:
         yield Kept(url, token)
@@ -122,7 +124,7 @@ def _read(folder: Path) -> dict[str, Any]:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    usable = isinstance(found, dict) and {"url", "token", "id"} <= found.keys()
+    usable = isinstance(found, dict) and {"url", "token", "id", "host"} <= found.keys()
     return found if usable else {}
 
 

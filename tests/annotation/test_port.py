@@ -106,7 +106,7 @@ def test_labellerr_as_the_stages_see_it(served: Emulator, tmp_path: Path) -> Non
     images = annotation.ImageSet("port", list(dataset.iter_images("pool")), dataset.names)
     with closing(annotation.open_platform(settings, tmp_path / "memory")) as platform:
         assert not (tmp_path / "memory").exists()  # nothing was called yet
-        platform.check(row.path for row in images.images)
+        platform.check(images.images)
         project = platform.push(images, ignore).project_id
         expected = Progress(project, "port", 5, 5, 0, {"None": 5})
         assert platform.status(project) == expected

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from labellerr_loopback import ask
+from segtrack.base.content_names import without_tag
 from tests.integration.conftest import Project
 
 SQUARE = [[10.0, 10.0], [50.0, 10.0], [50.0, 40.0], [10.0, 40.0]]
@@ -39,7 +40,7 @@ class There:
 
     Attributes:
         datasets: status code of each data set, in the order in which they were made.
-        files: names of the files of those that are ready.
+        files: names of the files of those that are ready, as they are called here.
         puts: how often a file whose name begins like that of the push arrived whole.
         projects, templates: how many. jobs: status of each job of the projects.
         attached: files of the projects.
@@ -65,10 +66,13 @@ def there(folder: Path, name: str) -> There:
         of_project = "project_id IN (SELECT id FROM projects WHERE name LIKE ?)"
         return There(
             column("SELECT status_code FROM datasets WHERE name LIKE ? ORDER BY seq", like),
-            column(
-                "SELECT file_name FROM files JOIN datasets d ON d.id = dataset_id "
-                "WHERE d.name LIKE ? AND d.status_code = 300 ORDER BY file_name",
-                like,
+            sorted(
+                without_tag(file_name)
+                for file_name in column(
+                    "SELECT file_name FROM files JOIN datasets d ON d.id = dataset_id "
+                    "WHERE d.name LIKE ? AND d.status_code = 300",
+                    like,
+                )
             ),
             column("SELECT COALESCE(SUM(puts), 0) FROM uploads WHERE file_name LIKE ?", like)[0],
             column("SELECT id FROM projects WHERE name LIKE ? ORDER BY seq", like),
@@ -79,18 +83,24 @@ def there(folder: Path, name: str) -> There:
 
 
 def annotate(
-    url: str, project_id: str, labels: dict[str, list[Any]], question: str = "car"
+    url: str,
+    project_id: str,
+    labels: dict[str, list[Any]],
+    question: str = "car",
+    status: str = "accepted",
 ) -> None:
-    """What a person does: these polygons, then the status accepted."""
+    """What a person does: these polygons, then the status; files by their local names."""
+    target = f"{url}/_emulator/projects/{project_id}/files"
+    found = ask("GET", target, params={"size": 10_000})["files"]
+    there = {without_tag(file["file_name"]): file["file_name"] for file in found}
     files = [
         {
-            "file_name": name,
-            "status": "accepted",
+            "file_name": there[name],
+            "status": status,
             "answers": [{"question": question, "polygon": polygon} for polygon in polygons],
         }
         for name, polygons in labels.items()
     ]
-    target = f"{url}/_emulator/projects/{project_id}/files"
     ask("POST", target, json={"files": files})
 
 

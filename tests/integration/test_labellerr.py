@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from labellerr_loopback import Credentials, Delays, ask, start_emulator
+from labellerr_loopback import Credentials, Delays, start_emulator
 from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import TINY, Outcome, Project
+from tests.integration.loopback import annotate
 
 PLANTED = {
     "LABELLERR_API_KEY": "key-f00dfeed-77",
@@ -71,7 +72,7 @@ def test_the_test_split_is_never_sent(loop: tuple[Project, Outcome]) -> None:
     folder = project.folder / ".segtrack" / "labellerr" / "emulator"
     state = b"".join(p.read_bytes() for p in folder.glob("state.db*"))
     for split, sent in (("train", True), ("val", True), ("pool", True), ("test", False)):
-        assert (f"sim_{split}_00000.jpg".encode() in state) is sent
+        assert (f"sim_{split}_00000-".encode() in state) is sent
 
 
 def test_credentials_are_nowhere(loop: tuple[Project, Outcome]) -> None:
@@ -165,16 +166,13 @@ def test_finished_labels_become_a_data_set(
     words += [f'dataset.path="{images}"', "stages=[prepare,train,evaluate]"]
     assert "the export of" in here(*words, "plan=true").out
     square = [[20.0, 30.0], [120.0, 30.0], [120.0, 110.0], [20.0, 110.0]]
-    car = {"question": "car", "polygon": square}
     with start_emulator(
         project.folder / ".segtrack" / "labellerr" / "emulator",
         credentials=Credentials(*PLANTED.values()),
         delays=Delays(0, 0, 0),
     ) as emulator:
         names = [f"sim_train_{i:05d}.jpg" for i in range(4)] + ["sim_val_00000.jpg"]
-        files = [{"file_name": n, "status": "accepted", "answers": [car]} for n in names]
-        url = f"{emulator.url}/_emulator/projects/{project_id}/files"
-        ask("POST", url, json={"files": files})
+        annotate(emulator.url, project_id, {name: [square] for name in names})
         outcome = here(*words, f"labellerr.url={emulator.url}")
     assert outcome.code == 0, outcome.err
     run = project.runs()[-1]
@@ -184,7 +182,7 @@ def test_finished_labels_become_a_data_set(
     assert tags["labellerr.project"] == project_id and len(tags["labellerr.export"]) == 32
     assert "labels     5 images, 5 labels" in outcome.out
     texts = [p.read_text() for p in project.folder.glob(".segtrack/results/prepare/*/checks.txt")]
-    assert any("sim_val_00000.jpg is labelled, but not in" in text for text in texts)
+    assert any("sim_val_00000-" in text and "is labelled, but not in" in text for text in texts)
     # A stage that does not list prepare takes the export that was kept.
     planned = here(*words, "stages=[evaluate]", "plan=true").out.splitlines()
     assert next(line.split()[:2] for line in planned) == ["prepare", "hit"]
@@ -237,8 +235,30 @@ def test_missing_credentials_end_a_run_before_it_begins(
     assert project.runs() == [] and project.results() == []
 
 
-def test_an_empty_pool_leaves_nothing_to_review(here: Callable[..., Outcome]) -> None:
-    outcome = here(*TINY, "dataset.pool=0", "stages=[prepare,review,pull]")
+@pytest.mark.parametrize("stage", ["review", "pull"])
+def test_an_empty_pool_is_an_error_that_names_both_ways_out(
+    project: Project, here: Callable[..., Outcome], stage: str
+) -> None:
+    """Before anything is sent: push stands before it in the same command."""
+    for i in range(3):
+        write_image(project.folder / "photos" / f"{i}.jpg", i)
+    words = ["dataset=yolo", "dataset.path=data", "model.weights=shipped"]
+    YoloFolder(project.folder / "data", count=3).write_yaml("train: images\nnames: [car, person]\n")
+    outcome = here(f"stages=[prepare,push,{stage}]", *words)
+    assert outcome.code == 2
+    assert f"stage {stage}: no images: the data set's pool split is empty" in outcome.err
+    assert "further pictures into data" in outcome.err and "dataset.splits.pool=0.2" in outcome.err
+    assert "sent" not in outcome.out
+    assert not list(project.folder.glob(".segtrack/labellerr/*"))  # no ledger, no platform
+    (run,) = project.runs()
+    assert run.info.status == "FAILED"
+
+
+def test_an_empty_pool_is_no_error_where_nobody_asked_for_a_review(
+    project: Project, here: Callable[..., Outcome]
+) -> None:
+    """The stages of a command that names none do what the data set can do."""
+    outcome = here(*TINY, "dataset.video_count=0", "model.weights=shipped")
     assert outcome.code == 0, outcome.err
     assert outcome.out.count("no images: the data set's pool split is empty") == 2
 

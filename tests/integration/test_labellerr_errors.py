@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import DatasetRecord, Question, class_questions
 from segtrack.annotation.labellerr.transport import Patience, Transport
 from segtrack.annotation.labellerr.uploader import upload
+from segtrack.base.files import file_digest
 from segtrack.command import app, job
 from tests.integration.conftest import TINY, Outcome, Project
 from tests.integration.loopback import (
@@ -268,27 +268,21 @@ def test_a_store_that_cannot_be_written(
 def test_files_that_cannot_be_sent_are_named_before_anything_is_sent(
     here: Run, project: Project, served: Emulator, name: str, tmp_path: Path
 ) -> None:
-    folder = raw_images(tmp_path / "raw", ["a.jpg", "one/a.JPG", "b.bmp", "c.jpg"])
+    folder = raw_images(tmp_path / "raw", ["a.jpg", "one/a.JPG", "b.bmp", "c.jpg", "d.bmp"])
     images, words = folder / "images", push(folder, name, served)
     whole = (images / "c.jpg").read_bytes()
     (images / "c.jpg").write_bytes(b"")
     fails(here(*words), project, 2, rf"{images}/c\.jpg: the file is empty \(0 bytes\)")
     (images / "c.jpg").write_bytes(whole)
-    twice = rf"same name, the platform would keep only one; rename: a\.jpg \({images}/a\.jpg and "
-    fails(
-        here(*words),
-        project,
-        2,
-        twice + rf"{images}/one/a\.JPG\)",
-        rf"only \.jpg, \.jpeg, \.png, \.tiff are accepted; convert: {images}/b\.bmp",
-    )
+    suffix = rf"only \.jpg, \.jpeg, \.png, \.tiff are accepted; convert: {images}/b\.bmp, "
+    fails(here(*words), project, 2, suffix + rf"{images}/d\.bmp")
     # Review would send them at the end: it says so before the training, which misses images too.
-    fails(here(*words, "stages=[prepare,train,review]"), project, 2, twice)
+    fails(here(*words, "stages=[prepare,train,review]"), project, 2, suffix)
     assert not served.faults.calls
     assert there(served.folder, name) == NOTHING
-    (images / "one" / "a.JPG").unlink()
     (images / "b.bmp").unlink()
-    works(here(*words), project, "2 files, 2 sent now")
+    (images / "d.bmp").unlink()
+    works(here(*words), project, "3 files, 3 sent now")  # two of one name are two pictures
 
 
 def test_3000_files_are_two_data_sets_of_one_project(
@@ -356,7 +350,8 @@ def test_a_question_with_a_blank_at_its_end_and_a_suffix_in_upper_case(
     folder = raw_images(tmp_path / "raw", ["deep/b.JPG"])
     words = push(folder, f"{name} more", served, f"labellerr.project_id={project_id}")
     works(here(*words), project, "1 files go with their suffix in lower case", "1 sent now")
-    raw_images(folder, ["b.jpg"])  # another image, called like that, must not get its labels
+    # Another image, called like that, must not get its labels.
+    raw_images(folder, ["deep/b.JPG", "b.jpg"])
     annotate(served.url, project_id, {"b.jpg": [SQUARE]}, "car ")
     words = labels_of(folder, project_id, served, "dataset.unlabelled=ignore")
     works(here(*words), project, "1 images, 1 labels")
@@ -454,9 +449,11 @@ def test_a_review_whose_job_leaves_files_out_or_never_ends(
 ) -> None:
     words = [*SIM, f"labellerr.url={served.url}", f"labellerr.name={name}"]
     review, reviews = [*words, "stages=[prepare,review]"], predicted.folder.glob
-    served.fault("files_not_updated", times=1, names=("sim_pool_00000.jpg",))
+    (picture,) = reviews(".segtrack/results/prepare/*/images/pool/sim_pool_00000.jpg")
+    sent_as = f"sim_pool_00000-{file_digest(picture)[:12]}.jpg"
+    served.fault("files_not_updated", times=1, names=(sent_as,))
     outcome = here(*review)
-    fails(outcome, predicted, 1, r"completed, but 1 files were not updated \(sim_pool_00000\.jpg\)")
+    fails(outcome, predicted, 1, rf"completed, but 1 files were not updated \({sent_as}\)")
     (project_id,) = there(served.folder, name).projects
     assert f"of project {project_id} completed" in outcome.err
     assert not list(reviews(".segtrack/labellerr/reviews/*/*/review.json"))
@@ -531,23 +528,26 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
     assert "annotator" not in outcome.out
     (line,) = [x for x in outcome.out.splitlines() if x.startswith("pull")]
     says = r"nothing is reviewed yet, and the pool split has no labels from which a reviewer could"
-    assert re.search(rf"nothing to do yet: project \S+: {says} be simulated: start `", line)
+    up = "keep the platform up in another terminal, `segtrack labellerr up`, and review on its page"
+    assert re.search(rf"nothing to do yet: project \S+: {says} be simulated: {up}", line)
     assert predicted.runs()[-1].data.metrics["review/sent_objects"] > 0
     pull = [*words, "stages=[pull]"]
     outcome = here(*pull)
-    fails(outcome, predicted, 1, says, r"then give stages=\[pull\]; or .* labellerr=cloud")
-    # What it says to do: the emulator by itself, a file reviewed, stopped, and pulled.
-    command = re.search(r"start `python (.*?)`", outcome.err)
-    path = re.search(r"http://127\.0\.0\.1:8080(/_emulator/projects/(\S+)/files)", outcome.err)
-    assert command is not None and path is not None
-    alone = [sys.executable, *shlex.split(command[1]), "--port", "0"]
-    with subprocess.Popen(alone, stdout=subprocess.PIPE, text=True) as process:
+    fails(outcome, predicted, 1, says, r"then give stages=\[pull\], or .* labellerr=cloud")
+    # What it says to do: the platform is kept up, a file reviewed, and pulled.
+    project_id = re.search(r"`segtrack labellerr open (\S+)`", outcome.err)
+    assert project_id is not None
+    command = [sys.executable, "-m", "segtrack", "labellerr", "up"]
+    with subprocess.Popen(
+        command, cwd=predicted.folder, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert url is not None
-        files = ask("GET", url[0] + path[1])["files"]
+        target = f"{url[0]}/_emulator/projects/{project_id[1]}/files"
+        files = ask("GET", target)["files"]
         assert {file["status"] for file in files} == {"None"}
-        annotate(url[0], path[2], {"b.jpg": [SQUARE]})
+        annotate(url[0], project_id[1], {"b.jpg": [SQUARE]})
         process.terminate()
     works(here(*pull), predicted, "1 images back, 3 pending; .* 1 added")
     version = predicted.runs()[-1].data.tags["dataset.next_version"]

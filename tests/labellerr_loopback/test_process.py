@@ -15,7 +15,7 @@ from labellerr_loopback import start_emulator
 from labellerr_loopback.__main__ import main
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, make_platform, read_credentials
 from segtrack.annotation.labellerr.access import Access
-from segtrack.annotation.labellerr.loopback import own_emulator
+from segtrack.annotation.labellerr.loopback import emulator
 from segtrack.base.errors import PlatformError
 from segtrack.settings import LabellerrMode, LabellerrSettings, TransportChoice
 from tests.labellerr_loopback.conftest import KNOWN, QUICK, Api, coco, jpeg, serving
@@ -62,11 +62,11 @@ def test_a_second_run_waits_for_the_emulator_of_the_first(tmp_path: Path) -> Non
     released = threading.Event()
 
     def second() -> None:
-        with own_emulator(tmp_path, EMULATOR_CREDENTIALS) as url:
+        with emulator(tmp_path, EMULATOR_CREDENTIALS) as there:
             assert released.is_set()
-            urls.append(url)
+            urls.append(there.url)
 
-    with own_emulator(tmp_path, EMULATOR_CREDENTIALS):
+    with emulator(tmp_path, EMULATOR_CREDENTIALS):
         other = threading.Thread(target=second)
         other.start()
         other.join(timeout=1)
@@ -97,7 +97,7 @@ def test_the_emulator_alone_waits_for_a_run_that_uses_its_folder(tmp_path: Path)
     command = [sys.executable, "-m", "labellerr_loopback", "--port", "0"]
     command += ["--data", str(tmp_path)]
     with (
-        own_emulator(tmp_path, EMULATOR_CREDENTIALS),
+        emulator(tmp_path, EMULATOR_CREDENTIALS),
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
     ):
         assert process.stdout is not None

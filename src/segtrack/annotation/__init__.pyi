@@ -1,5 +1,9 @@
 from .labellerr.access import require_access as require_access
 from .labellerr.adapter import open_platform as open_platform
+from .labellerr.local import Desk as Desk
+from .labellerr.local import keep_up as keep_up
+from .labellerr.local import kept_platform as kept_platform
+from .labellerr.local import open_desk as open_desk
 from .matching import Agreement as Agreement
 from .port import AnnotationPlatform as AnnotationPlatform
 from .port import FinishedLabels as FinishedLabels

@@ -43,13 +43,13 @@ class ImageSet:
         name: of the data set, and of what the platform makes of it.
         images: read once; ids are the frames of predictions.
         classes: class names by class id.
-        derived: the name is only that of a folder, which others may have too.
+        folder: whose name that is, where nobody chose one: others may be called so too.
     """
 
     name: str
     images: Iterable[ImageRow]
     classes: tuple[str, ...]
-    derived: bool = False
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class FinishedLabels:
         digest: the same while the labels are.
     """
 
+    project_id: str
     folder: Path
     digest: str
     images: int
@@ -151,7 +152,7 @@ class AnnotationPlatform(Protocol):
     finish in time, and ``SettingsError`` where credentials are missing or not usable.
     """
 
-    def check(self, images: Iterable[Path]) -> None:
+    def check(self, images: Iterable[ImageRow]) -> None:
         """Look for images that the platform would not take; it is not reached.
 
         Raises:
@@ -208,8 +209,13 @@ class AnnotationPlatform(Protocol):
         """
         ...
 
-    def last_review(self, name: str) -> Reviewed:
-        """What was sent for review last: of this name, or to the project that the settings name.
+    def last_review(self, name: str, contents: Collection[str] = ()) -> Reviewed:
+        """What was sent for review last: of these contents, else of this name; or to the project
+        that the settings name.
+
+        Args:
+            contents: digests of the images that may have been under review, whatever they are
+                called by now.
 
         Raises:
             DataError: nothing was.
@@ -256,7 +262,7 @@ class AnnotationPlatform(Protocol):
         ...
 
     def labels(self, project_id: str) -> FinishedLabels:
-        """Ask for a project's finished labels and keep them.
+        """Ask for a project's finished labels and keep them; it may be named by id or name.
 
         Raises:
             SettingsError: there is no such project.

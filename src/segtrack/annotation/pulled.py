@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,6 +114,7 @@ def pull(
     agreement: Agreement | None = None,
     gallery: int = GALLERY,
     say: Say = print,
+    places: Mapping[str, Path] | None = None,
 ) -> Review:
     """Take back what was reviewed, hold it against what was sent, and write labels and report.
 
@@ -123,6 +124,7 @@ def pull(
         truth: by the project's file names, where it is known: the report then says how corrections
             changed the IoU with it.
         gallery: images on the sheet, at most.
+        places: of images by their digest, where they may lie elsewhere by now.
 
     Raises:
         DataError: what comes back is damaged or has other classes, or none of its images was sent
@@ -135,7 +137,11 @@ def pull(
         closing(sent.open()) as db,
         platform.pull(sent, partial) as back,
     ):
-        images = list(sent_images(db))
+        where = places or {}
+        images = [
+            image._replace(path=str(where.get(image.sha256, image.path)))
+            for image in sent_images(db)
+        ]
         done = [image for image in images if image.name in back.names]
         if not done:
             raise DataError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,6 +109,16 @@ def sent_images(db: sqlite3.Connection) -> Iterator[SentImage]:
     columns = [name for name in SentImage._fields if name in there]
     query = f"SELECT {', '.join(columns)} FROM images ORDER BY image_id"
     yield from (SentImage(*row) for row in db.execute(query))
+
+
+def contents_of(sent: Reviewed) -> frozenset[str]:
+    """Digests of the images under review, as far as they were noted.
+
+    Raises:
+        DataError: its file is damaged.
+    """
+    with closing(sent.open()) as db:
+        return frozenset(image.sha256 for image in sent_images(db) if image.sha256)
 
 
 def sent_to(db: sqlite3.Connection, name: str) -> list[Shape]:

@@ -84,16 +84,13 @@ def _images(parent: Dataset, review: Review) -> tuple[str, ...]:
             f"has {', '.join(parent.names)}; review again with this data set."
         )
     reviewed = dict(_reviewed(review.labels))
-    images = tuple(reviewed)
-    pool = {row.file_name for row in parent.iter_images("pool")}
-    if strange := [name for name in images if name not in pool]:
-        raise DataError(
-            f"{review.folder}: {len(strange)} reviewed images are not in the pool split of the "
-            f"data set {parent.folder}, for example {some(strange, 5)}; only those may "
-            "become training data. Review again with this data set."
-        )
     require_same_pictures(parent, reviewed.items(), review.folder)
-    return images
+    contents, named = set(reviewed.values()), {n for n, sha256 in reviewed.items() if not sha256}
+    return tuple(
+        row.file_name
+        for row in parent.iter_images("pool")
+        if row.sha256 in contents or row.file_name in named
+    )
 
 
 def _sequences(
@@ -147,26 +144,31 @@ def require_pictures_as_sent(dataset: Dataset, sent: Reviewed) -> None:
 def require_same_pictures(
     dataset: Dataset, images: Iterable[tuple[str, str | None]], review: Path
 ) -> None:
-    """Names say nothing of the content: another folder has a 000001.jpg too.
+    """Whether what is, or was, under review is in the pool split, whatever it is called by now.
 
     Args:
-        images: under review, each with its digest; None or empty where it was not noted.
+        images: under review, each with its digest; None or empty where it was not noted, which
+            leaves the name. A name says little: another folder has a 000001.jpg too.
         review: for the message.
 
     Raises:
-        DataError: pool images of these names are other pictures.
+        DataError: they are not in the pool split, or other pictures have their names there.
     """
     pool = {row.file_name: row.sha256 for row in dataset.iter_images("pool")}
-    under = dict(images)
-    changed = [
-        name for name, sha256 in under.items() if sha256 and pool.get(name, sha256) != sha256
-    ]
-    if changed:
+    there, under = set(pool.values()), dict(images)
+    gone = {n: s for n, s in under.items() if (s not in there if s else n not in pool)}
+    if changed := [name for name in gone if name in pool]:
         raise DataError(
             f"{review}: {len(changed)} of the {len(under)} images under review are other pictures "
             f"than those of the same name in the data set {dataset.folder}: {some(changed, 5)}; "
             "their labels do not belong to these. Review again with this data set, or correct "
             "dataset.path to the folder that was sent for review."
+        )
+    if gone:
+        raise DataError(
+            f"{review}: {len(gone)} reviewed images are not in the pool split of the "
+            f"data set {dataset.folder}, for example {some(list(gone), 5)}; only those may "
+            "become training data. Review again with this data set."
         )
 
 

@@ -31,9 +31,9 @@ SUFFIXES = {"image": (".jpg", ".jpeg", ".png", ".tiff"), "video": (".mp4",)}
 # What ``bulk_assign`` takes, by the documentation of June 2026: stages of the work, not statuses.
 ASSIGNED_STATUSES = ("annotation", "review", "client_review", "accepted", "rejected")
 DATASET_FILES, DATASET_BYTES = 2_500, int(2.5 * 1024**3)  # of one data set, at most
-VIDEO_BYTES = (
-    500_000_000  # "100 to 500 MB", April 2026, in the smaller reading of the larger number
-)
+VIDEO_BYTES = 500_000_000  # of one video: "100 to 500 MB", says the documentation of April 2026
+# Where an account shows its keys and its client id.
+API_KEYS = "https://<workspace>.labellerr.com/workspace/api-keys"
 # Who asks, by the names of variables of the environment, in the order of ``Credentials``.
 VARIABLES = ("LABELLERR_API_KEY", "LABELLERR_API_SECRET", "LABELLERR_CLIENT_ID")
 LOOPBACK = ("KEY", "SECRET", "CID")  # what the loopback platform takes where none are set

@@ -5,8 +5,9 @@
     segtrack compare A1,A2,A3 B1,B2,B3           settings over runs that differ in the seed alone
     segtrack compare A B --kind mask --metric sMOTA --sequences test --json mlflow=server
 
-A and B are ids of MLflow runs (`make ui`), which must have been scored on the same sequences, or
-evaluated on the same images. Scores are in percent, differences (B minus A) in percentage points.
+A and B are ids of MLflow runs (`make ui`), or names (mlflow.run_name; the newest counts). They must
+have been scored on the same sequences, or evaluated on the same images. Scores are in percent,
+differences (B minus A) in percentage points.
 """
 
 from __future__ import annotations

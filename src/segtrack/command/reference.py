@@ -30,12 +30,8 @@ def reference(folder: Path) -> str:
     Args:
         folder: of the configuration, whose files are options that differ from others.
     """
-    import yaml
-
     root = knobs_of(Settings)
-    stages = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["stages"]
     lines = [HEAD, "## General", "", *_table("", [k for k in root.values() if not k.nested])]
-    lines += ["", f"`conf/config.yaml` chooses `stages={shown(stages)}`."]
     for name, knob in root.items():
         if knob.nested:
             lines += ["", f"## {name}", "", f"{_sentence(knob.effect)}", ""]

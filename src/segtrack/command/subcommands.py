@@ -8,7 +8,11 @@ from importlib import import_module
 
 from segtrack.base.errors import SettingsError, nearest
 
-SUBCOMMANDS = {"compare": "segtrack.command.compare", "convert": "segtrack.command.convert"}
+SUBCOMMANDS = {
+    "compare": "segtrack.command.compare",
+    "convert": "segtrack.command.convert",
+    "labellerr": "segtrack.command.labellerr",
+}
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
 
 RUNS = {"export": "stages=[prepare,export]"}

@@ -7,14 +7,17 @@ else the facts depend on, and the facts. It lasts between calls and may be delet
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from segtrack.base.files import file_digest
 from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks, Finding
@@ -86,6 +89,10 @@ class FileCache:
                     found[path] = (facts, labels)
         return found
 
+    def images(self) -> Iterator[tuple[str, str, str]]:
+        """Path, stamp and facts of every picture."""
+        yield from self.db.execute("SELECT path, stamp, facts FROM files WHERE facts LIKE '{%'")
+
     def keep(self, path: str, stamp: str, facts: str, labels: bytes = b"") -> None:
         """Remember the facts of one file."""
         self._waiting.append((path, stamp, facts, labels))
@@ -109,6 +116,36 @@ class FileCache:
     ) -> None:
         self._flush()
         self.db.close()
+
+
+def find_contents(cache: Path, wanted: Collection[str]) -> dict[str, Path]:
+    """Where files of some contents lie now, as far as they were read there and are unchanged.
+
+    Args:
+        wanted: digests, 64 hexadecimal digits.
+    """
+    left, found = set(wanted), {}
+    with FileCache(cache) as known:
+        for path, stamp, facts in known.images():
+            sha256 = str(json.loads(facts).get("sha256", ""))
+            if sha256 in left and stamp == _stamp_now(path):
+                found[sha256] = Path(path)
+                left.remove(sha256)
+    return found
+
+
+def content_of(paths: Iterable[str], cache: Path) -> Iterator[tuple[str, str]]:
+    """The digest of each file, as it is known or, where that is not so, by reading it."""
+    rest = iter(paths)
+    with FileCache(cache) as known:
+        while part := list(islice(rest, _CHUNK)):
+            stamps = {path: _stamp_now(path) for path in part}
+            facts = known.find(stamps)
+            for path in part:
+                if path in facts:
+                    yield path, str(json.loads(facts[path][0])["sha256"])
+                elif stamps[path]:
+                    yield path, file_digest(Path(path))
 
 
 def read_files(catalogue: Catalogue, checks: Checks, reading: Reading) -> int:
@@ -242,6 +279,15 @@ def findings(remarks: Iterable[Remark], file: str) -> Iterator[Finding]:
 
 def _image_stamp(row: _Row) -> str:
     return f"{VERSION} {row.size} {row.mtime}"
+
+
+def _stamp_now(path: str) -> str:
+    """What ``_image_stamp`` gives of the file as it is; empty where it cannot be looked at."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 (hot loop)
+    except OSError:
+        return ""
+    return f"{VERSION} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _label_stamp(row: _Row, reading: Reading) -> str:

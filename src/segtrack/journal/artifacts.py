@@ -25,6 +25,7 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
         SettingsError: there is no such run, or it kept no weights.
     """
     client, run = _recorded(settings, run_id, f"model.weights=run:{run_id}")
+    run_id = run.info.run_id
     local = local_path(run.info.artifact_uri)
     if local is not None and (local / "weights" / "best.pt").is_file():
         return local / "weights" / "best.pt"
@@ -38,7 +39,7 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
 
 
 def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
-    """The client and the record of an earlier run.
+    """The client and the record of an earlier run, by its id or, the newest of them, by its name.
 
     Raises:
         SettingsError: there is no such run; ``given`` is how it was asked for.
@@ -46,13 +47,24 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
     path = sqlite_path(settings.uri)
     if path is not None and not path.exists():
         raise SettingsError(f"{given}: {settings.uri} holds no runs yet")
-    client, _ = connect(settings)
+    client, experiment = connect(settings)
     try:
         return client, client.get_run(run_id)
     except Exception as error:
+        if named := _newest_named(client, experiment, run_id):
+            return client, named
         raise SettingsError(
-            f"{given}: no such run in {settings.uri} ({error}). Copy the id from `make ui`."
+            f"{given}: no such run in {settings.uri} ({error}). Copy the id, or the name, from "
+            "`make ui`."
         ) from error
+
+
+def _newest_named(client: Any, experiment: str, name: str) -> Any | None:
+    if "'" in name or not name.isprintable():  # MLflow's filters have no way to write that
+        return None
+    query = f"attributes.run_name = '{name}'"
+    order = ["attributes.start_time DESC"]
+    return next(iter(client.search_runs([experiment], query, order_by=order, max_results=1)), None)
 
 
 def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
@@ -77,6 +89,7 @@ def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
     client, run = _recorded(settings, run_id, run_id)
+    run_id = run.info.run_id
     local = local_path(run.info.artifact_uri)
     if local is not None and local.is_dir():
         return sorted(local.glob(pattern))

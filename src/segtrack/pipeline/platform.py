@@ -8,13 +8,14 @@ exports, reviews, and the emulator's own state. Versions of a data set lie in ``
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.dataset import source_of
 from segtrack.settings import Settings
 
 if TYPE_CHECKING:
-    from segtrack.annotation import AnnotationPlatform, ImageSet
+    from segtrack.annotation import AnnotationPlatform, ImageSet, Progress
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
 
@@ -35,8 +36,10 @@ def images_of(settings: Settings, dataset: Dataset, *splits: str) -> ImageSet:
     from segtrack.annotation import ImageSet
 
     rows = (row for split in splits for row in dataset.iter_images(split))
-    derived = settings.labellerr.name is None
-    return ImageSet(project_name(settings, dataset), rows, dataset.names, derived)
+    data, folder = settings.dataset, None
+    if settings.labellerr.name is None and data.path and source_of(data).title(data):
+        folder = Path(data.path).expanduser()
+    return ImageSet(project_name(settings, dataset), rows, dataset.names, folder)
 
 
 def project_name(settings: Settings, dataset: Dataset) -> str:
@@ -45,3 +48,9 @@ def project_name(settings: Settings, dataset: Dataset) -> str:
         return settings.labellerr.name
     data = settings.dataset
     return f"segtrack {source_of(data).title(data) or f'{data.source} {dataset.fingerprint[:8]}'}"
+
+
+def unfinished(settings: Settings, progress: Progress) -> str:
+    """Files whose labels are not taken, by the platform's words: ``3 None, 2 rejected``."""
+    left = {k: n for k, n in progress.by_status.items() if k not in settings.labellerr.statuses}
+    return ", ".join(f"{n} {k}" for k, n in sorted(left.items(), key=lambda one: (-one[1], one[0])))

@@ -29,7 +29,7 @@ from segtrack.settings.labellerr import (
 from segtrack.settings.mlflow import MlflowMode, MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.render import RenderSettings
-from segtrack.settings.root import Settings
+from segtrack.settings.root import DEFAULT_STAGES, Settings
 from segtrack.settings.rules import validate
 from segtrack.settings.suspect import SuspectSettings
 from segtrack.settings.tracker import TrackerSettings
@@ -38,6 +38,7 @@ from segtrack.settings.trainer import TrainerSettings
 from segtrack.settings.values import plain
 
 __all__ = [
+    "DEFAULT_STAGES",
     "MAX_PIXELS",
     "SPLITS",
     "AnnotatorSettings",

@@ -20,6 +20,9 @@ from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 
+# The whole loop, as far as the embedded data set can do it without an account.
+DEFAULT_STAGES = ["prepare", "train", "evaluate", "track", "review", "pull"]
+
 
 @dataclass
 class Settings:
@@ -51,8 +54,9 @@ class Settings:
         local=True,
     )
     stages: list[str] = knob(
-        list,
-        "always run in this order; one not listed never runs (push reads the data set itself)",
+        lambda: list(DEFAULT_STAGES),
+        "always run in this order; one not listed never runs (push reads the data set itself). "
+        "Where none are named, those that have nothing to do are passed by",
     )
     video: str | None = knob(
         None,

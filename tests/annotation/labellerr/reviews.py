@@ -38,6 +38,11 @@ class Numbers(dict[str, float]):
         self[name] = value
 
 
+def sent_as(row: ImageRow) -> str:
+    """The name of an image on the platform."""
+    return f"{row.path.stem}-{row.sha256[:12]}{row.path.suffix}"
+
+
 def small_dataset(folder: Path, cache: Path) -> Dataset:
     """3 train, 1 val, 2 test and 5 pool images of the simulator."""
     return prepared(

@@ -24,6 +24,7 @@ from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import Question
 from segtrack.annotation.labellerr.push import push
 from segtrack.annotation.labellerr.session import Session
+from segtrack.base.content_names import without_tag
 from segtrack.base.errors import DataError, NothingToExport, PlatformError, SettingsError
 from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset, KeptExport, LabellerrDatasetSettings, Unlabelled
@@ -47,9 +48,10 @@ def pushed(http: HttpPlatform, images: Callable[[int], list[Path]], tmp_path: Pa
 
 def work(http: HttpPlatform, project_id: str, labels: dict[str, list[str]]) -> None:
     """What a person does: a square for each class name, then the status accepted."""
+    there = {without_tag(f.file_name): f.file_name for f in http.project_files(project_id)}
     files = [
         {
-            "file_name": name,
+            "file_name": there[name],
             "status": "accepted",
             "answers": [{"question": c, "polygon": SQUARE} for c in classes],
         }
@@ -264,9 +266,8 @@ def test_the_pictures_that_were_pushed_are_joined_silently_wherever_they_lie(
     kept = export(http, pictures, tmp_path)
     rows = json.loads((kept.folder / "labels.json").read_text())["images"]
     paths = sorted((tmp_path / "a").iterdir())
-    assert sorted((row["local"], row["sha256"]) for row in rows) == [
-        (str(path), file_digest(path)) for path in paths
-    ]
+    assert sorted(row["sha256"] for row in rows) == sorted(map(file_digest, paths))
+    assert "local" not in rows[0]  # the same export, wherever they lie
     dataset = prepare(kept, tmp_path / "a", tmp_path / "out")
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     copied = prepare(kept, tmp_path / "copy", tmp_path / "out2")
@@ -306,10 +307,10 @@ def test_a_picture_that_was_replaced_in_place_is_an_error(
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_without_digests_nothing_is_compared(
+def test_without_digests_the_names_tell_what_was_pushed(
     http: HttpPlatform, pictures: str, tmp_path: Path, old: bool
 ) -> None:
-    """Pushed with size and time only, or by a release that kept no stamps."""
+    """The ledger knows size and time only, or nothing, as another machine's does."""
     with closing(sqlite3.connect(tmp_path / "ledger" / "pushed.db")) as db:
         db.execute("UPDATE files SET stamp = '3642-1700000000000000000'")
         if old:
@@ -317,8 +318,56 @@ def test_without_digests_nothing_is_compared(
         db.commit()
     kept = export(http, pictures, tmp_path)
     assert "sha256" not in (kept.folder / "labels.json").read_text()
+    for path in (tmp_path / "a").iterdir():
+        path.rename(path.with_name(f"x{path.name}"))
+    assert labels(prepare(kept, tmp_path / "a", tmp_path / "out")) == {
+        f"x{i}.png": ["car"] for i in range(3)
+    }
+    picture_folder(tmp_path / "b", 1)
+    with pytest.raises(ChecksFailed, match=r"b/0\.png: is not the picture that was pushed"):
+        prepare(kept, tmp_path / "b", tmp_path / "out2")
+
+
+def test_without_digests_and_digits_nothing_is_compared(http: HttpPlatform, tmp_path: Path) -> None:
+    """As an earlier release pushed, or as people uploaded in the browser."""
+    ledger, paths = tmp_path / "ledger", picture_folder(tmp_path / "a", 0)
+    done = push(session(http, ledger), paths, CLASSES, unique("p"))
+    work(http, done.project_id, {path.name: ["car"] for path in paths})
+    kept = export(http, done.project_id, tmp_path)
     picture_folder(tmp_path / "b", 1)
     assert prepare(kept, tmp_path / "b", tmp_path / "out").counts["train"] == 3
+
+
+def test_copies_of_a_labelled_picture_are_not_sent_to_be_reviewed(
+    http: HttpPlatform, pictures: str, tmp_path: Path
+) -> None:
+    shutil.copy(tmp_path / "a" / "1.png", tmp_path / "a" / "copy.png")
+    dataset = prepare(export(http, pictures, tmp_path), tmp_path / "a", tmp_path / "out")
+    assert dataset.counts == {"train": 3, "val": 0, "test": 0, "pool": 0}
+    assert "1 images hold the same as labelled ones" in "\n".join(dataset.warnings)
+
+
+def test_a_file_that_a_person_exported(http: HttpPlatform, pictures: str, tmp_path: Path) -> None:
+    """COCO JSON from the platform's own page: categories that were answered, in its order."""
+    report = http.start_export(pictures, "by hand", ["accepted"])
+    http.wait_export(pictures, report)
+    file = http.download_export(pictures, report, tmp_path / "export-#1.json")
+    kept = KeptExport.load(file)
+    assert (kept.names, kept.images, kept.annotations) == (("car",), 3, 3)
+    (tmp_path / "a").rename(tmp_path / "moved")
+    (tmp_path / "moved" / "1.png").rename(tmp_path / "moved" / "other.png")
+    settings = LabellerrDatasetSettings(path=str(tmp_path / "moved"), export=str(file))
+    assert not list(settings.problems())
+    dataset = prepare(replace(kept, folder=file), tmp_path / "moved", tmp_path / "out")
+    assert labels(dataset) == {"0.png": ["car"], "2.png": ["car"], "other.png": ["car"]}
+    file.write_text('{"images": [{"id": 0}], "annotations": [], "categories": []}')
+    with pytest.raises(DataError, match="has no categories: no file that was exported"):
+        KeptExport.load(file)
+    file.write_text("nonsense")
+    with pytest.raises(DataError, match="is not COCO JSON as Labellerr exports it"):
+        KeptExport.load(file)
+    gone = LabellerrDatasetSettings(path=str(tmp_path), export=str(tmp_path / "gone.json"))
+    assert "no such file or folder" in str(next(iter(gone.problems())))
 
 
 def test_names_are_mended_and_lost_images_reported(

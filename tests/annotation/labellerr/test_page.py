@@ -18,6 +18,7 @@ from segtrack.annotation import Review, Reviewed
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.transport import Transport
+from segtrack.base.content_names import without_tag
 from segtrack.dataset import Dataset
 from segtrack.model.predictions import Predictions
 from tests.browser import Person, open_browser
@@ -48,7 +49,7 @@ class Desk:
         self.sent: Reviewed = send(self.platform, *predicted, root, "page")
         self.home = emulator.page(self.sent.project_id)
         files = self.platform.project_files(self.sent.project_id)
-        self.ids = {file.file_name: file.file_id for file in files}
+        self.ids = {without_tag(file.file_name): file.file_id for file in files}
 
     def page(self, name: str) -> str:
         return f"{self.home}files/{self.ids[name]}/"

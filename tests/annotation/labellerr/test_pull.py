@@ -41,6 +41,7 @@ from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset, ReviewedSettings, TrafficSimSettings
 from segtrack.model.predictions import Predictions, PredictionsInfo, PredictionsWriter
 from segtrack.pipeline.stages.pull import _pull as pull_stage
+from segtrack.pipeline.stages.review import Sent
 from segtrack.settings import LabellerrSettings
 
 from .conftest import QUICK, unique
@@ -197,7 +198,7 @@ class PullingRun:
 
     def __call__(self, stage: str) -> Any:
         weights = SimpleNamespace(starting_weights="shipped")
-        return SimpleNamespace(value=self.sent if stage == "review" else weights)
+        return SimpleNamespace(value=Sent(self.sent) if stage == "review" else weights)
 
     def resource(self, name: str, make: Any) -> Labellerr:
         self.turn.wait()
@@ -224,7 +225,7 @@ def test_two_runs_that_pull_the_same_end_with_the_same_files(loop: Loop, tmp_pat
     turn, late = threading.Barrier(2), [1.5]
     runs = [PullingRun(loop, tmp_path, turn, late) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        versions = list(pool.map(lambda run: pull_stage(run, loop.dataset), runs))
+        versions = list(pool.map(lambda run: pull_stage(run, loop.dataset, ()), runs))
     assert versions[0] == versions[1] is not None
     assert runs[0].kept == runs[1].kept and len(runs[0].kept) == 11
     assert runs[0].record == runs[1].record
@@ -486,7 +487,7 @@ def test_an_export_of_other_images(loop: Loop, tmp_path: Path) -> None:
     folder = tmp_path / "review"
     shutil.copytree(loop.sent.folder, folder)
     with sqlite3.connect(folder / "review.db") as db:
-        db.execute("UPDATE images SET name = name || 'x', file_id = ''")
+        db.execute("UPDATE images SET name = 'x' || image_id, file_id = ''")
     note_digest(folder)
     with pytest.raises(DataError, match="none of the 5 exported images"):
         take_back(loop.platform, folder, tmp_path / "pull", Numbers())

@@ -26,11 +26,11 @@ def _push(
     name: str,
     ledger: Path,
     classes: tuple[str, ...] = CLASSES,
-    derived: bool = False,
+    folder: Path | None = None,
     **knobs: str,
 ) -> Pushed:
     session = Session(platform, ledger, LabellerrSettings(**knobs), lambda text: None)  # type: ignore[arg-type]
-    return push(session, paths, classes, name, derived=derived)
+    return push(session, paths, classes, name, folder=folder)
 
 
 def test_a_push_makes_a_project_with_one_polygon_question_per_class(
@@ -108,7 +108,7 @@ def test_two_folders_of_one_name_do_not_end_in_one_project(
     other.write_bytes(jpeg())
 
     def from_folder(files: list[Path]) -> Pushed:
-        return _push(http, files, name, ledger, derived=True)
+        return _push(http, files, name, ledger, folder=tmp_path)
 
     first = from_folder(paths)
     emulator.faults.calls.clear()

@@ -28,7 +28,7 @@ from segtrack.model.predictions import (
 )
 
 from .conftest import QUICK, unique
-from .reviews import Numbers, planted_predictions, send, small_dataset
+from .reviews import Numbers, planted_predictions, send, sent_as, small_dataset
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_what_is_sent(
     assert questions[0].color == "#E69F00"
     # The test split never leaves.
     names = {file.file_name for file in platform.project_files(sent.project_id)}
-    assert names == {row.path.name for row in dataset.iter_images("pool")}
+    assert names == {sent_as(row) for row in dataset.iter_images("pool")}
     assert Reviewed.load(tmp_path / "review") == sent
     with closing(sent.open()) as db:
         images = list(sent_images(db))
@@ -193,7 +193,7 @@ def test_another_pool_is_another_data_set(
         dataset_name=name,
     )
     names = {file.file_name for file in platform.project_files(sent.project_id)}
-    assert names == {row.path.name for row in fewer}
+    assert names == {sent_as(row) for row in fewer}
 
 
 def test_a_job_that_leaves_files_out(
@@ -205,7 +205,7 @@ def test_a_job_that_leaves_files_out(
 ) -> None:
     """An error that keeps nothing; the same call then mends it."""
     name = unique("review")
-    lost = next(dataset.iter_images("pool")).path.name
+    lost = sent_as(next(dataset.iter_images("pool")))
     served.fault("files_not_updated", names=(lost,), times=1)
     with pytest.raises(PlatformError, match=lost):
         send(platform, dataset, predictions, tmp_path, name)

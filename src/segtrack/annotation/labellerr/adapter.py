@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from segtrack.annotation.sent import Reviewed
     from segtrack.annotation.video_returned import ReturnedVideos
     from segtrack.annotation.video_sent import SentVideos
-    from segtrack.dataset import Dataset, KeptExport, VideoSequence
+    from segtrack.dataset import Dataset, ImageRow, KeptExport, VideoSequence
     from segtrack.model import Predictions
     from segtrack.tracker import Tracks
 
@@ -81,17 +81,18 @@ class Labellerr:
 
         return Session(self._platform, self.folder, self.settings, say)
 
-    def check(self, images: Iterable[Path]) -> None:
+    def check(self, images: Iterable[ImageRow]) -> None:
         from segtrack.annotation.labellerr.files import check_files
 
-        check_files(images)
+        stamps = {row.path: row.sha256 for row in images}
+        check_files(stamps, stamps)
 
     def push(self, images: ImageSet, say: Say = print) -> Pushed:
         from segtrack.annotation.labellerr.push import push
 
         stamps = {row.path: row.sha256 for row in images.images}
-        session, derived = self._session(say), images.derived
-        return push(session, stamps, images.classes, images.name, stamps=stamps, derived=derived)
+        session, folder = self._session(say), images.folder
+        return push(session, stamps, images.classes, images.name, stamps=stamps, folder=folder)
 
     def propose(
         self, project_id: str, key: str, images: ImageSet, found: Predictions, say: Say = print
@@ -109,6 +110,11 @@ class Labellerr:
         from segtrack.annotation.labellerr.review import review
 
         name, code = images.name, self._code(key)
+        for earlier in self._sent(name):
+            # The same pictures and predictions, sent from a folder that was called otherwise.
+            end = f" review {code}"
+            if earlier.folder.name.endswith(f"-{code}") and earlier.project_name.endswith(end):
+                name = earlier.project_name.removesuffix(end)
         return review(
             self._session(say),
             images.images,
@@ -127,21 +133,45 @@ class Labellerr:
 
         return review_videos(self._session(say), tracked, name, self._videos)
 
-    def last_review(self, name: str) -> Reviewed:
-        from segtrack.annotation.sent import FILE, Reviewed
+    def last_review(self, name: str, contents: Collection[str] = ()) -> Reviewed:
+        from segtrack.annotation.sent import contents_of
 
-        wanted = self.settings.test_project_id
-        pattern = f"{_name_key(name)}-*/{FILE}" if wanted is None else f"*/{FILE}"
-        records = sorted(self._reviews.glob(pattern), key=lambda p: -p.stat().st_mtime_ns)
-        for record in records:
-            sent = Reviewed.load(record.parent)
-            if wanted in (None, sent.project_id):
+        wanted, there = self.settings.test_project_id, frozenset(contents)
+        named: Reviewed | None = None
+        for sent in self._sent(name):
+            if wanted is not None and sent.project_id != wanted:
+                continue
+            called = wanted is not None or sent.folder.name.startswith(f"{_name_key(name)}-")
+            reviewed = contents_of(sent) if there else frozenset()
+            if (reviewed and reviewed <= there) or (called and not there):
                 return sent
+            named = named or (sent if called else None)
+        if named is not None:
+            return named  # other pictures than those that are here: it is said what differs
         which = f"project {wanted}" if wanted else f"data set {name!r}"
         raise DataError(
             f"stage pull: nothing of {which} was sent for review from this store; add review to "
             "stages, or correct labellerr.test_project_id, labellerr.name or store."
         )
+
+    def _sent(self, name: str) -> Iterator[Reviewed]:
+        """What was sent for review from here, the last one first.
+
+        Raises:
+            DataError: a record is damaged, and of this name; others are passed by.
+        """
+        from segtrack.annotation.sent import FILE, Reviewed
+
+        records = sorted(self._reviews.glob(f"*/{FILE}"), key=lambda p: -p.stat().st_mtime_ns)
+        for record in records:
+            try:
+                sent = Reviewed.load(record.parent)
+                sent.open().close()
+            except DataError:
+                if record.parent.name.startswith(_name_key(name)):
+                    raise
+                continue
+            yield sent
 
     def pull(self, sent: Reviewed, scratch: Path) -> AbstractContextManager[Returned]:
         from segtrack.annotation.labellerr.review_export import pull_review
@@ -194,9 +224,13 @@ class Labellerr:
     def rehearse(self, project_id: str, dataset: Dataset, split: str) -> Rehearsal | None:
         if self.settings.mode is not LabellerrMode.emulator:
             return None
-        from segtrack.annotation.labellerr.loopback import rehearse
+        from segtrack.annotation.labellerr.loopback import rehearse, truth_of
 
-        return rehearse(self._access.url, project_id, dataset, split, self.settings.annotator)
+        names = [file.file_name for file in self._platform.project_files(project_id)]
+        truth = truth_of(dataset, split, names)
+        if not any(truth.values()):
+            return None  # it would take every prediction for wrong
+        return rehearse(self._access.url, project_id, truth, self.settings.annotator)
 
     def rehearse_videos(
         self, sent: SentVideos, sequences: Iterable[VideoSequence], merge: Mapping[str, str]
@@ -239,4 +273,4 @@ def _name_key(name: str) -> str:
 
 
 def _finished(kept: KeptExport) -> FinishedLabels:
-    return FinishedLabels(kept.folder, kept.digest, kept.images, kept.annotations)
+    return FinishedLabels(kept.project_id, kept.folder, kept.digest, kept.images, kept.annotations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from segtrack.annotation.labellerr.checks import FileNames
 from segtrack.annotation.labellerr.coco import AnnotatedImage, annotations_of, bucket_of
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.ledger import Ledger
@@ -54,17 +55,16 @@ def _propose(
     code: str,
 ) -> Preannotated:
     platform, ledger, settings = session.platform, session.ledger, session.settings
-    worked_on = {
-        file.file_name.casefold()
-        for file in platform.project_files(project_id)
-        if file.status != NOT_ASSIGNED
-    }
+    status = {file.file_name: file.status for file in platform.project_files(project_id)}
+    known = FileNames(status)
     with Ledger(ledger, platform.account) as book:
         before, begun = book.proposed(project_id), book.applied(project_id)
-    name_of = {file.path: file.name for file in check_files(row.path for row in images)}
+    files = check_files((row.path for row in images), {row.path: row.sha256 for row in images})
+    name_of = {file.path: known.find(file.name) or file.name for file in files}
+    images = list({name_of[row.path]: row for row in reversed(images)}.values())[::-1]
     free, left = [], {"are worked on": 0, "have proposals already": 0}
     for row in images:
-        if name_of[row.path].casefold() in worked_on:
+        if status.get(name_of[row.path], NOT_ASSIGNED) != NOT_ASSIGNED:
             left["are worked on"] += 1
         elif name_of[row.path] in before or begun.get(name_of[row.path], (code,))[0] != code:
             left["have proposals already"] += 1

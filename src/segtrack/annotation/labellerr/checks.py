@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from segtrack.annotation.labellerr.port import Platform, ProjectRecord, Question
-from segtrack.base.errors import DataError, PlatformError, SettingsError
+from segtrack.base.content_names import content_tag, without_tag
+from segtrack.base.errors import DataError, PlatformError, SettingsError, some
 from segtrack.base.json_stream import elements
 
 FILE_BYTES = 25_000_000  # the documentation's 25 MB, in the smaller reading
 EDGE = 1.0  # px by which rounding may put a point outside of the image
 _LISTED = 10
+_ID = re.compile("[A-Za-z0-9_-]+")  # what may stand in a path
 
 
-def match_questions(classes: Sequence[str], questions: Sequence[Question]) -> dict[str, str]:
+def match_questions(
+    classes: Sequence[str], questions: Sequence[Question], before: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The question's text, verbatim, of each class: ``car`` may be the question ``Car ``.
+
+    Args:
+        before: texts of the questions when images were last sent, by their ids.
 
     Raises:
         DataError: lists the classes without question, with two, or whose question is no polygon.
@@ -49,38 +57,88 @@ def match_questions(classes: Sequence[str], questions: Sequence[Question]) -> di
             f"classes and the project's template do not fit: {'; '.join(problems)}. The template "
             f"asks for {', '.join(repr(q.name) for q in questions) or 'nothing'}: use a project "
             "with one polygon question per class, or map the names with dataset.classes."
+            + "".join(f" Since it was sent, {one}" for one in changed_questions(before, questions))
         )
     return found
 
 
+def changed_questions(before: Mapping[str, str] | None, questions: Sequence[Question]) -> list[str]:
+    """What became of questions whose texts are known, with a way on; new ones are no change."""
+    now, found = {q.question_id: q.name for q in questions}, []
+    for question_id, text in (before or {}).items():
+        if question_id not in now:
+            found.append(
+                f"question {text!r} was taken out of the template: its labels are not exported. "
+                "Put it back on the platform, or go on without the class (dataset.classes)."
+            )
+        elif now[question_id] != text:
+            new = now[question_id]
+            found.append(
+                f"question {text!r} was changed to {new!r}: the class has that name in what is "
+                f"exported. Change it back on the platform, or go on with dataset.classes="
+                f"{{{text}: [{new}]}} for the old name."
+            )
+    return found
+
+
 def named_project(
-    platform: Platform, key: str, project_id: str, classes: Sequence[str] = ()
+    platform: Platform,
+    key: str,
+    project: str,
+    classes: Sequence[str] = (),
+    before: Mapping[str, str] | None = None,
 ) -> ProjectRecord:
-    """The project that the setting ``key`` names.
+    """The project that the setting ``key`` names, by its id or its name.
+
+    Args:
+        before: see ``match_questions``.
 
     Raises:
-        SettingsError: there is no such project.
+        SettingsError: there is no such project, or several have the name.
         DataError: its template has not all of ``classes``.
     """
-    try:
-        project = platform.project(project_id)
-    except PlatformError as error:
-        if error.status != 404:
-            raise
-        raise SettingsError(f"{key}={project_id}: no such project in this account.") from error
+    found = find_project(platform, key, project)
     if classes:
-        match_questions(classes, platform.template(project.template_id).questions)
-    return project
+        match_questions(classes, platform.template(found.template_id).questions, before)
+    return found
+
+
+def find_project(platform: Platform, key: str, project: str) -> ProjectRecord:
+    """The project of an id or a name.
+
+    Raises:
+        SettingsError: there is none, or several have the name.
+    """
+    if _ID.fullmatch(project):
+        try:
+            return platform.project(project)
+        except PlatformError as error:
+            if error.status not in (400, 404):
+                raise
+    same = [one for one in platform.projects() if one.name == project]
+    if len(same) == 1:
+        return platform.project(same[0].project_id)  # the list may be short of details
+    if same:
+        ids = some([one.project_id for one in same])
+        raise SettingsError(f"{key}={project}: {len(same)} projects are called so: {ids}; give one")
+    raise SettingsError(f"{key}={project}: no such project in this account, by id or name.")
 
 
 class FileNames:
-    """Names of the platform's files, to be looked up exactly, or with the case mended."""
+    """Names of the platform's files, to be looked up exactly, by content, or with the case mended.
+
+    What is sent has a part of its content's digest at the end of its name (``base.content_names``):
+    the same picture is found again, whatever it is called by now.
+    """
 
     def __init__(self, there: Iterable[str]) -> None:
         self._exact = set(there)
+        self._tagged: dict[str, list[str]] = {}
         self._folded: dict[str, list[str]] = {}
         for name in self._exact:
             self._folded.setdefault(name.casefold(), []).append(name)
+            if tag := content_tag(name):
+                self._tagged.setdefault(tag, []).append(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._exact
@@ -89,7 +147,13 @@ class FileNames:
         """The platform's name; None where it has none, or several that differ in case only."""
         if name in self._exact:
             return name
-        alike = self._folded.get(name.casefold(), ())
+        tag = content_tag(name)
+        if tag and (same := self._tagged.get(tag)):
+            return min(same)
+        plain = without_tag(name) if tag else name
+        if tag and plain in self._exact:
+            return plain  # sent by an earlier release
+        alike = self._folded.get(plain.casefold(), ())
         return alike[0] if len(alike) == 1 else None
 
 

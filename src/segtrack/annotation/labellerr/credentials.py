@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from segtrack.base.environment import read_variables
 from segtrack.base.errors import SettingsError
-from segtrack.base.labellerr_api import LOOPBACK, VARIABLES
+from segtrack.base.labellerr_api import API_KEYS, LOOPBACK, VARIABLES
 
 _SHORTEST_SECRET = 4  # shorter values (the emulator's CID) are no secrets, but parts of words
 
@@ -94,9 +94,9 @@ def read_credentials(
     if missing:
         raise SettingsError(
             f"Labellerr needs {', '.join(VARIABLES[:2])} and {VARIABLES[2]} in the environment or "
-            f"in a .env file ({dotenv.absolute()}); missing: {', '.join(missing)}. They are in "
-            "your account under 'Get API'; the client id comes from Labellerr's support. Without "
-            "an account use labellerr=emulator."
+            f"in a .env file ({dotenv.absolute()}); missing: {', '.join(missing)}. They are at "
+            f"{API_KEYS}, where 'Show Client ID' shows the client id. Without an account use "
+            "labellerr=emulator."
         )
     for name, value in values.items():
         # HTTP headers carry visible ASCII only; anything else fails late and with the value shown.

@@ -14,18 +14,24 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from segtrack.annotation.labellerr.checks import export_classes, named_project
-from segtrack.annotation.labellerr.port import Question
-from segtrack.annotation.labellerr.push import PushedFile, pushed_files
+from segtrack.annotation.labellerr import merged
+from segtrack.annotation.labellerr.checks import (
+    changed_questions,
+    export_classes,
+    named_project,
+)
+from segtrack.annotation.labellerr.port import Question, nothing_finished
+from segtrack.annotation.labellerr.push import PushedFile, pushed_files, pushed_questions
 from segtrack.annotation.labellerr.session import Session
 from segtrack.base.atomic import alone_with, settle
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, NothingToExport, PlatformError
 from segtrack.base.files import file_digest
 from segtrack.base.json_stream import elements
+from segtrack.base.labellerr_api import STATUSES
 from segtrack.dataset import KeptExport
 
 Find = Callable[[str], PushedFile | None]
@@ -35,7 +41,10 @@ _ABANDONED = 24 * 3600  # s; a younger one may be of an export that runs now
 def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
     """Export a project's finished files and keep them in ``root/PROJECT/DIGEST``.
 
-    Images that were pushed from here are named by their local files.
+    Images that were pushed from here have the digest of what was sent.
+
+    Args:
+        project_id: or the project's name.
 
     Raises:
         SettingsError: there is no such project.
@@ -43,19 +52,28 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
         DataError: the export is no COCO JSON, or has classes that the template has not.
     """
     platform, settings = session.platform, session.settings
-    project = named_project(platform, "dataset.project_id", project_id)
+    wanted, project = project_id, named_project(platform, "dataset.project_id", project_id)
+    project_id = project.project_id
     questions = platform.template(project.template_id).questions
-    report = platform.start_export(project_id, "segtrack", list(settings.statuses))
-    platform.wait_export(project_id, report, settings.timeout)
-    home = root / _safe(project_id)
+    for change in changed_questions(
+        pushed_questions(session.ledger, platform.account, project_id), questions
+    ):
+        session.say(f"warning: {change}")
+    home = root / _safe(wanted)
     home.mkdir(parents=True, exist_ok=True)
     _clear(home)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
     try:
-        raw = platform.download_export(project_id, report, partial / "raw.json")
-        with pushed_files(session.ledger, platform.account) as find:
-            counts = _convert(raw, partial / KeptExport.LABELS, questions, find)
-        raw.unlink()
+        base = partial / merged.FILE
+        if (before := latest_export(root, wanted)) and (before.folder / merged.FILE).is_file():
+            shutil.copyfile(before.folder / merged.FILE, base)
+        base.touch()
+        asked: dict[str, Any] = {"project": project_id, "statuses": sorted(settings.statuses)}
+        asked["questions"] = [[q.question_id, q.name] for q in questions]
+        with contextlib.closing(merged.Merged(base, asked)) as labels:
+            _bring_up_to_date(session, project_id, labels, questions, partial / "raw.json")
+            with pushed_files(session.ledger, platform.account) as find:
+                counts = _write(partial / KeptExport.LABELS, labels, questions, find)
         names = [q.name.strip() for q in questions]
         # Names too: an export of nothing has the same labels under every template.
         text = json.dumps([file_digest(partial / KeptExport.LABELS), names])
@@ -65,12 +83,67 @@ def export_labels(session: Session, project_id: str, root: Path) -> KeptExport:
         final = home / digest
         with alone_with(home):
             if final.exists():
+                (partial / merged.FILE).replace(final / merged.FILE)  # it goes on from a later time
                 os.utime(final)  # the newest one is what ``latest_export`` gives
             else:
                 settle(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return KeptExport.load(final)
+
+
+def _bring_up_to_date(
+    session: Session,
+    project_id: str,
+    labels: merged.Merged,
+    questions: Sequence[Question],
+    raw: Path,
+) -> None:
+    """Take in what changed since the last export, or everything.
+
+    What the platform says of every file's status must agree with the outcome, else everything is
+    asked for: it may count other things as updates than we think.
+    """
+    platform, finished = session.platform, list(session.settings.statuses)
+    if since := labels.since:
+        try:
+            _take(session, project_id, labels, questions, raw, list(STATUSES), since)
+        except NothingToExport:
+            pass  # nothing changed
+        except PlatformError as error:
+            if error.status is None or not 400 <= error.status < 500:
+                raise
+            labels.clear()  # the platform does not know such exports
+        there = {f.file_id: f.status for f in platform.project_files(project_id)}
+        if labels.statuses() == {k: status for k, status in there.items() if status in finished}:
+            if not labels.statuses():
+                raise nothing_finished(project_id, finished)
+            return
+        labels.clear()
+    _take(session, project_id, labels, questions, raw, finished, 0)
+
+
+def _take(
+    session: Session,
+    project_id: str,
+    labels: merged.Merged,
+    questions: Sequence[Question],
+    raw: Path,
+    statuses: list[str],
+    since: int,
+) -> None:
+    platform, settings = session.platform, session.settings
+    report = platform.start_export(project_id, "segtrack", statuses, updated_after=since)
+    platform.wait_export(project_id, report, settings.timeout)
+    platform.download_export(project_id, report, raw)
+    try:
+        labels.take(raw, settings.statuses, _classes(raw, questions))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"the export of the platform is not COCO JSON as this project knows it: {error}"
+        ) from error
+    finally:
+        raw.unlink()  # it names the people who annotated
 
 
 def latest_export(root: Path, project_id: str) -> KeptExport | None:
@@ -94,62 +167,39 @@ def _safe(project_id: str) -> str:
     return project_id if plain else hashlib.sha256(project_id.encode()).hexdigest()[:32]
 
 
-def _convert(raw: Path, target: Path, questions: Sequence[Question], find: Find) -> dict[str, int]:
-    """Write the export in its kept form; returns how many images and annotations it has."""
+def _classes(raw: Path, questions: Sequence[Question]) -> dict[int, int]:
+    """Class of each category id of an export."""
     categories: list[dict[str, Any]] = []
     found: set[str] = set()
-    try:
-        for element in elements(raw):
-            found.add(element.key)
-            if element.listed and element.key == "categories":
-                categories.append(element.value)
-        missing = {"images", "annotations"} - found
-        if missing:
-            raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
-        classes = export_classes(categories, questions)
-        counts = {}
-        with target.open("w", encoding="utf-8") as file:
-            rows = [{"id": i, "name": q.name.strip()} for i, q in enumerate(questions)]
-            file.write('{"categories": ' + json.dumps(rows))
-            counts["images"] = _write(file, "images", _images(raw, find))
-            counts["annotations"] = _write(file, "annotations", _annotations(raw, classes))
-            file.write("\n}\n")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"the export of the platform is not COCO JSON as this project knows it: {error}"
-        ) from error
+    for element in elements(raw):
+        found.add(element.key)
+        if element.listed and element.key == "categories":
+            categories.append(element.value)
+    if missing := {"images", "annotations"} - found:
+        raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
+    return export_classes(categories, questions)
+
+
+def _write(
+    target: Path, labels: merged.Merged, questions: Sequence[Question], find: Find
+) -> dict[str, int]:
+    """Write the labels in their kept form; returns how many images and annotations there are."""
+    counts = {}
+    with target.open("w", encoding="utf-8") as file:
+        rows = [{"id": i, "name": q.name.strip()} for i, q in enumerate(questions)]
+        file.write('{"categories": ' + json.dumps(rows))
+        counts["images"] = merged.write_list(file, "images", _images(labels, find))
+        counts["annotations"] = merged.write_list(file, "annotations", labels.labels())
+        file.write("\n}\n")
     return counts
 
 
-def _images(raw: Path, find: Find) -> Iterator[dict[str, Any]]:
-    for element in elements(raw):
-        if not element.listed or element.key != "images":
-            continue
-        value = element.value
-        row = {key: value[key] for key in ("id", "file_name", "width", "height") if key in value}
-        pushed = find(str(value.get("labellerr_file_id", "")))
-        if pushed is not None:
-            row["local"] = str(pushed.path)
-            if pushed.sha256:
-                row["sha256"] = pushed.sha256
-        yield row
-
-
-def _annotations(raw: Path, classes: dict[int, int]) -> Iterator[dict[str, Any]]:
-    # Ids of answers and areas are left out: the first change, the second the polygons say.
-    kept = ("id", "image_id", "segmentation", "bbox", "iscrowd")
-    for element in elements(raw):
-        if element.listed and element.key == "annotations":
-            value = element.value
-            row = {key: value[key] for key in kept if key in value}
-            yield {**row, "category_id": classes.get(value["category_id"], value["category_id"])}
-
-
-def _write(file: TextIO, key: str, rows: Iterable[dict[str, Any]]) -> int:
-    file.write(f',\n"{key}": [')
-    count = 0
-    for row in rows:
-        file.write((",\n" if count else "\n") + json.dumps(row))
-        count += 1
-    file.write("]")
-    return count
+def _images(labels: merged.Merged, find: Find) -> Iterator[dict[str, Any]]:
+    for number, file_id, row in labels.images():
+        pushed = find(file_id)
+        more = {}
+        if pushed is not None and pushed.sha256:
+            more["sha256"] = pushed.sha256  # by which it is found, wherever it lies by now
+        elif pushed is not None:
+            more["local"] = str(pushed.path)
+        yield {"id": number, **row, **more}

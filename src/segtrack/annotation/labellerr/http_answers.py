@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.annotation.labellerr.http_creates import HttpCreates, new_uuid, response_of
-from segtrack.annotation.labellerr.port import Export, Job, job_record
+from segtrack.annotation.labellerr.port import Export, Job, job_record, nothing_finished
 from segtrack.annotation.labellerr.transport import Transport
 from segtrack.annotation.labellerr.waiter import wait
 from segtrack.base.bands import BANDS
-from segtrack.base.errors import NothingToExport, PlatformError, some
+from segtrack.base.errors import PlatformError, some
 from segtrack.base.labellerr_api import FORMATS
 
 
@@ -62,6 +62,8 @@ class HttpAnswers(HttpCreates):
                 f"{len(found.files_not_updated)} files were not updated "
                 f"({some(found.files_not_updated)})"
             )
+        if found.unmatched > len(found.files_not_updated):
+            problems.append(f"{found.unmatched} files did not arrive (unmatched_files)")
         if found.questions_ignored:
             problems.append(f"questions were ignored ({some(found.questions_ignored)})")
         if problems:
@@ -75,18 +77,18 @@ class HttpAnswers(HttpCreates):
     # Exports
 
     def start_export(
-        self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
+        self,
+        project_id: str,
+        name: str,
+        statuses: Sequence[str],
+        format: str = "coco_json",
+        updated_after: int = 0,
     ) -> str:
         try:
-            return self._create_export(project_id, name, list(statuses), format)
+            return self._create_export(project_id, name, list(statuses), format, updated_after)
         except PlatformError as error:
             if "no files found" in str(error).lower():
-                raise NothingToExport(
-                    f"project {project_id}: no file has one of the statuses "
-                    f"{', '.join(statuses)} (No files found). Review or accept some on the "
-                    "platform, or choose other statuses with labellerr.statuses=[...].",
-                    error.status,
-                ) from error
+                raise nothing_finished(project_id, statuses, error.status) from error
             raise
 
     def export_state(self, project_id: str, report_id: str) -> Export:

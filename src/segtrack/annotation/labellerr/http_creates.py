@@ -86,9 +86,13 @@ class HttpCreates:
         body = {"attached_datasets": list(dataset_ids)}
         self.http.call("POST", "/actions/jobs/add_datasets_to_project", query, body)
 
-    def _assign(self, project_id: str, file_ids: Sequence[str], status: str) -> None:
+    def _assign(
+        self, project_id: str, file_ids: Sequence[str], status: str, assign_to: str | None = None
+    ) -> None:
         query = {"project_id": project_id, "uuid": new_uuid()}
-        body = {"file_ids": list(file_ids), "new_status": status}
+        body: dict[str, Any] = {"file_ids": list(file_ids), "new_status": status}
+        if assign_to is not None:
+            body["assign_to"] = assign_to
         self.http.call("POST", "/actions/files/bulk_assign", query, body)
 
     def _upload_answers(
@@ -107,8 +111,10 @@ class HttpCreates:
             "/actions/upload_answers", query, None, "job_id", files=part, headers=headers
         )
 
-    def _create_export(self, project_id: str, name: str, statuses: list[str], format: str) -> str:
-        body = {
+    def _create_export(
+        self, project_id: str, name: str, statuses: list[str], format: str, updated_after: int = 0
+    ) -> str:
+        body: dict[str, Any] = {
             "export_name": name,
             "export_description": name,
             "export_format": format,
@@ -116,6 +122,8 @@ class HttpCreates:
             "export_destination": "local",
             "question_ids": ["all"],
         }
+        if updated_after:
+            body["updated_after_timestamp"] = updated_after
         return self._id("/sdk/export/files", {"project_id": project_id}, body, "report_id")
 
     def _id(self, path: str, query: Mapping[str, Any], body: Any, key: str, **kwargs: Any) -> str:

@@ -296,9 +296,12 @@ class HttpPlatform(HttpAnswers):
                 return
             after = following
 
-    def set_status(self, project_id: str, file_ids: Sequence[str], status: str) -> None:
+    def set_status(
+        self, project_id: str, file_ids: Sequence[str], status: str, assign_to: str | None = None
+    ) -> None:
         for start in range(0, len(file_ids), STATUSES_AT_ONCE):
-            self._assign(project_id, file_ids[start : start + STATUSES_AT_ONCE], status)
+            part = file_ids[start : start + STATUSES_AT_ONCE]
+            self._assign(project_id, part, status, assign_to)
 
     # Helpers
 

@@ -134,6 +134,24 @@ class Ledger:
         rows = self._db.execute(query, key)
         return {row[1]: SentFile(row[0], row[1], row[2], bool(row[3])) for row in rows}
 
+    def called(self, name: str) -> dict[str, str]:
+        """The names under which contents were sent, by digest."""
+        return {sent.stamp: sent.file_name for sent in self.files(name).values()}
+
+    def holders(self, stamps: Iterable[str]) -> dict[str, int]:
+        """Of each push, how many of these contents it has, in the order of first pushes."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (stamp TEXT PRIMARY KEY)")
+        self._db.execute("DELETE FROM wanted")
+        self._db.execute("BEGIN")
+        rows = ((stamp,) for stamp in stamps)
+        self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", rows)
+        self._db.execute("COMMIT")
+        query = (
+            "SELECT name, COUNT(DISTINCT stamp) FROM files JOIN wanted USING (stamp)"
+            " WHERE account=? GROUP BY name ORDER BY MIN(files.rowid)"
+        )
+        return dict(self._db.execute(query, (self.account,)))
+
     def add(self, name: str, part: int, files: Iterable[tuple[str, str]]) -> None:
         """A new part of files (name, stamp), none of them sent."""
         rows = [(self.account, name, part, file_name, stamp) for file_name, stamp in files]

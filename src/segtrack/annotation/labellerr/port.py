@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from segtrack.base.errors import PlatformError
+from segtrack.base.errors import NothingToExport, PlatformError
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 
 FAILED = 400  # status_code from which on a data set or project will never be ready
@@ -96,12 +96,18 @@ class Connection:
 
 @dataclass(frozen=True)
 class Job:
-    """State of a pre-annotation job; ``status`` is completed, failed or anything else."""
+    """State of a pre-annotation job; ``status`` is completed, failed or anything else.
+
+    Attributes:
+        files_not_updated, questions_ignored: by name, as far as the platform names them.
+        unmatched: files that did not arrive, where it only counts them.
+    """
 
     job_id: str
     status: str
     files_not_updated: tuple[str, ...] = ()
     questions_ignored: tuple[str, ...] = ()
+    unmatched: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,7 +208,13 @@ class Platform(Protocol):
         """The files of a project with their status."""
         ...
 
-    def set_status(self, project_id: str, file_ids: Sequence[str], status: str) -> None: ...
+    def set_status(
+        self, project_id: str, file_ids: Sequence[str], status: str, assign_to: str | None = None
+    ) -> None:
+        """Move files on; as of June 2026 ``status`` is one of ``ASSIGNED_STATUSES``, where
+        ``annotation`` gives them back to those who annotate, and ``assign_to`` a known user.
+        """
+        ...
 
     def send_preannotations(
         self,
@@ -223,9 +235,17 @@ class Platform(Protocol):
         ...
 
     def start_export(
-        self, project_id: str, name: str, statuses: Sequence[str], format: str = "coco_json"
+        self,
+        project_id: str,
+        name: str,
+        statuses: Sequence[str],
+        format: str = "coco_json",
+        updated_after: int = 0,
     ) -> str:
         """Ask for an export of the files with one of the statuses; returns its report id.
+
+        Args:
+            updated_after: only files that changed since, ms of the platform's clock; 0: all.
 
         Raises:
             NothingToExport: no file has one of them.
@@ -239,6 +259,18 @@ class Platform(Protocol):
     def download_export(self, project_id: str, report_id: str, path: Path) -> Path:
         """Download a finished export; ``path`` is whole or not there."""
         ...
+
+
+def nothing_finished(
+    project_id: str, statuses: Sequence[str], status: int | None = None
+) -> NothingToExport:
+    """What is said where no file has one of the statuses."""
+    return NothingToExport(
+        f"project {project_id}: no file has one of the statuses {', '.join(statuses)} (No files "
+        "found). Review or accept some on the platform, or choose other statuses with "
+        "labellerr.statuses=[...].",
+        status,
+    )
 
 
 def records(value: Any) -> list[Mapping[str, Any]]:
@@ -303,7 +335,7 @@ def project_record(raw: Mapping[str, Any]) -> ProjectRecord:
         name=str(raw.get("project_name") or raw.get("name") or ""),
         status_code=_number(raw.get("status_code")) or 501,
         dataset_ids=tuple(str(i) for i in ids),
-        template_id=str(raw.get("annotation_template_id") or ""),
+        template_id=str(raw.get("annotation_template_id") or raw.get("template_id") or ""),
     )
 
 
@@ -332,13 +364,25 @@ def template_record(raw: Mapping[str, Any], template_id: str = "") -> Template:
 
 
 def job_record(raw: Mapping[str, Any], job_id: str) -> Job:
-    """From the platform's answer; names may come as text or as records."""
+    """From the platform's answer; names may come as text or as records.
+
+    What was observed lists ``files_not_updated``; the documentation of June 2026 has
+    ``unmatched_files``, which may be a number or a list.
+    """
     metadata = record(raw.get("metadata"))
+    lost = _names(metadata.get("files_not_updated"), "file_name")
+    unmatched = metadata.get("unmatched_files")
+    count = 0
+    if isinstance(unmatched, list | tuple):
+        lost = tuple(dict.fromkeys((*lost, *_names(unmatched, "file_name"))))
+    else:
+        count = _number(unmatched)
     return Job(
         job_id=job_id,
         status=str(raw.get("status") or "unknown").lower(),
-        files_not_updated=_names(metadata.get("files_not_updated"), "file_name"),
+        files_not_updated=lost,
         questions_ignored=_names(metadata.get("questions_ignored"), "question"),
+        unmatched=count,
     )
 
 

@@ -10,6 +10,7 @@ from segtrack.annotation.labellerr.checks import FileNames, check_coco, match_qu
 from segtrack.annotation.labellerr.coco import AnnotatedImage, CocoFile, write_coco
 from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.port import Job, Platform
+from segtrack.annotation.labellerr.push import pushed_questions
 from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.files import file_digest
 from segtrack.base.labellerr_api import NOT_ASSIGNED
@@ -66,7 +67,8 @@ def preannotate(
         PlatformError: the platform refused, or left something out.
     """
     template = platform.template(platform.project(project_id).template_id)
-    names = match_questions(classes, template.questions)
+    before = pushed_questions(ledger, platform.account, project_id)
+    names = match_questions(classes, template.questions, before)
     there = {f.file_name: f.status for f in platform.project_files(project_id)}
     known = FileNames(there)
     renamed: dict[str, str] = {}

@@ -6,19 +6,24 @@ images --> data set(s) --> template, one polygon question per class --> project
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from segtrack.annotation.labellerr.checks import match_questions, named_project
 from segtrack.annotation.labellerr.files import LocalFile, check_files
 from segtrack.annotation.labellerr.ledger import Ledger, open_db
-from segtrack.annotation.labellerr.port import Platform, ProjectRecord, class_questions
+from segtrack.annotation.labellerr.port import (
+    Platform,
+    ProjectRecord,
+    Question,
+    class_questions,
+)
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
-from segtrack.annotation.port import Pushed
+from segtrack.annotation.port import Pushed, Say
+from segtrack.base.content_names import is_digest
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.report import PALETTE
 
@@ -29,6 +34,9 @@ CREATE TABLE IF NOT EXISTS projects (
 CREATE TABLE IF NOT EXISTS files (
     account TEXT, file_id TEXT, path TEXT, stamp TEXT, PRIMARY KEY (account, file_id))
     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS questions (
+    account TEXT, project_id TEXT, question_id TEXT, name TEXT,
+    PRIMARY KEY (account, project_id, question_id)) WITHOUT ROWID;
 """
 
 
@@ -50,7 +58,7 @@ def push(
     name: str,
     *,
     stamps: Mapping[Path, str] | None = None,
-    derived: bool = False,
+    folder: Path | None = None,
 ) -> Pushed:
     """Send images and make, or find, the project in which they are annotated.
 
@@ -62,7 +70,8 @@ def push(
         classes: become the template's questions, in this order.
         name: of data set, template and project.
         stamps: digest of each file; size and time of change where not given.
-        derived: the name is only that of a folder, which others may have too.
+        folder: which ``name`` was taken from, where nobody chose one: what it holds goes where it
+            was sent before, whatever the folder is called by now, and never to another one's.
 
     Raises:
         DataError: files that cannot be sent, no classes, or a template that does not fit; found
@@ -78,8 +87,8 @@ def push(
             "the template; name them in its data.yaml or its categories."
         )
     files = check_files(paths, stamps)
-    if derived:
-        _require_some_known(ledger, platform.account, name, files)
+    if folder is not None:
+        name = _own_name(ledger, platform.account, name, files, folder, say)
     project = (
         named_project(platform, "labellerr.project_id", project_id, classes)
         if project_id
@@ -92,31 +101,85 @@ def push(
         project = platform.ensure_project(name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)
-    by_name = {f.name: f for f in files}
+    by_name = {f.name: f for f in done.files}
     remembered = (
         (record.file_id, by_name[record.file_name])
         for dataset_id in ids
         for record in platform.dataset_files(dataset_id)
         if record.file_name in by_name
     )
-    _remember(ledger, platform.account, name, project.project_id, remembered)
+    questions = platform.template(project.template_id).questions
+    _remember(ledger, platform.account, name, project.project_id, remembered, questions)
     renamed = sum(f.renamed for f in files)
     if renamed:
         say(f"{renamed} files go with their suffix in lower case, as the platform wants it")
-    say(f"project {project.name}: {project.project_id}, {len(files)} files, {done.sent} sent now")
-    return Pushed(project.project_id, project.template_id, ids, len(files), done.sent, renamed)
+    count = len(by_name)
+    if count < len(files):
+        say(f"{len(files) - count} files hold the same as others: each picture is sent once")
+    say(f"project {project.name}: {project.project_id}, {count} files, {done.sent} sent now")
+    return Pushed(project.project_id, project.template_id, ids, count, done.sent, renamed)
 
 
-def _require_some_known(ledger: Path, account: str, name: str, files: Sequence[LocalFile]) -> None:
-    """Two folders of one name, ``a/images`` and ``b/images``, are not to end in one project."""
+def _own_name(
+    ledger: Path, account: str, name: str, files: Sequence[LocalFile], folder: Path, say: Say
+) -> str:
+    """The name under which a folder's pictures were pushed before, else ``name``.
+
+    Raises:
+        DataError: another folder of this name, which is still there, was pushed by it.
+    """
+    contents = {file.stamp for file in files}
     with Ledger(ledger, account) as book:
-        known = book.files(name)
-    if known and not any(file.name in known for file in files):
+        held = book.holders(contents)
+        moved = [one for one in _pushed_names(ledger, account) if one in held and one != name]
+        before = max(moved, key=lambda one: held[one], default=name)
+        there, known = book.called(before), book.called(name)
+
+    def outside(of: Mapping[str, str]) -> list[Path]:
+        return _elsewhere(ledger, account, of.keys() - contents, folder)
+
+    if held.get(before, 0) > held.get(name, 0) and (
+        not contents - there.keys() or not outside(there)
+    ):
+        say(f"these images were pushed as {before!r} before: the same project goes on")
+        return before
+    new = len(contents - known.keys())
+    instead = (
+        "Give it a name of its own with labellerr.name=NAME; to add its images to the others, give "
+        f'labellerr.name="{name}".'
+    )
+    if known and new == len(contents):
         raise DataError(
             f"none of the {len(files)} images is among the {len(known)} that were pushed as "
-            f"{name!r}: is this another folder of the same name? Give it a name of its own with "
-            f'labellerr.name=NAME; to add these images to the others, give labellerr.name="{name}".'
+            f"{name!r}: is this another folder of the same name? {instead}"
         )
+    if known and new and (others := outside(known)):
+        raise DataError(
+            f"{folder} shares {len(contents) - new} images with what was pushed as {name!r}, of "
+            f"which {len(others)} lie in another folder, such as {others[0]}: two folders are not "
+            f"to share a project unasked. {instead}"
+        )
+    return name
+
+
+def _pushed_names(ledger: Path, account: str) -> list[str]:
+    """Of all pushes that ended, the first one first."""
+    if not (ledger / FILE).is_file():
+        return []
+    with _open(ledger) as db:
+        query = "SELECT name FROM projects WHERE account=? ORDER BY rowid"
+        return [row[0] for row in db.execute(query, (account,))]
+
+
+def _elsewhere(ledger: Path, account: str, stamps: Collection[str], folder: Path) -> list[Path]:
+    """Where files of these contents, which ``folder`` has not, still lie outside of it."""
+    if not stamps or not (ledger / FILE).is_file():
+        return []
+    wanted, home = set(stamps), folder.resolve()
+    with _open(ledger) as db:
+        query = "SELECT path, stamp FROM files WHERE account=? ORDER BY path"
+        rows = [Path(path) for path, stamp in db.execute(query, (account,)) if stamp in wanted]
+    return [path for path in rows if not path.is_relative_to(home) and path.is_file()]
 
 
 def _known_project(
@@ -137,7 +200,8 @@ def _known_project(
             raise
         return None  # deleted on the platform
     try:
-        match_questions(classes, platform.template(project.template_id).questions)
+        before = pushed_questions(ledger, platform.account, known)
+        match_questions(classes, platform.template(project.template_id).questions, before)
     except DataError as error:
         raise DataError(
             f"{name!r} was pushed to project {known} before: {error} For a project with other "
@@ -178,14 +242,16 @@ def _remember(
     name: str,
     project_id: str,
     files: Iterable[tuple[str, LocalFile]],
+    questions: Sequence[Question],
 ) -> None:
-    rows = ((account, file_id, str(f.path.absolute()), f.stamp) for file_id, f in files)
+    rows = ((account, file_id, str(f.path.resolve()), f.stamp) for file_id, f in files)
     with _open(ledger) as db:
         db.execute("BEGIN")
         db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
         row = (account, name, project_id)
         db.execute("INSERT OR REPLACE INTO projects VALUES (?, ?, ?)", row)
         db.execute("COMMIT")
+    remember_questions(ledger, account, project_id, questions)
 
 
 @contextlib.contextmanager
@@ -201,6 +267,27 @@ def _open(ledger: Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
+def remember_questions(
+    ledger: Path, account: str, project_id: str, questions: Sequence[Question]
+) -> None:
+    """Note how a project's questions read when something is sent to it."""
+    rows = [(account, project_id, one.question_id, one.name) for one in questions]
+    with _open(ledger) as db:
+        db.execute("BEGIN")
+        db.execute("DELETE FROM questions WHERE account=? AND project_id=?", (account, project_id))
+        db.executemany("INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?)", rows)
+        db.execute("COMMIT")
+
+
+def pushed_questions(ledger: Path, account: str, project_id: str) -> dict[str, str]:
+    """The texts of a project's questions when images were pushed to it last, by their ids."""
+    if not (ledger / FILE).is_file():
+        return {}
+    with _open(ledger) as db:
+        query = "SELECT question_id, name FROM questions WHERE account=? AND project_id=?"
+        return dict(db.execute(query, (account, project_id)))
+
+
 def _sha256(stamp: str | None) -> str | None:
     """A stamp as far as it says what the file holds: others are its size and time of change."""
-    return stamp if stamp and re.fullmatch("[0-9a-f]{64}", stamp) else None
+    return stamp if stamp and is_digest(stamp) else None

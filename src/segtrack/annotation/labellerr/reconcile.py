@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from segtrack.annotation.labellerr.checks import FileNames
 from segtrack.annotation.labellerr.files import LocalFile
 from segtrack.annotation.labellerr.ledger import Ledger
 from segtrack.annotation.labellerr.port import FAILED, DatasetRecord, Platform
+from segtrack.base.content_names import is_digest
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import digest
 
 _DESCRIPTION = "segtrack files {}"
 _CODE = re.compile(_DESCRIPTION.format("([0-9a-f]{16})"))
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def label_of(name: str, part: int) -> str:
@@ -27,7 +29,7 @@ def label_of(name: str, part: int) -> str:
 
 def describe(files: Sequence[LocalFile]) -> str:
     """The description of a data set of these files; empty where not all contents are known."""
-    if not files or not all(_SHA256.fullmatch(file.stamp) for file in files):
+    if not files or not all(is_digest(file.stamp) for file in files):
         return ""
     pairs = sorted((file.name, file.stamp) for file in files)
     return _DESCRIPTION.format(digest(pairs)[:16])
@@ -74,20 +76,27 @@ def find_unknown(
 
     Only those whose description says that they hold some of ``files``.
     """
-    known = book.files(name)
-    fresh = {file.name: file for file in files if file.name not in known}
+    known, contents = book.files(name), book.called(name)
+    fresh = {
+        file.name: file for file in files if file.name not in known and file.stamp not in contents
+    }
     part = max((one.part for one in book.parts(name)), default=0)
     if not describe(list(fresh.values())):
         return
     listed = {d.name: d for d in platform.datasets(data_type) if d.status_code < FAILED}
     while found := listed.get(label_of(name, part := part + 1)):
-        if not _CODE.search(found.description):
-            return
         platform.wait_dataset(found.dataset_id, timeout)
-        names = {file.file_name for file in platform.dataset_files(found.dataset_id)}
-        members = [fresh[one] for one in sorted(names) if one in fresh]
-        if len(members) < len(names) or describe(members) not in found.description:
+        names = sorted({file.file_name for file in platform.dataset_files(found.dataset_id)})
+        # A picture that was renamed since goes on under the name by which it was sent.
+        known_by = FileNames(names)
+        as_there = {known_by.find(one): file for one, file in fresh.items()}
+        members = [replace(as_there[one], name=one) for one in names if one in as_there]
+        noted = _CODE.search(found.description)
+        if len(members) < len(names) or (noted and describe(members) not in found.description):
+            return
+        if not noted and len(members) < len(fresh):  # of an earlier release: names are all there is
             return
         book.add(name, part, [(file.name, file.stamp) for file in members])
         book.finish(name, part, found.dataset_id)
-        fresh = {one: file for one, file in fresh.items() if one not in names}
+        gone = {file.stamp for file in members}
+        fresh = {one: file for one, file in fresh.items() if file.stamp not in gone}

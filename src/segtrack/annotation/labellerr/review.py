@@ -18,9 +18,10 @@ from pycocotools import mask as coco_mask
 
 from segtrack.annotation.labellerr.checks import match_file_names, named_project
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation, annotations_of
-from segtrack.annotation.labellerr.files import check_files, files_code
+from segtrack.annotation.labellerr.files import check_files, contents_code
 from segtrack.annotation.labellerr.port import Platform, class_questions
 from segtrack.annotation.labellerr.preannotations import preannotate
+from segtrack.annotation.labellerr.push import remember_questions
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.sent import (
@@ -85,7 +86,7 @@ def review(
     if project_id:
         project = named_project(platform, "labellerr.test_project_id", project_id, names)
     # Another pool is another data set: a project has all files of its data sets.
-    label = f"{dataset_name} {files_code(files)}"
+    label = f"{dataset_name} {contents_code(files)}"
     uploaded = upload(platform, files, label, ledger, settings.workers, timeout, say=say)
     ids = tuple(record.dataset_id for record in uploaded.datasets)
     if project is None:
@@ -93,8 +94,11 @@ def review(
         project = platform.ensure_project(project_name, ids, template.template_id)
     else:
         platform.attach(project.project_id, ids)
+    questions = platform.template(project.template_id).questions
+    remember_questions(ledger, platform.account, project.project_id, questions)
     with whole_folder(folder) as partial:
-        name_of = {file.path: file.name for file in files}
+        name_of = {file.path: file.name for file in uploaded.files}
+        rows = _each_once(rows, name_of)
         work = _Work(predictions, name_of, settings)
         with closing(sqlite3.connect(partial / OBJECTS)) as db:
             db.executescript(SCHEMA)
@@ -182,6 +186,11 @@ class _Work:
             again = coco_mask.frPyObjects([ring], row.height, row.width)
             self.overlap += float(coco_mask.iou(again, [mask], [0])[0, 0])
             yield one
+
+
+def _each_once(rows: Iterable[ImageRow], name_of: Mapping[Path, str]) -> list[ImageRow]:
+    """Of copies of one picture, which are one file of the platform, the first."""
+    return list({name_of[row.path]: row for row in reversed(list(rows))}.values())
 
 
 def _renamed(db: sqlite3.Connection, renamed: dict[str, str]) -> None:

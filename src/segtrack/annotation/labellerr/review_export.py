@@ -11,6 +11,7 @@ import numpy as np
 
 from segtrack.annotation.labellerr.checks import export_classes, match_file_names, match_questions
 from segtrack.annotation.labellerr.port import Template
+from segtrack.annotation.labellerr.push import pushed_questions
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.returned import Returned, new_returned
 from segtrack.annotation.sent import Reviewed, SentImage, sent_images
@@ -36,7 +37,8 @@ def pull_review(session: Session, sent: Reviewed, scratch: Path) -> Iterator[Ret
         template = platform.template(platform.project(sent.project_id).template_id)
         with closing(sent.open()) as db:
             images = list(sent_images(db))
-        with read_export(raw, work, images, sent.names, template) as back:
+        before = pushed_questions(session.ledger, platform.account, sent.project_id)
+        with read_export(raw, work, images, sent.names, template, before) as back:
             yield back
     finally:
         for left in (raw, work):  # the export names the people who worked on it
@@ -50,6 +52,7 @@ def read_export(
     images: Sequence[SentImage],
     classes: Sequence[str],
     template: Template,
+    before: Mapping[str, str] | None = None,
 ) -> Iterator[Returned]:
     """Join an export with what was sent: by file id, else by name, whose case may differ.
 
@@ -57,6 +60,7 @@ def read_export(
         path: COCO JSON as the platform gives it; read as a stream.
         work: scratch file for the labels.
         classes: class names that were sent.
+        before: texts of the template's questions when they were sent, by their ids.
 
     Raises:
         DataError: it is not such a file, has a class that is no question of the template, or the
@@ -64,7 +68,7 @@ def read_export(
     """
     with new_returned(work) as back:
         try:
-            _read(path, back, images, classes, template)
+            _read(path, back, images, classes, template, before)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path.name}: the platform's export is not COCO JSON as it was seen of it "
@@ -80,8 +84,9 @@ def _read(
     images: Sequence[SentImage],
     classes: Sequence[str],
     template: Template,
+    before: Mapping[str, str] | None,
 ) -> None:
-    questions = match_questions(classes, template.questions)
+    questions = match_questions(classes, template.questions, before)
     class_of = {text: name for name, text in questions.items()}
     exported: dict[Any, Mapping[str, Any]] = {}
     categories: list[Mapping[str, Any]] = []

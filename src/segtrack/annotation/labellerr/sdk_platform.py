@@ -103,7 +103,7 @@ class SdkPlatform(HttpPlatform):
             made = module.create_dataset_from_connection(
                 self._client, config, connection_id, path="local"
             )
-        return str(made.dataset_id)
+            return _id_of(made, "dataset_id")
 
     def _create_template(
         self, name: str, questions: Sequence[Question], data_type: str, identity: str
@@ -127,7 +127,7 @@ class SdkPlatform(HttpPlatform):
                 ],
             )
             made = module.create_template(self._client, params)
-        return str(made.annotation_template_id)
+            return _id_of(made, "annotation_template_id", "template_id")
 
     def _create_project(
         self,
@@ -152,15 +152,18 @@ class SdkPlatform(HttpPlatform):
                 [datasets.LabellerrDataset(self._client, i) for i in dataset_ids],
                 templates.LabellerrAnnotationTemplate(self._client, template_id),
             )
-        return str(made.project_id)
+            return _id_of(made, "project_id")
 
     def _attach(self, project_id: str, dataset_ids: Sequence[str]) -> None:
         with self._domain_errors(f"attaching data sets to project {project_id}"):
             self._project(project_id).attach_dataset_to_project(dataset_ids=list(dataset_ids))
 
-    def _assign(self, project_id: str, file_ids: Sequence[str], status: str) -> None:
+    def _assign(
+        self, project_id: str, file_ids: Sequence[str], status: str, assign_to: str | None = None
+    ) -> None:
+        more = {} if assign_to is None else {"assign_to": assign_to}
         with self._domain_errors(f"setting statuses in project {project_id}"):
-            self._project(project_id).bulk_assign_files(list(file_ids), status)
+            self._project(project_id).bulk_assign_files(list(file_ids), status, **more)
 
     def delete_dataset(self, dataset_id: str) -> None:
         module = self._sdk["labellerr.core.datasets"]
@@ -185,7 +188,9 @@ class SdkPlatform(HttpPlatform):
             )
         return job_id
 
-    def _create_export(self, project_id: str, name: str, statuses: list[str], format: str) -> str:
+    def _create_export(
+        self, project_id: str, name: str, statuses: list[str], format: str, updated_after: int = 0
+    ) -> str:
         values: dict[str, Any] = {
             "export_name": name,
             "export_description": name,
@@ -194,19 +199,17 @@ class SdkPlatform(HttpPlatform):
         }
         newer = hasattr(self._sdk["labellerr.core.projects"].LabellerrProject, "list_exports")
         allowed = getattr(self._constants, "LOCAL_EXPORT_STATUS", statuses)
-        # What the SDK does not know of formats and statuses goes past it.
-        known = format in ("coco_json", "json", "csv", "png")
+        # What the SDK does not know of formats, statuses and times goes past it.
+        known = format in ("coco_json", "json", "csv", "png") and not updated_after
         if not known or (not newer and not set(statuses) <= set(allowed)):
-            return super()._create_export(project_id, name, statuses, format)
+            return super()._create_export(project_id, name, statuses, format, updated_after)
         with self._domain_errors(f"exporting project {project_id}"):
             project = self._project(project_id)
             if newer:  # 1.1 wants its own object where the main line fails on it
                 made = project.create_export(self._schema("CreateExportParams", **values))
             else:
                 made = project.create_local_export(values)
-        if not made.report_id:
-            raise PlatformError(f"exporting project {project_id}: the answer has no report_id.")
-        return str(made.report_id)
+            return _id_of(made, "report_id")
 
     def _project(self, project_id: str) -> Any:
         return self._sdk["labellerr.core.projects"].LabellerrProject(self._client, project_id)
@@ -233,6 +236,19 @@ class SdkPlatform(HttpPlatform):
                 f"{what}: the SDK failed ({type(error).__name__}: {said}). Check the value that it "
                 "names; labellerr.transport=http does without the SDK."
             ) from error
+
+
+def _id_of(made: Any, *names: str) -> str:
+    """The id of what the SDK made, by the first of its names that the installed SDK has.
+
+    Raises:
+        AttributeError: it has none of them, or an empty one.
+    """
+    for name in names:
+        if found := getattr(made, name, None):
+            return str(found)
+    have = [name for name in vars(type(made)) if not name.startswith("_")]
+    raise AttributeError(f"{type(made).__name__} has no {' or '.join(names)}, only {have}")
 
 
 def _older(what: str) -> str:

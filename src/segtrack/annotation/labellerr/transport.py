@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from segtrack.annotation.labellerr.credentials import Credentials, hide_in_logs
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import PlatformError, SettingsError
-from segtrack.base.labellerr_api import VARIABLES
+from segtrack.base.labellerr_api import API_KEYS, VARIABLES
 from segtrack.base.retry import Again, retry
 
 ORIGIN = "https://pro.labellerr.com"
@@ -349,7 +349,7 @@ def _hint(code: int) -> str:
     if code in (401, 403):
         return (
             f"Check {', '.join(VARIABLES)}: mistyped, expired or of another account. New keys are "
-            "made in the account under 'Get API'."
+            f"made at {API_KEYS}."
         )
     if code == 404:
         return "Was it deleted on the platform, or does it belong to another account?"

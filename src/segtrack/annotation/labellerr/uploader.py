@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -13,6 +13,7 @@ from segtrack.annotation.labellerr.files import (
     CALL_BYTES,
     CALL_FILES,
     LocalFile,
+    each_once,
     split,
 )
 from segtrack.annotation.labellerr.ledger import Ledger, Part
@@ -25,6 +26,7 @@ from segtrack.annotation.labellerr.reconcile import (
     label_of,
     require_same,
 )
+from segtrack.base.content_names import is_digest
 from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
 from segtrack.base.progress import progress
@@ -52,10 +54,12 @@ class Uploaded:
     Attributes:
         datasets: ready, in the order of their parts.
         sent: files sent by this call; those of an earlier one are not counted.
+        files: as they were given, under the names that they were first sent by.
     """
 
     datasets: tuple[DatasetRecord, ...]
     sent: int
+    files: tuple[LocalFile, ...] = ()
 
 
 def upload(
@@ -73,10 +77,11 @@ def upload(
 
     More files than a data set takes are spread over ``name``, ``name 2``, ``name 3`` and so on.
     The same call again sends and creates only what is not there: files that the ledger knows as
-    sent stay, more files become one more data set.
+    sent stay, more files become one more data set. A file is known by its content, whatever it is
+    called by now.
 
     Args:
-        files: as ``check_files`` gives them.
+        files: as ``check_files`` gives them; of several of one name one is sent.
         name: of the data set. ledger: folder that remembers what was sent.
         workers: files at the same time.
         timeout: seconds that the platform may take for a data set.
@@ -92,8 +97,9 @@ def upload(
     limits = limits or Limits()
     with Ledger(ledger, platform.account) as book, book.locked():
         forget_deleted(platform, book, name)
-        find_unknown(platform, book, files, name, data_type, timeout)
-        plan = _plan(book, files, name, limits)
+        find_unknown(platform, book, each_once(files), name, data_type, timeout)
+        files = _as_sent(book, files, name)
+        plan = _plan(book, each_once(files), name, limits)
         meter = Meter(say)
         meter.expect(_unsent(book, plan, name))
         job = _Job(platform, book, name, data_type, workers, limits)
@@ -106,7 +112,15 @@ def upload(
             _check_arrived(platform, record, list(book.files(name, part)))
     for record in ready:
         say(f"data set {record.name}: {record.files_count} files, {record.dataset_id}")
-    return Uploaded(ready, meter.files)
+    return Uploaded(ready, meter.files, tuple(files))
+
+
+def _as_sent(book: Ledger, files: Sequence[LocalFile], name: str) -> list[LocalFile]:
+    """The files under the names that the platform has their contents by."""
+    called = book.called(name)
+    return [
+        replace(f, name=called.get(f.stamp, f.name)) if is_digest(f.stamp) else f for f in files
+    ]
 
 
 Plan = dict[int, list[LocalFile]]

@@ -9,6 +9,7 @@ from segtrack import model
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Stage, register
+from segtrack.settings import plain
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
@@ -43,6 +44,18 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
         network.family.libraries,
         metric=lambda name: name.replace("/images_", f"/{named}_"),
     )
+
+
+def content_code(ask: Ask, split: str, floor: float, limit: int) -> str:
+    """Stands for the predictions of a split by what they are made of and nothing else: unlike the
+    key in the store, it stays when the images are called otherwise.
+    """
+    settings, dataset = ask.settings, ask("prepare").value
+    weights: Weights = ask("weights").value
+    network = model.Network(settings.model, weights, settings.device)
+    asked = network.prediction(model.Request(dataset.names, dataset.class_map, floor, limit))
+    contents = sorted({image.sha256 for image in dataset.iter_images(split)})
+    return digest([plain(asked), weights.sha256, contents])
 
 
 def _load(folder: Path) -> Predictions:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import DataError, NothingToExport
-from segtrack.pipeline.platform import platform_of, project_name
+from segtrack.pipeline.platform import platform_of, project_name, unfinished
 from segtrack.pipeline.reviewed_videos import at_hand, last_sent, pull_videos, videos_were_sent
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
-from segtrack.pipeline.stages.review import NO_IMAGES, Sent
+from segtrack.pipeline.stages.review import NO_IMAGES, Sent, require_pool
 
 if TYPE_CHECKING:
     from segtrack.annotation import AnnotationPlatform, Review, Reviewed
@@ -34,6 +34,12 @@ def pull(ask: Ask) -> Visit:
     return Visit(what, partial(_pull, dataset=dataset, videos=at_hand(ask) if videos else ()))
 
 
+def _require(ask: Ask) -> None:
+    """Look for images that may have been under review, before anything is done."""
+    if not videos_may_come(ask):
+        require_pool(ask, "pull")
+
+
 def videos_may_come(ask: Ask) -> bool:
     """Whether this command or an earlier one sends videos for review."""
     sends = "review" in ask.listed and "track" in ask.listed and ask.settings.labellerr.videos
@@ -46,6 +52,8 @@ def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path
     platform = platform_of(run)
     sent: Sent | None = run("review").value if "review" in run.listed else None
     tracked = sent.videos if sent else last_sent(run, dataset, platform, videos)
+    if sent is None and tracked is None:
+        require_pool(run, "pull")
     review = reviewed = None
     waiting: list[NothingToExport] = []
     try:
@@ -81,7 +89,8 @@ def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path
 def _images_sent(run: Run, dataset: Dataset) -> bool:
     """Whether images were sent for review too, where videos were."""
     try:
-        platform_of(run).last_review(project_name(run.settings, dataset))
+        places = _places(dataset)
+        platform_of(run).last_review(project_name(run.settings, dataset), places.keys())
     except DataError:
         return False
     return True
@@ -90,13 +99,25 @@ def _images_sent(run: Run, dataset: Dataset) -> bool:
 def _pull_images(
     run: Run, dataset: Dataset, platform: AnnotationPlatform, just_sent: Reviewed | None
 ) -> Review:
-    sent = just_sent or platform.last_review(project_name(run.settings, dataset))
+    places = _places(dataset)
+    sent = just_sent or platform.last_review(project_name(run.settings, dataset), places.keys())
     # Another run that pulls the same, or sends it anew, would replace files that are read here.
     with alone_with(sent.folder):
-        return _pulled(run, dataset, platform, sent)
+        return _pulled(run, dataset, platform, sent, places)
 
 
-def _pulled(run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Reviewed) -> Review:
+def _places(dataset: Dataset) -> dict[str, Path]:
+    """Where each picture of the pool lies, by its content."""
+    return {row.sha256: row.path for row in dataset.iter_images("pool")}
+
+
+def _pulled(
+    run: Run,
+    dataset: Dataset,
+    platform: AnnotationPlatform,
+    sent: Reviewed,
+    places: dict[str, Path],
+) -> Review:
     from segtrack import annotation
 
     # Before anybody is simulated by their labels.
@@ -109,9 +130,13 @@ def _pulled(run: Run, dataset: Dataset, platform: AnnotationPlatform, sent: Revi
     truth = rehearsal.truth if rehearsal else None
     folder = run.scratch("labellerr") / "pulls" / sent.folder.name
     try:
-        review = annotation.pull(platform, sent, folder, run.record, truth=truth, say=run.say)
+        review = annotation.pull(
+            platform, sent, folder, run.record, truth=truth, say=run.say, places=places
+        )
     except NothingToExport as error:
         raise (error if rehearsal else _waiting(platform, error, sent.project_id)) from error
+    if review.pending and (left := unfinished(run.settings, platform.status(sent.project_id))):
+        run.say(f"not back, by their status: {left}")
     run.keep(folder, "review")
     run.tag({"labellerr.test_project": sent.project_id})
     return review
@@ -126,7 +151,8 @@ def _waiting(
         return error
     return NothingToExport(
         f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
-        f"which a reviewer could be simulated: {by_hand}."
+        f"which a reviewer could be simulated: {by_hand}; then give stages=[pull], or send it to "
+        "people with labellerr=cloud."
     )
 
 
@@ -135,6 +161,7 @@ STAGE = register(
         name="pull",
         make=pull,
         inputs=("prepare", "review", "source", "sequences"),
+        require=_require,
         after="review",
         platform=True,
     )

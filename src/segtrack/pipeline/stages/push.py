@@ -75,6 +75,8 @@ def _push(run: Run, dataset: Dataset, proposed: dict[str, Result]) -> None:
     text = json.dumps(dataclasses.asdict(done), indent=1)
     (run.output / "push.json").write_text(text, encoding="utf-8")
     run.keep(run.output / "push.json", "push")
+    if how := platform.by_hand(done.project_id):
+        run.say(how)
 
 
 def _require(ask: Ask) -> None:

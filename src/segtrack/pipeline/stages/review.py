@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from segtrack.base.errors import DataError
 from segtrack.pipeline.platform import images_of, platform_of, project_name
 from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
+from segtrack.pipeline.stages.predict import content_code
 from segtrack.pipeline.stages.weights import require_model
+from segtrack.settings import DEFAULT_STAGES
 
 if TYPE_CHECKING:
     from segtrack.annotation import Reviewed, SentVideos
@@ -27,28 +30,59 @@ class Sent:
     videos: SentVideos | None = None
 
 
+def require_pool(ask: Ask, stage: str) -> None:
+    """Look for images to review, before anything is sent.
+
+    Raises:
+        DataError: there are none, and it was this stage that was asked for: of the stages that a
+            command runs where it names none, some may have nothing to do.
+    """
+    dataset: Dataset = ask("prepare").value
+    if dataset.counts.get("pool") or ask.settings.stages == DEFAULT_STAGES:
+        return
+    settings = ask("source").value
+    where = settings.path or "the data set"
+    further = {
+        "labellerr": f"put further pictures into {where}: those without labels are the pool",
+        "images": f"put pictures into {where}: all of them are the pool",
+        "reviewed": "all of the version's pool was reviewed: put further pictures into the folder "
+        "that it began with, and prepare that with the dataset=... of the first time",
+        "traffic_sim": "render further pictures with dataset.pool=N",
+    }.get(settings.source, f"put further pictures into {where} and name them as pool: in data.yaml")
+    raise DataError(
+        f"stage {stage}: {NO_IMAGES}, so that there is nothing to review. Either {further}; or let "
+        "a share of the pictures be the pool with dataset.splits.pool=0.2 (the shares sum to 1)."
+    )
+
+
 def review(ask: Ask) -> Visit:
     """Send the pool split with its predictions to a Test Project, and the tracked videos."""
     dataset: Dataset = ask("prepare").value
     knobs, count = ask.settings.model, dataset.counts.get("pool")
-    videos = ask.settings.labellerr.videos and "track" in ask.listed
-    predicted = None
+    videos = _videos(ask)
+    predicted, code = None, ""
     if count:
         predicted = ask(
             "predict", split="pool", floor=knobs.conf_floor, limit=knobs.max_det, named="pool"
         )
+        code = content_code(ask, "pool", knobs.conf_floor, knobs.max_det)
     what = [f"predictions of {count} pool images"] if count else []
     what += ["tracked .mp4 videos"] if videos else []
     if not what:
         return Visit(idle=NO_IMAGES)
-    do = partial(_review, dataset=dataset, predicted=predicted, videos=videos)
+    do = partial(_review, dataset=dataset, predicted=predicted, code=code, videos=videos)
     return Visit(", ".join(what), do)
 
 
-def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) -> Sent:
+def _videos(ask: Ask) -> bool:
+    """Whether tracked videos go too."""
+    return ask.settings.labellerr.videos and "track" in ask.listed
+
+
+def _review(run: Run, dataset: Dataset, predicted: Result | None, code: str, videos: bool) -> Sent:
     images, tracked = None, None
     if predicted:
-        images = _review_images(run, dataset, predicted)
+        images = _review_images(run, dataset, predicted, code)
     else:
         run.say(NO_IMAGES)
     if videos:
@@ -56,10 +90,12 @@ def _review(run: Run, dataset: Dataset, predicted: Result | None, videos: bool) 
     return Sent(images, tracked)
 
 
-def _review_images(run: Run, dataset: Dataset, predicted: Result) -> Reviewed:
-    images = images_of(run.settings, dataset, "pool")
-    sent = platform_of(run).review(images, predicted.value, predicted.key, run.record, run.say)
+def _review_images(run: Run, dataset: Dataset, predicted: Result, code: str) -> Reviewed:
+    platform, images = platform_of(run), images_of(run.settings, dataset, "pool")
+    sent = platform.review(images, predicted.value, code, run.record, run.say)
     run.tag({"labellerr.test_project": sent.project_id})
+    if "pull" not in run.listed and (how := platform.by_hand(sent.project_id)):
+        run.say(how)
     return sent
 
 
@@ -83,17 +119,19 @@ def _require(ask: Ask) -> None:
     from segtrack.annotation import open_platform
 
     require_model(ask)
+    if not _videos(ask):
+        require_pool(ask, "review")
     dataset: Dataset = ask("prepare").value
     if dataset.counts.get("pool"):
         platform = open_platform(ask.settings.labellerr, ask.scratch("labellerr"))
-        platform.check(row.path for row in dataset.iter_images("pool"))
+        platform.check(dataset.iter_images("pool"))
 
 
 STAGE = register(
     Stage(
         name="review",
         make=review,
-        inputs=("prepare", "predict", "track", "start"),
+        inputs=("prepare", "predict", "track", "start", "source", "weights"),
         require=_require,
         after="track",
         platform=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.errors import SettingsError
 from segtrack.dataset import source_of
-from segtrack.pipeline.platform import platform_of
+from segtrack.pipeline.platform import platform_of, unfinished
 from segtrack.pipeline.stage import Ask, Given, Stage, Visit, register
 
 if TYPE_CHECKING:
@@ -44,9 +44,12 @@ def labels(ask: Ask) -> Visit:
 
 def _export(run: Run) -> Path:
     project_id = _project(run.settings)
-    kept = platform_of(run).labels(project_id)
+    platform = platform_of(run)
+    kept = platform.labels(project_id)
     run.say(f"{kept.images} images, {kept.annotations} labels of {project_id}")
-    run.tag({"labellerr.project": project_id, "labellerr.export": kept.digest})
+    if left := unfinished(run.settings, platform.status(kept.project_id)):
+        run.say(f"not taken, by their status: {left}")
+    run.tag({"labellerr.project": kept.project_id, "labellerr.export": kept.digest})
     return kept.folder
 
 

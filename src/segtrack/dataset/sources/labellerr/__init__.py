@@ -45,7 +45,9 @@ class LabellerrDatasetSettings(FolderSettings):
         "sqrt(n * test * (1 - test)). The others are dealt anew",
     )
     project_id: str | None = knob(
-        None, "as push printed it, or as in the address of the project's page"
+        None,
+        "the project's id, as push printed it or as in the address of its page, or its name, such "
+        "as labellerr.name of the push",
     )
     unlabelled: Unlabelled = knob(
         Unlabelled.pool,
@@ -54,8 +56,8 @@ class LabellerrDatasetSettings(FolderSettings):
     )
     export: str | None = knob(
         None,
-        "a folder that an earlier export was kept in, which counts by its content; null asks the "
-        "platform for a new one",
+        "a COCO JSON file that was exported by hand, or a folder that an earlier export was kept "
+        "in, which count by their content; null asks the platform for a new one",
         local=True,
     )
 
@@ -65,8 +67,8 @@ class LabellerrDatasetSettings(FolderSettings):
         if not self.project_id and self.export is None:
             allowed = "name the project whose labels are wanted: dataset.project_id=ID"
             yield Problem("dataset.project_id", self.project_id, allowed)
-        if self.export is not None and not Path(self.export).expanduser().is_dir():
-            allowed = "no such folder; null asks the platform for an export"
+        if self.export is not None and not Path(self.export).expanduser().exists():
+            allowed = "no such file or folder; null asks the platform for an export"
             yield Problem("dataset.export", self.export, allowed)
 
 
@@ -79,9 +81,9 @@ def _read(settings: LabellerrDatasetSettings, place: Place) -> Content:
 
     catalogue, checks = place.catalogue, place.checks
     path = required_path(settings)
-    export = KeptExport.load(Path(settings.export or ""))
+    export = KeptExport.load(Path(settings.export or "").expanduser())
     config, keep = reader.own_config(path), settings.unlabelled is Unlabelled.pool
-    files = reader.list_labellerr(path, config, export, keep, catalogue, checks)
+    files = reader.list_labellerr(path, config, export, keep, catalogue, checks, place.cache)
     own_classes = len(config.names) if config else 0
     read = read_files(catalogue, checks, reading_of(settings, place, own_classes))
     reader.check_pushed(export, catalogue, checks)
@@ -96,7 +98,7 @@ def _stamp(settings: LabellerrDatasetSettings) -> str:
     """The labels by content: another export of the same ones is the same data set."""
     from segtrack.dataset.kept_export import KeptExport
 
-    return KeptExport.load(Path(settings.export or "")).digest
+    return KeptExport.load(Path(settings.export or "").expanduser()).digest
 
 
 def _project(settings: LabellerrDatasetSettings) -> str | None:
@@ -115,7 +117,7 @@ register_source(
         LabellerrDatasetSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=3,
+        version=4,
         lasting_test=True,
         stamp=_stamp,
         project=_project,

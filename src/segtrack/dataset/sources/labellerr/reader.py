@@ -1,8 +1,8 @@
 """Finished labels of a Labellerr project, joined with the images on this machine.
 
 What is read is a kept export (``segtrack.dataset.kept_export``): COCO JSON with the classes of the
-project's template, in its order. An export holds no images: each is found by the local file that
-was pushed as it, or by its name; what was pushed must be what is found.
+project's template, in its order. An export holds no images: each is found by the content that was
+pushed as it, whatever it is called by now and wherever in the folder it lies, or else by its name.
 
 Where the folder is a YOLO data set, its ``data.yaml`` goes on deciding what is ``train``, ``val``
 and ``test``. What it has in ``test`` or ``pool`` and the export does not name keeps its own labels:
@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segtrack.base.content_names import content_tag, without_tag
 from segtrack.base.json_stream import elements
+from segtrack.base.progress import progress
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.coco_values import id_key
-from segtrack.dataset.files import findings
+from segtrack.dataset.files import content_of, findings
 from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
 from segtrack.dataset.listing import BITS, Listing, image_files, is_text
@@ -38,6 +40,8 @@ _LOCAL = """
 CREATE TABLE local_files (
     path TEXT PRIMARY KEY, name TEXT, folded TEXT, splits INTEGER DEFAULT 0);
 CREATE TABLE pushed (path TEXT PRIMARY KEY, sha256 TEXT, line INTEGER);
+CREATE TABLE contents (sha256 TEXT, path TEXT PRIMARY KEY);
+CREATE INDEX contents_by_digest ON contents (sha256, path);
 CREATE INDEX local_by_name ON local_files (name);
 CREATE INDEX local_by_folded ON local_files (folded);
 """
@@ -55,6 +59,7 @@ def list_labellerr(
     keep_unlabelled: bool,
     catalogue: Catalogue,
     checks: Checks,
+    cache: Path,
 ) -> list[CocoFile]:
     """Put the images of an export, as far as they are in ``folder``, into the catalogue.
 
@@ -63,6 +68,7 @@ def list_labellerr(
         config: of the folder, see ``own_config``.
         keep_unlabelled: images that the export does not name go to the split ``pool``; those that
             ``config`` has in ``test`` or ``pool`` stay there in any case.
+        cache: folder that remembers facts of unchanged files.
 
     Returns:
         The annotation file, for ``label_coco``.
@@ -81,6 +87,10 @@ def list_labellerr(
     if config is not None:
         _declare(config, catalogue, checks)
     listing = Listing(catalogue, checks, folder)
+    if _names_contents(path):
+        paths = [row[0] for row in db.execute("SELECT path FROM local_files ORDER BY path")]
+        known = progress(content_of(paths, cache), "compare images", len(paths))
+        db.executemany("INSERT INTO contents VALUES (?,?)", ((sha, where) for where, sha in known))
     join = _Join(listing, folder, path)
     for element in elements(path):
         if element.listed and element.key == "images":
@@ -92,7 +102,16 @@ def list_labellerr(
         checks.error("no_image_joined", str(path), message, hint)
     _unlabelled(listing, folder, keep_unlabelled)
     listing.finish(path)
-    return [CocoFile(path, 0, {i: i for i in range(len(export.names))})]
+    return [CocoFile(path, 0, export.class_of)]
+
+
+def _names_contents(export: Path) -> bool:
+    """Whether an export says of any image what it holds."""
+    return any(
+        element.value.get("sha256") or content_tag(str(element.value.get("file_name")))
+        for element in elements(export)
+        if element.listed and element.key == "images" and isinstance(element.value, dict)
+    )
 
 
 def _declare(config: YoloConfig, catalogue: Catalogue, checks: Checks) -> None:
@@ -112,7 +131,8 @@ def check_pushed(export: KeptExport, catalogue: Catalogue, checks: Checks) -> No
     """
     query = (
         "SELECT images.path, pushed.line FROM images JOIN pushed USING (path) "
-        "WHERE LOWER(HEX(images.sha256)) != pushed.sha256 ORDER BY image_id"
+        "WHERE SUBSTR(LOWER(HEX(images.sha256)), 1, LENGTH(pushed.sha256)) != pushed.sha256 "
+        "ORDER BY image_id"
     )
     for path, line in catalogue.db.execute(query).fetchall():
         message = (
@@ -182,34 +202,55 @@ class _Join(NamedTuple):
         # It was in the pool to be labelled, and now it is.
         if self.listing.add(path, Path(path).stat(), declared & ~BITS["pool"]):
             db.execute("INSERT INTO coco_paths VALUES (?,?,?,?)", (path, 0, id_key(image["id"]), 1))
-            if image.get("sha256"):
-                row = (path, str(image["sha256"]), line)
-                db.execute("INSERT INTO pushed VALUES (?,?,?)", row)
+            if expected := image.get("sha256") or self._tag(name, path):
+                db.execute("INSERT INTO pushed VALUES (?,?,?)", (path, str(expected), line))
+
+    def _tag(self, name: str, path: str) -> str | None:
+        """What a name says of the content, unless it is the local file's own name."""
+        last = PurePosixPath(name).name
+        return None if last.casefold() == Path(path).name.casefold() else content_tag(last)
 
     def _find(self, image: dict[str, Any], name: str, line: int) -> str | None:
         db, checks = self.listing.db, self.listing.checks
+        if (same := self._same_content(image, name)) is not None:
+            return same
         pushed = image.get("local")
         if pushed and db.execute("SELECT 1 FROM local_files WHERE path = ?", (pushed,)).fetchone():
             return str(pushed)
         last = PurePosixPath(name).name
-        for column, wanted in (("name", last), ("folded", last.casefold())):
-            query = f"SELECT path, name FROM local_files WHERE {column} = ? ORDER BY path LIMIT 2"
-            found = db.execute(query, (wanted,)).fetchall()
-            if len(found) == 1:
-                if column == "folded":
-                    message = f"image {image['id']}: {name} is called {found[0][1]}; it is taken"
-                    hint = "names on the platform and here differ in case only"
-                    checks.warn("mended_name", str(self.export), message, hint, line)
-                return str(found[0][0])
-            if found:
-                message = f"image {image['id']}: {name} may be {found[0][0]} or {found[1][0]}"
-                hint = "name a dataset.path that has it once"
-                checks.error("same_name", str(self.export), message, hint, line)
-                return None
+        for wanted in dict.fromkeys((last, without_tag(last))):
+            for column, text in (("name", wanted), ("folded", wanted.casefold())):
+                query = f"SELECT path, name FROM local_files WHERE {column} = ? ORDER BY path"
+                found = db.execute(f"{query} LIMIT 2", (text,)).fetchall()
+                if len(found) == 1:
+                    if found[0][1] != wanted:
+                        message = (
+                            f"image {image['id']}: {name} is called {found[0][1]}; it is taken"
+                        )
+                        hint = "names on the platform and here differ in case only"
+                        checks.warn("mended_name", str(self.export), message, hint, line)
+                    return str(found[0][0])
+                if found:
+                    message = f"image {image['id']}: {name} may be {found[0][0]} or {found[1][0]}"
+                    hint = "name a dataset.path that has it once"
+                    checks.error("same_name", str(self.export), message, hint, line)
+                    return None
         message = f"image {image['id']}: {name} is labelled, but not in {self.folder}"
         hint = "restore the image, or name the folder that has it with dataset.path"
         checks.warn("missing_image", str(self.export), message, hint, line)
         return None
+
+    def _same_content(self, image: dict[str, Any], name: str) -> str | None:
+        """The local file that holds what was pushed as the image; the first of copies."""
+        if sha256 := image.get("sha256"):
+            where, values = "sha256 = ?", (str(sha256),)
+        elif tag := content_tag(PurePosixPath(name).name):
+            where, values = "sha256 GLOB ?", (f"{tag}*",)
+        else:
+            return None
+        query = f"SELECT path FROM contents WHERE {where} ORDER BY path LIMIT 1"
+        row = self.listing.db.execute(query, values).fetchone()
+        return str(row[0]) if row else None
 
 
 def _unlabelled(listing: Listing, folder: Path, keep: bool) -> None:
@@ -220,6 +261,14 @@ def _unlabelled(listing: Listing, folder: Path, keep: bool) -> None:
     for path, splits in declared.fetchall():
         _add_own(listing, path, splits & kept)
     rest += f" AND NOT splits & {kept}"
+    same = "SELECT sha256 FROM contents JOIN coco_paths USING (path)"
+    copies = f"path IN (SELECT path FROM contents WHERE sha256 IN ({same}))"
+    count, first = db.execute(f"SELECT COUNT(*), MIN(path) {rest} AND {copies}").fetchone()
+    if count:
+        message = f"{count} images hold the same as labelled ones, for example {first}; left out"
+        hint = "nothing needs to be done: each picture counts once"
+        listing.checks.warn("copies", str(folder), message, hint)
+        rest += f" AND NOT {copies}"
     count, first = db.execute(f"SELECT COUNT(*), MIN(path) {rest}").fetchone()
     if not count:
         return

@@ -29,7 +29,7 @@ from segtrack.dataset.coco_annotations import (
     check_doubtful,
     read_annotations,
 )
-from segtrack.dataset.files import findings, read_files
+from segtrack.dataset.files import find_contents, findings, read_files
 from segtrack.dataset.labels import Annotation, labels_of
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
@@ -64,11 +64,11 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     reviewed = set(version["images"])
     parent = Dataset.load(path / PARENT)
     _check_parent(parent, version, path)
-    catalogue.add(_listed(parent.folder, reviewed))
+    catalogue.add(_listed(parent.folder, reviewed, place.cache))
     count = read_files(catalogue, checks, reading_of(settings, place, len(parent.names)))
     _check_unchanged(parent.folder, catalogue, path)
     _label_as_before(parent.folder, reviewed, catalogue)
-    _label_reviewed(path / LABELS, catalogue, checks)
+    _label_reviewed(path / LABELS, reviewed, catalogue, checks)
     shutil.copyfile(path / FILE, place.folder / FILE)
     estimated = parent.visible_estimated
     videos = _videos(path, version, parent.sequences, place)
@@ -143,17 +143,29 @@ def _check_parent(parent: Dataset, version: dict[str, Any], path: Path) -> None:
         )
 
 
-def _listed(folder: Path, reviewed: set[str]) -> Iterator[ListedImage]:
-    for row in tables.rows_of(folder / "images.parquet", ["file_name", "path", "split"]):
-        file = folder / row["path"]
+def _listed(folder: Path, reviewed: set[str], cache: Path) -> Iterator[ListedImage]:
+    columns = ["file_name", "path", "split", "sha256"]
+    absent = {
+        row["sha256"].hex()
+        for row in tables.rows_of(folder / "images.parquet", columns)
+        if not (folder / row["path"]).exists()
+    }
+    found = find_contents(cache, absent) if absent else {}
+    if lost := absent - found.keys():
+        row = next(
+            row
+            for row in tables.rows_of(folder / "images.parquet", columns)
+            if row["sha256"].hex() in lost
+        )
+        raise DataError(
+            f"{folder / row['path']}: not there, and {len(lost)} images in all that the reviewed "
+            "version was made with. Restore them; or, where their folder was moved or renamed, "
+            "let it be read once as it is now: stages=[prepare] with its dataset and dataset.path."
+        )
+    for row in tables.rows_of(folder / "images.parquet", columns):
+        file = found.get(row["sha256"].hex(), folder / row["path"])
         moved = row["split"] == "pool" and row["file_name"] in reviewed
-        try:
-            stat = file.stat()
-        except OSError as error:
-            raise DataError(
-                f"{file}: {error.strerror}; the reviewed version was made with it. Restore the "
-                "image."
-            ) from error
+        stat = file.stat()
         split = "train" if moved else row["split"]
         yield ListedImage(
             row["file_name"], str(file.absolute()), split, stat.st_size, stat.st_mtime_ns
@@ -202,23 +214,42 @@ def _annotation(row: dict[str, Any]) -> Annotation:
     )
 
 
-def _label_reviewed(path: Path, catalogue: Catalogue, checks: Checks) -> None:
-    """Annotations of an image stand together in the file."""
-    names, class_ids = {}, {}
+def _label_reviewed(path: Path, moved: set[str], catalogue: Catalogue, checks: Checks) -> None:
+    """Annotations of an image stand together in the file.
+
+    Args:
+        moved: file names of the images that the labels belong to.
+    """
+    images, class_ids = {}, {}
     for element in elements(path):
         if element.listed and element.key == "images":
-            names[element.value["id"]] = element.value["file_name"]
+            images[element.value["id"]] = element.value
         elif element.listed and element.key == "categories":
             class_ids[element.value["id"]] = element.value["id"]
     catalogue.db.execute("CREATE INDEX by_file_name ON images (file_name)")
     found = (e for e in elements(path) if e.listed and e.key == "annotations")
     tally = Tally()
-    for image, group in groupby(found, key=lambda element: element.value["image_id"]):
-        query = "SELECT image_id, width, height FROM images WHERE file_name = ?"
-        image_id, width, height = catalogue.db.execute(query, (names[image],)).fetchone()
+    for key, group in groupby(found, key=lambda element: element.value["image_id"]):
         raws = [RawAnnotation(element.line, element.value) for element in group]
-        read = read_annotations(raws, class_ids, width, height)
+        # Copies of one picture were reviewed as one, and it may be called otherwise by now.
+        for image_id, width, height in _rows_of(images[key], moved, catalogue):
+            read = read_annotations(raws, class_ids, width, height)
+            catalogue.set_labels(image_id, read.labels.pack(), relative=False)
         checks.add(*findings(read.remarks, str(path)))
-        catalogue.set_labels(image_id, read.labels.pack(), relative=False)
         tally = tally.plus(read.tally)
     check_doubtful(checks, str(path), tally)
+
+
+def _rows_of(
+    image: dict[str, Any], moved: set[str], catalogue: Catalogue
+) -> list[tuple[int, int, int]]:
+    """Id and size of the images that a reviewed one is: by content, or, without, by name."""
+    what = "image_id, width, height, file_name FROM images WHERE"
+    if image.get("sha256"):
+        content = bytes.fromhex(image["sha256"])
+        rows = catalogue.db.execute(f"SELECT {what} sha256 = ?", (content,)).fetchall()
+    else:
+        rows = catalogue.db.execute(
+            f"SELECT {what} file_name = ?", (image["file_name"],)
+        ).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows if row[3] in moved]
