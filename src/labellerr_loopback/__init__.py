@@ -14,7 +14,8 @@ from labellerr_loopback.faults import Fault
 from labellerr_loopback.kept import Kept, alone, kept
 from labellerr_loopback.server import Emulator, start_emulator
 from labellerr_loopback.up import keep_up
-from labellerr_loopback.video_annotator import TrueTrack, annotate_videos
+from labellerr_loopback.video_annotator import annotate_videos
+from labellerr_loopback.video_pieces import TrueTrack
 
 __all__ = [
     "AS_OF",

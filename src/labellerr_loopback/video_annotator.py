@@ -16,29 +16,31 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
 from labellerr_loopback.annotator import Rates, corrected, match, pages, shifted
 from labellerr_loopback.client import ask
+from labellerr_loopback.video_pieces import (
+    BRIEF,
+    SentTrack,
+    TrueTrack,
+    first_outline,
+    pieces_of,
+    rate_of,
+    rings,
+    runs_of,
+    smooth,
+    step_of,
+)
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.base.polygons import Polygon, mask_iou
 
-BRIEF = 5  # outlines: a sixth of a second at 30 frames/s
 TrackKind = Literal["accepted", "corrected", "split", "joined", "deleted", "added"]
 SlipKind = Literal["unmended", "left", "missed", "rejected", "unsplit", "unjoined"]
-
-
-@dataclass(frozen=True)
-class TrueTrack:
-    """An object on its way: its outline, float64 (n, 2) in px, in each frame that shows it."""
-
-    class_name: str
-    outlines: Mapping[int, Polygon]
 
 
 VideoTruth = Mapping[str, Sequence[TrueTrack]]
@@ -112,23 +114,6 @@ def annotate_videos(
 
 
 @dataclass
-class _Sent:
-    """An uploaded trajectory: its outlines and, by frame, the object that each one follows.
-
-    Attributes:
-        stray: frames in which it follows none, for so short a while that nobody notices.
-    """
-
-    answer_id: str
-    question: str
-    data: dict[str, Any]
-    outlines: dict[int, Polygon]
-    owner: dict[int, int] = field(default_factory=dict)
-    iou: dict[int, float] = field(default_factory=dict)
-    stray: set[int] = field(default_factory=set)
-
-
-@dataclass
 class _Result:
     """A trajectory as it will be: by frame the uploaded one whose outline it is, and the outline.
 
@@ -157,15 +142,15 @@ class _Desk:
         self.objects, self.rates, self.rng = objects, rates, rng
         self.slips: Counter[str] = Counter()
         self.questions = {text.strip(): text for text in file["questions"]}
-        tracks = [a for a in file["answers"] if a["kind"] == "track" and _rings(a["data"])]
+        tracks = [a for a in file["answers"] if a["kind"] == "track" and rings(a["data"])]
         self.kept = [a["answer_id"] for a in file["answers"] if a not in tracks]
         # Ids differ from run to run; the order of decisions must not.
-        tracks.sort(key=lambda a: (a["question"], *_first(_rings(a["data"]))))
+        tracks.sort(key=lambda a: (a["question"], *first_outline(rings(a["data"]))))
         self.sent = [
-            _Sent(a["answer_id"], a["question"], a["data"], _rings(a["data"])) for a in tracks
+            SentTrack(a["answer_id"], a["question"], a["data"], rings(a["data"])) for a in tracks
         ]
-        self.step = _step(self.sent)
-        self.rate = _frames_per_second(self.sent)
+        self.step = step_of(self.sent)
+        self.rate = rate_of(self.sent)
         self.results: list[_Result] = []
         self._look()
         self._assign()
@@ -227,7 +212,7 @@ class _Desk:
                 self.sent[rows[a]].owner[frame] = columns[b]
                 self.sent[rows[a]].iou[frame] = float(iou[a, b])
         for one in self.sent:
-            _smooth(one, self.objects)
+            smooth(one, self.objects)
         best: dict[tuple[int, int], int] = {}  # one object, one outline
         for i, one in enumerate(self.sent):
             for frame, target in list(one.owner.items()):
@@ -250,7 +235,7 @@ class _Desk:
         pieces = [
             (frames[0], i, target, frames)
             for i, one in enumerate(self.sent)
-            for target, frames in _pieces(one)
+            for target, frames in pieces_of(one)
         ]
         for _, i, target, frames in sorted(pieces):
             if rejected[i]:
@@ -309,7 +294,7 @@ class _Desk:
                 covered[target].add(frame)
         for target, one in enumerate(self.objects):
             frames = [f for f in sorted(one.outlines) if f % self.step == 0]
-            for run in _runs([f for f in frames if f not in covered[target]], frames):
+            for run in runs_of([f for f in frames if f not in covered[target]], frames):
                 if len(run) <= BRIEF:
                     continue
                 if rng.random() < rates.miss_addition:
@@ -353,104 +338,3 @@ class _Desk:
             frames[str(frame)] = entry
         rest = {key: value for key, value in data.items() if key not in ("frames", "startFrame")}
         return {**rest, "startFrame": min(result.parts), "frames": frames}
-
-
-def _rings(data: Any) -> dict[int, Polygon]:
-    """The outlines of a trajectory by frame; boxes and what is none are passed by."""
-    found = {}
-    for number, entry in sorted(data["frames"].items(), key=lambda item: int(item[0])):
-        answer = entry["answer"]
-        if isinstance(answer, list) and len(answer) > 2:
-            found[int(number)] = np.array([[p["x"], p["y"]] for p in answer], np.float64)
-    return found
-
-
-def _first(rings: Mapping[int, Polygon]) -> tuple[int, list[list[float]]]:
-    frame = next(iter(rings))
-    return frame, rings[frame].tolist()
-
-
-def _step(sent: Iterable[_Sent]) -> int:
-    """Every how many frames there is an outline; 1 where nothing says it."""
-    steps = Counter(b - a for one in sent for a, b in pairwise(one.outlines))
-    return steps.most_common(1)[0][0] if steps else 1
-
-
-def _frames_per_second(sent: Iterable[_Sent]) -> float:
-    """By the time of the latest outline; 0 where none has one."""
-    found = (
-        (int(number), float(entry["timestamp"]))
-        for one in sent
-        for number, entry in one.data["frames"].items()
-        if entry.get("timestamp")
-    )
-    frame, seconds = max(found, default=(0, 0.0))
-    return frame / seconds if seconds > 0 else 0.0
-
-
-def _smooth(one: _Sent, objects: Sequence[TrueTrack]) -> None:
-    """Owners as a person sees them: not for a moment another one, and through a bad outline."""
-    frames = list(one.outlines)
-    known = [f for f in frames if f in one.owner]
-    runs: list[list[int]] = []
-    for frame in known:
-        if runs and one.owner[runs[-1][-1]] == one.owner[frame]:
-            runs[-1].append(frame)
-        else:
-            runs.append([frame])
-    longest = max(runs, key=len, default=[])
-    settled: list[int] = []  # of each run, the object that it is taken for
-    for run in runs:
-        brief = len(run) <= BRIEF and run is not longest
-        settled.append(-1 if brief else one.owner[run[0]])
-    last = -1
-    for k, run in enumerate(runs):
-        after = next((s for s in settled[k + 1 :] if s >= 0), -1)
-        target = settled[k] if settled[k] >= 0 else (last if last >= 0 else after)
-        for frame in run:
-            if one.owner[frame] != target:
-                one.owner[frame], one.iou[frame] = target, 0.0
-        last = target
-    for frame in frames:  # a bad outline, but its object is there
-        if frame in one.owner:
-            continue
-        before = next((one.owner[f] for f in reversed(known) if f < frame), -1)
-        after = next((one.owner[f] for f in known if f > frame), -1)
-        if before == after and before >= 0 and frame in objects[before].outlines:
-            one.owner[frame] = before
-    for frame, target in list(one.owner.items()):
-        if frame not in objects[target].outlines and one.iou.get(frame, 0.0) == 0.0:
-            del one.owner[frame]
-    for run in _runs([f for f in frames if f not in one.owner], frames):
-        if len(run) > BRIEF or not one.owner:
-            continue
-        before = next((one.owner[f] for f in reversed(frames) if f < run[0] and f in one.owner), -1)
-        after = next((one.owner[f] for f in frames if f > run[-1] and f in one.owner), -1)
-        one.owner.update(dict.fromkeys(run, before if before >= 0 else after))
-        one.stray.update(run)
-    one.owner = {frame: one.owner[frame] for frame in frames if frame in one.owner}
-
-
-def _pieces(one: _Sent) -> Iterator[tuple[int, list[int]]]:
-    """An object and the frames, as long as a trajectory follows it without another between."""
-    run: list[int] = []
-    for frame, target in one.owner.items():
-        if run and one.owner[run[-1]] != target:
-            yield one.owner[run[-1]], run
-            run = []
-        run.append(frame)
-    if run:
-        yield one.owner[run[-1]], run
-
-
-def _runs(chosen: Sequence[int], frames: Sequence[int]) -> Iterator[list[int]]:
-    """The chosen ones of some frames, in pieces that have no other one between."""
-    place = {frame: i for i, frame in enumerate(frames)}
-    run: list[int] = []
-    for frame in chosen:
-        if run and place[frame] != place[run[-1]] + 1:
-            yield run
-            run = []
-        run.append(frame)
-    if run:
-        yield run

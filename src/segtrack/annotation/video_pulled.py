@@ -12,42 +12,33 @@ scores/                figures of the scores, and each video's
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from segtrack.annotation.matching import Agreement
 from segtrack.annotation.port import AnnotationPlatform, Say
 from segtrack.annotation.video_figures import figure_tracks
+from segtrack.annotation.video_judged import scores_of, seqinfo, thinned, write_lines
 from segtrack.annotation.video_matching import (
     TRACK_KINDS,
     TrackOutcome,
     compare_tracks,
 )
 from segtrack.annotation.video_outlines import OutlineTrack
-from segtrack.annotation.video_sent import SentVideo, SentVideos
+from segtrack.annotation.video_sent import SentVideo, SentVideos, sent_tracks
 from segtrack.annotation.video_truth import true_tracks, write_truth
 from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError, some
-from segtrack.base.files import link_or_copy
+from segtrack.base.files import file_digest, link_or_copy
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
 from segtrack.dataset import VideoSequence
 from segtrack.report import save_figure, table_csv, table_html
 from segtrack.tracker import (
-    TrackRows,
     Tracks,
-    TrackSummary,
-    TracksWriter,
-    mot_lines,
-    mots_ids,
-    mots_lines,
-    write_info,
 )
 
 FILE, TRUTH, JUDGED, TRACKER, SCORES = "videos.json", "truth", "judged", "tracker", "scores"
@@ -98,7 +89,7 @@ class Judge(Protocol):
     """Scores trajectories against ground truth; what does that lies beside this package."""
 
     def video(self, truth: VideoSequence, tracks: Tracks, folder: Path) -> None:
-        """One video; ``folder`` gets the scores."""
+        """One video; ``folder`` gets the scores. ``truth`` has a path where the file is there."""
         ...
 
     def metrics(self) -> Mapping[str, float]:
@@ -177,38 +168,6 @@ def pull_videos(
     return _settled(review, partial)
 
 
-def sent_tracks(sent: SentVideos, video: SentVideo) -> list[OutlineTrack]:
-    """The trajectories of a video as they were sent, with the tracker's ids.
-
-    Raises:
-        DataError: the file is damaged.
-    """
-    path = sent.folder / video.file
-    try:
-        (value,) = json.loads(path.read_text(encoding="utf-8"))
-        found = [
-            (annotation["question_name"], track)
-            for annotation in value["annotations"]
-            for track in annotation["answer"]
-        ]
-        return [
-            OutlineTrack(
-                track_id,
-                name,
-                {
-                    int(frame): np.array([[p["x"], p["y"]] for p in entry["answer"]], np.float64)
-                    for frame, entry in track["frames"].items()
-                },
-            )
-            for track_id, (name, track) in zip(video.track_ids, found, strict=True)
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: damaged or missing ({error}): give the command with stages=[track,review] "
-            "again, which writes it anew and sends nothing twice."
-        ) from error
-
-
 class _Desk:
     """Video by video; ``rows`` has a line for each trajectory."""
 
@@ -219,7 +178,7 @@ class _Desk:
     def review(self, video: SentVideo, back: list[OutlineTrack]) -> ReviewedVideo:
         before, tracks = sent_tracks(self.sent, video), self.sent.tracks(video)
         review = compare_tracks(before, back, (video.width, video.height), self.agreement)
-        truth = true_tracks(before, back, review, self.sent.names, video.every, _scores(tracks))
+        truth = true_tracks(before, back, review, self.sent.names, video.every, scores_of(tracks))
         name = level(video.name)
         folder = self.folder / TRUTH / name
         sequence = write_truth(video, truth, self.sent.names, folder)
@@ -236,10 +195,12 @@ class _Desk:
             )
         else:
             seen = write_truth(video, truth, self.sent.names, judged, video.every)
-            tracks = _thinned(tracks, video.every, self.folder / TRACKER / name)
+            tracks = thinned(tracks, video.every, self.folder / TRACKER / name)
         for place, one in ((folder, sequence), (judged, seen)):
-            (place / "seqinfo.ini").write_text(_seqinfo(one), encoding="utf-8")
-        _write_lines(tracks, self.folder / TRACKER, name)
+            (place / "seqinfo.ini").write_text(seqinfo(one), encoding="utf-8")
+        write_lines(tracks, self.folder / TRACKER, name)
+        if video.every == 1 and _as_sent(video):  # of a thinned one the frames are others
+            seen = replace(seen, path=Path(video.path))
         self.judge.video(seen, tracks, self.folder / SCORES / name)
         ids = {j: one.track_id for j, one in enumerate(truth)}
         self.rows += [_row(video, one, ids) for one in review.outcomes]
@@ -273,6 +234,11 @@ class _Desk:
         return rows
 
 
+def _as_sent(video: SentVideo) -> bool:
+    path = Path(video.path)
+    return path.is_file() and file_digest(path) == video.sha256
+
+
 def _row(video: SentVideo, one: TrackOutcome, ids: Mapping[int, int]) -> dict[str, Any]:
     return {
         "video": video.name,
@@ -294,73 +260,6 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         group = "" if row["class"] == ALL else f"class/{level(row['class'])}/"
         found.update({f"{group}{kind}": row[kind] for kind in ("sent", *TRACK_KINDS)})
     return found
-
-
-def _scores(tracks: Tracks) -> dict[tuple[int, int], float]:
-    columns = tracks.columns("track_id", "frame", "score")
-    track_id, frame, score = (column.tolist() for column in columns)
-    keys = zip(track_id, frame, strict=True)
-    return {(int(i), int(t)): float(s) for (i, t), s in zip(keys, score, strict=True)}
-
-
-def _thinned(tracks: Tracks, every: int, folder: Path) -> Tracks:
-    """The trajectories in every n-th frame, numbered on."""
-    folder.mkdir(parents=True)
-    seen: dict[int, list[tuple[int, float, int]]] = {}
-    with TracksWriter(folder / "tracks.parquet") as writer:
-        for rows in tracks.frames():
-            if rows.frame % every:
-                continue
-            kept = replace(rows, frame=rows.frame // every)
-            writer.add(kept)
-            _note(kept, seen)
-    info = replace(
-        tracks.info,
-        frame_count=-(-tracks.info.frame_count // every),
-        fps=tracks.info.fps / every,
-    )
-    summary = [
-        TrackSummary(
-            track_id,
-            found[0][2],
-            found[0][0],
-            found[-1][0],
-            len(found),
-            math.fsum(score for _, score, _ in found) / len(found),
-        )
-        for track_id, found in sorted(seen.items())
-    ]
-    write_info(folder, info, summary)
-    return Tracks.load(folder)
-
-
-def _note(rows: TrackRows, seen: dict[int, list[tuple[int, float, int]]]) -> None:
-    columns = (rows.track_id.tolist(), rows.score.tolist(), rows.class_id.tolist())
-    for track_id, score, class_id in zip(*columns, strict=True):
-        seen.setdefault(track_id, []).append((rows.frame, score, class_id))
-
-
-def _write_lines(tracks: Tracks, folder: Path, name: str) -> None:
-    """As the tracker's own text files: boxes and masks."""
-    ids = mots_ids(tracks.summary())
-    for kind in ("mot", "mots"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    height, width = tracks.info.height, tracks.info.width
-    boxes, masks = (folder / kind / f"{name}.txt" for kind in ("mot", "mots"))
-    with boxes.open("w", encoding="utf-8") as box_file, masks.open("w", encoding="utf-8") as file:
-        for rows in tracks.frames():
-            box_file.writelines(mot_lines(rows))
-            if ids is not None:
-                file.writelines(mots_lines(rows, ids, height, width))
-    if ids is None:
-        masks.unlink()
-
-
-def _seqinfo(sequence: VideoSequence) -> str:
-    return (
-        f"[Sequence]\nname={level(sequence.name)}\nframeRate={sequence.fps:g}\n"
-        f"seqLength={sequence.frame_count}\nimWidth={sequence.width}\nimHeight={sequence.height}\n"
-    )
 
 
 def _settled(review: VideoReview, partial: Path) -> VideoReview:

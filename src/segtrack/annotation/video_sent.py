@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from segtrack.annotation.video_outlines import OutlineTrack
 from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError
 from segtrack.tracker import Tracks
@@ -99,3 +102,35 @@ class SentVideos:
             DataError: they are not there.
         """
         return Tracks.load(self.folder / video.tracks)
+
+
+def sent_tracks(sent: SentVideos, video: SentVideo) -> list[OutlineTrack]:
+    """The trajectories of a video as they were sent, with the tracker's ids.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = sent.folder / video.file
+    try:
+        (value,) = json.loads(path.read_text(encoding="utf-8"))
+        found = [
+            (annotation["question_name"], track)
+            for annotation in value["annotations"]
+            for track in annotation["answer"]
+        ]
+        return [
+            OutlineTrack(
+                track_id,
+                name,
+                {
+                    int(frame): np.array([[p["x"], p["y"]] for p in entry["answer"]], np.float64)
+                    for frame, entry in track["frames"].items()
+                },
+            )
+            for track_id, (name, track) in zip(video.track_ids, found, strict=True)
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: damaged or missing ({error}): give the command with stages=[track,review] "
+            "again, which writes it anew and sends nothing twice."
+        ) from error

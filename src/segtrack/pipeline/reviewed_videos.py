@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +34,10 @@ class Judge:
         self._rows: list[dict[str, Any]] = []
 
     def video(self, truth: VideoSequence, tracks: Tracks, folder: Path) -> None:
-        """Score one video into ``folder``."""
+        """Score one video into ``folder``; with a path, its id switches are shown as pictures."""
         folder.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            scoring.build_truth(truth, Path(scratch), _unheard)
-            known = scoring.Truth.load(Path(scratch))
+        scoring.build_truth(truth, folder, _unheard)
+        known = scoring.Truth.load(folder)
         scoring.score_tracks(known, tracks, tracks.info.names, folder, _unheard)
         self._scores[truth.name] = scoring.SequenceScores.load(folder)
         places = {"tracks": tracks.folder, "truth": folder, "scores": folder}
@@ -47,7 +45,7 @@ class Judge:
             {
                 "name": truth.name,
                 "role": None,
-                "video": None,
+                "video": str(truth.path) if truth.path else None,
                 **{key: str(path.absolute()) for key, path in places.items()},
             }
         )
@@ -78,6 +76,8 @@ class Judge:
         listed.write_text(json.dumps(self._rows), encoding="utf-8")
         scoring.write_tracking_report(listed, folder)
         listed.unlink()  # the places that it names change their names
+        for row in self._rows:
+            (Path(row["truth"]) / "truth.npz").unlink()  # the text files say the same
 
 
 def videos_were_sent(ask: Ask) -> bool:
@@ -135,7 +135,8 @@ def pull_videos(
             )
         except NothingToExport as error:
             by_hand = platform.by_hand(sent.project_id)
-            raise NothingToExport(f"{error}{f': {by_hand}' if by_hand else ''}") from error
+            how = f": {by_hand}; then give stages=[pull]" if by_hand else ""
+            raise NothingToExport(f"{error}{how}") from error
     run.named("video", (one.sent.name for one in review.videos))
     run.named("class", review.names)
     for name in KEPT:

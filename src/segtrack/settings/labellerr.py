@@ -125,7 +125,8 @@ class LabellerrSettings(Group):
     videos: bool = knob(
         False,
         "review also sends the .mp4 videos that track, listed in the same command, worked on, with "
-        "their trajectories (video_json); whole files go up, which may be gigabytes",
+        "their trajectories (video_json); whole files go up, which may be gigabytes. pull brings "
+        "back what was made of them, with or without it",
     )
     assist: Assist | None = knob(
         None,

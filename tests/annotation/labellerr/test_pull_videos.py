@@ -265,6 +265,8 @@ def test_two_identities_that_changed_places(desk: Callable[..., Desk]) -> None:
     switches = (one.root / "pulled" / "scores" / "id_switches.csv").read_text().splitlines()
     # Boxes and masks, both objects.
     assert len(switches) == 1 + 4 and all(",5," in row for row in switches[1:])
+    assert (one.root / "pulled" / "scores" / "id_switches_clip0.jpg").stat().st_size > 5_000
+    assert not list((one.root / "pulled").rglob("truth.npz"))
 
 
 def test_everything_accepted_is_perfect(desk: Callable[..., Desk]) -> None:
