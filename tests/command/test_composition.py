@@ -40,9 +40,10 @@ def test_every_option_of_every_group_composes_and_is_valid(tmp_path: Path) -> No
         ("dataset", "labellerr"): [f"dataset.path={tmp_path}", "dataset.project_id=p1"],
         ("labellerr", "off"): ["stages=[prepare,train]"],
         ("experiment", "occlusion_training"): ["model.weights=auto"],  # $SEGTRACK_DATA has them
-        ("experiment", "occlusion_training_real"): [
-            *("model.weights=auto", f"dataset.path={tmp_path}"),
-        ],
+        **{
+            ("experiment", name): ["model.weights=auto", f"dataset.path={tmp_path}"]
+            for name in ("occlusion_training_real", "cityscapes_models")
+        },
     }
     composed = 0
     for group, options in groups(CONF).items():
@@ -85,7 +86,8 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    assert settings.stages == [name for name in listed_names() if name not in ("push", "export")]
+    asked_for = ("push", "suspect", "export")
+    assert settings.stages == [name for name in listed_names() if name not in asked_for]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
     assert settings.dataset.light is Light.mixed

@@ -135,7 +135,8 @@ def pull_videos(
             )
         except NothingToExport as error:
             by_hand = platform.by_hand(sent.project_id)
-            raise NothingToExport(f"{error}{f': {by_hand}' if by_hand else ''}") from error
+            how = f": {by_hand}; then give stages=[pull]" if by_hand else ""
+            raise NothingToExport(f"{error}{how}") from error
     run.named("video", (one.sent.name for one in review.videos))
     run.named("class", review.names)
     for name in KEPT:
