@@ -71,6 +71,8 @@ def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path
     for why in waiting:
         run.say(f"nothing to do yet: {why}")
     if review is None and reviewed is None:
+        if not waiting:
+            run.say(NO_IMAGES)
         return None
     start = run("source").value.starting_weights
     version = annotation.next_version(
