@@ -200,7 +200,7 @@ def test_labels_of_the_platform_need_a_project_a_folder_and_the_platform(tmp_pat
     assert problem.startswith("labellerr.mode=off: dataset=labellerr need the platform")
     assert messages(*words, f"dataset.export={tmp_path}") == []
     (problem,) = messages(*words, f"dataset.export={tmp_path}/none")
-    assert "dataset.export" in problem and "no such folder" in problem
+    assert "dataset.export" in problem and "no such file or folder" in problem
 
 
 @pytest.mark.parametrize("tracker", ["botsort", "deepocsort", "tracktrack"])
