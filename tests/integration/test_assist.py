@@ -12,6 +12,8 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from labellerr_loopback import Delays, Emulator, ask, start_emulator
+from segtrack.base.content_names import content_name
+from segtrack.base.files import file_digest
 from segtrack.dataset import Dataset
 from segtrack.model import Predictions
 from segtrack.model.predictions import FrameDetections
@@ -70,7 +72,13 @@ def prepared(project: Project) -> Dataset:
 def sent_images(dataset: Dataset) -> dict[int, tuple[str, list[int]]]:
     """Name and [height, width] of each image that was sent, by its id."""
     rows = (row for split in ("train", "val", "pool") for row in dataset.iter_images(split))
-    return {row.image_id: (row.path.name, [row.height, row.width]) for row in rows}
+    return {
+        row.image_id: (
+            content_name(row.path.name, file_digest(row.path)),
+            [row.height, row.width],
+        )
+        for row in rows
+    }
 
 
 def overlaps(answer: list[dict[str, Any]], frame: FrameDetections, size: list[int]) -> list[float]:
