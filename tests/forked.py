@@ -124,6 +124,7 @@ class Forks:
     def __init__(self, *modules: str) -> None:
         self.modules = modules
         self._process: subprocess.Popen[bytes] | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
         self._environment: dict[str, str] = {}
         self._control: socket.socket | None = None
 
@@ -175,16 +176,25 @@ class Forks:
         return Running(command, pid, ours, out, err)
 
     def _ask(self, words: list[str], cwd: Path, env: dict[str, str], fds: list[int]) -> int:
+        # A library that a test has imported may have changed this process's own environment.
+        if self._early(os.environ):
+            self._leave()
         if self._process is None or self._process.poll() is not None:
             self._begin()
-        names = {k for k in {*env, *self._environment} if env.get(k) != self._environment.get(k)}
-        early = sorted(name for name in names if not name.startswith(LATE))
+        early = self._early(env)
         assert not early, f"{early}: read when a library is loaded; use subprocess"
         assert self._control is not None
         request = json.dumps([words, str(cwd), env]).encode()
         assert len(request) < _LARGEST
         socket.send_fds(self._control, [request], fds)
         return int(self._control.recv(99))
+
+    def _early(self, env: Mapping[str, str]) -> list[str]:
+        """What differs from the environment of the process that forks, and it read already."""
+        if self._process is None:
+            return []
+        names = {k for k in {*env, *self._environment} if env.get(k) != self._environment.get(k)}
+        return sorted(name for name in names if not name.startswith(LATE))
 
     def _begin(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -196,12 +206,19 @@ class Forks:
             )
         atexit.register(self.close)
 
-    def close(self) -> None:
-        """End the process that forks."""
+    def _leave(self) -> None:
+        """Ask the process that forks no more; it ends when its last command has ended."""
         if self._process is not None and self._control is not None:
             self._control.close()
-            self._process.wait(timeout=30)
+            self._former.append(self._process)
             self._process = None
+
+    def close(self) -> None:
+        """End the process that forks."""
+        self._leave()
+        for process in self._former:
+            process.wait(timeout=30)
+        self._former.clear()
 
 
 def _text(file: Any) -> str:
@@ -260,8 +277,9 @@ def _serve(control: socket.socket, modules: Sequence[str]) -> _Job:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     running: dict[int, int] = {}  # process ids, and where to tell the exit code
-    while True:
-        ready, _, _ = select.select([control, woken], [], [])
+    asked = True
+    while asked or running:
+        ready, _, _ = select.select([control, woken] if asked else [woken], [], [])
         if woken in ready:
             os.read(woken, 99)
             for pid in list(running):
@@ -273,7 +291,8 @@ def _serve(control: socket.socket, modules: Sequence[str]) -> _Job:
             continue
         request, fds, _, _ = socket.recv_fds(control, _LARGEST, 3)
         if not request:
-            os._exit(0)
+            asked = False
+            continue
         words, folder, environment = json.loads(request)
         pid = os.fork()
         if pid == 0:
@@ -292,6 +311,7 @@ def _serve(control: socket.socket, modules: Sequence[str]) -> _Job:
         os.close(fds[0])
         os.close(fds[1])
         control.send(str(pid).encode())
+    os._exit(0)
 
 
 def _become(job: _Job) -> None:

@@ -115,3 +115,21 @@ def wait_for(running: Running, text: str) -> None:
     while not running.out.startswith(text):
         assert running.poll() is None and time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_what_a_library_says_later_is_taken_over(
+    forks: Forks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that runs meanwhile still ends where it began."""
+    code = "import os, sys; print(os.environ.get('SAID_LATER')); sys.stdin.close(); sys.exit(3)"
+    command = [sys.executable, "-c", code]
+    assert forks.run(command, tmp_path).out == "None\n"
+    waiting = [sys.executable, "-c", "import time; time.sleep(1.5); raise SystemExit(5)"]
+    with forks.start(waiting, tmp_path) as running:
+        monkeypatch.setenv("SAID_LATER", "yes")
+        assert forks.run(command, tmp_path) == Outcome(3, "yes\n", "")
+        assert running.wait(20) == 5
+    with pytest.raises(AssertionError, match="SAID_LATER"):
+        forks.run(command, tmp_path, {**os.environ, "SAID_LATER": "no"})
+    monkeypatch.delenv("SAID_LATER")
+    assert forks.run(command, tmp_path).out == "None\n"
