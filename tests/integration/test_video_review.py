@@ -71,7 +71,6 @@ def test_the_tracks_of_results_json_are_on_the_platform(
         outcome = here(*words, more)  # then a review has nothing to send at all
         assert (outcome.code, "pool split is empty" in outcome.err) == (2, True)
         assert emulator.faults.calls == before
-        assert "review/videos" not in project.runs()[-1].data.metrics
 
 
 def test_what_the_platform_does_not_take_fails_no_run(
