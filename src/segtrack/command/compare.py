@@ -17,7 +17,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import yaml
@@ -28,6 +28,7 @@ from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings, flatten
 from segtrack.command.sides import Compared, Side, document, report
+from segtrack.command.subcommands import Parser
 from segtrack.journal import SWEEP_KEYS, cells, earlier_run, run_files
 from segtrack.settings import MlflowSettings
 
@@ -54,25 +55,13 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as all of segtrack does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"compare: {message}; --help shows how")
-
-
 def options_of(words: Sequence[str]) -> argparse.Namespace:
     """What is behind the word ``compare``; what holds = is a setting, but for a metric's name.
 
     Raises:
         SettingsError: it cannot be understood.
     """
-    parser = _Parser(
-        prog="segtrack compare",
-        usage="segtrack compare A B [options] [settings, such as mlflow=server]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("compare", "A B [options] [settings, such as mlflow=server]", __doc__)
     parser.add_argument("a", metavar="A", help="the run that is compared to; of seeds A1,A2,...")
     parser.add_argument("b", metavar="B", help="the run that is compared; of seeds B1,B2,...")
     parser.add_argument(

@@ -18,11 +18,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from segtrack.base.errors import SettingsError, nearest
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
+from segtrack.command.subcommands import Parser
 from segtrack.convert import FORMATS, PICTURES, convert, input_of, named
 from segtrack.settings import DatasetSettings
 
@@ -61,25 +61,13 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as all of segtrack does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"convert: {message}; --help shows how")
-
-
 def options_of(words: Sequence[str]) -> argparse.Namespace:
     """What is behind the word ``convert``; KEY=VALUE is a setting of ``dataset``.
 
     Raises:
         SettingsError: it cannot be understood.
     """
-    parser = _Parser(
-        prog="segtrack convert",
-        usage="segtrack convert IN OUT --to FORMAT [options] [dataset.classes=... ...]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("convert", "IN OUT --to FORMAT [options] [dataset.classes=... ...]", __doc__)
     parser.add_argument("given", metavar="IN", help="what is converted")
     parser.add_argument("out", metavar="OUT", help="a new folder or file")
     parser.add_argument("--to", required=True, metavar="FORMAT", help=", ".join(FORMATS))

@@ -20,7 +20,6 @@ import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from segtrack.annotation import Desk, Progress, keep_up, kept_platform, open_desk
 from segtrack.base.errors import SettingsError
@@ -28,6 +27,7 @@ from segtrack.base.processes import stop_if_asked
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.job import live_in
+from segtrack.command.subcommands import Parser
 from segtrack.report import table_text
 from segtrack.settings import Settings
 from segtrack.store import Store
@@ -61,25 +61,13 @@ def main(words: Sequence[str]) -> int:
 _PREPARE = "stages=[prepare]"
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as all of segtrack does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"labellerr: {message}; --help shows how")
-
-
 def _options_of(words: Sequence[str]) -> argparse.Namespace:
     """What is behind the word ``labellerr``; what holds = is a setting.
 
     Raises:
         SettingsError: it cannot be understood.
     """
-    parser = _Parser(
-        prog="segtrack labellerr",
-        usage="segtrack labellerr up|status|open|annotate [PROJECT] [options] [settings]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("labellerr", "up|status|open|annotate [PROJECT] [options] [settings]", __doc__)
     parser.add_argument("what", choices=("up", "status", "open", "annotate"))
     parser.add_argument("project", nargs="?", metavar="PROJECT", help="id or name")
     parser.add_argument(

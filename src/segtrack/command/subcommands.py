@@ -3,8 +3,10 @@ stages, such as ``segtrack export``."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from segtrack.base.errors import SettingsError, nearest
 
@@ -42,3 +44,19 @@ def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:
     if word.isalpha() and (near := nearest(word, [*SUBCOMMANDS, *RUNS])):
         raise SettingsError(f"{word}: no such command; did you mean {near}? A setting is KEY=VALUE")
     return None
+
+
+class Parser(argparse.ArgumentParser):
+    """Of the words behind one of ``SUBCOMMANDS``: what is wrong is said as all of segtrack does."""
+
+    def __init__(self, word: str, usage: str, description: str | None) -> None:
+        super().__init__(
+            prog=f"segtrack {word}",
+            usage=f"segtrack {word} {usage}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.word = word
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{self.word}: {message}; --help shows how")
