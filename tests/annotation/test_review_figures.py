@@ -23,20 +23,28 @@ def test_auto_accept() -> None:
     assert found is not None
     assert (found.score, found.predictions, found.share) == (0.7, 4, 1.0)
     assert found.low == pytest.approx(4 / (4 + 1.959964**2))
-    assert "too few to be sure of 95%" in figures.statement(found)
+    assert figures.statement(found, 6) == (
+        "No score is safe yet for accepting predictions unseen: of the 4 (of 6) scored 0.700 or "
+        "more, 4 were accepted as they were (100.0%, 95% interval 51.0% to 100.0%); too few to "
+        "tell."
+    )
+    # What is shown is rounded down, so that nothing that was counted lies below it.
+    assert figures.least_score(found._replace(score=0.8999)) == 0.899
     # Equal scores are accepted together: the wrong one of 0.8 spoils both.
     assert figures.auto_accept(score, np.array([1, 1, 0, 1, 1, 1], bool), image)[:2] == (0.9, 1)  # type: ignore[index]
     assert figures.auto_accept(score, np.array([0, 1, 1, 1, 1, 1], bool), image) is None
     assert figures.auto_accept(score[:0], right[:0], image[:0]) is None
     many = figures.auto_accept(np.linspace(0.5, 1, 200), np.ones(200, bool), np.arange(200))
     assert many is not None and many.low > 0.95
-    assert figures.statement(many) == (
-        "Auto-accepting from score 0.50 on would have been right in 100.0% of 200 "
-        "(95 % interval 98.1% to 100.0%)."
+    assert figures.statement(many, 1200) == (
+        "Predictions may be accepted unseen from that score on: of the 200 (of 1,200) scored 0.500 "
+        "or more, 200 were accepted as they were (100.0%, 95% interval 98.1% to 100.0%)."
     )
-    assert figures.statement(None) == (
-        "From no score on would auto-accepting have been right in 95%."
+    assert figures.statement(None, 2431) == (
+        "No score is safe for accepting predictions unseen: from none on were 95% of the 2,431 "
+        "accepted as they were."
     )
+    assert figures.statement(None, 0) == "No predictions were reviewed."
 
 
 def test_acceptance_rows_and_figure(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Review:
         remarks: a line for each label that could not be used as it is (the first ones).
         accepted, corrected, deleted, added: objects.
         precision, recall: of the model against the review at mask IoU 0.5, None where undefined.
-        calibration: from which score on auto-accepting would have been right, in words.
+        calibration: from which score on predictions may be accepted unseen, in words.
         auto_accept: that score, None where there is none.
         labels_sha256: of ``labels.coco.json``.
     """
@@ -174,7 +174,7 @@ def pull(
             total["added"],
             total["precision"],
             total["recall"],
-            figures.statement(best),
+            figures.statement(best, int((~np.isnan(found.score)).sum())),
             best.score if best else None,
             file_digest(partial / LABELS),
         )

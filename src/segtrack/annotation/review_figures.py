@@ -160,17 +160,29 @@ def auto_accept(
     return AutoAccept(float(ordered[last]), last + 1, float(hits[last] / (last + 1)), low, high)
 
 
-def statement(found: AutoAccept | None, least: float = RIGHT) -> str:
-    """What ``auto_accept`` found, in words."""
+def statement(found: AutoAccept | None, predictions: int, least: float = RIGHT) -> str:
+    """What ``auto_accept`` found among so many predictions, in words."""
+    if not predictions:
+        return "No predictions were reviewed."
     if found is None:
-        return f"From no score on would auto-accepting have been right in {least:.0%}."
-    text = (
-        f"Auto-accepting from score {found.score:.2f} on would have been right in "
-        f"{found.share:.1%} of {found.predictions} (95 % interval {found.low:.1%} to "
-        f"{found.high:.1%})"
+        return (
+            f"No score is safe for accepting predictions unseen: from none on were {least:.0%} of "
+            f"the {predictions:,} accepted as they were."
+        )
+    hits = round(found.share * found.predictions)
+    facts = (
+        f"of the {found.predictions:,} (of {predictions:,}) scored {least_score(found):.3f} or "
+        f"more, {hits:,} were accepted as they were ({found.share:.1%}, 95% interval "
+        f"{found.low:.1%} to {found.high:.1%})"
     )
-    sure = "" if found.low >= least else f"; too few to be sure of {least:.0%}"
-    return f"{text}{sure}."
+    if found.low >= least:
+        return f"Predictions may be accepted unseen from that score on: {facts}."
+    return f"No score is safe yet for accepting predictions unseen: {facts}; too few to tell."
+
+
+def least_score(found: AutoAccept) -> float:
+    """Its score as it is shown, rounded down: what is shown is among what was counted."""
+    return math.floor(found.score * 1000) / 1000
 
 
 def figure_acceptance(rows: Sequence[dict[str, Any]], found: AutoAccept | None) -> Figure:
@@ -196,9 +208,9 @@ def figure_acceptance(rows: Sequence[dict[str, Any]], found: AutoAccept | None) 
             axes.text(x - 0.008, 0.012, row["predictions"], ha="right", va="bottom", fontsize=8)
         axes.axhline(RIGHT, color=LINES[2], lw=1, label=f"{RIGHT:.0%}")
         if found is not None:
-            label = f"auto-accept from {found.score:.2f}"
+            label = f"{RIGHT:.0%} from {least_score(found):.3f} on"
             axes.axvline(found.score, color=LINES[1], lw=1.4, label=label)
-        words = textwrap.fill(statement(found), 84)
+        words = textwrap.fill(statement(found, sum(row["predictions"] for row in rows)), 84)
         axes.set_xlabel(f"confidence; number of predictions at the foot of the bars\n{words}")
         axes.set_ylabel("share accepted, 95 % interval")
         axes.set_xlim(0, 1)

@@ -79,7 +79,11 @@ def write_report(
     bins = figures.acceptance_rows(score, right, found.image[predicted])
     save_figure(figures.figure_acceptance(bins, best), folder / "acceptance.png", bins)
     for name, table, title in (
-        ("outcomes", rows, f"Review by class and confidence. {figures.statement(best)}"),
+        (
+            "outcomes",
+            rows,
+            f"Review by class and confidence. {figures.statement(best, len(score))}",
+        ),
         ("images", ranking, "Images by disagreement of model and review"),
     ):
         (folder / f"{name}.csv").write_text(table_csv(table), encoding="utf-8")
