@@ -67,6 +67,17 @@ class Person:
     def one(self, css: str) -> Any:
         return self.browser.find_element("css selector", css)
 
+    def steady(self, do: Any) -> Any:
+        """``do()``, again where the page drew a list anew between finding a row and using it."""
+        from selenium.common.exceptions import StaleElementReferenceException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        wait = WebDriverWait(self.browser, 15, 0.05, [StaleElementReferenceException])
+        return wait.until(lambda _: (do(),))[0]
+
+    def texts(self, css: str) -> list[str]:
+        return list(self.steady(lambda: [one.text for one in self.all(css)]))
+
     def saved(self) -> None:
         self.wait(lambda: self.one("#saved").text == "saved")
 

@@ -116,7 +116,8 @@ def test_one_that_another_program_is_making_is_waited_for(
         for _ in range(4):
             os.utime(path)
             time.sleep(0.1)
-        shutil.copy2(mlflow_template, path)
+        shutil.copy2(mlflow_template, tmp_path / "whole")  # a copy in place can be read half done,
+        (tmp_path / "whole").replace(path)  # which SQLite's locks keep from happening
 
     os.utime(path)
     other = multiprocessing.get_context("fork").Process(target=finish)

@@ -207,8 +207,7 @@ class TestOutlines:
     def test_scores_hide_objects(self, desk: Desk) -> None:
         person = desk.person
         assert person.shapes() == 2
-        names = [chip.text for chip in person.all("#stage .chip")]
-        assert sorted(names) == ["car 0.42", "car 0.91"]
+        assert sorted(person.texts("#stage .chip")) == ["car 0.42", "car 0.91"]
         person.one("input[value=medium] + span").click()
         assert person.shapes() == 1
         assert person.one("#count").text == "1 object, 1 less confident hidden, not deleted"
@@ -466,7 +465,7 @@ class TestVideos:
         person.click((150, 150))
         person.one("#join").click()
         assert person.said().startswith("Choose the other track")
-        person.all("#objects button")[1].click()
+        person.steady(lambda: person.all("#objects button")[1].click())
         assert cinema.tracks() == [("car", [*range(20), *range(25, 40)])]
         assert person.said() == "car 2 is car 1 now"
         cinema.go(22)
@@ -477,7 +476,7 @@ class TestVideos:
         person.click((150, 150))
         person.one("#name").send_keys("the red one\t")
         assert cinema.data()[0]["name"] == "the red one"
-        assert person.all("#objects .name")[0].text == "the red one"
+        assert person.texts("#objects .name")[0] == "the red one"
         person.one("#stage").click()
         person.click((150, 150))
         person.press("2")

@@ -164,14 +164,14 @@ def test_two_tracks_that_changed_places_are_put_right(
         person.ready()
         person.press(*["\ue014"] * 5)
         for name in ("person 1", "person 2"):
-            track(person, name).click()
+            click_track(person, name)
             person.one("#split").click()
         for first, second in (("person 1", "person 4"), ("person 2", "person 3")):
-            track(person, first).click()
+            click_track(person, first)
             person.one("#join").click()
-            track(person, second).click()
+            click_track(person, second)
         person.saved()
-        assert [row.text for row in person.all("#objects .name")] == ["person 1", "person 2"]
+        assert person.texts("#objects .name") == ["person 1", "person 2"]
         person.press("a")
         person.wait(lambda: person.one("#status").text == "accepted")
         person.saved()
@@ -181,6 +181,11 @@ def test_two_tracks_that_changed_places_are_put_right(
     close(numbers, split=2, accepted=0, joined=0)
 
 
-def track(person: Person, name: str) -> Any:
-    """Its row in the list."""
-    return next(row for row in person.all("#objects button") if row.text == name)
+def click_track(person: Person, name: str) -> None:
+    """A click on its row in the list."""
+
+    def click() -> None:
+        rows = person.all("#objects button")
+        next(row for row in rows if row.text == name).click()
+
+    person.steady(click)
