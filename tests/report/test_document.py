@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import math
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -299,6 +301,27 @@ def test_any_name_survives_in_latex(name: str, other: str) -> None:
         [one_line(name), "x"],
         [one_line(other), "y"],
     ]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(tmp_path: Path) -> None:
+    odd = "\\`*_{}[]<>()#+-.!|~&$\"'^%,?: ;-- ,, ±×≤≥→−µ²…é"
+    rows = tuple((f"[{i}] {odd}", Number(float(i), bold=True)) for i in range(40))
+    prose = f"**{odd.replace('*', '')}**\n\n1. a\n2. `b_c`\n\n| l | m |\n| --: | --- |\n| 1 | 2 |\n"
+    blocks = (
+        *(Heading(odd), TABLE, Table(odd, (odd, "x"), rows, odd), Table("", (odd,) * 9, ())),
+        *(Prose(prose), Items((odd, "[x]")), Code(f"  {odd}\n\n{odd}"), Paragraph(odd)),
+        *(
+            Link(odd, "http://127.0.0.1:5000/#/a_b/%41 c"),
+            Figure(_picture(tmp_path / "d.png"), odd),
+        ),
+    )
+    document = Document(odd, blocks, made=odd)
+    (path,) = write_document(document, tmp_path, ("tex",))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "report.pdf").stat().st_size > 10_000
 
 
 class _Page(HTMLParser):
