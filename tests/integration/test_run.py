@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,8 +31,28 @@ def test_it_ends_well_and_says_where_things_are(loop: tuple[Project, Outcome]) -
     assert outcome.code == 0, outcome.err
     assert "test/mask_map50_95" in outcome.out
     assert "annotated video  outputs/" in outcome.out
-    assert "make ui" in outcome.out
+    assert "results.json     outputs/" in outcome.out
+    assert "mlflow ui --backend-store-uri sqlite:" in outcome.out
+    (run,) = project.runs()
+    page = f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert f"MLflow           http://127.0.0.1:5000{page}" in outcome.out
     assert [result.split("/")[0] for result in project.results()] == sorted(STAGES)
+
+
+def test_its_log_has_what_was_said(loop: tuple[Project, Outcome]) -> None:
+    """Each line once, with its time; off a terminal nothing else was said, by no library."""
+    project, outcome = loop
+    (path,) = project.folder.glob("outputs/*/*/segtrack.log")
+    logged = path.read_text(encoding="utf-8").splitlines()
+    said = [line for line in (outcome.out + outcome.err).splitlines() if line.strip()]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in logged)
+    # Python's own warnings of libraries stand in the log alone.
+    told = [line[20:] for line in logged if "Warning: " not in line]
+    assert sorted(told) == sorted(said)
+    (run,) = project.runs()
+    kept = project.client.download_artifacts(run.info.run_id, "segtrack.log")
+    text = Path(kept).read_text(encoding="utf-8")
+    assert "epoch 1/1  loss" in text and "reused" not in text
 
 
 def test_one_run_with_every_kind_of_record(loop: tuple[Project, Outcome]) -> None:

@@ -27,7 +27,6 @@ def test_results_follow_what_a_player_shows(
     here: Callable[..., Outcome],
     project: Project,
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Film(tmp_path / "v.mp4") as made:
         thumbnail = made.stream(codec="mjpeg", rate=1, size=(64, 48))
@@ -43,8 +42,8 @@ def test_results_follow_what_a_player_shows(
         *("tracker.new_track_thresh=0.0002", "tracks.min_length=1"),
     )
     assert outcome.code == 0, outcome.err
-    assert "holds 2 video streams" in caplog.text
-    assert "frames are taken as a player shows them, 120x240" in caplog.text
+    assert "holds 2 video streams" in outcome.err
+    assert "frames are taken as a player shows them, 120x240" in outcome.err
     (path,) = (project.folder / "outputs").rglob("tracking/v/results.json")
     document = json.loads(path.read_text())
     video = document["video"]

@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from typing import TextIO
 
 from segtrack.base.errors import StageError
+from segtrack.base.saying import say
 
 NEW = "new"  # what ``newly_made`` gives its name to
 _SINGLY = 16  # more files than these are faster written out all at once
@@ -158,7 +159,7 @@ def alone_with(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for another process that uses {folder}", flush=True)
+        say(f"waiting for another process that uses {folder}")
         lock.acquire()
     try:
         yield

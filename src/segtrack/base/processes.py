@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.saying import say
+
 
 def process_mark(pid: int) -> str:
     """The process id with its start time, since ids are used again; empty if it is not running."""
@@ -92,7 +94,7 @@ def until_asked(work: Callable[[], int], lasting: bool) -> int:
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):  # the terminal was closed
             text = "interrupted; the same command continues where this one stopped"
-            print(text, file=sys.stderr, flush=True)
+            say(text, error=True)
         return 130
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
+from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_plain, require_writable
 from segtrack.command.subcommands import subcommand, without_word
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def work() -> int:
-        with hidden():
+        with hidden(), overheard():
             return _main(words)
 
     return until_asked(work, lasting=arguments is None)
@@ -106,7 +107,7 @@ def _run(words: list[str]) -> int:
         return _hydra(words, lambda config: None)
     _check_output(options.overrides)
     if chosen:
-        print(choices_text(chosen), flush=True)
+        say(choices_text(chosen))
     from segtrack.command.composition import compose_settings
 
     if options.multirun:
@@ -214,7 +215,7 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     def begun(config: Any) -> Any:
         nonlocal began
         began = True
-        return task(config)
+        return _logged(task, config)
 
     try:
         with stoppable():
@@ -226,8 +227,7 @@ def _hydra(words: Sequence[str], task: Any) -> int:
         return error.exit_code  # of a cell, which has told it
     except Exception as error:
         if began:
-            traceback.print_exc()
-            return 1
+            return 1  # which was said
         if isinstance(error, OSError):
             where = error.filename or Path.cwd()
             return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
@@ -241,9 +241,29 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     return 0
 
 
+def _logged(task: Any, config: Any) -> Any:
+    """Do what Hydra has made the folder for; what is said meanwhile is written there too."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    with contextlib.ExitStack() as stack:
+        if multiprocessing.parent_process() is not None:  # a launcher's, beside other cells
+            stack.enter_context(hidden())
+            stack.enter_context(overheard())
+            stack.enter_context(led_by(f"cell {hydra.job.num}: "))
+        stack.enter_context(logged(Path(hydra.runtime.output_dir) / LOG))
+        try:
+            return task(config)
+        except SegtrackError:  # is told by who knows what else there is to say
+            raise
+        except Exception:
+            say_traceback()
+            raise
+
+
 def _fail(error: SegtrackError) -> int:
     # What somebody typed or a file holds may be of any length.
     lines = [line if len(line) <= 2000 else f"{line[:1500]} ... {line[-400:]}"
              for line in str(error).splitlines()]  # fmt: skip
-    print("error: " + "\n".join(lines), file=sys.stderr, flush=True)
+    say("error: " + "\n".join(lines), error=True)
     return error.exit_code

@@ -26,6 +26,7 @@ from segtrack.base.files import digest
 from segtrack.base.metrics import Metric
 from segtrack.base.names import inside
 from segtrack.base.processes import stop_if_asked, stoppable
+from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import flatten, to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
@@ -111,7 +112,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         from segtrack.pipeline import Planner
 
         live_in(Path(settings.store))
-        print("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
+        say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
@@ -141,8 +142,11 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     assert isinstance(composed, dict)
     journal: journals.Journal | None = None
     try:
-        with journals.record(settings.mlflow, name, tags, settings.parent_run) as journal:
-            print(f"run {name} ({journal.run_id})", flush=True)
+        with (
+            journals.record(settings.mlflow, name, tags, settings.parent_run) as journal,
+            _kept_log(journal, output),
+        ):
+            say(f"run {name} ({journal.run_id})")
             flat = flatten({str(k): v for k, v in composed.items()})
             journal.params({**swept, **{k: v for k, v in flat.items() if k not in swept}})
             journal.text(OmegaConf.to_yaml(config, resolve=True), "config.yaml")
@@ -165,8 +169,23 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
             remove_run(output)
         raise
     if settings.parent_run is None:
-        _print_summary(journal.latest, runner.videos, output, settings)
+        from segtrack.command.ending import say_files, say_where
+
+        _say_scores(journal.latest)
+        say_files(runner.shown, output)
+        say_where(journal, settings.mlflow)
     return value
+
+
+@contextlib.contextmanager
+def _kept_log(journal: Journal, output: Path) -> Iterator[None]:
+    """Keep what was said in the block, however it ends."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # a full disk: why the block ended is what matters
+            if (output / LOG).is_file():
+                journal.artifact(output / LOG)
 
 
 def _gpu(settings: Settings, journal: Journal) -> contextlib.AbstractContextManager[None]:
@@ -265,9 +284,7 @@ def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[st
     )
 
 
-def _print_summary(
-    metrics: dict[str, float], videos: list[Path], output: Path, settings: Settings
-) -> None:
+def _say_scores(metrics: dict[str, float]) -> None:
     from segtrack.report import table_text
 
     wanted = (
@@ -286,16 +303,4 @@ def _print_summary(
         if name == "track/tracks" or (name.startswith("track/count/") and value)
     ]
     if rows or counts:
-        print("\n" + table_text(rows + counts))
-    for video in videos:
-        print(f"annotated video  {_near(video)}")
-    print(f"run folder       {_near(output)}")
-    if settings.mlflow.uri.startswith("sqlite"):
-        print("MLflow UI        make ui   (then open http://127.0.0.1:5000)")
-
-
-def _near(path: Path) -> Path:
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path
+        say("\n" + table_text(rows + counts))

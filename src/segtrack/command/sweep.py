@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
+from segtrack.base.saying import LOG, logged, say
 from segtrack.command.cells import Cell, knobs_after_choices
 from segtrack.command.composition import compose_settings, composing, expand, flatten
+from segtrack.command.ending import say_where
 from segtrack.command.job import git_state, look, run_job
 from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import objective_warnings, platform_stages
@@ -57,7 +60,7 @@ def run_sweep(
         return hydra(words, run_job)
     _require_one(conf, extra, cells)
     for warning in objective_warnings(first):
-        print(f"warning: {warning}")
+        say(f"warning: {warning}")
     swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
     commit, dirty = git_state()
     tags = {
@@ -73,7 +76,9 @@ def run_sweep(
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
         code = hydra([*words, *own], _cell)
         default_of = partial(_defaults, conf, extra, overrides)
-        failed = _conclude(journal, first.mlflow, swept, default_of)
+        with _sweep_log(journal, first.mlflow):
+            failed = _conclude(journal, first.mlflow, swept, default_of)
+            say_where(journal, first.mlflow)
         if failed or code:
             raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
     return 0
@@ -109,13 +114,30 @@ def _require_one(conf: Path, extra: Path | None, cells: Sequence[Cell]) -> None:
         raise first
 
 
+@contextlib.contextmanager
+def _sweep_log(journal: journals.Journal, settings: MlflowSettings) -> Iterator[None]:
+    """What is said of all cells stands in the folder that has theirs, and in the parent run."""
+    outputs = [Path(run.data.tags["output"]) for run in journals.cells(settings, journal.run_id)]
+    if not outputs:
+        yield
+        return
+    path = outputs[0].parent / LOG
+    with logged(path):
+        yield
+    if path.is_file():
+        journal.artifact(path)
+
+
 def _cell(config: DictConfig) -> float | None:
     """A cell that fails raises, so that the others go on and the launcher knows."""
+    hydra = HydraConfig.get()
+    own = [word for word in hydra.overrides.task if not word.startswith("parent_run=")]
+    say(f"\ncell {hydra.job.num}  {' '.join(own)}")
     try:
         return run_job(config)
     except SegtrackError as error:
         number = HydraConfig.get().job.num
-        print(f"error in cell {number}: {error}", file=sys.stderr, flush=True)
+        say(f"error in cell {number}: {error}", error=True)
         raise
 
 
@@ -129,7 +151,7 @@ def _without_platform(overrides: Sequence[str], stages: Sequence[str]) -> list[s
     kept = [name for name in stages if name not in platform_stages(stages)]
     if listed or len(kept) == len(stages):
         return []
-    print(f"cells run stages=[{','.join(kept)}]; list the platform's stages to have them too")
+    say(f"cells run stages=[{','.join(kept)}]; list the platform's stages to have them too")
     return [f"stages=[{','.join(kept)}]"]
 
 
@@ -188,21 +210,21 @@ def _put_tables(
     journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
     keys, seeds = sweep_cells.divided(swept)
     if not seeds:
-        print("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
+        say("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
         return
     finished = [row for row in rows if row["status"] == "FINISHED"]
     if not keys:
         metrics = [key for key in rows[0] if "/" in key]
         noise = sweep_cells.noise_rows(finished, metrics)
         title = f"{len(finished)} cells that differ in {' and '.join(seeds)} alone"
-        print(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
+        say(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
         headline = sweep_cells.headline(rows)
-        print(table_text([row for row in noise if row["metric"] in headline]))
+        say(table_text([row for row in noise if row["metric"] in headline]))
         journal.text(table_csv(noise), "noise.csv")
         journal.text(table_html(noise, title), "noise.html")
         return
     title = f"Mean and standard deviation (std) over {' and '.join(seeds)}"
-    print(f"\n{title}:\n{table_text(sweep_cells.shown_rows(rows, swept))}")
+    say(f"\n{title}:\n{table_text(sweep_cells.shown_rows(rows, swept))}")
     means = aggregate(finished, keys)
     journal.text(table_csv(means), "settings.csv")
     journal.text(table_html(means, title), "settings.html")

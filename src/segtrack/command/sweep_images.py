@@ -11,6 +11,7 @@ from typing import Any
 
 from segtrack import evaluation
 from segtrack.base.errors import DataError
+from segtrack.base.saying import say
 from segtrack.command.sweep_cells import Cells, apart
 from segtrack.command.sweep_outcome import publish
 from segtrack.journal import Journal, run_files
@@ -57,7 +58,7 @@ def conclude_images(
             del one, seeds  # of 100,000 images .2 GB a run: not those of all settings together
     except DataError as error:  # a sweep over data sets, or over seeds that divide them
         journal.text(f"{error}\n", "images/comparison.txt")
-        print(f"settings are not compared on images: {error}")
+        say(f"settings are not compared on images: {error}")
         return
     if first is None or len(compared) < 2:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from segtrack.base.saying import say
 from segtrack.journal import Journal
 from segtrack.report import (
     Comparison,
@@ -36,4 +37,4 @@ def publish(journal: Journal, comparison: Comparison, folder: str = "") -> None:
             path = Path(scratch) / f"differences_{metric.lower()}.png"
             save_figure(figure_differences(comparison, metric), path, rows)
             journal.artifact(path, "figures")
-    print(f"\n{text}", flush=True)
+    say(f"\n{text}")

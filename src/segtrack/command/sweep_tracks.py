@@ -10,6 +10,7 @@ from typing import Any
 
 from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
+from segtrack.base.saying import say
 from segtrack.command.sweep_cells import Cells, named
 from segtrack.command.sweep_outcome import publish
 from segtrack.journal import Journal
@@ -46,7 +47,7 @@ def warn_same(journal: Journal, runs: Sequence[Any], swept: Sequence[str]) -> No
             digests[name] = run.data.tags["tracks.sha256"]
     warnings = same_trajectories(digests, params)
     for warning in warnings:
-        print(f"warning: {warning}")
+        say(f"warning: {warning}")
     if warnings:
         journal.tags({"warnings": "\n".join(warnings)})
         journal.text("\n".join(warnings) + "\n", "warnings.txt")
@@ -72,7 +73,7 @@ def conclude_tracks(
         chosen, measured = _paired(scored)
     except DataError as error:  # a sweep over data sets, say: there is nothing to pair
         journal.text(f"{error}\n", "comparison.txt")
-        print(f"settings are not compared: {error}")
+        say(f"settings are not compared: {error}")
         return
     compared = [
         Setting(

@@ -218,7 +218,7 @@ def _counted(material: Material, counts: Counter[str]) -> Material:
     """The same, counted as it is written, with a bar, and ended where that is asked for."""
 
     def stream(pictures: Callable[[], Iterator[Picture]]) -> Iterator[Picture]:
-        for picture in progress(pictures(), "pictures"):
+        for picture in progress(pictures(), "convert", None, "pictures"):
             counts["pictures"] += 1
             counts["things"] += len(picture.things)
             yield picture

@@ -147,7 +147,7 @@ def _found(
         ],
     }
     batches = image_batches(coco, _frames(predictions), settings.conf_floor, _EVERY)
-    facts = facts_of(progress(batches, "compare masks"))
+    facts = facts_of(progress(batches, "compare masks", None, "batches"))
     judged = suspicions(facts)
     names = [row.file_name for row in rows]
     place = {row.image_id: i for i, row in enumerate(rows)}

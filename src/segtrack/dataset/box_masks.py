@@ -52,7 +52,9 @@ def segment_boxes(
     count = catalogue.count("labels IS NOT NULL AND width > 0")
     rows = catalogue.rows(columns, "labels IS NOT NULL AND width > 0")
     with FileCache(cache) as known:
-        for image_id, path, width, height, relative, sha256, blob in progress(rows, "masks", count):
+        for image_id, path, width, height, relative, sha256, blob in progress(
+            rows, "masks", count, "images"
+        ):
             labels = Labels.unpack(blob)
             labels = labels.scaled(width, height) if relative else labels
             boxes = rectangles(labels)

@@ -230,7 +230,7 @@ def _label(
     # A file of many images is judged by itself; files of one image each are, all together.
     several = "SELECT file FROM drawn_images GROUP BY file HAVING COUNT(*) > 1"
     tallies = {file: Tally() for (file,) in catalogue.db.execute(several)} | {where: Tally()}
-    for done in progress(results, "labels", catalogue.count()):
+    for done in progress(results, "labels", catalogue.count(), "images"):
         checks.add(*findings(done.remarks, done.file))
         catalogue.set_labels(done.image_id, done.labels, relative=False)
         key = done.file if done.file in tallies else where

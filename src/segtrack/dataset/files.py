@@ -166,7 +166,7 @@ def read_files(catalogue: Catalogue, checks: Checks, reading: Reading) -> int:
         work = partial(_read_chunk, reading=reading)
         count = 0
         results = map_chunks(work, jobs, reading.workers, _CHUNK, _ALONE_BELOW)
-        for done in progress(results, "read images", catalogue.count(missing)):
+        for done in progress(results, "read", catalogue.count(missing), "images"):
             row = done.row
             if done.image is not None:
                 if done.image.sha256:  # else it could not be opened, which may pass

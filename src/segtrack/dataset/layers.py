@@ -68,7 +68,7 @@ def cut_layers(catalogue: Catalogue, checks: Checks, where: str, workers: int) -
     rows = catalogue.rows("image_id, width, height, relative, labels", condition)
     done = map_chunks(_cut_chunk, rows, workers, _CHUNK, alone_below=4 * _CHUNK)
     total = Cut()
-    for image_id, labels, found in progress(done, "layers", catalogue.count(condition)):
+    for image_id, labels, found in progress(done, "layers", catalogue.count(condition), "images"):
         if found is None:
             raise DataError(
                 f"dataset.layered: the labels of {where} say already how much of each object is "

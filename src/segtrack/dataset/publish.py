@@ -58,7 +58,7 @@ def publish(catalogue: Catalogue, classes: ClassMap, folder: Path, workers: int)
         tables.table_writer(folder / "annotations.parquet", tables.ANNOTATIONS) as writer,
     ):
         start = 0
-        for part in progress(chunks, "tables", -(-count // _CHUNK)):
+        for part in progress(chunks, "tables", -(-count // _CHUNK), "parts"):
             image_writer.add(part.images, len(part.images))
             rows = part.annotations
             ids = pa.array(np.arange(start, start + len(rows), dtype=np.int64))

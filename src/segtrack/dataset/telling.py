@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from segtrack.base.saying import say
 
 Warn = Callable[[str, str, str, str], None]
 """Takes code, file, message and hint, like ``Checks.warn``."""
@@ -16,7 +17,7 @@ def unheard(code: str, file: str, message: str, hint: str) -> None:
 
 @contextmanager
 def told_by_kind(warn: Warn | None = None) -> Iterator[Warn]:
-    """``warn``; where there is none, the log gets a line per code at the end: the first of each."""
+    """``warn``; where there is none, a line per code is said at the end: the first of each."""
     if warn is not None:
         yield warn
         return
@@ -30,4 +31,4 @@ def told_by_kind(warn: Warn | None = None) -> Iterator[Warn]:
     yield count
     for code, (file, message, hint) in first.items():
         more = f"; {counts[code] - 1} more like it" if counts[code] > 1 else ""
-        logging.getLogger(__name__).warning("warning: %s: %s (%s)%s", file, message, hint, more)
+        say(f"warning: {file}: {message} ({hint}){more}", error=True)

@@ -95,7 +95,7 @@ def measure(
     detections = 0
     batches = image_batches(coco, predictions.frames(), settings.conf_floor, settings.max_det)
     steps = math.ceil(len(coco["images"]) / BATCH)
-    for batch in progress(batches, "compare masks", steps):
+    for batch in progress(batches, "compare masks", steps, "batches"):
         matcher.add(batch)
         matches = match_batch(batch, settings.confusion_conf, settings.confusion_iou)
         confusion += confusion_matrix(matches, classes)

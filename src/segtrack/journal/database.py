@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from urllib.parse import quote
 
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
+from segtrack.base.saying import say
 
 LOCKED_SECONDS = 8.0  # that another program may hold it; a commit takes milliseconds
 STILL_SECONDS = 2.0  # one that is being made by another program changes more often
@@ -110,9 +110,7 @@ def _move_aside(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         names = (path.with_name(f"{path.name}.broken-{n}") for n in itertools.count(1))
         aside = next(name for name in names if not name.exists())
-        print(
-            f"{path} was left half made and holds no runs; it is now {aside.name}", file=sys.stderr
-        )
+        say(f"{path} was left half made and holds no runs; it is now {aside.name}", error=True)
     else:
         aside = None
     for suffix in ("", *_SIDE_FILES):

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from segtrack.base.files import hand_out
 from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
+from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.models import write_model
 from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
@@ -133,7 +133,7 @@ class Journal:
             register, f"runs:/{self.run_id}/{folder}", self.run_id
         )
         self.tags({"registered": f"{register} {made.version}"})
-        print(f"registered as models:/{register}/{made.version}", flush=True)
+        say(f"registered as models:/{register}/{made.version}")
 
     def text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""
@@ -157,6 +157,13 @@ class Journal:
                 raise
             # Another run recorded the same one at this moment; now MLflow finds it.
             self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+
+    def page(self) -> str:
+        """The address of the run's page; where no server records, that of one on this machine."""
+        local = "http://127.0.0.1:5000"
+        server = self.uri.rstrip("/") if self.uri.startswith(("http://", "https://")) else local
+        experiment = self.client.get_run(self.run_id).info.experiment_id
+        return f"{server}/#/experiments/{experiment}/runs/{self.run_id}"
 
     def end(self, status: str, message: str = "") -> None:
         """End the run as FINISHED, FAILED or KILLED; a message becomes the tag ``error``."""
@@ -246,7 +253,7 @@ def _end_anyway(journal: Journal, status: str, message: str) -> None:
     except Exception as error:
         why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         why = [line for line in str(error).splitlines() if "Error)" in line] or why
-        print(f"warning: MLflow could not end the run as {status}: {why[0]}", file=sys.stderr)
+        say(f"warning: MLflow could not end the run as {status}: {why[0]}", error=True)
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

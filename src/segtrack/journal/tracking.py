@@ -7,7 +7,6 @@ import functools
 import os
 import re
 import socket
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.names import level, storable
 from segtrack.base.processes import held, process_mark, stop_if_asked
+from segtrack.base.saying import say
 from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
@@ -221,7 +221,7 @@ def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
 @functools.cache
 def _say(text: str) -> None:
     """Print it once per process, as each cell of a sweep connects again, and beside results."""
-    print(text, file=sys.stderr, flush=True)
+    say(text, error=True)
 
 
 def local_path(uri: str) -> Path | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from segtrack.base.errors import out_of_memory
+from segtrack.base.saying import say
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -40,7 +41,7 @@ class Batches:
                     raise
                 self.size = len(part) // 2
                 told = f"warning: out of memory at {len(part)} images; on with {self.size} at once"
-                print(told, file=sys.stderr, flush=True)
+                say(told, error=True)
             else:
                 continue
             free()  # only now: the error held what the work had

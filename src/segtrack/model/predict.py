@@ -63,8 +63,12 @@ def predict_images(
     request: Request,
     folder: Path,
     report: Report,
+    count: int | None = None,
 ) -> None:
     """Predict the images, in ascending order of ``image_id``, which becomes their frame number.
+
+    Args:
+        count: of the images, where it is known.
 
     Raises:
         DataError: an image cannot be read or has another size than the data set says; the weights
@@ -75,7 +79,7 @@ def predict_images(
         def prepared(row: ImageToPredict) -> tuple[int, Any]:
             return row.image_id, one.detector.prepare(read_image(row))
 
-        shown = progress(images, "predict images")
+        shown = progress(images, "predict", count, "images")
         with closing(_ahead(shown, prepared, lambda: IMAGE_CHUNK * one.share())) as chunks:
             for chunk in chunks:
                 work.add(*zip(*chunk, strict=True))
@@ -106,7 +110,7 @@ def predict_video(
     """
     problems: list[str] = []
     readable = _until_error(frames, problems)
-    shown = progress(readable, f"detect in {sequence.name}", sequence.frame_count or None)
+    shown = progress(readable, f"detect {sequence.name}", sequence.frame_count or None, "frames")
     lent = loaded(network, request) if lend is None else lend()
     with lent as one, _Work(network, request, one, folder) as work:
 

@@ -86,7 +86,7 @@ class Together:
                 for future in futures:
                     future.add_done_callback(lambda done: meeting.note(done, futures))
                 label = f"detect in {len(works)} videos"
-                for _ in progress(meeting.frames(), label, amount):
+                for _ in progress(meeting.frames(), label, amount, "frames"):
                     pass
             finally:
                 meeting.end()

@@ -21,6 +21,7 @@ from segtrack.base.errors import DataError, StageError, out_of_memory
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.saying import say
 from segtrack.model.memory import free
 from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.settings import TrainerSettings
@@ -108,7 +109,7 @@ def with_memory(attempt: Callable[[int], None], batch: Callable[[], int]) -> Non
                 raise
         gc.collect()  # only now: the error held what the training had
         free()
-        print(f"warning: out of memory; the training goes on with batches of {images}")
+        say(f"warning: out of memory; the training goes on with batches of {images}")
 
 
 @contextmanager

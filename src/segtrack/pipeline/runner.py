@@ -12,6 +12,8 @@ from typing import Any
 from segtrack.base.metrics import Metric, Report
 from segtrack.base.names import level
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.progress import doing
+from segtrack.base.saying import say
 from segtrack.journal import Journal
 from segtrack.pipeline.stage import STAGES, Crew, Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing, owner_of
@@ -44,7 +46,7 @@ class Runner(Walk):
         journal: None records nothing.
         output: the run's folder.
         builds: how often each stage was built; 0 where its result was there.
-        videos: annotated videos in the run's folder.
+        shown: files in the run's folder to name at its end, each with what it is.
         names: of classes and videos as the user gave them, each with its kind.
         must_build: a stage was found by looking that has no result yet.
     """
@@ -66,7 +68,7 @@ class Runner(Walk):
         self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
         self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
         self.builds: dict[str, int] = {}
-        self.videos: list[Path] = []
+        self.shown: list[tuple[str, Path]] = []
         self.names: dict[tuple[str, str], None] = {}
         self.resources: dict[str, Any] = {}
         self.closing = contextlib.ExitStack()
@@ -140,7 +142,7 @@ class Runner(Walk):
                     made.check()
             raise _NotYet
         if isinstance(made, Recipe):
-            result = self._stored(stage, made, owner)
+            result = self._stored(stage, of, made, owner)
         elif isinstance(made, Visit):
             result = Result(self._visited(stage, made, Run(self, stage, owner), owner))
         else:
@@ -163,7 +165,7 @@ class Runner(Walk):
 
     def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
         if result.warning:
-            print(f"warning: {result.warning}", flush=True)
+            say(f"warning: {result.warning}")
         if stage.publish:
             stage.publish(Run(self, stage, owner), result, **of)
 
@@ -195,7 +197,7 @@ class Runner(Walk):
                 lacking[call.key] = call, made
         if crew is None or len(lacking) < 2:
             return
-        print(f"{name:10} {len(lacking)} together", flush=True)
+        say(f"{name:10} {len(lacking)} together")
         works = [partial(self.store.run_if_free, c, r.build) for c, r in lacking.values()]
         amounts = [recipe.amount for _, recipe in lacking.values()]
         futures = crew.run(works, sum(amounts) if all(amounts) else None)
@@ -225,7 +227,7 @@ class Runner(Walk):
         rows = [{"kind": k, "name": n, "in_metrics": level(n)} for k, n in self.names]
         self.journal.text(table_csv(rows), "names.csv")
 
-    def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:
+    def _stored(self, stage: Stage, of: Mapping[str, Any], recipe: Recipe, owner: str) -> Result:
         self._require_there(stage, recipe, owner)
         call, _ = self.find(stage, recipe)
         if error := self._failed.pop(call.key, None):
@@ -236,7 +238,8 @@ class Runner(Walk):
             self.record(Metric(named(metric.name), metric.value, metric.step))
 
         def build(folder: Path, report: Report) -> None:
-            recipe.build(folder, report)
+            with doing(named_work(stage, of)):
+                recipe.build(folder, report)
             stop_if_asked()  # a callback that was cut short may have left a wrong result
 
         result = self.store.run(call, build, listen)
@@ -247,7 +250,7 @@ class Runner(Walk):
             self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)
         verb = "reused" if result.hit else f"built in {result.seconds:.1f} s"
-        print(f"{stage.name:10} {verb}", flush=True)
+        say(f"{stage.name:10} {verb}")
         if self.journal:
             self.journal.tags({f"stage.{stage.name}": f"{verb} {call.key}"})
         value = stage.load(result.folder) if stage.load else result.folder
@@ -260,10 +263,17 @@ class Runner(Walk):
         if owner in self.listed:
             if self.journal:
                 self.journal.worked = True  # what was sent stays there
-            return visit.do(run)
+            with doing(stage.name):
+                return visit.do(run)
         if visit.known is None:
             raise missing(stage, owner, self.settings)
         return visit.known
+
+
+def named_work(stage: Stage, of: Mapping[str, Any]) -> str:
+    """What is built, for people: ``score sim-0``."""
+    names = (getattr(value, "name", value) for value in of.values())
+    return " ".join([stage.name, *(name for name in names if isinstance(name, str))])
 
 
 class Run(Asking):
@@ -285,12 +295,12 @@ class Run(Asking):
 
     def say(self, text: str) -> None:
         """Print a line of this stage."""
-        print(f"{self._stage.name:10} {text.removeprefix('review: ')}", flush=True)
+        say(f"{self._stage.name:10} {text.removeprefix('review: ')}")
 
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print a table, if there is anything in it."""
         if rows:
-            print(f"\n{table_text(rows)}", flush=True)
+            say(f"\n{table_text(rows)}")
 
     def record(self, name: str, value: float, step: int = 0) -> None:
         """Log a number."""
@@ -320,9 +330,9 @@ class Run(Asking):
         if self._runner.journal:
             self._runner.journal.dataset(name, fingerprint, source, "training")
 
-    def show_video(self, path: Path) -> None:
-        """Name an annotated video at the end of the run."""
-        self._runner.videos.append(path)
+    def show(self, what: str, path: Path) -> None:
+        """Name a file at the end of the run: an ``annotated video``."""
+        self._runner.shown.append((what, path))
 
     def resource(
         self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]

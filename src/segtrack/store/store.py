@@ -34,6 +34,7 @@ from segtrack.base.atomic import settle
 from segtrack.base.errors import StageError
 from segtrack.base.files import plain_value
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
+from segtrack.base.saying import say
 from segtrack.store import record as records
 from segtrack.store.record import Unusable
 from segtrack.store.uses import unused, use
@@ -139,7 +140,7 @@ class Store:
             if folder not in self._told:
                 self._told.add(folder)
                 text = f"store: {call.name} {call.key[:6]}: {why}; the result is to be made anew"
-                print(text, flush=True)
+                say(text)
             return None
         # Only for gc's sake; a store that may only be read still serves its results.
         with contextlib.suppress(OSError):

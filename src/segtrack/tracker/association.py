@@ -125,8 +125,9 @@ def _first_pass(
     tally = Tally(len(info.names))
     detected: set[int] = set()
     pictures = None if frames is None else _checked(frames, info)
+    every = _every_frame(predictions)
     with TracksWriter(folder / "tracks.parquet") as writer:
-        for frame in progress(_every_frame(predictions), "associate", info.frame_count):
+        for frame in progress(every, "associate", info.frame_count, "frames"):
             detected.update(frame.class_id.tolist())
             image = None if pictures is None else next(pictures)
             moved = None if motion is None else motion[frame.frame]

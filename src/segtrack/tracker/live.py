@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from segtrack.base.processes import stop_if_asked
+from segtrack.base.progress import progress
 from segtrack.model import Detector, FrameDetections, PredictionsInfo, RawDetections
 from segtrack.settings import TrackerSettings, TracksSettings
 from segtrack.tracker.association import resolved, rows_of
@@ -106,8 +106,7 @@ def track_live(
     waiting: list[tuple[Frame, RawDetections]] = []
     begin = 0.0
     try:
-        for frame in frames:
-            stop_if_asked()
+        for frame in progress(frames, "live", None, "frames"):
             (found,) = how.detector.predict([how.detector.prepare(frame.image)])
             waiting.append((frame, found))
             begin = begin or time.monotonic()  # the first one warms the network up

@@ -46,7 +46,7 @@ def camera_motion(frames: Iterable[np.ndarray], folder: Path, report: Report) ->
     affines: list[np.ndarray] = []
     unknown = 0
     try:
-        for image in progress(frames, "camera motion", None):
+        for image in progress(frames, "camera motion", None, "frames"):
             affine = follower.step(image)
             unknown += affine is None and len(affines) > 0
             affines.append(np.eye(2, 3) if affine is None else affine)

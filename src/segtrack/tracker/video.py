@@ -52,7 +52,7 @@ def render_video(
     count = tracks.info.frame_count
     try:
         with whole_file(path) as partial:
-            shown = progress(read_ahead(islice(frames, count)), "render", count)
+            shown = progress(read_ahead(islice(frames, count)), "render", count, "frames")
             _encode(_annotated(shown, tracks, names, trail), tracks.times, partial)
     except OSError as error:
         raise StageError(

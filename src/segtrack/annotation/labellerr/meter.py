@@ -11,21 +11,18 @@ from segtrack.annotation.labellerr.files import LocalFile
 
 @dataclass
 class Meter:
-    """Says from time to time how far an upload is, how fast, and how long it will take.
+    """How far an upload is, how fast, and how long it will take.
 
     Attributes:
-        every: seconds between two lines.
         files, size: that arrived, and their bytes. total, total_size: with those to come.
     """
 
     say: Callable[[str], None]
-    every: float = 10.0
     files: int = 0
     size: int = 0
     total: int = 0
     total_size: int = 0
     start: float = field(default_factory=time.monotonic)
-    said: float = field(default_factory=time.monotonic)
 
     def expect(self, files: Sequence[LocalFile]) -> None:
         """These are still to come."""
@@ -36,10 +33,6 @@ class Meter:
         """A file of so many bytes arrived."""
         self.files += 1
         self.size += size
-        now = time.monotonic()
-        if now - self.said >= self.every:
-            self.said = now
-            self.say(self.line(now - self.start))
 
     def end(self) -> None:
         """Say what it came to."""

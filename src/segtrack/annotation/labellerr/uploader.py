@@ -29,7 +29,8 @@ from segtrack.annotation.labellerr.reconcile import (
 from segtrack.base.content_names import is_digest
 from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
-from segtrack.base.progress import progress
+from segtrack.base.processes import stop_if_asked
+from segtrack.base.progress import doing
 
 ROUNDS = 4  # new links for what failed; a round that sends nothing is the last
 _LOOK = 0.5  # s, how late Ctrl-C may be seen
@@ -103,8 +104,11 @@ def upload(
         meter = Meter(say)
         meter.expect(_unsent(book, plan, name))
         job = _Job(platform, book, name, data_type, workers, limits)
-        for file in progress(_send_all(job, plan), f"upload {name}", meter.total):
-            meter.add(file.size)
+        with doing(f"upload {name}", meter.total_size / 1e6, "MB") as work:
+            for file in _send_all(job, plan):
+                stop_if_asked()
+                meter.add(file.size)
+                work.advance(file.size / 1e6)
         meter.end()
         ids = {p.part: p.dataset_id for p in book.parts(name)}
         ready = tuple(platform.wait_dataset(ids[part], timeout) for part in plan)

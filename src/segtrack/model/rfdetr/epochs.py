@@ -16,6 +16,8 @@ from pytorch_lightning import Callback
 
 from segtrack.base.metrics import Report
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.saying import say
+from segtrack.model.epoch_work import EpochWork, left
 from segtrack.model.training import keep_rows, read_rows
 
 # What rfdetr logs, and the names under which that is reported.
@@ -40,6 +42,8 @@ class Follower(Callback):  # type: ignore[misc]
         super().__init__()
         self.path, self.epochs, self.report, self.batch = path, epochs, report, 0
         self.start, self.stdout = time.perf_counter(), sys.stdout  # which a guest has not
+        self.begun, self.done = self.start, 0
+        self.work = EpochWork()
 
     def go_on(self, done: int, batch: int) -> None:
         """Begin, or go on after ``done`` whole epochs of an earlier attempt, with ``batch`` images
@@ -48,17 +52,34 @@ class Follower(Callback):  # type: ignore[misc]
         keep_rows(self.path, done)
         report_rows(self.path, self.report)
 
-    def on_train_epoch_start(self, *_: Any) -> None:
+    def on_train_epoch_start(self, trainer: Any, *_: Any) -> None:
         self.start = time.perf_counter()
+        if not self.done:
+            self.begun = self.start
+        self._show(trainer, trainer.num_training_batches)
 
     def on_train_batch_end(self, *_: Any) -> None:
         stop_if_asked()
+        self.work.advance()
+
+    def on_validation_epoch_start(self, trainer: Any, *_: Any) -> None:
+        if not trainer.sanity_checking:
+            self._show(trainer, sum(trainer.num_val_batches), "validation")
 
     def on_validation_batch_end(self, *_: Any) -> None:
         stop_if_asked()
+        self.work.advance()
+
+    def on_exception(self, *_: Any) -> None:
+        self.work.end()
+
+    def _show(self, trainer: Any, batches: float, what: str = "") -> None:
+        self.work.begin(trainer.current_epoch + 1, self.epochs, batches, what)
 
     def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:
         """Validation is over by now."""
+        self.work.end()
+        self.done += 1
         row = {"epoch": trainer.current_epoch + 1, "time": time.perf_counter() - self.start}
         metrics = trainer.callback_metrics
         row |= {name: float(metrics[key]) for key, name in NAMES.items() if key in metrics}
@@ -71,7 +92,8 @@ class Follower(Callback):  # type: ignore[misc]
             writer.writerow(row)
         with redirect_stdout(self.stdout):
             _tell(row, self.report)
-        print(_line(row, self.epochs), file=sys.stderr, flush=True)
+        spent, to_come = time.perf_counter() - self.begun, self.epochs - int(row["epoch"])
+        say(_line(row, self.epochs) + left(spent, self.done, to_come), error=True)
 
 
 def report_rows(path: Path, report: Report) -> None:

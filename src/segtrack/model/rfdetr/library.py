@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.progress import doing
 from segtrack.model.rfdetr.settings import lacking, size_of
 
 if why := lacking():
@@ -44,10 +45,13 @@ def _nowhere() -> Any:
 
 
 with guest():
-    from rfdetr import variants
+    from rfdetr import utilities, variants
     from rfdetr.assets.model_weights import download_pretrain_weights
     from rfdetr.models import build_model_from_config
     from rfdetr.models.weights import interpolate_position_embeddings
+
+# Its bar of a download; ours stands there.
+utilities.files.tqdm = partial(utilities.files.tqdm, disable=True)
 
 __all__ = [
     "build",
@@ -133,10 +137,7 @@ def download(target: Path) -> None:
         Exception: of the network, of the server, or of a file that is another one.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(guest())
-        if not sys.stderr.isatty():  # its progress bar
-            stack.enter_context(contextlib.redirect_stderr(stack.enter_context(_nowhere())))
+    with doing(f"download {target.name}"), guest():
         download_pretrain_weights(str(target))
     if not target.is_file():
         raise OSError(f"{target.name} is not among the published weights")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -128,7 +127,7 @@ def _arguments(network: Network, trainer: TrainerSettings, seed: int) -> dict[st
         "eval_backend": "faster_coco_eval",  # of its four the one that it imports anyway
         "seed": seed,
         "tensorboard": False,
-        "progress_bar": "tqdm" if sys.stderr.isatty() else None,
+        "progress_bar": None,
         "checkpoint_interval": trainer.epochs + 1,  # last.ckpt alone, after every epoch
         **arguments_of(trainer),
     }

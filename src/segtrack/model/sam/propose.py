@@ -72,7 +72,7 @@ def propose_masks(
     segment = Segmenter(weights, proposing.device)
     spent, count = 0.0, 0
     with PredictionsWriter(folder) as writer:
-        for row, frame in predictions.by_image(progress(images, "propose masks")):
+        for row, frame in predictions.by_image(progress(images, "propose masks", None, "images")):
             sure = None if frame is None else frame.take(frame.score >= conf)
             if sure is None or not len(sure):
                 continue

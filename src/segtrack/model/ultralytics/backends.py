@@ -21,6 +21,8 @@ import numpy as np
 
 from segtrack.base.atomic import alone_with, write_whole
 from segtrack.base.errors import SettingsError
+from segtrack.base.progress import doing
+from segtrack.base.saying import say
 from segtrack.model.devices import first_device
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.home import import_openvino, kept
@@ -185,17 +187,18 @@ def _read(file: Path) -> dict[str, str]:
 
 def _measured(network: Network, names: Sequence[str], size: int) -> str:
     """The fastest one with images of 4:3, alternated in rounds."""
-    print(f"measuring once which of {', '.join(names)} is fastest here", flush=True)
+    say(f"measuring once which of {', '.join(names)} is fastest here")
     images = np.random.default_rng(0).integers(0, 255, (IMAGES, size, size, 3), np.uint8)
     images = images[:, : max(32, size * 3 // 4 // 32 * 32)]
     runtimes = {}
     for name in names:
         try:
-            runtimes[name] = make_runtime(network, name)
+            with doing(f"compile for {name}"):
+                runtimes[name] = make_runtime(network, name)
         except Exception as error:  # of a converter: there are networks that it does not know
             if name == "torch":
                 raise
-            print(f"{name} does not compute it: {' '.join(str(error).split())[:150]}", flush=True)
+            say(f"{name} does not compute it: {' '.join(str(error).split())[:150]}")
     names = tuple(runtimes)
     seconds = dict.fromkeys(names, float("inf"))
     first = time.perf_counter()
@@ -211,7 +214,7 @@ def _measured(network: Network, names: Sequence[str], size: int) -> str:
         if time.perf_counter() - first > ENOUGH:
             break
     told = ", ".join(f"{name} {1000 * s / IMAGES:.0f} ms" for name, s in seconds.items())
-    print(f"an image takes: {told}", flush=True)
+    say(f"an image takes: {told}")
     best = names[0]
     for name in names[1:]:
         best = name if seconds[name] < CLEARLY * seconds[best] else best

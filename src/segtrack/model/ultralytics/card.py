@@ -7,7 +7,6 @@ all images of a batch at once instead of one by one.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 
 from segtrack.base.errors import out_of_memory
+from segtrack.base.saying import say
 from segtrack.model.devices import first_device
 from segtrack.model.memory import Batches
 from segtrack.model.port import Network, Request
@@ -94,7 +94,7 @@ class CardRuntime:
             if out_of_memory(error):
                 raise
             told = f"warning: no CUDA graph of {shape}: {str(error).splitlines()[0]}"
-            print(told, file=sys.stderr, flush=True)
+            say(told, error=True)
 
     def _network(self, pixels: torch.Tensor) -> Outputs:
         images = pixels.flip(3).permute(0, 3, 1, 2)  # channels last already

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.metrics import Report
+from segtrack.base.saying import say
+from segtrack.model.epoch_work import left
 from segtrack.model.training import keep_rows, read_rows
 
 # Columns of ultralytics' results.csv and the names under which they are reported.
@@ -45,14 +46,15 @@ class EpochReporter:
         self.path = path
         self.epochs = epochs
         self.report = report
-        self.printed = self.reported = self.batch = 0
+        self.printed = self.reported = self.batch = self.before = 0
         self.seconds = 0.0
 
     def go_on(self, done: int) -> None:
         """Begin, or go on after ``done`` epochs of an earlier attempt, which are reported again but
         not printed."""
         keep_rows(self.path, done)
-        self.printed, self.seconds = done, 0.0  # the library's clock begins again
+        self.printed = self.before = done
+        self.seconds = 0.0  # the library's clock begins again
         self.catch_up()
 
     def catch_up(self, *_: Any) -> None:
@@ -66,7 +68,8 @@ class EpochReporter:
             if epoch > self.printed:
                 took = row["time"] - self.seconds
                 self.seconds = row["time"]
-                print(_line(row, self.epochs, took), file=sys.stderr, flush=True)
+                rest = left(row["time"], epoch - self.before, self.epochs - epoch)
+                say(_line(row, self.epochs, took) + rest, error=True)
 
     def see_batch(self, trainer: Any) -> None:
         """Know how many images a step has, before the first one that may run out of memory."""

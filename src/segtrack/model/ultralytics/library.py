@@ -21,6 +21,7 @@ from typing import Any
 
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
+from segtrack.base.progress import doing
 from segtrack.model.ultralytics.home import USER_THREADS, cores, folder
 
 # What the user said, before this module says more.
@@ -222,7 +223,8 @@ def download(file_name: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with online(), tempfile.TemporaryDirectory(dir=target.parent) as partial:
         file = Path(partial) / file_name
-        attempt_download_asset(str(file), retry=0, progress=False)
+        with doing(f"download {file_name}"):
+            attempt_download_asset(str(file), retry=0, progress=False)
         if not file.is_file():
             raise OSError(f"{file_name} is not among the published weights")
         settle(file, target)

@@ -12,9 +12,9 @@ from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.processes import lasting_port, stop_if_asked
 from segtrack.model.devices import device_argument, loading_processes
+from segtrack.model.epoch_work import EpochWork
 from segtrack.model.port import Network, TrainingData, Weights
 from segtrack.model.training import ROWS, failing, finished, with_memory, write_training
-from segtrack.model.ultralytics.bar import EpochBar
 from segtrack.model.ultralytics.data import link_tree
 from segtrack.model.ultralytics.epochs import EpochReporter
 from segtrack.settings import TrainerSettings
@@ -139,7 +139,7 @@ def _run_engine(
         callbacks["on_train_epoch_start"].append(reporter.see_batch)
         callbacks["on_train_epoch_end"].append(reporter.note_batch)
         callbacks["on_fit_epoch_end"].append(reporter.catch_up)
-        EpochBar().attach(callbacks)
+        _show(EpochWork(), callbacks)
     try:
         engine = Trainer(overrides=arguments, _callbacks=callbacks)
     except (SyntaxError, TypeError, ValueError, AttributeError, AssertionError) as error:
@@ -156,6 +156,23 @@ def _run_engine(
         engine.callbacks.clear()
         del engine
         gc.collect()
+
+
+def _show(work: EpochWork, callbacks: dict[str, list[Any]]) -> None:
+    """Let ``work`` follow a training through its callbacks."""
+
+    def train(trainer: Any) -> None:
+        work.begin(trainer.epoch + 1, trainer.epochs, len(trainer.train_loader))
+
+    def validate(trainer: Any) -> None:
+        work.begin(trainer.epoch + 1, trainer.epochs, len(trainer.test_loader), "validation")
+
+    callbacks["on_train_epoch_start"].append(train)
+    callbacks["on_train_epoch_end"].append(validate)
+    for moment in ("on_train_batch_end", "on_val_batch_end"):
+        callbacks[moment].append(lambda _: work.advance())
+    for moment in ("on_fit_epoch_end", "teardown"):
+        callbacks[moment].append(lambda _: work.end())
 
 
 def _stop_if_asked(_: Any) -> None:

@@ -10,6 +10,7 @@ from segtrack import model
 from segtrack.base.frame_times import TimesRead
 from segtrack.base.metrics import Report
 from segtrack.base.names import level
+from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -60,7 +61,7 @@ def _load(folder: Path) -> Predictions:
 def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:
     truncated = made.value.info.truncated
     if truncated:
-        print(f"warning: {truncated}")
+        say(f"warning: {truncated}")
         run.tag({f"truncated.{level(sequence.name)}": truncated})
 
 

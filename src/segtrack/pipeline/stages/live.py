@@ -14,6 +14,7 @@ from segtrack import model, tracker
 from segtrack.base.addresses import stream_name
 from segtrack.base.errors import some
 from segtrack.base.names import level
+from segtrack.base.saying import say
 from segtrack.base.secrets import without_secrets
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
 from segtrack.pipeline.videos import wants_video
@@ -85,8 +86,9 @@ def _track(run: Run, how: tracker.LiveTracker) -> None:
         listed = some([f"{class_name} {count}" for class_name, count in counts])
         run.say(f"left out, as their class is not wanted: {listed}")
         run.tag({"classes.left_out": listed})
+    run.show("results.json", folder / "results.json")
     if (folder / "annotated.mp4").is_file():
-        run.show_video(folder / "annotated.mp4")
+        run.show("annotated video", folder / "annotated.mp4")
     run.keep(folder, f"tracking/{folder.name}")
 
 
@@ -116,7 +118,7 @@ def _interrupt(stream: datasets.LiveStream, reasons: list[str]) -> Iterator[None
         reasons.append("Ctrl-C")
         stream.end()
         signal.signal(signal.SIGINT, before)
-        print("\nlive       ending; Ctrl-C again stops at once", flush=True)
+        say("\nlive       ending; Ctrl-C again stops at once")
 
     before = signal.signal(signal.SIGINT, first)
     try:

@@ -29,7 +29,8 @@ def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images
     request = model.Request(dataset.names, dataset.class_map, floor, limit)
 
     def build(folder: Path, report: Report) -> None:
-        model.predict_images(dataset.iter_images(split), network, request, folder, report)
+        images, count = dataset.iter_images(split), dataset.counts[split]
+        model.predict_images(images, network, request, folder, report, count)
 
     # Predictions name images by id, and ids move when another split of the data set grows.
     ids = digest([image.image_id for image in dataset.iter_images(split)])[:16]

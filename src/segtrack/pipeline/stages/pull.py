@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import DataError, NothingToExport
+from segtrack.base.saying import say
 from segtrack.pipeline.platform import platform_of, project_name, unfinished
 from segtrack.pipeline.reviewed_videos import at_hand, last_sent, pull_videos, videos_were_sent
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
@@ -128,7 +129,7 @@ def _pulled(
     if rehearsal and rehearsal.files:
         counts = {kind: count for kind, count in rehearsal.counts.items() if count}
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        print(f"annotator  {rehearsal.files} images simulated: {shown or 'nothing to do'}")
+        say(f"annotator  {rehearsal.files} images simulated: {shown or 'nothing to do'}")
     truth = rehearsal.truth if rehearsal else None
     folder = run.scratch("labellerr") / "pulls" / sent.folder.name
     try:

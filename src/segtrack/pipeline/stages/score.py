@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from segtrack import scoring
 from segtrack.base.errors import some
 from segtrack.base.metrics import Report
+from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Recipe, Result, Stage, register
 from segtrack.pipeline.videos import merged_classes, metric_of
 
@@ -46,7 +47,7 @@ def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:
     document = json.loads((made.folder / "scores.json").read_text(encoding="utf-8"))
     if missing := document["missing"]:
         text = f"{sequence.name}: the ground truth judges {some(missing)}, which the detections"
-        print(f"warning: {text} lack: all of it counts as missed", flush=True)
+        say(f"warning: {text} lack: all of it counts as missed")
     if not any(
         scoring.has_objects(one) for one in scoring.SequenceScores.load(made.folder).counts.values()
     ):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from segtrack import curation, model
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.metrics import Report
+from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
 
@@ -68,7 +69,7 @@ def _require(ask: Ask) -> None:
 
 def _publish(run: Run, made: Result) -> None:
     run.keep(made.folder, "suspect")
-    print(f"\n{(made.folder / curation.SUMMARY).read_text(encoding='utf-8')}", flush=True)
+    say(f"\n{(made.folder / curation.SUMMARY).read_text(encoding='utf-8')}")
     run.say(f"all of them: {made.folder / 'suspects.csv'}; pictures: {made.folder / 'gallery'}")
 
 

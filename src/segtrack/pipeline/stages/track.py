@@ -17,6 +17,7 @@ from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, hand_out
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
+from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
 from segtrack.pipeline.videos import REPORT, detecting, detections_of
@@ -115,7 +116,7 @@ def _publish_classes(run: Run, made: Result) -> None:
     lacking = model.lacking_classes(run("weights").value, model.Request(*made.value))
     if lacking:
         text = some(lacking)
-        print(f"warning: the weights have no class {text}: none of it can be found", flush=True)
+        say(f"warning: the weights have no class {text}: none of it can be found")
         run.tag({"classes.lacking": text})
 
 
@@ -148,9 +149,10 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     facts = dataclasses.asdict(run.facts)
     info = one.tracks.info
     tracker.write_results(one.tracks, sequence, one.predictions.info, info.tracker, facts, folder)
+    run.show("results.json", folder / "results.json")
     if one.video is not None:
         hand_out(one.video, folder / one.video.name)
-        run.show_video(folder / one.video.name)
+        run.show("annotated video", folder / one.video.name)
     if one.scored is not None:
         (folder / "scores").mkdir(exist_ok=True)
         for name in ("scores.json", "counts.npz"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from segtrack import model
 from segtrack.base.errors import SettingsError
+from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _text(name: str, found: Weights) -> str:
 def _publish_start(run: Run, made: Result) -> None:
     found: Weights = made.value
     note = f" ({found.note})" if found.note else ""
-    print(f"{'weights':10} {run.settings.model.name} {found.origin}{note}", flush=True)
+    say(f"{'weights':10} {run.settings.model.name} {found.origin}{note}")
     tags = {"weights.start": found.origin, "weights.start.sha256": found.sha256}
     tags["model.pretrained"] = str(found.trained).lower()
     if run.settings.model.trust:

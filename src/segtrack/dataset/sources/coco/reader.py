@@ -104,7 +104,9 @@ def label_coco(files: list[CocoFile], catalogue: Catalogue, checks: Checks, work
     tallies = {file.path: file.tally for file in files}
     jobs = _jobs(catalogue.db.execute(query), files)
     results = map_chunks(_label_chunk, jobs, workers, _CHUNK, _ALONE_BELOW)
-    for image_id, file, labels, remarks, tally in progress(results, "labels", catalogue.count()):
+    for image_id, file, labels, remarks, tally in progress(
+        results, "labels", catalogue.count(), "images"
+    ):
         checks.add(*findings(remarks, str(file)))
         catalogue.set_labels(image_id, labels, relative=False)
         tallies[file] = tallies[file].plus(tally)

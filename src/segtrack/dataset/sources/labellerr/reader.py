@@ -89,7 +89,7 @@ def list_labellerr(
     listing = Listing(catalogue, checks, folder)
     if _names_contents(path):
         paths = [row[0] for row in db.execute("SELECT path FROM local_files ORDER BY path")]
-        known = progress(content_of(paths, cache), "compare images", len(paths))
+        known = progress(content_of(paths, cache), "compare", len(paths), "images")
         db.executemany("INSERT INTO contents VALUES (?,?)", ((sha, where) for where, sha in known))
     join = _Join(listing, folder, path)
     for element in elements(path):

@@ -63,7 +63,7 @@ def render(
     results = map_chunks(work, jobs, workers, _CHUNK, alone_below=2 * _CHUNK + 1, ahead=_AHEAD)
     videos = []
     image_id = 0
-    for done in progress(results, "render", len(jobs)):
+    for done in progress(results, "render", len(jobs), "scenes"):
         if isinstance(done, VideoSequence):
             videos.append(done)
         else:
@@ -142,7 +142,7 @@ def _render_video(settings: TrafficSimSettings, folder: Path, index: int) -> Vid
         stream.width, stream.height, stream.pix_fmt = knobs.width, knobs.height, "yuv420p"
         stream.options = {"crf": str(CRF), "preset": "veryfast"}
         stream.codec_context.thread_count = 1  # the same bytes on every machine
-        for t, frame in enumerate(progress(frames, f"render {name}", count)):
+        for t, frame in enumerate(progress(frames, f"render {name}", count, "frames")):
             box.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="bgr24")))
             size = f"{knobs.height} {knobs.width}"
             for one in frame.instances:

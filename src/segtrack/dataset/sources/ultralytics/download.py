@@ -12,9 +12,12 @@ import urllib.request
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError
+from segtrack.base.processes import stop_if_asked
+from segtrack.base.progress import doing
 from segtrack.dataset.sources.ultralytics.settings import UltralyticsSettings
 from segtrack.dataset.sources.yolo.config import YoloConfig, load_yaml, read_config
 from segtrack.dataset.sources.yolo.names import read_names
@@ -102,7 +105,7 @@ def _download(name: str, url: str, home: Path) -> None:
             urllib.request.urlopen(url, timeout=_STALL_S) as source,
             archive.open("wb") as target,
         ):
-            shutil.copyfileobj(source, target, _PIECE)
+            _copy(source, target, name)
         _unpack(archive, home)
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -111,6 +114,16 @@ def _download(name: str, url: str, home: Path) -> None:
         ) from error
     finally:
         archive.unlink(missing_ok=True)
+
+
+def _copy(source: Any, target: BinaryIO, name: str) -> None:
+    size = source.headers.get("Content-Length")
+    total = int(size) / 1e6 if size and size.isdigit() else None
+    with doing(f"download {name}", total, "MB") as work:
+        while piece := source.read(_PIECE):
+            stop_if_asked()
+            target.write(piece)
+            work.advance(len(piece) / 1e6)
 
 
 def _probe(name: str, url: str) -> None:

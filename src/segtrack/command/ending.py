@@ -1,0 +1,50 @@
+"""What is said at the end of a run: where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from segtrack.base.saying import say
+from segtrack.command.subcommands import SUBCOMMANDS
+from segtrack.journal import Journal
+from segtrack.settings import MlflowSettings
+
+_MOST = 3  # files of a kind that are named; a benchmark has dozens
+_LOCAL = "sqlite:///mlruns/mlflow.db"  # what `make ui` serves
+_WORDS = {"view": "page", "report": "report"}
+"""By word of the command that shows a run what it is called here."""
+
+
+def say_files(files: Sequence[tuple[str, Path]], output: Path) -> None:
+    """Name what a run made for people: what each file is, and where; and the run's folder."""
+    for title in dict.fromkeys(title for title, _ in files):
+        paths = [path for one, path in files if one == title]
+        for path in paths[:_MOST]:
+            _line(title, str(_near(path)))
+        if (rest := len(paths) - _MOST) > 0:
+            _line("", f"and {rest} more below {_near(output)}")
+    _line("run folder", str(_near(output)))
+
+
+def say_where(journal: Journal, settings: MlflowSettings) -> None:
+    """Name the run's page in MLflow, and the commands that show the run."""
+    serve = f"mlflow ui --backend-store-uri {settings.uri}"
+    if settings.uri == _LOCAL and (Path("Makefile").is_file() and Path("src/run.py").is_file()):
+        serve = "make ui"
+    server = settings.uri.startswith(("http://", "https://"))
+    _line("MLflow", journal.page() + ("" if server else f"   (served by {serve})"))
+    for word, title in _WORDS.items():
+        if word in SUBCOMMANDS:
+            _line(title, f"segtrack {word} {journal.run_id}")
+
+
+def _line(title: str, text: str) -> None:
+    say(f"{title:16} {text}")
+
+
+def _near(path: Path) -> Path:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
