@@ -133,8 +133,8 @@ def test_all_that_it_kept_is_read_back(loop: tuple[Project, Outcome], tmp_path: 
     assert video.truth is not None and video.truth.boxes is not None and video.truth.masks
     assert video.scores is not None and ("box", "car") in video.scores.counts
     matches = video.matches["box", "car"]
-    truth = [name for _, name in video.truth.boxes.names]
-    judged = video.truth.boxes.judged & (video.truth.boxes.class_id == truth.index("car"))
+    car = {name: number for number, name in video.truth.boxes.names}["car"]
+    judged = video.truth.boxes.judged & (video.truth.boxes.class_id == car)
     assert (~matches.false).sum() == judged.sum() > 0
     evaluation = kept.evaluation
     assert evaluation is not None and evaluation.dataset is not None
