@@ -25,10 +25,11 @@ from segtrack.base.errors import DataError, SegtrackError, StageError, out_of_me
 from segtrack.base.files import digest
 from segtrack.base.metrics import Metric
 from segtrack.base.names import inside
+from segtrack.base.nested import flatten
 from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
-from segtrack.command.composition import flatten, to_settings
+from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
 from segtrack.journal import require_tracking
@@ -123,8 +124,10 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     told = swept
     if settings.video is not None and is_live(settings.video) and "video" in swept:
         told = {**swept, "video": stream_name(settings.video)}  # an address may hold secrets
-    named = run_name(settings.model.name, settings.tracker.name, told, among)
-    name = without_secrets(settings.mlflow.run_name or named)
+    given = settings.mlflow.run_name  # of a sweep the parent's
+    if given is None or settings.parent_run is not None:
+        given = run_name(given or settings.model.name, settings.tracker.name, told, among)
+    name = without_secrets(given)
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()
@@ -136,6 +139,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "overrides": " ".join(overrides),
         "output": str(output),
+        "store": str(Path(settings.store).resolve()),
         **choices,
     }
     composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)

@@ -31,6 +31,7 @@ STOPS = {
     "segtrack.base.metrics": "passes numbers on as they are",
     "segtrack.base.processes": "says when to stop",
     "segtrack.base.progress": "is shown",
+    "segtrack.base.saying": "is said",
     "segtrack.base.registry": "finds things; what is found has a version of its own",
 }
 STAGES_FOLDER = "segtrack.pipeline.stages."

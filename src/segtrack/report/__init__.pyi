@@ -43,6 +43,8 @@ from .pictures import caption as caption
 from .pictures import contact_sheet as contact_sheet
 from .pictures import overlay as overlay
 from .prose import check_prose as check_prose
+from .study import STUDY as STUDY
+from .study import read_study as read_study
 from .tables import Row as Row
 from .tables import aggregate as aggregate
 from .tables import read_table_csv as read_table_csv

@@ -25,7 +25,7 @@ _SECONDS = 120  # that a browser has for printing
 
 
 def write_document(
-    document: Document, folder: Path, forms: Sequence[str] = FORMS, name: str = "report"
+    document: Document, folder: Path, forms: Sequence[str] = FORMS, markdown: str = "report"
 ) -> list[Path]:
     """Write it into ``folder``, which is made where it is missing.
 
@@ -33,7 +33,7 @@ def write_document(
 
     Args:
         forms: of ``FORMS``; pdf only where ``find_browser`` finds one.
-        name: of the files, without their suffix.
+        markdown: what the file of that form is called, without its suffix.
 
     Returns:
         The files, in the order of ``forms``, without the pictures.
@@ -46,7 +46,7 @@ def write_document(
         folder.mkdir(parents=True, exist_ok=True)
         pictures = _pictures(document, folder) if {"md", "tex"} & set(forms) else {}
         for form in forms:
-            path = folder / f"{name}.{form}"
+            path = folder / f"{markdown if form == 'md' else 'report'}.{form}"
             if form == "html":
                 write_whole(path, document_html(document))
             elif form == "md":
