@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 import shutil
 import signal
@@ -20,6 +21,13 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 # In the background of a script it is ignored, and so it would be by all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How far work is, is said after seconds, which pass sooner on one machine than on another."""
+    from segtrack.base import progress
+
+    progress.FIRST = math.inf
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

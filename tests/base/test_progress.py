@@ -20,8 +20,14 @@ from segtrack.base.progress import Work, doing, duration, progress
 from segtrack.base.saying import logged
 
 
+@pytest.fixture(autouse=True)
+def five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is for people."""
+    monkeypatch.setattr(module, "FIRST", 5.0)
+
+
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def hasty(five_seconds: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds are hundredths."""
     monkeypatch.setattr(module, "TICK", 0.005)
     monkeypatch.setattr(module, "FIRST", 0.05)

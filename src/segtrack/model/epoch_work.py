@@ -17,7 +17,7 @@ class EpochWork:
     def begin(self, epoch: int, epochs: int, batches: float, what: str = "") -> None:
         """``epoch`` counts from 1; ``what`` is done in it, if not training."""
         self._open.close()
-        label = f"epoch {epoch} of {epochs}" + (f", {what}" if what else "")
+        label = f"epoch {epoch}/{epochs}" + (f", {what}" if what else "")
         known = int(batches) if batches < float("inf") else None
         self._work = self._open.enter_context(doing(label, known, "batches"))
 
