@@ -243,6 +243,8 @@ class TestOutlines:
         api.preannotate(project, content)
         (file,) = api.files(project).values()
         person.open(f"{served.page(project)}files/{file['file_id']}/")
+        picture = "document.querySelector('.leaflet-image-layer').complete"
+        person.wait(lambda: person.browser.execute_script(f"return {picture}"))
         image, shape = (
             person.browser.execute_script(
                 "const e = document.querySelector(arguments[0]), b = e.getBoundingClientRect();"
