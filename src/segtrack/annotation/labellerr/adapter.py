@@ -92,8 +92,15 @@ class Labellerr:
         from segtrack.annotation.labellerr.push import push
 
         stamps = {row.path: row.sha256 for row in images.images}
-        session, folder = self._session(say), images.folder
-        return push(session, stamps, images.classes, images.name, stamps=stamps, folder=folder)
+        return push(
+            self._session(say),
+            stamps,
+            images.classes,
+            images.name,
+            stamps=stamps,
+            folder=images.folder,
+            beside=images.beside,
+        )
 
     def propose(
         self, project_id: str, key: str, images: ImageSet, found: Predictions, say: Say = print
