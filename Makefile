@@ -28,7 +28,7 @@ demo: install ## the whole loop on the embedded data set, offline, and a retrain
 	$(BIN)/python src/run.py experiment=demo dataset=reviewed 'stages=[prepare,train,evaluate]'
 
 test: install ## the whole test suite, two files at a time (at most 20 minutes on 2 cores)
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --durations 40
 
 test-fast: install ## the tests that take seconds (at most 3 minutes)
 	$(BIN)/python -m pytest --numprocesses 2 -m 'not slow'

@@ -11,11 +11,6 @@ from typing import Any
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Workers share the cores: a thread of torch that waits for its next piece of work sleeps,
-    # instead of spinning on the core that the other worker needs. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measurement
 # What was found out about this machine before is nobody's concern: one folder for all tests of a
 # run, which the workers of xdist and the processes that tests start take over.

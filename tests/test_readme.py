@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segtrack.command import convert
+from segtrack.command import convert, report
 from segtrack.command.app import CONF, main
 from segtrack.command.compare import options_of
 from segtrack.command.composition import check
@@ -16,7 +16,15 @@ from segtrack.command.composition import check
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 COMMAND = "python src/run.py"
-VARIABLES = {"$level": "0.5", "$P": "p1", "$E": "http://127.0.0.1:8110", "$C": "person,car"}
+VARIABLES = {"$level": "0.5", "$E": "http://127.0.0.1:8110", "$C": "person,car", "$size": "640"}
+VARIABLES |= {"$study": "experiments/occlusion"}
+FOLDERS = (
+    "$SEGTRACK_DATA/images/cityscapes640",
+    "$out/streets/raw",
+    "$out/KITTI-17",
+    "FOLDER",
+    "KITTI-17",
+)
 
 
 def documents() -> list[Path]:
@@ -28,7 +36,7 @@ def documents() -> list[Path]:
 
 def commands(path: Path) -> list[str]:
     """The words after each ``python src/run.py``, in lines and in `quotes`."""
-    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
     found = []
     for line in text.splitlines():
         if "SEGTRACK_PLUGINS" in line:  # of tests/test_adding.py
@@ -44,13 +52,14 @@ def commands(path: Path) -> list[str]:
 def words_of(command: str, folder: Path) -> list[str]:
     """As the shell gives them, with things that are there for what a person fills in."""
     command = re.split(r"\s{2,}|;| \.\.\.", command)[0] if "='" not in command else command
+    command = command.partition(" | tee ")[0]
     (folder / "data.yaml").write_text("names: [car]\n")
     for name in ("FILE.pt", "FILE.mp4", "FILE.json"):
         (folder / name).write_text("{}")
         command = command.replace(name, str(folder / name))
-    for name in ("FOLDER", "KITTI-17", "streets/raw"):
+    for name in FOLDERS:
         command = command.replace(name, str(folder))
-    command = command.replace("data/weights/yolov8n-seg.pt", str(folder / "FILE.pt"))
+    command = command.replace("$coco", str(folder / "FILE.pt"))
     command = command.replace("=ID", "=p1").replace("experiment=NAME", "experiment=occlusion")
     for name, value in VARIABLES.items():
         command = command.replace(name, value)
@@ -69,6 +78,8 @@ def test_a_documented_command_is_right(document: str, command: str, tmp_path: Pa
     if words[:1] == ["convert"]:
         assert convert.options_of([w.replace("FORMAT", "coco") for w in words[1:]]).out
         return  # its settings are checked with IN at hand
+    if words[:1] == ["report"]:
+        assert report.options_of(words[1:]).what
     sweep = "-m" in words
     overrides = [word for word in words if "=" in word]
     assert [str(problem) for problem in check(CONF, overrides, sweep=sweep)] == []

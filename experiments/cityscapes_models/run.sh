@@ -2,18 +2,19 @@
 # The whole study. SEGTRACK_DATA holds images/cityscapes640 and weights/yolov8n-seg.pt. What was stopped goes on with
 # the same command, and what is finished is in the store.
 set -euo pipefail
-study=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$study/../.." && pwd)
+cd "$(dirname "$0")/../.."
+study=experiments/cityscapes_models
 out=${1:-outputs/cityscapes_models}  # what the runs print, which names them
 coco=$SEGTRACK_DATA/weights/yolov8n-seg.pt
 merged='dataset.classes={person: [person, rider], car: [car], truck: [truck], bus: [bus], motorcycle: [motorcycle], bicycle: [bicycle]}'
+settings=(experiment=cityscapes_models trainer.threads=1)
 mkdir -p "$out"
 runs=()
 
 run() {  # NAME SETTINGS
   local name=$1
   shift
-  python "$root/src/run.py" experiment=cityscapes_models trainer.threads=1 "$@" | tee "$out/$name.txt"
+  python src/run.py "${settings[@]}" "$@" | tee "$out/$name.txt"
 }
 id() { sed -nE 's/^run .* \(([0-9a-f]{32})\)$/\1/p' "$out/$1.txt"; }  # of a run in MLflow
 evaluate() { run "$@" 'stages=[prepare,evaluate]'; }
@@ -30,4 +31,6 @@ evaluate merged_apart "model.weights=run:$(id apart_tuned)" "$merged"  # its rid
 for name in apart_coco apart_tuned merged_coco merged_tuned merged_apart; do
   runs+=("$name=$(id $name)")
 done
-python "$study/report.py" "${runs[@]}"
+python $study/report.py "${runs[@]}"
+
+python src/run.py report $study

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The whole study. SEGTRACK_DATA holds mot/MOT17-val-half, mot/KITTI-17 and weights/yolov8n-seg.pt.
 set -euo pipefail
-study=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$study/../.." && pwd)
+cd "$(dirname "$0")/../.."
+study=experiments/occlusion
 out=${1:-outputs/occlusion}  # the cells' folders
 rm -rf "$out"
-run() { python "$root/src/run.py" "$@"; }
+run() { python src/run.py "$@"; }
 others=botsort,ocsort,deepocsort,fasttrack,tracktrack
 associations=box,mask,box+mask
 
@@ -16,7 +16,7 @@ cells() {
 }
 kept() {  # NAME ARGUMENTS, then the cells as lines
   mapfile -t named
-  python "$study/kept.py" "$@" "${named[@]}"
+  python $study/kept.py "$@" "${named[@]}"
 }
 
 for level in 0.1 0.5 0.9; do
@@ -49,5 +49,7 @@ run -m "${kitti[@]}" "tracker.association=$associations" "hydra.sweep.dir=$out/k
 run -m "${kitti[@]}" tracker=$others "hydra.sweep.dir=$out/kitti/trackers"
 cells box "$out/kitti/association" "$out/kitti/trackers" | kept kitti_17 --mask
 
-python "$study/kept.py" --figure "sim_0.1=simulator, occlusion .1" "sim_0.5=simulator, .5" \
+python $study/kept.py --figure "sim_0.1=simulator, occlusion .1" "sim_0.5=simulator, .5" \
   "sim_0.9=simulator, .9" "mot17=MOT17, second halves"
+
+python src/run.py report $study

@@ -7,7 +7,7 @@ import pytest
 from segtrack.base.errors import DataError
 from segtrack.dataset import YoloSettings
 from segtrack.dataset.checks import ChecksFailed
-from segtrack.dataset.licences import SourceRow, read_sources
+from segtrack.dataset.licences import SourceRow, count_sources, read_sources
 from tests.dataset.conftest import Prepare, YoloFolder
 
 HEAD = "# Sources\n\n| file or glob | origin | licence | author |\n|---|:--|---|---|\n"
@@ -57,6 +57,19 @@ def test_every_image_needs_a_row(
     assert f"has {missing} problem" in str(caught.value)
     settings.require_sources = False
     run(settings)
+
+
+def test_images_are_counted_by_the_first_row_that_fits(
+    yolo: YoloFolder, run: Prepare, tmp_path: Path
+) -> None:
+    sources = tmp_path / "sources.md"
+    sources.write_text(HEAD + "| 00.jpg | here | CC0 | me |\n| no* | x | y | z |\n")
+    dataset = run(YoloSettings(path=str(yolo.root))).dataset
+    total = sum(dataset.counts.values())
+    first = SourceRow("00.jpg", "here", "CC0", "me")
+    assert count_sources(dataset, sources) == {first: 1, None: total - 1}
+    sources.write_text(HEAD + "| */images/* | all | CC0 | me |\n| 00.jpg | here | CC0 | me |\n")
+    assert count_sources(dataset, sources) == {SourceRow("*/images/*", "all", "CC0", "me"): total}
 
 
 def test_the_projects_own_table() -> None:

@@ -11,6 +11,7 @@ from pycocotools import mask
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.dataset import Light, TrafficSimSettings, prepare, signature
+from segtrack.dataset.licences import count_sources
 from segtrack.dataset.sources.traffic_sim.render import FIRST_INDEX
 from segtrack.settings import SplitFractions
 from tests.dataset.conftest import Prepare, Prepared, prepare_into
@@ -126,7 +127,9 @@ def test_sources_and_signature(run: Prepare, tmp_path: Path) -> None:
     project = Path(__file__).resolve().parents[2] / "sources.md"
     one = replace(SMALL, train=1, val=1, test=1, pool=0, video_count=0, splits=SplitFractions())
     assert signature(one) == signature(replace(one, seed=9))  # settings are no files
-    run(replace(one, require_sources=True, sources=str(project)))
+    dataset = run(replace(one, require_sources=True, sources=str(project))).dataset
+    counts = count_sources(dataset, project)
+    assert {row and row.pattern: count for row, count in counts.items()} == {"sim:*": 3}
     (tmp_path / "s.md").write_text("nothing")
     with pytest.raises(DataError, match=r"sim:train/sim_train_00000\.jpg has no row"):
         run(replace(one, require_sources=True, sources=str(tmp_path / "s.md")))

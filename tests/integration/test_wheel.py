@@ -47,7 +47,7 @@ def test_what_it_holds(site: Path) -> None:
     for name in ("segtrack", "trafficsim", "labellerr_loopback"):
         assert (site / name / "py.typed").is_file()
     source = ROOT / "src" / "segtrack"
-    for pattern in ("*.pyi", "*.pt", "*.json"):
+    for pattern in ("*.pyi", "*.pt", "*.json", "*.html"):
         there = {p.relative_to(package) for p in package.rglob(pattern)}
         assert there == {p.relative_to(source) for p in source.rglob(pattern)} != set()
 

@@ -270,14 +270,20 @@ import segtrack.model.rfdetr, segtrack.model.ultralytics
 import segtrack.model.sam, tests.plugins.toy_family
 heavy = {"torch", "ultralytics", "rfdetr", "pyarrow", "cv2", "numba"} & set(sys.modules)
 assert not heavy, heavy
+import os
+print(os.environ["OMP_WAIT_POLICY"])  # said before anything loads OpenMP, which reads it once
 """
 
 
-def test_families_are_light_to_know():
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+@pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_families_are_light_to_know(given, found):
+    environment = os.environ | {"OMP_WAIT_POLICY": given or ""}
+    if given is None:
+        del environment["OMP_WAIT_POLICY"]
+    environment |= {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-c", LIGHT]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{found}\n", "")
 
 
 def test_a_plugin_is_found():

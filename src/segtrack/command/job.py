@@ -122,8 +122,10 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     told = swept
     if settings.video is not None and is_live(settings.video) and "video" in swept:
         told = {**swept, "video": stream_name(settings.video)}  # an address may hold secrets
-    named = run_name(settings.model.name, settings.tracker.name, told, among)
-    name = without_secrets(settings.mlflow.run_name or named)
+    given = settings.mlflow.run_name  # of a sweep the parent's
+    if given is None or settings.parent_run is not None:
+        given = run_name(given or settings.model.name, settings.tracker.name, told, among)
+    name = without_secrets(given)
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = hydra.runtime.choices.items()

@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "compare": "segtrack.command.compare",
     "convert": "segtrack.command.convert",
     "labellerr": "segtrack.command.labellerr",
+    "report": "segtrack.command.report",
 }
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
 

@@ -22,6 +22,9 @@ from .image_files import read_image_file as read_image_file
 from .kept_export import KeptExport as KeptExport
 from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
+from .licences import SourceRow as SourceRow
+from .licences import count_sources as count_sources
+from .licences import read_sources as read_sources
 from .live import LiveStream as LiveStream
 from .overview import overview as overview
 from .pixels import decode_pixels as decode_pixels

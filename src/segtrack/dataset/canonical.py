@@ -54,6 +54,7 @@ class Dataset:
         class_map: class name of the source to name in ``names``, for the classes that are used.
         split_fingerprints: digest of each split's content.
         visible_estimated: whether visible fractions are estimates of ``dataset.layered``.
+        prefix: what its images are called by in ``sources.md``; see ``Content``.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Dataset:
     class_map: dict[str, str]
     split_fingerprints: dict[str, str]
     visible_estimated: bool = False
+    prefix: str = ""
 
     @staticmethod
     def load(folder: Path) -> Dataset:
@@ -91,6 +93,7 @@ class Dataset:
             raw["class_map"],
             raw["splits"],
             raw.get("visible_estimated", False),  # written before there were estimates
+            raw.get("prefix", ""),
         )
 
     @property

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
+
+if TYPE_CHECKING:
+    from segtrack.dataset.canonical import Dataset
 
 _COLUMNS = 4
 
@@ -65,12 +71,37 @@ def check_sources(catalogue: Catalogue, checks: Checks, sources: Path, prefix: s
         prefix: what images of a generated or downloaded data set are called by, "sim:" for
             example; empty for a user's own folder.
     """
-    rows = read_sources(sources)
-    if rows:
-        fits = re.compile("|".join(fnmatch.translate(row.pattern) for row in rows)).match
+    row_of = _finder(read_sources(sources), prefix)
     for name, path in catalogue.rows("file_name, path"):
-        own = [prefix + name] if prefix else [name, path, Path(name).name]
-        if not rows or not any(fits(candidate) for candidate in own):
-            message = f"{own[0]} has no row in {sources}"
+        if row_of(name, path) is None:
+            message = f"{prefix}{name} has no row in {sources}"
             hint = "add a row:  | file or glob | where it is from | licence | author |"
             checks.error("no_source", path, message, hint)
+
+
+def count_sources(dataset: Dataset, sources: Path) -> dict[SourceRow | None, int]:
+    """Images by the first row that fits them, in the file's order; None for those without one.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    rows = read_sources(sources)
+    row_of = _finder(rows, dataset.prefix)
+    counts: dict[SourceRow | None, int] = dict.fromkeys([*rows, None], 0)
+    for image in dataset.image_rows("file_name", "path"):
+        path = os.path.normpath(dataset.folder / image["path"])
+        counts[row_of(image["file_name"], path)] += 1
+    return {row: count for row, count in counts.items() if count}
+
+
+def _finder(rows: list[SourceRow], prefix: str) -> Callable[[str, str], SourceRow | None]:
+    """The first row that fits an image's name and path."""
+    patterns = (f"(?P<r{i}>{fnmatch.translate(row.pattern)})" for i, row in enumerate(rows))
+    match = re.compile("|".join(patterns)).match if rows else None
+
+    def row_of(name: str, path: str) -> SourceRow | None:
+        own = [prefix + name] if prefix else [name, path, Path(name).name]
+        found = [int((m.lastgroup or "r")[1:]) for one in own if match and (m := match(one))]
+        return rows[min(found)] if found else None
+
+    return row_of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.metrics import Report
 from segtrack.dataset import contact_sheet, sequences
@@ -84,7 +86,8 @@ def prepare(
         checks.raise_errors(where, cache)
         published = publish(catalogue, classes, folder, worker_count(settings.workers))
         estimated = settings.layered or content.visible_estimated
-        _write_facts(folder, classes, published, found, checks.warnings(), estimated)
+        more = {"visible_estimated": estimated, "prefix": content.prefix}
+        _write_facts(folder, classes, published, found, checks.warnings(), more)
         report("data/warnings", checks.count("warning"))
         report("data/sequences", len(found))
         report("speed/files_read", content.files_read)
@@ -115,7 +118,7 @@ def _write_facts(
     published: Published,
     found: tuple[VideoSequence, ...],
     warnings: list[str],
-    visible_estimated: bool,
+    more: Mapping[str, Any],
 ) -> None:
     facts = {
         "fingerprint": _fingerprint(classes.names, published, found),
@@ -129,7 +132,7 @@ def _write_facts(
         "splits": published.digests,
         "class_map": classes.mapping,
         "warnings": warnings,
-        "visible_estimated": visible_estimated,
+        **more,
     }
     (folder / FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     rows = [sequences.to_json(s, folder) for s in found]

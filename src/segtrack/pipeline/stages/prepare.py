@@ -120,7 +120,7 @@ STAGE = register(
     Stage(
         name="prepare",
         make=prepare,
-        version=8,
+        version=9,
         reads=("seed",),
         inputs=("source", "sam"),
         libraries=("opencv-python",),

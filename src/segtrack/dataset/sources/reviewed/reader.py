@@ -72,7 +72,7 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     shutil.copyfile(path / FILE, place.folder / FILE)
     estimated = parent.visible_estimated
     videos = _videos(path, version, parent.sequences, place)
-    return Content(parent.names, videos, count, visible_estimated=estimated)
+    return Content(parent.names, videos, count, parent.prefix, estimated)
 
 
 def _videos(
