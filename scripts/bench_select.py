@@ -51,7 +51,7 @@ from segtrack.report import LINES, NEUTRAL, STYLE, Row, save_figure, table_csv, 
 
 WAYS = ("random", "uncertainty", "diversity", "both")
 METRIC = "mask_map50_95"
-FIRST, STEP, ROUNDS = 20, 15, 3  # images, images, rounds after the first
+FIRST, STEP, ROUNDS = 16, 16, 2  # images, images, rounds after the first
 CHOOSING = 10  # labelled images that choose the epoch
 SIZE = 320  # px
 _ROAD = (
@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument("data", metavar="DATA", nargs="*", default=list(known))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="after the first")
     parser.add_argument("--work", type=Path, default=Path("outputs/what_to_annotate"))
     parser.add_argument("--out", type=Path, default=Path("experiments/what_to_annotate"))
@@ -185,8 +185,8 @@ def settings(folder: Path, seed: int, way: str, data: Path, epochs: int, last: b
         *(f"stages=[{stages}]", "dataset=yolo", f"dataset.path={folder}", "dataset.workers=1"),
         *(f"model.weights={data}/weights/yolov8n-seg.pt", "model.backend=torch"),
         *(f"model.imgsz={SIZE}", "trainer=quick", f"trainer.imgsz={SIZE}", "trainer.threads=1"),
-        *(f"trainer.epochs={epochs}", "trainer.freeze=10", "trainer.batch=8"),
-        *("trainer.extra={nbs: 8}", "evaluation.gallery=1", f"seed={seed}"),
+        *(f"trainer.epochs={epochs}", "trainer.freeze=10", "trainer.batch=4"),
+        *("trainer.extra={nbs: 4}", "evaluation.gallery=1", f"seed={seed}"),
         *(f"select.by={way}", f"select.count={STEP}"),
     ]
 
