@@ -292,7 +292,7 @@ def gap(a: Estimate, b: Estimate, together: int) -> Interval:
 def differences(
     scores: dict[tuple[str, int], Estimate], steps: Sequence[dict[str, Any]], rounds: int
 ) -> list[Row]:
-    """Each way less random: over all rounds, and in each, percentage points."""
+    """Each way less random, over all rounds after the first and in each: percent and points."""
     every = range(1, rounds + 1)
     rows: list[Row] = []
     for way in WAYS:
@@ -300,23 +300,23 @@ def differences(
         last = [s["objects"] for s in steps if (s["way"], s["round"]) == (way, rounds)]
         row: dict[str, Any] = {
             "way": way,
-            "AP, mean of rounds": 100 * own.score,
-            f"AP at {FIRST + rounds * STEP}": 100 * scores[way, rounds].score,
-            f"objects at {FIRST + rounds * STEP}": float(np.mean(last)),
+            "ap": 100 * own.score,
+            "ap_last": 100 * scores[way, rounds].score,
+            "objects": float(np.mean(last)),
         }
         if way != WAYS[0]:
             other = mean([scores[WAYS[0], r] for r in every])
-            found = gap(other, own, len(WAYS) - 1)
-            row |= _ends("difference", found)
+            row |= _ends("difference", gap(other, own, len(WAYS) - 1))
             for r in every:
-                row |= _ends(f"at {FIRST + r * STEP}", gap(scores[WAYS[0], r], scores[way, r], 1))
+                found = gap(scores[WAYS[0], r], scores[way, r], 1)
+                row |= _ends(f"at_{FIRST + r * STEP}", found)
         rows.append(row)
     return rows
 
 
 def _ends(name: str, found: Interval) -> dict[str, float]:
     ends = (found.difference, found.low, found.high)
-    heads = (name, f"{name}, low", f"{name}, high")
+    heads = (name, f"{name}_low", f"{name}_high")
     return {head: 100 * value for head, value in zip(heads, ends, strict=True)}
 
 
@@ -346,10 +346,10 @@ def figure(name: str, curve: Sequence[Row], rows: Sequence[Row]) -> Figure:
         others = [row for row in rows if row["way"] != WAYS[0]]
         for i, row in enumerate(others):
             for n in images[1:]:
-                head = f"at {n}"
+                head = f"at_{n}"
                 x = n + (i - 1) * 2.5
                 right.vlines(
-                    x, row[f"{head}, low"], row[f"{head}, high"], color=colours[row["way"]], lw=1.6
+                    x, row[f"{head}_low"], row[f"{head}_high"], color=colours[row["way"]], lw=1.6
                 )
                 right.plot(x, row[head], "o", color=colours[row["way"]], ms=6)
         right.axhline(0, color=NEUTRAL, lw=1.2)

@@ -35,6 +35,7 @@ SLOW = (
     "annotation/labellerr/test_page.py",
     "annotation/labellerr/test_pull.py",
     "annotation/labellerr/test_pull_videos.py",
+    "annotation/labellerr/test_recheck_page.py",
     "annotation/labellerr/test_review.py",
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",

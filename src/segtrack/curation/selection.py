@@ -292,7 +292,7 @@ def _summary(
             "nearest labelled or chosen one."
         )
     columns = ("rank", "uncertainty", "distance", "group", "file_name", "reason")
-    wide = {"group": 24, "file_name": 46, "reason": 90}
+    wide = {"group": 24, "file_name": 46, "reason": 120}
     top = [
         {
             name: shown(str(row[name]), wide[name]) if name in wide else row[name]

@@ -65,4 +65,4 @@ def _tile(
     small = cv2.resize(
         pixels, (TILE_WIDTH, max(1, round(image.height * scale))), interpolation=cv2.INTER_AREA
     )
-    return caption(small, f"{row['rank']}. {row['file_name']}: {row['reason']}", 13)
+    return caption(caption(small, row["reason"], 12), f"{row['rank']}. {row['file_name']}", 13)
