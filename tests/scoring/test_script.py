@@ -1,31 +1,17 @@
-"""``python scripts/score.py``: its JSON, its table, and what it says of bad input."""
+"""``segtrack score``: its JSON, its table, and what it says of bad input."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from segtrack.command.app import main
 from tests.scoring import made
 from tests.scoring.test_oracle import FRAMES, kit
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "score.py"
 
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("score_script", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["score.py", *map(str, words)])
-    return int(script.main())
+def run(*words: object) -> int:
+    return main(["score", *map(str, words)])
 
 
 @pytest.fixture
@@ -40,14 +26,13 @@ def one(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_json(
-    script: ModuleType,
     one: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     gt, tracks = one
     words = ("--format", "mot17", "--gt", gt, "--tracks", tracks, "--json")
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     document = json.loads(capsys.readouterr().out)
     assert set(document) == {"combined", "per_sequence"}
     scores = document["combined"]["pedestrian"]
@@ -56,12 +41,11 @@ def test_json(
     assert scores["IDF1"] == pytest.approx(100 * 2 / 2.5)
     assert scores["HOTA"] == pytest.approx(100 * 2 / 3)
     assert scores["FN"] == 1 and scores["IDSW"] == 0 and "MOTSA" not in scores
-    assert run(script, monkeypatch, *words, "--classes", "person") == 0
+    assert run(*words, "--classes", "person") == 0
     assert json.loads(capsys.readouterr().out)["combined"] == {"person": scores}
 
 
 def test_occlusions(
-    script: ModuleType,
     one: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -73,30 +57,29 @@ def test_occlusions(
     made.write(gt / "a/gt/gt.txt", [f"{t + 1},1,{box},1,1,{seen[t]}\n" for t in range(3)])
     made.write(tracks / "a.txt", [f"{t},{i},{box},1,-1,-1,-1\n" for t, i in ((1, 9), (3, 8))])
     words = ("--format", "mot17", "--gt", gt, "--tracks", tracks)
-    assert run(script, monkeypatch, *words, "--json") == 0
+    assert run(*words, "--json") == 0
     scores = json.loads(capsys.readouterr().out)["combined"]["pedestrian"]
     whole = {"gap": "all", "occlusions": 1, "kept": 0, "switched": 1, "lost": 0, "kept_share": 0}
     assert scores["occlusions"][-1] == whole
     assert [row["recall"] for row in scores["visibility"]] == [1, 1, None, 0]
     assert {row["comparable"] for row in scores["visibility"]} > {"no: 1 small objects"}
-    assert run(script, monkeypatch, *words, "--occlusions") == 0
+    assert run(*words, "--occlusions") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pedestrian", "all", "1", "0", "1", "0", "0.0"] in lines
     made.write(gt / "a/gt/gt.txt", [f"{t},1,{box},1,1\n" for t in (1, 2, 3)])
-    assert run(script, monkeypatch, *words, "--occlusions") == 0
+    assert run(*words, "--occlusions") == 0
     assert "visibility: n/a, the ground truth does not say" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["kitti", "kitti_mots", "mots"])
 def test_table(
-    script: ModuleType,
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     gt, tracks = kit(tmp_path, name)
-    assert run(script, monkeypatch, "--format", name, "--gt", gt, "--tracks", tracks) == 0
+    assert run("--format", name, "--gt", gt, "--tracks", tracks) == 0
     lines = capsys.readouterr().out.splitlines()
     classes = 1 if name == "mots" else 2
     assert len(lines) == 1 + classes * (6 + 1)  # a head; each sequence and their combination
@@ -105,7 +88,6 @@ def test_table(
 
 
 def test_bad_input(
-    script: ModuleType,
     one: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -114,7 +96,7 @@ def test_bad_input(
     words = ["--format", "mot17", "--gt", gt, "--tracks", tracks]
 
     def complaint(*more: object) -> str:
-        assert run(script, monkeypatch, *words, *more) == 2
+        assert run(*words, *more) == 2
         captured = capsys.readouterr()
         assert captured.out == "" and captured.err.count("\n") == 1
         return captured.err
@@ -140,7 +122,6 @@ def test_bad_input(
 
 
 def test_masks_of_another_size_and_a_bad_list(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -148,24 +129,22 @@ def test_masks_of_another_size_and_a_bad_list(
     gt, tracks = kit(tmp_path, "kitti_mots")
     words = ("--format", "kitti_mots", "--gt", gt, "--tracks", tracks)
     (tracks / "0000.txt").write_text("0 1001 1 2 2 04\n")
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert "masks of 2 x 2 pixels, the ground truth of" in capsys.readouterr().err
     seqmap = gt / "evaluate_mots.seqmap.val"
     seqmap.write_text(f"0000 empty 000000 {FRAMES}\nseventeen\n")
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert "evaluate_mots.seqmap.val, line 2:" in capsys.readouterr().err
 
 
 def answer(
-    script: ModuleType,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
     folder: Path,
 ) -> dict[str, object]:
     """Combined scores of ``folder``'s gt and tracks."""
     words = ("--format", name, "--gt", folder / "gt", "--tracks", folder / "tracks", "--json")
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     combined = json.loads(capsys.readouterr().out)["combined"]
     (scores,) = combined.values()
     return dict(scores)
@@ -185,7 +164,6 @@ FOUND = "1,7,100,100,50,100,1\n2,7,100,100,50,100,1\n"
 @pytest.mark.parametrize("gt", ["", PERSON.replace(",1,1,1\n", ",0,1,1\n"), PERSON[:0] + "\n"])
 @pytest.mark.parametrize("tracks", ["", FOUND])
 def test_without_ground_truth_there_is_no_score(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -193,20 +171,19 @@ def test_without_ground_truth_there_is_no_score(
     tracks: str,
 ) -> None:
     sequence(tmp_path, "a", gt, tracks)
-    scores = answer(script, monkeypatch, capsys, "mot17", tmp_path)
+    scores = answer(capsys, "mot17", tmp_path)
     assert {name for name, value in scores.items() if value is not None} == {
         *("IDSW", "FP", "FN", "Frag", "MT", "PT", "ML")
     }
     assert scores["FP"] == len(tracks.splitlines())
     words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     head, one, combined = (line.split() for line in capsys.readouterr().out.splitlines())
     assert one[2:] == combined[2:]
     assert dict(zip(head, one, strict=True))["MOTA"] == "n/a"
 
 
 def test_a_sequence_without_ground_truth_among_others(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -214,12 +191,11 @@ def test_a_sequence_without_ground_truth_among_others(
     """Its false positives count in the combination, as in TrackEval."""
     sequence(tmp_path, "a", PERSON, FOUND)
     sequence(tmp_path, "b", "", FOUND)
-    assert answer(script, monkeypatch, capsys, "mot17", tmp_path)["MOTA"] == 0.0
+    assert answer(capsys, "mot17", tmp_path)["MOTA"] == 0.0
 
 
 @pytest.mark.parametrize("name", ["kitti_mots", "mots"])
 def test_masks_without_ground_truth(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -230,7 +206,7 @@ def test_masks_without_ground_truth(
             tmp_path / folder / "0000.txt", ["1 2001 2 2 2 04\n"] if folder == "tracks" else []
         )
     words = ("--format", name, "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks", "--json")
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     for scores in json.loads(capsys.readouterr().out)["combined"].values():
         assert scores["MOTSA"] is scores["sMOTSA"] is scores["HOTA"] is None
 
@@ -253,7 +229,6 @@ def test_masks_without_ground_truth(
 )
 @pytest.mark.parametrize("name", ["mot17", "mot20"])
 def test_columns_of_a_tracker_as_trackeval_reads_them(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -264,10 +239,10 @@ def test_columns_of_a_tracker_as_trackeval_reads_them(
     """Whatever is in the eighth column is a class, and only pedestrians are judged."""
     sequence(tmp_path, "a", PERSON, FOUND.replace("\n", ending + "\n"))
     if fine:
-        assert answer(script, monkeypatch, capsys, name, tmp_path)["HOTA"] == pytest.approx(100)
+        assert answer(capsys, name, tmp_path)["HOTA"] == pytest.approx(100)
         return
     words = ("--format", name, "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert "a.txt, line 1: has objects of class" in capsys.readouterr().err
 
 
@@ -289,7 +264,6 @@ VEHICLE = "1,2,300,100,50,100,1,6,1\n"
     ],
 )
 def test_rules_of_mot20(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -300,7 +274,7 @@ def test_rules_of_mot20(
     """A box on a vehicle is no mistake there, and the name of a sequence says so by itself."""
     folder = sequence(tmp_path, name, PERSON + VEHICLE, FOUND + "1,8,300,100,50,100,1\n")
     words = ("--format", given, "--gt", folder / "gt", "--tracks", folder / "tracks", "--json")
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     printed = capsys.readouterr()
     (scores,) = json.loads(printed.out)["combined"].values()
     assert (scores["FP"], scores["MOTA"]) == ((0, 100) if excused else (1, 50))
@@ -324,7 +298,6 @@ def test_rules_of_mot20(
 )
 @pytest.mark.parametrize("tracks", ["", FOUND])
 def test_classes_that_the_benchmark_does_not_have(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -334,12 +307,11 @@ def test_classes_that_the_benchmark_does_not_have(
 ) -> None:
     sequence(tmp_path, "a", rows, tracks)
     words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert f"gt.txt, {message}" in capsys.readouterr().err
 
 
 def test_other_unknown_classes(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -348,15 +320,15 @@ def test_other_unknown_classes(
     words = ["--format", "kitti", "--gt", gt, "--tracks", tracks]
     text = (tracks / "0000.txt").read_text()
     (tracks / "0000.txt").write_text(text.replace("Car", "Lorry").replace("Pedestrian", "Dog"))
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert "0000.txt, line 1: 'Dog', 'Lorry' is no type of KITTI" in capsys.readouterr().err
     (tracks / "0000.txt").write_text(text.replace(" 0.9\n", " 0.9 -1\n"))
-    assert run(script, monkeypatch, *words) == 0
+    assert run(*words) == 0
     capsys.readouterr()
     gt, tracks = kit(tmp_path / "mots", "kitti_mots")
     file = next((gt / "label_02").iterdir())
     file.write_text("0 3001 3 2 2 04\n")
-    assert run(script, monkeypatch, "--format", "kitti_mots", "--gt", gt, "--tracks", tracks) == 2
+    assert run("--format", "kitti_mots", "--gt", gt, "--tracks", tracks) == 2
     assert "class ids 3 (third column) are not among 1 car, 2" in capsys.readouterr().err
 
 
@@ -371,7 +343,6 @@ def test_other_unknown_classes(
     ],
 )
 def test_classes_named_in_labels(
-    script: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -381,8 +352,8 @@ def test_classes_named_in_labels(
     sequence(tmp_path, "a", PERSON, FOUND)
     (tmp_path / "gt/a/gt/labels.txt").write_text(labels)
     if not message:
-        assert answer(script, monkeypatch, capsys, "mot17", tmp_path)["HOTA"] == pytest.approx(100)
+        assert answer(capsys, "mot17", tmp_path)["HOTA"] == pytest.approx(100)
         return
     words = ("--format", "mot17", "--gt", tmp_path / "gt", "--tracks", tmp_path / "tracks")
-    assert run(script, monkeypatch, *words) == 2
+    assert run(*words) == 2
     assert message in capsys.readouterr().err

@@ -32,8 +32,9 @@ def say_where(journal: Journal, settings: MlflowSettings) -> None:
     serve = f"mlflow ui --backend-store-uri {settings.uri}"
     if settings.uri == _LOCAL and (Path("Makefile").is_file() and Path("src/run.py").is_file()):
         serve = "make ui"
-    server = settings.uri.startswith(("http://", "https://"))
-    _line("MLflow", journal.page() + ("" if server else f"   (served by {serve})"))
+    _line("MLflow", journal.page())
+    if not settings.uri.startswith(("http://", "https://")):
+        _line("", f"which is there while this runs: {serve}")
     for word, title in _WORDS.items():
         if word in SUBCOMMANDS:
             _line(title, f"segtrack {word} {journal.run_id}")

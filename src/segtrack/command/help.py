@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.command.keys import shown
+from segtrack.command.subcommands import ABOUT, words_there
 from segtrack.settings import Knob, Settings, knobs_of
 
 WIDTH = 100
 USAGE = """\
 segtrack: segment, track, review, compare.
 
-  python src/run.py                                             the whole loop, offline
-  python src/run.py model=yolov8s-seg tracker.track_thresh=0.4  one changed experiment
-  python src/run.py -m tracker.track_thresh=0.3,0.4,0.5         a sweep: one run per value
-  python src/run.py experiment=NAME                             a prepared experiment
-  python src/run.py compare RUN_A RUN_B                         is B better, and can that be told?
-  python src/run.py export model.weights=FILE                   the network as an ONNX file
+  segtrack                                             the whole loop, offline
+  segtrack model=yolov8s-seg tracker.track_thresh=0.4  one changed experiment
+  segtrack -m tracker.track_thresh=0.3,0.4,0.5         a sweep: one run per value
+  segtrack experiment=NAME                             a prepared experiment
 
   --cfg job   print all settings as they would be, and stop     plan=true   what would be done
   --help      this; with other groups chosen, their settings    --version   segtrack's version
   -m          several values make a sweep                       --hydra-help   Hydra's own options
+
+In a checkout python src/run.py is the same command. Words that may stand first, each with --help:
 """
 
 
@@ -39,7 +40,8 @@ def help_text(folder: Path, overrides: Sequence[str], extra: Path | None = None)
     from segtrack.command.composition import compose_settings, groups
 
     settings = compose_settings(folder, overrides, extra)
-    parts = [USAGE, "Groups and their options; type GROUP=OPTION\n"]
+    words = [f"  {word:<12}{ABOUT[word]}" for word in words_there()]
+    parts = [USAGE, *words, "\nGroups and their options; type GROUP=OPTION\n"]
     known = groups(folder, *([extra] if extra else []))
     width = max(map(len, known))
     for group, options in known.items():

@@ -59,6 +59,7 @@ def main(words: Sequence[str]) -> int:
 
 
 _PREPARE = "stages=[prepare]"
+CHOICES = ("up", "status", "open", "annotate")
 
 
 def _options_of(words: Sequence[str]) -> argparse.Namespace:
@@ -68,7 +69,7 @@ def _options_of(words: Sequence[str]) -> argparse.Namespace:
         SettingsError: it cannot be understood.
     """
     parser = Parser("labellerr", "up|status|open|annotate [PROJECT] [options] [settings]", __doc__)
-    parser.add_argument("what", choices=("up", "status", "open", "annotate"))
+    parser.add_argument("what", choices=CHOICES)
     parser.add_argument("project", nargs="?", metavar="PROJECT", help="id or name")
     parser.add_argument(
         "--port", type=int, help="up: where it listens; default: where it did the last time"

@@ -1,40 +1,51 @@
-"""``python -m segtrack.store ls|verify|gc``: what the store holds, stage by stage."""
+"""``segtrack store ls|verify|gc``: what the store holds, stage by stage.
+
+segtrack store ls             results in the order of the stages, with size and last use
+segtrack store verify         read every file and name what is damaged
+segtrack store gc --days 30   remove what was not used for so long
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from segtrack.base.errors import SettingsError
+from segtrack.command.subcommands import Parser
 from segtrack.pipeline import all_names
 from segtrack.store import Entry, Store
 
+CHOICES = ("ls", "verify", "gc")
 
-def main() -> int:
-    """List results in the order of the stages, look for damage, or remove what was not used."""
-    parser = argparse.ArgumentParser(prog="python -m segtrack.store")
-    parser.add_argument("--root", default=os.environ.get("SEGTRACK_STORE", ".segtrack"), type=Path)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ls", help="list results").set_defaults(do=_list)
-    verify = commands.add_parser("verify", help="read every file and name what is damaged")
-    verify.set_defaults(do=_verify)
-    gc = commands.add_parser("gc", help="remove what was not used for a while")
-    gc.add_argument("--days", type=_days, default=30.0)
-    gc.set_defaults(do=_collect)
-    arguments = parser.parse_args()
-    if not arguments.root.is_dir():
-        print(f"error: --root {arguments.root}: no such folder, so no store", file=sys.stderr)
-        return 2
-    try:
-        code: int = arguments.do(Store(arguments.root), arguments)
-        return code
-    except OSError as error:
-        where = error.filename or arguments.root
-        print(f"error: {where}: {error.strerror or error}", file=sys.stderr)
-        return 1
+
+def main(words: Sequence[str]) -> int:
+    """List results in the order of the stages, look for damage, or remove what was not used.
+
+    Raises:
+        SettingsError: an option cannot be used, or there is no store.
+        OSError: the store cannot be read or written.
+    """
+    parser = Parser("store", "ls|verify|gc [options]", __doc__)
+    parser.add_argument("what", choices=CHOICES)
+    place = os.environ.get("SEGTRACK_STORE", ".segtrack")
+    parser.add_argument("--root", default=place, type=Path, help="the store; default: %(default)s")
+    parser.add_argument("--days", type=_days, help="gc: without use; default: 30")
+    options = parser.parse_args(list(words))
+    if options.days is not None and options.what != "gc":
+        raise SettingsError("store: --days only goes with gc")
+    if not options.root.is_dir():
+        raise SettingsError(f"--root {options.root}: no such folder, so no store")
+    store = Store(options.root)
+    if options.what == "ls":
+        return _list(store)
+    if options.what == "verify":
+        return _verify(store)
+    print(f"removed {len(store.collect(30.0 if options.days is None else options.days))} folders")
+    return 0
 
 
 def _days(text: str) -> float:
@@ -47,7 +58,7 @@ def _days(text: str) -> float:
     return days
 
 
-def _list(store: Store, _: argparse.Namespace) -> int:
+def _list(store: Store) -> int:
     found = in_order(list(store.entries()))
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
@@ -56,7 +67,7 @@ def _list(store: Store, _: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(store: Store, _: argparse.Namespace) -> int:
+def _verify(store: Store) -> int:
     damaged = list(store.damaged())
     for folder, why in damaged:
         print(f"{folder.parent.name:10} {folder.name}  {why}")
@@ -64,11 +75,6 @@ def _verify(store: Store, _: argparse.Namespace) -> int:
         print(f"{len(damaged)} damaged in {store.root}; the command that needs one makes it anew")
         return 1
     print(f"all {len(list(store.entries()))} results are whole in {store.root}")
-    return 0
-
-
-def _collect(store: Store, arguments: argparse.Namespace) -> int:
-    print(f"removed {len(store.collect(arguments.days))} folders")
     return 0
 
 

@@ -12,22 +12,48 @@ from segtrack.base.errors import SettingsError, nearest
 
 SUBCOMMANDS = {
     "compare": "segtrack.command.compare",
+    "completion": "segtrack.command.completion",
     "convert": "segtrack.command.convert",
+    "doctor": "segtrack.command.doctor",
     "labellerr": "segtrack.command.labellerr",
-    "report": "segtrack.command.report",
+    "score": "segtrack.command.score",
+    "store": "segtrack.command.results",
 }
-"""By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
+"""By word the module that does it: its ``main`` takes the words behind and gives the exit code.
+``CHOICES`` of the module, where it has them, are what the first word behind may be."""
 
-RUNS = {"export": "stages=[prepare,export]"}
+RUNS = {"run": "", "export": "stages=[prepare,export]"}
 """By word the stages that it runs, where the words behind name no others."""
+
+ABOUT = {
+    "run": "a run, or with -m a sweep, of the settings behind it; the word may be left out",
+    "view": "look at runs, their videos and mistakes, in a browser",
+    "report": "what a run, or several, came to, as one document",
+    "compare": "is run B better than run A, and can that be told?",
+    "score": "any tracker's files against a benchmark's ground truth",
+    "export": "the network as a file for other programs",
+    "convert": "labels and tracks in another program's form",
+    "store": "list, check and clean what stages kept",
+    "labellerr": "the platform where people review labels",
+    "doctor": "what this machine has, and what to do about what is missing",
+    "completion": "the script that lets a shell complete words and settings",
+}
+"""By word its line in the help."""
+
+
+def words_there() -> list[str]:
+    """All words, in the order of the help."""
+    there = {*SUBCOMMANDS, *RUNS}
+    return [word for word in ABOUT if word in there]
 
 
 def without_word(words: Sequence[str]) -> list[str]:
     """The settings of a run, from a command line that may begin with the word for its stages."""
     if not words or words[0] not in RUNS:
         return list(words)
+    stages = RUNS[words[0]]
     own = any(word.lstrip("+").startswith("stages=") for word in words)
-    return [*words[1:], *([] if own else [RUNS[words[0]]])]
+    return [*words[1:], *([stages] if stages and not own else [])]
 
 
 def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:

@@ -95,8 +95,8 @@ def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
         refuse_row(
             path,
             int(np.argmax(table[:, 7] > 1)),
-            "columns of VisDrone, whose eighth is its own category: score.py --format visdrone, or "
-            "dataset=sequences on a folder with VisDrone's annotations and sequences",
+            "columns of VisDrone, whose eighth is its own category: segtrack score --format "
+            "visdrone, or dataset=sequences on a folder with VisDrone's annotations and sequences",
         )
     return _mot_table(path, table, tracks, first)
 

@@ -5,6 +5,7 @@ from .devices import require_device as require_device
 from .features import Features as Features
 from .features import image_features as image_features
 from .gpu import gpu_record as gpu_record
+from .hosts import DOWNLOAD_HOSTS as DOWNLOAD_HOSTS
 from .images import read_image as read_image
 from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector

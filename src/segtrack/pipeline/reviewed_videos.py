@@ -28,7 +28,7 @@ _COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN")
 
 
 class Judge:
-    """``annotation.Judge``: scores as the stage ``score`` and ``scripts/score.py`` give them."""
+    """``annotation.Judge``: scores as the stage ``score`` and ``segtrack score`` give them."""
 
     def __init__(self) -> None:
         self._scores: dict[str, scoring.SequenceScores] = {}

@@ -1,13 +1,8 @@
-"""``python -m segtrack.store ls|verify|gc``."""
+"""``python -m segtrack.store ls|verify|gc``: the same as ``segtrack store``."""
 
-from segtrack.base.processes import until_asked
+import sys
 
-
-def _main() -> int:
-    from segtrack.command.results import main
-
-    return main()
-
+from segtrack.command.app import main
 
 if __name__ == "__main__":
-    raise SystemExit(until_asked(_main, lasting=True))
+    sys.exit(main(["store", *sys.argv[1:]]))

@@ -5,9 +5,9 @@ result, the settings that it reads and the digests of its inputs. ``results/<sta
 built in ``partial/<stage>/<key>`` under the key's lock and then renamed; what goes is renamed into
 ``trash`` first. What was damaged since counts as not there: it is said, and made anew.
 
-    python -m segtrack.store ls            what is there, how large, when last used
-    python -m segtrack.store verify        name what is damaged
-    python -m segtrack.store gc --days 30  remove what was unused for 30 days, and remains
+    segtrack store ls            what is there, how large, when last used
+    segtrack store verify        name what is damaged
+    segtrack store gc --days 30  remove what was unused for 30 days, and remains
 """
 
 from __future__ import annotations

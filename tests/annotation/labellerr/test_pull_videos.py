@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import runpy
 import shutil
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.session import Session
 from segtrack.annotation.labellerr.video_review import review_videos
 from segtrack.base.errors import DataError, NothingToExport
+from segtrack.command.score import document
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import probe_video
 from segtrack.pipeline.reviewed_videos import Judge
@@ -312,7 +312,7 @@ def test_every_second_frame(desk: Callable[..., Desk], monkeypatch: pytest.Monke
     rows = [line.split(",") for line in video.sequence.gt.read_text().splitlines()]
     # The object goes straight, so that what lies between is where it was.
     assert [(int(r[0]) - 1, float(r[2])) for r in rows] == [(f, 2.25 + 4 * f) for f in ALL]
-    _same_as_the_script(one, "mot17", "mot", "pedestrian", numbers)
+    _same_as_the_command(one, "mot17", "mot", "pedestrian", numbers)
 
 
 @pytest.mark.parametrize(
@@ -349,10 +349,10 @@ def test_the_scores_are_those_of_the_script(
     one.work(answers)
     _, numbers = one.pull()
     for name, kit in scored.items():
-        _same_as_the_script(one, benchmark, folder, kit, numbers, name)
+        _same_as_the_command(one, benchmark, folder, kit, numbers, name)
 
 
-def _same_as_the_script(
+def _same_as_the_command(
     one: Desk,
     benchmark: str,
     folder: str,
@@ -361,9 +361,8 @@ def _same_as_the_script(
     name: str = "person",
 ) -> None:
     pulled = one.root / "pulled"
-    script = runpy.run_path(str(ROOT / "scripts" / "score.py"))
     scores = score_kit(benchmark, pulled / "judged", pulled / "tracker" / folder)
-    theirs = script["document"](scores)["combined"][kit]
+    theirs = document(scores)["combined"][kit]
     prefix = "mask " if folder == "mots" else ""
     rows = {row["class"]: row for row in csv.DictReader((pulled / "classes.csv").open())}
     keys = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "FP", "FN")

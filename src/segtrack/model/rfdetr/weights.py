@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.files import digest, file_digest
+from segtrack.base.reachable import reachable
+from segtrack.model.hosts import DOWNLOAD_HOSTS
 from segtrack.model.port import Weights
-from segtrack.model.reachable import reachable
 from segtrack.model.rfdetr.settings import NAMES, lacking, size_of
 
 if TYPE_CHECKING:
     import torch
 
-DOWNLOAD_HOST = ("storage.googleapis.com", 443)
+DOWNLOAD_HOST = DOWNLOAD_HOSTS["RF-DETR"]
 PATCH = 12  # px, of the segmentation networks
 COCO_OUTPUTS = 91  # of a network trained on COCO: an output's number is COCO's own class id
 COMPILED = "_orig_mod."

@@ -13,12 +13,13 @@ from typing import Any
 from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError
 from segtrack.base.files import digest, file_digest
+from segtrack.base.reachable import reachable as _reachable
+from segtrack.model.hosts import DOWNLOAD_HOSTS
 from segtrack.model.port import Weights
-from segtrack.model.reachable import reachable as _reachable
 from segtrack.model.ultralytics.home import folder, kept
 from segtrack.model.ultralytics.settings import END2END
 
-DOWNLOAD_HOST = ("github.com", 443)
+DOWNLOAD_HOST = DOWNLOAD_HOSTS["YOLO"]
 
 
 def read_weights(

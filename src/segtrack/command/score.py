@@ -1,7 +1,7 @@
-"""Score any tracker's files against a benchmark's ground truth.
+"""``segtrack score``: any tracker's files against a benchmark's ground truth.
 
-    python scripts/score.py --format mot17 --gt MOT17/train --tracks my_tracker/data
-    python scripts/score.py --format kitti --gt kitti/training --tracks out --classes car --json
+    segtrack score --format mot17 --gt MOT17/train --tracks my_tracker/data
+    segtrack score --format kitti --gt kitti/training --tracks out --classes car --json
 
 ``--gt`` is the folder of the benchmark's own kit (see ``segtrack.scoring.kits``),
 ``--tracks`` has one text file per sequence. Fractions are in percent.
@@ -9,11 +9,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from segtrack.base.saying import say
+from segtrack.command.subcommands import Parser
+from segtrack.dataset import is_mot20
+from segtrack.scoring import SequenceScores, has_objects, occlusion_tables, percent, score_kit
 
 FORMATS = ("mot15", "mot17", "mot20", "visdrone", "kitti", "kitti_mots", "mots")
 COLUMNS = (
@@ -23,9 +29,15 @@ COLUMNS = (
 Table = dict[str, dict[str, Any]]
 
 
-def main() -> int:
-    """Exit code 0, or 2 with one line on bad input."""
-    parser = argparse.ArgumentParser(description="Score a tracker's files.")
+def main(words: Sequence[str]) -> int:
+    """Score what ``words`` name and print it.
+
+    Raises:
+        SettingsError: an option cannot be used.
+        DataError: a file cannot be read, or is not of this format.
+    """
+    usage = "--format FORMAT --gt FOLDER --tracks FOLDER [options]"
+    parser = Parser("score", usage, __doc__)
     parser.add_argument("--format", required=True, choices=FORMATS, help="the benchmark")
     parser.add_argument("--gt", required=True, type=Path, help="folder of the ground truth")
     parser.add_argument("--tracks", required=True, type=Path, help="folder of the tracker's files")
@@ -36,22 +48,13 @@ def main() -> int:
         help="also print who is kept after occlusions, and recall by visibility (--json has both)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    args = parser.parse_args()
-
-    from segtrack.base.errors import SegtrackError
-    from segtrack.dataset import is_mot20
-    from segtrack.scoring import score_kit
-
+    args = parser.parse_args(list(words))
     classes = (
         [name for given in args.classes for name in given.split(",")] if args.classes else None
     )
-    try:
-        scores = score_kit(args.format, args.gt, args.tracks, classes)
-    except SegtrackError as error:
-        print(f"score.py: {error}", file=sys.stderr)
-        return error.exit_code
+    scores = score_kit(args.format, args.gt, args.tracks, classes)
     if args.format == "mot17" and (other := [name for name in scores if is_mot20(name)]):
-        print(f"score.py: {', '.join(other)}: by MOT20's rules (class 6 excuses)", file=sys.stderr)
+        say(f"{', '.join(other)}: by MOT20's rules (class 6 excuses)", error=True)
     result = document(scores)
     if args.json:
         print(json.dumps(result, indent=1))
@@ -62,11 +65,10 @@ def main() -> int:
     return 0
 
 
-def document(scores: dict) -> dict:  # type: ignore[type-arg]
+def document(scores: Mapping[str, SequenceScores]) -> dict[str, Any]:
     """The scores as plain values: ``combined`` by class, ``per_sequence`` by name and class."""
-    from segtrack.scoring import has_objects, occlusion_tables, percent
 
-    def table(counts: dict, alone: bool) -> Table:  # type: ignore[type-arg]
+    def table(counts: Mapping[tuple[str, str], np.ndarray], alone: bool) -> Table:
         return {
             name: _named(percent(values, alone), kind)
             | (occlusion_tables(values) if has_objects(values) else {})
@@ -74,7 +76,7 @@ def document(scores: dict) -> dict:  # type: ignore[type-arg]
         }
 
     keys = list(dict.fromkeys(key for one in scores.values() for key in one.counts))
-    totals = {key: sum(one.counts[key] for one in scores.values()) for key in keys}
+    totals = {key: np.sum([one.counts[key] for one in scores.values()], axis=0) for key in keys}
     per_sequence = {name: table(one.counts, alone=True) for name, one in scores.items()}
     return {"combined": table(totals, alone=False), "per_sequence": per_sequence}
 
@@ -117,7 +119,3 @@ def _text(value: float | None) -> str:
     if value is None:
         return "n/a"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
