@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "convert": "segtrack.command.convert",
     "doctor": "segtrack.command.doctor",
     "labellerr": "segtrack.command.labellerr",
+    "report": "segtrack.command.report",
     "score": "segtrack.command.score",
     "store": "segtrack.command.results",
 }
