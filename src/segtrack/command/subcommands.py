@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "report": "segtrack.command.report",
     "score": "segtrack.command.score",
     "store": "segtrack.command.results",
+    "view": "segtrack.command.view",
 }
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code.
 ``CHOICES`` of the module, where it has them, are what the first word behind may be."""
