@@ -231,7 +231,7 @@ class TestWhatIsShown:
         path = f"/_emulator/projects/{project}/remarks"
         assert api.ask("POST", path, json={"remarks": remarks}) == {"remarks": 3}
         assert api.ask("GET", path) == remarks
-        assert page.names() == ["a.jpg", "b.JPG", "c.jpg"]
+        assert page.names() == ["c.jpg", "a.jpg", "b.JPG"]
         assert page.names("?marked=1") == ["c.jpg", "a.jpg"]
         text = page.html(page.project)
         assert 'href="?marked=1"' in text and "marked 2" in text

@@ -22,7 +22,7 @@ from segtrack.base.metrics import Report
 
 if TYPE_CHECKING:
     from segtrack.annotation.returned import Returned
-    from segtrack.annotation.sent import Reviewed
+    from segtrack.annotation.sent import Reviewed, SentImage
     from segtrack.annotation.video_returned import ReturnedVideos
     from segtrack.annotation.video_sent import SentVideos
     from segtrack.base.polygons import Polygon
@@ -44,12 +44,14 @@ class ImageSet:
         images: read once; ids are the frames of predictions.
         classes: class names by class id.
         folder: whose name that is, where nobody chose one: others may be called so too.
+        beside: digests of all images of the folder, where only some of them go.
     """
 
     name: str
     images: Iterable[ImageRow]
     classes: tuple[str, ...]
     folder: Path | None = None
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,14 @@ class AnnotationPlatform(Protocol):
 
         Raises:
             DataError: images that cannot be sent, no classes, or a project with other ones.
+        """
+        ...
+
+    def known_as(self, project_id: str, images: Iterable[ImageRow]) -> list[SentImage]:
+        """What a project calls images that were pushed to it; of copies of one the first.
+
+        Raises:
+            DataError: the project is without one of them.
         """
         ...
 
@@ -320,6 +330,10 @@ class AnnotationPlatform(Protocol):
         Returns:
             None where people do that, or where no video has ground truth to go by.
         """
+        ...
+
+    def memory(self, name: str) -> Path:
+        """A folder for what must be remembered of this account between runs."""
         ...
 
     def by_hand(self, project_id: str) -> str | None:
