@@ -1,6 +1,6 @@
 """Do images that ``stages=[select]`` chooses teach more than images drawn at random?
 
-    python scripts/bench_select.py [DATA ...] [--seeds 3] [--jobs 2] [--out FOLDER]
+    python scripts/bench_select.py [DATA ...] [--seeds 5] [--jobs 2] [--out FOLDER]
 
 DATA is simulator or cityscapes (default: both; Cityscapes and COCO's weights lie in
 $SEGTRACK_DATA). The labels of a training split are hidden. FIRST images, drawn by seed and the same
@@ -10,10 +10,10 @@ are hidden; their labels are revealed, and so on for ROUNDS rounds. A few images
 the epoch of each training. Every training begins with COCO's weights anew.
 
 What is compared, and was decided before there was a result: mask AP (mAP50-95), averaged over the
-rounds after the first, of each way to choose less that of images drawn at random. Its 95% interval
-has the test images and the seeds in it, both as random (``segtrack.base.statistics``); seeds are
-paired, since both sides begin with the same images. The ways of one data set hold together
-(Bonferroni). Tables also have the objects that had to be outlined: an image with many is more work.
+rounds after the first, of ``select.by=both``, the default, less that of images drawn at random; the
+other ways are beside it, each by itself. The 95% interval has the test images and the seeds in it,
+both as random (``segtrack.base.statistics``); seeds are paired, since both sides begin with the
+same images. Tables also have the objects that had to be outlined: an image with many is more work.
 
 Each seed is a process of its own with one thread; what is finished lies in the store, so that a
 study that was stopped goes on with the same command.
@@ -39,7 +39,7 @@ from matplotlib.figure import Figure
 
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.files import digest
-from segtrack.base.statistics import Bar, Estimate, Interval, difference
+from segtrack.base.statistics import Estimate, Interval, compare
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.job import look
@@ -91,7 +91,7 @@ def main() -> int:
     data = Path(os.environ.get("SEGTRACK_DATA", "../shared/data")).absolute()
     known = sources(data)
     parser.add_argument("data", metavar="DATA", nargs="*", default=list(known))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="after the first")
@@ -271,12 +271,8 @@ def mean(parts: Sequence[Estimate]) -> Estimate:
     return replace(parts[0], whole=whole, without=without, alone=alone)
 
 
-def gap(a: Estimate, b: Estimate, together: int) -> Interval:
-    """b - a, seed by seed: of both sides of a seed the first images are the same.
-
-    Args:
-        together: comparisons that hold together.
-    """
+def gap(a: Estimate, b: Estimate) -> Interval:
+    """b - a, seed by seed: of both sides of a seed the first images are the same."""
     paired = replace(
         a, whole=b.whole - a.whole, without=b.without - a.without, alone=b.alone - a.alone
     )
@@ -286,7 +282,7 @@ def gap(a: Estimate, b: Estimate, together: int) -> Interval:
         without=np.zeros_like(a.without),
         alone=np.zeros_like(a.alone),
     )
-    return Bar(together, 0.95).interval(difference(zero, paired))
+    return compare(zero, paired)
 
 
 def differences(
@@ -306,9 +302,9 @@ def differences(
         }
         if way != WAYS[0]:
             other = mean([scores[WAYS[0], r] for r in every])
-            row |= _ends("difference", gap(other, own, len(WAYS) - 1))
+            row |= _ends("difference", gap(other, own))
             for r in every:
-                found = gap(scores[WAYS[0], r], scores[way, r], 1)
+                found = gap(scores[WAYS[0], r], scores[way, r])
                 row |= _ends(f"at_{FIRST + r * STEP}", found)
         rows.append(row)
     return rows
@@ -321,7 +317,7 @@ def _ends(name: str, found: Interval) -> dict[str, float]:
 
 
 def figure(name: str, curve: Sequence[Row], rows: Sequence[Row]) -> Figure:
-    """AP over labelled images, the seeds' range as a band; and differences with intervals."""
+    """AP over labelled images, each seed as a thin line; and differences with intervals."""
     colours = dict(zip(WAYS, (NEUTRAL, *LINES), strict=False))
     with matplotlib.rc_context(STYLE):
         drawn = Figure(figsize=(10.5, 4.4), layout="constrained")
@@ -334,13 +330,11 @@ def figure(name: str, curve: Sequence[Row], rows: Sequence[Row]) -> Figure:
                     for n in images
                 ]
             )
-            left.fill_between(
-                images, values.min(1), values.max(1), color=colours[way], alpha=0.12, lw=0
-            )
-            left.plot(images, values.mean(1), color=colours[way], lw=2, marker="o", label=way)
+            left.plot(images, values, color=colours[way], lw=0.7, alpha=0.45)
+            left.plot(images, values.mean(1), color=colours[way], lw=2.2, marker="o", label=way)
         left.set_title(f"{name}: what chosen images teach")
         left.set_xlabel("labelled images")
-        left.set_ylabel("mask AP, % (band: seeds)")
+        left.set_ylabel("mask AP, % (thin: each seed)")
         left.set_xticks(images)
         left.legend(loc="lower right")
         others = [row for row in rows if row["way"] != WAYS[0]]

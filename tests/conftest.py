@@ -73,6 +73,7 @@ SLOW = (
     "scoring/test_real.py",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
+    "view/test_browser.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -58,16 +58,21 @@ def draw(folder: Path, split: str, pictures: dict[str, tuple[int, list[int]]]) -
         cv2.imwrite(str(target / f"{name}.png"), picture(street, squares))
 
 
-def known(folder: Path) -> None:
-    """The images that are labelled."""
-    draw(folder, "train", KNOWN)
-    (folder / "labels/train").mkdir(parents=True)
-    for name, (_, squares) in KNOWN.items():
+def label(folder: Path, split: str, pictures: dict[str, tuple[int, list[int]]]) -> None:
+    target = folder / "labels" / split
+    target.mkdir(parents=True)
+    for name, (_, squares) in pictures.items():
         rows = []
         for (x, y), _ in zip(PLACES, squares, strict=False):
             corners = [(x, y), (x + SIDE, y), (x + SIDE, y + SIDE), (x, y + SIDE)]
             rows.append("0 " + " ".join(f"{a / SIZE:.6f} {b / SIZE:.6f}" for a, b in corners))
-        (folder / f"labels/train/{name}.txt").write_text("\n".join(rows) + "\n")
+        (target / f"{name}.txt").write_text("\n".join(rows) + "\n")
+
+
+def known(folder: Path) -> None:
+    """The images that are labelled."""
+    draw(folder, "train", KNOWN)
+    label(folder, "train", KNOWN)
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +223,35 @@ def test_only_the_selection_is_pushed_and_the_next_one_joins_it(
     (run,) = [run for run in toy.runs() if "push/pool/proposals" in run.data.metrics]
     squares = sum(len(POOL[name][1]) for name in names(chosen(toy)))
     assert run.data.metrics["push/pool/proposals"] == squares
+
+    # What is labelled already is not sent, though push alone would.
+    both = here(*WORDS, "stages=[prepare,select,push]", "select.by=uncertainty", "select.count=1")
+    assert both.code == 0 and "1 files, 0 sent now" in both.out, both.err
+    assert list(sent(toy).values()) == [files]
+
+
+def test_round_by_round_what_people_labelled_leaves_the_pool(
+    here: Callable[..., Outcome], toy: Project
+) -> None:
+    truth = toy.folder / "truth"
+    draw(truth, "all", POOL)
+    label(truth, "all", POOL)
+    (truth / "data.yaml").write_text("train: images/all\nval: images/all\nnames: [square]\n")
+    raw = ["dataset=images", "dataset.path=data/images/pool", "dataset.classes=[square]"]
+    command = ["dataset.workers=1", *JUDGE, "select.count=4"]
+    first = here(*raw, *command, "stages=[select,push]", "labellerr.name=street")
+    assert first.code == 0, first.err
+    before = set(names(chosen(toy)))
+    done = here("labellerr", "annotate", "street", "dataset=yolo", "dataset.path=truth")
+    assert done.code == 0, done.err
+    labelled = ["dataset=labellerr", "dataset.project_id=street", raw[1]]
+    second = here(*labelled, *command, "stages=[prepare,select,push]")
+    assert second.code == 0, second.err
+    assert "4 of 4 images of the pool" in second.out
+    after = set(names(chosen(toy)))
+    # Of two files of the same content one is sent.
+    assert before | after == set(POOL) and not before & after
+    assert list(sent(toy).values()) == [before | after], "the same project"
 
 
 def test_what_cannot_be_chosen_is_said_before_any_work(

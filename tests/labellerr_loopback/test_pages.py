@@ -143,7 +143,7 @@ class TestWhoMay:
     def test_every_file_of_the_pages_is_served(self, page: Page, car: Any) -> None:
         text = page.html(f"{page.project}files/{car[0]}/")
         loaded = re.findall(r'(?:src|href)="(/review/[^"]+/static/[^"]+)"', text)
-        assert len(loaded) == 5
+        assert len(loaded) == 6
         base = page.home.split("/review/")[0]
         for link in loaded:
             assert requests.get(base + link, timeout=9).status_code == 200

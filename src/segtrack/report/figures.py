@@ -105,7 +105,8 @@ def bar_chart(
         intervals: of the same series, the ends of an interval per value; NaN where there is none.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(title, x_label, y_label, (max(5.6, 2.2 + 1.2 * len(groups)), 4.4))
+        wide = max(1.2, 0.4 * len(bars)) * len(groups)  # so that values on bars do not touch
+        figure, axes = _axes(title, x_label, y_label, (max(5.6, 2.2 + wide), 4.4))
         width = 0.78 / max(1, len(bars))
         for i, (name, values) in enumerate(bars.items()):
             x = np.arange(len(groups)) + (i - (len(bars) - 1) / 2) * width
