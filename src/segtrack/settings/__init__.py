@@ -6,6 +6,7 @@ dataclasses are filled once by ``OmegaConf.to_object`` and not changed afterward
 
 from __future__ import annotations
 
+from segtrack.settings.counting import CountingSettings, HomographySettings, PointUnit, points_of
 from segtrack.settings.dataset import (
     MAX_PIXELS,
     SPLITS,
@@ -43,18 +44,21 @@ __all__ = [
     "SPLITS",
     "AnnotatorSettings",
     "Assist",
+    "CountingSettings",
     "DatasetSettings",
     "Detections",
     "EvaluationSettings",
     "ExportSettings",
     "FolderSettings",
     "Group",
+    "HomographySettings",
     "Knob",
     "LabellerrMode",
     "LabellerrSettings",
     "MlflowMode",
     "MlflowSettings",
     "ModelSettings",
+    "PointUnit",
     "Problem",
     "RenderSettings",
     "Settings",
@@ -70,6 +74,7 @@ __all__ = [
     "option",
     "options",
     "plain",
+    "points_of",
     "register",
     "shaping",
     "validate",
