@@ -1,11 +1,12 @@
 """How well planted label errors are found, by kind, beside cleanlab's box scores.
 
-    python scripts/bench_suspect.py [DATA ...] [--rate .04] [--seed 0] [--out FOLDER]
+    python scripts/bench_suspect.py [DATA[:JUDGE] ...] [--rate .04] [--seeds 0 1 2] [--out FOLDER]
 
 DATA is simulator, coco128, coco100 or cityscapes (default: all; but for the first they lie in
-$SEGTRACK_DATA). Labels are taken as right. Of those that cover 0.1% of their image or more, and
-less than 80% of its width and height, a share ``--rate`` gets one error of each kind of the right
-column, no label two:
+$SEGTRACK_DATA), JUDGE folds (networks trained on the other parts, errors and all) or untrained
+(weights as they come, suspect.folds=0); without it all that the data set has. Labels are taken as
+right. Of those that cover 0.1% of their image or more, and less than 80% of its width and height, a
+share ``--rate`` gets one error of each kind of the right column, no label two:
 
     drop       the label is gone                                            overlooked
     shift      moved by 25 to 50% of its width and height                   badly_located
@@ -22,6 +23,10 @@ together. cleanlab's scores are those of the same predictions and of the labels'
 what it knows (overlooked, badly located, swapped), the lower of its two for labels where it knows
 no such kind. It takes no prediction below .95 as evidence of an overlooked or a swapped object,
 which small networks hardly reach, so it is also asked with lower thresholds (``--low``).
+
+Each seed plants anew. Differences of average precision are those of the same plantings, with 95%
+intervals over images (``base.statistics``: the jackknife without each image, and the spread of
+plantings), each by itself.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +46,7 @@ import yaml
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.statistics import Estimate, Interval, compare
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.job import look
@@ -75,13 +81,13 @@ class Study:
 
     Attributes:
         base: settings of the data set whose labels are taken as right.
-        training: of the folds' networks.
-        splits: whose images are taken.
+        judges: settings of what judges it, by name.
+        planted: further settings of the data set with errors.
     """
 
     base: tuple[str, ...]
-    training: tuple[str, ...]
-    splits: tuple[str, ...] = SPLITS
+    judges: Mapping[str, tuple[str, ...]]
+    planted: tuple[str, ...] = ()
 
 
 _ROAD = (
@@ -92,22 +98,28 @@ _ROAD = (
 
 def studies(data: Path) -> dict[str, Study]:
     start = f"model.weights={data}/weights/yolov8n-seg.pt"
-    size = ("trainer.imgsz=320", "model.imgsz=320")
-    tuned = ("suspect.folds=2", "trainer.lr0=0.0003", "trainer.freeze=10", *size)
+    small, large = ((f"trainer.imgsz={size}", f"model.imgsz={size}") for size in (320, 640))
+    tuned = ("suspect.folds=2", "trainer.lr0=0.0003", "trainer.freeze=10")
     streets = ("dataset.train=80", "dataset.val=10", "dataset.test=10", "dataset.pool=0")
     return {
         "simulator": Study(
             ("dataset=traffic_sim", "dataset.seed=41000", "dataset.video_seconds=0.8", *streets),
-            ("model.weights=shipped", "trainer.epochs=1", *tuned),
+            {
+                "folds": ("model.weights=shipped", "trainer.epochs=1", *tuned, *small),
+                "untrained": ("model.weights=shipped", "suspect.folds=0", *small),
+            },
         ),
+        # COCO's weights learnt these images, with the right labels.
         "coco128": Study(
             ("dataset=yolo", f"dataset.path={data}/images/coco128-seg"),
-            (start, "trainer.epochs=2", *tuned),
+            {
+                "folds": (start, "trainer.epochs=2", *tuned, *small),
+                "untrained": (start, "suspect.folds=0", *small),
+            },
         ),
-        # Judged by COCO's weights, which learnt none of these labels: nothing is trained.
         "coco100": Study(
             ("dataset=yolo", f"dataset.path={data}/images/coco100-val"),
-            (start, "suspect.folds=0", "model.imgsz=640"),
+            {"untrained": (start, "suspect.folds=0", *large)},
         ),
         "cityscapes": Study(
             (
@@ -115,8 +127,12 @@ def studies(data: Path) -> dict[str, Study]:
                 f"dataset.path={data}/images/cityscapes640",
                 f"dataset.classes={_ROAD}",
             ),
-            (start, "suspect.folds=0", "model.imgsz=640"),
-            ("val", "test"),
+            {
+                "folds": (start, "trainer.epochs=2", *tuned, *small),
+                "untrained": (start, "suspect.folds=0", *small),
+                "untrained, 640 px": (start, "suspect.folds=0", *large),
+            },
+            ("dataset.group_by='_([a-z]+)_'",),  # the city
         ),
     }
 
@@ -139,7 +155,7 @@ def main() -> int:
     known = studies(data)
     parser.add_argument("data", metavar="DATA", nargs="*", default=list(known))
     parser.add_argument("--rate", type=float, default=0.04, help="of each kind")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of plantings")
     parser.add_argument("--work", type=Path, default=Path("outputs/label_errors"))
     parser.add_argument("--out", type=Path, default=Path("experiments/label_errors"))
     parser.add_argument("--low", type=float, default=0.3, help="cleanlab's thresholds, once more")
@@ -147,42 +163,72 @@ def main() -> int:
     options = parser.parse_args()
     try:
         for name in options.data:
-            if name not in known:
-                raise SettingsError(f"{name}: there are {', '.join(known)}")
-            study(name, known[name], options)
+            data_name, _, judge = name.partition(":")
+            if data_name not in known or (judge and judge not in known[data_name].judges):
+                there = (f"{one}:{each}" for one in known for each in known[one].judges)
+                raise SettingsError(f"{name}: there are {', '.join(there)}")
+            study(data_name, known[data_name], judge, options)
     except SegtrackError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def study(name: str, one: Study, options: argparse.Namespace) -> None:
+def study(name: str, one: Study, only: str, options: argparse.Namespace) -> None:
     """Plant, run, score and write the tables and the figure of one data set."""
     right = run(["stages=[prepare]", *one.base, *options.set]).get("prepare", {}).value
-    folder = (options.work / f"{name}_{options.rate:g}_{options.seed}").absolute()
-    errors = plant(right, folder, options.rate, options.seed, one.splits)
-    words = ["stages=[prepare,suspect]", "dataset=yolo", f"dataset.path={folder}", "trainer=quick"]
-    runner = run([*words, *one.training, *options.set])
-    dataset: Dataset = runner.get("prepare", {}).value
-    folds = runner.get("folds", {}).value
-    every = [{"fold": fold} for fold in range(folds.count)]
-    predictions = [runner.get("fold_predict", of).value for of in every]
-    table, images = scored(dataset, predictions, errors, runner, options.low)
-    print(f"\n{name}\n{table_text(table, 3)}\n{table_text(images, 3)}", flush=True)
+    judged: dict[str, list[Scored]] = {judge: [] for judge in one.judges if only in ("", judge)}
+    gallery: Path | None = None
+    for seed in options.seeds:
+        folder = (options.work / f"{name}_{options.rate:g}_{seed}").absolute()
+        errors = plant(right, folder, options.rate, seed)
+        for judge, found in judged.items():
+            words = ["stages=[prepare,suspect]", "dataset=yolo", f"dataset.path={folder}"]
+            words += ["trainer=quick", *one.planted, *one.judges[judge], *options.set]
+            runner = run(words)
+            dataset: Dataset = runner.get("prepare", {}).value
+            folds = runner.get("folds", {}).value
+            every = [{"fold": fold} for fold in range(folds.count)]
+            predictions = [runner.get("fold_predict", of).value for of in every]
+            found.append(scored(dataset, predictions, errors, runner, options.low))
+            gallery = gallery or runner.get("suspect", {}).folder / "gallery"
+    tables = {judge: table(found) for judge, found in judged.items()}
+    if {"folds", "untrained"} <= judged.keys():
+        _against(tables["folds"], judged)
+    rows = [{"judge": judge, **row} for judge, found in tables.items() for row in found]
+    images = [
+        {"judge": judge, **row} for judge, found in judged.items() for row in _image_table(found)
+    ]
+    print(f"\n{name}\n{table_text(rows, 3)}\n{table_text(images, 3)}", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    if name == "simulator":  # the others' pictures are not ours to pass on
-        _picture(runner.get("suspect", {}).folder / "gallery", options.out / f"{name}.jpg")
+    if name == "simulator" and gallery:  # the others' pictures are not ours to pass on
+        _picture(gallery, options.out / f"{name}.jpg")
     (options.out / f"{name}.images.csv").write_text(table_csv(images), encoding="utf-8")
-    bars = {method: [float(row[f"AP {method}"]) for row in table] for method in METHODS}
-    labels = [f"{row['kind'].replace('_', ' ')}\n({row['planted']})" for row in table]
-    figure = bar_chart(
+    save_figure(_figure(name, tables), options.out / f"{name}.png", rows)
+
+
+def _figure(name: str, tables: Mapping[str, Sequence[dict[str, Any]]]) -> Any:
+    """AP by kind: ours by each judge, the others by the first of them."""
+    first = next(iter(tables))
+    series = {f"suspect, {judge}": (judge, METHODS[0]) for judge in tables}
+    series |= {method: (first, method) for method in METHODS[1:]}
+    bars = {
+        label: [float(row[f"AP {method}"]) for row in tables[judge]]
+        for label, (judge, method) in series.items()
+    }
+    ends = {
+        label: [(row[f"AP {method} low"], row[f"AP {method} high"]) for row in tables[judge]]
+        for label, (judge, method) in series.items()
+    }
+    labels = [f"{row['kind'].replace('_', ' ')}\n({row['planted']:.0f})" for row in tables[first]]
+    return bar_chart(
         f"{name}: planted label errors found",
-        "kind of error (how many were planted)",
+        "kind of error (how many were planted); 95% intervals over images",
         "average precision",
         labels,
         bars,
+        ends,
     )
-    save_figure(figure, options.out / f"{name}.png", table)
 
 
 def _picture(gallery: Path, target: Path) -> None:
@@ -348,15 +394,57 @@ class Truth:
         planted: of each label, the kind of its error (``KINDS``) or "".
         partner: of the right label of a planted duplicate, the position of the wrong one, else -1.
         dropped: of each prediction, which of the dropped objects it shows (IoU .5), -1 for none.
-        drops: how many were dropped.
+        drops: of each dropped object the id of its image.
         image: of each image, whether anything in it is wrong.
     """
 
     planted: np.ndarray
     partner: np.ndarray
     dropped: np.ndarray
-    drops: int
+    drops: np.ndarray
     image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates for errors of one kind, and the errors.
+
+    Attributes:
+        value: (N,), the most suspect highest.
+        right: (N,), which error a candidate finds, -1 for none.
+        owner: (N,), position of its image. errors: (E,), positions of the errors' images.
+        images: how many there are.
+    """
+
+    value: np.ndarray
+    right: np.ndarray
+    owner: np.ndarray
+    errors: np.ndarray
+    images: int
+
+    def ap(self) -> float:
+        return average_precision(self.value, self.right, len(self.errors))
+
+    def ap_without(self) -> np.ndarray:
+        """(images,), with each image left out."""
+        listed = self.value > 0  # what is not suspect at all is not found
+        value, right, owner = (one[listed] for one in (self.value, self.right, self.owner))
+        total = len(self.errors) - np.bincount(self.errors, minlength=self.images)
+        return np.array(
+            [
+                average_precision(value[owner != i], right[owner != i], int(total[i]))
+                for i in range(self.images)
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One planting as one judge sees it: rankings by kind and method, and a row for each ranking of
+    the images."""
+
+    rankings: dict[str, dict[str, Ranking]]
+    images: list[dict[str, Any]]
 
 
 def scored(
@@ -365,8 +453,8 @@ def scored(
     errors: Sequence[Error],
     runner: Runner,
     low: float,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A row for each kind, and a row for each ranking of images."""
+) -> Scored:
+    """Rank by each method."""
     floor = runner.settings.suspect.conf_floor
     masks = facts_of(_batches(dataset, predictions, floor))
     boxes = facts_of(_boxed(_batches(dataset, predictions, floor)))
@@ -377,26 +465,93 @@ def scored(
         "cleanlab": _cleanlab(masks, len(dataset.names), None),
         "cleanlab, low": _cleanlab(masks, len(dataset.names), low),
     }
+    rankings = {
+        kind: {method: _ranking(kind, by_kind, masks, truth) for method, by_kind in found.items()}
+        for kind in (*KINDS, ANY)
+    }
+    return Scored(rankings, _image_rows(masks, found, truth))
+
+
+def _ranking(kind: str, by_kind: Mapping[str, np.ndarray], facts: Facts, truth: Truth) -> Ranking:
+    right, owners = _right(kind, facts, truth)
+    of_label, of_prediction = facts.labelled.image_id, facts.predicted.image_id
+    if kind == ANY:
+        value = np.concatenate([_worst(by_kind), by_kind["overlooked"]])
+        owner = np.concatenate([of_label, of_prediction])
+    elif kind == "overlooked":
+        value, owner = by_kind[kind], of_prediction
+    else:
+        left = (truth.planted == "") | (right >= 0)
+        value, owner, right = by_kind[kind][left], of_label[left], right[left]
+    place = np.sort(facts.image_id)
+    at, errors = np.searchsorted(place, owner), np.searchsorted(place, owners)
+    return Ranking(value, right, at, errors, len(place))
+
+
+def table(found: Sequence[Scored]) -> list[dict[str, Any]]:
+    """A row for each kind: means over plantings, and differences with intervals over images."""
     rows = []
     for kind in (*KINDS, ANY):
-        row: dict[str, Any] = {"kind": kind}
-        for method, by_kind in found.items():
-            right, total = _right(kind, truth)
-            positive = right
-            if kind == ANY:
-                value = np.concatenate([_worst(by_kind), by_kind["overlooked"]])
-            elif kind == "overlooked":
-                value = by_kind[kind]
-            else:
-                left = (truth.planted == "") | (right >= 0)
-                value, positive = by_kind[kind][left], right[left]
-            row |= {"planted": total, "candidates": len(value)}
-            row[f"AP {method}"] = average_precision(value, positive, total)
-            for k, name in ((20, "20"), (total, "k")):
-                row[f"P@{name} {method}"] = precision_at(value, positive, k)
-        row["chance"] = row["planted"] / max(row["candidates"], 1)
+        by_method = {method: [one.rankings[kind][method] for one in found] for method in METHODS}
+        first = by_method[METHODS[0]]
+        planted = float(np.mean([len(one.errors) for one in first]))
+        candidates = float(np.mean([len(one.value) for one in first]))
+        row: dict[str, Any] = {"kind": kind, "plantings": len(found), "planted": planted}
+        row |= {"candidates": candidates, "chance": planted / max(candidates, 1)}
+        estimates = {method: _estimate(rankings) for method, rankings in by_method.items()}
+        nothing = _less(estimates[METHODS[0]], estimates[METHODS[0]])
+        for method, rankings in by_method.items():
+            row |= _ends(f"AP {method}", compare(nothing, estimates[method]))
+            for k, at in (("20", 20), ("k", None)):
+                values = [
+                    precision_at(one.value, one.right, at or len(one.errors)) for one in rankings
+                ]
+                row[f"P@{k} {method}"] = float(np.mean(values))
+        for method in METHODS[1:]:
+            gap = compare(nothing, _less(estimates[METHODS[0]], estimates[method]))
+            row |= _ends(f"suspect - {method}", gap)
         rows.append(row)
-    return rows, _image_rows(masks, found, truth)
+    return rows
+
+
+def _against(rows: list[dict[str, Any]], judged: Mapping[str, Sequence[Scored]]) -> None:
+    """Adds to the rows of the folds how they differ from weights that nothing was taught."""
+    for row in rows:
+        both = (
+            _estimate([one.rankings[row["kind"]]["suspect"] for one in judged[judge]])
+            for judge in ("folds", "untrained")
+        )
+        gap = _less(*both)
+        row |= _ends("folds - untrained", compare(_less(gap, gap), gap))
+
+
+def _estimate(rankings: Sequence[Ranking]) -> Estimate:
+    """Of one method, plantings as seeds and images as units."""
+    images = rankings[0].images
+    size = np.sum([np.bincount(one.errors, minlength=images) for one in rankings], 0)
+    whole = np.array([one.ap() for one in rankings])
+    without = np.array([one.ap_without() for one in rankings])
+    unknown = np.full_like(without, np.nan)
+    names = tuple(map(str, range(images)))
+    return Estimate(names, size.astype(float), whole, without, unknown)
+
+
+def _less(a: Estimate, b: Estimate) -> Estimate:
+    """The difference of two that were scored on the same plantings."""
+    return replace(a, whole=a.whole - b.whole, without=a.without - b.without)
+
+
+def _ends(name: str, gap: Interval) -> dict[str, float]:
+    return {name: gap.difference, f"{name} low": gap.low, f"{name} high": gap.high}
+
+
+def _image_table(found: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Means over plantings."""
+    rows = []
+    for each in zip(*(one.images for one in found), strict=True):
+        numbers = {key: float(np.mean([row[key] for row in each])) for key in list(each[0])[1:]}
+        rows.append({"images by": each[0]["images by"], "plantings": len(each), **numbers})
+    return rows
 
 
 def _image_rows(
@@ -426,23 +581,24 @@ def _image_rows(
     return rows
 
 
-def _worst(by_kind: dict[str, np.ndarray]) -> np.ndarray:
+def _worst(by_kind: Mapping[str, np.ndarray]) -> np.ndarray:
     """Of each label, whatever the kind."""
     return np.asarray(np.max([by_kind[kind] for kind in KINDS[1:]], axis=0))
 
 
-def _right(kind: str, truth: Truth) -> tuple[np.ndarray, int]:
-    """Of each candidate which planted error it finds, -1 for none; how many were planted."""
+def _right(kind: str, facts: Facts, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """Of each candidate which planted error it finds, -1 for none; of each error its image's id."""
     if kind == "overlooked":
         return truth.dropped, truth.drops
     wrong = truth.planted != "" if kind == ANY else truth.planted == kind
     right = np.where(wrong, np.arange(len(wrong)), -1)
     if kind in ("duplicate", ANY):  # the one label of two or the other
         right = np.where(truth.partner >= 0, truth.partner, right)
+    owners = facts.labelled.image_id[wrong]
     if kind != ANY:
-        return right, int(wrong.sum())
+        return right, owners
     dropped = np.where(truth.dropped >= 0, len(right) + truth.dropped, -1)
-    return np.concatenate([right, dropped]), int(wrong.sum()) + truth.drops
+    return np.concatenate([right, dropped]), np.concatenate([owners, truth.drops])
 
 
 def average_precision(value: np.ndarray, right: np.ndarray, total: int) -> float:
@@ -452,8 +608,8 @@ def average_precision(value: np.ndarray, right: np.ndarray, total: int) -> float
         value: (N,), the most suspect highest.
         right: (N,), which error a candidate finds, -1 for none. total: how many there are.
     """
-    if not total:
-        return float("nan")
+    if not total or not len(value):
+        return 0.0 if total else float("nan")
     order = np.argsort(-value, kind="stable")
     first = np.zeros(len(order), bool)
     hits, at = np.unique(right[order], return_index=True)
@@ -525,7 +681,7 @@ def _truth(dataset: Dataset, facts: Facts, errors: Sequence[Error]) -> Truth:
     partner = np.full(len(labelled), -1, np.int64)
     dropped = np.full(len(predicted), -1, np.int64)
     wrong: set[int] = set()
-    drops = 0
+    drops: list[int] = []
     for error in errors:
         row = ids[error.stem]
         size = (row.height, row.width)
@@ -537,8 +693,8 @@ def _truth(dataset: Dataset, facts: Facts, errors: Sequence[Error]) -> Truth:
             here = np.flatnonzero(predicted.image_id == row.image_id)
             masks = [{"size": size, "counts": predicted.rle[i]} for i in here.tolist()]
             iou = coco_mask.iou(masks, [target], [0])[:, 0] if masks else np.zeros(0)
-            dropped[here[iou >= 0.5]] = drops
-            drops += 1
+            dropped[here[iou >= 0.5]] = len(drops)
+            drops.append(row.image_id)
             continue
         at = _position(labelled, row.image_id, error.label, size)
         if at is None:  # cleaning took it away, such as a half that is too small
@@ -549,7 +705,7 @@ def _truth(dataset: Dataset, facts: Facts, errors: Sequence[Error]) -> Truth:
             if twin is not None:
                 partner[twin] = at
     image = np.array([one in wrong for one in facts.image_id.tolist()])
-    return Truth(planted, partner, dropped, drops, image)
+    return Truth(planted, partner, dropped, np.array(drops, np.int64), image)
 
 
 def _position(

@@ -14,12 +14,13 @@ from omegaconf import OmegaConf
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
-from segtrack.command.compare import COUNTS, IMAGES, options_of
+from segtrack.command.compare import options_of
 from segtrack.evaluation import evaluate
 from segtrack.scoring import PLAIN_FIELDS, SequenceScores, counts_of
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 
+COUNTS, IMAGES = "tracking/*/scores/counts.npz", "evaluation/units.npz"
 SIZE = 200  # objects in a sequence: one more or less is half a point of MOTA
 BASE = dict.fromkeys("stuvwxy", 100.0)
 GAINS = (10, 8, 6, 4, 2, -2, -14)  # objects: differences of 5, 4, 3, 2, 1, -1 and -7 points

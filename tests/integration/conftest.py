@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,28 @@ def _one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SEGTRACK_STORE", "SEGTRACK_WEIGHTS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     assert os.environ.get("HYDRA_FULL_ERROR") is None
+
+
+@pytest.fixture
+def platform(project: Project) -> Iterator[Callable[[str], str]]:
+    """Starts a command that stays, and gives what it printed; ended as Ctrl-C ends it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(command: str) -> str:
+        words = shlex.split(command)
+        assert words[0] == "segtrack"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "segtrack", *words[1:]],
+            cwd=project.folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return "".join(process.stdout.readline() for _ in range(3))
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0 and "ended; its projects stay" in out

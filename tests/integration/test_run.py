@@ -10,6 +10,8 @@ import pytest
 
 from segtrack.evaluation import METRICS, estimates
 from segtrack.evaluation.units import ImageUnits
+from segtrack.runs import KeptRun, find
+from segtrack.settings import MlflowSettings
 from tests.integration.conftest import TINY, Outcome, Project
 
 LOOP = [*TINY, "model.weights=shipped"]
@@ -109,6 +111,39 @@ def test_the_evaluated_images_can_be_compared(loop: tuple[Project, Outcome]) -> 
     scores = estimates(units, METRICS)
     reported = [run.data.metrics[f"test/{metric}"] for metric in METRICS]
     assert [scores[metric].score for metric in METRICS] == pytest.approx(reported, abs=1e-9)
+
+
+def test_all_that_it_kept_is_read_back(loop: tuple[Project, Outcome], tmp_path: Path) -> None:
+    project, _ = loop
+    (run,) = project.runs()
+    where = MlflowSettings(uri=f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
+    (output,) = project.folder.glob("outputs/*/*")
+    for words in ([], [str(output)]):
+        (kept,) = find(where, words, tmp_path)
+        assert isinstance(kept, KeptRun) and kept.id == run.info.run_id
+    assert kept.config["tracker.track_thresh"] == 0.5
+    assert kept.history("train/box_loss") == [(1, kept.metrics["train/box_loss"])]
+    assert kept.weights is not None and kept.weights.name == "best.pt"
+    (video,) = kept.videos
+    assert (video.name, video.head["frame_count"]) == ("sim-0", 8)
+    assert video.source is not None and video.source.suffix == ".mp4" and video.annotated
+    assert video.tracks is not None
+    objects = json.loads(video.results.read_text())["objects"]
+    assert sum(len(frame) for frame in video.tracks.frames()) == len(objects)
+    assert video.truth is not None and video.truth.boxes is not None and video.truth.masks
+    assert video.scores is not None and ("box", "car") in video.scores.counts
+    matches = video.matches["box", "car"]
+    car = {name: number for number, name in video.truth.boxes.names}["car"]
+    judged = video.truth.boxes.judged & (video.truth.boxes.class_id == car)
+    assert (~matches.false).sum() == judged.sum() > 0
+    evaluation = kept.evaluation
+    assert evaluation is not None and evaluation.dataset is not None
+    assert evaluation.metrics["test/mask_map50"] == kept.metrics["test/mask_map50"]
+    assert evaluation.units is not None and evaluation.units.split == "test"
+    assert evaluation.predictions is not None
+    known = {image.image_id for image in evaluation.dataset.iter_images("test")}
+    assert {frame.frame for frame in evaluation.predictions.frames()} <= known
+    assert [row["class"] for row in evaluation.per_class][:4] == list(evaluation.dataset.names)
 
 
 def test_results_json_follows_its_schema_and_names_its_run(loop: tuple[Project, Outcome]) -> None:

@@ -1,14 +1,24 @@
 """The arithmetic: hand-computed cases, ties, and what must not matter."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from segtrack.scoring.counting import Pairing, Switch, count
+from segtrack.base.errors import DataError
+from segtrack.scoring.counting import Pairing, count
 from segtrack.scoring.counts import ALPHAS, FIELDS, field, per_alpha, summary
 from segtrack.scoring.kernels import assign
+from segtrack.scoring.matches import (
+    NONE,
+    ClearMatches,
+    Switch,
+    read_matches,
+    write_matches,
+)
 from segtrack.scoring.pairings import TrackBoxes, box_pairing
 from segtrack.scoring.protocols import Judged
 from segtrack.scoring.truth import BoxTruth
@@ -102,12 +112,74 @@ def test_hota_by_hand() -> None:
 
 def test_switches_are_listed_with_the_ids_of_the_files() -> None:
     frames = [([40], [7], HIT), ([], [9], []), ([40, 50], [7, 9], [[0.1, 0.8], [0.9, 0.1]])]
-    counts, switches = count(pairing(frames))
-    assert switches == [Switch(2, 40, 7, 9)]
+    counts, matches = count(pairing(frames))
+    assert matches.switches() == (Switch(2, 40, 7, 9),)
     assert float(field(counts, "IDSW")) == 1
     assert float(field(counts, "Frames")) == 3
     assert float(field(counts, "GT_IDs")) == 2
     assert counts.shape == (len(FIELDS),)
+
+
+def counted(matches: ClearMatches) -> dict[str, int]:
+    both = ~(matches.missed | matches.false)
+    rows = {"CLR_TP": both, "CLR_FN": matches.missed, "CLR_FP": matches.false}
+    rows |= {"IDSW": matches.switched, "Frag": matches.fragment}
+    return {name: int(which.sum()) for name, which in rows.items()}
+
+
+def test_matches_by_hand(tmp_path: Path) -> None:
+    """Object 40 is followed by 7, missed while 9 follows nothing, found again by 8."""
+    frames: list[Frame] = [
+        ([40], [7], HIT),
+        ([40], [9], [[0.25]]),
+        ([40, 50], [8, 9], [[0.75, 0], [0, 0.5]]),
+    ]
+    counts, found = count(pairing(frames))
+    write_matches(tmp_path / "m.parquet", [("box", "car", found), ("mask", "car", found)])
+    read = read_matches(tmp_path / "m.parquet")
+    assert list(read) == [("box", "car"), ("mask", "car")]
+    for one in (found, *read.values()):
+        columns = (one.frame, one.gt_id, one.track_id, one.iou, one.old_track, one.fragment)
+        assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
+            (0, 40, 7, pytest.approx(0.8), NONE, False),
+            (1, 40, NONE, pytest.approx(np.nan, nan_ok=True), NONE, False),
+            (1, NONE, 9, pytest.approx(np.nan, nan_ok=True), NONE, False),
+            (2, 40, 8, pytest.approx(0.75), 7, True),
+            (2, 50, 9, pytest.approx(0.5), NONE, False),
+        ]
+        assert one.of_frame(1).track_id.tolist() == [NONE, 9]
+        assert len(one.of_frame(3).frame) == 0
+    assert counted(found) == {name: float(field(counts, name)) for name in counted(found)}
+    assert counted(found) == {"CLR_TP": 3, "CLR_FN": 1, "CLR_FP": 1, "IDSW": 1, "Frag": 1}
+
+
+@pytest.mark.parametrize("case", CLEAR_CASES)
+def test_the_rows_of_matches_are_the_counts(case: str) -> None:
+    counts, found = count(pairing(CLEAR_CASES[case][0]))
+    assert counted(found) == {name: float(field(counts, name)) for name in counted(found)}
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_the_rows_of_matches_are_the_counts_of_anything(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frames: list[Frame] = []
+    for _ in range(12):
+        gt, tracks = (rng.permutation(4)[: rng.integers(0, 4)].tolist() for _ in range(2))
+        frames.append((gt, tracks, rng.choice([0, 0.4, 0.6, 0.9], (len(gt), len(tracks))).tolist()))
+    counts, found = count(pairing(frames))
+    assert counted(found) == {name: float(field(counts, name)) for name in counted(found)}
+    assert float(field(counts, "MOTP_sum")) == pytest.approx(np.nansum(found.iou))
+    for t, (gt, tracks, _) in enumerate(frames):
+        one = found.of_frame(t)
+        assert sorted(one.gt_id[~one.false].tolist()) == sorted(gt)
+        assert sorted(one.track_id[~one.missed].tolist()) == sorted(tracks)
+
+
+def test_what_is_no_table_of_matches(tmp_path: Path) -> None:
+    (tmp_path / "m.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"m\.parquet: not readable as matches"):
+        read_matches(tmp_path / "m.parquet")
 
 
 def test_sums_of_counts_are_scores_of_many_at_once() -> None:

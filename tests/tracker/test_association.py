@@ -15,7 +15,7 @@ from segtrack.base.frame_times import FrameTimes
 from segtrack.base.rle import encode_box
 from segtrack.model.predictions import Predictions
 from segtrack.settings import TrackerSettings, TracksSettings
-from segtrack.tracker import Tracks, associate
+from segtrack.tracker import Tracks, associate, read_flips
 from segtrack.tracker.tracks import SCHEMA, TrackRows, TracksInfo, TracksWriter, write_info
 
 from .conftest import NAMES, Reported, detections
@@ -102,6 +102,8 @@ def test_an_object_called_now_this_now_that_is_counted_once(
         (track,) = Tracks.load(tmp_path).summary()
         assert (track.class_id, track.frames_seen) == (1, 12)
         assert report["track/class_flips"] == 3 / 12
+        flips = read_flips(tmp_path / "flips.parquet")
+        assert flips == [(frame, 1, NAMES[0]) for frame in (5, 6, 7)]
 
 
 def test_a_row_has_the_box_of_its_detection_and_that_of_the_tracker(
@@ -186,6 +188,7 @@ def test_a_track_has_one_class(
     assert report[f"track/count/{NAMES[winner]}"] == 1
     assert report[f"track/count/{NAMES[1 - winner]}"] == 0
     assert report["track/class_flips"] == pytest.approx(flips)
+    assert len(read_flips(tmp_path / "flips.parquet")) == pytest.approx(flips * len(votes))
 
 
 def test_small_and_wide_boxes_are_dropped_before_tracks_are_counted(

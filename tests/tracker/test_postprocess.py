@@ -70,7 +70,10 @@ def test_a_ledger_by_hand() -> None:
         TrackSummary(3, 1, 3, 3, 1, 0.75),
     ]
     assert (settled.rows, settled.flips) == (6, 2)
-    (made,) = settled.apply([rows(3, [2, 5, 7], [[i] * 4 for i in (2, 5, 7)])])
+    told: list[tuple[int, int, int]] = []
+    apart = [rows(3, [2, 5, 7], [[i] * 4 for i in (2, 5, 7)])]
+    (made,) = settled.apply(apart, lambda *flip: told.append(flip))
+    assert told == [(3, 1, 0), (3, 2, 0), (3, 3, 0)]  # all three were detected as class 0
     assert made.track_id.tolist() == [1, 2, 3]  # the oldest track has the lowest id
     assert made.class_id.tolist() == [
         1,
@@ -81,7 +84,10 @@ def test_a_ledger_by_hand() -> None:
     longer = tally.settle(2)
     assert [track.track_id for track in longer.tracks] == [1, 2]
     assert (longer.rows, longer.flips) == (5, 2)
-    assert [r.frame for r in longer.apply([rows(0, [7]), rows(3, [5])])] == [0]
+    told.clear()
+    frames = longer.apply([rows(0, [7]), rows(3, [5])], lambda *flip: told.append(flip))
+    assert [r.frame for r in frames] == [0]
+    assert told == [(0, 1, 0)]  # what is dropped flips nothing
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,13 @@ from .port import VideoRehearsal as VideoRehearsal
 from .port import VideosSent as VideosSent
 from .pulled import Review as Review
 from .pulled import pull as pull
+from .rechecked import Rechecked as Rechecked
+from .rechecked import pull_recheck as pull_recheck
+from .rechecks import RECHECKED as RECHECKED
+from .rechecks import Suspect as Suspect
+from .rechecks import keep_recheck as keep_recheck
+from .rechecks import labels_by_image as labels_by_image
+from .rechecks import last_recheck as last_recheck
 from .sent import Reviewed as Reviewed
 from .versions import next_version as next_version
 from .versions import require_pictures_as_sent as require_pictures_as_sent

@@ -22,7 +22,7 @@ from segtrack.base.metrics import Report
 
 if TYPE_CHECKING:
     from segtrack.annotation.returned import Returned
-    from segtrack.annotation.sent import Reviewed
+    from segtrack.annotation.sent import Reviewed, SentImage
     from segtrack.annotation.video_returned import ReturnedVideos
     from segtrack.annotation.video_sent import SentVideos
     from segtrack.base.polygons import Polygon
@@ -181,6 +181,14 @@ class AnnotationPlatform(Protocol):
         """
         ...
 
+    def known_as(self, project_id: str, images: Iterable[ImageRow]) -> list[SentImage]:
+        """What a project calls images that were pushed to it; of copies of one the first.
+
+        Raises:
+            DataError: the project is without one of them.
+        """
+        ...
+
     def propose(
         self, project_id: str, key: str, images: ImageSet, found: Predictions, say: Say = print
     ) -> int:
@@ -320,6 +328,10 @@ class AnnotationPlatform(Protocol):
         Returns:
             None where people do that, or where no video has ground truth to go by.
         """
+        ...
+
+    def memory(self, name: str) -> Path:
+        """A folder for what must be remembered of this account between runs."""
         ...
 
     def by_hand(self, project_id: str) -> str | None:

@@ -229,8 +229,16 @@ class Pair(NamedTuple):
     labels: Sequence[Shape]
 
 
-def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> int:
-    """A sheet of predictions (left) beside reviewed labels (right); nothing where none is readable.
+def write_gallery(
+    pairs: Iterable[Pair],
+    names: Sequence[str],
+    path: Path,
+    sides: tuple[str, str] = ("model", "review"),
+) -> int:
+    """A sheet of objects before (left) beside after (right); nothing where none is readable.
+
+    Args:
+        sides: what they are called.
 
     Returns:
         Images on the sheet; those that cannot be read are left out.
@@ -248,7 +256,7 @@ def write_gallery(pairs: Iterable[Pair], names: Sequence[str], path: Path) -> in
         scale = min(1.0, 2 * _TILE / image.shape[1])
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        for shapes, side in ((pair.sent, "model"), (pair.labels, "review")):
+        for shapes, side in zip((pair.sent, pair.labels), sides, strict=True):
             drawn = overlay(
                 image,
                 [[shape.polygon * scale] for shape in shapes],

@@ -1,5 +1,5 @@
-"""The next version of a data set: its parent, with the reviewed pool images in train, and the
-reviewed videos as sequences with ground truth."""
+"""The next version of a data set: its parent, with the reviewed pool images in train, the labels
+that people corrected, and the reviewed videos as sequences with ground truth."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segtrack.annotation.port import Say
 from segtrack.annotation.pulled import Review
+from segtrack.annotation.rechecked import Rechecked
 from segtrack.annotation.sent import Reviewed, sent_images
 from segtrack.annotation.video_pulled import VideoReview
 from segtrack.base.errors import DataError, some
@@ -36,17 +37,19 @@ def next_version(
     videos: VideoReview | None = None,
     at_hand: Iterable[VideoSequence] = (),
     say: Say = print,
+    rechecked: Rechecked | None = None,
 ) -> Path | None:
     """Make the next version of ``parent`` below ``root``; returns its folder.
 
     The same labels of the same parent are the same version, which becomes the newest again.
 
     Args:
-        review, videos: what came back of images and of videos; one of them, or both.
+        review, videos, rechecked: what came back of images, of videos and of labels that were
+            looked at again; one of them, or more.
         at_hand: further videos, by which a reviewed one is found that is called otherwise by now.
 
     Returns:
-        None where videos alone came back, and none of them is there any more.
+        None where nothing is left of it: no video is there any more, no label was changed.
 
     Raises:
         DataError: the review's classes or images are not those of the parent: every image must be
@@ -54,10 +57,14 @@ def next_version(
     """
     images = () if review is None else _images(parent, review)
     sequences = () if videos is None else _sequences(parent, videos, at_hand, say)
-    if review is None and not sequences:
+    moved = set(images)  # what was reviewed as a whole needs no correction
+    corrected = (
+        tuple(name for name in rechecked.file_names if name not in moved) if rechecked else ()
+    )
+    if review is None and not sequences and not corrected:
         return None
     nothing = _no_labels(parent.names)
-    source = review or videos
+    source = review or (videos if sequences else rechecked)
     assert source is not None
     version = Version(
         version_number(parent.folder) + 1,
@@ -71,9 +78,12 @@ def next_version(
         starting_weights,
         tuple(one.name for one in sequences),
         videos_digest(sequences) if sequences else "",
+        corrected,
+        rechecked.labels_sha256 if rechecked and corrected else "",
     )
     labels = review.labels if review else nothing
-    return write_version(version, parent.folder, labels, root, sequences)
+    again = rechecked.labels if rechecked and corrected else None
+    return write_version(version, parent.folder, labels, root, sequences, again)
 
 
 def _images(parent: Dataset, review: Review) -> tuple[str, ...]:

@@ -5,9 +5,9 @@
     segtrack compare A1,A2,A3 B1,B2,B3           settings over runs that differ in the seed alone
     segtrack compare A B --kind mask --metric sMOTA --sequences test --json mlflow=server
 
-A and B are ids of MLflow runs (`make ui`), or names (mlflow.run_name; the newest counts). They must
-have been scored on the same sequences, or evaluated on the same images. Scores are in percent,
-differences (B minus A) in percentage points.
+A and B are ids of MLflow runs (`make ui`), or names (mlflow.run_name; the newest counts), or the
+folders of their outputs. They must have been scored on the same sequences, or evaluated on the same
+images. Scores are in percent, differences (B minus A) in percentage points.
 """
 
 from __future__ import annotations
@@ -20,20 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from segtrack import evaluation as images
 from segtrack import scoring
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings, flatten
+from segtrack.command.composition import check, compose_settings
 from segtrack.command.sides import Compared, Side, document, report
 from segtrack.command.subcommands import Parser
-from segtrack.journal import SWEEP_KEYS, cells, earlier_run, run_files
+from segtrack.runs import KeptRun, KeptSweep, find, settings_of
 from segtrack.settings import MlflowSettings
-
-COUNTS = "tracking/*/scores/counts.npz"
-IMAGES = "evaluation/units.npz"
 
 
 def main(words: Sequence[str]) -> int:
@@ -50,7 +46,7 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         a, b = (_side(settings, n, getattr(options, n.lower()), folder) for n in "AB")
-        found = _compared(settings, (a, b), options, folder)
+        found = _compared((a, b), options)
     print(json.dumps(document(found)) if options.json else report(found, options.all))
     return 0
 
@@ -93,42 +89,34 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _side(settings: MlflowSettings, name: str, given: str, folder: Path) -> Side:
-    ids = given.split(",")
-    if twice := [one for one in ids if ids.count(one) > 1]:
+    words = given.split(",")
+    if twice := [one for one in words if words.count(one) > 1]:
         raise SettingsError(f"{name}: {twice[0]} stands there twice; name each run once")
-    runs = tuple(earlier_run(settings, one) for one in ids)
-    for run in runs:
-        if SWEEP_KEYS in run.data.tags:
-            listed = [one.info.run_id for one in cells(settings, run.info.run_id)]
+    found: list[KeptRun] = []
+    for run in find(settings, words, folder):
+        if isinstance(run, KeptSweep):
+            listed = [one.label for one in run.cells]
             raise SettingsError(
-                f"{name}: run {run.info.run_id} is the parent of a sweep and has no scores of its "
+                f"{name}: run {run.id} is the parent of a sweep and has no scores of its "
                 f"own; compare its cells: {some(listed, 4) or 'it has none'}"
             )
-    side = Side(name, runs, tuple(_config(settings, one, folder) for one in ids))
-    if "seed" in side.settings[0] and len({one.get("seed") for one in side.settings}) < len(ids):
+        found.append(run)
+    seeds = [settings_of(run).get("seed") for run in found]
+    if seeds[0] is not None and len(set(seeds)) < len(words):
         raise SettingsError(
             f"{name}: of the runs {given} two have the same seed, so that they say nothing about "
             f"seeds; name runs that differ in the seed alone"
         )
-    return side
+    return Side(name, tuple(found))
 
 
-def _config(settings: MlflowSettings, run_id: str, folder: Path) -> dict[str, Any]:
-    """The run's settings by dotted key; empty where it kept none."""
-    for file in run_files(settings, run_id, "config.yaml", folder):
-        return flatten(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
-    return {}
-
-
-def _compared(
-    settings: MlflowSettings, sides: tuple[Side, Side], options: argparse.Namespace, folder: Path
-) -> Compared:
+def _compared(sides: tuple[Side, Side], options: argparse.Namespace) -> Compared:
     """Both sides on the same units, of the kind that was asked for, or A's that all have."""
-    ids = [run_id for side in sides for run_id in side.ids]
+    runs = [run for side in sides for run in side.runs]
     kind = options.kind
-    scores = [] if kind == "image" else [_scores(settings, one, folder) for one in ids]
+    scores = [] if kind == "image" else [run.scores for run in runs]
     if kind is None:
-        seen = all(run_files(settings, one, IMAGES, folder) for one in ids)
+        seen = all(run.evaluation for run in runs)
         tracked = scores[0] and (all(scores) or not seen)
         kind = scoring.kind_of(scores[0]) if tracked else "image"
     if kind == "image" and options.sequences:
@@ -136,15 +124,15 @@ def _compared(
     units: list[Any] = []
     module: Any = images if kind == "image" else scoring
     if kind == "image":
-        units = [_images(settings, one, folder) for one in ids]
+        units = [_images(run) for run in runs]
         metrics, of = options.metric or images.METRICS[:1], images.unit_name(units[0])
     else:
         chosen = sides[0].chosen(options.sequences)
-        units = [_tracks(*pair, kind, chosen) for pair in zip(ids, scores, strict=True)]
+        units = [_tracks(*pair, kind, chosen) for pair in zip(runs, scores, strict=True)]
         metrics, of = _spelled(options.metric or scoring.METRICS), "sequences"
-    for run_id, one in zip(ids[1:], units[1:], strict=True):
-        module.check_paired(units[0], one, (ids[0], run_id))
-    count, metrics = len(sides[0].ids), list(dict.fromkeys(metrics))
+    for run, one in zip(runs[1:], units[1:], strict=True):
+        module.check_paired(units[0], one, (runs[0].label, run.label))
+    count, metrics = len(sides[0].runs), list(dict.fromkeys(metrics))
     a, b = (module.estimates(part, metrics) for part in (units[:count], units[count:]))
     return Compared(*sides, kind, of, a, b, options.level)
 
@@ -162,28 +150,25 @@ def _spelled(names: Sequence[str]) -> list[str]:
 
 
 def _tracks(
-    run_id: str, scores: Sequence[scoring.SequenceScores], kind: str, names: list[str] | None
+    run: KeptRun, scores: Sequence[scoring.SequenceScores], kind: str, names: list[str] | None
 ) -> scoring.Units:
     """The sequences that a run was scored on."""
     if not scores:
         raise DataError(
-            f"run {run_id} kept no scores ({COUNTS}): it did not track, or its videos have no "
-            f"ground truth. Choose a run of the stage track on a data set with ground truth, or "
-            f"compare how images were evaluated with --kind image."
+            f"run {run.label} kept no scores (tracking/NAME/scores): it did not track, or its "
+            f"videos have no ground truth. Choose a run of the stage track on a data set with "
+            f"ground truth, or compare how images were evaluated with --kind image."
         )
     return scoring.units({one.name: one for one in scores}, kind, names)
 
 
-def _scores(settings: MlflowSettings, run_id: str, folder: Path) -> list[scoring.SequenceScores]:
-    files = run_files(settings, run_id, COUNTS, folder)
-    return [scoring.SequenceScores.load(file.parent) for file in files]
-
-
-def _images(settings: MlflowSettings, run_id: str, folder: Path) -> images.ImageUnits:
+def _images(run: KeptRun) -> images.ImageUnits:
     """The images that a run was evaluated on."""
-    for file in run_files(settings, run_id, IMAGES, folder):
-        return images.ImageUnits.load(file)
-    raise DataError(
-        f"run {run_id} kept no evaluated images ({IMAGES}): it did not evaluate, or did so before "
-        f"they were kept. Repeat its command, with evaluate among the stages."
-    )
+    units = run.evaluation.units if run.evaluation else None
+    if units is None:
+        raise DataError(
+            f"run {run.label} kept no evaluated images (evaluation/units.npz): it did not "
+            f"evaluate, or did so before they were kept. Repeat its command, with evaluate among "
+            f"the stages."
+        )
+    return units

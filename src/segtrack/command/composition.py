@@ -27,6 +27,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from segtrack.base.addresses import page_words
 from segtrack.base.errors import SettingsError
+from segtrack.base.nested import flatten
 from segtrack.command.cells import Cell, cells_of, sweep_problems, twice, undrawn
 from segtrack.command.keys import (
     flat,
@@ -387,13 +388,3 @@ def _type_message(text: str) -> str:
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return next((line for line in lines if "Error merging override" not in line), lines[0])
-
-
-def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one level with dotted keys; an empty mapping stays a value."""
-    if not isinstance(value, dict) or (not value and prefix):
-        return {prefix: value}
-    rows: dict[str, Any] = {}
-    for key, item in value.items():
-        rows.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
-    return rows

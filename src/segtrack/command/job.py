@@ -25,9 +25,10 @@ from segtrack.base.errors import DataError, SegtrackError, StageError, out_of_me
 from segtrack.base.files import digest
 from segtrack.base.metrics import Metric
 from segtrack.base.names import inside
+from segtrack.base.nested import flatten
 from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.secrets import hide_in, without_secrets
-from segtrack.command.composition import flatten, to_settings
+from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.run_names import run_name
 from segtrack.journal import require_tracking
@@ -137,6 +138,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "overrides": " ".join(overrides),
         "output": str(output),
+        "store": str(Path(settings.store).resolve()),
         **choices,
     }
     composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)

@@ -5,9 +5,8 @@ Scores and differences are in percent and percentage points.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -16,48 +15,33 @@ from segtrack.base.claims import POWER, counted, said
 from segtrack.base.errors import some
 from segtrack.base.statistics import FEW, Estimate, Interval, compare, units_needed
 from segtrack.report import gap_columns, score_columns, table_text, unit_rows
+from segtrack.runs import KeptRun, differing
 from segtrack.scoring import ROLES
 
 ROWS = 20  # units that are shown where not all are asked for
 LONG = 200  # letters of two values that are not printed
-_APART = (
-    *("mlflow.", "labellerr.", "render.", "parent_run", "plan", "stages", "store", "objective"),
-    *("evaluation.gallery", "dataset.workers", "trainer.workers", "trainer.threads", "device"),
-)
-"""Settings in which runs may differ without being other settings."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One setting: MLflow's records of the runs that differ in the seed alone.
+    """One setting: the runs that differ in the seed alone.
 
     Attributes:
         name: A or B.
-        configs: the runs' settings by dotted key, of which MLflow's parameters cut long values;
-            empty where a run kept none.
     """
 
     name: str
-    runs: tuple[Any, ...]
-    configs: tuple[Mapping[str, Any], ...]
+    runs: tuple[KeptRun, ...]
 
     @property
     def ids(self) -> list[str]:
         """Of the runs."""
-        return [run.info.run_id for run in self.runs]
-
-    @property
-    def settings(self) -> list[dict[str, str]]:
-        """Of each run, without those that change no score."""
-        return [
-            {k: _text(of.get(k, v)) for k, v in run.data.params.items() if not k.startswith(_APART)}
-            for run, of in zip(self.runs, self.configs, strict=True)
-        ]
+        return [run.label for run in self.runs]
 
     @property
     def roles(self) -> dict[str, list[str]]:
         """Names of sequences by role, where there are such."""
-        given = {role: self.configs[0].get(f"dataset.{role}") for role in ROLES}
+        given = {role: self.runs[0].config.get(f"dataset.{role}") for role in ROLES}
         # The simulator's dataset.test is a number of images.
         return {role: names for role, names in given.items() if names and isinstance(names, list)}
 
@@ -102,9 +86,8 @@ class Compared:
 
     def differing(self) -> dict[str, tuple[str, str]]:
         """Settings in which the first runs of both differ, with their values."""
-        a, b = self.a.settings[0], self.b.settings[0]
-        keys = [key for key in dict.fromkeys((*a, *b)) if a.get(key) != b.get(key)]
-        return {key: (a.get(key, "not set"), b.get(key, "not set")) for key in keys}
+        rows = differing([self.a.runs[0], self.b.runs[0]])
+        return {key: (a, b) for key, (a, b) in rows.items()}
 
 
 def document(found: Compared) -> dict[str, Any]:
@@ -169,8 +152,8 @@ def _who(found: Compared) -> str:
     """The runs, and the settings in which they differ."""
     lines = []
     for side in (found.a, found.b):
-        names = [run.data.tags.get("mlflow.runName", "") for run in side.runs]
-        lines += [f"{side.name}  {run} {name}" for run, name in zip(side.ids, names, strict=True)]
+        names = [f"{run.id} {run.name}" if run.id else run.name for run in side.runs]
+        lines += [f"{side.name}  {name}" for name in names]
     pairs = found.differing().items()
     differing = [f"{k} ({a}; {b})" if len(a + b) < LONG else f"{k} (long)" for k, (a, b) in pairs]
     lines.append(f"They differ in {some(differing, 6) or 'no setting'}.")
@@ -199,12 +182,11 @@ def _method(found: Compared) -> Iterator[str]:
     if gap and gap.seeds > 1:
         yield f"{len(found.a.runs)} and {len(found.b.runs)} seeds, whose noise is in the intervals"
     elif gap:
-        weights = {run.data.tags.get("weights.sha256") for run in runs}
+        weights = {run.tags.get("weights.sha256") for run in runs}
         same = " (both have the same weights)" if len(weights) == 1 and None not in weights else ""
         yield f"one seed: seed noise is not in the intervals{same}"
     for side in (found.a, found.b):
-        other = {k for one in side.settings for k in one if one[k] != side.settings[0].get(k)}
-        if other := other - {"seed"}:
+        if other := differing(side.runs).keys() - {"seed"}:
             yield f"warning: the runs of {side.name} differ not only in seed: {some(sorted(other))}"
     yield from _roles(found)
 
@@ -218,10 +200,6 @@ def _roles(found: Compared) -> Iterator[str]:
             f"{counts['tuning']} of the sequences {are} for tuning and {counts['test']} for test; "
             f"settings that were chosen on the former are judged with --sequences test"
         )
-
-
-def _text(value: Any) -> str:  # as parameters are recorded
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _plain(value: Any) -> Any:

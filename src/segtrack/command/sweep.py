@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SegtrackError, StageError
+from segtrack.base.nested import flatten
 from segtrack.command.cells import Cell, knobs_after_choices
-from segtrack.command.composition import compose_settings, composing, expand, flatten
+from segtrack.command.composition import compose_settings, composing, expand
 from segtrack.command.job import git_state, look, run_job
 from segtrack.command.run_names import sweep_name
 from segtrack.pipeline import objective_warnings, platform_stages

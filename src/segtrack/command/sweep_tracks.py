@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from segtrack.scoring import (
     estimates,
     kind_of,
     same_trajectories,
+    scored_rows,
     units,
     write_tracking_report,
 )
@@ -109,7 +109,7 @@ class _Scored:
 
     @staticmethod
     def read(report: Path) -> _Scored:
-        rows = json.loads(report.read_text(encoding="utf-8"))
+        rows = scored_rows(report)
         scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
         return _Scored(scores, {row["name"]: row["role"] for row in rows})
 
@@ -120,7 +120,7 @@ class _Scored:
 def _reports(cells: Cells) -> list[Path]:
     """Where the scores of each seed's cell lie, of those that have any."""
     paths = [Path(run.data.tags["output"]) / REPORT for run in cells.runs]
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if path.is_file() and scored_rows(path)]
 
 
 def _paired(

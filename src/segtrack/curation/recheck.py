@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from segtrack.annotation import RECHECKED, labels_by_image
 from segtrack.curation.suspects import read_suspects, read_worst
 from segtrack.dataset import Dataset, ImageRow, annotations_of, images_of, outlines
 from segtrack.model import FrameDetections, Predictions, PredictionsInfo, PredictionsWriter
-from segtrack.settings import SPLITS
 
-SENT = tuple(split for split in SPLITS if split != "test")  # which compares versions honestly
 LONGEST = 400  # characters of a remark
 
 
@@ -30,12 +29,14 @@ class Why:
 
     Attributes:
         row: of ``suspects.parquet``. text: for people.
+        position: of the label among those of its image, None where nothing is labelled.
         outline: float64 (n, 2), px x and y, of where to look.
     """
 
     image: ImageRow
     row: dict[str, Any]
     text: str
+    position: int | None
     outline: NDArray[np.float64]
 
 
@@ -62,18 +63,24 @@ def to_recheck(dataset: Dataset, folder: Path, count: int, least: float) -> Rech
         least: suspicion of an object from which it is named; the worst of an image always is.
     """
     ranked = [row for row in read_worst(folder) if row["kind"] is not None]
-    chosen = [row["image_id"] for row in ranked if row["split"] in SENT][:count]
+    chosen = [row["image_id"] for row in ranked if row["split"] in RECHECKED][:count]
     last = max((row["rank"] for row in ranked if row["image_id"] in chosen[-1:]), default=0)
-    kept_back = sum(row["split"] not in SENT and row["rank"] < last for row in ranked)
+    kept_back = sum(row["split"] not in RECHECKED and row["rank"] < last for row in ranked)
     wanted = set(chosen)
-    images = {row.image_id: row for row in images_of(dataset, SENT) if row.image_id in wanted}
+    images = {row.image_id: row for row in images_of(dataset, RECHECKED) if row.image_id in wanted}
+    position = {
+        label["id"] - 1: i
+        for labels in labels_by_image(dataset, wanted).values()
+        for i, label in enumerate(labels)
+    }
     reasons: list[Why] = []
     named: set[int] = set()
     for row in read_suspects(folder):
         one = row["image_id"]
         if one in wanted and (row["suspicion"] >= least or one not in named):
             named.add(one)
-            reasons.append(Why(images[one], row, _text(row), _outline(row, images[one])))
+            at = position.get(row["annotation_id"])
+            reasons.append(Why(images[one], row, _text(row), at, _outline(row, images[one])))
     return Recheck([images[one] for one in sorted(images)], reasons, kept_back)
 
 
@@ -109,7 +116,7 @@ def _by_image(
     dataset: Dataset, images: dict[int, ImageRow]
 ) -> Iterator[tuple[ImageRow, list[dict[str, Any]]]]:
     labels: dict[int, list[dict[str, Any]]] = {one: [] for one in images}
-    for label in annotations_of(dataset, SENT):
+    for label in annotations_of(dataset, RECHECKED):
         if label["image_id"] in images and not label["iscrowd"]:
             labels[label["image_id"]].append(label)
     for one in sorted(images):

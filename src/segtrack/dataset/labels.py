@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +171,16 @@ def labels_of(annotations: Sequence[Annotation]) -> Labels:
         points.astype(np.float64),
         tuple(a.rle for a in annotations),
     )
+
+
+def joined_labels(first: Labels, second: Labels) -> Labels:
+    """Those of both, in this order."""
+    arrays = {
+        field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)])
+        for field in fields(Labels)
+        if field.name != "rle"
+    }
+    return Labels(**arrays, rle=first.rle + second.rle)
 
 
 def packed_class_ids(blob: bytes) -> NDArray[np.int32]:

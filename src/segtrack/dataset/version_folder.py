@@ -2,6 +2,7 @@
 
     version.json       number, parent's fingerprints and digest, the reviewed images
     labels.coco.json   the reviewed labels
+    rechecked.coco.json   labels that were looked at again, where there are some
     videos.json        reviewed videos, where there are some; videos/NAME their ground truth
     parent/            the parent's prepared data set, without the training tree; hard links
 
@@ -25,6 +26,8 @@ from segtrack.dataset.sequences import VideoSequence, from_json, to_json
 from segtrack.dataset.yolo_tree import FOLDER as TREE
 
 FILE, LABELS, PARENT = "version.json", "labels.coco.json", "parent"
+RECHECKED = "rechecked.coco.json"
+AS_BEFORE = "as_before"  # in it: which of the parent's labels of the image has this outline
 VIDEOS = "videos"  # the folder; .json the list
 _TABLES = ("dataset.json", "images.parquet", "annotations.parquet", "sequences.json")
 _LEFT_OUT = (TREE, "stage.json", "metrics.jsonl", FILE)
@@ -43,6 +46,8 @@ class Version:
         starting_weights: what training on the parent began with, where nothing else was named.
         videos: names of the reviewed videos. videos_sha256: of their content and ground truth;
             empty where there are none.
+        rechecked: file names whose labels people corrected; their splits stay.
+        rechecked_sha256: of these labels; empty where there are none.
     """
 
     version: int
@@ -56,6 +61,8 @@ class Version:
     starting_weights: str
     videos: tuple[str, ...] = ()
     videos_sha256: str = ""
+    rechecked: tuple[str, ...] = ()
+    rechecked_sha256: str = ""
 
 
 def write_version(
@@ -64,6 +71,7 @@ def write_version(
     labels: Path | str,
     root: Path,
     videos: Sequence[VideoSequence] = (),
+    rechecked: Path | None = None,
 ) -> Path:
     """Write a version below ``root``; returns its folder.
 
@@ -73,9 +81,12 @@ def write_version(
         parent: folder of the prepared data set.
         labels: COCO JSON of the reviewed images, a file or its text.
         videos: with their reviewed ground truth, which is copied.
+        rechecked: COCO JSON of the images whose labels were corrected.
     """
     content = f"{version.parent_digest}{version.labels_sha256}{version.starting_weights}"
     content += version.videos_sha256
+    if version.rechecked:
+        content += digest([version.rechecked_sha256, version.rechecked])
     key = hashlib.sha256(content.encode()).hexdigest()
     folder = root / f"{version.version:03d}-{key[:12]}"
     with alone_with(folder):
@@ -89,6 +100,8 @@ def write_version(
                 (partial / LABELS).write_text(labels, encoding="utf-8")
             else:
                 link_or_copy(labels, partial / LABELS)
+            if rechecked is not None:
+                link_or_copy(rechecked, partial / RECHECKED)
             if videos:
                 _write_videos(videos, parent, partial)
             (partial / FILE).write_text(json.dumps(asdict(version), indent=1), encoding="utf-8")

@@ -13,5 +13,7 @@ from .jackknife import estimates as estimates
 from .jackknife import unit_name as unit_name
 from .measurement import Evaluation as Evaluation
 from .measurement import measure as measure
+from .rows import ConfusedRow as ConfusedRow
+from .rows import MatchRow as MatchRow
 from .stage import evaluate as evaluate
 from .units import ImageUnits as ImageUnits

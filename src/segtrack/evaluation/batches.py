@@ -26,7 +26,8 @@ class ImageBatch:
     Attributes:
         images: COCO's image dicts, ascending ``id``.
         truth: annotation dicts of these images, copies, with ``segmentation`` as COCO RLE and an
-            ``id`` that counts from 1 over the whole split (0 means "unmatched" to pycocotools).
+            ``id`` that counts from 1 over the whole split (0 means "unmatched" to pycocotools) and
+            the data set's own as ``annotation_id``.
         detections: one per image, best score first.
     """
 
@@ -57,7 +58,9 @@ def image_batches(
     images = sorted(coco["images"], key=lambda image: int(image["id"]))
     by_image: dict[int, list[dict[str, Any]]] = {}
     for number, annotation in enumerate(coco["annotations"], start=1):
-        by_image.setdefault(annotation["image_id"], []).append({**annotation, "id": number})
+        # Ids of COCO count from 1, those of the data set's tables from 0.
+        ids = {"id": number, "annotation_id": annotation["id"] - 1}
+        by_image.setdefault(annotation["image_id"], []).append(annotation | ids)
     stream = iter(frames)
     ahead = next(stream, None)
     for start in range(0, len(images), size):

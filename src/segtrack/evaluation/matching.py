@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
 from segtrack.evaluation.batches import ImageBatch, detection_rles
+from segtrack.evaluation.rows import RowsWriter
 from segtrack.evaluation.visible import VisibleObjects, found_objects
 
 Kind = Literal["mask", "box"]
@@ -72,8 +73,12 @@ class Matcher:
     _image_ids: list[int] = field(default_factory=list)
     _objects: list[VisibleObjects] = field(default_factory=list)
 
-    def add(self, batch: ImageBatch) -> None:
-        """Match one batch; images come in ascending order of their ids."""
+    def add(self, batch: ImageBatch, rows: RowsWriter | None = None) -> None:
+        """Match one batch; images come in ascending order of their ids.
+
+        Args:
+            rows: is told of every detection and object.
+        """
         self._image_ids += [image["id"] for image in batch.images]
         for kind in KINDS:
             evaluator = _evaluator(batch, kind, self.class_count)
@@ -82,6 +87,8 @@ class Matcher:
             self._keep(kind, evaluator.evalImgs, evaluator.params, len(batch.images))
             if kind == "mask":
                 self._objects.append(self._found(batch, evaluator))
+                if rows is not None:
+                    rows.add_matches(batch, evaluator)
 
     def matches(self, kind: Kind) -> Matches:
         """COCO's matching of all classes in its four area ranges."""
@@ -139,6 +146,7 @@ def _detections(batch: ImageBatch, kind: Kind) -> list[dict[str, Any]]:
                 continue
             row = {
                 "id": len(rows) + 1,
+                "place": i,
                 "image_id": image["id"],
                 "category_id": int(found.class_id[i]),
                 "score": float(found.score[i]),

@@ -20,6 +20,7 @@ from segtrack.evaluation.confusion import (
 from segtrack.evaluation.curves import Curves, confidence_curves
 from segtrack.evaluation.hidden import HiddenRecall, groups_of, hidden_recall
 from segtrack.evaluation.matching import KINDS, Matcher
+from segtrack.evaluation.rows import RowsWriter
 from segtrack.evaluation.scores import Scores, Value, coco_scores
 from segtrack.evaluation.units import ImageUnits, image_units
 from segtrack.evaluation.visible import Stratum, strata
@@ -85,8 +86,14 @@ def measure(
     predictions: Predictions,
     settings: EvaluationSettings,
     group_by: str | None = None,
+    rows: RowsWriter | None = None,
 ) -> Evaluation:
-    """All figures of one split; ``group_by`` is what makes the source group of an image."""
+    """All figures of one split.
+
+    Args:
+        group_by: what makes the source group of an image.
+        rows: is told of every detection and object behind the figures.
+    """
     coco = dataset.coco(split)
     classes = len(dataset.names)
     matcher = Matcher(classes)
@@ -96,8 +103,10 @@ def measure(
     batches = image_batches(coco, predictions.frames(), settings.conf_floor, settings.max_det)
     steps = math.ceil(len(coco["images"]) / BATCH)
     for batch in progress(batches, "compare masks", steps):
-        matcher.add(batch)
+        matcher.add(batch, rows)
         matches = match_batch(batch, settings.confusion_conf, settings.confusion_iou)
+        if rows is not None:
+            rows.add_confusion(batch, matches)
         confusion += confusion_matrix(matches, classes)
         errors += map(image_errors, matches)
         detections += sum(map(len, batch.detections))

@@ -11,6 +11,7 @@ from segtrack.base.metrics import Report
 from segtrack.dataset import Dataset
 from segtrack.evaluation import summary
 from segtrack.evaluation.measurement import measure
+from segtrack.evaluation.rows import RowsWriter
 from segtrack.evaluation.units import FILE as UNITS_FILE
 from segtrack.model import Predictions
 from segtrack.settings import EvaluationSettings
@@ -32,8 +33,9 @@ def evaluate(
             comparison.
 
     Writes ``metrics.json``, ``per_class.csv``, ``summary.txt``, ``figures/`` (each PNG with its
-    CSV), ``gallery/`` and ``units.npz`` (for ``ImageUnits.load``) into ``folder``, and reports
-    every figure that has ground truth.
+    CSV), ``gallery/``, ``units.npz`` (for ``ImageUnits.load``), ``matches.parquet`` and
+    ``confusion.parquet`` (see ``rows``) into ``folder``, and reports every figure that has ground
+    truth.
 
     Memory holds one batch's masks at a time, and of each image what pycocotools' summary needs
     (see ``matching``); the labels of the split, without their masks' pixels, are there as a whole.
@@ -48,7 +50,8 @@ def evaluate(
             f"{predictions.folder}: predicted classes {list(predictions.info.names)}, but the data "
             f"set has {list(dataset.names)}; predict again for this data set"
         )
-    found = measure(dataset, split, predictions, settings, group_by)
+    with RowsWriter(folder, dataset.names) as rows:
+        found = measure(dataset, split, predictions, settings, group_by, rows)
     metrics = found.metrics()
     for name, value in metrics.items():
         if value is not None:

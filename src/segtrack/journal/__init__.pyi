@@ -1,8 +1,11 @@
 from .artifacts import SWEEP_KEYS as SWEEP_KEYS
 from .artifacts import SWEEP_PATHS as SWEEP_PATHS
+from .artifacts import Artifacts as Artifacts
 from .artifacts import cells as cells
 from .artifacts import earlier_run as earlier_run
+from .artifacts import newest_run as newest_run
 from .artifacts import run_files as run_files
+from .artifacts import run_of_output as run_of_output
 from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .journal import Journal as Journal

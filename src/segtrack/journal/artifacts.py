@@ -1,11 +1,12 @@
-"""Earlier runs: what they kept, and the cells of a sweep."""
+"""Earlier runs: finding them, what they kept, and the cells of a sweep."""
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,39 +77,118 @@ def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
     return _recorded(settings, run_id, run_id)[1]
 
 
+def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
+    """MLflow's record of the newest run that has one of these tags."""
+    path = sqlite_path(settings.uri)
+    if path is not None and not path.exists():
+        return None
+    client, experiment = connect(settings)
+    # MLflow's filters know no "or", and none for a tag that is there whatever it says.
+    found = (
+        run
+        for run in _runs(client, experiment, "", "DESC")
+        if not run.data.tags.keys().isdisjoint(tags)
+    )
+    return next(found, None)
+
+
+def run_of_output(settings: MlflowSettings, output: Path) -> Any | None:
+    """MLflow's record of the run whose folder of outputs this is."""
+    path, text = sqlite_path(settings.uri), str(output)
+    if (path is not None and not path.exists()) or "'" in text or not text.isprintable():
+        return None
+    client, experiment = connect(settings)
+    return next(_runs(client, experiment, f"tags.output = '{text}'", "DESC"), None)
+
+
+class Artifacts:
+    """What an earlier run kept, on this machine or on a server.
+
+    Attributes:
+        into: folder for files that have to be fetched from a server.
+    """
+
+    def __init__(self, settings: MlflowSettings, run: Any, into: Path) -> None:
+        self.run_id: str = run.info.run_id
+        self.uri: str = run.info.artifact_uri
+        self.into = into
+        self._settings = settings
+        local = local_path(self.uri)
+        self._local = local if local is not None and local.is_dir() else None
+
+    def names(self, pattern: str) -> list[str]:
+        """Paths of the artifacts that fit a pattern, such as ``tracking/*/scores/counts.npz``, in
+        order; ``*`` within one folder.
+
+        Raises:
+            SettingsError: they cannot be listed.
+        """
+        if self._local is not None:
+            found = (p for p in self._local.glob(pattern) if p.is_file())
+            return sorted(p.relative_to(self._local).as_posix() for p in found)
+        with self._told(pattern):
+            return sorted(_matching(self._client, self.run_id, pattern.split("/"), ""))
+
+    def fetch(self, name: str) -> Path:
+        """One artifact as a local file, which is only to be read.
+
+        Raises:
+            SettingsError: it cannot be fetched.
+        """
+        if self._local is not None:
+            return Path(self._local, name)
+        there = self.into / self.run_id / name
+        if there.is_file():  # from before
+            return there
+        # In a folder of its own, as MLflow may keep only the last name.
+        there.parent.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar per file
+        with self._told(name):
+            fetched = self._client.download_artifacts(self.run_id, name, str(there.parent))
+        return Path(fetched)
+
+    def files(self, pattern: str) -> list[Path]:
+        """All that fit a pattern, as ``names`` has it, as local files."""
+        return [self.fetch(name) for name in self.names(pattern)]
+
+    def history(self, metric: str) -> list[tuple[int, float]]:
+        """Every value of a metric with its step, in order of steps; empty where it has none.
+
+        Raises:
+            SettingsError: it cannot be read.
+        """
+        with self._told(metric):
+            rows = self._client.get_metric_history(self.run_id, metric)
+        return sorted((int(row.step), float(row.value)) for row in rows)
+
+    @property
+    def _client(self) -> Any:
+        return connect(self._settings)[0]
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise SettingsError(
+                f"{self.run_id}: its artifacts {what} cannot be fetched from {self.uri} ({error}). "
+                f"Run this where they can be reached."
+            ) from error
+
+
 def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -> list[Path]:
     """The artifacts of an earlier run that fit a pattern, as local files, in order of their names.
 
     Args:
         settings: where the run is recorded.
-        run_id: of the run.
+        run_id: of the run, or its name.
         pattern: of the path, such as ``tracking/*/scores/counts.npz``; ``*`` within one folder.
         into: folder for those that have to be fetched from a server.
 
     Raises:
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
-    client, run = _recorded(settings, run_id, run_id)
-    run_id = run.info.run_id
-    local = local_path(run.info.artifact_uri)
-    if local is not None and local.is_dir():
-        return sorted(local.glob(pattern))
-    try:
-        names = sorted(_matching(client, run_id, pattern.split("/"), ""))
-        return [_fetched(client, run_id, name, into) for name in names]
-    except Exception as error:
-        raise SettingsError(
-            f"{run_id}: its artifacts {pattern} cannot be fetched from "
-            f"{run.info.artifact_uri} ({error}). Run this where they can be reached."
-        ) from error
-
-
-def _fetched(client: Any, run_id: str, name: str, into: Path) -> Path:
-    """One artifact as a file; in a folder of its own, as MLflow may keep only the last name."""
-    folder = into / run_id / name.rpartition("/")[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one bar per file
-    return Path(client.download_artifacts(run_id, name, str(folder)))
+    return Artifacts(settings, earlier_run(settings, run_id), into).files(pattern)
 
 
 def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterator[str]:
@@ -136,16 +216,21 @@ def sweep_keys(settings: MlflowSettings, parent: str) -> tuple[list[str], dict[s
 def cells(settings: MlflowSettings, parent: str) -> list[Any]:
     """The child runs of a sweep, first started first."""
     client, experiment = connect(settings)
-    found: list[Any] = []
+    return list(_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
+
+
+def _runs(client: Any, experiment: str, query: str, order: str) -> Iterator[Any]:
+    """The runs that a filter finds, by when they started, page by page."""
     token = None
     while True:
         page = client.search_runs(
             [experiment],
-            f"tags.`mlflow.parentRunId` = '{parent}'",
-            order_by=["attributes.start_time ASC"],
+            query,
+            order_by=[f"attributes.start_time {order}"],
             page_token=token,
+            max_results=200,
         )
-        found.extend(page)
+        yield from page
         token = page.token
         if not token:
-            return found
+            return

@@ -14,6 +14,9 @@ from .counts import per_alpha as per_alpha
 from .counts import summary as summary
 from .kits import KITS as KITS
 from .kits import score_kit as score_kit
+from .matches import MATCHES_FILE as MATCHES_FILE
+from .matches import ClearMatches as ClearMatches
+from .matches import read_matches as read_matches
 from .occlusion import GAPS as GAPS
 from .occlusion import gap_rows as gap_rows
 from .occlusion import occlusion_tables as occlusion_tables
@@ -22,7 +25,11 @@ from .score import MASK as MASK
 from .score import SequenceScores as SequenceScores
 from .score import percent as percent
 from .score import score_tracks as score_tracks
+from .tracking_report import scored_rows as scored_rows
 from .tracking_report import write_tracking_report as write_tracking_report
+from .truth import TRUTH_FILE as TRUTH_FILE
+from .truth import BoxTruth as BoxTruth
+from .truth import MaskTruth as MaskTruth
 from .truth import Truth as Truth
 from .truth_files import build_truth as build_truth
 from .unit_counts import METRICS as METRICS

@@ -19,6 +19,7 @@ from segtrack.scoring.kernels import (
     id_pairs,
     kept_pairs,
 )
+from segtrack.scoring.matches import NONE, ClearMatches
 from segtrack.scoring.occlusion import OCCLUSION_FIELDS, count_occlusions
 from segtrack.scoring.truth import BoxTruth, MaskTruth
 
@@ -55,16 +56,6 @@ class Pairing:
         )
 
 
-@dataclass(frozen=True)
-class Switch:
-    """At ``frame`` (from 0) ``gt_id`` is followed by ``new_track`` after ``old_track``."""
-
-    frame: int
-    gt_id: int
-    old_track: int
-    new_track: int
-
-
 def starts(frame: np.ndarray, frame_count: int) -> np.ndarray:
     """Where each frame's rows begin, int64 (frame_count + 1,); ``frame`` ascends."""
     return np.searchsorted(frame, np.arange(frame_count + 1)).astype(np.int64)
@@ -72,8 +63,8 @@ def starts(frame: np.ndarray, frame_count: int) -> np.ndarray:
 
 def count(
     pairing: Pairing, truth: BoxTruth | MaskTruth | None = None
-) -> tuple[np.ndarray, list[Switch]]:
-    """Counts (D,) of the three families, and the id switches that CLEAR counted.
+) -> tuple[np.ndarray, ClearMatches]:
+    """Counts (D,) of the three families, and what CLEAR matched.
 
     Frag is TrackEval's: an object found again after frames in which it was not, also where the
     ground truth leaves it out meanwhile. motmetrics counts fewer: gaps in which it is missed.
@@ -98,7 +89,6 @@ def count(
     idtp = _common_frames(together, id_first, overlapping, len(track_names))
     clear_sim, followed, old, begun = clear_matches(*frames, len(gt_names))
     hit = clear_sim >= 0
-    switched = np.flatnonzero(old >= 0)
     found = np.bincount(gt_id[hit], minlength=len(gt_names))
     # Quotients, not products: TrackEval compares hits / frames with .8 and .2.
     share = found / np.maximum(gt_frames, 1)
@@ -110,7 +100,7 @@ def count(
         "CLR_TP": int(hit.sum()),
         "CLR_FN": len(gt_id) - int(hit.sum()),
         "CLR_FP": len(track_id) - int(hit.sum()),
-        "IDSW": len(switched),
+        "IDSW": int((old >= 0).sum()),
         "MT": most,
         "PT": some - most,
         "ML": len(gt_names) - some,
@@ -120,10 +110,51 @@ def count(
         "Frames": len(pairing.gt_start) - 1,
         **_occlusions(pairing, followed, truth),
     }
-    frame = np.searchsorted(pairing.gt_start, switched, side="right") - 1
-    named = (frame, gt_names[gt_id[switched]], track_names[old[switched]])
-    rows = zip(*(a.tolist() for a in (*named, track_names[followed[switched]])), strict=True)
-    return counts_of(hota, plain), [Switch(*row) for row in rows]
+    names = (gt_names, gt_id), (track_names, track_id)
+    return counts_of(hota, plain), _matches(pairing, *names, clear_sim, followed, old)
+
+
+def _matches(
+    pairing: Pairing,
+    gt: tuple[np.ndarray, np.ndarray],
+    tracks: tuple[np.ndarray, np.ndarray],
+    similarity: np.ndarray,
+    followed: np.ndarray,
+    old: np.ndarray,
+) -> ClearMatches:
+    """The outcome of ``clear_matches`` as rows.
+
+    Args:
+        gt, tracks: names of the ids, and the place of each row's among them.
+    """
+    gt_rows, track_rows = np.diff(pairing.gt_start), np.diff(pairing.track_start)
+    of_gt, of_track = (np.repeat(np.arange(len(n)), n) for n in (gt_rows, track_rows))
+    hit = np.flatnonzero(similarity >= 0)
+    many = max(len(tracks[0]), 1)
+    free = ~np.isin(of_track * many + tracks[1], of_gt[hit] * many + followed[hit])
+    # An object is lost where a frame with both objects and tracks lies between two of its matches.
+    both = np.cumsum((gt_rows > 0) & (track_rows > 0))
+    by_id = hit[np.lexsort((of_gt[hit], gt[1][hit]))]
+    again = (np.diff(gt[1][by_id]) == 0) & (np.diff(both[of_gt[by_id]]) > 1)
+    fragment = np.zeros(len(of_gt), bool)
+    fragment[by_id[1:][again]] = True
+    none = np.full(int(free.sum()), NONE)
+
+    def names(places: np.ndarray) -> np.ndarray:
+        known = np.append(tracks[0], NONE)  # -1, none, is the last one
+        return np.asarray(known[places])
+
+    frame = np.concatenate([of_gt, of_track[free]])
+    columns = (
+        frame,
+        np.concatenate([gt[0][gt[1]], none]),
+        np.concatenate([names(followed), tracks[0][tracks[1][free]]]),
+        np.concatenate([np.where(similarity < 0, np.nan, similarity), np.full(len(none), np.nan)]),
+        np.concatenate([names(old), none]),
+        np.concatenate([fragment, np.zeros(len(none), bool)]),
+    )
+    order = np.argsort(frame, kind="stable")
+    return ClearMatches(*(column[order] for column in columns))
 
 
 def _occlusions(

@@ -16,6 +16,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.base.rle import pixels
 from segtrack.scoring.counts import COUNTED, FIELDS, has_objects, per_alpha, summary
+from segtrack.scoring.matches import MATCHES_FILE, ClearMatches, write_matches
 from segtrack.scoring.occlusion import occlusion_tables
 from segtrack.scoring.protocols import PROTOCOLS, judged_classes
 from segtrack.scoring.truth import BoxTruth, MaskTruth, Truth
@@ -24,7 +25,7 @@ from segtrack.tracker import TRACKER_BOX, Tracks
 # What does the counting is imported when there is something to count: it takes a compiler along,
 # which those who only read scores can do without.
 if TYPE_CHECKING:
-    from segtrack.scoring.counting import Pairing, Switch
+    from segtrack.scoring.counting import Pairing
     from segtrack.scoring.pairings import TrackBoxes, TrackMasks
 
 SCORES_FILE, COUNTS_FILE, EVENTS_FILE = "scores.json", "counts.npz", "events.json"
@@ -35,12 +36,12 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One kind and class of one sequence: counts (D,), id switches."""
+    """One kind and class of one sequence: counts (D,), and what CLEAR matched."""
 
     kind: str
     name: str
     counts: np.ndarray
-    switches: tuple[Switch, ...]
+    matches: ClearMatches
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ def score_tracks(
         truth: of the same sequence.
         tracks: the trajectories.
         names: class names by class id (``tracks.info.names``).
-        folder: gets ``scores.json`` (for people), ``counts.npz`` (``SequenceScores.load``) and
-            ``events.json`` (every id switch: frame, ids of ground truth and tracks).
+        folder: gets ``scores.json`` (for people), ``counts.npz`` (``SequenceScores.load``),
+            ``matches.parquet`` (``read_matches``) and ``events.json`` (every id switch: frame, ids
+            of ground truth and tracks).
         report: gets ``speed/score_ms``, per frame.
         merge: from a class name of the ground truth to the name that it is scored under, where the
             model's classes are merged ones.
@@ -164,8 +166,8 @@ def percent(counts: np.ndarray, alone: bool = False) -> dict[str, float | None]:
 def _score(kind: str, name: str, pairing: Pairing, truth: BoxTruth | MaskTruth) -> ClassScore:
     from segtrack.scoring.counting import count
 
-    counts, switches = count(pairing, truth)
-    return ClassScore(kind, name, counts, tuple(switches))
+    counts, matches = count(pairing, truth)
+    return ClassScore(kind, name, counts, matches)
 
 
 def _require_size(truth: Truth, width: int, height: int, source: Path) -> None:
@@ -237,6 +239,7 @@ def _write(
         keys=np.array([(one.kind, one.name) for one in scores]).reshape(-1, 2),
         counts=np.array([one.counts for one in scores]).reshape(-1, len(FIELDS)),
     )
+    write_matches(folder / MATCHES_FILE, [(one.kind, one.name, one.matches) for one in scores])
     judged = {one.name for one in scores}
     document: dict[str, Any] = {"sequence": truth.name, "frames": frame_count}
     document |= {BOX: {}, MASK: {}}
@@ -251,7 +254,7 @@ def _write(
     switches = [
         {"kind": one.kind, "class_name": one.name, **asdict(switch)}
         for one in scores
-        for switch in one.switches
+        for switch in one.matches.switches()
     ]
     switches.sort(key=lambda row: (row["kind"], row["frame"], row["gt_id"]))
     for file, content in ((SCORES_FILE, document), (EVENTS_FILE, {"switches": switches})):

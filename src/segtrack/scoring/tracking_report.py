@@ -33,10 +33,10 @@ def write_tracking_report(report: Path, folder: Path) -> None:
 
     Args:
         report: ``tracking.json`` of a run's folder: for each video its name, role, and where its
-            trajectories, ground truth and scores lie.
+            trajectories, ground truth and scores lie; those without scores are left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = json.loads(report.read_text(encoding="utf-8"))
+    rows = scored_rows(report)
     scores = {row["name"]: SequenceScores.load(Path(row["scores"])) for row in rows}
     roles = {row["name"]: row["role"] for row in rows}
     counts = combined(scores.values())
@@ -65,6 +65,12 @@ def write_tracking_report(report: Path, folder: Path) -> None:
     (folder / "id_switches.csv").write_text(text, encoding="utf-8")
     for row in rows[:TIMELINES]:
         _timeline(row, folder)
+
+
+def scored_rows(report: Path) -> list[dict[str, Any]]:
+    """The videos of a ``tracking.json`` that were scored."""
+    rows: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
+    return [row for row in rows if row["scores"] is not None]
 
 
 def _switches(scores: Path) -> list[dict[str, Any]]:

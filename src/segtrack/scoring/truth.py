@@ -12,7 +12,7 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.scoring.protocols import Names
 
-FILE = "truth.npz"
+TRUTH_FILE = "truth.npz"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Truth:
         Raises:
             DataError: the folder holds no ground truth.
         """
-        path = folder / FILE
+        path = folder / TRUTH_FILE
         try:
             with np.load(path) as file:
                 arrays = dict(file)
@@ -129,7 +129,7 @@ class Truth:
             arrays |= _packed("mask_rle", list(self.masks.rle))
             arrays["mask_region_frame"] = np.array(list(self.masks.regions), np.int64)
             arrays |= _packed("mask_region_rle", list(self.masks.regions.values()))
-        np.savez(folder / FILE, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        np.savez(folder / TRUTH_FILE, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
 
 
 _MASK_ARRAYS = ("frame", "track_id", "class_id")

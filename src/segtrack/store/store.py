@@ -146,6 +146,19 @@ class Store:
             os.utime(folder / records.FILE)
         return StageResult(call.name, call.key, folder, True, float(record["seconds"]))
 
+    def kept(self, name: str, key: str) -> tuple[Path, dict[str, Any]] | None:
+        """Folder and record (``name``, ``settings``, ``inputs`` ...) of a result by its key.
+
+        For those that read it again: gc keeps it while this process lives; whether its files are
+        still as they were written is not looked at.
+        """
+        folder = self._final(name, key)
+        use(self.root, folder)
+        try:
+            return folder, records.read_record(folder)
+        except Unusable:
+            return None
+
     def run(self, call: StageCall, build: Build, listener: Listener | None = None) -> StageResult:
         """Return the result of ``call``, building it where it is not there.
 

@@ -18,11 +18,13 @@ from .reading import Results as Results
 from .reading import read_results as read_results
 from .results import validate_results as validate_results
 from .results import write_results as write_results
+from .tracks import FLIPS_FILE as FLIPS_FILE
 from .tracks import TRACKER_BOX as TRACKER_BOX
 from .tracks import TrackRows as TrackRows
 from .tracks import Tracks as Tracks
 from .tracks import TracksInfo as TracksInfo
 from .tracks import TrackSummary as TrackSummary
 from .tracks import TracksWriter as TracksWriter
+from .tracks import read_flips as read_flips
 from .tracks import write_info as write_info
 from .video import render_video as render_video

@@ -19,7 +19,14 @@ from segtrack.model import FrameDetections, Predictions, PredictionsInfo
 from segtrack.settings import TrackerSettings, TracksSettings, plain
 from segtrack.tracker.port import TRACKERS, TrackedFrame, Tracker, make_tracker
 from segtrack.tracker.postprocess import Settled, Tally, disjoint, interpolated, kept, take
-from segtrack.tracker.tracks import TrackRows, Tracks, TracksInfo, TracksWriter, write_info
+from segtrack.tracker.tracks import (
+    FlipsWriter,
+    TrackRows,
+    Tracks,
+    TracksInfo,
+    TracksWriter,
+    write_info,
+)
 
 RAW = "raw"  # folder of what the first pass writes
 
@@ -47,7 +54,7 @@ def associate(
         settings: the config group ``tracker``.
         after: the config group ``tracks``: what applies to the rows that the tracker gives.
         folder: gets ``tracks.parquet``, ``tracks.json`` and the predictions' frame times; read them
-            with ``Tracks.load``.
+            with ``Tracks.load``. And ``flips.parquet`` (``read_flips``).
         report: gets ``track/tracks``, ``track/objects`` (rows that were detected),
             ``track/count/<class>`` (tracks of each class that was detected at all),
             ``track/class_flips`` (share of rows whose detection was of another class than the
@@ -138,13 +145,16 @@ def _first_pass(
 
 def _second_pass(raw: Tracks, settled: Settled, after: TracksSettings, folder: Path) -> int:
     """Write the rows that stay, and those that fill gaps; how many the latter are."""
-    frames = settled.apply(raw.frames())
-    if after.disjoint_masks:
-        frames = disjoint(frames, raw.info.height, raw.info.width)
-    if after.interpolate:
-        frames = interpolated(frames, after.interpolate)
     filled = 0
-    with TracksWriter(folder / "tracks.parquet") as writer:
+    with (
+        FlipsWriter(folder, raw.info.names) as flips,
+        TracksWriter(folder / "tracks.parquet") as writer,
+    ):
+        frames = settled.apply(raw.frames(), flips.add)
+        if after.disjoint_masks:
+            frames = disjoint(frames, raw.info.height, raw.info.width)
+        if after.interpolate:
+            frames = interpolated(frames, after.interpolate)
         for rows in frames:
             filled += int(rows.interpolated.sum())
             writer.add(rows)

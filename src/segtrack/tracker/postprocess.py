@@ -6,12 +6,15 @@ the tally's few numbers per track.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from segtrack.tracker.tracks import TrackRows, TrackSummary
+
+Flipped = Callable[[int, int, int], None]
+"""Is told of a frame, the track's id, and the class that was detected there."""
 
 
 def kept(bbox_xyxy: np.ndarray, min_area: float, max_aspect_ratio: float | None) -> np.ndarray:
@@ -107,14 +110,20 @@ class Settled:
         """Rows of the tracks that stay."""
         return sum(track.frames_seen for track in self.tracks)
 
-    def apply(self, frames: Iterable[TrackRows]) -> Iterator[TrackRows]:
-        """Drop, renumber, and give every row its track's class; empty frames are left out."""
+    def apply(self, frames: Iterable[TrackRows], flipped: Flipped) -> Iterator[TrackRows]:
+        """Drop, renumber, and give every row its track's class; empty frames are left out.
+
+        Args:
+            flipped: is told of each row whose detection was of another class than the track.
+        """
         for rows in frames:
             new_id = self._new_id[rows.track_id]
             order = np.argsort(new_id, kind="stable")
             order = order[new_id[order] > 0]
             if len(order):
                 class_id = self._class_id[rows.track_id]
+                for i in order[rows.class_id[order] != class_id[order]].tolist():
+                    flipped(rows.frame, int(new_id[i]), int(rows.class_id[i]))
                 yield take(replace(rows, track_id=new_id, class_id=class_id), order)
 
 

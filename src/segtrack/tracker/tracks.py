@@ -1,8 +1,9 @@
 """Trajectories of one video on disk: a Parquet table that is read and written as a stream.
 
 A folder holds ``tracks.parquet`` (a row per object and frame, rows of a frame together, frames
-ascending, ids of a frame ascending) and ``tracks.json`` (what all rows share, and a line per
-track); ``times.npy`` too where the frames of the video have times of their own.
+ascending, ids of a frame ascending), ``tracks.json`` (what all rows share, and a line per track)
+and ``flips.parquet`` (the rows whose detection was of another class than their track);
+``times.npy`` too where the frames of the video have times of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import FrameTimes
-from segtrack.base.frames import frame_writer, read_frames
+from segtrack.base.frames import RowGroups, frame_writer, read_frames
 from segtrack.base.rle import disjoint
 
 SCHEMA = pa.schema(
@@ -41,8 +42,11 @@ SCHEMA = pa.schema(
         ("tracker_y2", pa.float32()),
     ]
 )
+FLIPS_SCHEMA = pa.schema(
+    [("frame", pa.int64()), ("track_id", pa.int64()), ("class_name", pa.string())]
+)
 TRACKER_BOX = ("tracker_x1", "tracker_y1", "tracker_x2", "tracker_y2")
-TABLE = "tracks.parquet"
+TABLE, FLIPS_FILE = "tracks.parquet", "flips.parquet"
 ROW_GROUP = 4096  # rows kept in memory while writing and while reading
 
 
@@ -218,6 +222,41 @@ class TracksWriter:
 
     def __exit__(self, *error: Any) -> None:
         self._table.__exit__(*error)
+
+
+class FlipsWriter:
+    """Appends rows to the table of class flips; use as a context manager."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        def table(rows: list[tuple[int, int, str]]) -> pa.Table:
+            columns = [pa.array(column) for column in zip(*rows, strict=True)]
+            return pa.table(columns, schema=FLIPS_SCHEMA)
+
+        self._table = RowGroups(folder / FLIPS_FILE, FLIPS_SCHEMA, ROW_GROUP, table)
+        self._names = names
+
+    def add(self, frame: int, track_id: int, class_id: int) -> None:
+        """At ``frame`` the track was detected as that class, which is not the track's."""
+        self._table.add((frame, track_id, self._names[class_id]), 1)
+
+    def __enter__(self) -> FlipsWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._table.__exit__(*error)
+
+
+def read_flips(path: Path) -> list[tuple[int, int, str]]:
+    """Frame, track id and detected class of each row that was detected as another class.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    try:
+        table = pq.read_table(path, schema=FLIPS_SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: not readable as class flips ({error})") from error
+    return [tuple(row.values()) for row in table.to_pylist()]
 
 
 def write_info(folder: Path, info: TracksInfo, tracks: list[TrackSummary]) -> None:

@@ -4,6 +4,7 @@ What must be remembered lies in one folder:
 
     ledger.db pushed.db   what was sent, and which local file became which of the platform's
     reviews/ACCOUNT/      what was sent for review        videos/ACCOUNT/   videos likewise
+    rechecks/ACCOUNT/     labels that were sent to be looked at again
     proposals/            COCO files that were sent       exports/          finished labels
     emulator/             state of a loopback platform that is a run's own
 """
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from segtrack.annotation.labellerr.port import Platform
     from segtrack.annotation.labellerr.session import Session
     from segtrack.annotation.returned import Returned
-    from segtrack.annotation.sent import Reviewed
+    from segtrack.annotation.sent import Reviewed, SentImage
     from segtrack.annotation.video_returned import ReturnedVideos
     from segtrack.annotation.video_sent import SentVideos
     from segtrack.dataset import Dataset, ImageRow, KeptExport, VideoSequence
@@ -94,6 +95,11 @@ class Labellerr:
         stamps = {row.path: row.sha256 for row in images.images}
         session, folder = self._session(say), images.folder
         return push(session, stamps, images.classes, images.name, stamps=stamps, folder=folder)
+
+    def known_as(self, project_id: str, images: Iterable[ImageRow]) -> list[SentImage]:
+        from segtrack.annotation.labellerr.review import known_as
+
+        return known_as(self._platform, project_id, list(images))
 
     def propose(
         self, project_id: str, key: str, images: ImageSet, found: Predictions, say: Say = print
@@ -252,6 +258,9 @@ class Labellerr:
 
         return rehearse_videos(self._access.url, sent, sequences, merge, self.settings.annotator)
 
+    def memory(self, name: str) -> Path:
+        return self.folder / name / self._platform.account
+
     def by_hand(self, project_id: str) -> str | None:
         if self.settings.mode is not LabellerrMode.emulator:
             return None
@@ -267,11 +276,11 @@ class Labellerr:
 
     @property
     def _reviews(self) -> Path:
-        return self.folder / "reviews" / self._platform.account
+        return self.memory("reviews")
 
     @property
     def _videos(self) -> Path:
-        return self.folder / "videos" / self._platform.account
+        return self.memory("videos")
 
     @property
     def _exports(self) -> Path:

@@ -141,6 +141,21 @@ def review(
     return done
 
 
+def known_as(platform: Platform, project_id: str, images: Sequence[ImageRow]) -> list[SentImage]:
+    """What a project calls images that were pushed to it; see ``AnnotationPlatform.known_as``."""
+    files = check_files((row.path for row in images), {row.path: row.sha256 for row in images})
+    name_of = {file.path: file.name for file in files}
+    there = {f.file_name: f.file_id for f in platform.project_files(project_id)}
+    rows = _each_once(images, name_of)
+    found = _found(project_id, [name_of[row.path] for row in rows], there)
+    sent = []
+    for row in rows:
+        name = found[name_of[row.path]]
+        place = (name, row.file_name, row.image_id, str(row.path))
+        sent.append(SentImage(*place, row.width, row.height, there[name], row.sha256))
+    return sent
+
+
 @dataclass
 class _Work:
     """Predictions on their way to the platform, image by image.
@@ -203,11 +218,17 @@ def _renamed(db: sqlite3.Connection, renamed: dict[str, str]) -> None:
 def _add_file_ids(db: sqlite3.Connection, platform: Platform, project_id: str) -> None:
     there = {f.file_name: f.file_id for f in platform.project_files(project_id)}
     names = [name for (name,) in db.execute("SELECT name FROM images")]
+    found = _found(project_id, names, there)
+    ids = [(there[new], old) for old, new in found.items()]
+    db.executemany("UPDATE images SET file_id = ? WHERE name = ?", ids)
+
+
+def _found(project_id: str, names: Sequence[str], there: Mapping[str, str]) -> dict[str, str]:
+    """What the project calls files."""
     found, missing = match_file_names(names, there)
     if missing:
         raise DataError(
             f"project {project_id} is without {len(missing)} of the images that were sent, for "
             f"example {some(missing, 5)}: is the data set still attached to it?"
         )
-    ids = [(there[new], old) for old, new in found.items()]
-    db.executemany("UPDATE images SET file_id = ? WHERE name = ?", ids)
+    return found

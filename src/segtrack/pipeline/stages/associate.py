@@ -50,7 +50,7 @@ STAGE = register(
     Stage(
         name="associate",
         make=associate,
-        version=3,
+        version=4,
         reads=("tracker", "tracks"),
         inputs=("detections", "detect", "motion"),
         load=_load,

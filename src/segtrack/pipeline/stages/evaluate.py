@@ -44,7 +44,7 @@ STAGE = register(
     Stage(
         name="evaluate",
         make=evaluate,
-        version=7,
+        version=8,
         reads=("evaluation",),
         inputs=("prepare", "predict", "start"),
         require=require_model,

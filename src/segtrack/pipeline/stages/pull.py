@@ -1,4 +1,8 @@
-"""Reviewed labels back: a report on them, and the next version of the data set."""
+"""Reviewed labels back: a report on them, and the next version of the data set.
+
+Whatever people have of a data set comes back by the one command: its predictions, its videos, and
+labels that recheck sent. All that is finished makes one version.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import DataError, NothingToExport
 from segtrack.pipeline.platform import platform_of, project_name, unfinished
+from segtrack.pipeline.rechecked_labels import labels_were_sent, last_labels, pull_labels
 from segtrack.pipeline.reviewed_videos import at_hand, last_sent, pull_videos, videos_were_sent
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
 from segtrack.pipeline.stages.review import NO_IMAGES, Sent, require_pool
@@ -28,7 +33,7 @@ def pull(ask: Ask) -> Visit:
     """
     dataset: Dataset = ask("prepare").value
     videos = videos_may_come(ask)
-    if not dataset.counts.get("pool") and not videos:
+    if not dataset.counts.get("pool") and not videos and not labels_may_come(ask):
         return Visit(idle=NO_IMAGES)
     what = "reviewed labels are asked for"
     return Visit(what, partial(_pull, dataset=dataset, videos=at_hand(ask) if videos else ()))
@@ -36,7 +41,7 @@ def pull(ask: Ask) -> Visit:
 
 def _require(ask: Ask) -> None:
     """Look for images that may have been under review, before anything is done."""
-    if not videos_may_come(ask):
+    if not videos_may_come(ask) and not labels_may_come(ask):
         require_pool(ask, "pull")
 
 
@@ -46,18 +51,25 @@ def videos_may_come(ask: Ask) -> bool:
     return sends or videos_were_sent(ask)
 
 
+def labels_may_come(ask: Ask) -> bool:
+    """Whether this command or an earlier one sends labels to be looked at again."""
+    return "recheck" in ask.listed or labels_were_sent(ask)
+
+
 def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path | None:
     from segtrack import annotation
 
     platform = platform_of(run)
     sent: Sent | None = run("review").value if "review" in run.listed else None
     tracked = sent.videos if sent else last_sent(run, dataset, platform, videos)
-    if sent is None and tracked is None:
+    labels = last_labels(run, dataset, platform)
+    if sent is None and tracked is None and labels is None:
         require_pool(run, "pull")
-    review = reviewed = None
+    review = reviewed = rechecked = None
+    other = tracked is not None or labels is not None
     waiting: list[NothingToExport] = []
     try:
-        if dataset.counts.get("pool") and (sent or not tracked or _images_sent(run, dataset)):
+        if dataset.counts.get("pool") and (sent or not other or _images_sent(run, dataset)):
             review = _pull_images(run, dataset, platform, sent.images if sent else None)
     except NothingToExport as error:
         waiting.append(error)
@@ -66,17 +78,23 @@ def _pull(run: Run, dataset: Dataset, videos: tuple[VideoSequence, ...]) -> Path
             reviewed = pull_videos(run, dataset, platform, tracked, videos)
     except NothingToExport as error:
         waiting.append(error)
-    if review is None and reviewed is None and waiting and not sent:
-        raise waiting[0]
+    try:
+        if labels is not None:
+            rechecked = pull_labels(run, dataset, platform, labels)
+    except NothingToExport as error:
+        waiting.append(error)
+    nothing = review is None and reviewed is None and rechecked is None
+    if nothing and waiting and not sent and "recheck" not in run.listed:
+        raise NothingToExport("; ".join(map(str, waiting)))
     for why in waiting:
         run.say(f"nothing to do yet: {why}")
-    if review is None and reviewed is None:
+    if nothing:
         if not waiting:
             run.say(NO_IMAGES)
         return None
     start = run("source").value.starting_weights
     version = annotation.next_version(
-        dataset, review, run.scratch("reviewed"), start, reviewed, videos, run.say
+        dataset, review, run.scratch("reviewed"), start, reviewed, videos, run.say, rechecked
     )
     if version is None:
         return None

@@ -31,22 +31,29 @@ def recheck(ask: Ask) -> Visit:
 
 
 def _send(run: Run, dataset: Dataset, found: Result, chosen: Recheck) -> str:
-    from segtrack.annotation import ImageSet, Remark
+    from segtrack.annotation import ImageSet, Remark, Suspect, keep_recheck
 
     platform, settings = platform_of(run), run.settings
     folder = run.scratch("labellerr") / "suspects" / found.key
     folder.mkdir(parents=True, exist_ok=True)
     labels = curation.write_labels(dataset, chosen, folder, found.folder, settings.labellerr.conf)
-    images = ImageSet(
-        f"{project_name(settings, dataset)} suspects {found.key[:8]}",
-        chosen.images,
-        dataset.names,
-    )
+    name = project_name(settings, dataset)
+    images = ImageSet(f"{name} suspects {found.key[:8]}", chosen.images, dataset.names)
     done = platform.push(images, run.say)
     key = f"labels {found.key}"
     objects = platform.propose(done.project_id, key, images, labels, run.say)
     remarks = [Remark(one.image, one.text, one.outline) for one in chosen.reasons]
-    names = platform.remark(done.project_id, remarks)
+    shown = platform.remark(done.project_id, remarks)
+    suspects = (
+        Suspect(
+            *(one.image, one.position, one.row["kind"], one.row["suspicion"]),
+            *(one.text, one.outline),
+        )
+        for one in chosen.reasons
+        if one.row["suspicion"] >= settings.suspect.least  # else it is the worst of its image only
+    )
+    outline = settings.labellerr.simplify_px
+    keep_recheck(platform, done, name, dataset, chosen.images, suspects, found.key, outline)
     _list(run, chosen, done.project_id)
     run.record("suspect/sent_images", done.files)
     run.record("suspect/sent_labels", objects)
@@ -54,13 +61,13 @@ def _send(run: Run, dataset: Dataset, found: Result, chosen: Recheck) -> str:
     run.say(f"{done.files} images, {objects} labels, {len(remarks)} reasons: {done.project_id}")
     if chosen.kept_back:
         run.say(f"{chosen.kept_back} images of the test split are kept back: it is never sent")
-    if not names:
+    if not shown:
         run.say(
             "this platform has no documented way for remarks: the reasons are in "
             f"{run.output / FILE}, and suspect labels have the lowest confidence"
         )
     if how := platform.by_hand(done.project_id):
-        run.say(how)
+        run.say(f"{how}; then give stages=[pull]")
     return done.project_id
 
 

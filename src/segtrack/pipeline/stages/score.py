@@ -57,7 +57,7 @@ STAGE = register(
     Stage(
         name="score",
         make=score,
-        version=4,
+        version=5,
         inputs=("truth", "associate"),
         publish=_publish,
         listed=False,

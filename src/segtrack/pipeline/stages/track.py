@@ -155,10 +155,13 @@ def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     if one.video is not None:
         hand_out(one.video, folder / one.video.name)
         run.show_video(folder / one.video.name)
+    hand_out(one.tracks.folder / tracker.FLIPS_FILE, folder / tracker.FLIPS_FILE)
     if one.scored is not None:
         (folder / "scores").mkdir(exist_ok=True)
-        for name in ("scores.json", "counts.npz"):
+        for name in ("scores.json", "counts.npz", scoring.MATCHES_FILE):
             hand_out(one.scored / name, folder / "scores" / name)
+        if one.truth is not None:
+            hand_out(one.truth / scoring.TRUTH_FILE, folder / "scores" / scoring.TRUTH_FILE)
     run.keep(folder, f"tracking/{folder.name}")
 
 
@@ -182,7 +185,7 @@ def _publish(run: Run, made: Result) -> None:
     rows = (f"{t.sequence.name}:{file_digest(t.tracks.folder / 'tracks.parquet')}\n" for t in done)
     run.tag({"tracks.sha256": hashlib.sha256("".join(rows).encode()).hexdigest()})
     _say_left_out(run, done)
-    _publish_scores(run, done)
+    _publish_scores(run, done, _list(run, done))
 
 
 def _say_left_out(run: Run, done: list[Tracked]) -> None:
@@ -197,31 +200,37 @@ def _say_left_out(run: Run, done: list[Tracked]) -> None:
         run.tag({"classes.left_out": listed})
 
 
-def _publish_scores(run: Run, done: list[Tracked]) -> None:
-    """Scores over all videos, and what shows where they come from."""
-    scored = [(one, one.truth, one.scored) for one in done if one.truth and one.scored]
-    if not scored:
-        return
-    scores = {one.sequence.name: scoring.SequenceScores.load(path) for one, _, path in scored}
-    roles = {one.sequence.name: one.sequence.role for one, _, _ in scored}
-    for name, value in scoring.score_metrics(scores, roles).items():
-        run.record(name, value)
+def _list(run: Run, done: list[Tracked]) -> Path:
+    """Say where the parts of each video lie, for figures and for those that read the run again."""
     rows = [
         {
             "name": one.sequence.name,
             "role": one.sequence.role,
             "tracks": str(one.tracks.folder.absolute()),
-            "truth": str(truth.absolute()),
-            "scores": str(path.absolute()),
+            "truth": str(one.truth.absolute()) if one.truth else None,
+            "scores": str(one.scored.absolute()) if one.scored else None,
             "video": str(one.sequence.path.absolute()) if one.sequence.path else None,
         }
-        for one, truth, path in scored
+        for one in done
     ]
     path = run.output / REPORT
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+    run.keep(path, "")
+    return path
+
+
+def _publish_scores(run: Run, done: list[Tracked], listed: Path) -> None:
+    """Scores over all videos, and what shows where they come from."""
+    scored = [(one.sequence, one.scored) for one in done if one.scored]
+    if not scored:
+        return
+    scores = {sequence.name: scoring.SequenceScores.load(path) for sequence, path in scored}
+    roles = {sequence.name: sequence.role for sequence, _ in scored}
+    for name, value in scoring.score_metrics(scores, roles).items():
+        run.record(name, value)
     if run.settings.parent_run is None:  # a sweep makes figures for the cells that matter
         folder = run.output / "tracking" / "scores"
-        scoring.write_tracking_report(path, folder)
+        scoring.write_tracking_report(listed, folder)
         run.keep(folder, "tracking/scores")
 
 

@@ -1,6 +1,7 @@
 """The next version of a data set, as ``version_folder`` lays it out:
 the parent's images, labels, splits and videos as they were, but pool images that were reviewed come
-to train, with the reviewed labels, and reviewed videos have the reviewed ground truth.
+to train, with the reviewed labels, images that were looked at again have the corrected labels, and
+reviewed videos have the reviewed ground truth.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from segtrack.dataset.coco_annotations import (
     read_annotations,
 )
 from segtrack.dataset.files import find_contents, findings, read_files
-from segtrack.dataset.labels import Annotation, labels_of
+from segtrack.dataset.labels import Annotation, joined_labels, labels_of
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.sources.port import Content, Place, reading_of, required_path
 from segtrack.dataset.version_folder import (
+    AS_BEFORE,
     FILE,
     LABELS,
     PARENT,
+    RECHECKED,
     parent_digest,
     read_videos,
     videos_digest,
@@ -61,14 +64,17 @@ def read_reviewed(settings: DatasetSettings, place: Place) -> Content:
     """
     path, catalogue, checks = required_path(settings), place.catalogue, place.checks
     version = _version(path)
-    reviewed = set(version["images"])
+    reviewed, rechecked = set(version["images"]), set(version.get("rechecked", ()))
     parent = Dataset.load(path / PARENT)
     _check_parent(parent, version, path)
     catalogue.add(_listed(parent.folder, reviewed, place.cache))
     count = read_files(catalogue, checks, reading_of(settings, place, len(parent.names)))
     _check_unchanged(parent.folder, catalogue, path)
-    _label_as_before(parent.folder, reviewed, catalogue)
+    before = _label_as_before(parent.folder, reviewed, rechecked, catalogue)
+    catalogue.db.execute("CREATE INDEX by_file_name ON images (file_name)")
     _label_reviewed(path / LABELS, reviewed, catalogue, checks)
+    if rechecked:
+        _label_rechecked(path / RECHECKED, rechecked, before, catalogue, checks)
     shutil.copyfile(path / FILE, place.folder / FILE)
     estimated = parent.visible_estimated
     videos = _videos(path, version, parent.sequences, place)
@@ -136,11 +142,14 @@ def _check_parent(parent: Dataset, version: dict[str, Any], path: Path) -> None:
             f"dataset.path: the parent's tables in {parent.folder} are not those that the version "
             f"{path.name} was made with; pull the review again"
         )
-    if file_digest(path / LABELS) != version.get("labels_sha256"):
-        raise DataError(
-            f"dataset.path: {path / LABELS} was changed since the version was made; pull the "
-            "review again"
-        )
+    for name, key in ((LABELS, "labels_sha256"), (RECHECKED, "rechecked_sha256")):
+        known = version.get(key, "")
+        there = file_digest(path / name) if (path / name).is_file() else ""
+        if there != known:
+            raise DataError(
+                f"dataset.path: {path / name} was changed since the version was made; pull the "
+                "review again"
+            )
 
 
 def _listed(folder: Path, reviewed: set[str], cache: Path) -> Iterator[ListedImage]:
@@ -188,16 +197,29 @@ def _check_unchanged(folder: Path, catalogue: Catalogue, path: Path) -> None:
         )
 
 
-def _label_as_before(folder: Path, reviewed: set[str], catalogue: Catalogue) -> None:
-    """The parent's labels, bit by bit, so that its splits keep their fingerprints."""
-    rows = tables.rows_of(folder / "images.parquet", ["image_id", "file_name", "split"])
+def _label_as_before(
+    folder: Path, reviewed: set[str], rechecked: set[str], catalogue: Catalogue
+) -> dict[int, list[Annotation]]:
+    """The parent's labels, bit by bit, so that its splits keep their fingerprints.
+
+    Returns:
+        Those of the images that were looked at again, which get their labels later.
+    """
+    rows = list(tables.rows_of(folder / "images.parquet", ["image_id", "file_name", "split"]))
     # Ids are the positions in the parent's table, in both.
     moved = {r["image_id"] for r in rows if r["split"] == "pool" and r["file_name"] in reviewed}
+    again = {r["image_id"] for r in rows if r["file_name"] in rechecked}
+    before: dict[int, list[Annotation]] = {}
     annotations = tables.rows_of(folder / "annotations.parquet")
     for image_id, group in groupby(annotations, key=lambda row: row["image_id"]):
-        if image_id not in moved:
-            labels = labels_of([_annotation(row) for row in group])
-            catalogue.set_labels(image_id, labels.pack(), relative=False)
+        if image_id in moved:
+            continue
+        found = [_annotation(row) for row in group]
+        if image_id in again:
+            before[image_id] = found
+        else:
+            catalogue.set_labels(image_id, labels_of(found).pack(), relative=False)
+    return before
 
 
 def _annotation(row: dict[str, Any]) -> Annotation:
@@ -220,13 +242,7 @@ def _label_reviewed(path: Path, moved: set[str], catalogue: Catalogue, checks: C
     Args:
         moved: file names of the images that the labels belong to.
     """
-    images, class_ids = {}, {}
-    for element in elements(path):
-        if element.listed and element.key == "images":
-            images[element.value["id"]] = element.value
-        elif element.listed and element.key == "categories":
-            class_ids[element.value["id"]] = element.value["id"]
-    catalogue.db.execute("CREATE INDEX by_file_name ON images (file_name)")
+    images, class_ids = _heads(path)
     found = (e for e in elements(path) if e.listed and e.key == "annotations")
     tally = Tally()
     for key, group in groupby(found, key=lambda element: element.value["image_id"]):
@@ -238,6 +254,49 @@ def _label_reviewed(path: Path, moved: set[str], catalogue: Catalogue, checks: C
         checks.add(*findings(read.remarks, str(path)))
         tally = tally.plus(read.tally)
     check_doubtful(checks, str(path), tally)
+
+
+def _label_rechecked(
+    path: Path,
+    names: set[str],
+    before: dict[int, list[Annotation]],
+    catalogue: Catalogue,
+    checks: Checks,
+) -> None:
+    """Labels that were looked at again: what nobody drew anew keeps its outline, bit by bit.
+
+    Args:
+        names: file names of the images. before: the parent's labels of them, by their id.
+    """
+    images, class_ids = _heads(path)
+    found = (e for e in elements(path) if e.listed and e.key == "annotations")
+    tally = Tally()
+    for key, group in groupby(found, key=lambda element: element.value["image_id"]):
+        listed = list(group)
+        drawn = [RawAnnotation(e.line, e.value) for e in listed if AS_BEFORE not in e.value]
+        for image_id, width, height in _rows_of(images[key], names, catalogue):
+            kept = [
+                replace(before[image_id][e.value[AS_BEFORE]], class_id=e.value["category_id"])
+                for e in listed
+                if AS_BEFORE in e.value
+            ]
+            read = read_annotations(drawn, class_ids, width, height)
+            labels = joined_labels(labels_of(kept), read.labels)
+            catalogue.set_labels(image_id, labels.pack(), relative=False)
+            checks.add(*findings(read.remarks, str(path)))
+            tally = tally.plus(read.tally)
+    check_doubtful(checks, str(path), tally)
+
+
+def _heads(path: Path) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """The images of a COCO file, by their id, and the class of each category."""
+    images, class_ids = {}, {}
+    for element in elements(path):
+        if element.listed and element.key == "images":
+            images[element.value["id"]] = element.value
+        elif element.listed and element.key == "categories":
+            class_ids[element.value["id"]] = element.value["id"]
+    return images, class_ids
 
 
 def _rows_of(

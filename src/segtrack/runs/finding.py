@@ -1,0 +1,111 @@
+"""From a word to what a run kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from segtrack import journal as journals
+from segtrack.base.errors import SettingsError
+from segtrack.runs.kept import RESULTS, KeptRun, KeptSweep
+from segtrack.runs.places import Folder
+from segtrack.settings import MlflowSettings
+
+WORKED = ("stage.associate", "stage.evaluate", "live")  # tags of runs that tracked or evaluated
+_OUTPUT = (".hydra", "tracking")  # folders by which a run's folder is known
+
+
+def find(
+    settings: MlflowSettings, words: Sequence[str], scratch: Path
+) -> list[KeptRun | KeptSweep]:
+    """What the words name; without any, the newest run that tracked or evaluated.
+
+    Args:
+        settings: where runs are recorded.
+        words: each the id of a run or, the newest of them, its name; of a sweep its parent's; or a
+            folder: a run's folder of outputs, or one with results.json files in it, whoever made
+            them; or one such file.
+        scratch: folder for files that have to be fetched from a server; outlives the result.
+
+    Raises:
+        SettingsError: there is no such run and no such folder, or it has no results.
+    """
+    if words:
+        return [_named(settings, word, scratch) for word in words]
+    newest = journals.newest_run(settings, WORKED)
+    if newest is None:
+        raise SettingsError(
+            f"{settings.uri} holds no run that tracked or evaluated; make one, or name a folder "
+            f"with results.json in it"
+        )
+    return [_recorded(settings, newest, scratch)]
+
+
+def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | KeptSweep:
+    path = Path(word).expanduser()
+    there = bool(word) and os.path.exists(path)  # noqa: PTH110 (unlike Path's it bears any text)
+    if there and (os.sep in word or path.is_file()):
+        return _of_path(settings, path, scratch)
+    try:
+        run = journals.earlier_run(settings, word)
+    except SettingsError as error:
+        if there:
+            return _of_path(settings, path, scratch)
+        if os.sep in word or word.endswith(".json"):
+            raise SettingsError(
+                f"{word}: no such file or folder, and no run of that name"
+            ) from error
+        raise
+    if journals.SWEEP_KEYS not in run.data.tags:
+        return _recorded(settings, run, scratch)
+    parent = _recorded(settings, run, scratch)
+    assert parent.id is not None
+    children = journals.cells(settings, parent.id)
+    return KeptSweep(
+        parent.id,
+        parent.name,
+        parent.status,
+        tuple(json.loads(run.data.tags[journals.SWEEP_KEYS])),
+        parent,
+        tuple(_recorded(settings, one, scratch) for one in children),
+    )
+
+
+def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
+    """The run whose folder this is, else the folder itself, or a single file."""
+    if path.is_file():
+        return KeptRun(None, str(path), Folder(path.parent))
+    if any((path / name).is_dir() for name in _OUTPUT):
+        run = journals.run_of_output(settings, path.resolve())
+        if run is not None:
+            return _recorded(settings, run, scratch)
+    if next(path.rglob(RESULTS), None) is None:
+        raise SettingsError(
+            f"{path}: there is no {RESULTS} in it; name a run by its id or name from `make ui`, "
+            f"its folder of outputs, or a folder with such files"
+        )
+    return KeptRun(None, str(path), Folder(path))
+
+
+def _recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
+    """What MLflow's record of a run says."""
+    return KeptRun(
+        run.info.run_id,
+        run.data.tags.get("mlflow.runName") or run.info.run_name or "",
+        journals.Artifacts(settings, run, scratch),
+        run.info.status,
+        _time(run.info.start_time),
+        _time(run.info.end_time),
+        run.data.tags.get("mlflow.parentRunId"),
+        dict(run.data.tags),
+        dict(run.data.params),
+        dict(run.data.metrics),
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
