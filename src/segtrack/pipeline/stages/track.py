@@ -178,7 +178,7 @@ def _publish(run: Run, made: Result) -> None:
     for metric in (metric for one in done for metric in one.metrics):
         totals.setdefault(metric.name, []).append(metric.value)
     for name, values in sorted(totals.items()):
-        if name.startswith("count/") and len(values) > 1 and not counting.adds_up(name):
+        if name.startswith("count/") and len(done) > 1 and not counting.adds_up(name):
             continue
         mean = name.startswith("speed/") or name == "track/class_flips"
         run.record(name, sum(values) / (len(values) if mean else 1))
