@@ -35,6 +35,7 @@ SLOW = (
     "annotation/labellerr/test_page.py",
     "annotation/labellerr/test_pull.py",
     "annotation/labellerr/test_pull_videos.py",
+    "annotation/labellerr/test_recheck_page.py",
     "annotation/labellerr/test_review.py",
     "annotation/labellerr/test_sdk.py::test_the_installer_installs",
     "annotation/labellerr/test_uploader.py",
@@ -54,6 +55,7 @@ SLOW = (
     "labellerr_loopback/test_videos_back.py",
     "labellerr_loopback/test_review_browser.py",
     "model/rfdetr/test_detector.py::test_equal_to_rfdetrs_own",
+    "model/rfdetr/test_features.py",
     "model/rfdetr/test_settings.py::test_the_library_is_a_quiet_guest",
     "model/rfdetr/test_train.py",
     "model/sam/test_propose.py",
@@ -61,6 +63,7 @@ SLOW = (
     "model/test_together.py::test_a_real_network",
     "model/ultralytics/test_bench_gpu.py",
     "model/ultralytics/test_card.py",
+    "model/ultralytics/test_features.py",
     "model/ultralytics/test_machine.py",
     "model/ultralytics/test_exported.py",
     "model/ultralytics/test_networks.py",
@@ -70,6 +73,7 @@ SLOW = (
     "scoring/test_real.py",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
+    "view/test_browser.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -34,6 +34,12 @@ from .recognise import Layout as Layout
 from .recognise import layout_of as layout_of
 from .recognise import layout_of_file as layout_of_file
 from .same_footage import footage as footage
+from .seeking import FrameStamps as FrameStamps
+from .seeking import KeyFrames as KeyFrames
+from .seeking import SeekableFolder as SeekableFolder
+from .seeking import SeekableVideo as SeekableVideo
+from .seeking import frame_stamps as frame_stamps
+from .seeking import video_count as video_count
 from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_truth import is_mot20 as is_mot20

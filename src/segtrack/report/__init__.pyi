@@ -35,6 +35,7 @@ from .figures import bar_chart as bar_chart
 from .figures import line_chart as line_chart
 from .figures import matrix_chart as matrix_chart
 from .figures import save_figure as save_figure
+from .figures import scatter_chart as scatter_chart
 from .labels import Label as Label
 from .labels import place_labels as place_labels
 from .pictures import BACKGROUND as BACKGROUND
