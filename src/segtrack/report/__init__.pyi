@@ -24,9 +24,6 @@ from .document import with_best as with_best
 from .document_files import FORMS as FORMS
 from .document_files import find_browser as find_browser
 from .document_files import write_document as write_document
-from .document_html import document_html as document_html
-from .document_latex import document_latex as document_latex
-from .document_markdown import document_markdown as document_markdown
 from .figures import INK as INK
 from .figures import LINES as LINES
 from .figures import NEUTRAL as NEUTRAL
@@ -36,8 +33,13 @@ from .figures import line_chart as line_chart
 from .figures import matrix_chart as matrix_chart
 from .figures import save_figure as save_figure
 from .figures import scatter_chart as scatter_chart
+from .html_form import document_html as document_html
 from .labels import Label as Label
 from .labels import place_labels as place_labels
+from .latex_form import document_latex as document_latex
+from .markdown_form import document_markdown as document_markdown
+from .outcome import CLAIMS as CLAIMS
+from .outcome import Outcome as Outcome
 from .pictures import BACKGROUND as BACKGROUND
 from .pictures import PALETTE as PALETTE
 from .pictures import caption as caption

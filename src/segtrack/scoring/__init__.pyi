@@ -10,6 +10,7 @@ from .counts import FIELDS as FIELDS
 from .counts import PLAIN_FIELDS as PLAIN_FIELDS
 from .counts import counts_of as counts_of
 from .counts import has_objects as has_objects
+from .counts import objects as objects
 from .counts import per_alpha as per_alpha
 from .counts import summary as summary
 from .kits import KITS as KITS
