@@ -7,6 +7,7 @@ from .comparison import gap_columns as gap_columns
 from .comparison import score_columns as score_columns
 from .comparison import unit_rows as unit_rows
 from .comparison_figure import figure_differences as figure_differences
+from .comparison_figure import figure_gaps as figure_gaps
 from .document import Block as Block
 from .document import Cell as Cell
 from .document import Code as Code
@@ -44,12 +45,14 @@ from .pictures import BACKGROUND as BACKGROUND
 from .pictures import PALETTE as PALETTE
 from .pictures import caption as caption
 from .pictures import contact_sheet as contact_sheet
+from .pictures import font as font
 from .pictures import overlay as overlay
 from .prose import check_prose as check_prose
 from .study import STUDY as STUDY
 from .study import read_study as read_study
 from .tables import Row as Row
 from .tables import aggregate as aggregate
+from .tables import html_table as html_table
 from .tables import read_table_csv as read_table_csv
 from .tables import table_csv as table_csv
 from .tables import table_html as table_html
