@@ -50,6 +50,7 @@ SLOW = (
     "annotation/labellerr/test_video_review.py",
     "base/test_end_with.py",
     "command/test_compare.py",
+    "command/test_report.py",
     "command/test_composition.py::test_every_option_of_every_group_composes",
     "convert/test_killed.py",
     "convert/test_programs.py::test_through_every_format",
@@ -78,10 +79,12 @@ SLOW = (
     "model/ultralytics/test_occluders.py::test_training_pastes",
     "model/ultralytics/test_train.py",
     "model/ultralytics/test_weights.py::test_the_library_is_a_quiet_guest",
+    "report/test_document.py::test_latex_compiles",
     "scoring/test_real.py",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
     "view/test_browser.py",
+    "view/test_images.py::test_by_keys",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

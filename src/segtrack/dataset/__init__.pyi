@@ -23,6 +23,7 @@ from .kept_export import KeptExport as KeptExport
 from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
 from .licences import SourceRow as SourceRow
+from .licences import count_files as count_files
 from .licences import count_sources as count_sources
 from .licences import read_sources as read_sources
 from .live import LiveStream as LiveStream
@@ -73,4 +74,5 @@ from .version_folder import write_version as write_version
 from .video import probe_video as probe_video
 from .video import read_frames as read_frames
 from .video_names import is_video as is_video
+from .video_still import middle_frame as middle_frame
 from .yolo_tree import joined as joined

@@ -1,4 +1,4 @@
-"""A local page on what runs kept: videos with their tracks, two runs beside each other."""
+"""A local page on what runs kept: videos with their tracks, two runs at once, pictures."""
 
 import lazy_loader
 

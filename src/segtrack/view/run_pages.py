@@ -38,7 +38,13 @@ def router(library: Library, root: str) -> APIRouter:
             for number, one in enumerate(found.videos, start=1)
         ]
         others = [one for one in library.named if one.key != key and isinstance(one.held, KeptRun)]
-        values: dict[str, Any] = {"run": found, "key": key, "videos": videos, "others": others}
+        values: dict[str, Any] = {
+            "run": found,
+            "key": key,
+            "videos": videos,
+            "others": others,
+            "pictures": found.evaluation is not None or found.dataset is not None,
+        }
         page = render("run.html", root=root, scores=scores_of(found), **values)
         return HTMLResponse(page, headers=FRESH)
 

@@ -9,6 +9,7 @@ from segtrack import curation, model
 from segtrack.base.errors import SettingsError
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
+from segtrack.base.saying import say
 from segtrack.pipeline.pool import require_pool
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
@@ -96,7 +97,7 @@ def _require_features(ask: Ask, settings: Settings) -> None:
 
 def _publish(run: Run, made: Result) -> None:
     run.keep(made.folder, "select")
-    print(f"\n{(made.folder / curation.SELECTED).read_text(encoding='utf-8')}", flush=True)
+    say(f"\n{(made.folder / curation.SELECTED).read_text(encoding='utf-8')}")
     sheet = made.folder / "gallery" / "sheet.jpg"
     run.say(f"all of them: {made.folder / 'selection.csv'}; pictures: {sheet}")
 
