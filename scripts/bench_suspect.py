@@ -32,6 +32,7 @@ plantings), each by itself.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import shutil
 import sys
@@ -205,13 +206,32 @@ def study(name: str, one: Study, only: str, options: argparse.Namespace) -> None
         _picture(gallery, options.out / f"{name}.jpg")
     (options.out / f"{name}.images.csv").write_text(table_csv(images), encoding="utf-8")
     save_figure(_figure(name, tables), options.out / f"{name}.png", rows)
+    _together(options.out)
+
+
+def _together(folder: Path) -> None:
+    """The rows of all data sets that were scored in one file, ``scores.csv``."""
+    found: list[dict[str, Any]] = []
+    for name in studies(Path()):
+        if (folder / f"{name}.csv").is_file():
+            with (folder / f"{name}.csv").open(newline="") as file:
+                for row in csv.DictReader(file):
+                    found.append({"data": name, **{k: _number(v) for k, v in row.items()}})
+    (folder / "scores.csv").write_text(table_csv(found), encoding="utf-8")
+
+
+def _number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _figure(name: str, tables: Mapping[str, Sequence[dict[str, Any]]]) -> Any:
     """AP by kind: ours by each judge, the others by the first of them."""
     first = next(iter(tables))
     series = {f"suspect, {judge}": (judge, METHODS[0]) for judge in tables}
-    series |= {method: (first, method) for method in METHODS[1:]}
+    series |= {method: (first, method) for method in ("boxes alone", "cleanlab, low")}
     bars = {
         label: [float(row[f"AP {method}"]) for row in tables[judge]]
         for label, (judge, method) in series.items()

@@ -20,6 +20,7 @@ OPTIONAL = {
     "onnxruntime": ("onnx", "onnxruntime"),
     "pytorch_lightning": ("rfdetr", "pytorch-lightning"),
     "rfdetr": ("rfdetr", "rfdetr"),
+    "supervision": ("dev", "supervision"),
 }
 
 

@@ -16,7 +16,7 @@ rm -rf $out
 python scripts/make_loop_folder.py --raw "$SEGTRACK_DATA/images/coco128-seg" --labelled "$SEGTRACK_DATA/images/coco100-val" \
   --pool 60 --out $out/streets
 python -m labellerr_loopback --port 8110 --data $out/platform &
-trap "kill $!" EXIT
+trap "kill $! 2>/dev/null || true" EXIT
 until (exec 3<>/dev/tcp/127.0.0.1/8110) 2>/dev/null; do sleep 0.2; done
 
 python src/run.py stages=[push] dataset=images dataset.path=$out/streets/raw "dataset.classes=[$C]" labellerr.url=$E \

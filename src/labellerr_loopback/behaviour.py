@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from labellerr_loopback.control_token import new_token
 from segtrack.base.labellerr_api import (
     DATASET_BYTES,
     DATASET_FILES,
@@ -14,6 +13,7 @@ from segtrack.base.labellerr_api import (
     VARIABLES,
     VIDEO_BYTES,
 )
+from segtrack.base.pages.access import new_token
 
 QUESTION_TYPES = (
     "BoundingBox",

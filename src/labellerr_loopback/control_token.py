@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -21,10 +20,6 @@ from segtrack.base.errors import SettingsError
 
 HEADER = "X-Emulator-Token"
 REVIEW = "/review/"  # pages for people; the token comes next in their addresses
-
-
-def new_token() -> str:
-    return secrets.token_urlsafe(32)
 
 
 @contextlib.contextmanager

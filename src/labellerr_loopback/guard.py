@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,24 +16,22 @@ from labellerr_loopback.control_token import HEADER, REVIEW
 from labellerr_loopback.envelope import failure
 from labellerr_loopback.faults import Fault, Faults
 from labellerr_loopback.pages.html import error_page
+from segtrack.base.pages.access import (
+    foreign,
+    headers_of,
+    of_this_machine,
+    same,
+    with_page_headers,
+)
 
 STORAGE = "/storage/"  # signed links: whoever has the link may use it
 CONTROL = "/_emulator"  # for people and tests that have the token
 _OPEN = (STORAGE, CONTROL, REVIEW, "/docs", "/openapi.json", "/redoc")
 _PAGES = ("/", REVIEW, REVIEW.rstrip("/"))
-# Pages load from their own address alone, tell nobody else where they are, and stand in no frame.
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; media-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 _NO_TOKEN = (
     "The address of the pages has a token in it, which this one has not, or another one. "
     '"segtrack labellerr open" opens the whole address, "segtrack labellerr status" prints it.'
 )
-_HOSTS = ("127.0.0.1", "localhost")
 Cut = Callable[[Any], None]
 
 
@@ -53,16 +49,16 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path, headers = scope["path"], _headers(scope)
+        path, headers = scope["path"], headers_of(scope)
         # A page in a browser must not reach this port under another name (DNS rebinding).
-        if _host(headers.get("host", "")) not in _HOSTS:
+        if not of_this_machine(headers):
             await _refuse(400, "only 127.0.0.1 and localhost are served", scope, receive, send)
             return
         if path.startswith(CONTROL) and (why := self._no_control(headers)):
             await _refuse(403, why, scope, receive, send)
             return
         if path in _PAGES or path.startswith(REVIEW):
-            send = _with_page_headers(send)
+            send = with_page_headers(send)
             if why := self._no_pages(path, headers):
                 page = error_page("This is not the whole address", why)
                 await HTMLResponse(page, 403)(scope, receive, send)
@@ -83,18 +79,18 @@ class Guard:
 
     def _no_control(self, headers: dict[str, str]) -> str | None:
         """Why the caller may not do what people and tests do."""
-        if _foreign(headers):
+        if foreign(headers):
             return "pages of other addresses are not served"
-        if not _same(headers.get(HEADER.lower()), self.behaviour.token):
+        if not same(headers.get(HEADER.lower()), self.behaviour.token):
             return f"{CONTROL} needs the header {HEADER}; the emulator printed it when it started"
         return None
 
     def _no_pages(self, path: str, headers: dict[str, str]) -> str | None:
         """Why the caller may not have a page, or what belongs to one."""
-        if _foreign(headers):
+        if foreign(headers):
             return "Pages of other addresses are not served."
         token, slash, _ = path.removeprefix(REVIEW).partition("/")
-        known = path.startswith(REVIEW) and slash and _same(token, self.behaviour.token)
+        known = path.startswith(REVIEW) and slash and same(token, self.behaviour.token)
         return None if known else _NO_TOKEN
 
     def _stranger(self, scope: Scope, headers: dict[str, str]) -> str | None:
@@ -102,11 +98,11 @@ class Guard:
         known = self.behaviour.credentials
         query = parse_qs(scope["query_string"].decode("latin-1"))
         clients = [c for c in (headers.get("client_id"), *query.get("client_id", [])) if c]
-        if not _same(headers.get("api_key"), known.api_key):
+        if not same(headers.get("api_key"), known.api_key):
             return "Invalid api_key"
-        if not _same(headers.get("api_secret"), known.api_secret):
+        if not same(headers.get("api_secret"), known.api_secret):
             return "Invalid api_secret"
-        if not clients or not all(_same(c, known.client_id) for c in clients):
+        if not clients or not all(same(c, known.client_id) for c in clients):
             return "Invalid client_id"
         return None
 
@@ -210,35 +206,8 @@ async def _refuse(
     await answer(scope, receive, send)
 
 
-def _with_page_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(_PAGE_HEADERS)
-        await send(message)
-
-    return sending
-
-
 def _without_token(path: str) -> str:
     """The path of a page as it is counted and as faults name it."""
     if not path.startswith(REVIEW):
         return path
     return f"{REVIEW}{path.removeprefix(REVIEW).partition('/')[2]}"
-
-
-def _foreign(headers: dict[str, str]) -> bool:
-    """Whether a page of another address asks; scripts name no origin."""
-    origin = headers.get("origin")
-    return origin is not None and _host(origin.rpartition("/")[2]) not in _HOSTS
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
-
-
-def _host(address: str) -> str:
-    return address.rsplit(":", 1)[0]
-
-
-def _same(given: str | None, known: str) -> bool:
-    return given is not None and hmac.compare_digest(given.encode(), known.encode())

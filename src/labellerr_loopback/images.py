@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from labellerr_loopback.envelope import ApiError
+
+_ORIENTATION = 0x0112  # EXIF tag
+_ON_THEIR_SIDE = (5, 6, 7, 8)  # orientations that swap width and height
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Width and height in px; frames and frames per second of a video."""
+    """Width and height in px, as browsers show it; frames and frames per second of a video."""
 
     width: int
     height: int
@@ -29,7 +33,7 @@ def read_media(path: Path, file_name: str) -> MediaInfo | None:
     try:
         with Image.open(path) as image:
             suffix = file_name.rsplit(".", 1)[-1].lower()
-            return MediaInfo(image.width, image.height, suffix)
+            return MediaInfo(*_shown_size(image), suffix)
     # ultralytics, once imported, makes Pillow look for a HEIF reader that is not there
     except (OSError, ValueError, ImportError, Image.DecompressionBombError):
         return None
@@ -57,6 +61,18 @@ def frame_jpeg(path: Path, number: int) -> bytes:
                 frame.to_image().save(buffer, "JPEG")
                 return buffer.getvalue()
     raise ApiError(404, f"frame {number} cannot be decoded")
+
+
+def _shown_size(image: Any) -> tuple[int, int]:
+    """After the turn that EXIF data ask for: outlines are drawn on what a browser shows."""
+    from PIL import ImageOps
+
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) in _ON_THEIR_SIDE
+    except Exception:  # a broken EXIF block does not make the image unreadable
+        turned = False
+    width, height = (ImageOps.exif_transpose(image) if turned else image).size
+    return int(width), int(height)
 
 
 @lru_cache(maxsize=32)  # what was uploaded never changes

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +12,11 @@ import uvicorn
 
 from labellerr_loopback.app import create_app
 from labellerr_loopback.behaviour import Behaviour, Credentials, Delays, Limits, Quirks
-from labellerr_loopback.control_token import left_for_scripts, new_token, page_address
+from labellerr_loopback.control_token import left_for_scripts, page_address
 from labellerr_loopback.faults import Fault, Faults
 from labellerr_loopback.state import State
-from segtrack.base.errors import SettingsError
-
-HOST = "127.0.0.1"
-_START_SECONDS = 60
+from segtrack.base.pages.access import HOST, new_token
+from segtrack.base.pages.server import listen, running, server_of
 
 
 @dataclass(frozen=True)
@@ -81,28 +76,21 @@ def start_emulator(
         token or new_token(),
     )
     state, faults = State(folder), Faults()
-    with contextlib.closing(state), contextlib.closing(_listen(port)) as listener:
-        server = build_server(state, behaviour, faults)
-        thread = threading.Thread(
-            target=server.run, args=([listener],), name="labellerr-emulator", daemon=True
-        )
-        thread.start()
-        try:
-            _wait(server, thread)
-            port = listener.getsockname()[1]
-            with left_for_scripts(port, behaviour.token):
-                url = f"http://{HOST}:{port}"
-                yield Emulator(
-                    url,
-                    behaviour.token,
-                    state.folder,
-                    behaviour.credentials,
-                    faults,
-                    state.identity,
-                )
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with (
+        contextlib.closing(state),
+        contextlib.closing(listen(port, "the Labellerr emulator")) as listener,
+        running(build_server(state, behaviour, faults), listener, "the Labellerr emulator"),
+    ):
+        port = listener.getsockname()[1]
+        with left_for_scripts(port, behaviour.token):
+            yield Emulator(
+                f"http://{HOST}:{port}",
+                behaviour.token,
+                state.folder,
+                behaviour.credentials,
+                faults,
+                state.identity,
+            )
 
 
 def build_server(state: State, behaviour: Behaviour, faults: Faults) -> uvicorn.Server:
@@ -114,33 +102,5 @@ def build_server(state: State, behaviour: Behaviour, faults: Faults) -> uvicorn.
                 transport: Any = getattr(connection, "transport", None)
                 transport.abort()
 
-    app = create_app(state, behaviour, faults, cut)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
+    server = server_of(create_app(state, behaviour, faults, cut))
     return server
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        text = f"the Labellerr emulator cannot listen on {HOST}:{port}: {error.strerror}."
-        raise SettingsError(f"{text} Choose another port; 0 takes a free one.") from error
-    return listener
-
-
-def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > until:
-            raise RuntimeError("the Labellerr emulator ended before it was ready, or never was")
-        time.sleep(0.01)

@@ -14,7 +14,7 @@ import pytest
 from segtrack import annotation
 from segtrack.annotation import Pushed, Reviewed, Suspect
 from segtrack.annotation.matching import Shape
-from segtrack.annotation.rechecked import changes, kind_rows
+from segtrack.annotation.recheck_changes import changes, kind_rows
 from segtrack.annotation.rechecks import labels_by_image
 from segtrack.annotation.returned import Returned, new_returned
 from segtrack.annotation.sent import SentImage

@@ -86,7 +86,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    asked_for = ("push", "suspect", "recheck", "export")
+    asked_for = ("select", "push", "suspect", "recheck", "export")
     assert settings.stages == [name for name in listed_names() if name not in asked_for]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
@@ -117,7 +117,10 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
             "there is no stage trian; .*did you mean train",
         ),
         ("stages=[track,track]", "track stands there twice; list each stage once"),
-        ("stages=[detect]", "detect cannot be listed, it is made where .* one of prepare, push"),
+        (
+            "stages=[detect]",
+            "detect cannot be listed, it is made .* one of prepare, select, push",
+        ),
         ("stages=[]", "stages=\\[\\]: list at least one of prepare"),
         ("seed=null", "seed=null: must not be null"),
         ("tracker.track_thresh=1.5", "tracker.track_thresh=1.5: must lie in 0 to 1"),

@@ -25,6 +25,7 @@ def test_a_run_of_other_stages(words: list[str], settings: list[str]) -> None:
 def test_a_command_of_its_own() -> None:
     assert subcommand(["convert", "IN", "OUT"]) is not None
     assert subcommand(["compare", "A", "B"]) is not None
+    assert subcommand(["view"]) is not None
 
 
 def test_nearly_such_a_word() -> None:

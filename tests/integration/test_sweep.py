@@ -96,9 +96,12 @@ def test_a_sweep_over_seeds_alone_is_a_study_of_noise(here: Run, project: Projec
 
 def test_the_chosen_setting_makes_its_claim_on_test_sequences(here: Run, project: Project) -> None:
     where = _sequences(project.folder, tuning="ABC", test="DEF")
-    outcome = here("-m", *where, "stages=[track]", "tracker.track_thresh=0.3,0.5,0.8")
+    words = ["stages=[track]", "tracker.track_thresh=0.3,0.5,0.8", "mlflow.run_name=mine"]
+    outcome = here("-m", *where, *words)
     assert outcome.code == 0, outcome.err
     parent, *children = project.runs()
+    names = [run.info.run_name for run in (parent, *children)]
+    assert names == ["mine", *(f"mine track_thresh={value}" for value in (0.3, 0.5, 0.8))]
     table, _, said = outcome.out.partition("3 settings, chosen by 3 tuning sequences, ")
     table = table[table.rindex("status") :]
     assert "track/tuning/hota" in table and "track/test" not in table and "track/hota" not in table
@@ -113,6 +116,17 @@ def test_the_chosen_setting_makes_its_claim_on_test_sequences(here: Run, project
         score = 100 * by_tuning.data.metrics[f"{metric}/mota"]
         assert float(best["MOTA"][column]) == pytest.approx(score, abs=1e-4), column
     assert thresh == "0.3" and by_tuning.data.metrics["track/test/mota"] == pytest.approx(1)
+    note = parent.data.tags["mlflow.note.content"]
+    sentence = next(line for line in lines if line.startswith("track_thresh=0.3 "))
+    assert note.startswith("3 settings, chosen by 3 tuning sequences, measured on 3 test sequences")
+    assert f"- {sentence}." in note and "| track_thresh=0.5 (reference) | " in note
+    assert (
+        f"(get-artifact?path=figures%2Fdifferences_hota.png&run_uuid={parent.info.run_id})" in note
+    )
+    assert "figures/differences_hota.png" in project.artifacts(parent)
+    assert here("report", "mine", "--to", "md").code == 0
+    (report,) = (project.folder / "outputs" / "reports").glob("mine-*/report.md")
+    assert f"- {sentence}." in report.read_text()
     refused = here("-m", *where, "stages=[track]", "seed=0,1", "objective=track/test/hota")
     assert refused.code == 2 and "choose by track/tuning/hota" in refused.err
 

@@ -143,7 +143,7 @@ class TestWhoMay:
     def test_every_file_of_the_pages_is_served(self, page: Page, car: Any) -> None:
         text = page.html(f"{page.project}files/{car[0]}/")
         loaded = re.findall(r'(?:src|href)="(/review/[^"]+/static/[^"]+)"', text)
-        assert len(loaded) == 5
+        assert len(loaded) == 6
         base = page.home.split("/review/")[0]
         for link in loaded:
             assert requests.get(base + link, timeout=9).status_code == 200
@@ -231,7 +231,7 @@ class TestWhatIsShown:
         path = f"/_emulator/projects/{project}/remarks"
         assert api.ask("POST", path, json={"remarks": remarks}) == {"remarks": 3}
         assert api.ask("GET", path) == remarks
-        assert page.names() == ["a.jpg", "b.JPG", "c.jpg"]
+        assert page.names() == ["c.jpg", "a.jpg", "b.JPG"]
         assert page.names("?marked=1") == ["c.jpg", "a.jpg"]
         text = page.html(page.project)
         assert 'href="?marked=1"' in text and "marked 2" in text

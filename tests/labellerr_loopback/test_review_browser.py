@@ -231,6 +231,32 @@ class TestOutlines:
         person.click((460, 190))  # through the mark
         assert person.one("#selected legend").text == "car 0.91"
 
+    def test_a_picture_on_its_side(self, served: Emulator, person: Person) -> None:
+        """Turned by its EXIF data: outlines are on what the browser shows."""
+        api, exif = Api(served.url), Image.Exif()
+        exif[0x0112] = 6
+        buffer = io.BytesIO()
+        Image.open(io.BytesIO(street())).rotate(90, expand=True).save(buffer, "JPEG", exif=exif)
+        dataset = api.dataset(api.upload({"turned.jpg": buffer.getvalue()}))
+        project = api.project([dataset], api.template(CLASSES))
+        content = coco(["turned.jpg"], CLASSES, [(0, 0, np.ravel(RIGHT).tolist())])
+        api.preannotate(project, content)
+        (file,) = api.files(project).values()
+        person.open(f"{served.page(project)}files/{file['file_id']}/")
+        picture = "document.querySelector('.leaflet-image-layer').complete"
+        person.wait(lambda: person.browser.execute_script(f"return {picture}"))
+        image, shape = (
+            person.browser.execute_script(
+                "const e = document.querySelector(arguments[0]), b = e.getBoundingClientRect();"
+                "return [b.left, b.top, b.right, b.bottom, e.naturalWidth, e.naturalHeight]",
+                css,
+            )
+            for css in (".leaflet-image-layer", "#stage path[data-id]")
+        )
+        assert image[4:] == [file["width"], file["height"]] == [WIDTH, HEIGHT]
+        corners = [*person.on_screen(tuple(RIGHT[0])), *person.on_screen(tuple(RIGHT[2]))]
+        assert shape[:4] == pytest.approx(corners, abs=4)
+
     def test_a_finger(self, desk: Desk) -> None:
         person, browser = desk.person, desk.person.browser
         phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}

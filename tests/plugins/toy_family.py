@@ -19,6 +19,7 @@ from segtrack.base.metrics import Report
 from segtrack.base.rle import encode_box
 from segtrack.model import (
     Detector,
+    FeatureExtractor,
     ModelFamily,
     Network,
     Request,
@@ -66,6 +67,11 @@ class ToyFamily(ModelFamily):
 
     def detector(self, network: Network, request: Request) -> Detector:
         return ToyDetector(network, request)
+
+    embeds = True
+
+    def extractor(self, network: Network) -> FeatureExtractor:
+        return ToyFeatures()
 
     def train(
         self,
@@ -154,6 +160,23 @@ class ToyDetector:
                 found.append((score, x, y, mask))
         found.sort(key=lambda blob: -blob[0])
         return found[: self.request.max_det]
+
+
+class ToyFeatures:
+    """Brightness of an image: of its lower and its upper half, and their contrast."""
+
+    batch = 2
+
+    def prepare(self, image: np.ndarray) -> Any:
+        return image.astype(float).mean(2)
+
+    def features(self, images: Sequence[Any]) -> np.ndarray:
+        import numpy as np
+
+        rows = [
+            [half.mean() for half in np.array_split(image, 2)] + [image.std()] for image in images
+        ]
+        return np.array(rows, np.float32)
 
 
 def _content(path: Path) -> dict[str, Any]:

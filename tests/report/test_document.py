@@ -37,7 +37,7 @@ from segtrack.report import (
     write_document,
 )
 from segtrack.report.document import one_line, shown_cell
-from segtrack.report.document_latex import _SPECIAL
+from segtrack.report.latex_form import _SPECIAL
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -190,7 +190,7 @@ def test_html_loads_nothing_and_has_its_pictures_inside(tmp_path: Path) -> None:
             Prose("[here](other.md), [there](https://example.org), <script>alert(1)</script>"),
         ),
     )
-    page = _Page.of(document_html(document))
+    page = Page.of(document_html(document))
     assert page.sources == [f"data:image/png;base64,{base64.b64encode(DOT).decode()}"]
     assert page.links == [
         *("#section-1", "#section-2", "#section-3"),
@@ -260,7 +260,7 @@ def test_any_name_survives_in_html(name: str, other: str) -> None:
     document = Document(
         name, (Paragraph(other), Items((name,)), Code(other), Table("", (name,), ((other,),)))
     )
-    page = _Page.of(document_html(document))
+    page = Page.of(document_html(document))
     assert page.cells == [one_line(name), one_line(other)]
     assert page.texts["h1"] == one_line(name) and page.texts["p"] == one_line(other)
     assert page.texts["li"] == one_line(name)
@@ -324,7 +324,7 @@ def test_latex_compiles(tmp_path: Path) -> None:
     assert (tmp_path / "report.pdf").stat().st_size > 10_000
 
 
-class _Page(HTMLParser):
+class Page(HTMLParser):
     """What a page has: its tags, what they load and link to, and their texts."""
 
     def __init__(self) -> None:
@@ -339,7 +339,7 @@ class _Page(HTMLParser):
         self._open: list[str] = []
 
     @classmethod
-    def of(cls, text: str) -> _Page:
+    def of(cls, text: str) -> Page:
         page = cls()
         page.feed(text)
         page.close()

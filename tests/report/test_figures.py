@@ -40,6 +40,20 @@ def test_many_lines_share_one_entry_of_the_legend():
     assert texts == ["mean", *(f"class {i}" for i in range(6)), "74 others"]
 
 
+def test_points_of_several_kinds(tmp_path: Path):
+    left, chosen = np.array([[0.5, 2.0], [1.0, 0.0]]), np.array([[2.0, 3.0]])
+    figure = figures.scatter_chart("T", "x", "y", {"left": left, "none": [], "_chosen": chosen})
+    (axes,) = figure.axes
+    drawn = [np.asarray(points.get_offsets()) for points in axes.collections]
+    assert [len(points) for points in drawn] == [2, 0, 1]
+    assert np.array_equal(drawn[0], left) and np.array_equal(drawn[2], chosen)
+    assert axes.get_xlim()[0] == axes.get_ylim()[0] == 0
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["left", "none", " _chosen"]
+    figures.save_figure(figure, tmp_path / "points.png", [])
+    assert cv2.imread(str(tmp_path / "points.png")) is not None
+
+
 def test_bars_and_matrix(tmp_path: Path):
     nan = float("nan")
     bars = figures.bar_chart("T", "x", "y", ["a", "b"], {"recall": [0.5, nan], "AP": [0.2, 1.0]})

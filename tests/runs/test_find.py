@@ -230,7 +230,7 @@ def test_metrics_with_their_history(settings: MlflowSettings, tmp_path: Path) ->
 
 def test_settings_in_which_runs_differ(settings: MlflowSettings, tmp_path: Path) -> None:
     knobs = [
-        {"seed": 0, "tracker.name": "bytetrack", "mlflow.run_name": "x", "device": "cpu"},
+        {"seed": 0, "tracker.name": "bytetrack", "mlflow.run_name": "x", "select.count": 5},
         {"seed": 0, "tracker.name": "botsort", "mlflow.run_name": "y", "device": "cuda"},
         {"seed": 1, "tracker.name": "botsort", "tracker.gmc": "none"},
     ]

@@ -40,7 +40,7 @@ class Filter:
         show: bands of confidence, cumulative as the platform's slider has them: ``low`` shows all,
             ``medium`` hides low, ``high`` shows high only. A file is shown that has an answer in
             one of the bands; with ``low`` one without answers too.
-        marked: only files with remarks, in the order of their most urgent one.
+        marked: only files with remarks.
     """
 
     status: str | None = None
@@ -152,11 +152,12 @@ def count(state: State, project_id: str, chosen: Filter) -> int:
 
 
 def cells(context: Context, project: sqlite3.Row, chosen: Filter, page: int) -> list[Cell]:
-    """One page of files, ordered by name; the first has number 1."""
+    """One page of files, those with the most urgent remarks first, then by name; the first page has
+    number 1."""
     where, values = _where(project["id"], chosen)
     rows = context.state.all(
         "SELECT f.*, p.status FROM project_files p JOIN files f ON f.id = p.file_id"
-        f" WHERE {where} ORDER BY {_place(chosen)} LIMIT ? OFFSET ?",
+        f" WHERE {where} ORDER BY {_place(context.state, project['id'])} LIMIT ? OFFSET ?",
         (*values, PAGE, (page - 1) * PAGE),
     )
     colours = {q["id"]: q["colour"] for q in questions_of(context, project)}
@@ -166,7 +167,7 @@ def cells(context: Context, project: sqlite3.Row, chosen: Filter, page: int) -> 
 def neighbours(state: State, project_id: str, file: sqlite3.Row, chosen: Filter) -> Neighbours:
     """The files before and after one."""
     where, values = _where(project_id, chosen)
-    key = _place(chosen)
+    key = _place(state, project_id)
     query = f"SELECT {key} FROM project_files p WHERE p.project_id = ? AND p.file_id = ?"
     here = state.all(query, (project_id, file["id"]))[0]
     select = f"FROM project_files p WHERE {where} AND ({key})"
@@ -271,9 +272,10 @@ def _where(project_id: str, chosen: Filter) -> tuple[str, Sequence[Any]]:
     return where, values
 
 
-def _place(chosen: Filter) -> str:
+def _place(state: State, project_id: str) -> str:
     """Three expressions by which files are ordered; without remarks the first is always equal."""
-    first = f"(SELECT IFNULL(MIN(r.seq), {_LAST}) {_REMARKS})" if chosen.marked else "p.project_id"
+    remarks = marked(state, project_id)
+    first = f"(SELECT IFNULL(MIN(r.seq), {_LAST}) {_REMARKS})" if remarks else "p.project_id"
     return f"{first}, p.file_name, p.file_id"
 
 

@@ -31,9 +31,11 @@ from labellerr_loopback.pages.reading import (
 )
 from labellerr_loopback.pages.saving import Change, save
 from segtrack.base.labellerr_api import STATUSES
+from segtrack.base.pages import HOUSE_STYLE
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {path.relative_to(_STATIC).as_posix(): path for path in _STATIC.rglob("*.*")}
+_FILES[HOUSE_STYLE.name] = HOUSE_STYLE
 _TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",

@@ -44,12 +44,14 @@ class ImageSet:
         images: read once; ids are the frames of predictions.
         classes: class names by class id.
         folder: whose name that is, where nobody chose one: others may be called so too.
+        beside: digests of all images of the folder, where only some of them go.
     """
 
     name: str
     images: Iterable[ImageRow]
     classes: tuple[str, ...]
     folder: Path | None = None
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

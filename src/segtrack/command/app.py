@@ -95,7 +95,7 @@ def _run(words: list[str]) -> int:
     added = [f"{group}={option}" for group, option in chosen.items()]
     words = with_words(words, options.overrides, added)
     options.overrides = [*options.overrides, *added]
-    _check(options.overrides, extra, options.multirun)
+    require_settings(options.overrides, extra, options.multirun)
     if options.help:
         from segtrack.command.help import help_text
 
@@ -140,7 +140,17 @@ def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return [*rest, *overrides]
 
 
-def _check(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
+def require_settings(
+    overrides: Sequence[str], extra: Path | None = None, sweep: bool = False
+) -> None:
+    """Refuse settings that cannot work.
+
+    Args:
+        overrides, extra, sweep: as ``composition.check`` takes them.
+
+    Raises:
+        SettingsError: all that is wrong with them.
+    """
     from segtrack.command.composition import check
 
     problems = check(CONF, overrides, extra, sweep)

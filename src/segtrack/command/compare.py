@@ -26,7 +26,7 @@ from segtrack import scoring
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
-from segtrack.command.sides import Compared, Side, document, report
+from segtrack.command.sides import Compared, Side, comparison_document, report
 from segtrack.command.subcommands import Parser
 from segtrack.runs import KeptRun, KeptSweep, find, settings_of
 from segtrack.settings import MlflowSettings
@@ -43,11 +43,15 @@ def main(words: Sequence[str]) -> int:
     if problems := check(CONF, options.overrides, sweep=False):
         raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, options.overrides).mlflow
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        a, b = (_side(settings, n, getattr(options, n.lower()), folder) for n in "AB")
-        found = _compared((a, b), options)
-    print(json.dumps(document(found)) if options.json else report(found, options.all))
+    found = compare_runs(
+        settings,
+        (options.a.split(","), options.b.split(",")),
+        options.kind,
+        options.metric,
+        options.sequences,
+        options.level,
+    )
+    print(json.dumps(comparison_document(found)) if options.json else report(found, options.all))
     return 0
 
 
@@ -88,8 +92,52 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _side(settings: MlflowSettings, name: str, given: str, folder: Path) -> Side:
-    words = given.split(",")
+def compare_runs(
+    settings: MlflowSettings,
+    words: tuple[Sequence[str], Sequence[str]],
+    kind: str | None = None,
+    metrics: Sequence[str] | None = None,
+    sequences: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> Compared:
+    """Two settings on the same units, of the kind that was asked for, or A's that all have.
+
+    Args:
+        settings: where runs are recorded.
+        words: of A and of B, the runs that differ in the seed alone; see ``segtrack.runs.find``.
+        kind, metrics, sequences, level: as on the command line.
+
+    Raises:
+        SettingsError: a run or a metric is not there.
+        DataError: a run has no scores, or they are not of the same units.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        a, b = (_side(settings, n, w, Path(scratch)) for n, w in zip("AB", words, strict=True))
+        runs = [*a.runs, *b.runs]
+        scores = [] if kind == "image" else [run.scores for run in runs]
+        if kind is None:
+            seen = all(run.evaluation for run in runs)
+            tracked = scores[0] and (all(scores) or not seen)
+            kind = scoring.kind_of(scores[0]) if tracked else "image"
+        if kind == "image" and sequences:
+            raise SettingsError("--sequences: images belong to none; leave it out")
+        units: list[Any] = []
+        module: Any = images if kind == "image" else scoring
+        if kind == "image":
+            units = [_images(run) for run in runs]
+            metrics, of = metrics or images.METRICS[:1], images.unit_name(units[0])
+        else:
+            chosen = a.chosen(sequences)
+            units = [_tracks(*pair, kind, chosen) for pair in zip(runs, scores, strict=True)]
+            metrics, of = _spelled(metrics or scoring.METRICS), "sequences"
+        for run, one in zip(runs[1:], units[1:], strict=True):
+            module.check_paired(units[0], one, (runs[0].label, run.label))
+        names, count = list(dict.fromkeys(metrics)), len(a.runs)
+        scores_a, scores_b = (module.estimates(u, names) for u in (units[:count], units[count:]))
+        return Compared(a, b, kind, of, scores_a, scores_b, level)
+
+
+def _side(settings: MlflowSettings, name: str, words: Sequence[str], folder: Path) -> Side:
     if twice := [one for one in words if words.count(one) > 1]:
         raise SettingsError(f"{name}: {twice[0]} stands there twice; name each run once")
     found: list[KeptRun] = []
@@ -104,37 +152,10 @@ def _side(settings: MlflowSettings, name: str, given: str, folder: Path) -> Side
     seeds = [settings_of(run).get("seed") for run in found]
     if seeds[0] is not None and len(set(seeds)) < len(words):
         raise SettingsError(
-            f"{name}: of the runs {given} two have the same seed, so that they say nothing about "
-            f"seeds; name runs that differ in the seed alone"
+            f"{name}: of the runs {','.join(words)} two have the same seed, so that they say "
+            f"nothing about seeds; name runs that differ in the seed alone"
         )
     return Side(name, tuple(found))
-
-
-def _compared(sides: tuple[Side, Side], options: argparse.Namespace) -> Compared:
-    """Both sides on the same units, of the kind that was asked for, or A's that all have."""
-    runs = [run for side in sides for run in side.runs]
-    kind = options.kind
-    scores = [] if kind == "image" else [run.scores for run in runs]
-    if kind is None:
-        seen = all(run.evaluation for run in runs)
-        tracked = scores[0] and (all(scores) or not seen)
-        kind = scoring.kind_of(scores[0]) if tracked else "image"
-    if kind == "image" and options.sequences:
-        raise SettingsError("--sequences: images belong to none; leave it out")
-    units: list[Any] = []
-    module: Any = images if kind == "image" else scoring
-    if kind == "image":
-        units = [_images(run) for run in runs]
-        metrics, of = options.metric or images.METRICS[:1], images.unit_name(units[0])
-    else:
-        chosen = sides[0].chosen(options.sequences)
-        units = [_tracks(*pair, kind, chosen) for pair in zip(runs, scores, strict=True)]
-        metrics, of = _spelled(options.metric or scoring.METRICS), "sequences"
-    for run, one in zip(runs[1:], units[1:], strict=True):
-        module.check_paired(units[0], one, (runs[0].label, run.label))
-    count, metrics = len(sides[0].runs), list(dict.fromkeys(metrics))
-    a, b = (module.estimates(part, metrics) for part in (units[:count], units[count:]))
-    return Compared(*sides, kind, of, a, b, options.level)
 
 
 def _spelled(names: Sequence[str]) -> list[str]:

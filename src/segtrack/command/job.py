@@ -11,7 +11,8 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import distributions
 from pathlib import Path
@@ -114,11 +115,49 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         live_in(Path(settings.store))
         print("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    launch = Launch(config, output, hydra.overrides.task, hydra.runtime.choices, command)
+    return record_run(settings, launch, runner)[1]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run was started.
+
+    Attributes:
+        config: as it was composed.
+        output: the run's folder.
+        overrides: words that changed something. choices: options by config group.
+        command: for the record, as it was typed.
+    """
+
+    config: DictConfig
+    output: Path
+    overrides: Sequence[str]
+    choices: Mapping[str, Any]
+    command: str
+
+
+def record_run(
+    settings: Settings, launch: Launch, runner: Runner | None = None
+) -> tuple[str, float | None]:
+    """Run the stages and record them.
+
+    Args:
+        runner: what ``look`` gave for the same settings.
+
+    Returns:
+        The id of the MLflow run, and the value of ``objective``, or None.
+
+    Raises:
+        SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
+    """
+    config, output = launch.config, launch.output
     # Only now: everything above must fail within a second.
     from segtrack import journal as journals
     from segtrack.pipeline import RunFacts
 
-    overrides = [o for o in hydra.overrides.task if not o.lstrip("+").startswith("parent_run=")]
+    overrides = [o for o in launch.overrides if not o.lstrip("+").startswith("parent_run=")]
     swept, among = _swept(settings, overrides)
     told = swept
     if settings.video is not None and is_live(settings.video) and "video" in swept:
@@ -129,13 +168,13 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     name = without_secrets(given)
     commit, dirty = git_state()
     code = config_hash(settings)
-    chosen = hydra.runtime.choices.items()
+    chosen = launch.choices.items()
     choices = {f"choice.{k}": str(v) for k, v in chosen if v and "/" not in k}
     tags = {
         "config.hash": code,
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": launch.command,
         "overrides": " ".join(overrides),
         "output": str(output),
         "store": str(Path(settings.store).resolve()),
@@ -170,7 +209,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         raise
     if settings.parent_run is None:
         _print_summary(journal.latest, runner.videos, output, settings)
-    return value
+    return journal.run_id, value
 
 
 def _gpu(settings: Settings, journal: Journal) -> contextlib.AbstractContextManager[None]:

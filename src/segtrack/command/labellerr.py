@@ -14,10 +14,8 @@ the traffic simulator) and labellerr.annotator.*.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import threading
-import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from segtrack.annotation import Desk, Progress, keep_up, kept_platform, open_des
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import stop_if_asked
 from segtrack.command.app import CONF
+from segtrack.command.browser import open_page
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.job import live_in
 from segtrack.command.subcommands import Parser
@@ -149,17 +148,8 @@ def _open(desk: Desk, options: argparse.Namespace) -> int:
             f"labellerr open: the token of {desk.url} was not found: another user runs it, or with "
             "another TMPDIR; open the address that it printed"
         )
-    print(page, flush=True)
-    if not options.print and _display():
-        webbrowser.open(page)
+    open_page(page, options.print)
     return 0
-
-
-def _display() -> bool:
-    """Whether a browser would have somewhere to be shown."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _annotate(desk: Desk, settings: Settings, wanted: str | None) -> int:

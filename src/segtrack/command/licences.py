@@ -31,14 +31,14 @@ def named_sources(patterns: Sequence[str], path: Path) -> Table:
     return Table("Data and licences", ("data", *_COLUMNS), cells)
 
 
-def counted_sources(counts: Mapping[SourceRow | None, int]) -> Table:
-    """How many images each row stands for; the last of them have none."""
+def counted_sources(counts: Mapping[SourceRow | None, int], of: str) -> Table:
+    """How many images or videos each row stands for; the last of them have none."""
     cells: list[tuple[Cell, ...]] = [
         (row.pattern, number, *_cells(row)) for row, number in counts.items() if row is not None
     ]
     if unknown := counts.get(None):
         cells.append(("no row", unknown, "not known", "not known", ""))
-    return Table("Data and licences", ("data", "images", *_COLUMNS), tuple(cells))
+    return Table("Data and licences", ("data", of, *_COLUMNS), tuple(cells))
 
 
 def find_sources(folder: Path) -> Path:

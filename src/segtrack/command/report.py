@@ -13,14 +13,26 @@ README.md. The HTML is kept with the run in MLflow too, as report/report.html.
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
+from segtrack import journal as journals
 from segtrack.base.errors import SettingsError, nearest
+from segtrack.base.names import level
+from segtrack.command.app import CONF
+from segtrack.command.composition import check, compose_settings
 from segtrack.command.licences import find_sources, named_sources
+from segtrack.command.report_parts import made_by
+from segtrack.command.report_run import run_document
+from segtrack.command.report_sweep import sweep_document
 from segtrack.command.subcommands import Parser
-from segtrack.report import FORMS, STUDY, find_browser, read_study, write_document
+from segtrack.report import FORMS, STUDY, Table, find_browser, read_study, write_document
+from segtrack.runs import KeptSweep, find
+from segtrack.settings import MlflowSettings
+
+OUT = Path("outputs/reports")
 
 
 def main(words: Sequence[str]) -> int:
@@ -34,16 +46,47 @@ def main(words: Sequence[str]) -> int:
     what = Path(options.what).expanduser()
     study = what.parent if what.name == STUDY else what
     if (study / STUDY).is_file():
-        data = partial(named_sources, path=find_sources(study))
-        document = read_study(study, lambda names: data(names))
-        folder = Path(options.out).expanduser() if options.out else study
-        files = write_document(document, folder, options.to, markdown="README")
+        files = _study(study, options)
     else:
-        raise SettingsError(f"{options.what}: there is no {STUDY} in it")
+        if problems := check(CONF, options.overrides, sweep=False):
+            raise SettingsError("; ".join(map(str, problems)))
+        settings = compose_settings(CONF, options.overrides).mlflow
+        with tempfile.TemporaryDirectory() as scratch:
+            files = _recorded(settings, options, Path(scratch))
     if options.unprinted:
         print("no PDF: there is no Chromium here that could print it")
     print("wrote " + ", ".join(map(str, files)))
     return 0
+
+
+def _study(folder: Path, options: argparse.Namespace) -> list[Path]:
+    def data(names: Sequence[str]) -> Table:
+        return named_sources(names, find_sources(folder))
+
+    out = Path(options.out).expanduser() if options.out else folder
+    return write_document(read_study(folder, data), out, options.to, markdown="README")
+
+
+def _recorded(settings: MlflowSettings, options: argparse.Namespace, scratch: Path) -> list[Path]:
+    """Of a run or a sweep, whose record gets the HTML too."""
+    (found,) = find(settings, [options.what], scratch)
+    run = found.parent if isinstance(found, KeptSweep) else found
+    if run.status == "RUNNING":
+        raise SettingsError(f"{options.what}: it is still running; report it when it has ended")
+    address = "" if run.id is None else journals.page_address(settings, run.id)
+    more = (address, options.question, made_by())
+    if isinstance(found, KeptSweep):
+        document = sweep_document(found, *more)
+    else:
+        document = run_document(found, scratch, *more)
+    shown = run.name if run.id else Path(run.name).resolve().name
+    own = "-".join(filter(None, [level(re.sub(r"[^\w.]+", "_", shown))[:60], (run.id or "")[:8]]))
+    out = Path(options.out).expanduser() if options.out else OUT / own
+    files = write_document(document, out, options.to)
+    page = next((file for file in files if file.suffix == ".html"), None)
+    if run.id is not None and page is not None:
+        journals.keep_report(settings, run.id, page)
+    return files
 
 
 def options_of(words: Sequence[str]) -> argparse.Namespace:
@@ -59,6 +102,9 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--to", metavar="FORMS", help=f"of {', '.join(FORMS)}; default: all that can be made here"
+    )
+    parser.add_argument(
+        "--question", metavar="TEXT", default="", help="what a run was to find out; stands on top"
     )
     settings = [word for word in words if "=" in word and not word.startswith("-")]
     options = parser.parse_args([word for word in words if word not in settings])

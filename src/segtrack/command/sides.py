@@ -90,7 +90,7 @@ class Compared:
         return {key: (a, b) for key, (a, b) in rows.items()}
 
 
-def document(found: Compared) -> dict[str, Any]:
+def comparison_document(found: Compared) -> dict[str, Any]:
     """All that was found, for programs; None where something is not known."""
     metrics = {}
     for metric, gap in found.gaps.items():

@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "convert": "segtrack.command.convert",
     "labellerr": "segtrack.command.labellerr",
     "report": "segtrack.command.report",
+    "view": "segtrack.command.view",
 }
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -173,7 +174,19 @@ def _conclude(
         trained = sweep_cells.apart(compared, "train")
         conclude_images(journal, settings, compared, defaults, trained)
         conclude_tracks(journal, compared, defaults, trained)
+    _describe(journal, settings)
     return len(children) - len(finished)
+
+
+def _describe(journal: journals.Journal, settings: MlflowSettings) -> None:
+    """Let MLflow's page of the parent say what came out of it."""
+    from segtrack.command.report_sweep import sweep_description
+    from segtrack.runs import KeptSweep, find
+
+    with tempfile.TemporaryDirectory() as scratch:
+        (sweep,) = find(settings, [journal.run_id], Path(scratch))
+        if isinstance(sweep, KeptSweep) and (text := sweep_description(sweep)):
+            journals.describe(settings, journal.run_id, text)
 
 
 def _put_tables(

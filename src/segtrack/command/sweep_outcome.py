@@ -7,7 +7,9 @@ from pathlib import Path
 
 from segtrack.journal import Journal
 from segtrack.report import (
+    CLAIMS,
     Comparison,
+    Outcome,
     figure_differences,
     save_figure,
     table_csv,
@@ -26,6 +28,7 @@ def publish(journal: Journal, comparison: Comparison, folder: str = "") -> None:
     summary, rows, text = comparison.summary_rows(), comparison.rows(), comparison.text()
     against = f"Settings against {comparison.reference_name}"
     journal.text(text, f"{folder}outcome.txt")
+    journal.text(Outcome.of(comparison).json(), f"{folder}{CLAIMS}")
     journal.text(table_csv(summary), f"{folder}best.csv")
     journal.text(table_html(summary, comparison.title), f"{folder}best.html")
     journal.text(table_csv(rows), f"{folder}comparison.csv")

@@ -6,4 +6,5 @@ from .count import said as said
 from .drawing import Drawn as Drawn
 from .figures import write_figures as write_figures
 from .rules import Rules as Rules
+from .rules import rules_for as rules_for
 from .rules import rules_of as rules_of

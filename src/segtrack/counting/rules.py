@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.errors import DataError
 from segtrack.settings import CountingSettings, PointUnit
+
+if TYPE_CHECKING:
+    from segtrack.dataset import VideoSequence
+    from segtrack.tracker import Tracks
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +36,16 @@ class Rules:
     hysteresis: float
     interval: float
     speed_window: float
+
+
+def rules_for(settings: CountingSettings, sequence: VideoSequence, tracks: Tracks) -> Rules:
+    """What is counted along the trajectories of a video, in its pixels.
+
+    Raises:
+        DataError: as ``rules_of``.
+    """
+    size = tracks.info.width or sequence.width, tracks.info.height or sequence.height
+    return rules_of(settings, *size, sequence.name)
 
 
 def rules_of(settings: CountingSettings, width: int, height: int, video: str) -> Rules:

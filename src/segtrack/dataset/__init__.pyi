@@ -23,6 +23,7 @@ from .kept_export import KeptExport as KeptExport
 from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
 from .licences import SourceRow as SourceRow
+from .licences import count_files as count_files
 from .licences import count_sources as count_sources
 from .licences import read_sources as read_sources
 from .live import LiveStream as LiveStream
@@ -34,6 +35,12 @@ from .recognise import Layout as Layout
 from .recognise import layout_of as layout_of
 from .recognise import layout_of_file as layout_of_file
 from .same_footage import footage as footage
+from .seeking import FrameStamps as FrameStamps
+from .seeking import KeyFrames as KeyFrames
+from .seeking import SeekableFolder as SeekableFolder
+from .seeking import SeekableVideo as SeekableVideo
+from .seeking import frame_stamps as frame_stamps
+from .seeking import video_count as video_count
 from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_truth import is_mot20 as is_mot20
@@ -67,4 +74,5 @@ from .version_folder import write_version as write_version
 from .video import probe_video as probe_video
 from .video import read_frames as read_frames
 from .video_names import is_video as is_video
+from .video_still import middle_frame as middle_frame
 from .yolo_tree import joined as joined

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,12 +85,20 @@ def count_sources(dataset: Dataset, sources: Path) -> dict[SourceRow | None, int
     Raises:
         DataError: the file cannot be read.
     """
+    images = dataset.image_rows("file_name", "path")
+    files = ((one["file_name"], os.path.normpath(dataset.folder / one["path"])) for one in images)
+    return count_files(files, sources, dataset.prefix)
+
+
+def count_files(
+    files: Iterable[tuple[str, str]], sources: Path, prefix: str = ""
+) -> dict[SourceRow | None, int]:
+    """The same of any files, each by its name and its path."""
     rows = read_sources(sources)
-    row_of = _finder(rows, dataset.prefix)
+    row_of = _finder(rows, prefix)
     counts: dict[SourceRow | None, int] = dict.fromkeys([*rows, None], 0)
-    for image in dataset.image_rows("file_name", "path"):
-        path = os.path.normpath(dataset.folder / image["path"])
-        counts[row_of(image["file_name"], path)] += 1
+    for name, path in files:
+        counts[row_of(name, path)] += 1
     return {row: count for row, count in counts.items() if count}
 
 

@@ -10,5 +10,11 @@ from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .journal import Journal as Journal
 from .journal import record as record
+from .notes import NOTE as NOTE
+from .notes import NOTE_LENGTH as NOTE_LENGTH
+from .notes import artifact_link as artifact_link
+from .notes import describe as describe
+from .notes import keep_report as keep_report
+from .notes import page_address as page_address
 from .tracking import connect as connect
 from .tracking import require_tracking as require_tracking

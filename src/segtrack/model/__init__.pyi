@@ -2,10 +2,13 @@ from .brought import read_detections as read_detections
 from .devices import device_class as device_class
 from .devices import first_device as first_device
 from .devices import require_device as require_device
+from .features import Features as Features
+from .features import image_features as image_features
 from .gpu import gpu_record as gpu_record
 from .images import read_image as read_image
 from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
+from .port import FeatureExtractor as FeatureExtractor
 from .port import ModelFamily as ModelFamily
 from .port import Network as Network
 from .port import RawDetections as RawDetections

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from segtrack.base.errors import SettingsError
 from segtrack.base.metrics import Report
 from segtrack.base.registry import Registry, load_plugins
-from segtrack.model.devices import first_device
+from segtrack.model.devices import device_class, first_device
 from segtrack.model.memory import default_batch
 from segtrack.settings import ModelSettings, TrainerSettings, option, plain, shaping
 
@@ -105,6 +105,24 @@ class Detector(Protocol):
         ...
 
 
+class FeatureExtractor(Protocol):
+    """What a network sees of whole images, in one pass for a batch of them."""
+
+    @property
+    def batch(self) -> int:
+        """Images that it likes to have at once."""
+        ...
+
+    def prepare(self, image: np.ndarray) -> Any:
+        """A BGR uint8 image (H, W, 3) as ``features`` takes it; called in another thread."""
+        ...
+
+    def features(self, images: Sequence[Any]) -> np.ndarray:
+        """Of prepared images, of whatever sizes, float32 (B, D): the layers that detection works
+        on, each averaged over the image."""
+        ...
+
+
 class TrainingData(Protocol):
     """What a training is given of a data set; ``segtrack.dataset.Dataset`` has much more.
 
@@ -141,6 +159,7 @@ class ModelFamily(ABC):
             distributions that it takes.
         reads: endings of the exported networks that ``read`` and ``detector`` take as well.
         original: knobs under which a checkpoint is computed as it was trained, without conversion.
+        embeds: whether it offers ``extractor``.
     """
 
     name: ClassVar[str]
@@ -156,6 +175,7 @@ class ModelFamily(ABC):
     exports_else: ClassVar[str] = ""
     quantizes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     original: ClassVar[Mapping[str, Any]] = {}
+    embeds: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
@@ -211,6 +231,10 @@ class ModelFamily(ABC):
         Raises:
             DataError: none of its classes is wanted.
         """
+
+    def extractor(self, network: Network) -> FeatureExtractor:
+        """Load the network, of a checkpoint, to look at whole images with."""
+        raise NotImplementedError
 
     @abstractmethod
     def train(
@@ -295,6 +319,17 @@ class Network:
             **plain(vars(request)),
             "imgsz": self.settings.imgsz or self.weights.imgsz,
             "compute": dict(self.family.compute(self)),
+        }
+
+    def looking(self) -> dict[str, Any]:
+        """All that shapes features beside images and weights: for the key of their result.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        return self._facts() | {
+            "imgsz": self.settings.imgsz or self.weights.imgsz,
+            "compute": device_class(self.device),
         }
 
     def training(self, trainer: TrainerSettings) -> dict[str, Any]:

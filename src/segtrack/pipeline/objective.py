@@ -55,6 +55,10 @@ _SUSPECTS = (
     *("sent_images", "sent_labels"),
     *("overlooked", "badly_located", "swapped", "spurious", "duplicate"),
 )
+_SELECTED = (
+    *("images", "candidates", "copies", "groups", "uncertainty", "uncertainty_of_all"),
+    *("distance", "farthest_left"),
+)
 _IMAGE_SETS = ("images", *SPLITS)
 _DETECTIONS = tuple(f"{of}_detections" for of in _IMAGE_SETS)
 _SPEED = (
@@ -78,6 +82,7 @@ RECORDED: dict[str, dict[str, Iterable[str]]] = {
     "detect": {"": ("detections", *_DETECTIONS), "video": ("detections",)},
     "propose": {"": tuple(f"{of}_masks" for of in _IMAGE_SETS)},
     "suspect": {"": _SUSPECTS},
+    "select": {"": _SELECTED},
     "push": {"": ("files", "sent"), **dict.fromkeys(SPLITS, ("proposals",))},
     "review": {"": (*_REVIEW, *_OUTCOMES), "class": _OUTCOMES, "band": _OUTCOMES},
 }

@@ -8,11 +8,12 @@ exports, reviews, and the emulator's own state. Versions of a data set lie in ``
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.dataset import source_of
-from segtrack.settings import Settings
+from segtrack.settings import SPLITS, Settings
 
 if TYPE_CHECKING:
     from segtrack.annotation import AnnotationPlatform, ImageSet, Progress
@@ -31,15 +32,25 @@ def platform_of(run: Run) -> AnnotationPlatform:
     return platform
 
 
-def images_of(settings: Settings, dataset: Dataset, *splits: str) -> ImageSet:
-    """Images of some splits as they go to the platform."""
+def images_of(
+    settings: Settings, dataset: Dataset, *splits: str, only: Collection[int] | None = None
+) -> ImageSet:
+    """Images of some splits as they go to the platform.
+
+    Args:
+        only: ids of those that go, where not all do.
+    """
     from segtrack.annotation import ImageSet
 
-    rows = (row for split in splits for row in dataset.iter_images(split))
+    every = (row for split in splits for row in dataset.iter_images(split))
+    rows = (row for row in every if only is None or row.image_id in only)
     data, folder = settings.dataset, None
     if settings.labellerr.name is None and data.path and source_of(data).title(data):
         folder = Path(data.path).expanduser()
-    return ImageSet(project_name(settings, dataset), rows, dataset.names, folder)
+    beside: frozenset[str] = frozenset()
+    if only is not None and folder is not None:
+        beside = frozenset(row.sha256 for split in SPLITS for row in dataset.iter_images(split))
+    return ImageSet(project_name(settings, dataset), rows, dataset.names, folder, beside)
 
 
 def project_name(settings: Settings, dataset: Dataset) -> str:

@@ -7,6 +7,7 @@ from .comparison import gap_columns as gap_columns
 from .comparison import score_columns as score_columns
 from .comparison import unit_rows as unit_rows
 from .comparison_figure import figure_differences as figure_differences
+from .comparison_figure import figure_gaps as figure_gaps
 from .document import Block as Block
 from .document import Cell as Cell
 from .document import Code as Code
@@ -24,9 +25,6 @@ from .document import with_best as with_best
 from .document_files import FORMS as FORMS
 from .document_files import find_browser as find_browser
 from .document_files import write_document as write_document
-from .document_html import document_html as document_html
-from .document_latex import document_latex as document_latex
-from .document_markdown import document_markdown as document_markdown
 from .figures import INK as INK
 from .figures import LINES as LINES
 from .figures import NEUTRAL as NEUTRAL
@@ -35,8 +33,14 @@ from .figures import bar_chart as bar_chart
 from .figures import line_chart as line_chart
 from .figures import matrix_chart as matrix_chart
 from .figures import save_figure as save_figure
+from .figures import scatter_chart as scatter_chart
+from .html_form import document_html as document_html
 from .labels import Label as Label
 from .labels import place_labels as place_labels
+from .latex_form import document_latex as document_latex
+from .markdown_form import document_markdown as document_markdown
+from .outcome import CLAIMS as CLAIMS
+from .outcome import Outcome as Outcome
 from .pictures import BACKGROUND as BACKGROUND
 from .pictures import PALETTE as PALETTE
 from .pictures import caption as caption
@@ -48,6 +52,7 @@ from .study import STUDY as STUDY
 from .study import read_study as read_study
 from .tables import Row as Row
 from .tables import aggregate as aggregate
+from .tables import html_table as html_table
 from .tables import read_table_csv as read_table_csv
 from .tables import table_csv as table_csv
 from .tables import table_html as table_html

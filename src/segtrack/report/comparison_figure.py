@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -69,6 +70,33 @@ def figure_differences(comparison: Comparison, metric: str) -> Figure:
             fontsize=9,
         )
         return figure
+
+
+def figure_gaps(rows: Sequence[Mapping[str, Any]], claim: str, level: float) -> Figure:
+    """The difference of two runs in each metric, with its interval.
+
+    Args:
+        rows: ``metric``, ``difference``, ``low`` and ``high`` in percentage points (None where
+            there is no interval), ``told``.
+        claim: what can be said, for the title.
+        level: of the intervals, 0..1.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.4, 1.7 + 0.42 * len(rows)), layout="constrained")
+        title = textwrap.fill(claim, 78)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        axes: Any = figure.add_subplot()
+        axes.axvline(0, color=INK, lw=1, zorder=1)
+        for y, row in enumerate(rows):
+            colour = TOLD if row["told"] else TIED
+            if row["low"] is not None and row["high"] is not None:
+                axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.8, zorder=2)
+            axes.plot(row["difference"], y, "o", color=colour, zorder=3)
+        axes.set_yticks(range(len(rows)), [str(row["metric"]) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(True, axis="x")
+        axes.set_xlabel(f"B - A, percentage points; {level:.0%} intervals")
+    return figure
 
 
 def _shown(comparison: Comparison, metric: str) -> list[int]:

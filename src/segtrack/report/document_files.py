@@ -14,9 +14,9 @@ from segtrack.base.atomic import unwritable, whole_file, write_whole
 from segtrack.base.errors import StageError
 from segtrack.base.names import level
 from segtrack.report.document import Document
-from segtrack.report.document_html import document_html
-from segtrack.report.document_latex import document_latex
-from segtrack.report.document_markdown import document_markdown
+from segtrack.report.html_form import document_html
+from segtrack.report.latex_form import document_latex
+from segtrack.report.markdown_form import document_markdown
 
 FORMS = ("html", "md", "tex", "pdf")
 PICTURES = "figures"

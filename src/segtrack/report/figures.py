@@ -77,9 +77,7 @@ def line_chart(
         named = len(lines) if len(lines) <= len(LINES) else len(LINES) - 2
         for i, (name, values) in enumerate(lines.items()):
             if i < named:
-                # matplotlib leaves out of the legend what begins with an underscore.
-                label = shown(f" {name}" if name.startswith("_") else name, 40)
-                axes.plot(x, values, color=LINES[i], lw=1.4, label=label, zorder=3)
+                axes.plot(x, values, color=LINES[i], lw=1.4, label=_label(name), zorder=3)
             else:
                 rest = f"{len(lines) - named} others" if i == named else None
                 axes.plot(x, values, color=NEUTRAL, lw=0.6, alpha=0.4, label=rest)
@@ -107,7 +105,8 @@ def bar_chart(
         intervals: of the same series, the ends of an interval per value; NaN where there is none.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(title, x_label, y_label, (max(5.6, 2.2 + 1.2 * len(groups)), 4.4))
+        wide = max(1.2, 0.4 * len(bars)) * len(groups)  # so that values on bars do not touch
+        figure, axes = _axes(title, x_label, y_label, (max(5.6, 2.2 + wide), 4.4))
         width = 0.78 / max(1, len(bars))
         for i, (name, values) in enumerate(bars.items()):
             x = np.arange(len(groups)) + (i - (len(bars) - 1) / 2) * width
@@ -126,6 +125,31 @@ def bar_chart(
         axes.tick_params(axis="x", length=0)
         if len(bars) > 1:
             _legend(axes)
+        return figure
+
+
+def scatter_chart(
+    title: str, x_label: str, y_label: str, points: Mapping[str, np.ndarray]
+) -> Figure:
+    """Points of several kinds, both axes from 0, with the legend beside the plot.
+
+    Args:
+        title: headline.
+        x_label, y_label: what the axes show.
+        points: name of a kind to float (n, 2), x and y; the most important kind last. The first of
+            several is grey.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(title, x_label, y_label, (7.8, 4.8))
+        for i, (name, xy) in enumerate(points.items()):
+            quiet = i == 0 and len(points) > 1
+            colour = NEUTRAL if quiet else LINES[(i - (len(points) > 1)) % len(LINES)]
+            x, y = np.asarray(xy, float).reshape(-1, 2).T
+            style = {"s": 14, "alpha": 0.55} if quiet else {"s": 30, "edgecolors": "white"}
+            axes.scatter(x, y, color=colour, label=_label(name), lw=0.5, zorder=3 + i, **style)
+        axes.set_xlim(0, None)
+        axes.set_ylim(0, None)
+        _legend(axes)
         return figure
 
 
@@ -178,6 +202,11 @@ def matrix_chart(
         bar.set_label(share_label)
         bar.outline.set_visible(False)
         return figure
+
+
+def _label(name: str) -> str:
+    """For the legend, out of which matplotlib leaves what begins with an underscore."""
+    return shown(f" {name}" if name.startswith("_") else name, 40)
 
 
 def _legend(axes: Axes) -> None:

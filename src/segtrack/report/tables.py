@@ -94,6 +94,18 @@ def table_html(rows: Sequence[Row], title: str) -> str:
     return _PAGE.format(title=name, head=head, body=body, style=_STYLE, script=_SCRIPT)
 
 
+def html_table(rows: Sequence[Row], caption: str = "") -> str:
+    """The table as a part of somebody else's page, such as a notebook, in whose style it is."""
+    columns = _columns(rows)
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(_short(r.get(c)))}</td>" for c in columns) + "</tr>"
+        for r in rows
+    )
+    text = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table>{text}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def aggregate(rows: Sequence[Row], keys: Sequence[str], over: str = "seed") -> list[dict[str, Any]]:
     """Mean and spread of every numeric column over the rows that share the values of ``keys``.
 

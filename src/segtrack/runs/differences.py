@@ -10,7 +10,8 @@ from segtrack.runs.kept import KeptRun
 
 _APART = (
     *("mlflow.", "labellerr.", "render.", "parent_run", "plan", "stages", "store", "objective"),
-    *("evaluation.gallery", "dataset.workers", "trainer.workers", "trainer.threads", "device"),
+    *("suspect.", "select.", "export.", "evaluation.gallery", "dataset.workers"),
+    *("trainer.workers", "trainer.threads", "device"),
 )
 """Settings in which runs may differ without being other settings."""
 UNSET = "not set"

@@ -10,8 +10,11 @@ from .counts import FIELDS as FIELDS
 from .counts import PLAIN_FIELDS as PLAIN_FIELDS
 from .counts import counts_of as counts_of
 from .counts import has_objects as has_objects
+from .counts import objects as objects
 from .counts import per_alpha as per_alpha
 from .counts import summary as summary
+from .figures import curve_rows as curve_rows
+from .figures import figure_curves as figure_curves
 from .kits import KITS as KITS
 from .kits import score_kit as score_kit
 from .matches import MATCHES_FILE as MATCHES_FILE
@@ -25,6 +28,8 @@ from .score import MASK as MASK
 from .score import SequenceScores as SequenceScores
 from .score import percent as percent
 from .score import score_tracks as score_tracks
+from .timeline import figure_timeline as figure_timeline
+from .timeline import piece_rows as piece_rows
 from .tracking_report import scored_rows as scored_rows
 from .tracking_report import write_tracking_report as write_tracking_report
 from .truth import TRUTH_FILE as TRUTH_FILE

@@ -55,6 +55,11 @@ def has_objects(counts: np.ndarray) -> bool:
     return bool(field(counts, "CLR_TP") + field(counts, "CLR_FN") > 0)
 
 
+def objects(counts: np.ndarray) -> int:
+    """How many objects of the ground truth counts (D,) are of, frame by frame."""
+    return int(field(counts, "CLR_TP") + field(counts, "CLR_FN"))
+
+
 def per_alpha(counts: np.ndarray) -> dict[str, np.ndarray]:
     """The HOTA family at each localisation threshold.
 

@@ -32,6 +32,7 @@ from segtrack.settings.model import ModelSettings
 from segtrack.settings.render import RenderSettings
 from segtrack.settings.root import DEFAULT_STAGES, Settings
 from segtrack.settings.rules import validate
+from segtrack.settings.select import SelectSettings
 from segtrack.settings.suspect import SuspectSettings
 from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
@@ -61,6 +62,7 @@ __all__ = [
     "PointUnit",
     "Problem",
     "RenderSettings",
+    "SelectSettings",
     "Settings",
     "SplitFractions",
     "SuspectSettings",

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from labellerr_loopback.annotator import Rates, Record, annotate
@@ -38,14 +39,14 @@ from segtrack.annotation.sent import Reviewed, SentImage
 from segtrack.annotation.versions import next_version
 from segtrack.base.errors import DataError, PlatformError
 from segtrack.base.files import file_digest
-from segtrack.dataset import Dataset, ReviewedSettings, TrafficSimSettings
+from segtrack.dataset import Dataset, ImagesSettings, ReviewedSettings, TrafficSimSettings
 from segtrack.model.predictions import Predictions, PredictionsInfo, PredictionsWriter
 from segtrack.pipeline.stages.pull import _pull as pull_stage
 from segtrack.pipeline.stages.review import Sent
 from segtrack.settings import LabellerrSettings
 
 from .conftest import QUICK, unique
-from .reviews import Numbers, planted_predictions, prepared, send, small_dataset, take_back
+from .reviews import Numbers, _frame, planted_predictions, prepared, send, small_dataset, take_back
 
 REPOSITORY = Path(__file__).parents[3]
 RATES = Rates(miss_correction=0.2, miss_deletion=0.4, miss_addition=0.3, wrong_deletion=0.1)
@@ -232,6 +233,38 @@ def test_two_runs_that_pull_the_same_end_with_the_same_files(loop: Loop, tmp_pat
     assert runs[0].kept["labels.coco.json"] == loop.review.labels.read_bytes()
     places = {path.name for path in (tmp_path / "labellerr" / "pulls").iterdir()}
     assert places == {"review", ".review.lock"}
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_on_its_side_keeps_its_outlines(
+    served: Emulator, platform: HttpPlatform, tmp_path: Path, suffix: str
+) -> None:
+    """Cameras note a turn in EXIF data: what people see, and what labels belong to, is turned."""
+    (tmp_path / "photos").mkdir()
+    image = Image.fromarray(np.random.default_rng(3).integers(0, 255, (30, 50, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # 50 x 30 px in the file, shown as 30 x 50
+    image.save(tmp_path / "photos" / f"turned{suffix}", exif=exif)
+    settings = ImagesSettings(path=str(tmp_path / "photos"), classes=["car"])
+    dataset = prepared(settings, tmp_path / "dataset", tmp_path / "cache")
+    (row,) = dataset.iter_images("pool")
+    assert (row.width, row.height) == (30, 50)
+    mask = np.zeros((50, 30), np.uint8)
+    mask[38:48, 4:24] = 1
+    with PredictionsWriter(tmp_path) as writer:
+        writer.add(_frame(row.image_id, [(0, mask, 0.9)]))
+        writer.finish(PredictionsInfo(("car",), 1))
+    name = unique("turned")
+    sent = send(platform, dataset, Predictions.load(tmp_path), tmp_path, name)
+    (file,) = ask("GET", f"{served.url}/_emulator/projects/{sent.project_id}/files")["files"]
+    assert (file["width"], file["height"]) == (30, 50)
+    done = {"file_id": file["file_id"], "status": "accepted"}
+    path = f"{served.url}/_emulator/projects/{sent.project_id}/files"
+    ask("POST", path, json={"files": [done]})
+    review = take_back(platform, sent.folder, tmp_path / "pull", Numbers())
+    assert (review.accepted, review.remarks) == (1, ())
+    (label,) = json.loads(review.labels.read_text())["annotations"]
+    assert label["bbox"] == pytest.approx([4, 38, 20, 10], abs=1)
 
 
 def test_nothing_was_predicted(served: Emulator, loop: Loop, tmp_path: Path) -> None:

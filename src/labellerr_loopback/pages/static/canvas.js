@@ -96,8 +96,13 @@ export class Canvas {
 
   /** Nearer to an outline, with some of what is around it. */
   near(points) {
+    const around = L.latLngBounds(points.map(at)).pad(1);
+    if (this.map.getBoundsZoom(around) < this.map.getBoundsZoom(this.bounds)) {
+      this.fit(); // something large: the whole picture is as far as it goes
+      return;
+    }
     this.#fitted = false;
-    this.map.fitBounds(L.latLngBounds(points.map(at)).pad(1), { maxZoom: 4 });
+    this.map.fitBounds(around, { maxZoom: 4 });
   }
 
   zoom(steps) {

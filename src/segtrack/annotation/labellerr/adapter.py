@@ -93,8 +93,15 @@ class Labellerr:
         from segtrack.annotation.labellerr.push import push
 
         stamps = {row.path: row.sha256 for row in images.images}
-        session, folder = self._session(say), images.folder
-        return push(session, stamps, images.classes, images.name, stamps=stamps, folder=folder)
+        return push(
+            self._session(say),
+            stamps,
+            images.classes,
+            images.name,
+            stamps=stamps,
+            folder=images.folder,
+            beside=images.beside,
+        )
 
     def known_as(self, project_id: str, images: Iterable[ImageRow]) -> list[SentImage]:
         from segtrack.annotation.labellerr.review import known_as

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ def push(
     *,
     stamps: Mapping[Path, str] | None = None,
     folder: Path | None = None,
+    beside: Collection[str] = (),
 ) -> Pushed:
     """Send images and make, or find, the project in which they are annotated.
 
@@ -72,6 +73,7 @@ def push(
         stamps: digest of each file; size and time of change where not given.
         folder: which ``name`` was taken from, where nobody chose one: what it holds goes where it
             was sent before, whatever the folder is called by now, and never to another one's.
+        beside: digests of what else the folder holds, where only some of its images go.
 
     Raises:
         DataError: files that cannot be sent, no classes, or a template that does not fit; found
@@ -88,7 +90,8 @@ def push(
         )
     files = check_files(paths, stamps)
     if folder is not None:
-        name = _own_name(ledger, platform.account, name, files, folder, say)
+        contents = {*(file.stamp for file in files), *beside}
+        name = _own_name(ledger, platform.account, name, contents, folder, say)
     project = (
         named_project(platform, "labellerr.project_id", project_id, classes)
         if project_id
@@ -121,14 +124,13 @@ def push(
 
 
 def _own_name(
-    ledger: Path, account: str, name: str, files: Sequence[LocalFile], folder: Path, say: Say
+    ledger: Path, account: str, name: str, contents: Set[str], folder: Path, say: Say
 ) -> str:
     """The name under which a folder's pictures were pushed before, else ``name``.
 
     Raises:
         DataError: another folder of this name, which is still there, was pushed by it.
     """
-    contents = {file.stamp for file in files}
     with Ledger(ledger, account) as book:
         held = book.holders(contents)
         moved = [one for one in _pushed_names(ledger, account) if one in held and one != name]
@@ -150,7 +152,7 @@ def _own_name(
     )
     if known and new == len(contents):
         raise DataError(
-            f"none of the {len(files)} images is among the {len(known)} that were pushed as "
+            f"none of the {len(contents)} images is among the {len(known)} that were pushed as "
             f"{name!r}: is this another folder of the same name? {instead}"
         )
     if known and new and (others := outside(known)):

@@ -9,6 +9,7 @@ from typing import ClassVar
 from segtrack.base.metrics import Report
 from segtrack.model.port import (
     Detector,
+    FeatureExtractor,
     ModelFamily,
     Network,
     Request,
@@ -31,6 +32,7 @@ class Rfdetr(ModelFamily):
         "rfdetr does it: RFDETRSegNano.from_checkpoint('FILE.pt').export(format='onnx'), or the "
         "class of another size"
     )
+    embeds = True
     # Its own defaults for the rest: the rates that suit YOLO would ruin a transformer.
     trains_with: ClassVar = frozenset(
         ("epochs", "batch", "imgsz", "patience", "workers", "threads", "amp", "extra")
@@ -55,6 +57,11 @@ class Rfdetr(ModelFamily):
         from segtrack.model.rfdetr.detector import RfdetrDetector
 
         return RfdetrDetector(network, request)
+
+    def extractor(self, network: Network) -> FeatureExtractor:
+        from segtrack.model.rfdetr.features import RfdetrFeatures
+
+        return RfdetrFeatures(network)
 
     def train(
         self,

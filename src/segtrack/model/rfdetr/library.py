@@ -48,8 +48,10 @@ with guest():
     from rfdetr.assets.model_weights import download_pretrain_weights
     from rfdetr.models import build_model_from_config
     from rfdetr.models.weights import interpolate_position_embeddings
+    from rfdetr.utilities.tensors import nested_tensor_from_tensor_list
 
 __all__ = [
+    "backbone_layers",
     "build",
     "config_of",
     "download",
@@ -124,6 +126,12 @@ def fill(model: Any, config: Any, state: dict[str, torch.Tensor]) -> None:
         raise ValueError(
             f"{len(wrong)} of its parameters are missing or of another network, such as {wrong[0]}"
         )
+
+
+def backbone_layers(model: Any, pixels: torch.Tensor) -> list[torch.Tensor]:
+    """What the decoder is given of images (B, 3, size, size): (B, C, h, w) of each layer."""
+    layers = model.backbone(nested_tensor_from_tensor_list(pixels))[0]
+    return [layer.tensors for layer in layers]
 
 
 def download(target: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from segtrack.base.metrics import Report
 from segtrack.model.port import (
     Detector,
+    FeatureExtractor,
     ModelFamily,
     Network,
     Request,
@@ -38,6 +39,7 @@ class Ultralytics(ModelFamily):
     }
     quantizes: ClassVar = {"openvino": ("nncf",)}
     reads = READS
+    embeds = True
     original: ClassVar = {"backend": "torch", "precision": "float32"}
 
     def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
@@ -82,6 +84,11 @@ class Ultralytics(ModelFamily):
         from segtrack.model.ultralytics.detector import YoloDetector
 
         return YoloDetector(network, request)
+
+    def extractor(self, network: Network) -> FeatureExtractor:
+        from segtrack.model.ultralytics.features import YoloFeatures
+
+        return YoloFeatures(network)
 
     def train(
         self,

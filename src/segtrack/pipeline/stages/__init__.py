@@ -7,6 +7,8 @@
      push ...     +--> review ... pull --> next version of the data set          labels
        |
        +--> suspect > recheck    labels that are probably wrong, by networks of their own
+       |
+       +--> select > push        images to annotate next
 
 A module imports what does its work as a package (``from segtrack import model``) or inside of a
 function, so that knowing the stages costs nothing.

@@ -29,21 +29,11 @@ def count(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
 
     def build(folder: Path, report: Report) -> None:
         tracks: Tracks = associated.value
-        rules = rules_for(ask.settings, sequence, tracks)
+        rules = counting.rules_for(ask.settings.counting, sequence, tracks)
         counting.count_tracks(tracks, rules, folder, report)
 
     size = {"width": sequence.width, "height": sequence.height}
     return Recipe(build, size, {"tracks": associated.key}, metric=metric_of(sequence))
-
-
-def rules_for(settings: Settings, sequence: VideoSequence, tracks: Tracks) -> counting.Rules:
-    """What is counted in a video, in its pixels.
-
-    Raises:
-        DataError: a point lies outside of the frame.
-    """
-    size = tracks.info.width or sequence.width, tracks.info.height or sequence.height
-    return counting.rules_of(settings.counting, *size, sequence.name)
 
 
 def require_rules(settings: Settings, sequences: Iterable[VideoSequence]) -> None:

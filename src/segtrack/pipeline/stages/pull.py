@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import DataError, NothingToExport
 from segtrack.pipeline.platform import platform_of, project_name, unfinished
+from segtrack.pipeline.pool import NO_IMAGES, require_pool
 from segtrack.pipeline.rechecked_labels import labels_were_sent, last_labels, pull_labels
 from segtrack.pipeline.reviewed_videos import at_hand, last_sent, pull_videos, videos_were_sent
 from segtrack.pipeline.stage import Ask, Stage, Visit, register
-from segtrack.pipeline.stages.review import NO_IMAGES, Sent, require_pool
+from segtrack.pipeline.stages.review import Sent
 
 if TYPE_CHECKING:
     from segtrack.annotation import AnnotationPlatform, Review, Reviewed

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from segtrack import curation
 from segtrack.base.errors import DataError
 from segtrack.pipeline.platform import images_of, platform_of
 from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
@@ -23,7 +24,8 @@ PUSHED = ("train", "val", "pool")  # never the test split: it compares versions 
 def push(ask: Ask) -> Visit:
     """Send the images of all splits but ``test``; make or find the project they belong to.
 
-    With ``labellerr.assist`` predictions go with them, to be corrected instead of drawn.
+    With the stage ``select`` only those that it chose go; with ``labellerr.assist`` predictions go
+    with them, to be corrected instead of drawn.
 
     Raises:
         DataError: there is nothing to send, or nothing can predict.
@@ -36,9 +38,15 @@ def push(ask: Ask) -> Visit:
             "sent; give it some, or leave push out of stages."
         )
     splits = [split for split, count in counts.items() if count]
+    only: frozenset[int] | None = None
+    what = f"{sum(counts.values())} images"
+    if "select" in ask.listed:
+        chosen = curation.read_selection(ask("select").folder)
+        only, splits = frozenset(row["image_id"] for row in chosen), ["pool"]
+        what = f"{len(only)} selected images"
     proposed = _proposed(ask, splits)  # before anything is sent: it may fail
-    what = f"{sum(counts.values())} images, as far as they are not sent"
-    return Visit(what, partial(_push, dataset=dataset, proposed=proposed))
+    do = partial(_push, dataset=dataset, proposed=proposed, only=only)
+    return Visit(f"{what}, as far as they are not sent", do)
 
 
 def _proposed(ask: Ask, splits: list[str]) -> dict[str, Result]:
@@ -59,13 +67,15 @@ def _proposed(ask: Ask, splits: list[str]) -> dict[str, Result]:
     return dict(zip(splits, found, strict=True))
 
 
-def _push(run: Run, dataset: Dataset, proposed: dict[str, Result]) -> None:
+def _push(
+    run: Run, dataset: Dataset, proposed: dict[str, Result], only: frozenset[int] | None
+) -> None:
     platform, settings = platform_of(run), run.settings
     started = time.perf_counter()
-    done = platform.push(images_of(settings, dataset, *PUSHED), run.say)
+    done = platform.push(images_of(settings, dataset, *PUSHED, only=only), run.say)
     seconds = time.perf_counter() - started
     for split, found in proposed.items():
-        images = images_of(settings, dataset, split)
+        images = images_of(settings, dataset, split, only=only)
         objects = platform.propose(done.project_id, found.key, images, found.value, run.say)
         run.record(f"push/{split}/proposals", objects)
     run.record("push/files", done.files)
@@ -89,9 +99,9 @@ STAGE = register(
     Stage(
         name="push",
         make=push,
-        inputs=("prepare", "predict", "propose", "sam"),
+        inputs=("prepare", "predict", "propose", "sam", "select"),
         require=_require,
-        after="prepare",
+        after="select",
         includes=("prepare",),  # raw data enters there, so that it is read there
         platform=True,
     )

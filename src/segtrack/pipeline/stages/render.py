@@ -9,7 +9,6 @@ from segtrack import counting, tracker
 from segtrack import dataset as datasets
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
-from segtrack.pipeline.stages.count import rules_for
 from segtrack.pipeline.videos import wants_video
 
 if TYPE_CHECKING:
@@ -32,7 +31,8 @@ def render(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
         frames = datasets.read_frames(sequence)
         drawn = None
         if counted.value is not None:
-            drawn = counting.Drawn(rules_for(ask.settings, sequence, tracks), counted.value)
+            rules = counting.rules_for(ask.settings.counting, sequence, tracks)
+            drawn = counting.Drawn(rules, counted.value)
         tracker.render_video(frames, tracks, tracks.info.names, folder / FILE, trail, drawn)
 
     inputs = {"tracks": associated.key, "video": sequence.sha256}

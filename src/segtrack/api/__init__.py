@@ -1,0 +1,5 @@
+"""The same as the command line, from Python: docs/python.md."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
