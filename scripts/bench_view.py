@@ -53,6 +53,7 @@ WIDTH, HEIGHT, FPS = 1920, 1080, 30
 OBJECTS, LIFE = 12, 300  # at once; frames that a track lasts
 NAMES = ("car", "person", "bus")
 SEEKS = 40
+GOP, PART = 250, 1000  # frames between key frames; frames that are encoded
 
 
 def main() -> int:
@@ -79,23 +80,36 @@ def main() -> int:
 
 
 def make_video(path: Path, frames: int) -> None:
-    """FFmpeg's moving test picture; a second of it again and again, as encoding takes longest."""
+    """FFmpeg's moving test picture: some of it is encoded, and its packets come again and again."""
     codec, given = ("mpeg4", {}) if path.suffix == ".avi" else ("libx264", {"preset": "ultrafast"})
     source = av.open(f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FPS}:duration=4", format="lavfi")
-    second = [frame.reformat(format="yuv420p") for frame in source.decode(video=0)]
-    for frame in second:
-        frame.pict_type = PictureType.NONE  # else each would be a key frame again
-    partial = path.with_name(f"partial{path.suffix}")
-    with av.open(str(partial), "w") as container:
+    pictures = [frame.reformat(format="yuv420p") for frame in source.decode(video=0)]
+    part, partial = path.with_name(f"part{path.suffix}"), path.with_name(f"partial{path.suffix}")
+    with av.open(str(part), "w") as container:
         stream = container.add_stream(codec, rate=FPS, options=given)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = 6_000_000
-        stream.codec_context.gop_size = 250
-        for number in range(frames):
-            frame = second[number % len(second)]
+        stream.codec_context.gop_size = GOP
+        for number in range(min(frames, PART)):
+            frame = pictures[number % len(pictures)]
+            frame.pict_type = PictureType.NONE  # else each would be a key frame again
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    with av.open(str(part)) as given_part, av.open(str(partial), "w") as container:
+        template = given_part.streams.video[0]
+        stream = container.add_stream_from_template(template)
+        packets = [packet for packet in given_part.demux(template) if packet.size]
+        data = [(bytes(packet), packet.is_keyframe) for packet in packets]
+        length = Fraction(1, FPS) / packets[0].time_base
+        for number in range(frames):
+            content, key = data[number % len(data)]
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, packets[0].time_base
+            packet.pts = packet.dts = int(number * length)
+            packet.duration, packet.is_keyframe = int(length), key
+            container.mux(packet)
+    part.unlink()
     partial.rename(path)
 
 

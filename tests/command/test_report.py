@@ -158,7 +158,7 @@ def test_a_run(
         and "| commit of the code | abc, with files that differ" in text
     )
     assert "| numpy | 2.4.6 |" in tables and "zzz" not in text and "    seed: 3\n" in text
-    assert "Licences are not known: the store does not have the data set any more." in text
+    assert "Licences are not known: the data set is not found in the store." in text
 
 
 def test_the_page_of_a_run_and_its_record_link_to_each_other(

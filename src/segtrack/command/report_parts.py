@@ -80,7 +80,7 @@ def data_section(run: KeptRun) -> list[Block]:
     blocks.append(Paragraph(", ".join(str(word) for word in words if word)))
     if facts:
         blocks.append(_support(facts))
-    blocks += _licences(run, bool(facts))
+    blocks += _licences(run, facts)
     if facts.get("warnings"):
         blocks.append(Paragraph("Warnings of its checks:"))
         blocks.append(Items(tuple(map(str, facts["warnings"]))))
@@ -104,13 +104,16 @@ def _support(facts: dict[str, Any]) -> Table:
     return Table("Images, and objects by class", ("", *splits), tuple(rows), note)
 
 
-def _licences(run: KeptRun, images: bool) -> list[Block]:
+def _licences(run: KeptRun, facts: Mapping[str, Any]) -> list[Block]:
     """Origins and licences of the images, else of the videos, where it can be known."""
     sources, of = Path(str(run.config.get("dataset.sources") or "sources.md")), "images"
-    dataset = run.dataset if images else None
-    if images and dataset is None:
-        gone = "the store does not have the data set any more"
+    dataset = run.dataset if facts else None
+    if facts and dataset is None:
+        gone = "the data set is not found in the store"
         return [Paragraph(f"Licences are not known: {gone}.")]
+    if facts and "prefix" not in facts:  # of images that have one they could not be told
+        early = "the data set was prepared by an earlier version; prepare it again"
+        return [Paragraph(f"Licences are not known: {early}.")]
     try:
         if dataset is not None:
             counts = count_sources(dataset, sources)

@@ -45,6 +45,7 @@ from .pictures import BACKGROUND as BACKGROUND
 from .pictures import PALETTE as PALETTE
 from .pictures import caption as caption
 from .pictures import contact_sheet as contact_sheet
+from .pictures import font as font
 from .pictures import overlay as overlay
 from .prose import check_prose as check_prose
 from .study import STUDY as STUDY

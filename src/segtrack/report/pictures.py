@@ -107,9 +107,18 @@ def contact_sheet(images: list[np.ndarray], columns: int, tile_width: int) -> np
 
 def text_size(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of ``text`` at a font size, height the same for every text."""
-    font = _font(size)
-    ascent, descent = font.getmetrics()
-    return round(font.getlength(text)), ascent + descent
+    letters = font(size)
+    ascent, descent = letters.getmetrics()
+    return round(letters.getlength(text)), ascent + descent
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """matplotlib's own DejaVu Sans: there on every machine, with letters beyond ASCII."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
 
 
 def caption(image_bgr: np.ndarray, text: str, size: int) -> np.ndarray:
@@ -119,7 +128,7 @@ def caption(image_bgr: np.ndarray, text: str, size: int) -> np.ndarray:
         text = text[:-2].rstrip() + "…"
     strip = Image.new("RGB", (width, round(text_size("Ag", size)[1] * 1.5)), BACKGROUND)
     draw = ImageDraw.Draw(strip)
-    draw.text((size // 2, strip.height // 2), text, (30, 30, 30), _font(size), anchor="lm")
+    draw.text((size // 2, strip.height // 2), text, (30, 30, 30), font(size), anchor="lm")
     return np.vstack([np.asarray(strip)[..., ::-1], image_bgr])
 
 
@@ -195,18 +204,9 @@ def _write(canvas: np.ndarray, texts: list[tuple[str, _Patch, tuple[int, int, in
         right, bottom = label.x + label.width - 1, label.y + label.height - 1
         draw.rectangle((label.x, label.y, right, bottom), bgr[::-1])
         middle = label.x + size // 4, label.y + label.height // 2
-        draw.text(middle, label.text, ink, _font(size), anchor="lm")
+        draw.text(middle, label.text, ink, font(size), anchor="lm")
     return np.ascontiguousarray(np.asarray(picture)[..., ::-1])
 
 
 def _luminance(bgr: tuple[int, int, int]) -> float:
     return 0.114 * bgr[0] + 0.587 * bgr[1] + 0.299 * bgr[2]
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """matplotlib's own DejaVu Sans: there on every machine, with letters beyond ASCII."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)

@@ -6,6 +6,7 @@ dataclasses are filled once by ``OmegaConf.to_object`` and not changed afterward
 
 from __future__ import annotations
 
+from segtrack.settings.counting import CountingSettings, HomographySettings, PointUnit, points_of
 from segtrack.settings.dataset import (
     MAX_PIXELS,
     SPLITS,
@@ -44,18 +45,21 @@ __all__ = [
     "SPLITS",
     "AnnotatorSettings",
     "Assist",
+    "CountingSettings",
     "DatasetSettings",
     "Detections",
     "EvaluationSettings",
     "ExportSettings",
     "FolderSettings",
     "Group",
+    "HomographySettings",
     "Knob",
     "LabellerrMode",
     "LabellerrSettings",
     "MlflowMode",
     "MlflowSettings",
     "ModelSettings",
+    "PointUnit",
     "Problem",
     "RenderSettings",
     "SelectSettings",
@@ -72,6 +76,7 @@ __all__ = [
     "option",
     "options",
     "plain",
+    "points_of",
     "register",
     "shaping",
     "validate",

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from segtrack.settings.counting import CountingSettings
 from segtrack.settings.dataset import DatasetSettings
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.export import ExportSettings
@@ -34,6 +35,9 @@ class Settings:
     trainer: TrainerSettings = knob(MISSING, "how it is trained")
     tracker: TrackerSettings = knob(MISSING, "how detections become trajectories")
     tracks: TracksSettings = knob(TracksSettings, "which trajectories stay, and what is filled in")
+    counting: CountingSettings = knob(
+        CountingSettings, "crossings, visits and speeds, along the trajectories"
+    )
     render: RenderSettings = knob(RenderSettings, "the annotated video")
     labellerr: LabellerrSettings = knob(MISSING, "the annotation platform")
     evaluation: EvaluationSettings = knob(MISSING, "how masks are compared with labels")

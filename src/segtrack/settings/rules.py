@@ -101,3 +101,6 @@ def _live(settings: Settings) -> Iterator[Problem]:
     if after.interpolate:
         allowed = "cannot be filled while a stream runs; record it and track in the file"
         yield Problem("tracks.interpolate", after.interpolate, allowed)
+    if settings.counting.wanted:
+        allowed = "is done along whole trajectories; record the stream and track in the file"
+        yield Problem("counting", ..., allowed)

@@ -8,15 +8,14 @@ supervision's annotators draw over whole frames, to the byte.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
 from segtrack.base.names import shown
-from segtrack.report import Label, place_labels
+from segtrack.report import Label, font, place_labels
 from segtrack.tracker import TrackRows
 
 SMALL = 480  # a narrower video is drawn at twice its size: 12 px letters cover too much of it
@@ -134,7 +133,8 @@ class _Letters:
     """Text on a filled rectangle; what was written once is copied."""
 
     def __init__(self, text_px: int, padding: int) -> None:
-        self._font, self._padding = _font(text_px), padding
+        self._font: Any = font(text_px)
+        self._padding = padding
         left, top, _, _ = self._font.getbbox("Tg")
         self._start = padding - left, padding - top  # of the letters in their rectangle
         self._extent = lru_cache(LABELS)(self._font.getbbox)
@@ -191,13 +191,3 @@ def _light(value: str) -> bool:
     """Whether black is read more easily than white on a colour (Rec. 709 luma)."""
     blue, green, red = _bgr(value)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 125
-
-
-@cache
-def _font(size: int) -> Any:
-    """matplotlib's own DejaVu Sans: there on every machine, with letters beyond ASCII."""
-    import matplotlib
-    from PIL import ImageFont
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)

@@ -6,7 +6,7 @@ beside the drawing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -26,6 +26,8 @@ from segtrack.tracker.painter import Painter
 # ticks between some frames in 32 bits.
 TICKS, LONGEST = (90_000, 1_000), 2**31 // 16
 
+Drawing = Callable[[np.ndarray, int, float], None]
+
 
 def render_video(
     frames: Iterable[np.ndarray],
@@ -33,6 +35,7 @@ def render_video(
     names: tuple[str, ...],
     path: Path,
     trail: int,
+    drawn: Drawing | None = None,
 ) -> None:
     """Write the annotated video to ``path``, a few frames in memory at a time.
 
@@ -44,6 +47,8 @@ def render_video(
         path: an .mp4 file; it appears when the video is complete. Its sides are made even, as
             H.264 asks, and a video narrower than 480 pixels is drawn at twice its size.
         trail: frames of path drawn behind each object; 0 for none.
+        drawn: draws over each annotated frame: is given the picture, the frame's number, and how
+            many times larger than the frame the picture is.
 
     Raises:
         DataError: there is no frame.
@@ -53,7 +58,8 @@ def render_video(
     try:
         with whole_file(path) as partial:
             shown = progress(read_ahead(islice(frames, count)), "render", count)
-            _encode(_annotated(shown, tracks, names, trail), tracks.times, partial)
+            annotated = _annotated(shown, tracks, names, trail, drawn)
+            _encode(annotated, tracks.times, partial)
     except OSError as error:
         raise StageError(
             f"{path}: the video could not be written ({error.strerror or error}). Make room or "
@@ -62,7 +68,11 @@ def render_video(
 
 
 def _annotated(
-    frames: Iterable[np.ndarray], tracks: Tracks, names: tuple[str, ...], trail: int
+    frames: Iterable[np.ndarray],
+    tracks: Tracks,
+    names: tuple[str, ...],
+    trail: int,
+    drawn: Drawing | None,
 ) -> Iterator[np.ndarray]:
     rows = tracks.frames()
     ahead = next(rows, None)
@@ -70,7 +80,10 @@ def _annotated(
     for number, image in enumerate(frames):
         painter = painter or Painter(image.shape[1], image.shape[0], names, trail)
         seen = ahead if ahead is not None and ahead.frame == number else None
-        yield painter.paint(image, seen)
+        picture = painter.paint(image, seen)
+        if drawn is not None:
+            drawn(picture, number, painter.scale)
+        yield picture
         if seen is not None:
             ahead = next(rows, None)
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack import counting, model, scoring, tracker
 from segtrack import dataset as datasets
-from segtrack import model, scoring, tracker
 from segtrack.base.addresses import is_live
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, hand_out
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
+from segtrack.pipeline.stages.count import require_rules
 from segtrack.pipeline.stages.weights import require_model
 from segtrack.pipeline.videos import REPORT, detecting, detections_of
 
@@ -107,7 +108,7 @@ def _require(ask: Ask) -> None:
     if video is not None and is_live(video):
         datasets.LiveStream(video).close()
     elif video is not None or (alone and "prepare" not in ask.listed):
-        ask("sequences")
+        require_rules(ask.settings, ask("sequences").value)
     require_model(ask)
 
 
@@ -126,8 +127,11 @@ def video(ask: Ask, sequence: VideoSequence) -> Given:
     associated = ask("associate", sequence=sequence)
     truth = ask("truth", sequence=sequence)
     scored = ask("score", sequence=sequence)
+    counted = ask("count", sequence=sequence)
     rendered = ask("render", sequence=sequence)
-    stored = [r for r in (detected, moved, associated, truth, scored) if r.value is not None]
+    stored = [
+        r for r in (detected, moved, associated, truth, scored, counted) if r.value is not None
+    ]
     return Given(
         Tracked(
             sequence,
@@ -174,6 +178,8 @@ def _publish(run: Run, made: Result) -> None:
     for metric in (metric for one in done for metric in one.metrics):
         totals.setdefault(metric.name, []).append(metric.value)
     for name, values in sorted(totals.items()):
+        if name.startswith("count/") and len(done) > 1 and not counting.adds_up(name):
+            continue
         mean = name.startswith("speed/") or name == "track/class_flips"
         run.record(name, sum(values) / (len(values) if mean else 1))
     rows = (f"{t.sequence.name}:{file_digest(t.tracks.folder / 'tracks.parquet')}\n" for t in done)
@@ -228,7 +234,7 @@ def _publish_scores(run: Run, done: list[Tracked], listed: Path) -> None:
         run.keep(folder, "tracking/scores")
 
 
-_STAGES = ("detections", "detect", "motion", "associate", "truth", "score", "render")
+_STAGES = ("detections", "detect", "motion", "associate", "truth", "score", "count", "render")
 STAGE = register(
     Stage(
         name="track",

@@ -1,0 +1,10 @@
+from .count import FILES as FILES
+from .count import adds_up as adds_up
+from .count import count_tracks as count_tracks
+from .count import load_totals as load_totals
+from .count import said as said
+from .drawing import Drawn as Drawn
+from .figures import write_figures as write_figures
+from .rules import Rules as Rules
+from .rules import rules_for as rules_for
+from .rules import rules_of as rules_of
