@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.conftest import Outcome, Project
@@ -91,6 +92,24 @@ def test_counted_beside_the_tracks(here: Run, project: Project, words: tuple[str
     assert "build" in line and "settings.counting.hysteresis: 0.1 -> 0.2" in line
     stages = [result.split("/")[0] for result in project.results()]
     assert [stages.count(name) for name in ("associate", "count", "render")] == [1, 2, 2]
+
+
+def test_a_run_is_converted_by_its_id_and_name(
+    here: Run, project: Project, words: tuple[str, ...]
+) -> None:
+    assert here(*words, "render.enabled=false", "mlflow.run_name=first").code == 0
+    (run,) = project.runs()
+    for number, word in enumerate((run.info.run_id, "first")):
+        done = here("convert", word, f"{number}.parquet", "--to", "parquet")
+        assert done.code == 0, done.err
+        assert (
+            f"{number}.parquet: a Parquet table, {FRAMES} frames, {2 * FRAMES} objects" in done.out
+        )
+    table = pq.read_table(project.folder / "1.parquet")
+    assert table == pq.read_table(project.folder / "0.parquet")
+    assert table["time_s"].to_pylist()[:4] == [0.0, 0.0, 0.1, 0.1]
+    done = here("convert", "nobody", "2.parquet", "--to", "parquet")
+    assert done.code == 2 and "nobody: there is no such file or folder, and" in done.err
 
 
 def test_without_lines_nothing_is_counted(

@@ -3,29 +3,35 @@
     segtrack convert FOLDER OUT --to cvat-images            a data set of any layout that is read
     segtrack convert FOLDER OUT.json --to coco              the labels alone, in one file
     segtrack convert outputs/RUN OUT --to cvat-video        the tracks of a run's results.json
+    segtrack convert RUN OUT.parquet --to parquet           the same by a run's id or name
     segtrack convert results.json OUT --to yolo --video FILE.mp4
     segtrack convert annotations.xml OUT --to mot           CVAT's video as ground truth
 
 IN is a data set (YOLO, COCO, CVAT, LabelMe, Label Studio, Supervisely, Datumaro), a reviewed
-version, a results.json or a run's folder, a sequence with ground truth, a text file of MOTChallenge
-or MOTS, or CVAT's XML of a video. OUT is a new folder, or a file of labels without pictures, by its
-suffix; it is never overwritten. What the format cannot hold is said, one line per kind.
+version, a results.json, a run (its id, name or folder), a sequence with ground truth, a text file
+of MOTChallenge or MOTS, or CVAT's XML of a video. OUT is a new folder, or a file of labels without
+pictures, by its suffix; it is never overwritten. What the format cannot hold is said, one line per
+kind.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segtrack.base.errors import SettingsError, nearest
+from segtrack.base.errors import SettingsError, nearest, some
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.subcommands import Parser
-from segtrack.convert import FORMATS, PICTURES, convert, input_of, named
+from segtrack.convert import FORMATS, PICTURES, RESULTS, Input, convert, input_of, named
+from segtrack.runs import KeptSweep, find
 from segtrack.settings import DatasetSettings
 
+_MLFLOW = ("mlflow=", "mlflow.")  # settings that say where runs are recorded
 # All that a source leaves open: nothing is divided here.
 _SPLITS = ("train: 1.0", "val: 0.0", "test: 0.0", "pool: 0.0")
 
@@ -38,18 +44,25 @@ def main(words: Sequence[str]) -> int:
         DataError: IN cannot be read, or not be written in this format.
     """
     options = options_of(words)
+    with tempfile.TemporaryDirectory() as scratch:  # what is fetched of a run lies there
+        _convert(options, Path(scratch))
+    return 0
+
+
+def _convert(options: argparse.Namespace, scratch: Path) -> None:
     given, out = Path(options.given).expanduser(), Path(options.out).expanduser()
     sources = [w.partition("=")[2] for w in options.overrides if w.startswith("dataset=")]
-    found = (
-        named(given, sources[-1])
-        if sources
-        else input_of(given, FORMATS[options.to].holds.track_ids)
-    )
+    if sources:
+        found = named(given, sources[-1])
+    elif os.sep in options.given or os.path.lexists(given):
+        found = input_of(given, FORMATS[options.to].holds.track_ids)
+    else:
+        found = _of_run(options, scratch)
     settings, seed = None, 0
     if found.words:
         settings, seed = _settings([*found.words, *options.overrides])
-    elif options.overrides:
-        key = options.overrides[0]
+    elif others := [word for word in options.overrides if not word.startswith(_MLFLOW)]:
+        key = others[0]
         raise SettingsError(f"{key}: settings are for data sets of images; {given} is none")
     video = Path(options.video).expanduser() if options.video else None
     done = convert(found, settings, seed, out, options.to, options.images, video)
@@ -58,7 +71,28 @@ def main(words: Sequence[str]) -> int:
         print(f"  {line}")
     noun = "frames" if found.tracks else "images"
     print(f"{out}: {FORMATS[options.to].title}, {done.pictures} {noun}, {done.things} objects")
-    return 0
+
+
+def _of_run(options: argparse.Namespace, scratch: Path) -> Input:
+    """The results of a run that is named by its id or name.
+
+    Raises:
+        SettingsError: there is no such run, or it tracked in no video.
+    """
+    words = [word for word in options.overrides if word.startswith(_MLFLOW)]
+    if problems := check(CONF, words, sweep=False):
+        raise SettingsError("; ".join(map(str, problems)))
+    given = options.given
+    try:
+        (run,) = find(compose_settings(CONF, words).mlflow, [given], scratch)
+    except SettingsError as error:
+        raise SettingsError(f"{given}: there is no such file or folder, and {error}") from error
+    if isinstance(run, KeptSweep):
+        cells = some([one.label for one in run.cells], 4) or "it has none"
+        raise SettingsError(f"{given}: is the parent of a sweep; convert one of its cells: {cells}")
+    if not run.videos:
+        raise SettingsError(f"{given}: the run has no results.json, since it tracked in no video")
+    return Input(RESULTS, tuple(video.results for video in run.videos))
 
 
 def options_of(words: Sequence[str]) -> argparse.Namespace:
@@ -78,7 +112,9 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
         help="how pictures come into OUT: copied, as hard links where that works, or not at all",
     )
     parser.add_argument("--video", help="the video, or folder of frames, that tracks are of")
-    settings = [word for word in words if word.startswith(("dataset=", "dataset.", "seed="))]
+    settings = [
+        word for word in words if word.startswith(("dataset=", "dataset.", "seed=", *_MLFLOW))
+    ]
     options = parser.parse_args([word for word in words if word not in settings])
     options.overrides = settings
     if options.to not in FORMATS:

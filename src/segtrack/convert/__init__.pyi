@@ -2,6 +2,7 @@ from .conversion import Conversion as Conversion
 from .conversion import convert as convert
 from .formats import FORMATS as FORMATS
 from .formats import Format as Format
+from .inputs import RESULTS as RESULTS
 from .inputs import Input as Input
 from .inputs import input_of as input_of
 from .inputs import named as named

@@ -43,7 +43,7 @@ def clip_material(clips: Sequence[TrackedClip], pictures: bool) -> Material:
     ids = {name: i for i, name in enumerate(names)}
     renamed = _unique([one.clip.name for one in clips])
     whole = [
-        replace(one, clip=replace(one.clip, name=name))
+        replace(one, clip=replace(one.clip, name=name, file=_file(one)))
         for one, name in zip(clips, renamed, strict=True)
     ]
 
@@ -76,6 +76,11 @@ def with_video(clips: Sequence[TrackedClip], path: Path) -> list[TrackedClip]:
     clip = replace(one.clip, width=video.width, height=video.height)
     clip = replace(clip, fps=clip.fps or video.fps)
     return [replace(one, clip=clip, video=video, files={})]
+
+
+def _file(one: TrackedClip) -> Path | None:
+    path = one.video.path if one.video is not None else None
+    return path if path is not None and path.is_file() else None
 
 
 def _unique(names: Sequence[str]) -> list[str]:

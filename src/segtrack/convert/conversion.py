@@ -73,7 +73,7 @@ def convert(
     losses = Losses()
     try:
         with newly_made(target) as work:
-            wanted = pictures != "none" and not single
+            wanted = pictures != "none" and not (single or form.videos or form.bare)
             material, read, notes = _material(given, settings, seed, work, name, wanted, video)
             if single and form.one_clip and len(material.clips) > 1:
                 raise DataError(
@@ -114,7 +114,10 @@ def _refuse(
         raise SettingsError(
             f"{target}: lies in {given.paths[0]}, which is only read; name a place outside of it"
         )
-    if target.suffix.lower() in (".json", ".xml", ".txt", ".zip", ".yaml") and not single:
+    if (
+        target.suffix.lower() in (".json", ".xml", ".txt", ".zip", ".yaml", ".csv", ".parquet")
+        and not single
+    ):
         only = f"; its file ends with {form.suffix}" if form.suffix else ""
         raise SettingsError(f"{target}: {name} is written as a folder{only}")
     if form.tracks and not given.tracks and not given.videos:

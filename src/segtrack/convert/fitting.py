@@ -65,6 +65,7 @@ SAYS = {
     "ignored": "{n} objects that are not to be judged are written as others are: {format} has no "
     "mark for them",
     "splits": "{n} images keep no split: {format} has none",
+    "no_video": "{n} videos are not there: give --video FILE, or put each where the labels say",
     "no_picture": "{n} pictures are not there, and only their labels are written",
 }
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from segtrack.convert.fitting import Holds
 from segtrack.convert.material import Material
 from segtrack.convert.places import Out
-from segtrack.convert.writers import coco, cvat, datumaro, labelme, labelstudio, mot, supervisely
+from segtrack.convert.writers import (
+    coco,
+    cvat,
+    datumaro,
+    fiftyone,
+    labelme,
+    labelstudio,
+    mot,
+    supervisely,
+    table,
+)
 from segtrack.convert.writers import yolo as yolo_writer
 
 
@@ -23,6 +33,8 @@ class Format:
         suffix: of a single file of labels, which OUT may be instead of a folder; empty for none.
         tracks: it is of videos alone, whose objects have track ids.
         one_clip: a single file holds one video.
+        bare: it takes neither frames nor videos.
+        videos: it takes whole video files in place of frames.
         reads: the option of ``dataset`` that reads a folder of it back.
     """
 
@@ -32,6 +44,8 @@ class Format:
     suffix: str = ""
     tracks: bool = False
     one_clip: bool = False
+    bare: bool = False
+    videos: bool = False
     reads: str = ""
 
 
@@ -59,7 +73,23 @@ FORMATS = {
         "Datumaro", datumaro.HOLDS, datumaro.write_datumaro, ".json", reads="datumaro"
     ),
     "mot": Format(
-        "MOTChallenge", mot.MOT_HOLDS, mot.write_mot_folder, ".txt", True, True, "sequences"
+        "MOTChallenge", mot.MOT_HOLDS, mot.write_mot_folder, ".txt", True, True, reads="sequences"
     ),
-    "mots": Format("MOTS", mot.MOTS_HOLDS, mot.write_mots_folder, ".txt", True, True, "sequences"),
+    "mots": Format(
+        "MOTS", mot.MOTS_HOLDS, mot.write_mots_folder, ".txt", True, True, reads="sequences"
+    ),
+    "fiftyone": Format(
+        "FiftyOne", fiftyone.HOLDS, fiftyone.write_fiftyone, tracks=True, videos=True
+    ),
+    "parquet": Format(
+        "a Parquet table",
+        table.PARQUET_HOLDS,
+        table.write_parquet,
+        ".parquet",
+        tracks=True,
+        bare=True,
+    ),
+    "csv": Format(
+        "a CSV table", table.CSV_HOLDS, table.write_csv_table, ".csv", tracks=True, bare=True
+    ),
 }

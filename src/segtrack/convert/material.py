@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +44,27 @@ class Thing:
 
 @dataclass(frozen=True)
 class Clip:
-    """A video: ``width`` and ``height`` in px, ``fps`` 0 where it is not known."""
+    """A video.
+
+    Attributes:
+        width, height: px; fps: on average; 0 where that is not known.
+        times: seconds of frames that a file gives a time of its own.
+        file: the video itself, or None.
+    """
 
     name: str
     width: int
     height: int
     fps: float
     frame_count: int
+    times: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    file: Path | None = field(default=None, compare=False)
+
+    def seconds(self, frame: int) -> float | None:
+        """When a frame is shown, s after the first; None where nothing says it."""
+        if frame in self.times:
+            return self.times[frame]
+        return round(frame / self.fps, 6) if self.fps else None
 
 
 @dataclass(frozen=True)

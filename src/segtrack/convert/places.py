@@ -13,8 +13,9 @@ from typing import TextIO
 import numpy as np
 
 from segtrack.base.errors import DataError
+from segtrack.base.names import level
 from segtrack.convert.fitting import Losses
-from segtrack.convert.material import Picture
+from segtrack.convert.material import Clip, Picture
 
 PICTURES = ("copy", "link", "none")
 JPEG_QUALITY = 95
@@ -67,6 +68,16 @@ class Out:
         if not done:
             raise DataError(f"frame {picture.frame}: cannot be written as {kind}")
         target.write_bytes(coded.tobytes())
+
+    def put_video(self, clip: Clip, folder: str) -> str:
+        """The whole video below ``folder``; its name there, also where it is not there."""
+        suffix = clip.file.suffix if clip.file is not None else ".mp4"
+        name = f"{level(clip.name)}{suffix}"
+        if self.pictures != "none" and clip.file is not None:
+            _bring(clip.file, self.folder(folder) / name, self.pictures == "link")
+        elif self.pictures != "none":
+            self.losses.add("no_video")
+        return name
 
 
 def _bring(source: Path, target: Path, link: bool) -> None:

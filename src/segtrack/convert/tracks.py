@@ -34,6 +34,7 @@ from segtrack.tracker import read_results
 
 _LABELS = "labels.txt"
 _REGIONS_OF_VISDRONE = (0, 11)
+_CLIP = ("name", "width", "height", "fps", "frame_count")
 _Rows = defaultdict[int, list[Thing]]
 
 
@@ -63,7 +64,7 @@ def results_clip(path: Path) -> TrackedClip:
                 )
             )
     video = results.video
-    clip = Clip(video["name"], video["width"], video["height"], video["fps"], video["frame_count"])
+    clip = Clip(**{key: video[key] for key in _CLIP}, times=results.times)
     return TrackedClip(clip, frames, tuple(results.names[i] for i in sorted(results.names)))
 
 

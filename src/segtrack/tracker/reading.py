@@ -21,7 +21,7 @@ class Results:
     Attributes:
         video, tracker, run: as in the file; model: likewise, or None.
         names: class names by ``class_id``, of the model or of the objects.
-        frames: the frames that have objects, ascending.
+        frames: the frames that have objects, ascending. times: of these, in seconds.
     """
 
     video: dict[str, Any]
@@ -30,6 +30,7 @@ class Results:
     run: dict[str, Any]
     names: dict[int, str]
     frames: tuple[TrackRows, ...]
+    times: dict[int, float]
 
 
 def read_results(path: Path) -> Results:
@@ -64,7 +65,9 @@ def read_results(path: Path) -> Results:
         frames = tuple(_rows(frame, by_frame[frame]) for frame in sorted(by_frame))
     except OverflowError as error:
         raise DataError(f"{path}: an id is beyond all numbers ({error})") from error
-    return Results(video, document["model"], document["tracker"], document["run"], names, frames)
+    times = {frame: float(by_frame[frame][0]["time_s"]) for frame in by_frame}
+    shared = (video, document["model"], document["tracker"], document["run"])
+    return Results(*shared, names, frames, times)
 
 
 def _rows(frame: int, objects: list[dict[str, Any]]) -> TrackRows:
