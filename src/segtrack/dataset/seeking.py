@@ -177,6 +177,7 @@ class KeyFrames:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._index: int | None = None  # of the stream, which takes a look at the file's head
 
     def near(self, seconds: float) -> tuple[float, np.ndarray]:
         """The last key frame before a time after the first frame: its own time, and the picture.
@@ -187,7 +188,9 @@ class KeyFrames:
         import av
 
         with self._lock, opened(self.path) as container:
-            stream = container.streams[video_streams(self.path)[0].index]
+            if self._index is None:
+                self._index = video_streams(self.path)[0].index
+            stream = container.streams[self._index]
             stream.codec_context.skip_frame = "NONKEY"
             limit_size(stream)
             start, unit = stream.start_time or 0, float(stream.time_base or 1)

@@ -22,6 +22,8 @@ export class Player {
   #ends = -1;
   #near = 0;
   #passing = null;
+  #known = false;
+  #doubted = false;
 
   constructor(about, { paint, changed }) {
     Object.assign(this, { about, paint, changed, at: about.at, fps: about.fps, seconds: null });
@@ -34,7 +36,21 @@ export class Player {
     this.video = null;
     if (about.film && about.plays) this.#open();
     else this.go(0);
-    if (about.film) this.#times();
+  }
+
+  /** Ask when the frames are shown, once: the server reads the file through for it. */
+  async know() {
+    if (this.#known || !this.about.film) return;
+    this.#known = true;
+    const answer = await fetch(`${this.at}times`, { cache: "no-store" });
+    if (!answer.ok) return;
+    const found = await answer.json();
+    this.seconds = found.seconds;
+    if (found.count) this.count = Math.max(this.count, found.count);
+    this.#sought = -1;
+    this.#doubted = Boolean(found.seconds);
+    if (found.seconds && !this.playing) this.go(this.frame); // by its rate it may have been another
+    else this.changed();
   }
 
   get last() {
@@ -108,15 +124,6 @@ export class Player {
 
   #within(frame) {
     return Math.min(Math.max(frame, 0), this.last);
-  }
-
-  async #times() {
-    const answer = await fetch(`${this.at}times`, { cache: "no-store" });
-    if (!answer.ok) return;
-    const found = await answer.json();
-    this.seconds = found.seconds;
-    if (found.count) this.count = Math.max(this.count, found.count);
-    this.changed();
   }
 
   // A video file
@@ -193,11 +200,12 @@ export class Player {
 
   #seek() {
     if (this.#seeking || this.video.readyState === 0) return;
-    if (this.shown === this.frame && !this.playing && this.image === this.video) {
+    if (this.shown === this.frame && !this.playing && this.image === this.video && !this.#doubted) {
       this.paint(this.shown, this.image);
       return;
     }
     this.#seeking = true;
+    this.#doubted = false;
     this.#sought = this.frame;
     clearTimeout(this.#near);
     this.#near = setTimeout(() => this.#seeking && this.#pass(this.frame), LONG);

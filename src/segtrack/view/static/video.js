@@ -119,6 +119,7 @@ class Page {
     if (!whole) return;
     this.work.dataset.whole = frame; // with its tracks
     this.work.dataset.ready = "true";
+    this.player.know?.();
   }
 
   #moved() {
