@@ -1,6 +1,7 @@
 """``segtrack compare`` on runs in a database of their own."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -409,7 +410,7 @@ def test_the_word_is_told_from_settings(capsys: pytest.CaptureFixture[str]) -> N
     assert stop.value.code == 0
     assert "usage: segtrack compare" in capsys.readouterr().out
     assert main(["--help"]) == 0
-    assert "python src/run.py compare RUN_A RUN_B " in capsys.readouterr().out
+    assert re.search(r"^  compare +is run B better than run A", capsys.readouterr().out, re.M)
 
 
 def test_files_of_a_run_from_a_server(
