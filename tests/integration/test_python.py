@@ -62,7 +62,8 @@ def test_track(project: Project, tracked: segtrack.Run) -> None:
     assert run.data.tags["command"].startswith("segtrack.track(trainer='smoke', ")
     assert run.data.params["dataset.width"] == "192"
     assert tracked.settings["dataset.fps"] == 10
-    assert {"config.yaml", "overrides.txt", "tracking.json"} <= project.artifacts(run)
+    kept = {"config.yaml", "overrides.txt", "tracking.json", "segtrack.log"}
+    assert kept <= project.artifacts(run)
     tracking = tracked.tracking
     assert tracking is not None
     (video,) = tracking.videos

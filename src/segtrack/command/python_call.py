@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf, open_dict
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.saying import LOG, logged
 from segtrack.base.secrets import hidden, hide_in
 from segtrack.command.app import CONF, require_settings
 from segtrack.command.choices import video_choices
@@ -58,7 +59,8 @@ def run_stages(
             raise SettingsError("plan=true: only prints; type it on the command line")
         runner = look(settings)
         _make_folder(launch)
-        run_id, _ = record_run(settings, launch, runner)
+        with logged(launch.output / LOG):
+            run_id, _ = record_run(settings, launch, runner)
         return settings.mlflow, run_id
 
 

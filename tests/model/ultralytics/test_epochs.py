@@ -61,7 +61,7 @@ def test_each_row_is_reported_once_and_earlier_attempts_are_not_printed(tmp_path
     reporter.catch_up()
     assert reported == [("train/box_loss", 0.75, 1), ("train/box_loss", 0.5, 2)]
     assert capsys.readouterr().err == (
-        "epoch  2/10  loss box 0.500  val mask mAP50 0.000 mAP50-95 0.000  4.0 s\n"
+        "epoch  2/10  loss box 0.500  val mask mAP50 0.000 mAP50-95 0.000  4.0 s, 16 s left\n"
     )
 
 
