@@ -50,7 +50,7 @@ PLANTED = {
 QUICK = Patience(tries=4, first=0.01, longest=0.05, retry_after=2.0, connect=2.0, read=10.0)
 SIM = [*TINY, "dataset.train=1", "dataset.val=1", "dataset.test=1", "dataset.video_count=0"]
 SIM += ["dataset.pool=4", "model.imgsz=192", "model.weights=shipped"]
-CHECK, CHECKED = app._check, set[tuple[str, ...]]()
+CHECK, CHECKED = app.require_settings, set[tuple[str, ...]]()
 NOTHING = There([], [], 0, [], 0, [], 0)
 
 
@@ -69,15 +69,17 @@ def _account(served: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     # What costs most of a second each time and is tested elsewhere: the list of all packages, and
     # the check of a command line that was checked before.
     monkeypatch.setattr(job, "environment", lambda: "")
-    monkeypatch.setattr(app, "_check", check_once)
+    monkeypatch.setattr(app, "require_settings", check_once)
     served.faults.clear()
     served.faults.calls.clear()
     yield
     served.faults.clear()
 
 
-def check_once(overrides: Sequence[str], extra: Path | None, sweep: bool) -> None:
-    """``app._check``, but for a command line that was good before."""
+def check_once(
+    overrides: Sequence[str], extra: Path | None = None, sweep: bool = False
+) -> None:
+    """``app.require_settings``, but for a command line that was good before."""
     if tuple(overrides) not in CHECKED:
         CHECK(overrides, extra, sweep)
         CHECKED.add(tuple(overrides))

@@ -14,7 +14,7 @@ import supervision as sv
 
 from segtrack.base.names import shown
 from segtrack.base.rle import encode_box
-from segtrack.report import Label, place_labels
+from segtrack.report import Label, font, place_labels
 from segtrack.tracker import TrackRows, painter
 
 NAMES = ("person", "voiture à cheval", "\u00c5\u030a\u0308 bus {gj|", "truck")
@@ -116,7 +116,7 @@ class Reference:
         return np.asarray(self.label.annotate(canvas, at, [label.text for label in labels]))
 
     def _text_size(self, text: str) -> tuple[int, int]:
-        left, top, right, bottom = painter._font(self.text_px).getbbox(text)
+        left, top, right, bottom = font(self.text_px).getbbox(text)
         return int(right - left + 2 * self.padding), int(bottom - top + 2 * self.padding)
 
 

@@ -159,16 +159,16 @@ def resident_mb() -> float:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
-def test_five_trainings_do_not_grow(drawn, start_weights, tmp_path):
+def test_four_trainings_do_not_grow(drawn, start_weights, tmp_path):
     """And the same settings give the same weights, byte by byte."""
     memory, digests = [], set()
-    for i in range(5):
+    for i in range(4):
         result = go(drawn, start_weights, tmp_path / str(i), smallest(imgsz=32, batch=8))
         digests.add(result.weights.sha256)
         gc.collect()
         memory.append(resident_mb())
     assert len(digests) == 1
-    assert memory[4] - memory[1] < 30, memory
+    assert memory[3] - memory[1] < 20, memory
 
 
 def test_class_heads_are_carried_over_by_name(drawn, start_weights):
