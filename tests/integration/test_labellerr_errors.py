@@ -76,9 +76,7 @@ def _account(served: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     served.faults.clear()
 
 
-def check_once(
-    overrides: Sequence[str], extra: Path | None = None, sweep: bool = False
-) -> None:
+def check_once(overrides: Sequence[str], extra: Path | None = None, sweep: bool = False) -> None:
     """``app.require_settings``, but for a command line that was good before."""
     if tuple(overrides) not in CHECKED:
         CHECK(overrides, extra, sweep)
