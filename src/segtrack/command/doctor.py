@@ -14,6 +14,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 
+from segtrack.base.claims import counted
 from segtrack.base.errors import SettingsError
 from segtrack.base.secrets import told_apart
 from segtrack.command import machine
@@ -51,8 +52,8 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps(told_apart([dataclasses.asdict(one) for one in found]), indent=1))
     count = sum(one.state == PROBLEM for one in found)
     if not options.json:
-        text = "1 problem" if count == 1 else f"{count or 'no'} problems"
-        print(f"\n{text}; {sum(one.state == NOTE for one in found)} notes")
+        text = "no problems" if count == 0 else counted(count, "problems")
+        print(f"\n{text}; {counted(sum(one.state == NOTE for one in found), 'notes')}")
     return 1 if count else 0
 
 
