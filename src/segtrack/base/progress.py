@@ -251,8 +251,9 @@ _BOARD = _Board()
 
 def _forked() -> None:
     """A fork has none of the threads, and would wait for ever for what one of them held."""
+    global _BOARD
     VOICE.lock, VOICE.above = threading.RLock(), None
-    _BOARD.__init__()  # type: ignore[misc]
+    _BOARD = _Board()
 
 
 if hasattr(os, "register_at_fork"):

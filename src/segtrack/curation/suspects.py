@@ -141,10 +141,7 @@ def _found(
             {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
             for r in rows
         ],
-        "annotations": [
-            {**row, "annotation_id": row["id"] - 1}
-            for row in annotations_of(dataset, settings.splits)
-        ],
+        "annotations": list(annotations_of(dataset, settings.splits)),
     }
     batches = image_batches(coco, _frames(predictions), settings.conf_floor, _EVERY)
     facts = facts_of(progress(batches, "compare masks", None, "batches"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -24,18 +24,7 @@ PARQUET_HOLDS = Holds(
     interpolated=True,
     ignored=True,
 )
-CSV_HOLDS = Holds(
-    outlines=False,
-    parts=False,
-    masks=False,
-    crowds=True,
-    splits=False,
-    scores=True,
-    track_ids=True,
-    visible=True,
-    interpolated=True,
-    ignored=True,
-)
+CSV_HOLDS = replace(PARQUET_HOLDS, masks=False)
 COLUMNS = (
     *("video", "frame", "time_s", "track_id", "class_id", "class_name", "score"),
     *("x1", "y1", "x2", "y2", "interpolated", "visible_fraction", "crowd", "ignored"),
