@@ -16,8 +16,9 @@ from typing import Any
 
 from PIL import Image
 
+from segtrack.command.app import CONF
+from segtrack.command.composition import compose_settings
 from segtrack.runs import find
-from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
 
 SIZE = (1280, 860)
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--frame", type=int, default=59)
     parser.add_argument("--track", type=int)
     given = parser.parse_args()
-    settings = MlflowSettings()
+    settings = compose_settings(CONF, []).mlflow
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         found = find(settings, [given.run] if given.run else [], folder)
