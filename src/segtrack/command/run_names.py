@@ -16,6 +16,7 @@ MOST = 150  # letters of a name
 MOST_VALUE = 48  # letters of a value in it
 _ELSEWHERE = ("mlflow.", "store", "objective", "plan", "parent_run")  # where and how, not what
 _VIDEOS = ("video", "dataset.videos")
+_DRAWN = re.compile(r"-?\d+\.\d{7,}(?:[eE]-?\d+)?")
 _SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
 
 
@@ -64,7 +65,15 @@ def labels(key: str, values: Sequence[str]) -> dict[str, str]:
     return {one: f"{shown(_end(one, 1), MOST_VALUE - 9)}-{_digest(one)}" for one in distinct}
 
 
+def short(value: str) -> str:
+    """A number of many digits, as a search draws them, with so many as tell two apart."""
+    if not _DRAWN.fullmatch(value):
+        return value
+    return f"{float(value):.4g}"
+
+
 def _label(key: str, value: str, among: Mapping[str, Sequence[str]]) -> str:
+    value = short(value)
     return labels(key, [value, *among.get(key, ())])[value]
 
 

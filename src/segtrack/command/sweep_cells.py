@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from segtrack.command.cells import meaning
+from segtrack.command.objective import PRUNED
+from segtrack.command.run_names import short
 from segtrack.report import aggregate
 
 CHOOSING = (
@@ -63,6 +65,22 @@ def apart(settings: Sequence[Cells], stage: str) -> bool:
     return len({cells.runs[0].data.tags.get(tag, "").rpartition(" ")[2] for cells in settings}) > 1
 
 
+def status(run: Any) -> str:
+    """MLflow's, or PRUNED of a cell whose training a search ended early."""
+    return "PRUNED" if PRUNED in run.data.tags else str(run.info.status)
+
+
+def once(runs: Sequence[Any]) -> list[Any]:
+    """The cells, of several attempts at one the finished one, else the last."""
+    found: dict[str, Any] = {}
+    for run in runs:
+        tags = run.data.tags
+        cell = f"{tags.get('config.hash', run.info.run_id)} {tags.get('overrides', '')}"
+        if cell not in found or found[cell].info.status != "FINISHED":
+            found[cell] = run
+    return list(found.values())
+
+
 def varied(runs: Sequence[Any], swept: Sequence[str]) -> list[str]:
     """The swept keys, and those that a sweeper drew values for without being told by a list."""
     groups: dict[tuple[str, ...], list[Any]] = {}
@@ -83,9 +101,12 @@ def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:
     for run in runs:
         setting = found.setdefault(tuple(_params(run, keys).values()), {})
         setting.setdefault(tuple(_params(run, seeds).values()), run)
+    names = [named(keys, [short(value) for value in values]) for values in found]
+    if len(set(names)) < len(names):
+        names = [named(keys, values) for values in found]
     return [
-        Cells(named(keys, values), dict(zip(keys, values, strict=True)), tuple(runs.values()))
-        for values, runs in found.items()
+        Cells(name, dict(zip(keys, values, strict=True)), tuple(runs.values()))
+        for name, (values, runs) in zip(names, found.items(), strict=True)
     ]
 
 
@@ -99,7 +120,7 @@ def cell_rows(runs: Sequence[Any], swept: Sequence[str]) -> list[dict[str, Any]]
     """A row per cell: status, swept values, then what chooses, what is measured, and tests last."""
     rows: list[dict[str, Any]] = []
     for run in runs:
-        row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
+        row: dict[str, Any] = {"run": run.info.run_name, "status": status(run)}
         row |= _params(run, swept) | starts(run, runs)
         metrics = {k: v for k, v in run.data.metrics.items() if k.startswith(_GROUPS)}
         row |= {k: metrics[k] for k in sorted(metrics, key=_place)}
