@@ -344,3 +344,15 @@ def test_mlflow_tells_nobody(said: str | None, silent: bool) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == (str(silent), 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri", "root"),
+    [
+        ("sqlite:///mlruns/mlflow.db", "http://127.0.0.1:5000"),
+        ("https://tracks.org/ml/", "https://tracks.org/ml"),
+        ("http://me:secret@tracks.org:81", "http://tracks.org:81"),
+    ],
+)
+def test_where_mlflow_shows_a_run(uri: str, root: str) -> None:
+    assert journals.page_of(uri, "7", "ab") == f"{root}/#/experiments/7/runs/ab"

@@ -16,5 +16,8 @@ from .notes import artifact_link as artifact_link
 from .notes import describe as describe
 from .notes import keep_report as keep_report
 from .notes import page_address as page_address
+from .pages import page_of as page_of
 from .tracking import connect as connect
 from .tracking import require_tracking as require_tracking
+from .watching import cells_now as cells_now
+from .watching import run_now as run_now

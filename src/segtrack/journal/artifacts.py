@@ -86,7 +86,7 @@ def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
     # MLflow's filters know no "or", and none for a tag that is there whatever it says.
     found = (
         run
-        for run in _runs(client, experiment, "", "DESC")
+        for run in all_runs(client, experiment, "", "DESC")
         if not run.data.tags.keys().isdisjoint(tags)
     )
     return next(found, None)
@@ -98,7 +98,7 @@ def run_of_output(settings: MlflowSettings, output: Path) -> Any | None:
     if (path is not None and not path.exists()) or "'" in text or not text.isprintable():
         return None
     client, experiment = connect(settings)
-    return next(_runs(client, experiment, f"tags.output = '{text}'", "DESC"), None)
+    return next(all_runs(client, experiment, f"tags.output = '{text}'", "DESC"), None)
 
 
 class Artifacts:
@@ -216,10 +216,10 @@ def sweep_keys(settings: MlflowSettings, parent: str) -> tuple[list[str], dict[s
 def cells(settings: MlflowSettings, parent: str) -> list[Any]:
     """The child runs of a sweep, first started first."""
     client, experiment = connect(settings)
-    return list(_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
+    return list(all_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
 
 
-def _runs(client: Any, experiment: str, query: str, order: str) -> Iterator[Any]:
+def all_runs(client: Any, experiment: str, query: str, order: str) -> Iterator[Any]:
     """The runs that a filter finds, by when they started, page by page."""
     token = None
     while True:

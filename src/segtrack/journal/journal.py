@@ -21,6 +21,7 @@ from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.models import write_model
+from segtrack.journal.pages import page_of
 from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
 from segtrack.settings import MlflowSettings
 
@@ -160,10 +161,8 @@ class Journal:
 
     def page(self) -> str:
         """The address of the run's page; where no server records, that of one on this machine."""
-        local = "http://127.0.0.1:5000"
-        server = self.uri.rstrip("/") if self.uri.startswith(("http://", "https://")) else local
         experiment = self.client.get_run(self.run_id).info.experiment_id
-        return f"{server}/#/experiments/{experiment}/runs/{self.run_id}"
+        return page_of(self.uri, experiment, self.run_id)
 
     def end(self, status: str, message: str = "") -> None:
         """End the run as FINISHED, FAILED or KILLED; a message becomes the tag ``error``."""

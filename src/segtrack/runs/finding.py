@@ -45,6 +45,37 @@ def find(
     return [_recorded(settings, newest, scratch)]
 
 
+def again(
+    settings: MlflowSettings, held: KeptRun | KeptSweep, scratch: Path
+) -> KeptRun | KeptSweep:
+    """The same run or sweep as MLflow has it now; of its cells only those that ran are read.
+
+    Args:
+        held: what was found before, one that MLflow knows. settings, scratch: as ``find`` has them.
+
+    Raises:
+        SettingsError: it is there no more, or cannot be read.
+    """
+    assert held.id is not None
+    run = journals.run_now(settings, held.id)
+    now = _recorded(settings, run, scratch)
+    if isinstance(held, KeptRun):
+        return now
+    changing = [cell for cell in held.cells if cell.running] or held.cells[-1:]
+    since = min((_milliseconds(cell) for cell in changing), default=0)
+    if held.status != now.status:  # its end: whatever a clock that is late had hidden, too
+        since = 0
+    cells = {cell.id: cell for cell in held.cells}
+    for one in journals.cells_now(settings, run, since):
+        cells[one.info.run_id] = _recorded(settings, one, scratch)
+    return _sweep(now, tuple(sorted(cells.values(), key=_milliseconds)))
+
+
+def _milliseconds(run: KeptRun) -> int:
+    """When it started, as MLflow counts."""
+    return round(run.started.timestamp() * 1000) if run.started else 0
+
+
 def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | KeptSweep:
     path = Path(word).expanduser()
     there = bool(word) and os.path.exists(path)  # noqa: PTH110 (unlike Path's it bears any text)
@@ -62,17 +93,15 @@ def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | Kept
         raise
     if journals.SWEEP_KEYS not in run.data.tags:
         return _recorded(settings, run, scratch)
-    parent = _recorded(settings, run, scratch)
+    children = journals.cells(settings, run.info.run_id)
+    cells = tuple(_recorded(settings, one, scratch) for one in children)
+    return _sweep(_recorded(settings, run, scratch), cells)
+
+
+def _sweep(parent: KeptRun, cells: tuple[KeptRun, ...]) -> KeptSweep:
     assert parent.id is not None
-    children = journals.cells(settings, parent.id)
-    return KeptSweep(
-        parent.id,
-        parent.name,
-        parent.status,
-        tuple(json.loads(run.data.tags[journals.SWEEP_KEYS])),
-        parent,
-        tuple(_recorded(settings, one, scratch) for one in children),
-    )
+    keys = tuple(json.loads(parent.tags[journals.SWEEP_KEYS]))
+    return KeptSweep(parent.id, parent.name, parent.status, keys, parent, cells)
 
 
 def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
@@ -104,6 +133,7 @@ def _recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
         dict(run.data.tags),
         dict(run.data.params),
         dict(run.data.metrics),
+        run.info.experiment_id,
     )
 
 
