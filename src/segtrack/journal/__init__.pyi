@@ -10,6 +10,8 @@ from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .journal import Journal as Journal
 from .journal import record as record
+from .listing import Wanted as Wanted
+from .listing import listed_runs as listed_runs
 from .notes import NOTE as NOTE
 from .notes import NOTE_LENGTH as NOTE_LENGTH
 from .notes import artifact_link as artifact_link

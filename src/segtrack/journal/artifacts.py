@@ -12,7 +12,7 @@ from typing import Any
 
 from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import connect, local_path
+from segtrack.journal.tracking import client_of, connect, local_path
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
@@ -158,7 +158,7 @@ class Artifacts:
             SettingsError: it cannot be read.
         """
         with self._told(metric):
-            rows = self._client.get_metric_history(self.run_id, metric)
+            rows = client_of(self._settings.uri).get_metric_history(self.run_id, metric)
         return sorted((int(row.step), float(row.value)) for row in rows)
 
     @property

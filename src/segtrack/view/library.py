@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
-from segtrack.runs import KeptRun, KeptSweep, KeptVideo, again, find
+from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
 from segtrack.view.marks import Judged, judged_of
 from segtrack.view.objects import ObjectIndex
@@ -94,6 +94,19 @@ class Library:
         finally:
             ended = time.monotonic()
             self._due[key] = ended + max(_AGAIN, _REST * (ended - began))
+
+    def recent(self, **which: str) -> tuple[list[Recent], str]:
+        """A page of all runs (``runs.recent``).
+
+        Raises:
+            SettingsError: they cannot be read.
+        """
+        return recent(self._settings, self._scratch, **which)
+
+    def name_of(self, run_id: str) -> str:
+        """What a run or a sweep is called."""
+        held = self._held.get(run_id)
+        return held.name if held else name_of(self._settings, run_id)
 
     def run(self, key: str) -> KeptRun:
         """A run.
