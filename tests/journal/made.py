@@ -47,8 +47,8 @@ def fill(settings: MlflowSettings, runs: Iterable[MadeRun]) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.executemany(
             "INSERT INTO runs (run_uuid, name, status, start_time, end_time, artifact_uri, "
-            "experiment_id, source_type, lifecycle_stage) VALUES (?, ?, ?, ?, ?, ?, ?, 'LOCAL', "
-            "'active')",
+            "experiment_id, source_type, user_id, lifecycle_stage) VALUES (?, ?, ?, ?, ?, ?, ?, "
+            "'LOCAL', 'made', 'active')",
             rows["runs"],
         )
         for table in ("tags", "params"):
