@@ -64,7 +64,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) ->
 
 
 def pages(settings: MlflowSettings, **which: str) -> list[list[Recent]]:
-    found, after = [], ""
+    found: list[list[Recent]] = []
+    after = ""
     while True:
         page, after = recent(settings, Path("none"), **which, after=after)
         found.append(page)
@@ -101,7 +102,8 @@ def test_the_first_page_is_one_query(
     settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, _ = journals.connect(settings)
-    inner, asked = client._client, []
+    asked: list[str] = []
+    inner = client._client
     search = inner.search_runs
 
     def counted(*values: Any, **named: Any) -> Any:

@@ -220,7 +220,7 @@ class TestOneThatGoesOn:
             assert visitor.one("#state").text == "running"
         visitor.wait(lambda: visitor.texts(".grid .name") == ["clip"])
         assert visitor.one("#state").text == "finished"
-        assert visitor.texts(".scores dd") == ["50.0"]
+        assert visitor.texts(".scores dd") == ["50.0", "20.0"]
         visitor.wait(lambda: visitor.all("#live[data-ready]"))
         assert set(visitor.texts("#stages span")) == {"built in 2.0 s", "done"}
         assert not visitor.one("#log pre").is_displayed()
@@ -240,7 +240,7 @@ class TestOneThatGoesOn:
             raise RuntimeError("it broke")
         visitor.wait(lambda: visitor.texts(".ending") == ["It failed: RuntimeError: it broke"])
         visitor.wait(lambda: visitor.texts("#stages .stopped b") == ["prepare"])
-        assert visitor.one("#said").text == "prepare    reading 9 images"
+        assert visitor.one("#said").text == "prepare reading 9 images"
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_on_a_phone(self, visitor: Visitor, place: Place, dark: bool) -> None:

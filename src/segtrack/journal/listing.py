@@ -71,7 +71,8 @@ class Wanted:
 
     def _clauses(self) -> list[str]:
         """What all that is asked for has in common."""
-        after, clauses = self._after(), []
+        clauses: list[str] = []
+        after = self._after()
         if self.status:
             clauses.append(f"attributes.status = '{_plain(self.status)}'")
         if self.by:
@@ -121,7 +122,8 @@ def listed_runs(settings: MlflowSettings, wanted: Wanted) -> Iterator[Any]:
     order = f"metrics.`{_plain(wanted.by)}` DESC" if wanted.by else "attributes.start_time DESC"
     asked = [[*wanted._clauses(), *one] for one in wanted._alternatives()]
     streams = [_stream(client, experiment, clauses, order) for clauses in asked]
-    after, seen = wanted._after(), set()
+    seen: set[str] = set()
+    after = wanted._after()
     with _read(settings):
         for run in heapq.merge(*streams, key=wanted._key):
             if (after is None or wanted._key(run) > after) and run.info.run_id not in seen:
@@ -143,7 +145,7 @@ def _read(settings: MlflowSettings) -> Iterator[None]:
 def _stream(client: Any, experiment: str, clauses: Sequence[str], order: str) -> Iterator[Any]:
     from mlflow.exceptions import MlflowException
 
-    token, own = None, [_NO_CELL]
+    own, token = [_NO_CELL], None
     while True:
         query = " AND ".join([*clauses, *own])
         try:
