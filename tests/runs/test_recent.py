@@ -12,7 +12,7 @@ import pytest
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.runs import Recent, recent
-from segtrack.runs.recent import PAGE
+from segtrack.runs.listing import PAGE
 from segtrack.settings import MlflowSettings
 from tests.journal.made import MadeRun, fill
 

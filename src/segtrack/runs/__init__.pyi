@@ -8,12 +8,12 @@ from .finding import name_of as name_of
 from .finding import newest as newest
 from .kept import KeptRun as KeptRun
 from .kept import KeptSweep as KeptSweep
+from .listing import Recent as Recent
+from .listing import recent as recent
 from .live import LogPart as LogPart
 from .live import StageState as StageState
 from .live import curve_names as curve_names
 from .live import curves_of as curves_of
 from .live import log_part as log_part
 from .live import stages_of as stages_of
-from .recent import Recent as Recent
-from .recent import recent as recent
 from .tracked import KeptVideo as KeptVideo
