@@ -240,7 +240,9 @@ class TestOneThatGoesOn:
             raise RuntimeError("it broke")
         visitor.wait(lambda: visitor.texts(".ending") == ["It failed: RuntimeError: it broke"])
         visitor.wait(lambda: visitor.texts("#stages .stopped b") == ["prepare"])
-        assert visitor.one("#said").text == "prepare reading 9 images"
+        visitor.wait(lambda: visitor.all("#live[data-ready]"))
+        assert visitor.one("#said").text == "Said last: prepare reading 9 images"
+        assert visitor.texts("#stages .ahead span") == ["not begun"] * 2
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_on_a_phone(self, visitor: Visitor, place: Place, dark: bool) -> None:

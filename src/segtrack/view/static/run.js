@@ -5,6 +5,7 @@ import { chart } from "./curves.js";
 const EVERY = 2000; // ms between two looks
 const MOST = 2000; // lines of the log on the page
 const WORDS = { done: "done", now: "going on", ahead: "to come", stopped: "stopped here" };
+const UNREACHED = { ahead: "not begun" };
 const $ = (id) => document.getElementById(id);
 
 /** Begin with what the server has just made of the run. */
@@ -30,10 +31,10 @@ async function look(page) {
 
 function show(page, { status, took, stages, said, log, where, curves }) {
   $("state").textContent = status;
-  $("took").textContent = took;
-  const rows = stages.map(stageOf);
+  if (took) $("took").textContent = took;
+  const rows = stages.map((stage) => stageOf(stage, "running" in page.live.dataset));
   if ($("stages").innerHTML !== rows.map((row) => row.outerHTML).join("")) $("stages").replaceChildren(...rows);
-  if (said) $("said").textContent = said;
+  if (said) $("said").textContent = "running" in page.live.dataset ? said : `Said last: ${said}`;
   page.curves = curves;
   $("curves").hidden = !curves;
   $("log").hidden = !log && !where;
@@ -41,11 +42,11 @@ function show(page, { status, took, stages, said, log, where, curves }) {
   else $("log").querySelector(".note").textContent = where;
 }
 
-function stageOf({ name, state, text, parts }) {
+function stageOf({ name, state, text, parts }, running) {
   const row = document.createElement("li");
   row.className = state;
   if (state === "now") row.setAttribute("aria-current", "step");
-  row.append(part("b", name), part("span", text || WORDS[state]));
+  row.append(part("b", name), part("span", text || (!running && UNREACHED[state]) || WORDS[state]));
   for (const one of parts) row.append(part("small", one));
   return row;
 }
