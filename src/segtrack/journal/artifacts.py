@@ -6,7 +6,7 @@ import contextlib
 import fnmatch
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +75,6 @@ def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
         SettingsError: there is no such run.
     """
     return _recorded(settings, run_id, run_id)[1]
-
-
-def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
-    """MLflow's record of the newest run that has one of these tags."""
-    path = sqlite_path(settings.uri)
-    if path is not None and not path.exists():
-        return None
-    client, experiment = connect(settings)
-    # MLflow's filters know no "or", and none for a tag that is there whatever it says.
-    found = (
-        run
-        for run in all_runs(client, experiment, "", "DESC")
-        if not run.data.tags.keys().isdisjoint(tags)
-    )
-    return next(found, None)
 
 
 def run_of_output(settings: MlflowSettings, output: Path) -> Any | None:

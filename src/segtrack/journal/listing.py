@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,19 @@ def listed_runs(settings: MlflowSettings, wanted: Wanted) -> Iterator[Any]:
                 seen.add(run.info.run_id)
                 if wanted._fits(run):
                     yield run
+
+
+def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
+    """MLflow's record of the newest run, or cell, that has one of these tags."""
+    path = sqlite_path(settings.uri)
+    if path is not None and not path.exists():
+        return None
+    client, experiment = connect(settings)
+    found: list[Any] = []
+    for tag in tags:  # MLflow's filters know no "or"
+        query, order = f"tags.`{tag}` != ''", ["attributes.start_time DESC"]
+        found += client.search_runs([experiment], query, order_by=order, max_results=1)
+    return max(found, key=lambda run: run.info.start_time, default=None)
 
 
 @contextlib.contextmanager
