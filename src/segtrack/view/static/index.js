@@ -1,6 +1,7 @@
 // All runs: the list follows what happens, and two that are ticked can be seen beside each other.
 
 const EVERY = 4000; // ms between two looks
+const REST = 10; // times as long as a look took nothing is asked for: a training may want the cores
 const list = document.getElementById("list");
 const both = document.getElementById("both");
 let ticked = [];
@@ -36,6 +37,12 @@ async function look() {
   show();
 }
 
+async function watch() {
+  const began = performance.now();
+  await look();
+  setTimeout(watch, Math.max(EVERY, REST * (performance.now() - began)));
+}
+
 function hovered() {
   return matchMedia("(hover: hover)").matches && list.matches(":hover");
 }
@@ -69,7 +76,7 @@ if (list) {
     show();
   });
   document.querySelector(".find select").addEventListener("change", ({ target }) => target.form.requestSubmit());
-  if (list.querySelector("[data-follow], [data-running]")) setInterval(look, EVERY);
+  if (list.querySelector("[data-follow], [data-running]")) setTimeout(watch, EVERY);
 } else if (!document.querySelector(".cards")) {
   setInterval(first, EVERY);
 }
