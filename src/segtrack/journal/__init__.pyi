@@ -4,7 +4,6 @@ from .artifacts import SWEEP_PATHS as SWEEP_PATHS
 from .artifacts import Artifacts as Artifacts
 from .artifacts import cells as cells
 from .artifacts import earlier_run as earlier_run
-from .artifacts import newest_run as newest_run
 from .artifacts import run_files as run_files
 from .artifacts import run_of_output as run_of_output
 from .artifacts import run_weights as run_weights
@@ -12,11 +11,17 @@ from .artifacts import sweep_keys as sweep_keys
 from .artifacts import twin as twin
 from .journal import Journal as Journal
 from .journal import record as record
+from .listing import Wanted as Wanted
+from .listing import listed_runs as listed_runs
+from .listing import newest_run as newest_run
 from .notes import NOTE as NOTE
 from .notes import NOTE_LENGTH as NOTE_LENGTH
 from .notes import artifact_link as artifact_link
 from .notes import describe as describe
 from .notes import keep_report as keep_report
 from .notes import page_address as page_address
+from .pages import page_of as page_of
 from .tracking import connect as connect
 from .tracking import require_tracking as require_tracking
+from .watching import cells_now as cells_now
+from .watching import run_now as run_now
