@@ -60,10 +60,12 @@ def test_an_interval_ends_in_a_table_and_a_claim(here: Run, project: Project) ->
     assert made["states"] == {"finished": 9} and made["objectives"] == ["track/tuning/hota"]
     best = max(run.data.metrics["track/tuning/hota"] for run in children)
     assert made["best"][0]["track/tuning/hota"] == f"{best:.4g}"
-    assert made["importance"]["track/tuning/hota"] == {"tracker.track_thresh": 1.0}
+    shares = {"track/tuning/hota": {"tracker.track_thresh": 1.0}}
+    assert made["importance"] == (shares if Version("4") <= OPTUNA else {})
     title = "9 trials of Optuna's TPESampler (9 finished), by track/tuning/hota"
     note = parent.data.tags["mlflow.note.content"]
-    assert title in outcome.out and note.startswith(title) and "Importance of knobs" in note
+    assert title in outcome.out and note.startswith(title)
+    assert ("Importance of knobs" in note) is bool(made["importance"])
     assert "chosen by 3 tuning sequences, measured on 3 test sequences" in note
     names = [run.info.run_name for run in children]
     assert all(len(name) <= len("yolov8n-seg track_thresh=0.1234") for name in names), names

@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from segtrack.base.claims import counted
 from segtrack.base.saying import say
 from segtrack.command import objective, sweep_cells
+from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweeper import Searched
 from segtrack.journal import Journal
 from segtrack.pipeline import minimised
@@ -153,14 +154,14 @@ def importance(
         at: place of the objective.
 
     Returns:
-        Shares that sum to 1, the largest first; empty for too few cells, where nothing varied, or
-        without Optuna.
+        Shares that sum to 1, the largest first; empty for too few cells, where nothing varied, and
+        without an Optuna whose forests work with today's NumPy.
     """
-    try:
-        import optuna
-        from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-    except ImportError:
+    if optuna_version() < KEPT_FROM:
         return {}
+    import optuna
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
     swept = {one.key_or_group: one.value() for one in drawn}
     intervals = {key: one for key, one in swept.items() if isinstance(one, IntervalSweep)}
     columns = {key: [run.data.params.get(key, "") for run in runs] for key in keys}
@@ -177,7 +178,7 @@ def importance(
                 scale = math.log if "log" in intervals[key].tags else float
                 numbers = [scale(float(text)) for text in texts]
                 points[key] = numbers
-                space[key] = _between(min(numbers), max(numbers))
+                space[key] = optuna.distributions.FloatDistribution(min(numbers), max(numbers))
             else:
                 points[key] = texts
                 space[key] = optuna.distributions.CategoricalDistribution(sorted(set(texts)))
@@ -191,13 +192,6 @@ def importance(
         forest = FanovaImportanceEvaluator(n_trees=_TREES, seed=0)
         found = get_param_importances(study, evaluator=forest)
     return {key: float(share) for key, share in found.items()}
-
-
-def _between(low: float, high: float) -> Any:
-    from optuna import distributions
-
-    kind = getattr(distributions, "FloatDistribution", None)
-    return (kind or distributions.UniformDistribution)(low, high)
 
 
 def _values(run: Any) -> list[float]:
