@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segtrack.base.errors import SettingsError, nearest, some
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.subcommands import Parser
@@ -66,11 +67,11 @@ def _convert(options: argparse.Namespace, scratch: Path) -> None:
         raise SettingsError(f"{key}: settings are for data sets of images; {given} is none")
     video = Path(options.video).expanduser() if options.video else None
     done = convert(found, settings, seed, out, options.to, options.images, video)
-    print(f"{given}: {done.read}")
+    say(f"{given}: {done.read}")
     for line in (*done.notes, *done.losses):
-        print(f"  {line}")
+        say(f"  {line}")
     noun = "frames" if found.tracks else "images"
-    print(f"{out}: {FORMATS[options.to].title}, {done.pictures} {noun}, {done.things} objects")
+    say(f"{out}: {FORMATS[options.to].title}, {done.pictures} {noun}, {done.things} objects")
 
 
 def _of_run(options: argparse.Namespace, scratch: Path) -> Input:

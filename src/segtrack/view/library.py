@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
+from segtrack.base.saying import say
 from segtrack.runs import KeptRun, KeptSweep, KeptVideo, find
 from segtrack.settings import MlflowSettings
 from segtrack.view.marks import Judged, judged_of
@@ -152,7 +153,7 @@ class Library:
         try:
             judged = judged_of(kept)
         except DataError as error:  # the tracks can be looked at without
-            print(f"warning: {error}", flush=True)
+            say(f"warning: {error}")
         return OpenVideo(kept.name, index, source, why, judged)
 
 
