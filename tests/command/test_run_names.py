@@ -2,6 +2,7 @@
 
 import pytest
 
+from segtrack.command.python_call import override_words
 from segtrack.command.run_names import MOST, cell_name, labels, run_name, sweep_name
 from segtrack.settings import CHANGE_NO_SCORE, Settings, knobs_of
 
@@ -50,6 +51,12 @@ def test_of_a_path_its_end_is_said(values: dict[str, str], name: str) -> None:
 def test_what_a_command_is_called(command: str, name: str) -> None:
     values = dict(word.split("=", 1) for word in command.split())
     assert run_name("n", "bytetrack", values) == name
+
+
+def test_what_a_call_from_python_is_called() -> None:
+    given = {"model": {"imgsz": 64}, "stages": ["prepare", "track"], "video": "/data/a b.mp4"}
+    values = dict(word.split("=", 1) for word in override_words(given))
+    assert run_name("n", "bytetrack", values) == "n track model={imgsz: 64} video=a b"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def run_name(model: str, tracker: str, values: Mapping[str, str]) -> str:
         values: texts of the overrides, by key.
     """
     told = {key: text for key, text in values.items() if not belongs(key, CHANGE_NO_RESULT)}
-    return _within(_words("", model, told, {}) + ([] if told.keys() - {"model"} else [tracker]))
+    words = _words("", model, told, {})
+    return _within([*words, tracker] if words == [model] else words)
 
 
 def cell_name(
@@ -51,12 +52,14 @@ def cell_name(
 def _words(
     called: str, model: str, values: Mapping[str, str], among: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    first = [one for one in (called, values.get("experiment", "")) if one]
-    if "model" in values or not first:
+    # From Python a group may come as a mapping of its knobs: that says more than its option's name.
+    alone = {key: text for key, text in values.items() if key in _FIRST and text[:1] != "{"}
+    first = [one for one in (called, alone.get("experiment", "")) if one]
+    if "model" in alone or not first:
         first.append(model)
-    if stages := values.get("stages", "").strip("[] "):
-        first.append(re.split(r"[,\s]+", stages)[-1])
-    keys = [key for key in values if key not in _FIRST]
+    if stages := re.findall(r"[^\[\]\s,'\"]+", alone.get("stages", "")):
+        first.append(stages[-1])
+    keys = [key for key in values if key not in alone]
     alike = Counter(map(leaf, keys))
     names = {key: leaf(key) if alike[leaf(key)] == 1 else key for key in keys}
     return [*first, *(f"{names[key]}={_label(key, values[key], among)}" for key in keys)]
