@@ -258,6 +258,7 @@ def test_who_waits_says_for_whom(
         ("", "wait for another process, which builds train:"),
         (f"{os.getpid()} {socket.gethostname()}", ""),
     ],
+    ids=["far", "near", "unknown", "itself"],
 )
 def test_who_is_waited_for(holder: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "a.holder").write_text(holder)
