@@ -290,8 +290,9 @@ def test_the_same_words_are_composed_once(
     file = tmp_path / "experiment" / "mine.yaml"
     file.parent.mkdir()
     found = []
-    for text in ("seed: 1", "seed: 1", "seed: 23"):
-        file.write_text(f"# @package _global_\n{text}\n")
+    for seed in (1, None, 23):
+        if seed is not None:
+            file.write_text(f"# @package _global_\nseed: {seed}\n")
         found.append(compose_settings(CONF, ["experiment=mine"], tmp_path))
     assert [one.seed for one in found] == [1, 1, 23] and found[0] is not found[1]
     assert compositions == [("experiment=mine",)] * 2  # and again since the file has changed
