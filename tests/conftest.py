@@ -85,6 +85,7 @@ SLOW = (
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
     "view/test_browser.py",
+    "view/test_following.py",
     "view/test_images.py::test_by_keys",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

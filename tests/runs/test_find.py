@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ from segtrack import journal as journals
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level
-from segtrack.runs import KeptRun, KeptSweep, differing, find, settings_of
+from segtrack.runs import KeptRun, KeptSweep, again, differing, find, settings_of
+from segtrack.runs.places import Folder
 from segtrack.scoring import BoxTruth, Truth
 from segtrack.settings import MlflowSettings
 from segtrack.store import StageCall, Store
@@ -99,6 +101,42 @@ def test_a_sweep(settings: MlflowSettings, tmp_path: Path) -> None:
     )  # fmt: skip
     assert [cell.id for cell in found.cells] == ids
     assert {cell.parent for cell in found.cells} == {parent}
+
+
+def test_what_became_of_a_sweep(settings: MlflowSettings, tmp_path: Path) -> None:
+    def states(sweep: KeptRun | KeptSweep) -> list[tuple[str, str]]:
+        assert isinstance(sweep, KeptSweep)
+        return [(cell.name, cell.status) for cell in sweep.cells]
+
+    with journals.record(settings, "sweep", {journals.SWEEP_KEYS: '["a"]'}) as parent:
+        recorded(settings, "a=1", params={"a": 1}, parent=parent.run_id)
+        (held,) = find(settings, [parent.run_id], tmp_path)
+        with journals.record(settings, "a=2", {}, parent.run_id) as cell:
+            now = again(settings, held, tmp_path)
+            assert states(now) == [("a=1", "FINISHED"), ("a=2", "RUNNING")] and now.running
+            cell.metric(Metric("track/hota", 0.5, 0))
+        later = again(settings, now, tmp_path)
+        assert isinstance(now, KeptSweep) and isinstance(later, KeptSweep)
+        assert states(later)[1] == ("a=2", "FINISHED") and later.running
+        assert later.cells[1].metrics == {"track/hota": 0.5}
+        assert later.cells[0] is now.cells[0]  # what has ended is not read again
+    ended = again(settings, later, tmp_path)
+    assert (ended.status, ended.running) == ("FINISHED", False)
+    assert states(ended) == states(later) and ended.keys == ("a",)  # type: ignore[union-attr]
+
+
+def test_a_run_whose_process_is_gone(settings: MlflowSettings, tmp_path: Path) -> None:
+    client, experiment = journals.connect(settings)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    tags = {"segtrack.host": socket.gethostname(), "segtrack.process": f"{gone.pid}@1"}
+    run = client.create_run(experiment, tags=tags).info.run_id
+    held = KeptRun(run, "", Folder(tmp_path), "RUNNING")
+    assert again(settings, held, tmp_path).status == "KILLED"
+    client.delete_run(run)
+    unknown = KeptRun("f" * 32, "", Folder(tmp_path), "RUNNING")
+    with pytest.raises(SettingsError, match=r"f{32}: cannot be read from sqlite:///"):
+        again(settings, unknown, tmp_path)
 
 
 def test_folders_of_anyone(settings: MlflowSettings, tmp_path: Path) -> None:

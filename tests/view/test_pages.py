@@ -254,12 +254,8 @@ class TestWhoMayLook:
         shutil.copytree(served.folders[0], folder)
         settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}")
         library = Library(settings, find(settings, [str(folder)], tmp_path), tmp_path)
-        from segtrack.view.html import render
-        from segtrack.view.run_pages import scores_of
-
-        run = library.run("folder-1")
-        values = {"videos": [], "others": [], "pictures": False, "scores": scores_of(run)}
-        page = render("run.html", root="/", run=run, key="folder-1", **values)
+        with start_view(library) as view:
+            page = requests.get(f"{view.address}runs/folder-1/", timeout=30).text
         assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
 
 

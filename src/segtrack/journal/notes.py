@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from segtrack.base.names import storable
 from segtrack.journal.artifacts import earlier_run
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.journal import Journal
+from segtrack.journal.pages import page_of, place_of
 from segtrack.journal.tracking import client_of, told
 from segtrack.settings import MlflowSettings
 
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 4900  # letters; MLflow's databases have room for so many in a tag
 REPORT = "report"  # folder of the artifacts
-LOCAL_PAGES = "http://127.0.0.1:5000"  # of `make ui`
 
 
 def page_address(settings: MlflowSettings, run_id: str) -> str:
@@ -28,13 +27,10 @@ def page_address(settings: MlflowSettings, run_id: str) -> str:
     Raises:
         SettingsError: there is no such run.
     """
-    if sqlite_path(settings.uri) is not None:
-        root = LOCAL_PAGES
-    elif settings.uri.startswith(("http://", "https://")):
-        root = settings.uri.rstrip("/")
-    else:
+    served = settings.uri.startswith(("http://", "https://"))
+    if sqlite_path(settings.uri) is None and not served:
         return ""
-    return f"{root}/{_place(earlier_run(settings, run_id))}"
+    return page_of(settings.uri, earlier_run(settings, run_id).info.experiment_id, run_id)
 
 
 def artifact_link(run_id: str, path: str) -> str:
@@ -60,12 +56,8 @@ def keep_report(settings: MlflowSettings, run_id: str, page: Path) -> None:
     run = earlier_run(settings, run_id)
     with told(settings.uri):
         Journal(settings, run_id).artifact(page, REPORT)
-        link = f"[Report](<{_place(run)}/artifacts/{REPORT}/{quote(page.name)}>)"
+        place = place_of(run.info.experiment_id, run.info.run_id)
+        link = f"[Report](<{place}/artifacts/{REPORT}/{quote(page.name)}>)"
         note = run.data.tags.get(NOTE, "")
         if link not in note:
             describe(settings, run_id, f"{link}\n\n{note}".strip())
-
-
-def _place(run: Any) -> str:
-    """Of a run within MLflow's pages."""
-    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

@@ -236,7 +236,14 @@ def _mark_killed(client: Any, experiment: str) -> None:
     """Runs of this host that still count as running, but whose process is gone, were killed."""
     query = f"attributes.status = 'RUNNING' AND tags.`segtrack.host` = '{socket.gethostname()}'"
     for run in client.search_runs([experiment], query):
-        mark = run.data.tags.get("segtrack.process", "")
-        if mark and mark != process_mark(int(mark.split("@")[0])):
+        if process_gone(run):
             client.set_tag(run.info.run_id, "error", "the process was killed")
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def process_gone(run: Any) -> bool:
+    """Whether a run counts as running though its process, one of this machine, is there no more."""
+    tags = run.data.tags
+    mark = tags.get("segtrack.process", "")
+    here = tags.get("segtrack.host") == socket.gethostname() and run.info.status == "RUNNING"
+    return bool(here and mark and mark != process_mark(int(mark.split("@")[0])))

@@ -36,13 +36,62 @@ def find(
     """
     if words:
         return [_named(settings, word, scratch) for word in words]
-    newest = journals.newest_run(settings, WORKED)
-    if newest is None:
+    found = newest(settings, scratch)
+    if found is None:
         raise SettingsError(
             f"{settings.uri} holds no run that tracked or evaluated; make one, or name a folder "
             f"with results.json in it"
         )
-    return [_recorded(settings, newest, scratch)]
+    return [found]
+
+
+def newest(settings: MlflowSettings, scratch: Path) -> KeptRun | None:
+    """The newest run that tracked or evaluated; None where there is none.
+
+    Args:
+        settings, scratch: as ``find`` has them.
+    """
+    found = journals.newest_run(settings, WORKED)
+    return None if found is None else recorded(settings, found, scratch)
+
+
+def name_of(settings: MlflowSettings, run_id: str) -> str:
+    """What a run or a sweep is called; its id where that is not known."""
+    try:
+        return journals.earlier_run(settings, run_id).info.run_name or run_id
+    except SettingsError:
+        return run_id
+
+
+def again(
+    settings: MlflowSettings, held: KeptRun | KeptSweep, scratch: Path
+) -> KeptRun | KeptSweep:
+    """The same run or sweep as MLflow has it now; of its cells only those that ran are read.
+
+    Args:
+        held: what was found before, one that MLflow knows. settings, scratch: as ``find`` has them.
+
+    Raises:
+        SettingsError: it is there no more, or cannot be read.
+    """
+    assert held.id is not None
+    run = journals.run_now(settings, held.id)
+    now = recorded(settings, run, scratch)
+    if isinstance(held, KeptRun):
+        return now
+    changing = [cell for cell in held.cells if cell.running] or held.cells[-1:]
+    since = min((_milliseconds(cell) for cell in changing), default=0)
+    if held.status != now.status:  # its end: whatever a clock that is late had hidden, too
+        since = 0
+    cells = {cell.id: cell for cell in held.cells}
+    for one in journals.cells_now(settings, run, since):
+        cells[one.info.run_id] = recorded(settings, one, scratch)
+    return _sweep(now, tuple(sorted(cells.values(), key=_milliseconds)))
+
+
+def _milliseconds(run: KeptRun) -> int:
+    """When it started, as MLflow counts."""
+    return round(run.started.timestamp() * 1000) if run.started else 0
 
 
 def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | KeptSweep:
@@ -61,18 +110,16 @@ def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | Kept
             ) from error
         raise
     if journals.SWEEP_KEYS not in run.data.tags:
-        return _recorded(settings, run, scratch)
-    parent = _recorded(settings, run, scratch)
+        return recorded(settings, run, scratch)
+    children = journals.cells(settings, run.info.run_id)
+    cells = tuple(recorded(settings, one, scratch) for one in children)
+    return _sweep(recorded(settings, run, scratch), cells)
+
+
+def _sweep(parent: KeptRun, cells: tuple[KeptRun, ...]) -> KeptSweep:
     assert parent.id is not None
-    children = journals.cells(settings, parent.id)
-    return KeptSweep(
-        parent.id,
-        parent.name,
-        parent.status,
-        tuple(json.loads(run.data.tags[journals.SWEEP_KEYS])),
-        parent,
-        tuple(_recorded(settings, one, scratch) for one in children),
-    )
+    keys = tuple(json.loads(parent.tags[journals.SWEEP_KEYS]))
+    return KeptSweep(parent.id, parent.name, parent.status, keys, parent, cells)
 
 
 def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
@@ -82,7 +129,7 @@ def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
     if any((path / name).is_dir() for name in _OUTPUT):
         run = journals.run_of_output(settings, path.resolve())
         if run is not None:
-            return _recorded(settings, run, scratch)
+            return recorded(settings, run, scratch)
     if next(path.rglob(RESULTS), None) is None:
         raise SettingsError(
             f"{path}: there is no {RESULTS} in it; name a run by its id or name from `make ui`, "
@@ -91,7 +138,7 @@ def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
     return KeptRun(None, str(path), Folder(path))
 
 
-def _recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
+def recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
     """What MLflow's record of a run says."""
     return KeptRun(
         run.info.run_id,
@@ -104,6 +151,7 @@ def _recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
         dict(run.data.tags),
         dict(run.data.params),
         dict(run.data.metrics),
+        run.info.experiment_id,
     )
 
 

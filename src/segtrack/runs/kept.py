@@ -43,6 +43,7 @@ class KeptRun:
         parent: id of the sweep that it is a cell of.
         tags, params: as MLflow has them, long values of params cut.
         metrics: last values by name.
+        experiment: id of the one that MLflow has it in.
     """
 
     id: str | None
@@ -55,6 +56,12 @@ class KeptRun:
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
     params: Mapping[str, str] = field(default_factory=dict, repr=False)
     metrics: Mapping[str, float] = field(default_factory=dict, repr=False)
+    experiment: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether there may be more of it soon."""
+        return self.status == "RUNNING"
 
     @property
     def label(self) -> str:
@@ -175,3 +182,8 @@ class KeptSweep:
     keys: tuple[str, ...]
     parent: KeptRun
     cells: tuple[KeptRun, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether there may be more of it soon."""
+        return self.status == "RUNNING" or any(cell.running for cell in self.cells)

@@ -12,7 +12,15 @@ from starlette.exceptions import HTTPException
 
 from segtrack.base.errors import SegtrackError
 from segtrack.base.pages import HOUSE_STYLE
-from segtrack.view import compare_pages, image_pages, run_pages, sweep_pages, video_pages
+from segtrack.view import (
+    compare_pages,
+    image_pages,
+    index_pages,
+    live_pages,
+    run_pages,
+    sweep_pages,
+    video_pages,
+)
 from segtrack.view.guard import PREFIX, Guard
 from segtrack.view.html import error_page
 from segtrack.view.library import Library, Unknown
@@ -21,7 +29,10 @@ _STATIC = Path(__file__).parent / "static"
 _FILES = {path.relative_to(_STATIC).as_posix(): path for path in _STATIC.rglob("*.*")}
 _FILES[HOUSE_STYLE.name] = HOUSE_STYLE
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_PARTS = (run_pages, video_pages, compare_pages, image_pages, sweep_pages)
+_PARTS = (
+    *(index_pages, run_pages, live_pages, video_pages, compare_pages),
+    *(image_pages, sweep_pages),
+)
 
 
 def create_app(library: Library, token: str) -> FastAPI:

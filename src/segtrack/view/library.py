@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +14,14 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
 from segtrack.base.saying import say
-from segtrack.runs import KeptRun, KeptSweep, KeptVideo, find
+from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
 from segtrack.view.marks import Judged, judged_of
 from segtrack.view.objects import ObjectIndex
 from segtrack.view.video import OpenVideo
 
+_AGAIN = 2.0  # s that what MLflow said of a running run counts
+_REST = 4  # times as long as MLflow took it is left alone
 _OPEN = 4  # videos whose objects are kept in memory
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -58,23 +62,52 @@ class Library:
         self._settings, self._scratch, self._videos = settings, scratch, videos
         self.named = tuple(Shelf(_key(one, n), one) for n, one in enumerate(named, start=1))
         self._held: dict[str, KeptRun | KeptSweep] = {one.key: one.held for one in self.named}
-        self._open: OrderedDict[tuple[str, int], OpenVideo] = OrderedDict()
+        self._due: dict[str, float] = {}  # when MLflow is asked again what became of it
+        self._open: OrderedDict[tuple[str, str], OpenVideo] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> KeptRun | KeptSweep:
-        """A run or sweep.
+        """A run or sweep; one that runs as it was seconds ago.
 
         Raises:
-            Unknown: there is none.
+            Unknown: there is none, or none any more.
         """
-        if key not in self._held:
-            if not _ID.fullmatch(key):
-                raise Unknown(f"no run is called {key[:60]!r} here")
-            try:
+        held = self._held.get(key)
+        if held is None and not _ID.fullmatch(key):
+            raise Unknown(f"no run is called {key[:60]!r} here")
+        try:
+            if held is None:
                 self._held[key] = find(self._settings, [key], self._scratch)[0]
-            except SegtrackError as error:
-                raise Unknown(str(error)) from error
+            elif held.running:
+                self._ask_again(key, held)
+        except SegtrackError as error:
+            raise Unknown(str(error)) from error
         return self._held[key]
+
+    def _ask_again(self, key: str, held: KeptRun | KeptSweep) -> None:
+        """Unless that was just done; a video that plays asks for its run many times a second."""
+        began = time.monotonic()
+        if began < self._due.get(key, began):
+            return
+        self._due[key] = math.inf  # who comes meanwhile takes what there is
+        try:
+            self._held[key] = again(self._settings, held, self._scratch)
+        finally:
+            ended = time.monotonic()
+            self._due[key] = ended + max(_AGAIN, _REST * (ended - began))
+
+    def recent(self, **which: str) -> tuple[list[Recent], str]:
+        """A page of all runs (``runs.recent``).
+
+        Raises:
+            SettingsError: they cannot be read.
+        """
+        return recent(self._settings, self._scratch, **which)
+
+    def name_of(self, run_id: str) -> str:
+        """What a run or a sweep is called."""
+        held = self._held.get(run_id)
+        return held.name if held else name_of(self._settings, run_id)
 
     def run(self, key: str) -> KeptRun:
         """A run.
@@ -106,7 +139,7 @@ class Library:
         """
         kept = self.kept_video(key, number)
         with self._lock:
-            place = key, number
+            place = key, kept.path  # numbers change while videos are added
             if place not in self._open:
                 self._open[place] = self._opened(kept)
             self._open.move_to_end(place)
