@@ -38,6 +38,7 @@ from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 from segtrack.settings.values import plain
+from segtrack.settings.words import override_words
 
 __all__ = [
     "DEFAULT_STAGES",
@@ -75,6 +76,7 @@ __all__ = [
     "knobs_of",
     "option",
     "options",
+    "override_words",
     "plain",
     "points_of",
     "register",
