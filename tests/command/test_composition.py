@@ -88,7 +88,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    asked_for = ("select", "push", "suspect", "recheck", "export")
+    asked_for = ("select", "push", "segment", "suspect", "recheck", "export")
     assert settings.stages == [name for name in listed_names() if name not in asked_for]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"

@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
         elif (one := newest(settings.mlflow, folder)) is not None:
             found = [one]
         library = Library(settings.mlflow, found, folder, options.video)
-        with start_view(library, options.port) as view:
+        with start_view(library, options.port, options.overrides) as view:
             library.prepare()
             names = ", ".join(one.name or one.id or "" for one in found) or "no results yet"
             say(f"segtrack view  {names}")

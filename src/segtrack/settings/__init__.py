@@ -39,6 +39,7 @@ from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 from segtrack.settings.values import plain
+from segtrack.settings.words import override_words
 
 __all__ = [
     "CHANGE_NO_RESULT",
@@ -79,6 +80,7 @@ __all__ = [
     "knobs_of",
     "option",
     "options",
+    "override_words",
     "plain",
     "points_of",
     "register",
