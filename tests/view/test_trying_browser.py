@@ -161,6 +161,7 @@ def test_two_pictures(person: Person, address: str, project: Path) -> None:
     look(person, "picture")
     person.browser.get(at)
     assert person.texts("#downloads a") == ["coco.json", "objects.csv", "All of it as one zip"]
+    assert person.one("main code").text.startswith("segtrack 'stages=[segment]' dataset=images ")
     look(person, "run")
 
 

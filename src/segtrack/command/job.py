@@ -116,7 +116,9 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         live_in(Path(settings.store))
         say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
+    command = shlex.join([program, *sys.argv[1:]])
     launch = Launch(config, output, hydra.overrides.task, hydra.runtime.choices, command)
     return record_run(settings, launch, runner)[1]
 
