@@ -38,7 +38,7 @@ from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
-from segtrack.command.run_names import run_name
+from segtrack.command.run_names import cell_name, run_name
 from segtrack.journal import require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain, validate
@@ -122,7 +122,9 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
         live_in(Path(settings.store))
         say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
+    command = shlex.join([program, *sys.argv[1:]])
     sweeper = OmegaConf.to_container(hydra.sweeper, resolve=False)
     assert isinstance(sweeper, dict)
     overrides, choices = hydra.overrides.task, hydra.runtime.choices
@@ -176,10 +178,10 @@ def record_run(
     told = swept
     if settings.video is not None and is_live(settings.video) and "video" in swept:
         told = {**swept, "video": stream_name(settings.video)}  # an address may hold secrets
-    given = settings.mlflow.run_name  # of a sweep the parent's
-    if given is None or settings.parent_run is not None:
-        given = run_name(given or settings.model.name, settings.tracker.name, told, among)
-    name = without_secrets(given)
+    given = settings.mlflow.run_name or ""  # of a sweep the parent's
+    if settings.parent_run is not None:
+        given = cell_name(given, settings.model.name, told, among)
+    name = without_secrets(given or run_name(settings.model.name, settings.tracker.name, told))
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = launch.choices.items()

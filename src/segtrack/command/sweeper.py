@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from packaging.version import Version
 
+from segtrack.command.composed import composed
 from segtrack.command.keys import of_hydra
 
 HYDRA = Version(version("hydra-core"))
 # From 1.4 on a warning says that it has no meaning; before, one says that it is missing.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if HYDRA.release < (1, 4) else {}
-_CONFIG = "config"
 _PRESETS = ("experiment", "hparams_search", "local")  # groups that may set what is Hydra's
 _EXTRAS = {"optuna": "optuna", "joblib": "joblib", "submitit": "submitit", "ray": "ray"}
 
@@ -75,8 +74,7 @@ def sweeper_of(parsed: Sequence[Override]) -> Sweeper:
         if of_hydra(one.key_or_group) or one.key_or_group in _PRESETS
         if not one.is_sweep_override()
     ]
-    config = compose(_CONFIG, overrides=words, return_hydra_config=True)
-    found = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    found = OmegaConf.to_container(composed(words, hydra=True).hydra.sweeper, resolve=False)
     assert isinstance(found, dict)
     settings = {str(key): value for key, value in found.items()}
     typed = {one.key_or_group for one in parsed}

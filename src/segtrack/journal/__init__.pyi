@@ -14,6 +14,7 @@ from .journal import record as record
 from .listing import Wanted as Wanted
 from .listing import listed_runs as listed_runs
 from .listing import newest_run as newest_run
+from .listing import runs_with as runs_with
 from .notes import NOTE as NOTE
 from .notes import NOTE_LENGTH as NOTE_LENGTH
 from .notes import artifact_link as artifact_link

@@ -134,15 +134,18 @@ def listed_runs(settings: MlflowSettings, wanted: Wanted) -> Iterator[Any]:
 
 def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
     """MLflow's record of the newest run, or cell, that has one of these tags."""
+    found = (run for tag in tags for run in runs_with(settings, tag, 1))  # filters know no "or"
+    return max(found, key=lambda run: run.info.start_time, default=None)
+
+
+def runs_with(settings: MlflowSettings, tag: str, most: int) -> list[Any]:
+    """MLflow's records of the newest runs and cells that have a tag."""
     path = sqlite_path(settings.uri)
     if path is not None and not path.exists():
-        return None
+        return []
     client, experiment = connect(settings)
-    found: list[Any] = []
-    for tag in tags:  # MLflow's filters know no "or"
-        query, order = f"tags.`{tag}` != ''", ["attributes.start_time DESC"]
-        found += client.search_runs([experiment], query, order_by=order, max_results=1)
-    return max(found, key=lambda run: run.info.start_time, default=None)
+    query, order = f"tags.`{tag}` != ''", ["attributes.start_time DESC"]
+    return list(client.search_runs([experiment], query, order_by=order, max_results=most))
 
 
 @contextlib.contextmanager

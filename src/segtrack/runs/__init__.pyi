@@ -6,6 +6,7 @@ from .finding import again as again
 from .finding import find as find
 from .finding import name_of as name_of
 from .finding import newest as newest
+from .finding import trained as trained
 from .kept import KeptRun as KeptRun
 from .kept import KeptSweep as KeptSweep
 from .listing import Recent as Recent

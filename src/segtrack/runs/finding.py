@@ -15,7 +15,8 @@ from segtrack.runs.kept import RESULTS, KeptRun, KeptSweep
 from segtrack.runs.places import Folder
 from segtrack.settings import MlflowSettings
 
-WORKED = ("stage.associate", "stage.evaluate", "live")  # tags of runs that tracked or evaluated
+# Tags of runs that found something: that tracked, evaluated, or segmented somebody's pictures.
+WORKED = ("stage.associate", "stage.evaluate", "stage.segment", "live")
 _OUTPUT = (".hydra", "tracking")  # folders by which a run's folder is known
 
 
@@ -92,6 +93,12 @@ def again(
 def _milliseconds(run: KeptRun) -> int:
     """When it started, as MLflow counts."""
     return round(run.started.timestamp() * 1000) if run.started else 0
+
+
+def trained(settings: MlflowSettings, scratch: Path, most: int) -> list[KeptRun]:
+    """The newest runs that trained, whose weights others may take: ``model.weights=run:ID``."""
+    found = journals.runs_with(settings, "stage.train", most)
+    return [recorded(settings, run, scratch) for run in found]
 
 
 def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | KeptSweep:

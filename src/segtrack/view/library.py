@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
+from segtrack.base.saying import say
 from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
 from segtrack.view.marks import Judged, judged_of
@@ -41,6 +42,11 @@ class Library:
     """Runs that were named, and all others of the same MLflow by their id.
 
     No address names a file: a run is known by its id or by its place among those that were named.
+
+    Attributes:
+        settings: where runs are recorded.
+        scratch: folder for files that are made to be looked at.
+        named: what was named.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class Library:
             videos: a video file, or a folder of them by name, for results that do not say which
                 file they were tracked in.
         """
-        self._settings, self._scratch, self._videos = settings, scratch, videos
+        self.settings, self.scratch, self._videos = settings, scratch, videos
         self.named = tuple(Shelf(_key(one, n), one) for n, one in enumerate(named, start=1))
         self._held: dict[str, KeptRun | KeptSweep] = {one.key: one.held for one in self.named}
         self._due: dict[str, float] = {}  # when MLflow is asked again what became of it
@@ -76,7 +82,7 @@ class Library:
             raise Unknown(f"no run is called {key[:60]!r} here")
         try:
             if held is None:
-                self._held[key] = find(self._settings, [key], self._scratch)[0]
+                self._held[key] = find(self.settings, [key], self.scratch)[0]
             elif held.running:
                 self._ask_again(key, held)
         except SegtrackError as error:
@@ -90,7 +96,7 @@ class Library:
             return
         self._due[key] = math.inf  # who comes meanwhile takes what there is
         try:
-            self._held[key] = again(self._settings, held, self._scratch)
+            self._held[key] = again(self.settings, held, self.scratch)
         finally:
             ended = time.monotonic()
             self._due[key] = ended + max(_AGAIN, _REST * (ended - began))
@@ -101,12 +107,12 @@ class Library:
         Raises:
             SettingsError: they cannot be read.
         """
-        return recent(self._settings, self._scratch, **which)
+        return recent(self.settings, self.scratch, **which)
 
     def name_of(self, run_id: str) -> str:
         """What a run or a sweep is called."""
         held = self._held.get(run_id)
-        return held.name if held else name_of(self._settings, run_id)
+        return held.name if held else name_of(self.settings, run_id)
 
     def run(self, key: str) -> KeptRun:
         """A run.
@@ -179,13 +185,13 @@ class Library:
             self._open.clear()
 
     def _opened(self, kept: KeptVideo) -> OpenVideo:
-        index = ObjectIndex(kept.results, self._scratch)
+        index = ObjectIndex(kept.results, self.scratch)
         source, why = self.source(kept)
         judged: Judged | None = None
         try:
             judged = judged_of(kept)
         except DataError as error:  # the tracks can be looked at without
-            print(f"warning: {error}", flush=True)
+            say(f"warning: {error}")
         return OpenVideo(kept.name, index, source, why, judged)
 
 

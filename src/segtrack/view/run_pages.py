@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from segtrack.runs import KeptRun
+from segtrack.view.download_pages import files_of, files_of_pictures
 from segtrack.view.html import render
 from segtrack.view.library import Library
 from segtrack.view.words import ending, took
@@ -36,6 +37,8 @@ def router(library: Library, root: str) -> APIRouter:
             "key": key,
             "videos": videos,
             "others": others,
+            "downloads": [(one.name, n, files_of(one)) for n, one in enumerate(found.videos, 1)],
+            "tables": files_of_pictures(found),
             "pictures": found.evaluation is not None or found.dataset is not None,
             "sweep": library.name_of(found.parent) if found.parent else "",
             "took": took(found),
