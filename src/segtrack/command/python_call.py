@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf, open_dict
 
@@ -21,7 +20,8 @@ from segtrack.base.saying import LOG, logged
 from segtrack.base.secrets import hidden, hide_in
 from segtrack.command.app import CONF, require_settings
 from segtrack.command.choices import video_choices
-from segtrack.command.composition import CONFIG, compose_settings, composing, groups, to_settings
+from segtrack.command.composed import composed
+from segtrack.command.composition import compose_settings, composing, groups, to_settings
 from segtrack.command.folders import require_writable
 from segtrack.command.job import Launch, look, record_run
 from segtrack.command.keys import normalised
@@ -89,7 +89,7 @@ def _composed(words: Sequence[str], command: str) -> Launch:
     """What Hydra would hand over."""
     with composing(CONF, None):
         own = normalised(words, groups(CONF))
-        config = compose(CONFIG, overrides=own, return_hydra_config=True)
+        config = composed(own, hydra=True)
         output = Path(config.hydra.run.dir).absolute()
         choices = dict(config.hydra.runtime.choices)
         with open_dict(config):

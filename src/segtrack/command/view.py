@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
 from segtrack.command.composition import check, compose_settings
@@ -56,17 +57,16 @@ def main(words: Sequence[str]) -> int:
         with start_view(library, options.port, options.overrides) as view:
             library.prepare()
             names = ", ".join(one.name or one.id or "" for one in found) or "no results yet"
-            print(f"segtrack view  {names}")
+            say(f"segtrack view  {names}")
             open_page(view.address, options.print)
-            print(
+            say(
                 "Only this machine's browsers that have the address see it. Ctrl-C ends it.",
-                flush=True,
             )
             try:
                 while not threading.Event().wait(_LOOK):
                     stop_if_asked()
             except KeyboardInterrupt:
-                print("\nended", flush=True)
+                say("\nended")
             finally:
                 library.close()
     return 0

@@ -10,3 +10,4 @@ from .inputs import Input as Input
 from .inputs import input_of as input_of
 from .inputs import named as named
 from .places import PICTURES as PICTURES
+from .tracks import results_below as results_below

@@ -16,6 +16,7 @@ from segtrack.settings.dataset import (
     SplitFractions,
 )
 from segtrack.settings.device import gpu_indices
+from segtrack.settings.effects import CHANGE_NO_RESULT, CHANGE_NO_SCORE, among
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.export import ExportSettings
 from segtrack.settings.groups import option, options, register
@@ -41,6 +42,8 @@ from segtrack.settings.values import plain
 from segtrack.settings.words import override_words
 
 __all__ = [
+    "CHANGE_NO_RESULT",
+    "CHANGE_NO_SCORE",
     "DEFAULT_STAGES",
     "MAX_PIXELS",
     "SPLITS",
@@ -71,6 +74,7 @@ __all__ = [
     "TracksSettings",
     "TrainerSettings",
     "TransportChoice",
+    "among",
     "gpu_indices",
     "knob",
     "knobs_of",

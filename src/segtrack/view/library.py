@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
+from segtrack.base.saying import say
 from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
 from segtrack.view.marks import Judged, judged_of
@@ -190,7 +191,7 @@ class Library:
         try:
             judged = judged_of(kept)
         except DataError as error:  # the tracks can be looked at without
-            print(f"warning: {error}", flush=True)
+            say(f"warning: {error}")
         return OpenVideo(kept.name, index, source, why, judged)
 
 
