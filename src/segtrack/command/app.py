@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
-from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import hidden
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from segtrack.settings import Settings
 
 _RAISE = "HYDRA_FULL_ERROR"
+_LAUNCHERS = ("joblib", "submitit", "ray")  # packages whose errors are of their workers
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
@@ -245,6 +246,8 @@ def _hydra(words: Sequence[str], task: Any) -> int:
             where = error.filename or Path.cwd()
             return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
         why = str(error).strip().splitlines() or [type(error).__name__]
+        if type(error).__module__.partition(".")[0] in _LAUNCHERS:
+            return _fail(StageError(f"a worker of the launcher ended: {why[0]}"))
         return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
     finally:
         sys.argv = previous
