@@ -86,6 +86,7 @@ SLOW = (
     "trafficsim/test_simulator.py::TestKnobs",
     "view/test_browser.py",
     "view/test_images.py::test_by_keys",
+    "view/test_sweep_browser.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

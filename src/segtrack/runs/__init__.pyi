@@ -6,4 +6,13 @@ from .finding import again as again
 from .finding import find as find
 from .kept import KeptRun as KeptRun
 from .kept import KeptSweep as KeptSweep
+from .sweeps import COUNTED as COUNTED
+from .sweeps import SweptSetting as SweptSetting
+from .sweeps import divided as divided
+from .sweeps import headline as headline
+from .sweeps import is_seed as is_seed
+from .sweeps import named as named
+from .sweeps import planned as planned
+from .sweeps import swept_settings as swept_settings
+from .sweeps import varied as varied
 from .tracked import KeptVideo as KeptVideo

@@ -44,6 +44,7 @@ def router(library: Library, root: str) -> APIRouter:
             "videos": videos,
             "others": others,
             "pictures": found.evaluation is not None or found.dataset is not None,
+            "mlflow": library.mlflow(found),
         }
         page = render("run.html", root=root, scores=scores_of(found), **values)
         return HTMLResponse(page, headers=FRESH)
