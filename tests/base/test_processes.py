@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -133,6 +134,16 @@ def test_what_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+def _code(child: int) -> int:
+    """The exit code of a fork. One that never ends would hold the pipes of who runs the tests."""
+    until = time.monotonic() + 60
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    return os.waitstatus_to_exitcode(ended[1])
+
+
 def test_a_fork_leaves_ctrl_c_to_its_parent_and_dies_of_the_rest() -> None:
     codes = []
     with stoppable():
@@ -144,7 +155,7 @@ def test_a_fork_leaves_ctrl_c_to_its_parent_and_dies_of_the_rest() -> None:
                     os._exit(7)
                 finally:
                     os._exit(8)
-            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            codes.append(_code(child))
         stop_if_asked()
     assert codes == [7, -signal.SIGTERM]
 

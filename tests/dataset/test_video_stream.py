@@ -1,5 +1,8 @@
 """What a person would see of a video: which stream, at which times, in which shape."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -306,3 +309,32 @@ def test_a_recording_that_begins_amid_others(tmp_path: Path) -> None:
     path.write_bytes(data[188 * (len(data) // 188 // 2) :])
     frames = looked_at(path)[1]
     assert 15 < len(frames) < 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_fork_while_another_thread_has_read_frames(tmp_path: Path) -> None:
+    """FFmpeg's converter has threads, which a fork lacks and would wait for if it freed it."""
+    sequence = probe_video(film(tmp_path / "a.mp4", regular(3)))
+    done, end = threading.Event(), threading.Event()
+
+    def read() -> None:
+        list(read_frames(sequence))
+        done.set()
+        end.wait()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert done.wait(30)
+    child = os.fork()
+    if not child:
+        os._exit(3)
+    until = time.monotonic() + 30
+    while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < until:
+        time.sleep(0.01)
+    end.set()
+    thread.join()
+    if not ended[0]:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        pytest.fail("the fork waits for ever")
+    assert os.waitstatus_to_exitcode(ended[1]) == 3

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from segtrack.settings import MAX_PIXELS
 
 HEAD_FRAMES, HEAD_BYTES = 300, 32 << 20  # that are looked at, not decoded, to know a file
 REORDERED = 32  # frames at the end of an unfinished look, of which earlier ones may be missing
-_OWN = threading.local()
+_FREE: list[Any] = []  # VideoReformatters that no thread uses now
+_LEFT: list[Any] = []
 FEW = 10  # a stream with this many times fewer frames than another is a slide show beside it
 PIXEL_SHAPES = (0.1, 10.0)  # width by height of a pixel; what is declared beyond is not believed
 
@@ -268,7 +269,9 @@ def shown(frame: Any, shape: float) -> np.ndarray:
     Args:
         shape: width by height of a pixel.
     """
-    image = _converter().reformat(frame, format="bgr24").to_ndarray()
+    converter = _converter()
+    image = converter.reformat(frame, format="bgr24").to_ndarray()
+    _FREE.append(converter)
     width = max(1, round(frame.width * shape))
     if width != frame.width:
         image = resized(image, width, frame.height)
@@ -276,12 +279,24 @@ def shown(frame: Any, shape: float) -> np.ndarray:
 
 
 def _converter() -> Any:
-    """This thread's own: one made anew for each frame would take longer than what it does."""
-    if not hasattr(_OWN, "converter"):
+    """One that is free: one made anew for each frame would take longer than what it does."""
+    try:
+        return _FREE.pop()
+    except IndexError:
         from av.video.reformatter import VideoReformatter
 
-        _OWN.converter = VideoReformatter()
-    return _OWN.converter
+        return VideoReformatter()
+
+
+def _forked() -> None:
+    """A fork has none of FFmpeg's threads: it must neither use these nor free them, which waits
+    for those threads. So they are not a thread's own either, whose things a fork frees at once."""
+    _LEFT.append(_FREE[:])
+    _FREE.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:

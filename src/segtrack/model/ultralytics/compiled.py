@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -71,7 +71,9 @@ class OpenVinoRuntime(_Compiled):
         self._own = OWN // 2 if large else OWN
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._networks: dict[tuple[int, ...], Any] = {}
-        self._local = threading.local()
+        # Those that are free; not a thread's own, which a fork of this process would free at once
+        # and wait for threads that it does not have.
+        self._free: defaultdict[tuple[int, ...], list[Any]] = defaultdict(list)
 
     def start(self, pixels: np.ndarray) -> Future[Outputs]:
         shape = pixels.shape
@@ -93,11 +95,15 @@ class OpenVinoRuntime(_Compiled):
         return network
 
     def _compute(self, key: tuple[int, ...], pixels: np.ndarray) -> Outputs:
-        requests: dict[tuple[int, ...], Any] = self._local.__dict__.setdefault("requests", {})
-        if key not in requests:
-            requests[key] = self._networks[key].create_infer_request()
-        found = requests[key].infer([pixels], share_inputs=True)
-        return found[0], found[1]
+        free = self._free[key]
+        try:
+            request = free.pop()
+        except IndexError:
+            request = self._networks[key].create_infer_request()
+        found = request.infer([pixels], share_inputs=True)
+        answer = found[0], found[1]
+        free.append(request)
+        return answer
 
 
 def _taking_images(model: Any) -> Any:
