@@ -92,8 +92,14 @@ export function scored(name, values) {
   return { name, label: name, score: true, kind: "linear", low, high, missing, ticks: ticksOf(low, high) };
 }
 
-function ticksOf(low, high) {
+/** Round values between two, with their texts. */
+export function ticksOf(low, high, kind = "linear") {
   if (low === high) return [[low, short(low)]];
+  if (kind === "log") {
+    const powers = Array.from({ length: Math.ceil(Math.log10(high / low)) + 2 }, (_, i) => i + Math.floor(Math.log10(low)));
+    const round = powers.flatMap((power) => [1, 2, 5].map((n) => Number(`${n}e${power}`)));
+    return round.filter((value) => value >= low && value <= high).map((value) => [value, String(value)]);
+  }
   const rough = (high - low) / 5;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * unit).find((one) => one >= rough);

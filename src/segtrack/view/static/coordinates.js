@@ -1,12 +1,13 @@
 // Parallel coordinates: an axis for each setting that differs and each score, a line for each cell.
 
-import { Axis, holds } from "./axes.js";
+import { Axis, holds, ticksOf } from "./axes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [TOP, BASE, MISSING] = [44, 336, 362]; // px; what has no value is below the axes
 const [SIDE, LEAST] = [56, 108]; // px beside the outermost axes, and between two of them
 const NEAR = 10; // px from a line that still mean it
 const DRAG = 4; // px from which on a press is no click
+const MOST = 12; // values that each have their mark
 const WIDE = 15; // px to each side of an axis that are its own
 
 /** `on` hears `lit(ids)`, `open(id)` and `brushed()`. */
@@ -125,12 +126,14 @@ export class Coordinates {
     const end = axis.at === null ? BASE : MISSING;
     group.append(made("line", { y1: TOP, y2: BASE }));
     if (axis.at !== null) group.append(made("line", { y1: BASE, y2: end, class: "gap" }));
-    const name = text(fitting(axis.label, gap - 8, 7.4), { y: 16, class: "name", "text-anchor": "middle" });
+    const outer = [this.#axes[0], this.#axes.at(-1)].includes(axis);
+    const name = text(fitting(axis.label, outer ? 2 * SIDE - 4 : gap - 8, 7.4), { y: 16, class: "name", "text-anchor": "middle" });
     name.append(titled(axis.kind === "log" ? `${axis.name}, logarithmic` : axis.name));
     group.append(name);
     const marks = axis.kind === "words" ? axis.words.map((word) => [word, word]) : axis.ticks;
+    const few = marks.length <= MOST || axis.kind === "words" ? marks : ticksOf(axis.low, axis.high, axis.kind);
     let last = Infinity;
-    for (const [value, label] of [...marks].sort((a, b) => axis.y(b[0]) - axis.y(a[0]))) {
+    for (const [value, label] of [...few].sort((a, b) => axis.y(b[0]) - axis.y(a[0]))) {
       const y = axis.y(value);
       if (last - y < 13) continue;
       last = y;

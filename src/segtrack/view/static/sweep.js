@@ -148,10 +148,13 @@ function stateOf({ status, counts, planned, cells }) {
 }
 
 function filter() {
+  const some = chart.brushes.size > 0;
+  // Rows that go must not let the page get shorter, and so move, under a pointer that drags.
+  if (some) page.style.minHeight ||= `${page.offsetHeight}px`;
+  else if (!chart.dragging) page.style.minHeight = "";
   chart.filter();
   const passing = data.cells.map((cell) => Boolean(cell.on) && chart.passes(cell));
   const settings = table.filter((place) => passing[place]);
-  const some = chart.brushes.size > 0;
   $("clear").hidden = !some;
   const cells = passing.filter(Boolean).length;
   const seeds = settings === cells ? "" : `, of ${settings} of ${data.settings.length} settings`;
