@@ -147,6 +147,8 @@ export class Coordinates {
     axis.grab = made("rect", { class: "grab", x: -WIDE, width: 2 * WIDE, y: TOP - 12, height: end - TOP + 24 });
     set(axis.grab, { tabindex: 0, role: "group", "data-axis": axis.name });
     axis.grab.addEventListener("pointerdown", (event) => this.#grabbed(event, axis));
+    // Of parts of a drawing touch-action is not heeded: the page would be moved instead.
+    axis.grab.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     axis.grab.addEventListener("keydown", (event) => this.#axisKeyed(event, axis));
     group.append(axis.shade, axis.grab);
     return group;

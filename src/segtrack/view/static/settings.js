@@ -81,7 +81,7 @@ export class Settings {
   #head(sort) {
     const row = make("tr");
     for (const column of this.columns) {
-      const head = make("th", { scope: "col", class: column.figure ? "figure" : "" });
+      const head = make("th", { scope: "col", class: column.figure || column.right ? "figure" : "" });
       if (column.key === sort.key) head.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
       const button = make("button", { type: "button", "data-key": `sort ${column.key}`, title: column.title ?? "" }, column.label);
       button.addEventListener("click", () => {
@@ -165,6 +165,7 @@ function columnsOf(data, claim, seeds) {
     key: axis.name,
     label: axis.label,
     title: axis.name,
+    right: axis.kind !== "words",
     sort: (i) => settings[i].values[n],
     cell: (i) => make("td", { class: axis.kind === "words" ? "" : "figure" }, settings[i].texts[n]),
   }));
