@@ -75,7 +75,7 @@ def measured(
     random = np.random.default_rng(images)
     ends: dict[str, list[tuple[float, float]]] = {}
     gaps = []
-    for _ in progress(range(draws), f"{metric}, {images} images", draws):
+    for _ in progress(range(draws), f"{metric}, {images} images", draws, "draws"):
         chosen = random.integers(len(a.group), size=images)
         one, other = taken(a, chosen), taken(b, chosen)
         try:

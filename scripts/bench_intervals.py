@@ -119,7 +119,7 @@ def real(folder: Path, asked: list[str] | None, draws: int, random: np.random.Ge
     rows: Rows = []
     for number in DRAWN:
         kept: dict[str, list[tuple[bool, float, bool, float]]] = {m: [] for m in METRICS}
-        for _ in progress(range(draws), f"draws of {number}", draws):
+        for _ in progress(range(draws), f"draws of {number}", draws, "draws"):
             drawn = random.integers(0, sequences, number)
             names = tuple(f"{i}#{place}" for place, i in enumerate(drawn.tolist()))
             cells = {n: estimates(Units(names, table[drawn])) for n, table in tables.items()}
@@ -215,7 +215,8 @@ def made(worlds: int, random: np.random.Generator) -> dict[str, Rows]:
     missed: Rows = []
     for number, spread in itertools.product(DRAWN, SPREADS):
         values = []
-        for _ in progress(range(worlds), f"{number} sequences, spread {spread:g}", worlds):
+        text = f"{number} sequences, spread {spread:g}"
+        for _ in progress(range(worlds), text, worlds, "worlds"):
             made_up = World.of(random, number, 2, spread, better=TRUE)
             a, b = (estimates(made_up.units(i), ["MOTA"])["MOTA"] for i in (0, 1))
             before = percentiles(made_up.drawn(random))
@@ -235,14 +236,14 @@ def made(worlds: int, random: np.random.Generator) -> dict[str, Rows]:
     for sizes, cells, spread in itertools.product((*DRAWN, "4 + 3"), CELLS, (0.0, 1.0)):
         said = []
         text = f"{sizes} sequences, {cells} equal cells"
-        for _ in progress(range(worlds), text, worlds):
+        for _ in progress(range(worlds), text, worlds, "worlds"):
             said.append(_says(_sweep(random, str(sizes), cells, spread)))
         share = float(np.mean(said))
         equal.append(
             {"sequences": sizes, "cells": cells, "spread": spread, "says a difference": share}
         )
     found: dict[str, list[bool]] = {}
-    for _ in progress(range(worlds), "power", worlds):
+    for _ in progress(range(worlds), "power", worlds, "worlds"):
         sweep = _sweep(random, "20", 20, 1.0, better=TRUE)
         reference, better = (sweep.settings[i].measured["MOTA"] for i in (0, 1))
         told = {metric: row[1].told for metric, row in sweep.family.differences.items()}

@@ -3,13 +3,16 @@
     PYTHON scripts/format_peers.py FORMAT FOLDER
 
 PYTHON is of an environment of its own, in which segtrack need not be. Prints one line of JSON:
-``reader``, and ``objects``: [image without suffix, class, x1, y1, x2, y2] of each.
+``reader``, and ``objects``: [image without suffix, class, x1, y1, x2, y2] of each; of FiftyOne's
+videos more.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -135,10 +138,31 @@ def supervisely(folder: Path) -> Rows:
                        box.right + more, box.bottom + more]  # fmt: skip
 
 
+def fiftyone(folder: Path) -> Rows:
+    """FiftyOne's importer, with a database of its own, which prints at its end; of each object its
+    video, frame from 0, track id, class, score, x1, y1, x2, y2 as shares of the frame, and the
+    pixels of its mask or None."""
+    with tempfile.TemporaryDirectory() as home:
+        settings = {"DATABASE_DIR": home, "DATABASE_VALIDATION": "false", "DO_NOT_TRACK": "true"}
+        os.environ.update({f"FIFTYONE_{name}": value for name, value in settings.items()})
+        import fiftyone as fo
+
+        kind = fo.types.FiftyOneVideoLabelsDataset
+        dataset = fo.Dataset.from_dir(dataset_dir=str(folder), dataset_type=kind, progress=False)
+        for sample in dataset:
+            for number, frame in sample.frames.items():
+                for one in frame.detections.detections:
+                    x, y, w, h = one.bounding_box
+                    pixels = None if one.mask is None else int(one.mask.sum())
+                    yield [Path(sample.filepath).stem, number - 1, one.index, one.label,
+                           one.confidence, x, y, x + w, y + h, pixels]  # fmt: skip
+
+
 READERS: dict[str, tuple[tuple[str, Callable[[Path], Rows]], ...]] = {
     "coco": (("datumaro", datumaro("coco_instances")),),
     "cvat-images": (("datumaro", datumaro("cvat")),),
     "datumaro": (("datumaro", datumaro("datumaro")),),
+    "fiftyone": (("fiftyone", fiftyone),),
     "labelme": (("labelme", labelme),),
     "labelstudio": (("label_studio_sdk", labelstudio),),
     "supervisely": (("supervisely", supervisely),),

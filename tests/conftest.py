@@ -85,8 +85,10 @@ SLOW = (
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
     "view/test_browser.py",
+    "view/test_following.py",
     "view/test_images.py::test_by_keys",
     "view/test_sweep_browser.py",
+    "view/test_trying_browser.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

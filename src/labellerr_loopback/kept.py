@@ -23,6 +23,7 @@ from labellerr_loopback.client import asked
 from labellerr_loopback.control_token import page_address
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError
+from segtrack.base.saying import say
 
 FILE = "address.json"
 _LOCK = "in_use.lock"
@@ -78,7 +79,7 @@ def alone(folder: Path, until: Callable[[], object] = lambda: None) -> Iterator[
     lock = FileLock(folder / _LOCK)
     held = _acquired(lock)
     if not held and not until():
-        print(f"emulator   waiting for another process that uses {folder}", flush=True)
+        say(f"emulator   waiting for another process that uses {folder}")
         while not (held := _acquired(lock)) and not until():
             time.sleep(_LOOK)
     try:

@@ -92,7 +92,7 @@ def test_a_line_from_time_to_time(
 
 
 def test_nothing_of_short_work(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(progress(range(1000), "x", 1000)) == list(range(1000))
+    assert list(progress(range(1000), "x", 1000, "frames")) == list(range(1000))
     with doing("y"):
         time.sleep(2 * module.TICK)
     assert capsys.readouterr() == ("", "")
@@ -137,7 +137,7 @@ def test_its_thread_ends_with_it(hasty: None) -> None:
 
 def test_an_error_leaves_no_work_behind(hasty: None, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="no"):
-        for _ in progress(range(3), "x"):
+        for _ in progress(range(3), "x", 3, "frames"):
             raise ValueError("no")
     time.sleep(0.2)
     assert capsys.readouterr() == ("", "")

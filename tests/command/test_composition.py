@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import DictConfig
 
-from segtrack.command import composition
+from segtrack.command import composed, composition
 from segtrack.command.app import CONF
+from segtrack.command.choices import video_choices
 from segtrack.command.composition import check, compose_settings, expand, groups
 from segtrack.dataset import Light
 from segtrack.pipeline import listed_names
@@ -86,7 +88,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    asked_for = ("select", "push", "suspect", "recheck", "export")
+    asked_for = ("select", "push", "segment", "suspect", "recheck", "export")
     assert settings.stages == [name for name in listed_names() if name not in asked_for]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
@@ -260,19 +262,60 @@ def test_every_cell_of_a_sweep_is_checked() -> None:
     ]
 
 
+@pytest.fixture
+def compositions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The words of each composition from here on; none is kept of before."""
+    found: list[tuple[str, ...]] = []
+
+    def compose(config: str, overrides: list[str], **more: Any) -> DictConfig:
+        found.append(tuple(overrides))
+        return original(config, overrides=overrides, **more)
+
+    original = composed.compose
+    monkeypatch.setattr(composed, "compose", compose)
+    monkeypatch.setattr(composed, "_kept", {})
+    return found
+
+
 def test_a_large_sweep_is_checked_with_one_composition_for_each_choice_of_groups(
-    monkeypatch: pytest.MonkeyPatch,
+    compositions: list[tuple[str, ...]],
 ) -> None:
-    composed: list[tuple[str, ...]] = []
-
-    def compose(config: str, overrides: list[str]) -> DictConfig:
-        composed.append(tuple(overrides))
-        return original(config, overrides=overrides)
-
-    original = composition.compose
-    monkeypatch.setattr(composition, "compose", compose)
     assert messages("seed=range(0,100)", "model=yolov8n-seg,yolov8s-seg") == []
-    assert composed == [("model=yolov8n-seg",), ("model=yolov8s-seg",)]
+    assert compositions == [("model=yolov8n-seg",), ("model=yolov8s-seg",)]
+
+
+def test_the_same_words_are_composed_once(
+    compositions: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    file = tmp_path / "experiment" / "mine.yaml"
+    file.parent.mkdir()
+    found = []
+    for seed in (1, None, 23):
+        if seed is not None:
+            file.write_text(f"# @package _global_\nseed: {seed}\n")
+        found.append(compose_settings(CONF, ["experiment=mine"], tmp_path))
+    assert [one.seed for one in found] == [1, 1, 23] and found[0] is not found[1]
+    assert compositions == [("experiment=mine",)] * 2  # and again since the file has changed
+    with composition.composing(CONF, None):
+        for _ in range(2):
+            config = composed.composed([], hydra=True)
+            assert (config.seed, config.hydra.job.name) == (0, "segtrack")
+            config.seed = 7  # is of who asked
+        assert "hydra" not in composed.composed([])
+    assert len(compositions) == 3
+
+
+def test_a_call_composes_its_own_words_and_what_it_chooses(
+    compositions: list[tuple[str, ...]],
+) -> None:
+    """However many there are in a loop; the choices of groups are composed once for all of them."""
+    for name in ("a.mp4", "b.mp4"):
+        words = ["stages=[track]", f"video={name}", "model.weights=shipped"]
+        words += [f"{group}={option}" for group, option in video_choices(CONF, words).items()]
+        assert messages(*words) == []
+        compose_settings(CONF, words)
+    own = [words for words in compositions if any(word.startswith("video=") for word in words)]
+    assert len(own) == 2 and len(compositions) == 2 + 2
 
 
 def test_cells_carry_what_distinguishes_them() -> None:

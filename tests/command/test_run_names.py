@@ -2,7 +2,9 @@
 
 import pytest
 
-from segtrack.command.run_names import MOST, labels, run_name, sweep_name
+from segtrack.command.python_call import override_words
+from segtrack.command.run_names import MOST, cell_name, labels, run_name, sweep_name
+from segtrack.settings import CHANGE_NO_SCORE, Settings, knobs_of
 
 
 @pytest.mark.parametrize(
@@ -10,7 +12,6 @@ from segtrack.command.run_names import MOST, labels, run_name, sweep_name
     [
         ({}, "n bytetrack"),
         ({"model": "n"}, "n bytetrack"),
-        ({"tracker.track_thresh": "0.4", "seed": "1"}, "n track_thresh=0.4 seed=1"),
         ({"model.weights": "/long/path/to/best.pt"}, "n weights=best.pt"),
         ({"model.weights": "run:0123"}, "n weights=run:0123"),
         ({"video": "/data/drives/a.mp4"}, "n video=a"),
@@ -20,15 +21,64 @@ from segtrack.command.run_names import MOST, labels, run_name, sweep_name
         ({"video": "drives/2024.05.01"}, "n video=2024.05.01"),
         ({"video": "drives/*.mp4"}, "n video=drives/*"),
         ({"dataset.path": "/data/coco128/"}, "n path=coco128"),
-        (
-            {"store": "/s", "mlflow.uri": "sqlite:////x/y.db", "objective": "track/hota"},
-            "n bytetrack",
-        ),
-        ({"stages": "[prepare,train]"}, "n stages=[prepare,train]"),
     ],
 )
-def test_what_a_run_is_called(values: dict[str, str], name: str) -> None:
+def test_of_a_path_its_end_is_said(values: dict[str, str], name: str) -> None:
     assert run_name("n", "bytetrack", values) == name
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("", "n bytetrack"),
+        ("trainer=smoke", "n trainer=smoke"),
+        ("tracker.track_thresh=0.4 seed=1", "n track_thresh=0.4 seed=1"),
+        ("experiment=demo", "demo"),
+        ("experiment=demo seed=1 render.trail=5", "demo seed=1"),
+        ("experiment=demo model=n", "demo n"),
+        ("stages=[prepare,train]", "n train"),
+        ("stages=[track] video=a.mp4 trainer.workers=2", "n track video=a"),
+        ("stages=[push] dataset=images dataset.path=p labellerr.name=street labellerr.workers=4",
+         "n push dataset=images path=p name=street"),
+        ("stages=[prepare,select] select.by=uncertainty", "n select by=uncertainty"),
+        ("stages=[suspect] evaluation.gallery=9 evaluation.resamples=9", "n suspect resamples=9"),
+        ("store=/s mlflow=off mlflow.uri=sqlite:////x/y.db objective=track/hota", "n bytetrack"),
+        ("device=cpu plan=true dataset.workers=1 render.enabled=false trainer.threads=1",
+         "n bytetrack"),
+        ("model.imgsz=640 trainer.imgsz=320", "n model.imgsz=640 trainer.imgsz=320"),
+    ],
+)  # fmt: skip
+def test_what_a_command_is_called(command: str, name: str) -> None:
+    values = dict(word.split("=", 1) for word in command.split())
+    assert run_name("n", "bytetrack", values) == name
+
+
+def test_what_a_call_from_python_is_called() -> None:
+    given = {"model": {"imgsz": 64}, "stages": ["prepare", "track"], "video": "/data/a b.mp4"}
+    values = dict(word.split("=", 1) for word in override_words(given))
+    assert run_name("n", "bytetrack", values) == "n track model={imgsz: 64} video=a b"
+
+
+@pytest.mark.parametrize(
+    ("called", "swept", "name"),
+    [
+        ("", {"seed": "1"}, "n seed=1"),
+        ("", {"device": "cpu"}, "n device=cpu"),  # it is what differs
+        ("", {"model": "n", "seed": "1"}, "n seed=1"),
+        ("mine", {"model": "n"}, "mine n"),
+        ("mine", {"seed": "1"}, "mine seed=1"),
+        ("", {"experiment": "demo"}, "demo"),
+    ],
+)
+def test_what_a_cell_is_called(called: str, swept: dict[str, str], name: str) -> None:
+    assert cell_name(called, "n", swept, {}) == name
+
+
+def test_settings_without_effect_are_settings() -> None:
+    for key in CHANGE_NO_SCORE:
+        group, _, rest = key.partition(".")
+        found = knobs_of(Settings)[group]
+        assert not rest or (found.nested and rest in knobs_of(found.nested)), key
 
 
 @pytest.mark.parametrize(
@@ -45,7 +95,7 @@ def test_what_a_run_is_called(values: dict[str, str], name: str) -> None:
 def test_cells_of_a_sweep_are_told_apart(values: list[str], expected: list[str]) -> None:
     assert list(labels("video", values).values()) == expected
     among = {"video": values}
-    names = [run_name("n", "t", {"video": value}, among) for value in values]
+    names = [cell_name("", "n", {"video": value}, among) for value in values]
     assert names == [f"n video={text}" for text in expected]
 
 

@@ -37,6 +37,24 @@ def test_it_serves_until_it_is_stopped(
     assert not (tmp_path / "mlruns").exists()  # looking makes nothing
 
 
+def test_where_nothing_was_recorded_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pages: list[str] = []
+
+    def stop() -> None:
+        words = capsys.readouterr().out.split()
+        (address,) = (word for word in words if word.startswith("http"))
+        pages.append(requests.get(address, timeout=30).text)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(view, "stop_if_asked", stop)
+    assert main(["view", "--print"]) == 0
+    assert "No run is recorded here yet" in pages[0]
+    assert not (tmp_path / "mlruns").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

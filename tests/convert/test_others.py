@@ -6,10 +6,13 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -89,7 +92,8 @@ def test_csv(tmp_path: Path, path: Path, convert: Convert) -> None:
 
 
 def test_fiftyones_form(tmp_path: Path, path: Path, convert: Convert) -> None:
-    """By ETA's documents and source: its library cannot be installed beside segtrack."""
+    """By ETA's documents and source: its library cannot be installed beside segtrack, and reads the
+    form in the next test where it is installed elsewhere."""
     done = convert(path, tmp_path / "out", "fiftyone")
     assert done.losses == (
         "1 marks of interpolated objects are left out: FiftyOne has none",
@@ -122,6 +126,39 @@ def test_fiftyones_form(tmp_path: Path, path: Path, convert: Convert) -> None:
         assert box == pytest.approx([x1, y1, x2, y2])
         whole[y1:y2, x1:x2] = mask
         assert (whole == coco_mask.decode(given["segmentation"]).astype(bool)).all()
+
+
+@pytest.mark.slow
+def test_fiftyones_own_importer(tmp_path: Path, path: Path, convert: Convert) -> None:
+    python = os.environ.get("FIFTYONE_PYTHON")
+    if python is None:
+        pytest.skip("FIFTYONE_PYTHON names no Python of an environment with fiftyone")
+    video = tmp_path / "street.mp4"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for _ in range(COUNT):
+            picture = av.VideoFrame.from_ndarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8), "bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    convert(path, tmp_path / "out", "fiftyone", video=video)
+    words = [python, "scripts/format_peers.py", "fiftyone", str(tmp_path / "out")]
+    apart = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=apart)
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith('{"reader": "fiftyone'))
+    found = json.loads(line)["objects"]
+    assert len(found) == 14
+    size = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT])
+    for (name, *facts, x1, y1, x2, y2, pixels), given in zip(found, objects(path), strict=True):
+        assert name == "street"
+        assert facts == [given[k] for k in ("frame", "track_id", "class_name", "score")]
+        box, mask = np.array([x1, y1, x2, y2]) * size, given["segmentation"]
+        if mask is None:
+            assert box == pytest.approx(given["bbox_xyxy"]) and pixels is None
+        else:
+            assert pixels == coco_mask.area(mask)
+            x, y, w, h = coco_mask.toBbox(mask)
+            assert box == pytest.approx([x, y, x + w, y + h])
 
 
 def test_fiftyone_takes_the_whole_video(

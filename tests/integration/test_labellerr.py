@@ -138,6 +138,23 @@ def test_the_next_version_trains_on_what_was_reviewed(
     assert missing.code == 2 and "no reviewed version is in the store" in missing.err
 
 
+def test_what_a_run_pulled_is_converted(
+    loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = loop
+    monkeypatch.chdir(project.folder)
+    run = project.runs()[0]
+    folder = os.path.relpath(run.data.tags["output"], project.folder)
+    for number, word in enumerate((run.info.run_id, folder)):
+        done = here("convert", word, f"{number}.json", "--to", "coco")
+        assert done.code == 0, done.err
+    found = [json.loads((project.folder / f"{number}.json").read_text()) for number in (0, 1)]
+    assert found[0] == found[1] and len(found[0]["images"]) == 6 + 3 + 3 + 4
+    assert here(*WORDS, "stages=[prepare]", "mlflow.run_name=bare").code == 0
+    done = here("convert", "bare", "2.json", "--to", "coco")
+    assert done.code == 2 and "bare: the run tracked in no video and pulled no labels" in done.err
+
+
 def test_the_models_own_masks_are_proposals(
     loop: tuple[Project, Outcome], here: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

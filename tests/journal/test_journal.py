@@ -20,6 +20,7 @@ from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.metrics import Metric
 from segtrack.base.names import level
 from segtrack.base.processes import process_mark
+from segtrack.journal import journal as journal_module
 from segtrack.settings import MlflowMode, MlflowSettings
 
 
@@ -63,6 +64,34 @@ def test_a_run_holds_params_metrics_tags_and_artifacts(
     assert (item.path, item.file_size) == ("evaluation/pr/curve.csv", 4)
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("traffic_sim", "f" * 36)
+
+
+def test_what_an_epoch_reports_is_there_seconds_later(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, and then nothing until the next one ends."""
+    monkeypatch.setattr(journal_module, "FLUSH_SECONDS", 0.1)
+    with journals.record(settings, "r", {}) as journal:
+        for epoch in (1, 2):
+            time.sleep(0.11)
+            for name in ("a", "b", "c"):
+                journal.metric(Metric(name, epoch, epoch))
+            journal.tags({"stage.train": str(epoch)})
+            until = time.monotonic() + 10
+            while (run := only_run(settings)[1]).data.tags.get("stage.train") != str(epoch):
+                assert time.monotonic() < until
+            assert run.data.metrics == {"a": epoch, "b": epoch, "c": epoch}
+
+
+def test_what_could_not_be_sent_is_sent_later(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with journals.record(settings, "r", {}) as journal:
+        run_id, journal.run_id = journal.run_id, "0" * 32
+        journal.metric(Metric("a", 1.0, 0))
+        journal._flush_late()
+        journal.run_id = run_id
+    assert only_run(settings)[1].data.metrics == {"a": 1.0}
 
 
 def test_two_runs_record_the_same_data_set_at_one_moment(

@@ -74,7 +74,7 @@ def test_what_prepare_leaves_for_others_is_a_part_of_them(copy: Path) -> None:
 def test_tables_are_a_part_of_what_writes_them(copy: Path) -> None:
     line = "def table_csv("
     differ = flagged(copy, "report/tables.py", line, f"EMPTY = 1\n\n\n{line}")
-    assert differ == {"count", "evaluate", "render", "select", "suspect"}
+    assert differ == {"count", "evaluate", "render", "segment", "select", "suspect"}
 
 
 def test_results_json_is_no_part_of_what_is_stored(copy: Path) -> None:

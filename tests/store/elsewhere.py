@@ -23,8 +23,9 @@ def elsewhere(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 @contextmanager
-def living(function: Callable[..., Any], *arguments: Any, mark: Path) -> Iterator[None]:
-    """A process that has called a function and lives on; at the end it is killed."""
+def living(function: Callable[..., Any], *arguments: Any, mark: Path) -> Iterator[int]:
+    """A process that has called a function, or touched ``mark`` in it, and lives on: its id. At
+    the end it is killed."""
 
     def live() -> None:
         function(*arguments)
@@ -37,9 +38,9 @@ def living(function: Callable[..., Any], *arguments: Any, mark: Path) -> Iterato
     while not mark.exists():
         assert worker.is_alive() and time.monotonic() < deadline
         time.sleep(0.005)
+    assert worker.pid is not None
     try:
-        yield
+        yield worker.pid
     finally:
-        assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         worker.join(10)

@@ -5,17 +5,22 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
+import threading
 import time
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
+from segtrack.base import progress
 from segtrack.base.errors import StageError
 from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
 from segtrack.store import store as module
+from segtrack.store.builders import waiting_for
 from segtrack.store.store import StageCall, Store
+from tests.store.elsewhere import living
 
 
 def call(**changes: object) -> StageCall:
@@ -218,6 +223,46 @@ def test_two_processes_build_a_result_once(tmp_path: Path) -> None:
         worker.join(30)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert log.read_text() == "built\n"
+
+
+def _build_until(root: Path, end: Path) -> None:
+    def build(folder: Path, report: Report) -> None:
+        (root / "started").touch()
+        while not end.exists():
+            time.sleep(0.01)
+
+    Store(root).run(call(), build)
+
+
+def test_who_waits_says_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 0.05)
+    monkeypatch.setattr(progress, "EVERY", 0.1)
+    monkeypatch.setattr(progress, "TICK", 0.01)
+    end = tmp_path / "end"
+    with living(_build_until, tmp_path, end, mark=tmp_path / "started") as pid:
+        threading.Timer(1, end.touch).start()
+        result = Store(tmp_path).run(call(), lambda *_: pytest.fail("built twice"))
+    assert result.hit
+    said = set(capsys.readouterr().err.splitlines())
+    assert f"wait for process {pid}, which builds train: 0 s so far" in said
+    assert [path.suffix for path in (tmp_path / "locks").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "text"),
+    [
+        ("7 far", "wait for process 7 on far, which builds train:"),
+        (f"7 {socket.gethostname()}", "wait for process 7, which builds train:"),
+        ("", "wait for another process, which builds train:"),
+        (f"{os.getpid()} {socket.gethostname()}", ""),
+    ],
+    ids=["far", "near", "unknown", "itself"],
+)
+def test_who_is_waited_for(holder: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.holder").write_text(holder)
+    assert waiting_for(tmp_path / "a.holder", "train") == text
 
 
 def _hang(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from segtrack.tracker import (
 WIDTH, HEIGHT, FPS, FRAMES = 320, 192, 25, 120
 NAMES = ("car", "person")
 BITS = 8
+# ms for which frames are shown in a video without a rate of its own, from the first on again: of
+# some that follow each other closely many pass in a quarter of an average frame
+LASTING = (40, 5, 5, 5, 250, 12, 40, 1000, 33, 3, 100, 80)
 GAP = range(40, 46)  # frames in which track 1 is not there
 # id, class, frames, box at frame f
 OBJECTS = (
@@ -64,16 +68,26 @@ def number_of(image: np.ndarray) -> int:
     return sum(on << bit for bit, on in enumerate(seen))
 
 
-def write_video(path: Path, codec: str = "libx264", frames: int = FRAMES) -> Path:
+def shown_at(frames: int = FRAMES) -> list[int]:
+    """ms after the first one, of each frame of a video without a rate of its own."""
+    return [sum(LASTING[i % len(LASTING)] for i in range(frame)) for frame in range(frames)]
+
+
+def write_video(
+    path: Path, codec: str = "libx264", frames: int = FRAMES, irregular: bool = False
+) -> Path:
     """With a key frame every 50 frames and, in H.264, frames that are stored out of order."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=FPS)
+        stream = container.add_stream(codec, rate=1000 if irregular else FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 50
         if codec == "libx264":
             stream.codec_context.max_b_frames = 2
-        for number in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), "bgr24")))
+        for number, at in enumerate(shown_at(frames)):
+            frame = av.VideoFrame.from_ndarray(picture(number), "bgr24")
+            if irregular:
+                frame.pts, frame.time_base = at, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
@@ -94,13 +108,21 @@ def frame_rows(frame: int) -> TrackRows:
     return TrackRows(frame, ids, kinds, score, boxes, masks, np.zeros(count, bool), boxes)
 
 
-def write_run(folder: Path, change: Any = None, truth: bool = True, source: bool = True) -> Path:
+def write_run(
+    folder: Path,
+    change: Any = None,
+    truth: bool = True,
+    source: bool = True,
+    irregular: bool = False,
+) -> Path:
     """A run's folder of outputs with one video, ``clip``.
 
     Args:
         change: may alter the rows of each frame.
         truth: whether it was scored. source: whether the run knows the video's file.
+        irregular: whether its frames are shown for as long as each likes.
     """
+    fps = 1000 * (FRAMES - 1) / shown_at()[-1] if irregular else FPS
     store, output = folder / "store", folder / "tracking" / "clip"
     store.mkdir(parents=True)
     output.mkdir(parents=True)
@@ -118,13 +140,13 @@ def write_run(folder: Path, change: Any = None, truth: bool = True, source: bool
         TrackSummary(one, kinds.get(one, 0), min(at), max(at), len(at), 0.5 + 0.1 * one)
         for one, at in sorted(seen.items())
     ]
-    write_info(store, TracksInfo(NAMES, FRAMES, WIDTH, HEIGHT, FPS, {"name": "made"}), summary)
+    write_info(store, TracksInfo(NAMES, FRAMES, WIDTH, HEIGHT, fps, {"name": "made"}), summary)
     tracks = Tracks.load(store)
-    sequence = VideoSequence("clip", None, "0" * 64, WIDTH, HEIGHT, FPS, FRAMES)
-    predicted = PredictionsInfo(NAMES, FRAMES, WIDTH, HEIGHT, FPS, "made", "0" * 64, 320)
+    sequence = VideoSequence("clip", None, "0" * 64, WIDTH, HEIGHT, fps, FRAMES)
+    predicted = PredictionsInfo(NAMES, FRAMES, WIDTH, HEIGHT, fps, "made", "0" * 64, 320)
     run = {"mlflow_run_id": None, "config_hash": "", "git_commit": None, "created_at": "2026"}
     write_results(tracks, sequence, predicted, {"name": "made"}, run, output)
-    video = write_video(folder / "clip.mp4") if source else None
+    video = write_video(folder / "clip.mp4", irregular=irregular) if source else None
     if truth:
         scores = output / "scores"
         scores.mkdir()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from segtrack.runs import find
+from segtrack.settings import MlflowSettings
+from segtrack.view import Library, start_view
 from tests.browser import Person, open_browser
 from tests.view.conftest import Served
-from tests.view.made import FRAMES, HEIGHT, MARKS, WIDTH, number_of
+from tests.view.made import FRAMES, HEIGHT, MARKS, WIDTH, number_of, shown_at, write_run
 
 VIDEO = "runs/folder-1/videos/1/"
 PICTURE = """
@@ -22,6 +26,7 @@ const copy = document.createElement("canvas");
 copy.getContext("2d").drawImage(canvas, 0, 0);
 return copy.toDataURL("image/png").split(",")[1];
 """
+KNOWS = "return performance.getEntriesByType('resource').some((one) => one.name.endsWith('/times'))"
 
 
 class Viewer(Person):
@@ -276,6 +281,46 @@ class TestMarks:
         assert number_of(viewer.seen(0)) == number_of(viewer.seen(1)) == 105
         viewer.press("6")
         assert len(viewer.all("#stage canvas")) == 1
+
+
+def test_frames_that_last_as_long_as_they_like(browser: Any, tmp_path: Path) -> None:
+    """A file without a rate of its own, as phones and screen recorders write them."""
+    run, settings = (
+        write_run(tmp_path / "a", irregular=True),
+        MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}"),
+    )
+    library = Library(settings, find(settings, [str(run)], tmp_path), tmp_path)
+    viewer = Viewer(browser)
+    with start_view(library) as view:
+        viewer.open(view.address + VIDEO)
+        viewer.at(0)
+        viewer.wait(lambda: viewer.browser.execute_script(KNOWS))
+        for frame in (119, 0, 50, 49, 51, 73, 2, 9, 10, 22, 7, 8):
+            viewer.go(frame)
+            assert number_of(viewer.seen()) == frame
+        for frame in range(9, 34):
+            viewer.press("\ue014")
+            viewer.at(frame)
+            assert number_of(viewer.seen()) == frame
+        for frame in range(32, 20, -1):
+            viewer.press("\ue012")
+            viewer.at(frame)
+            assert number_of(viewer.seen()) == frame
+        times = shown_at()
+        viewer.hold("\ue008", "\ue014")  # with shift a second, however many frames that has
+        later = max(f for f in range(FRAMES) if times[f] <= times[21] + 1000)
+        viewer.at(later)
+        assert number_of(viewer.seen()) == later
+        viewer.press(" ")
+        viewer.wait(lambda: viewer.frame() > later + 12)
+        viewer.press(" ")
+        frame = viewer.frame()
+        viewer.at(frame)
+        assert number_of(viewer.seen()) == frame
+        assert f"{times[frame] / 1000:.1f}" in viewer.one("#time").text
+        assert viewer.errors() == []
+        browser.get("about:blank")
+    library.close()
 
 
 def test_two_runs_in_step(viewer: Viewer, served: Served) -> None:

@@ -16,7 +16,7 @@ import requests
 from segtrack.base.errors import DataError
 from segtrack.runs import find
 from segtrack.settings import MlflowSettings
-from segtrack.view import Library
+from segtrack.view import Library, start_view
 from segtrack.view.objects import ObjectIndex
 from segtrack.view.pictures import Film
 from tests.view.conftest import Served
@@ -252,18 +252,8 @@ class TestWhoMayLook:
         shutil.copytree(served.folders[0], folder)
         settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}")
         library = Library(settings, find(settings, [str(folder)], tmp_path), tmp_path)
-        from segtrack.view.html import render
-        from segtrack.view.run_pages import scores_of
-
-        run = library.run("folder-1")
-        values = {
-            "videos": [],
-            "others": [],
-            "pictures": False,
-            "scores": scores_of(run),
-            "mlflow": None,
-        }
-        page = render("run.html", root="/", run=run, key="folder-1", **values)
+        with start_view(library) as view:
+            page = requests.get(f"{view.address}runs/folder-1/", timeout=30).text
         assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
 
 

@@ -76,13 +76,13 @@ class Work:
         return ", ".join(parts)
 
 
-def progress(
-    items: Iterable[T], label: str, total: float | None = None, unit: str = "items"
-) -> Iterator[T]:
+def progress(items: Iterable[T], label: str, total: float | None, unit: str) -> Iterator[T]:
     """Yield ``items`` and show how many of them have been.
 
     Args:
-        label: what is done with them. total: how many they are. unit: what they are, in the plural.
+        label: what is done with them.
+        total: how many they are, or None where that is not known.
+        unit: what they are, in the plural.
 
     Raises:
         KeyboardInterrupt: before an item, if the process was asked to stop.

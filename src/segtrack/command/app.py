@@ -54,7 +54,7 @@ def _main(words: list[str]) -> int:
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--version" in words:
-        print(f"segtrack {__version__}")
+        say(f"segtrack {__version__}")
         return 0
     try:
         other = subcommand(words)
@@ -100,7 +100,7 @@ def _run(words: list[str]) -> int:
     if options.help:
         from segtrack.command.help import help_text
 
-        print(help_text(CONF, options.overrides, extra))
+        say(help_text(CONF, options.overrides, extra))
         return 0
     words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
     if options.cfg or options.info is not None:

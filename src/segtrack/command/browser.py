@@ -6,10 +6,12 @@ import os
 import sys
 import webbrowser
 
+from segtrack.base.saying import say
+
 
 def open_page(address: str, only_print: bool) -> None:
     """Print an address, and open it where a browser would have somewhere to be shown."""
-    print(address, flush=True)
+    say(address)
     if not only_print and _display():
         webbrowser.open(address)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.errors import SettingsError
-from segtrack.command.composition import CONFIG, composing, expand, groups
+from segtrack.command.composed import composed
+from segtrack.command.composition import Checker, composing, expand, groups
 from segtrack.command.keys import normalised
 from segtrack.settings import DatasetSettings, knobs_of
 
@@ -33,7 +33,8 @@ def video_choices(
             said there.
     """
     with composing(folder, extra):
-        words = normalised(overrides, groups(folder, *([extra] if extra else [])))
+        names = groups(folder, *([extra] if extra else []))
+        words = normalised(overrides, names)
         try:
             cells = expand(words)
         except SettingsError:
@@ -41,10 +42,10 @@ def video_choices(
         if any(cell.swept.get("video") == "null" for cell in cells):
             return {}
         try:
-            config = compose(CONFIG, overrides=list(cells[0].overrides), return_hydra_config=True)
-            if config.video is None:
+            config = Checker(names).quick(cells[0].overrides)
+            if config is None or config.video is None:
                 return {}
-            plain = compose(CONFIG, return_hydra_config=True)
+            plain = composed([], hydra=True)
         except Exception:  # words that nobody has checked yet fail in any way
             return {}
         typed = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}

@@ -24,6 +24,7 @@ import numpy as np
 from segtrack import evaluation as images
 from segtrack import scoring
 from segtrack.base.errors import DataError, SettingsError, some
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.sides import Compared, Side, comparison_document, report
@@ -51,7 +52,7 @@ def main(words: Sequence[str]) -> int:
         options.sequences,
         options.level,
     )
-    print(json.dumps(comparison_document(found)) if options.json else report(found, options.all))
+    say(json.dumps(comparison_document(found)) if options.json else report(found, options.all))
     return 0
 
 

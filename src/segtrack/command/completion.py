@@ -15,7 +15,7 @@ from importlib import import_module
 
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import CONF
-from segtrack.command.composition import CONFIG
+from segtrack.command.composed import CONFIG
 from segtrack.command.subcommands import RUNS, SUBCOMMANDS, words_there
 
 CHOICES = ("bash", "zsh", "fish")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_search_path import SearchPathQuery
@@ -29,6 +29,7 @@ from segtrack.base.addresses import page_words
 from segtrack.base.errors import SettingsError
 from segtrack.base.nested import flatten
 from segtrack.command.cells import Cell, cells_of, sweep_problems, twice, undrawn
+from segtrack.command.composed import composed
 from segtrack.command.keys import (
     flat,
     locate,
@@ -41,8 +42,6 @@ from segtrack.command.keys import (
 )
 from segtrack.pipeline import stage_problems
 from segtrack.settings import Problem, Settings, options, register, validate
-
-CONFIG = "config"
 
 
 def check(
@@ -67,7 +66,7 @@ def check(
         if wrong := sweep_problems(parsed):  # cells that cannot be counted cannot be checked
             return [*problems, *wrong]
         problems += [problem for one in parsed if (problem := twice(one))]
-        checker = _Checker(names)
+        checker = Checker(names)
         seen: dict[str, Problem] = {}
         for override in parsed:
             if override.is_sweep_override() and not override.is_discrete_sweep():
@@ -110,7 +109,7 @@ def compose_settings(folder: Path, overrides: Sequence[str], extra: Path | None 
     with composing(folder, extra):
         words = normalised(overrides, groups(*_folders(folder, extra)))
         try:
-            return to_settings(compose(CONFIG, overrides=words))
+            return to_settings(composed(words))
         except (HydraException, OmegaConfBaseException) as error:
             raise SettingsError(_first_line(str(error))) from error
 
@@ -183,7 +182,7 @@ def _unreadable(word: str, detail: str) -> Problem:
     )
 
 
-class _Checker:
+class Checker:
     """Composes each choice of groups once and puts the other overrides on top of copies of it.
 
     Composing costs a tenth of a second, an override on a copy a millisecond: that is what makes
@@ -226,6 +225,18 @@ class _Checker:
         except (OmegaConfBaseException, ValueError) as error:
             return problems or [_left_open(error)]
         return [*problems, *validate(settings), *stage_problems(settings)]
+
+    def quick(self, overrides: Sequence[str]) -> DictConfig | None:
+        """The configuration of one cell with Hydra's own part, which knows the choices alone; None
+        where something is wrong with it."""
+        parsed = self.parser.parse_overrides(list(overrides))
+        if any(self._refused(one) for one in parsed):
+            return None
+        choices = [str(one.input_line) for one in parsed if self._composes(one)]
+        config = composed(choices, hydra=True)
+        values = [one for one in parsed if not self._composes(one)]
+        wrong = [problem for one in values for problem in self._set(config, one)]
+        return None if wrong else config
 
     def key_problems(self, override: Override) -> Iterator[Problem]:
         """What is wrong with the key of an override whose values are not known yet."""
@@ -293,7 +304,7 @@ class _Checker:
         words = tuple(overrides)
         if words not in self.composed:
             try:
-                self.composed[words] = compose(CONFIG, overrides=list(words))
+                self.composed[words] = composed(words)
             except (HydraException, OmegaConfBaseException) as error:
                 self.composed[words] = error
             except Exception:  # values for Hydra itself fail in any way
@@ -340,7 +351,7 @@ def _left_open(error: Exception) -> Problem:
 
 def _hydra_keys() -> list[str]:
     """All keys of Hydra itself, as they are without any override."""
-    config = compose(CONFIG, return_hydra_config=True)
+    config = composed([], hydra=True)
     plain = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
     assert isinstance(plain, dict)
     return sorted(flatten(plain, "hydra"))

@@ -4,14 +4,15 @@
     segtrack convert FOLDER OUT.json --to coco              the labels alone, in one file
     segtrack convert outputs/RUN OUT --to cvat-video        the tracks of a run's results.json
     segtrack convert RUN OUT.parquet --to parquet           the same by a run's id or name
+    segtrack convert RUN OUT --to coco                      the labels that a run of pull brought
     segtrack convert results.json OUT --to yolo --video FILE.mp4
     segtrack convert annotations.xml OUT --to mot           CVAT's video as ground truth
 
 IN is a data set (YOLO, COCO, CVAT, LabelMe, Label Studio, Supervisely, Datumaro), a reviewed
-version, a results.json, a run (its id, name or folder), a sequence with ground truth, a text file
-of MOTChallenge or MOTS, or CVAT's XML of a video. OUT is a new folder, or a file of labels without
-pictures, by its suffix; it is never overwritten. What the format cannot hold is said, one line per
-kind.
+version, a results.json, a run (its id, name or folder: its tracks, else the labels that it pulled),
+a sequence with ground truth, a text file of MOTChallenge or MOTS, or CVAT's XML of a video. OUT is
+a new folder, or a file of labels without pictures, by its suffix; it is never overwritten. What the
+format cannot hold is said, one line per kind.
 """
 
 from __future__ import annotations
@@ -24,10 +25,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from segtrack.base.errors import SettingsError, nearest, some
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.subcommands import Parser
-from segtrack.convert import FORMATS, PICTURES, RESULTS, Input, convert, input_of, named
+from segtrack.convert import (
+    FORMATS,
+    PICTURES,
+    RESULTS,
+    Input,
+    convert,
+    input_of,
+    named,
+    results_below,
+)
 from segtrack.runs import KeptSweep, find
 from segtrack.settings import DatasetSettings
 
@@ -54,6 +65,8 @@ def _convert(options: argparse.Namespace, scratch: Path) -> None:
     sources = [w.partition("=")[2] for w in options.overrides if w.startswith("dataset=")]
     if sources:
         found = named(given, sources[-1])
+    elif _is_run_without_tracks(given):
+        found = _of_run(options, scratch)
     elif os.sep in options.given or os.path.lexists(given):
         found = input_of(given, FORMATS[options.to].holds.track_ids)
     else:
@@ -66,18 +79,19 @@ def _convert(options: argparse.Namespace, scratch: Path) -> None:
         raise SettingsError(f"{key}: settings are for data sets of images; {given} is none")
     video = Path(options.video).expanduser() if options.video else None
     done = convert(found, settings, seed, out, options.to, options.images, video)
-    print(f"{given}: {done.read}")
+    say(f"{given}: {done.read}")
     for line in (*done.notes, *done.losses):
-        print(f"  {line}")
+        say(f"  {line}")
     noun = "frames" if found.tracks else "images"
-    print(f"{out}: {FORMATS[options.to].title}, {done.pictures} {noun}, {done.things} objects")
+    say(f"{out}: {FORMATS[options.to].title}, {done.pictures} {noun}, {done.things} objects")
 
 
 def _of_run(options: argparse.Namespace, scratch: Path) -> Input:
-    """The results of a run that is named by its id or name.
+    """The results of a run that is named by its id or name, or by its folder: its tracks, else the
+    labels that it pulled.
 
     Raises:
-        SettingsError: there is no such run, or it tracked in no video.
+        SettingsError: there is no such run, or it has neither.
     """
     words = [word for word in options.overrides if word.startswith(_MLFLOW)]
     if problems := check(CONF, words, sweep=False):
@@ -86,13 +100,28 @@ def _of_run(options: argparse.Namespace, scratch: Path) -> Input:
     try:
         (run,) = find(compose_settings(CONF, words).mlflow, [given], scratch)
     except SettingsError as error:
+        if os.path.lexists(given):
+            raise
         raise SettingsError(f"{given}: there is no such file or folder, and {error}") from error
     if isinstance(run, KeptSweep):
         cells = some([one.label for one in run.cells], 4) or "it has none"
         raise SettingsError(f"{given}: is the parent of a sweep; convert one of its cells: {cells}")
-    if not run.videos:
-        raise SettingsError(f"{given}: the run has no results.json, since it tracked in no video")
-    return Input(RESULTS, tuple(video.results for video in run.videos))
+    if run.videos:
+        return Input(RESULTS, tuple(video.results for video in run.videos))
+    version = run.tags.get("dataset.next_version")
+    if version is None:
+        raise SettingsError(
+            f"{given}: the run tracked in no video and pulled no labels, so that there is nothing "
+            "to convert; give one that did, or the folder of its data set"
+        )
+    folder = Path(run.tags["store"]) / "reviewed" / version
+    if not folder.is_dir():
+        raise SettingsError(f"{given}: the labels that it pulled are gone from {folder}")
+    return named(folder, "reviewed")
+
+
+def _is_run_without_tracks(path: Path) -> bool:
+    return (path / ".hydra").is_dir() and not any(results_below(path))
 
 
 def options_of(words: Sequence[str]) -> argparse.Namespace:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from segtrack.base.claims import counted
 from segtrack.base.errors import SettingsError
+from segtrack.base.saying import say
 from segtrack.base.secrets import told_apart
 from segtrack.command import machine
 from segtrack.command.app import CONF
@@ -47,13 +48,13 @@ def main(words: Sequence[str]) -> int:
     for one in machine.findings(settings, CONF.parent, options.online):
         found.append(one)
         if not options.json:
-            print(_lines(one), flush=True)
+            say(_lines(one))
     if options.json:
-        print(json.dumps(told_apart([dataclasses.asdict(one) for one in found]), indent=1))
+        say(json.dumps(told_apart([dataclasses.asdict(one) for one in found]), indent=1))
     count = sum(one.state == PROBLEM for one in found)
     if not options.json:
         text = "no problems" if count == 0 else counted(count, "problems")
-        print(f"\n{text}; {counted(sum(one.state == NOTE for one in found), 'notes')}")
+        say(f"\n{text}; {counted(sum(one.state == NOTE for one in found), 'notes')}")
     return 1 if count else 0
 
 

@@ -32,7 +32,7 @@ from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
-from segtrack.command.run_names import run_name
+from segtrack.command.run_names import cell_name, run_name
 from segtrack.journal import require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain
@@ -116,7 +116,9 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         live_in(Path(settings.store))
         say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
         return None
-    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0]).name
+    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
+    command = shlex.join([program, *sys.argv[1:]])
     launch = Launch(config, output, hydra.overrides.task, hydra.runtime.choices, command)
     return record_run(settings, launch, runner)[1]
 
@@ -163,10 +165,10 @@ def record_run(
     told = swept
     if settings.video is not None and is_live(settings.video) and "video" in swept:
         told = {**swept, "video": stream_name(settings.video)}  # an address may hold secrets
-    given = settings.mlflow.run_name  # of a sweep the parent's
-    if given is None or settings.parent_run is not None:
-        given = run_name(given or settings.model.name, settings.tracker.name, told, among)
-    name = without_secrets(given)
+    given = settings.mlflow.run_name or ""  # of a sweep the parent's
+    if settings.parent_run is not None:
+        given = cell_name(given, settings.model.name, told, among)
+    name = without_secrets(given or run_name(settings.model.name, settings.tracker.name, told))
     commit, dirty = git_state()
     code = config_hash(settings)
     chosen = launch.choices.items()

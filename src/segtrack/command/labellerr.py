@@ -14,7 +14,6 @@ the traffic simulator) and labellerr.annotator.*.
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 from segtrack.annotation import Desk, Progress, keep_up, kept_platform, open_desk
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
 from segtrack.command.composition import check, compose_settings
@@ -92,33 +92,32 @@ def _options_of(words: Sequence[str]) -> argparse.Namespace:
 
 def _up(settings: Settings, folder: Path, options: argparse.Namespace) -> int:
     if there := kept_platform(settings.labellerr, folder):
-        print(f"Labellerr (loopback)  is up already at {there.url}")
-        print(f"review page           {there.page()}")
+        say(f"Labellerr (loopback)  is up already at {there.url}")
+        say(f"review page           {there.page()}")
         return 0
     with keep_up(settings.labellerr, folder, options.port, options.as_of) as there:
-        print(f"Labellerr (loopback)  {there.url}   for {folder.parent.resolve()}")
-        print(f"review page           {there.page()}")
-        print("Runs with this store use it from now on. Ctrl-C ends it; its projects stay.")
-        sys.stdout.flush()
+        say(f"Labellerr (loopback)  {there.url}   for {folder.parent.resolve()}")
+        say(f"review page           {there.page()}")
+        say("Runs with this store use it from now on. Ctrl-C ends it; its projects stay.")
         try:
             while not threading.Event().wait(_LOOK):
                 stop_if_asked()
         except KeyboardInterrupt:
-            print("\nended; its projects stay", flush=True)
+            say("\nended; its projects stay")
     return 0
 
 
 def _status(desk: Desk, settings: Settings, wanted: str | None) -> int:
     if desk.local:
         up = f"up at {desk.url}" if desk.kept else "not up: segtrack labellerr up"
-        print(f"Labellerr (loopback)  {up}")
+        say(f"Labellerr (loopback)  {up}")
     projects = desk.projects() if wanted is None else [desk.project(wanted)]
     if not projects:
-        print("no project yet: stages=[push] or stages=[review] makes one")
+        say("no project yet: stages=[push] or stages=[review] makes one")
         return 0
     finished = frozenset(settings.labellerr.statuses)
     rows = [_row(desk.progress(project, finished)) for project in projects]
-    print(table_text(rows).rstrip())
+    say(table_text(rows).rstrip())
     return 0
 
 
@@ -164,7 +163,7 @@ def _annotate(desk: Desk, settings: Settings, wanted: str | None) -> int:
     done = desk.annotate(project.project_id, dataset, settings.labellerr)
     counts = ", ".join(f"{count} {kind}" for kind, count in done.counts.items() if count)
     known = len(done.truth)
-    print(
+    say(
         f"annotator  {done.files} images of {project.name} ({project.project_id}) simulated: "
         f"{counts or 'nothing to do'}; {known} of its images are in the data set"
     )

@@ -8,13 +8,10 @@ with it) stays as it is.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf, open_dict
 
@@ -23,11 +20,13 @@ from segtrack.base.saying import LOG, logged
 from segtrack.base.secrets import hidden, hide_in
 from segtrack.command.app import CONF, require_settings
 from segtrack.command.choices import video_choices
-from segtrack.command.composition import CONFIG, compose_settings, composing, groups, to_settings
+from segtrack.command.composed import composed
+from segtrack.command.composition import compose_settings, composing, groups, to_settings
 from segtrack.command.folders import require_writable
 from segtrack.command.job import Launch, look, record_run
 from segtrack.command.keys import normalised
 from segtrack.settings import MlflowSettings
+from segtrack.settings import override_words as override_words
 
 
 def run_stages(
@@ -76,56 +75,6 @@ def mlflow_settings(given: Mapping[str, Any]) -> MlflowSettings:
         return compose_settings(CONF, words).mlflow
 
 
-def override_words(given: Mapping[str, Any]) -> list[str]:
-    """Settings as the words of a command line that mean the same.
-
-    Raises:
-        SettingsError: a value is of no kind that a setting may have.
-    """
-    return [f"{key}={_text(key, value)}" for key, value in given.items()]
-
-
-def _text(key: str, value: Any) -> str:
-    """One value in Hydra's grammar."""
-    if isinstance(value, Enum):
-        value = value.name
-    if hasattr(value, "item") and not getattr(value, "shape", ()):  # numpy's numbers
-        value = value.item()
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str | os.PathLike):
-        return _quoted(os.fspath(value))
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_quoted(str(k))}: {_text(key, v)}" for k, v in value.items())
-        return f"{{{inner}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_text(key, one) for one in value)}]"
-    raise SettingsError(
-        f"{key}={value!r}: is a {type(value).__name__}; a setting is a number, a text, a path, "
-        f"true or false, None, a list or a mapping"
-    )
-
-
-def _quoted(text: str) -> str:
-    """A text as it is where Hydra takes it for one, as it does the name of an option."""
-    reserved = text.lower() in ("true", "false", "null", "nan", "inf")
-    plain = text.replace("_", "").replace("-", "").isalnum() and text[0].isalpha()
-    if plain and text.isascii() and not reserved:
-        return text
-    # Of backslashes only those before a quote mean something else.
-    parts = text.split('"')
-    doubled = [part + "\\" * _trailing(part) for part in parts]
-    return '"' + '\\"'.join(doubled) + '"'
-
-
-def _trailing(text: str) -> int:
-    return len(text) - len(text.rstrip("\\"))
-
-
 @contextlib.contextmanager
 def _own_hydra() -> Iterator[None]:
     """Compose without what this process may compose with Hydra on its own account."""
@@ -140,7 +89,7 @@ def _composed(words: Sequence[str], command: str) -> Launch:
     """What Hydra would hand over."""
     with composing(CONF, None):
         own = normalised(words, groups(CONF))
-        config = compose(CONFIG, overrides=own, return_hydra_config=True)
+        config = composed(own, hydra=True)
         output = Path(config.hydra.run.dir).absolute()
         choices = dict(config.hydra.runtime.choices)
         with open_dict(config):

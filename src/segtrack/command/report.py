@@ -21,6 +21,7 @@ from pathlib import Path
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError, nearest
 from segtrack.base.names import level
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.licences import find_sources, named_sources
@@ -54,8 +55,8 @@ def main(words: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             files = _recorded(settings, options, Path(scratch))
     if options.unprinted:
-        print("no PDF: there is no Chromium here that could print it")
-    print("wrote " + ", ".join(map(str, files)))
+        say("no PDF: there is no Chromium here that could print it")
+    say("wrote " + ", ".join(map(str, files)))
     return 0
 
 

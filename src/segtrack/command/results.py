@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.saying import say
 from segtrack.command.subcommands import Parser
 from segtrack.pipeline import all_names
 from segtrack.store import Entry, Store
@@ -44,7 +45,7 @@ def main(words: Sequence[str]) -> int:
         return _list(store)
     if options.what == "verify":
         return _verify(store)
-    print(f"removed {len(store.collect(30.0 if options.days is None else options.days))} folders")
+    say(f"removed {len(store.collect(30.0 if options.days is None else options.days))} folders")
     return 0
 
 
@@ -62,19 +63,19 @@ def _list(store: Store) -> int:
     found = in_order(list(store.entries()))
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
-        print(f"{entry.name:10} {entry.key}  {entry.size / 1e6:10.1f} MB  used {used}")
-    print(f"{sum(entry.size for entry in found) / 1e6:.1f} MB in {store.root}")
+        say(f"{entry.name:10} {entry.key}  {entry.size / 1e6:10.1f} MB  used {used}")
+    say(f"{sum(entry.size for entry in found) / 1e6:.1f} MB in {store.root}")
     return 0
 
 
 def _verify(store: Store) -> int:
     damaged = list(store.damaged())
     for folder, why in damaged:
-        print(f"{folder.parent.name:10} {folder.name}  {why}")
+        say(f"{folder.parent.name:10} {folder.name}  {why}")
     if damaged:
-        print(f"{len(damaged)} damaged in {store.root}; the command that needs one makes it anew")
+        say(f"{len(damaged)} damaged in {store.root}; the command that needs one makes it anew")
         return 1
-    print(f"all {len(list(store.entries()))} results are whole in {store.root}")
+    say(f"all {len(list(store.entries()))} results are whole in {store.root}")
     return 0
 
 

@@ -1,42 +1,68 @@
 """What a run is called: what makes it differ from others, in so many letters as a table has room.
 
-``yolov8s-seg track_thresh=0.4 video=crossing``: of a path only its end is said, and as much of it
-as tells the cells of a sweep apart.
+``yolov8s-seg track video=crossing track_thresh=0.4``: how far it went, then what was chosen. What
+changes no result is left out, and of a path only its end is said, as much of it as tells the cells
+of a sweep apart.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from segtrack.base.names import shown
+from segtrack.settings import CHANGE_NO_RESULT
+from segtrack.settings import among as belongs
 
 MOST = 150  # letters of a name
 MOST_VALUE = 48  # letters of a value in it
-_ELSEWHERE = ("mlflow.", "store", "objective", "plan", "parent_run")  # where and how, not what
+_FIRST = ("experiment", "model", "stages")  # said by their values alone, before all others
 _VIDEOS = ("video", "dataset.videos")
 _SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
 
 
-def run_name(
-    model: str,
-    tracker: str,
-    values: Mapping[str, str],
-    among: Mapping[str, Sequence[str]] | None = None,
-) -> str:
-    """The model, then what was set or swept, else the tracker.
+def run_name(model: str, tracker: str, values: Mapping[str, str]) -> str:
+    """Of a single command: experiment or model, the last stage, what else was set; or the tracker.
 
     Args:
         model, tracker: names of the chosen ones.
         values: texts of the overrides, by key.
-        among: all values of a sweep, by key, from which this run's must be told apart.
     """
-    chosen = {k: v for k, v in values.items() if k != "model" and not k.startswith(_ELSEWHERE)}
-    words = [model, *(f"{leaf(k)}={_label(k, v, among or {})}" for k, v in chosen.items())]
-    if not chosen:
-        words.append(tracker)
-    return _within(words)
+    told = {key: text for key, text in values.items() if not belongs(key, CHANGE_NO_RESULT)}
+    words = _words("", model, told, {})
+    return _within([*words, tracker] if words == [model] else words)
+
+
+def cell_name(
+    called: str, model: str, swept: Mapping[str, str], among: Mapping[str, Sequence[str]]
+) -> str:
+    """Of a sweep's cell: the sweep's name or the model, and all that varies.
+
+    Args:
+        called: the name that the sweep was given, or nothing.
+        model: name of the chosen one.
+        swept: texts of this cell's values, by key.
+        among: values of all cells, by key, from which this one's must be told apart.
+    """
+    return _within(_words(called, model, swept, among))
+
+
+def _words(
+    called: str, model: str, values: Mapping[str, str], among: Mapping[str, Sequence[str]]
+) -> list[str]:
+    # From Python a group may come as a mapping of its knobs: that says more than its option's name.
+    alone = {key: text for key, text in values.items() if key in _FIRST and text[:1] != "{"}
+    first = [one for one in (called, alone.get("experiment", "")) if one]
+    if "model" in alone or not first:
+        first.append(model)
+    if stages := re.findall(r"[^\[\]\s,'\"]+", alone.get("stages", "")):
+        first.append(stages[-1])
+    keys = [key for key in values if key not in alone]
+    alike = Counter(map(leaf, keys))
+    names = {key: leaf(key) if alike[leaf(key)] == 1 else key for key in keys}
+    return [*first, *(f"{names[key]}={_label(key, values[key], among)}" for key in keys)]
 
 
 def sweep_name(keys: Iterable[str]) -> str:

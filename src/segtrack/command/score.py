@@ -57,7 +57,7 @@ def main(words: Sequence[str]) -> int:
         say(f"{', '.join(other)}: by MOT20's rules (class 6 excuses)", error=True)
     result = document(scores)
     if args.json:
-        print(json.dumps(result, indent=1))
+        say(json.dumps(result, indent=1))
     else:
         print_table(result["combined"], result["per_sequence"], "mots" in args.format)
         if args.occlusions:
@@ -101,7 +101,7 @@ def print_table(combined: Table, per_sequence: dict[str, Table], masks: bool) ->
     for row in rows:
         sized = enumerate(zip(row, widths, strict=True))
         cells = (cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in sized)
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def print_occlusions(combined: Table) -> None:
@@ -112,7 +112,7 @@ def print_occlusions(combined: Table) -> None:
         tables = ((of, table.get(name, ())) for of, table in combined.items())
         rows = [{"class": of, **row} for of, table in tables for row in table]
         text = f"{name}: n/a, the ground truth does not say how much of an object is seen"
-        print("", table_text(rows) if rows else text, sep="\n")
+        say("\n" + (table_text(rows) if rows else text))
 
 
 def _text(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """``segtrack view [RUN ...]``: a page of this machine on what runs kept.
 
-    segtrack view                          the newest run that tracked or evaluated
+    segtrack view                          all runs, and on top the newest that tracked or evaluated
     segtrack view A B                      these runs; one beside the other on the same video
     segtrack view outputs/DATE/TIME        a run's folder, or any with results.json in it
     segtrack view results.json --video street.mp4        whose video is not known otherwise
@@ -17,13 +17,18 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import stop_if_asked
+from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
 from segtrack.command.composition import check, compose_settings
 from segtrack.command.subcommands import Parser
+
+if TYPE_CHECKING:
+    from segtrack.runs import KeptRun, KeptSweep
 
 _LOOK = 0.5  # s, how late Ctrl-C may be seen
 
@@ -38,27 +43,30 @@ def main(words: Sequence[str]) -> int:
     if problems := check(CONF, options.overrides, sweep=False):
         raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, options.overrides)
-    from segtrack.runs import find
+    from segtrack.runs import find, newest
     from segtrack.view import Library, start_view
 
     with tempfile.TemporaryDirectory(prefix="segtrack-view-") as scratch:
         folder = Path(scratch)
-        found = find(settings.mlflow, options.runs, folder)
+        found: list[KeptRun | KeptSweep] = []
+        if options.runs:
+            found = find(settings.mlflow, options.runs, folder)
+        elif (one := newest(settings.mlflow, folder)) is not None:
+            found = [one]
         library = Library(settings.mlflow, found, folder, options.video)
-        with start_view(library, options.port) as view:
+        with start_view(library, options.port, options.overrides) as view:
             library.prepare()
-            names = ", ".join(one.name or one.id or "" for one in found)
-            print(f"segtrack view  {names}")
+            names = ", ".join(one.name or one.id or "" for one in found) or "no results yet"
+            say(f"segtrack view  {names}")
             open_page(view.address, options.print)
-            print(
+            say(
                 "Only this machine's browsers that have the address see it. Ctrl-C ends it.",
-                flush=True,
             )
             try:
                 while not threading.Event().wait(_LOOK):
                     stop_if_asked()
             except KeyboardInterrupt:
-                print("\nended", flush=True)
+                say("\nended")
             finally:
                 library.close()
     return 0

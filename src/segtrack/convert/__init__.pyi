@@ -2,8 +2,12 @@ from .conversion import Conversion as Conversion
 from .conversion import convert as convert
 from .formats import FORMATS as FORMATS
 from .formats import Format as Format
+from .found import COCO as COCO
+from .found import TABLE as TABLE
+from .found import write_found as write_found
 from .inputs import RESULTS as RESULTS
 from .inputs import Input as Input
 from .inputs import input_of as input_of
 from .inputs import named as named
 from .places import PICTURES as PICTURES
+from .tracks import results_below as results_below

@@ -42,7 +42,8 @@ def paths_of(tracks: Tracks) -> Iterator[Path]:
     seconds = np.array([times.seconds(number) for number in range(int(frame.max(initial=-1)) + 1)])
     order = np.lexsort((frame, ids))
     starts = np.flatnonzero(np.diff(ids[order], prepend=ids[order][:1] - 1))
-    for rows in progress(np.split(order, starts[1:]) if len(order) else [], "count"):
+    parts = np.split(order, starts[1:]) if len(order) else []
+    for rows in progress(parts, "count", len(parts), "tracks"):
         first = rows[0]
         yield Path(
             int(ids[first]),

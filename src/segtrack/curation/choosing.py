@@ -115,7 +115,7 @@ def k_center(
     # Best value first, so that the first of the farthest is the one to take.
     left = candidates[np.argsort(-value[candidates], kind="stable")]
     now = distance.copy()
-    for _ in progress(range(count), "choose images", count):
+    for _ in progress(range(count), "choose images", count, "images"):
         if not len(left):
             break
         i = int(left[int(np.argmax(now[left]))])

@@ -3,13 +3,16 @@ from .artifacts import SWEEP_PATHS as SWEEP_PATHS
 from .artifacts import Artifacts as Artifacts
 from .artifacts import cells as cells
 from .artifacts import earlier_run as earlier_run
-from .artifacts import newest_run as newest_run
 from .artifacts import run_files as run_files
 from .artifacts import run_of_output as run_of_output
 from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .journal import Journal as Journal
 from .journal import record as record
+from .listing import Wanted as Wanted
+from .listing import listed_runs as listed_runs
+from .listing import newest_run as newest_run
+from .listing import runs_with as runs_with
 from .notes import NOTE as NOTE
 from .notes import NOTE_LENGTH as NOTE_LENGTH
 from .notes import artifact_link as artifact_link

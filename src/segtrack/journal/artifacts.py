@@ -6,13 +6,13 @@ import contextlib
 import fnmatch
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import connect, local_path
+from segtrack.journal.tracking import client_of, connect, local_path
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
@@ -75,21 +75,6 @@ def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
         SettingsError: there is no such run.
     """
     return _recorded(settings, run_id, run_id)[1]
-
-
-def newest_run(settings: MlflowSettings, tags: Collection[str]) -> Any | None:
-    """MLflow's record of the newest run that has one of these tags."""
-    path = sqlite_path(settings.uri)
-    if path is not None and not path.exists():
-        return None
-    client, experiment = connect(settings)
-    # MLflow's filters know no "or", and none for a tag that is there whatever it says.
-    found = (
-        run
-        for run in all_runs(client, experiment, "", "DESC")
-        if not run.data.tags.keys().isdisjoint(tags)
-    )
-    return next(found, None)
 
 
 def run_of_output(settings: MlflowSettings, output: Path) -> Any | None:
@@ -158,7 +143,7 @@ class Artifacts:
             SettingsError: it cannot be read.
         """
         with self._told(metric):
-            rows = self._client.get_metric_history(self.run_id, metric)
+            rows = client_of(self._settings.uri).get_metric_history(self.run_id, metric)
         return sorted((int(row.step), float(row.value)) for row in rows)
 
     @property

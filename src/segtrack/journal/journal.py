@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads the
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
 METRICS_PER_CALL = 1000
-FLUSH_SECONDS = 2.0  # curves of a running training are at most this old
+FLUSH_SECONDS = 2.0  # curves of a running training are at most about this old
 
 
 class Journal:
@@ -49,6 +50,8 @@ class Journal:
         self._waiting: list[Any] = []
         self._tags: dict[str, str] = {}
         self._flushed = time.monotonic()
+        self._sending = threading.RLock()
+        self._later: threading.Timer | None = None  # sends what waits, if nothing follows it
         self.latest: dict[str, float] = {}
         self.worked = self.forgotten = False
 
@@ -62,26 +65,46 @@ class Journal:
         self._seen.add((name, metric.step))
         self.latest[name] = metric.value
         now = int(time.time() * 1000)
-        self._waiting.append(MlflowMetric(name, float(metric.value), now, metric.step))
+        with self._sending:
+            self._waiting.append(MlflowMetric(name, float(metric.value), now, metric.step))
         self._flush_in_time()
 
     def _flush_in_time(self) -> None:
         overdue = time.monotonic() - self._flushed > FLUSH_SECONDS
         if overdue or max(len(self._waiting), len(self._tags)) >= METRICS_PER_CALL:
             self.flush()
+        elif self._later is None:  # an epoch reports all at once, and then nothing for minutes
+            self._later = threading.Timer(FLUSH_SECONDS, self._flush_late)
+            self._later.daemon = True
+            self._later.start()
+
+    def _flush_late(self) -> None:
+        with self._sending:
+            self._later = None
+            waiting, tags = self._waiting, self._tags
+            try:
+                self.flush()
+            except Exception:  # whoever records next hears of it
+                self._waiting, self._tags = waiting, tags
 
     def flush(self) -> None:
         """Send the metrics and tags that wait."""
         from mlflow.entities import RunTag
 
-        tags, self._tags = self._tags, {}
-        rows = [RunTag(k, v) for k, v in tags.items()]
-        for start in range(0, len(rows), TAGS_PER_CALL):
-            self.client.log_batch(self.run_id, tags=rows[start : start + TAGS_PER_CALL])
-        waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), METRICS_PER_CALL):
-            self.client.log_batch(self.run_id, metrics=waiting[start : start + METRICS_PER_CALL])
-        self._flushed = time.monotonic()
+        with self._sending:
+            tags, self._tags = self._tags, {}
+            rows = [RunTag(k, v) for k, v in tags.items()]
+            for start in range(0, len(rows), TAGS_PER_CALL):
+                self.client.log_batch(self.run_id, tags=rows[start : start + TAGS_PER_CALL])
+            waiting, self._waiting = self._waiting, []
+            for start in range(0, len(waiting), METRICS_PER_CALL):
+                some = waiting[start : start + METRICS_PER_CALL]
+                self.client.log_batch(self.run_id, metrics=some)
+            self._flushed = time.monotonic()
+
+    def _no_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Record parameters in the given order; lists as JSON, long values cut with a note."""
@@ -93,7 +116,8 @@ class Journal:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Record tags; they wait for the metrics, since each call costs a commit."""
-        self._tags |= _tags(tags)
+        with self._sending:
+            self._tags |= _tags(tags)
         self._flush_in_time()
 
     def artifact(self, path: Path, folder: str = "") -> None:
@@ -170,11 +194,13 @@ class Journal:
             self.tags({"error": message})
         with contextlib.suppress(Exception):  # a lost metric must not hide the status
             self.flush()
+        self._no_later()
         self.client.set_terminated(self.run_id, status)
 
     def forget(self) -> None:
         """Remove the run and what it kept; a server keeps it among those that were deleted."""
         folder = self._local_artifacts()
+        self._no_later()
         self.client.delete_run(self.run_id)
         if sqlite_path(self.uri) is not None:
             # MLflow's own `mlflow gc` does this; the client has no method of it.

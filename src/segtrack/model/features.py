@@ -59,7 +59,8 @@ def image_features(images: Iterable[ImageToPredict], network: Network) -> Featur
             for row in images:
                 yield row.image_id, extractor.prepare(read_image(row))
 
-        ready = progress(read_ahead(prepared(), 2 * extractor.batch), "look at images")
+        ahead = read_ahead(prepared(), 2 * extractor.batch)
+        ready = progress(ahead, "look at images", None, "images")
         while part := list(islice(ready, extractor.batch)):
             ids += [image_id for image_id, _ in part]
             found.append(extractor.features([image for _, image in part]))

@@ -23,6 +23,7 @@ def stage_problems(settings: Settings) -> Iterator[Problem]:
         elif settings.stages.count(name) > 1:
             yield Problem("stages", shown, f"{name} stands there twice; list each stage once")
     yield from _without_dataset(settings)
+    yield from _without_classes(settings)
     yield from objective_problems(settings)
     wanted = [f"stages=[{name}]" for name in platform_stages(settings.stages)]
     if _wants_labels(settings):
@@ -47,6 +48,16 @@ def _without_dataset(settings: Settings) -> Iterator[Problem]:
     elif settings.model.weights in (None, "scratch"):
         allowed = "dataset=none has nothing to train on: model.weights=FILE"
         yield Problem("model.weights", settings.model.weights, allowed)
+
+
+def _without_classes(settings: Settings) -> Iterator[Problem]:
+    """Raw images of which nobody says what is to be found there: a network may, people cannot."""
+    dataset = settings.dataset
+    if dataset.source != "images" or dataset.classes is not None:
+        return
+    if not set(settings.stages) <= {"prepare", "segment"}:
+        allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
+        yield Problem("dataset.classes", None, allowed)
 
 
 def platform_stages(names: Sequence[str]) -> list[str]:

@@ -83,6 +83,7 @@ RECORDED: dict[str, dict[str, Iterable[str]]] = {
     "propose": {"": tuple(f"{of}_masks" for of in _IMAGE_SETS)},
     "suspect": {"": _SUSPECTS},
     "select": {"": _SELECTED},
+    "segment": {"": ("images", "objects")},
     "push": {"": ("files", "sent"), **dict.fromkeys(SPLITS, ("proposals",))},
     "review": {"": (*_REVIEW, *_OUTCOMES), "class": _OUTCOMES, "band": _OUTCOMES},
 }

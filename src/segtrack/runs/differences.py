@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from segtrack.runs.kept import KeptRun
+from segtrack.settings import CHANGE_NO_SCORE, among
 
-_APART = (
-    *("mlflow.", "labellerr.", "render.", "parent_run", "plan", "stages", "store", "objective"),
-    *("suspect.", "select.", "export.", "evaluation.gallery", "dataset.workers"),
-    *("trainer.workers", "trainer.threads", "device"),
-)
-"""Settings in which runs may differ without being other settings."""
 UNSET = "not set"
 
 
@@ -24,7 +19,8 @@ def settings_of(run: KeptRun) -> dict[str, str]:
     """
     config = run.config
     known = run.params or config
-    return {k: value_text(config.get(k, v)) for k, v in known.items() if not k.startswith(_APART)}
+    keys = [key for key in known if not among(key, CHANGE_NO_SCORE)]
+    return {key: value_text(config.get(key, known[key])) for key in keys}
 
 
 def differing(runs: Sequence[KeptRun]) -> dict[str, list[str]]:

@@ -15,7 +15,8 @@ from segtrack.runs.kept import RESULTS, KeptRun, KeptSweep
 from segtrack.runs.places import Folder
 from segtrack.settings import MlflowSettings
 
-WORKED = ("stage.associate", "stage.evaluate", "live")  # tags of runs that tracked or evaluated
+# Tags of runs that found something: that tracked, evaluated, or segmented somebody's pictures.
+WORKED = ("stage.associate", "stage.evaluate", "stage.segment", "live")
 _OUTPUT = (".hydra", "tracking")  # folders by which a run's folder is known
 
 
@@ -36,13 +37,31 @@ def find(
     """
     if words:
         return [_named(settings, word, scratch) for word in words]
-    newest = journals.newest_run(settings, WORKED)
-    if newest is None:
+    found = newest(settings, scratch)
+    if found is None:
         raise SettingsError(
             f"{settings.uri} holds no run that tracked or evaluated; make one, or name a folder "
             f"with results.json in it"
         )
-    return [_recorded(settings, newest, scratch)]
+    return [found]
+
+
+def newest(settings: MlflowSettings, scratch: Path) -> KeptRun | None:
+    """The newest run that tracked or evaluated; None where there is none.
+
+    Args:
+        settings, scratch: as ``find`` has them.
+    """
+    found = journals.newest_run(settings, WORKED)
+    return None if found is None else recorded(settings, found, scratch)
+
+
+def name_of(settings: MlflowSettings, run_id: str) -> str:
+    """What a run or a sweep is called; its id where that is not known."""
+    try:
+        return journals.earlier_run(settings, run_id).info.run_name or run_id
+    except SettingsError:
+        return run_id
 
 
 def again(
@@ -58,7 +77,7 @@ def again(
     """
     assert held.id is not None
     run = journals.run_now(settings, held.id)
-    now = _recorded(settings, run, scratch)
+    now = recorded(settings, run, scratch)
     if isinstance(held, KeptRun):
         return now
     changing = [cell for cell in held.cells if cell.running] or held.cells[-1:]
@@ -67,13 +86,19 @@ def again(
         since = 0
     cells = {cell.id: cell for cell in held.cells}
     for one in journals.cells_now(settings, run, since):
-        cells[one.info.run_id] = _recorded(settings, one, scratch)
+        cells[one.info.run_id] = recorded(settings, one, scratch)
     return _sweep(now, tuple(sorted(cells.values(), key=_milliseconds)))
 
 
 def _milliseconds(run: KeptRun) -> int:
     """When it started, as MLflow counts."""
     return round(run.started.timestamp() * 1000) if run.started else 0
+
+
+def trained(settings: MlflowSettings, scratch: Path, most: int) -> list[KeptRun]:
+    """The newest runs that trained, whose weights others may take: ``model.weights=run:ID``."""
+    found = journals.runs_with(settings, "stage.train", most)
+    return [recorded(settings, run, scratch) for run in found]
 
 
 def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | KeptSweep:
@@ -92,10 +117,10 @@ def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | Kept
             ) from error
         raise
     if journals.SWEEP_KEYS not in run.data.tags:
-        return _recorded(settings, run, scratch)
+        return recorded(settings, run, scratch)
     children = journals.cells(settings, run.info.run_id)
-    cells = tuple(_recorded(settings, one, scratch) for one in children)
-    return _sweep(_recorded(settings, run, scratch), cells)
+    cells = tuple(recorded(settings, one, scratch) for one in children)
+    return _sweep(recorded(settings, run, scratch), cells)
 
 
 def _sweep(parent: KeptRun, cells: tuple[KeptRun, ...]) -> KeptSweep:
@@ -111,7 +136,7 @@ def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
     if any((path / name).is_dir() for name in _OUTPUT):
         run = journals.run_of_output(settings, path.resolve())
         if run is not None:
-            return _recorded(settings, run, scratch)
+            return recorded(settings, run, scratch)
     if next(path.rglob(RESULTS), None) is None:
         raise SettingsError(
             f"{path}: there is no {RESULTS} in it; name a run by its id or name from `make ui`, "
@@ -120,7 +145,7 @@ def _of_path(settings: MlflowSettings, path: Path, scratch: Path) -> KeptRun:
     return KeptRun(None, str(path), Folder(path))
 
 
-def _recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
+def recorded(settings: MlflowSettings, run: Any, scratch: Path) -> KeptRun:
     """What MLflow's record of a run says."""
     return KeptRun(
         run.info.run_id,

@@ -23,6 +23,7 @@ from segtrack.store import Store
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
+    from segtrack.model import Predictions
     from segtrack.scoring import SequenceScores
 
 _CONFIGS = ("config.yaml", ".hydra/config.yaml")  # in MLflow, and in a folder of outputs
@@ -131,6 +132,15 @@ class KeptRun:
     def weights(self) -> Path | None:
         """The weights that it trained; None where it trained none."""
         return self.file("weights/best.pt")
+
+    @cached_property
+    def segmented(self) -> Predictions | None:
+        """What the stage segment found in its pictures; None where there is nothing of it."""
+        from segtrack.model import Predictions
+
+        made = self.stored("segment")
+        found = self.stored("predict", made[1]["inputs"]["predictions"]) if made else None
+        return None if found is None else Predictions.load(found[0])
 
     @cached_property
     def dataset(self) -> Dataset | None:

@@ -79,7 +79,7 @@ class KeptVideo:
     @cached_property
     def annotated(self) -> Path | None:
         """The annotated video; None where none was made."""
-        return self._beside("annotated.mp4")
+        return self.file("annotated.mp4")
 
     @cached_property
     def tracks(self) -> Tracks | None:
@@ -94,7 +94,7 @@ class KeptVideo:
         """Its ground truth; None where it has none."""
         from segtrack.scoring import Truth
 
-        kept = self._beside("scores/truth.npz")
+        kept = self.file("scores/truth.npz")
         folder = self._stored("truth") if kept is None else kept.parent
         return None if folder is None else Truth.load(folder)
 
@@ -103,7 +103,7 @@ class KeptVideo:
         """Its counts by kind and class; None where it was not scored."""
         from segtrack.scoring import SequenceScores
 
-        path = self._beside("scores/counts.npz")
+        path = self.file("scores/counts.npz")
         return None if path is None else SequenceScores.load(path.parent)
 
     @cached_property
@@ -112,7 +112,7 @@ class KeptVideo:
         was not scored, or by a version that did not keep it."""
         from segtrack.scoring import read_matches
 
-        path = self._beside("scores/matches.parquet")
+        path = self.file("scores/matches.parquet")
         return {} if path is None else read_matches(path)
 
     @cached_property
@@ -121,13 +121,13 @@ class KeptVideo:
         run kept none."""
         from segtrack.tracker import read_flips
 
-        path = self._beside("flips.parquet")
+        path = self.file("flips.parquet")
         return [] if path is None else read_flips(path)
 
     @cached_property
     def score_document(self) -> dict[str, Any] | None:
         """``scores.json``: scores by kind and class as fractions, curves, occlusions."""
-        path = self._beside("scores/scores.json")
+        path = self.file("scores/scores.json")
         if path is None:
             return None
         try:
@@ -136,11 +136,18 @@ class KeptVideo:
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: not readable as scores ({error})") from error
 
-    def _beside(self, name: str) -> Path | None:
-        """A file beside results.json."""
-        folder = self.path.rpartition("/")[0]
-        found = self.place.names(f"{_escaped(folder)}/{name}" if folder else name)
+    def has(self, name: str) -> bool:
+        """Whether a file is beside results.json, without fetching it."""
+        return bool(self._names(name))
+
+    def file(self, name: str) -> Path | None:
+        """A file beside results.json; None where there is none."""
+        found = self._names(name)
         return self.place.fetch(found[0]) if found else None
+
+    def _names(self, name: str) -> list[str]:
+        folder = self.path.rpartition("/")[0]
+        return self.place.names(f"{_escaped(folder)}/{name}" if folder else name)
 
     def _stored(self, what: str) -> Path | None:
         folder = self.row.get(what)

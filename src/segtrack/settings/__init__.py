@@ -16,6 +16,7 @@ from segtrack.settings.dataset import (
     SplitFractions,
 )
 from segtrack.settings.device import gpu_indices
+from segtrack.settings.effects import CHANGE_NO_RESULT, CHANGE_NO_SCORE, among
 from segtrack.settings.evaluation import EvaluationSettings
 from segtrack.settings.export import ExportSettings
 from segtrack.settings.groups import option, options, register
@@ -38,8 +39,11 @@ from segtrack.settings.tracker import TrackerSettings
 from segtrack.settings.tracks import TracksSettings
 from segtrack.settings.trainer import TrainerSettings
 from segtrack.settings.values import plain
+from segtrack.settings.words import override_words
 
 __all__ = [
+    "CHANGE_NO_RESULT",
+    "CHANGE_NO_SCORE",
     "DEFAULT_STAGES",
     "MAX_PIXELS",
     "SPLITS",
@@ -70,11 +74,13 @@ __all__ = [
     "TracksSettings",
     "TrainerSettings",
     "TransportChoice",
+    "among",
     "gpu_indices",
     "knob",
     "knobs_of",
     "option",
     "options",
+    "override_words",
     "plain",
     "points_of",
     "register",

@@ -31,7 +31,8 @@ class EvaluationSettings(Group):
     )
     confusion_conf: float = knob(
         0.25,
-        "score from which a detection counts in the confusion matrix and the gallery",
+        "score from which a detection counts in the confusion matrix, the gallery and the stage "
+        "segment",
         low=0,
         high=1,
         origin="ultralytics' own for prediction",

@@ -44,7 +44,7 @@ class MlflowSettings(Group):
         "segtrack", "the MLflow experiment that runs are filed under", local=True
     )
     run_name: str | None = knob(
-        None, "of the run; null: the swept values, or model and tracker", local=True
+        None, "of the run; null: its model, its last stage and what was set", local=True
     )
     register: str | None = knob(
         None,

@@ -36,6 +36,7 @@ from segtrack.base.files import plain_value
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
 from segtrack.base.saying import say
 from segtrack.store import record as records
+from segtrack.store.builders import building
 from segtrack.store.record import Unusable
 from segtrack.store.uses import unused, use
 
@@ -169,12 +170,12 @@ class Store:
         Raises:
             StageError: the store cannot be written (permissions, disk full).
         """
-        return self._written(call, lambda: self._run(call, build, listener, -1))
+        return self._written(call, lambda: self._run(call, build, listener, wait=True))
 
     def run_if_free(self, call: StageCall, build: Build) -> StageResult | None:
         """As ``run``, but None where another process or thread is building it; never waits."""
         try:
-            return self._written(call, lambda: self._run(call, build, None, 0))
+            return self._written(call, lambda: self._run(call, build, None, wait=False))
         except Timeout:
             return None
 
@@ -192,12 +193,12 @@ class Store:
             raise StageError(_cannot_write(call, self.root, str(error))) from error
 
     def _run(
-        self, call: StageCall, build: Build, listener: Listener | None, wait: float
+        self, call: StageCall, build: Build, listener: Listener | None, *, wait: bool
     ) -> StageResult:
-        """``wait``: for another one that builds it, in s; below 0 as long as it takes."""
+        """``wait``: for another one that builds it, as long as it takes."""
         if found := self._replay(call, listener):
             return found
-        with self._lock(call).acquire(timeout=wait):
+        with building(self._lock_path(call.name, call.key), call.name, wait):
             if found := self._replay(call, listener):
                 return found  # another process built it while this one waited
             partial = self.root / "partial" / call.name / call.key
@@ -315,11 +316,6 @@ class Store:
 
     def _lock_path(self, name: str, key: str) -> Path:
         return self.root / "locks" / f"{name}-{key}.lock"
-
-    def _lock(self, call: StageCall) -> FileLock:
-        path = self._lock_path(call.name, call.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
 
 
 @cache  # each look reads the package's metadata, and a sweep looks hundreds of times

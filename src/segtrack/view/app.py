@@ -12,7 +12,18 @@ from starlette.exceptions import HTTPException
 
 from segtrack.base.errors import SegtrackError
 from segtrack.base.pages import HOUSE_STYLE
-from segtrack.view import compare_pages, image_pages, run_pages, sweep_pages, video_pages
+from segtrack.view import (
+    compare_pages,
+    download_pages,
+    image_pages,
+    index_pages,
+    live_pages,
+    run_pages,
+    sweep_pages,
+    upload_pages,
+    video_pages,
+)
+from segtrack.view.attempts import Attempts
 from segtrack.view.guard import PREFIX, Guard
 from segtrack.view.html import error_page
 from segtrack.view.library import Library, Unknown
@@ -21,15 +32,19 @@ _STATIC = Path(__file__).parent / "static"
 _FILES = {path.relative_to(_STATIC).as_posix(): path for path in _STATIC.rglob("*.*")}
 _FILES[HOUSE_STYLE.name] = HOUSE_STYLE
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_PARTS = (run_pages, video_pages, compare_pages, image_pages, sweep_pages)
+_PARTS = (
+    *(index_pages, run_pages, live_pages, video_pages, compare_pages),
+    *(image_pages, sweep_pages, download_pages),
+)
 
 
-def create_app(library: Library, token: str) -> FastAPI:
+def create_app(library: Library, attempts: Attempts, token: str) -> FastAPI:
     """The application, behind its guard."""
     app = FastAPI(title="segtrack view", openapi_url=None, docs_url=None, redoc_url=None)
     root = f"{PREFIX}{quote(token, safe='')}"
     for part in _PARTS:
         app.include_router(part.router(library, f"{root}/"), prefix=root)
+    app.include_router(upload_pages.router(library, attempts, f"{root}/"), prefix=root)
 
     @app.get(root + "/static/{name:path}")
     def static(name: str) -> FileResponse:

@@ -173,6 +173,8 @@ def pictures_of(run: KeptRun) -> Pictures:
         raise Unknown(f"run {run.label} prepared no data set, or the store has it no more")
     units = evaluation.units if evaluation is not None else None
     split = units.split if units is not None else next(iter(dataset.counts), "train")
+    if evaluation is None and run.segmented is not None:
+        split = "pool"
     return Pictures(run, dataset, split)
 
 

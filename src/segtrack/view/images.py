@@ -89,6 +89,7 @@ class Pictures:
     Attributes:
         split: that was evaluated, or is shown.
         names: classes by id.
+        plain: its pictures were segmented, and nobody knows what is right.
         facts: by image id.
         confused: rows behind the confusion matrix; matched: behind the curves.
     """
@@ -96,13 +97,19 @@ class Pictures:
     def __init__(self, run: KeptRun, dataset: Dataset, split: str) -> None:
         """Read the tables."""
         evaluation = run.evaluation
-        self.split, self.names, self._dataset = split, dataset.names, dataset
+        self.split, self._dataset = split, dataset
         self.facts = {row.image_id: ImageFacts(row) for row in dataset.iter_images(split)}
-        self.predictions: Predictions | None = evaluation.predictions if evaluation else None
+        self.predictions: Predictions | None
+        self.predictions = run.segmented if evaluation is None else evaluation.predictions
+        self.plain = evaluation is None and self.predictions is not None
+        # Those of the weights where nobody chose any.
+        named = self.predictions.info if self.plain and self.predictions else dataset
+        self.names = named.names
         self.confused: list[ConfusedRow] = list(evaluation.confusion()) if evaluation else []
         self.matched: list[MatchRow] = list(evaluation.matches()) if evaluation else []
         self._count_truth(dataset.iter_annotations(split))
         self._count_errors()
+        self._count_found()
         self._suspect(run.file("suspect/images.parquet"))
 
     def matrix(self) -> np.ndarray:
@@ -185,12 +192,12 @@ class Pictures:
             height = self.facts[frame.frame].row.height
             for place in range(len(frame)):
                 key = frame.frame, place
-                if key not in counted and key not in picked:
+                if not (self.plain or key in counted or key in picked):
                     continue
                 rings = _rings(frame.rle[place], frame.bbox_xyxy[place], height)
                 name = self.names[frame.class_id[place]]
                 score, kind = float(frame.score[place]), int(frame.class_id[place])
-                state = "wrong" if key in self._false else "right"
+                state = "plain" if self.plain else "wrong" if key in self._false else "right"
                 shape = Shape(rings, name, kind, False, score, state, key in picked)
                 found[frame.frame].append(shape)
         return found
@@ -243,6 +250,12 @@ class Pictures:
             right = iou.get(image, [])
             weight = len(right) + (facts.missed + facts.false) / 2
             facts.quality = sum(right) / weight if weight else 1.0
+
+    def _count_found(self) -> None:
+        for frame in self.predictions.frames() if self.plain and self.predictions else ():
+            facts = self.facts[frame.frame]
+            facts.objects = len(frame)
+            facts.classes |= {self.names[kind] for kind in frame.class_id.tolist()}
 
     def _suspect(self, path: Path | None) -> None:
         if path is None:

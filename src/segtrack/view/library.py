@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError
-from segtrack.runs import KeptRun, KeptSweep, KeptVideo, again, find
+from segtrack.base.saying import say
+from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
 from segtrack.view.links import MlflowLink, mlflow_link
 from segtrack.view.marks import Judged, judged_of
@@ -42,6 +43,11 @@ class Library:
     """Runs that were named, and all others of the same MLflow by their id.
 
     No address names a file: a run is known by its id or by its place among those that were named.
+
+    Attributes:
+        settings: where runs are recorded.
+        scratch: folder for files that are made to be looked at.
+        named: what was named.
     """
 
     def __init__(
@@ -59,7 +65,7 @@ class Library:
             videos: a video file, or a folder of them by name, for results that do not say which
                 file they were tracked in.
         """
-        self._settings, self._scratch, self._videos = settings, scratch, videos
+        self.settings, self.scratch, self._videos = settings, scratch, videos
         self.named = tuple(Shelf(_key(one, n), one) for n, one in enumerate(named, start=1))
         self._held: dict[str, KeptRun | KeptSweep] = {one.key: one.held for one in self.named}
         self._due: dict[str, float] = {}  # when MLflow is asked again what became of it
@@ -77,7 +83,7 @@ class Library:
             raise Unknown(f"no run is called {key[:60]!r} here")
         try:
             if held is None:
-                self._held[key] = find(self._settings, [key], self._scratch)[0]
+                self._held[key] = find(self.settings, [key], self.scratch)[0]
             elif held.running:
                 self._ask_again(key, held)
         except SegtrackError as error:
@@ -91,10 +97,23 @@ class Library:
             return
         self._due[key] = math.inf  # who comes meanwhile takes what there is
         try:
-            self._held[key] = again(self._settings, held, self._scratch)
+            self._held[key] = again(self.settings, held, self.scratch)
         finally:
             ended = time.monotonic()
             self._due[key] = ended + max(_AGAIN, _REST * (ended - began))
+
+    def recent(self, **which: str) -> tuple[list[Recent], str]:
+        """A page of all runs (``runs.recent``).
+
+        Raises:
+            SettingsError: they cannot be read.
+        """
+        return recent(self.settings, self.scratch, **which)
+
+    def name_of(self, run_id: str) -> str:
+        """What a run or a sweep is called."""
+        held = self._held.get(run_id)
+        return held.name if held else name_of(self.settings, run_id)
 
     def run(self, key: str) -> KeptRun:
         """A run.
@@ -136,7 +155,7 @@ class Library:
 
     def mlflow(self, run: KeptRun) -> MlflowLink | None:
         """To the page that MLflow has of a run; None where it knows nothing of it."""
-        return mlflow_link(self._settings, run)
+        return mlflow_link(self.settings, run)
 
     def source(self, kept: KeptVideo) -> tuple[Path | None, str]:
         """Where a video's frames are, or why there are none."""
@@ -171,13 +190,13 @@ class Library:
             self._open.clear()
 
     def _opened(self, kept: KeptVideo) -> OpenVideo:
-        index = ObjectIndex(kept.results, self._scratch)
+        index = ObjectIndex(kept.results, self.scratch)
         source, why = self.source(kept)
         judged: Judged | None = None
         try:
             judged = judged_of(kept)
         except DataError as error:  # the tracks can be looked at without
-            print(f"warning: {error}", flush=True)
+            say(f"warning: {error}")
         return OpenVideo(kept.name, index, source, why, judged)
 
 

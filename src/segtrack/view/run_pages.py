@@ -1,4 +1,4 @@
-"""The first page, and the page of one run."""
+"""The page of one run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from segtrack.runs import KeptRun, KeptSweep
+from segtrack.runs import KeptRun
+from segtrack.view.download_pages import files_of, files_of_pictures
 from segtrack.view.html import render
 from segtrack.view.library import Library
+from segtrack.view.words import ending, took
 
 FRESH = {"Cache-Control": "no-store"}
-_FIRST = (
+SCORES = (
     *("track/hota", "track/mota", "track/idf1", "track/mask_hota"),
     *("test/mask_map50_95", "test/box_map50_95", "val/mask_map50_95"),
 )
@@ -21,14 +23,6 @@ _FIRST = (
 def router(library: Library, root: str) -> APIRouter:
     """Routes below ``root``."""
     api = APIRouter()
-
-    @api.get("/")
-    def index() -> HTMLResponse:
-        rows = [_row(one.key, one.held) for one in library.named]
-        runs = [row for row in rows if not row["sweep"]]
-        pairs = [(runs[0], other) for other in runs[1:]]
-        page = render("index.html", root=root, rows=rows, pairs=pairs)
-        return HTMLResponse(page, headers=FRESH)
 
     @api.get("/runs/{key}/")
     def run(key: str) -> HTMLResponse:
@@ -43,7 +37,12 @@ def router(library: Library, root: str) -> APIRouter:
             "key": key,
             "videos": videos,
             "others": others,
+            "downloads": [(one.name, n, files_of(one)) for n, one in enumerate(found.videos, 1)],
+            "tables": files_of_pictures(found),
             "pictures": found.evaluation is not None or found.dataset is not None,
+            "sweep": library.name_of(found.parent) if found.parent else "",
+            "took": took(found),
+            "ending": ending(found),
             "mlflow": library.mlflow(found),
         }
         page = render("run.html", root=root, scores=scores_of(found), **values)
@@ -54,12 +53,5 @@ def router(library: Library, root: str) -> APIRouter:
 
 def scores_of(run: KeptRun) -> list[tuple[str, str]]:
     """The scores that a run is known by, as people print them: in percent."""
-    found = [(name, run.metrics[name]) for name in _FIRST if name in run.metrics]
+    found = [(name, run.metrics[name]) for name in SCORES if name in run.metrics]
     return [(name, f"{100 * value:.1f}") for name, value in found]
-
-
-def _row(key: str, held: KeptRun | KeptSweep) -> dict[str, Any]:
-    row = {"key": key, "name": held.name or key, "status": held.status, "sweep": False}
-    if isinstance(held, KeptSweep):
-        return {**row, "sweep": True, "scores": [], "videos": 0, "cells": len(held.cells)}
-    return {**row, "scores": scores_of(held), "videos": len(held.videos), "cells": 0}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from segtrack.base.pages.access import HOST, new_token
 from segtrack.base.pages.server import listen, running, server_of
 from segtrack.view.app import create_app
+from segtrack.view.attempts import Attempts
 from segtrack.view.guard import PREFIX
 from segtrack.view.library import Library
 
@@ -32,18 +34,24 @@ class View:
 
 
 @contextlib.contextmanager
-def start_view(library: Library, port: int = 0) -> Iterator[View]:
-    """Serve until the context ends.
+def start_view(
+    library: Library, port: int = 0, settings: Sequence[str] = (), project: Path | None = None
+) -> Iterator[View]:
+    """Serve until the context ends; runs that were started on the page end with it.
 
     Args:
         port: 0 takes a free one.
+        settings: words that the runs get which are started on the page, such as ``mlflow=server``.
+        project: the folder in which they run; default: the current one.
 
     Raises:
         SettingsError: the port is taken.
     """
     token = new_token()
+    attempts = Attempts(project or Path.cwd(), settings)
     with (
         contextlib.closing(listen(port, "segtrack view")) as listener,
-        running(server_of(create_app(library, token)), listener, "segtrack view"),
+        contextlib.closing(attempts),
+        running(server_of(create_app(library, attempts, token)), listener, "segtrack view"),
     ):
         yield View(f"http://{HOST}:{listener.getsockname()[1]}", token)

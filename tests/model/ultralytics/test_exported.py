@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -244,6 +246,32 @@ def test_what_tensorrt_is_given(tiny_weights, tmp_path, monkeypatch):
 @pytest.fixture
 def photo() -> np.ndarray:
     return np.random.default_rng(3).integers(0, 255, (48, 80, 3), np.uint8)
+
+
+ENDED_ELSEWHERE = """
+import gc, signal, sys, threading
+from pathlib import Path
+import numpy as np
+from segtrack.model.ultralytics.compiled import OpenVinoRuntime
+
+made = [OpenVinoRuntime(Path(sys.argv[1]), alone=True)]
+made[0].start(np.zeros((1, 96, 96, 3), np.uint8)).result()
+made[0]._pool.shutdown()
+thread = threading.Thread(target=lambda: (made.clear(), gc.collect()))
+thread.start()
+thread.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_after_a_network_ended_in_another_thread(exported):
+    """OpenVINO frees a stack for signals which is another thread's: a segmentation fault."""
+    command = [sys.executable, "-c", ENDED_ELSEWHERE, str(exported["openvino"])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
 def test_mlflow_serves_it(exported, tiny_weights, photo, tmp_path, mlflow_template):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,27 +16,21 @@ from segtrack.dataset.sources.port import (
     register_source,
     required_path,
 )
-from segtrack.settings import FolderSettings, Problem, knob
+from segtrack.settings import FolderSettings, knob
 
 
 @dataclass
 class ImagesSettings(FolderSettings):
-    """Raw images, none of them labelled, to be annotated or reviewed: all are the split pool."""
+    """Raw images, none of them labelled, to be annotated, reviewed or segmented: the split pool."""
 
     source: str = "images"
     path: str | None = knob(None, "the folder; searched with all its subfolders")
     classes: Any = knob(
         None,
-        "what is to be found in the images, [person, car]: the questions of the template",
+        "what is to be found in the images, [person, car]: the questions of the template; "
+        "null, for the stage segment alone: all that the weights know",
         kind="list",
     )
-
-    def problems(self) -> Iterator[Problem]:
-        """A folder is needed, and what is to be found there."""
-        yield from super().problems()
-        if self.classes is None:
-            allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
-            yield Problem("dataset.classes", None, allowed)
 
 
 def _read(settings: ImagesSettings, place: Place) -> Content:

@@ -25,7 +25,7 @@ from segtrack.base.progress import doing
 from segtrack.base.saying import say
 from segtrack.model.devices import first_device
 from segtrack.model.port import Network
-from segtrack.model.ultralytics.home import import_openvino, kept
+from segtrack.model.ultralytics.home import kept, openvino_core
 from segtrack.model.ultralytics.settings import BACKENDS, YoloSegSettings
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _require_bfloat16(backend: str, device: str) -> None:
 
 
 def _cpu_precisions() -> Sequence[str]:
-    found: list[str] = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    found: list[str] = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.model.ultralytics.exported import KINDS, read_exported
-from segtrack.model.ultralytics.home import cores, import_openvino
+from segtrack.model.ultralytics.home import cores, import_openvino, openvino_core
 from segtrack.model.ultralytics.runtime import Outputs
 
 # Shapes at most that a network is compiled for; the others share one that takes any. Each takes
@@ -57,7 +57,7 @@ class OpenVinoRuntime(_Compiled):
         """``alone``: images come one at a time, each waited for; ``precision``: float32 or
         bfloat16."""
         super().__init__(path)
-        self._core = import_openvino().Core()
+        self._core = openvino_core()
         self._model = self._core.read_model(path)
         if not self.ours:
             self._model = _taking_images(self._model)

@@ -18,7 +18,7 @@ import yaml
 
 from segtrack.base.errors import DataError
 from segtrack.model.ultralytics.exporting import KEY, require
-from segtrack.model.ultralytics.home import import_openvino
+from segtrack.model.ultralytics.home import openvino_core
 
 METADATA = "metadata.yaml"  # which ultralytics puts beside OpenVINO's files
 FORMS = {".onnx": "onnx", ".xml": "openvino"}
@@ -201,7 +201,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _openvino(path: Path) -> _Graph:
-    model = import_openvino().Core().read_model(path)
+    model = openvino_core().read_model(path)
     takes, gives = (
         [[-1 if size.is_dynamic else size.get_length() for size in one.partial_shape] for one in of]
         for of in (model.inputs, model.outputs)

@@ -55,3 +55,15 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """OpenVINO's one core of this process, which lasts as long.
+
+    The plugin for CPUs gives the thread that loads it another stack for signals, and frees it when
+    its core goes, in whatever thread: the next signal, a Ctrl-C, was a segmentation fault.
+    """
+    core = import_openvino().Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads it, before any other core does
+    return core

@@ -20,7 +20,7 @@ from segtrack.base.errors import DataError, SettingsError
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.exported import read_exported
 from segtrack.model.ultralytics.exporting import KEY, export_network
-from segtrack.model.ultralytics.home import import_openvino
+from segtrack.model.ultralytics.home import import_openvino, openvino_core
 from segtrack.model.ultralytics.letterbox import letterbox
 
 
@@ -47,7 +47,7 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
     with TemporaryDirectory() as scratch:
         path = export_network(network, "openvino", Path(scratch))
         facts = read_exported(path).facts
-        model = openvino.Core().read_model(path)
+        model = openvino_core().read_model(path)
         # Of one shape: the ranges are to come from what is seen, not from how it was cut.
         seen = [letterbox(image, facts["imgsz"], None)[None] for image in images]
         if not seen:

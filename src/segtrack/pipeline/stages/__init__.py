@@ -4,6 +4,8 @@
        |          |
        |          +--> track: detect > associate > score > results.json > render    video
        |          |      |
+       |          +--> segment    somebody's own pictures
+       |          |
      push ...     +--> review ... pull --> next version of the data set          labels
        |
        +--> suspect > recheck    labels that are probably wrong, by networks of their own

@@ -16,17 +16,28 @@ if TYPE_CHECKING:
     from segtrack.model import Predictions, Weights
 
 
-def predict(ask: Ask, split: str, floor: float, limit: int, named: str = "images") -> Recipe:
+def predict(
+    ask: Ask,
+    split: str,
+    floor: float,
+    limit: int,
+    named: str = "images",
+    one_class: bool = False,
+) -> Recipe:
     """Predictions of a split, scores from ``floor`` on, at most ``limit`` an image.
+
+    Raw images whose classes nobody chose have those of the weights.
 
     Args:
         named: tells apart the numbers of several splits in the journal.
+        one_class: as ``model.Request`` has it.
     """
     settings = ask.settings
     dataset: Dataset = ask("prepare").value
     weights: Weights = ask("weights").value
     network = model.Network(settings.model, weights, settings.device)
-    request = model.Request(dataset.names, dataset.class_map, floor, limit)
+    names = dataset.names or weights.names
+    request = model.Request(names, dataset.class_map, floor, limit, one_class)
 
     def build(folder: Path, report: Report) -> None:
         images, count = dataset.iter_images(split), dataset.counts[split]

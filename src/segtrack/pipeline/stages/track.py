@@ -185,6 +185,7 @@ def _publish(run: Run, made: Result) -> None:
         mean = name.startswith("speed/") or name == "track/class_flips"
         run.record(name, sum(values) / (len(values) if mean else 1))
     rows = (f"{t.sequence.name}:{file_digest(t.tracks.folder / 'tracks.parquet')}\n" for t in done)
+    run.tag({"videos": str(len(done))})
     run.tag({"tracks.sha256": hashlib.sha256("".join(rows).encode()).hexdigest()})
     _say_left_out(run, done)
     _publish_scores(run, done, _list(run, done))

@@ -50,7 +50,7 @@ function actOf(page, { key, shiftKey }) {
   const { player, looks, stage, timeline, panel } = page;
   const layer = LAYERS[+key - 1];
   if (/^[1-5]$/.test(key) && layer) return () => looks.toggle(layer[0]);
-  const far = shiftKey ? Math.max(1, Math.round(player.fps)) : 1;
+  const go = (way) => (shiftKey ? player.skip(way) : player.step(way));
   const speeds = [...$("speed").options].map((option) => +option.value);
   const speed = (by) => {
     const next = speeds[speeds.indexOf(player.speed) + by];
@@ -58,8 +58,8 @@ function actOf(page, { key, shiftKey }) {
   };
   return {
     " ": () => player.toggle(),
-    ArrowLeft: () => player.step(-far),
-    ArrowRight: () => player.step(far),
+    ArrowLeft: () => go(-1),
+    ArrowRight: () => go(1),
     Home: () => player.step((panel.track()?.first ?? 0) - player.frame),
     End: () => player.step((panel.track()?.last ?? player.last) - player.frame),
     ",": () => speed(-1),

@@ -114,6 +114,14 @@ export class Player {
     this.go(this.frame + count);
   }
 
+  /** A second on (1) or back (-1), by the clock of the video. */
+  skip(way) {
+    const { frame } = this;
+    const whole = Math.max(1, Math.round(this.fps)); // frames of a second where all are alike
+    const found = this.seconds ? this.frameAt(this.time(frame) + way) : frame + way * whole;
+    this.step(found === frame ? way : found - frame);
+  }
+
   go(frame) {
     this.frame = this.#within(Math.round(frame));
     if (this.#begun && this.playing) this.#begun = { at: performance.now(), time: this.time(this.frame) };
@@ -148,10 +156,10 @@ export class Player {
   }
 
   /** A picture that is there at once, until the browser has the one that is wanted. */
-  async #pass(wanted) {
-    const answer = await fetch(`${this.at}near/${wanted}`).catch(() => null);
+  async #pass(wanted, path = `near/${wanted}`) {
+    const answer = await fetch(this.at + path).catch(() => null);
     if (!answer?.ok || this.frame !== wanted) return;
-    const place = +answer.headers.get("X-Frame");
+    const place = +(answer.headers.get("X-Frame") ?? wanted);
     const picture = await createImageBitmap(await answer.blob());
     // Where the frame came meanwhile, or what is shown is nearer to it, that is better.
     const nearer = this.shown >= 0 && Math.abs(this.shown - wanted) <= Math.abs(place - wanted);
@@ -186,7 +194,8 @@ export class Player {
   #present(time) {
     if (this.video === null) return;
     this.#offset ??= this.video.currentTime < 0.5 / this.fps ? time : 0; // of the first frame
-    this.shown = this.frameAt(time - this.#offset + 0.25 / this.fps);
+    // Where only the rate is known a frame may come a little early; a stamp that is known is exact.
+    this.shown = this.frameAt(time - this.#offset + (this.seconds ? 0 : 0.25 / this.fps));
     this.image = this.video;
     if (this.playing) {
       this.frame = this.shown;
@@ -222,7 +231,10 @@ export class Player {
   #unheard() {
     const { video } = this;
     if (!video || this.playing || this.#seeking || this.shown === this.frame) return;
-    if (this.#sought === this.frame && !video.seeking) this.#present(video.currentTime);
+    if (this.#sought !== this.frame || video.seeking) return;
+    this.#present(video.currentTime);
+    // By its head a file may end where its last frame begins, which no browser shows then.
+    if (this.shown !== this.frame) this.#pass(this.frame, `frames/${this.frame}`);
   }
 
   /** The middle of the time for which a frame is shown: where it ends is the next one already. */
