@@ -14,11 +14,11 @@ from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segtrack.base.errors import SegtrackError
+from segtrack.base.names import short
 from segtrack.command import objective, worker
 from segtrack.command.app import CONF
 from segtrack.command.cells import probes_of
 from segtrack.command.composition import check, compose_settings, composing, swept
-from segtrack.command.run_names import short
 from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweep_cells import once, settings_of
 from segtrack.command.sweep_search import Found, front, importance

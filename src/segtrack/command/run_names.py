@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from segtrack.base.names import shown
+from segtrack.base.names import short, shown
 from segtrack.settings import CHANGE_NO_RESULT
 from segtrack.settings import among as belongs
 
@@ -20,7 +20,6 @@ MOST = 150  # letters of a name
 MOST_VALUE = 48  # letters of a value in it
 _FIRST = ("experiment", "model", "stages")  # said by their values alone, before all others
 _VIDEOS = ("video", "dataset.videos")
-_DRAWN = re.compile(r"-?\d+\.\d{7,}(?:[eE]-?\d+)?")
 _SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
 
 
@@ -89,13 +88,6 @@ def labels(key: str, values: Sequence[str]) -> dict[str, str]:
         if len(set(found.values())) == len(distinct):
             return found
     return {one: f"{shown(_end(one, 1), MOST_VALUE - 9)}-{_digest(one)}" for one in distinct}
-
-
-def short(value: str) -> str:
-    """A number of many digits, as a search draws them, with so many as tell two apart."""
-    if not _DRAWN.fullmatch(value):
-        return value
-    return f"{float(value):.4g}"
 
 
 def _label(key: str, value: str, among: Mapping[str, Sequence[str]]) -> str:

@@ -15,6 +15,7 @@ from segtrack.command.sweep_search import conclude_search
 from segtrack.command.sweep_tracks import conclude_tracks, warn_same
 from segtrack.command.sweeper import Searched
 from segtrack.report import aggregate, table_csv, table_html, table_text
+from segtrack.runs import KeptSweep, divided, find, headline, varied
 from segtrack.settings import MlflowSettings
 
 
@@ -37,7 +38,7 @@ def conclude(
         How many cells there are, and how many of them failed.
     """
     children = sweep_cells.once(journals.cells(settings, journal.run_id))
-    swept = swept if searched else sweep_cells.varied(children, swept)
+    swept = swept if searched else varied([run.data.params for run in children], swept)
     _put_tables(journal, sweep_cells.cell_rows(children, swept), swept)
     finished = [run for run in children if sweep_cells.status(run) == "FINISHED"]
     warn_same(journal, finished, swept)
@@ -57,7 +58,6 @@ def conclude(
 def _describe(journal: journals.Journal, settings: MlflowSettings) -> None:
     """Let MLflow's page of the parent say what came out of it."""
     from segtrack.command.report_sweep import sweep_description
-    from segtrack.runs import KeptSweep, find
 
     with tempfile.TemporaryDirectory() as scratch:
         (sweep,) = find(settings, [journal.run_id], Path(scratch))
@@ -73,7 +73,7 @@ def _put_tables(
         return
     journal.text(table_csv(rows), "cells.csv")
     journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-    keys, seeds = sweep_cells.divided(swept)
+    keys, seeds = divided(swept)
     if not seeds:
         say("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
         return
@@ -83,8 +83,8 @@ def _put_tables(
         noise = sweep_cells.noise_rows(finished, metrics)
         title = f"{len(finished)} cells that differ in {' and '.join(seeds)} alone"
         say(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
-        headline = sweep_cells.headline(rows)
-        say(table_text([row for row in noise if row["metric"] in headline]))
+        shown = headline(rows)
+        say(table_text([row for row in noise if row["metric"] in shown]))
         journal.text(table_csv(noise), "noise.csv")
         journal.text(table_html(noise, title), "noise.html")
         return
