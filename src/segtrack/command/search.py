@@ -9,7 +9,7 @@ from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
 from segtrack.command.composition import Swept
-from segtrack.command.study import KEPT_FROM, Study, optuna_version, require_search, words_of
+from segtrack.command.study import KEPT_FROM, Study, hush, optuna_version, require_search, words_of
 from segtrack.command.sweeper import Searched
 from segtrack.settings import Settings
 
@@ -81,6 +81,7 @@ class Search:
         journal.flush()
         if self._study is None:
             if self._sweep.sweeper.is_optuna:
+                hush()
                 say(
                     "note: with Hydra 1.3 trials are kept in memory alone: the defaults are not "
                     "among them, and a search that ends does not go on; Hydra 1.4 does all of it: "

@@ -93,6 +93,13 @@ def words_of(sweep: Swept, first: Settings, overrides: Sequence[str]) -> list[st
     return words
 
 
+def hush() -> None:
+    """Optuna's notes of every trial are ours to say."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
 def directions(settings: Settings) -> list[str]:
     """Which way each objective is better, in Optuna's words."""
     return ["minimize" if minimised(name) else "maximize" for name in settings.objectives]
@@ -239,9 +246,7 @@ def _fail() -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Optuna's notes on what is experimental are for who writes programs."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    hush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
