@@ -97,3 +97,16 @@ def test_no_picture(here: Run, project: Project, words: tuple[str, ...], tmp_pat
     (tmp_path / "empty" / "notes.txt").write_text("nothing")
     outcome = here(*words, f"dataset.path={tmp_path / 'empty'}")
     assert outcome.code == 2 and str(tmp_path / "empty") in outcome.err
+
+
+def test_weights_that_cannot_be_had(
+    here: Run, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segtrack.model.ultralytics import weights
+
+    monkeypatch.setattr(weights, "download_weights", lambda name: (None, "no internet"))
+    others = [word for word in words if not word.startswith("model.weights=")]
+    outcome = here(*others, "model=yolov8s-seg", "model.weights=auto")
+    assert outcome.code == 2 and outcome.err.count("\n") == 1
+    assert outcome.err.startswith("error: model=yolov8s-seg has no weights to predict with (model.")
+    assert "no internet): put yolov8s-seg.pt into a folder" in outcome.err

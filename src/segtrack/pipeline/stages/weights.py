@@ -65,7 +65,7 @@ def weights(ask: Ask) -> Given:
     """The weights that predict: trained ones, or those that were named."""
     named = ask.settings.model.weights
     if "train" not in ask.listed and named not in (None, "scratch"):
-        return Given(ask("start").value)
+        return Given(_named(ask))
     found = ask("train").value.weights
     return Given(found, _text(ask.settings.model.name, found))
 
@@ -73,7 +73,25 @@ def weights(ask: Ask) -> Given:
 def require_model(ask: Ask) -> None:
     """Look at the weights that were named, before hours of work."""
     if ask.settings.model.weights is not None:
-        ask("start")
+        _named(ask)
+
+
+def _named(ask: Ask) -> Weights:
+    """The weights that were named.
+
+    Raises:
+        SettingsError: none of the places that ``auto`` looks in has any, and nothing trains.
+    """
+    found: Weights = ask("start").value
+    settings = ask.settings.model
+    if not found.trained and settings.weights != "scratch" and "train" not in ask.listed:
+        why = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
+        raise SettingsError(
+            f"model={settings.name} has no weights to predict with ({why}): put "
+            f"{settings.name}{model.family_of(settings).suffix} into a folder and give "
+            "model.weights_folder=FOLDER, or give others with model.weights=FILE"
+        )
+    return found
 
 
 def _of_run(ask: Ask, run_id: str) -> Path:
