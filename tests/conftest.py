@@ -87,6 +87,7 @@ SLOW = (
     "view/test_browser.py",
     "view/test_following.py",
     "view/test_images.py::test_by_keys",
+    "view/test_sweep_browser.py",
     "view/test_trying_browser.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

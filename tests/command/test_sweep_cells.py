@@ -10,14 +10,12 @@ from segtrack.command.cells import knobs_after_choices
 from segtrack.command.sweep_cells import (
     apart,
     cell_rows,
-    headline,
-    is_seed,
     noise_rows,
     settings_of,
     shown_rows,
     starts,
-    varied,
 )
+from segtrack.runs import headline, is_seed, varied
 
 
 def cell(
@@ -84,10 +82,11 @@ def test_a_value_that_was_drawn_twice_is_one_cell() -> None:
 
 def test_keys_that_only_a_sweeper_knows_are_found() -> None:
     """An interval, or hydra.sweeper.params, is no list on the command line."""
-    drawn = [cell({"seed": "0", "t.a": a, "t.b": "1"}) for a in ("0.13", "0.57")]
+    drawn = [{"seed": "0", "t.a": a, "t.b": "1"} for a in ("0.13", "0.57")]
     assert varied(drawn, []) == ["t.a"]
     assert varied(drawn, ["t.a"]) == ["t.a"]
-    assert varied(grid(), ["t.a", "seed"]) == ["t.a", "seed"]
+    listed = [run.data.params for run in grid()]
+    assert varied(listed, ["t.a", "seed"]) == ["t.a", "seed"]
 
 
 def test_what_tests_stands_last_in_the_table_of_cells() -> None:

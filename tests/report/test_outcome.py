@@ -18,6 +18,8 @@ def test_it_is_read_back_as_it_was() -> None:
     assert claim.difference == pytest.approx(3) and claim.sentence.startswith("a=2 is better than")
     assert outcome.settings["a=1"]["HOTA"].difference is None
     assert outcome.settings["a=3"]["HOTA"].choice == 53
+    places = [row["HOTA"].place for row in outcome.settings.values()]
+    assert places == ["below it", "chosen", "cannot be told from it", "below it"]
 
 
 def test_its_tables_have_the_best_bold_and_the_reference_always() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import pytest
 import requests
 
 from segtrack.base.errors import DataError
-from segtrack.runs import KeptRun, KeptSweep, find
-from segtrack.runs.places import Folder
+from segtrack.runs import find
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
 from segtrack.view.objects import ObjectIndex
@@ -275,29 +273,3 @@ def test_a_video_whose_file_is_not_known(served: Served, tmp_path: Path) -> None
         library = Library(settings, named, tmp_path, given)
         assert library.video("folder-1", 1).about()["plays"]
         library.close()
-
-
-def test_the_cells_of_a_sweep(tmp_path: Path) -> None:
-    place = Folder(tmp_path)
-    cells = tuple(
-        KeptRun(
-            f"{number}" * 32,
-            f"cell {number}",
-            place,
-            "FINISHED",
-            params={"tracker.track_thresh": f".{number}", "seed": "0"},
-            metrics={"track/hota": 0.5 + number / 100},
-        )
-        for number in (3, 4)
-    )
-    sweep = KeptSweep("5" * 32, "both", "RUNNING", ("tracker.track_thresh",), cells[0], cells)
-    settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}")
-    with start_view(Library(settings, [sweep, cells[0]], tmp_path)) as view:
-        assert f"sweeps/{sweep.id}/" in requests.get(view.address, timeout=30).text
-        page = requests.get(f"{view.address}sweeps/{sweep.id}/", timeout=30).text
-        wrong = requests.get(f"{view.address}sweeps/{cells[0].id}/", timeout=30)
-        none = requests.get(f"{view.address}runs/{sweep.id}/", timeout=30)
-    assert "running · 2 cells" in page and "seed" not in page
-    rows = re.findall(r">(cell \d)</a></th><td>(.*?)</td><td class=\"figure\">(.*?)</td>", page)
-    assert rows == [("cell 3", ".3", "53.0"), ("cell 4", ".4", "54.0")]
-    assert (wrong.status_code, none.status_code) == (404, 404)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from segtrack.base.claims import counted
 from segtrack.base.errors import DataError, some
-from segtrack.command import sweep_cells
 from segtrack.command.report_parts import (
     Section,
     data_section,
@@ -32,7 +31,7 @@ from segtrack.report import (
     document_markdown,
     with_best,
 )
-from segtrack.runs import KeptSweep
+from segtrack.runs import KeptSweep, divided, headline
 
 FOLDERS = {"": "Tracking", "images/": "Images"}
 _MOST_CELLS = 100
@@ -139,7 +138,7 @@ def _cells(sweep: KeptSweep) -> Section:
     yield from _seed_tables(sweep)
     rows = table_of(sweep.parent, "cells.csv")
     keys = [key for key in sweep.keys if any(key in row for row in rows)]
-    shown = ["run", "status", *keys, *sweep_cells.headline(rows)]
+    shown = ["run", "status", *keys, *headline(rows)]
     table = [[_value(row.get(key), key, key) for key in shown] for row in rows[:_MOST_CELLS]]
     left = len(rows) - len(table)
     note = "scores are fractions" + (f"; {left} more cells are in cells.csv" if left else "")
@@ -148,11 +147,11 @@ def _cells(sweep: KeptSweep) -> Section:
 
 def _seed_tables(sweep: KeptSweep, most: int | None = None) -> Iterator[Block]:
     """Where seeds vary: mean and SD of each setting, or the noise of seeds alone."""
-    keys, seeds = sweep_cells.divided(sweep.keys)
+    keys, seeds = divided(sweep.keys)
     noise = table_of(sweep.parent, "noise.csv")
     if noise:
         cells = table_of(sweep.parent, "cells.csv")
-        metrics = sweep_cells.headline(cells)
+        metrics = headline(cells)
         lines = [row for row in noise if row["metric"] in metrics]
         heads: tuple[str, ...] = ("metric", "seeds", "mean", "SD", "min", "max")
         rows = tuple(
@@ -162,7 +161,7 @@ def _seed_tables(sweep: KeptSweep, most: int | None = None) -> Iterator[Block]:
         yield Table(f"Noise of {' and '.join(seeds)}; scores are fractions", heads, rows, note)
     rows_ = table_of(sweep.parent, "settings.csv")
     if rows_:
-        metrics = sweep_cells.headline(rows_)
+        metrics = headline(rows_)
         heads = (*keys, "n", *metrics)
         body: list[list[Cell]] = [
             [*(row.get(key) for key in (*keys, "n")), *(_mean(row, name) for name in metrics)]

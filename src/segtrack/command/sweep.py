@@ -184,9 +184,10 @@ def _conclude(
     from segtrack.command import sweep_cells
     from segtrack.command.sweep_images import conclude_images
     from segtrack.command.sweep_tracks import conclude_tracks, warn_same
+    from segtrack.runs import varied
 
     children = journals.cells(settings, journal.run_id)
-    swept = sweep_cells.varied(children, swept)
+    swept = varied([run.data.params for run in children], swept)
     _put_tables(journal, sweep_cells.cell_rows(children, swept), swept)
     finished = [run for run in children if run.info.status == "FINISHED"]
     warn_same(journal, finished, swept)
@@ -217,12 +218,13 @@ def _put_tables(
     """The table of cells and, where seeds vary, that of settings or of the noise."""
     from segtrack.command import sweep_cells
     from segtrack.report import aggregate, table_csv, table_html, table_text
+    from segtrack.runs import divided, headline
 
     if not rows:
         return
     journal.text(table_csv(rows), "cells.csv")
     journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-    keys, seeds = sweep_cells.divided(swept)
+    keys, seeds = divided(swept)
     if not seeds:
         say("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
         return
@@ -232,8 +234,8 @@ def _put_tables(
         noise = sweep_cells.noise_rows(finished, metrics)
         title = f"{len(finished)} cells that differ in {' and '.join(seeds)} alone"
         say(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
-        headline = sweep_cells.headline(rows)
-        say(table_text([row for row in noise if row["metric"] in headline]))
+        shown = headline(rows)
+        say(table_text([row for row in noise if row["metric"] in shown]))
         journal.text(table_csv(noise), "noise.csv")
         journal.text(table_html(noise, title), "noise.html")
         return

@@ -12,16 +12,8 @@ from typing import Any
 
 from segtrack.command.cells import meaning
 from segtrack.report import aggregate
+from segtrack.runs import divided, headline, is_seed, named
 
-CHOOSING = (
-    *("val/best/mask_map50_95", "val/best/box_map50_95"),
-    *(f"track/tuning/{name}" for name in ("hota", "mota", "idf1", "mask_hota", "smotsa")),
-)
-MEASURED = (
-    *("track/hota", "track/mota", "track/idf1", "track/mask_hota", "track/smotsa"),
-    "test/mask_map50_95",
-)
-"""What stands in the printed table; of what was measured only where nothing of its kind chooses."""
 _GROUPS = ("val/", "track/tuning/", "track/", "review/", "speed/", "builds/", "test/")
 
 
@@ -47,33 +39,10 @@ class Cells:
         )
 
 
-def is_seed(key: str) -> bool:
-    """Whether a knob is a seed: ``seed`` itself, or one of a part, such as ``dataset.seed``."""
-    return key.rsplit(".", 1)[-1] == "seed"
-
-
-def divided(swept: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Keys that make settings, and seeds."""
-    return [k for k in swept if not is_seed(k)], [k for k in swept if is_seed(k)]
-
-
 def apart(settings: Sequence[Cells], stage: str) -> bool:
     """Whether a stage gave different results in different settings."""
     tag = f"stage.{stage}"
     return len({cells.runs[0].data.tags.get(tag, "").rpartition(" ")[2] for cells in settings}) > 1
-
-
-def varied(runs: Sequence[Any], swept: Sequence[str]) -> list[str]:
-    """The swept keys, and those that a sweeper drew values for without being told by a list."""
-    groups: dict[tuple[str, ...], list[Any]] = {}
-    for run in runs:
-        groups.setdefault(tuple(_params(run, swept).values()), []).append(run)
-    drawn: dict[str, None] = {}
-    for group in groups.values():
-        for key in group[0].data.params:
-            if len({run.data.params.get(key, "") for run in group}) > 1:
-                drawn[key] = None
-    return [*swept, *drawn]
 
 
 def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:
@@ -87,12 +56,6 @@ def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:
         Cells(named(keys, values), dict(zip(keys, values, strict=True)), tuple(runs.values()))
         for values, runs in found.items()
     ]
-
-
-def named(keys: Sequence[str], values: Sequence[str]) -> str:
-    """A setting or cell by what distinguishes it; only the last words of its keys."""
-    pairs = zip(keys, values, strict=True)
-    return " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in pairs)
 
 
 def cell_rows(runs: Sequence[Any], swept: Sequence[str]) -> list[dict[str, Any]]:
@@ -138,32 +101,12 @@ def noise_rows(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> lis
     return result
 
 
-def headline(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The metrics of the printed table: what settings may be chosen by, else what was measured."""
-
-    def there(names: Sequence[str]) -> list[str]:
-        return [name for name in names if any(name in row for row in rows)]
-
-    choosing = there(CHOOSING)
-    others = [
-        name
-        for name in there(MEASURED)
-        if not any(choice.startswith(_chooses(name)) for choice in choosing)
-    ]
-    return [*choosing, *there(["track/tracks"]), *others]
-
-
 def starts(run: Any, runs: Sequence[Any]) -> dict[str, str]:
     """Whether a cell's network was pretrained, where some of the cells' were not."""
     tag = "model.pretrained"
     if all(one.data.tags.get(tag) != "false" for one in runs):
         return {}
     return {tag: run.data.tags.get(tag, "")}
-
-
-def _chooses(name: str) -> str:
-    """What names begin with that choose where ``name`` is measured."""
-    return "val/" if name.startswith("test/") else "track/tuning/"
 
 
 def _params(run: Any, keys: Sequence[str]) -> dict[str, str]:

@@ -10,11 +10,12 @@ from typing import Any
 from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
 from segtrack.base.saying import say
-from segtrack.command.sweep_cells import Cells, named
+from segtrack.command.sweep_cells import Cells
 from segtrack.command.sweep_outcome import publish
 from segtrack.journal import Journal
 from segtrack.pipeline import REPORT
 from segtrack.report import Basis, Setting, compare_settings
+from segtrack.runs import named
 from segtrack.scoring import (
     SequenceScores,
     Units,

@@ -1,4 +1,7 @@
+from .comparison import ABOVE as ABOVE
 from .comparison import APART as APART
+from .comparison import BELOW as BELOW
+from .comparison import LIKE as LIKE
 from .comparison import Basis as Basis
 from .comparison import Comparison as Comparison
 from .comparison import Setting as Setting
@@ -41,6 +44,7 @@ from .latex_form import document_latex as document_latex
 from .markdown_form import document_markdown as document_markdown
 from .outcome import CLAIMS as CLAIMS
 from .outcome import Outcome as Outcome
+from .outcome import Scored as Scored
 from .pictures import BACKGROUND as BACKGROUND
 from .pictures import PALETTE as PALETTE
 from .pictures import caption as caption

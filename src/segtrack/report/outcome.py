@@ -22,6 +22,7 @@ class Scored:
     Attributes:
         score: mean over seeds, and their sd. choice: what it was chosen by, where others chose.
         difference, low, high, told: to the reference; of all settings together.
+        place: where it stands beside the chosen one, in words; empty in files of early versions.
     """
 
     score: float | None
@@ -31,6 +32,7 @@ class Scored:
     low: float | None
     high: float | None
     told: bool
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Outcome:
                     _known(one.measured[metric].seed_sd),
                     _known(one.chosen_by(metric)) if found.tested else None,
                     *_gap(found.family.differences[metric][i] if i != found.reference else None),
+                    found.places[metric][i],
                 )
                 for metric in found.best
             }

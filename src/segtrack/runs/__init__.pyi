@@ -17,4 +17,13 @@ from .live import curve_names as curve_names
 from .live import curves_of as curves_of
 from .live import log_part as log_part
 from .live import stages_of as stages_of
+from .sweeps import COUNTED as COUNTED
+from .sweeps import SweptSetting as SweptSetting
+from .sweeps import divided as divided
+from .sweeps import headline as headline
+from .sweeps import is_seed as is_seed
+from .sweeps import named as named
+from .sweeps import planned as planned
+from .sweeps import swept_settings as swept_settings
+from .sweeps import varied as varied
 from .tracked import KeptVideo as KeptVideo

@@ -16,6 +16,7 @@ from segtrack.base.errors import DataError, SegtrackError
 from segtrack.base.saying import say
 from segtrack.runs import KeptRun, KeptSweep, KeptVideo, Recent, again, find, name_of, recent
 from segtrack.settings import MlflowSettings
+from segtrack.view.links import MlflowLink, mlflow_link
 from segtrack.view.marks import Judged, judged_of
 from segtrack.view.objects import ObjectIndex
 from segtrack.view.video import OpenVideo
@@ -151,6 +152,10 @@ class Library:
             while len(self._open) > _OPEN:
                 self._open.popitem(last=False)[1].close()
             return self._open[place]
+
+    def mlflow(self, run: KeptRun) -> MlflowLink | None:
+        """To the page that MLflow has of a run; None where it knows nothing of it."""
+        return mlflow_link(self.settings, run)
 
     def source(self, kept: KeptVideo) -> tuple[Path | None, str]:
         """Where a video's frames are, or why there are none."""

@@ -43,6 +43,7 @@ def router(library: Library, root: str) -> APIRouter:
             "sweep": library.name_of(found.parent) if found.parent else "",
             "took": took(found),
             "ending": ending(found),
+            "mlflow": library.mlflow(found),
         }
         page = render("run.html", root=root, scores=scores_of(found), **values)
         return HTMLResponse(page, headers=FRESH)

@@ -1,16 +1,15 @@
-"""The cells of a sweep, with what they differ in and their scores."""
+"""The page of a sweep, and what it asks for, again and again while the sweep runs."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
-from segtrack.runs import KeptSweep, differing
+from segtrack.runs import KeptSweep
 from segtrack.view.html import render
 from segtrack.view.library import Library, Unknown
-from segtrack.view.run_pages import FRESH, scores_of
+from segtrack.view.run_pages import FRESH
+from segtrack.view.sweeps import sweep_document
 
 
 def router(library: Library, root: str) -> APIRouter:
@@ -18,24 +17,21 @@ def router(library: Library, root: str) -> APIRouter:
     api = APIRouter()
 
     @api.get("/sweeps/{key}/")
-    def sweep(key: str) -> HTMLResponse:
-        found = library.get(key)
-        if not isinstance(found, KeptSweep):
-            raise Unknown(f"{found.name or key} is no sweep")
-        settings = differing(found.cells) if len(found.cells) > 1 else {}
-        scores = [dict(scores_of(cell)) for cell in found.cells]
-        columns = list(dict.fromkeys(name for one in scores for name in one))
-        cells: list[dict[str, Any]] = [
-            {
-                "key": cell.id,
-                "name": cell.name or cell.id,
-                "status": cell.status.lower(),
-                "settings": [values[place] for values in settings.values()],
-                "scores": [scores[place].get(name, "") for name in columns],
-            }
-            for place, cell in enumerate(found.cells)
-        ]
-        values = {"sweep": found, "settings": list(settings), "columns": columns, "cells": cells}
-        return HTMLResponse(render("sweep.html", root=root, **values), headers=FRESH)
+    def page(key: str) -> HTMLResponse:
+        found = _sweep(library, key)
+        mlflow = library.mlflow(found.parent)
+        shown = render("sweep.html", root=root, sweep=found, mlflow=mlflow)
+        return HTMLResponse(shown, headers=FRESH)
+
+    @api.get("/sweeps/{key}/cells")
+    def cells(key: str) -> JSONResponse:
+        return JSONResponse(sweep_document(_sweep(library, key)), headers=FRESH)
 
     return api
+
+
+def _sweep(library: Library, key: str) -> KeptSweep:
+    found = library.get(key)
+    if not isinstance(found, KeptSweep):
+        raise Unknown(f"{found.name or key} is no sweep")
+    return found
