@@ -33,6 +33,21 @@ test: install ## the whole test suite, two files at a time (at most 20 minutes o
 test-fast: install ## the tests that take seconds (at most 3 minutes)
 	$(BIN)/python -m pytest --numprocesses 2 -m 'not slow'
 
+test-hydra-%: .venv-hydra-%/.installed ## searches and launchers with the plugins of Hydra 1.3 or 1.4 (test-hydra-1.4)
+	.venv-hydra-$*/bin/python -m pytest tests/command/test_search.py tests/integration/test_search.py \
+		tests/integration/test_launchers.py tests/command/test_composition.py -rs
+
+# Beside .venv, whose packages it sees, and over it what constraints-hydra-*.txt has.
+.venv-hydra-%/.installed: constraints-hydra-%.txt $(STAMP)
+	test -x .venv-hydra-$*/bin/python || $(BIN)/python -m venv .venv-hydra-$*
+	@site='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+		echo "import site; site.addsitedir('$$($(BIN)/python -c "$$site")')" \
+		> "$$(.venv-hydra-$*/bin/python -c "$$site")/over_venv.pth"
+	.venv-hydra-$*/bin/python -m pip install --quiet --no-deps --requirement constraints-hydra-$*.txt
+	@touch $@
+
+.PRECIOUS: .venv-hydra-%/.installed
+
 check: install ## lint, format, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

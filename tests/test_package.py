@@ -18,6 +18,7 @@ OPTIONAL = {
     "nncf": ("int8", "nncf"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnx", "onnxruntime"),
+    "optuna": ("optuna", "optuna"),
     "pytorch_lightning": ("rfdetr", "pytorch-lightning"),
     "rfdetr": ("rfdetr", "rfdetr"),
     "supervision": ("dev", "supervision"),
@@ -93,6 +94,23 @@ def test_constraints_name_what_is_declared(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
     rows = [row for name in ("dev", "peers", "rfdetr") for row in extras[name]]
     assert _declared([*project["dependencies"], *rows]) - pinned - {"setuptools"} == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("constraints-hydra-1.3.txt", ("joblib", "submitit")),
+        ("constraints-hydra-1.4.txt", ("optuna", "joblib", "submitit", "ray")),
+    ],
+)
+def test_the_plugins_of_hydra_are_pinned(file: str, names: tuple[str, ...], project: Any) -> None:
+    own, common = (_text(name).splitlines() for name in (file, "constraints.txt"))
+    extras = project["optional-dependencies"]
+    rows = [row for name in names for row in extras[name]]
+    assert _declared(rows) - _declared([*own, *common]) == set()
+    # What is pinned in both is what the plugins need another version of.
+    other = _declared(own) & _declared(common)
+    assert other == ({"hydra-core", "omegaconf"} if "1.4" in file else set())
 
 
 def _text(name: str) -> str:

@@ -19,6 +19,7 @@ LONGEST_LEVEL = 100  # bytes: two of them and what is around them fit into LONGE
 LONGEST = 250  # characters that MLflow takes for a metric, a parameter, a tag
 
 _DIGEST = re.compile(r"--[0-9a-f]{8}\Z")
+_DRAWN = re.compile(r"-?\d+\.\d{7,}(?:[eE]-?\d+)?")  # by a search, with all digits
 
 
 def level(text: str) -> str:
@@ -115,3 +116,10 @@ def _told_apart(readable: str, text: str, most: int) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     kept = readable.encode()[: most - 2 - len(digest)].decode(errors="ignore").rstrip("./ ")
     return f"{kept or 'unnamed'}--{digest}"
+
+
+def short(value: str) -> str:
+    """A number of many digits, as a search draws them, with so many as tell two apart."""
+    if not _DRAWN.fullmatch(value):
+        return value
+    return f"{float(value):.4g}"

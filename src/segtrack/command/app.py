@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
@@ -16,17 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
-from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import hidden
 from segtrack.command.folders import require_plain, require_writable
 from segtrack.command.subcommands import subcommand, without_word
+from segtrack.command.worker import at_home, is_worker, take_gpu
 
 if TYPE_CHECKING:
+    from segtrack.command.objective import Values
     from segtrack.settings import Settings
 
 _RAISE = "HYDRA_FULL_ERROR"
+_LAUNCHERS = ("joblib", "submitit", "ray")  # packages whose errors are of their workers
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parents[1]
 # A checkout has the folder at its top; a wheel carries it inside of the package.
@@ -42,6 +44,7 @@ _NO_RERUN = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: this process') and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    at_home()
 
     def work() -> int:
         with hidden(), overheard():
@@ -199,7 +202,7 @@ def _run_single(words: Sequence[str], settings: Settings) -> int:
         require_device(settings.device)
     runner = None if settings.plan else look(settings)
 
-    def task(config: Any) -> float | None:
+    def task(config: Any) -> Values | None:
         try:
             return run_job(config, runner)
         except SegtrackError as error:
@@ -214,6 +217,7 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``."""
     import hydra
 
+    from segtrack.command.sweeper import VERSION_BASE
     from segtrack.settings import register
 
     register()
@@ -229,7 +233,7 @@ def _hydra(words: Sequence[str], task: Any) -> int:
 
     try:
         with stoppable():
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(begun)()
+            hydra.main(config_path=str(CONF), config_name="config", **VERSION_BASE)(begun)()
     except SystemExit as stop:
         stop_if_asked()
         return stop.code if isinstance(stop.code, int) else 1
@@ -242,6 +246,8 @@ def _hydra(words: Sequence[str], task: Any) -> int:
             where = error.filename or Path.cwd()
             return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
         why = str(error).strip().splitlines() or [type(error).__name__]
+        if type(error).__module__.partition(".")[0] in _LAUNCHERS:
+            return _fail(StageError(f"a worker of the launcher ended: {why[0]}"))
         return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
     finally:
         sys.argv = previous
@@ -257,7 +263,9 @@ def _logged(task: Any, config: Any) -> Any:
 
     hydra = HydraConfig.get()
     with contextlib.ExitStack() as stack:
-        if multiprocessing.parent_process() is not None:  # a launcher's, beside other cells
+        if is_worker():  # a launcher's, beside other cells
+            if config.device == "auto":
+                take_gpu(hydra.job.num)
             stack.enter_context(hidden())
             stack.enter_context(overheard())
             stack.enter_context(led_by(f"cell {hydra.job.num}: "))

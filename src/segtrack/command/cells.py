@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
 from segtrack.settings import Problem
 
 MOST_CELLS = 10_000
+_MOST_VALUES = 200  # of a list or a range, that are looked at before a sweeper draws from it
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,45 @@ def cells_of(parsed: Sequence[Override]) -> Iterator[Cell]:
         yield Cell(words, {key: value for _, key, value in combination if value is not None})
 
 
-def sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
-    """Sweeps over nothing, or over more cells than anyone runs."""
+def probes_of(parsed: Sequence[Override]) -> Iterator[Cell]:
+    """Cells that show what is wrong with a search whose sweeper draws the values.
+
+    The first leaves all that is drawn as it is without the search; in each of the others one key
+    has a value that may be drawn: each of a list, both ends of an interval. Of a config group one
+    option is always chosen, since knobs of its options may be searched too.
+    """
+    fixed: list[str] = []
+    drawn: dict[str, list[str]] = {}
+    for one in parsed:
+        key = one.get_key_element()
+        if one.is_sweep_override():
+            drawn[key] = _drawable(one)
+        elif one.is_delete():
+            fixed.append(one.input_line or key)
+        else:
+            fixed.append(f"{key}={one.get_value_element_as_str()}")
+    chosen = {key: values[0] for key, values in drawn.items() if "." not in key}
+    words = {key: f"{key}={value}" for key, value in chosen.items()}
+    yield Cell((*fixed, *words.values()), {k.lstrip("+"): v for k, v in chosen.items()})
+    for key, values in drawn.items():
+        for value in values:
+            others = [word for other, word in words.items() if other != key]
+            yield Cell((*fixed, *others, f"{key}={value}"), {key.lstrip("+"): value})
+
+
+def _drawable(override: Override) -> list[str]:
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        return [str(value.start), str(value.end)]
+    return list(itertools.islice(override.sweep_string_iterator(), _MOST_VALUES))
+
+
+def sweep_problems(parsed: Sequence[Override], draws: bool = False) -> list[Problem]:
+    """Sweeps over nothing, or over more cells than anyone runs.
+
+    Args:
+        draws: the sweeper runs only so many of them as it is told.
+    """
     problems, cells = [], 1
     for one in parsed:
         if not one.is_discrete_sweep():
@@ -65,7 +103,7 @@ def sweep_problems(parsed: Sequence[Override]) -> list[Problem]:
         if count == 0:
             problems.append(Problem(one.key_or_group, text, "gives no value, so there is no cell"))
         cells *= count
-    if cells > MOST_CELLS:
+    if cells > MOST_CELLS and not draws:
         allowed = f"these would be more than {MOST_CELLS} cells; give fewer values"
         problems.append(Problem("--multirun", ..., allowed))
     return problems
@@ -91,13 +129,14 @@ def knobs_after_choices(overrides: Sequence[str]) -> dict[str, str]:
     }
 
 
-def undrawn(interval: Override, parsed: Sequence[Override]) -> list[Problem]:
+def undrawn(interval: Override) -> Problem:
     """An interval, where no sweeper was chosen that draws values out of it."""
-    if any(one.key_or_group == "hydra/sweeper" for one in parsed):
-        return []
     text = (interval.input_line or "").partition("=")[2]
-    allowed = "is for a sweeper that draws values; write a list, or range(start,stop)"
-    return [Problem(interval.key_or_group, text, allowed)]
+    allowed = (
+        "is for a sweeper that draws values; write a list, or range(start,stop), or choose one "
+        "with hydra/sweeper=tpe"
+    )
+    return Problem(interval.key_or_group, text, allowed)
 
 
 def meaning(text: str) -> Any:

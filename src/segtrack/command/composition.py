@@ -10,7 +10,8 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from segtrack.base.addresses import page_words
 from segtrack.base.errors import SettingsError
 from segtrack.base.nested import flatten
-from segtrack.command.cells import Cell, cells_of, sweep_problems, twice, undrawn
+from segtrack.command.cells import Cell, cells_of, probes_of, sweep_problems, twice, undrawn
 from segtrack.command.composed import composed
 from segtrack.command.keys import (
     flat,
@@ -40,6 +41,7 @@ from segtrack.command.keys import (
     shape_problem,
     unknown,
 )
+from segtrack.command.sweeper import VERSION_BASE, Sweeper, lacking, sweeper_of
 from segtrack.pipeline import stage_problems
 from segtrack.settings import Problem, Settings, options, register, validate
 
@@ -63,19 +65,41 @@ def check(
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
             problems += [Problem(key, value, allowed) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
-        if wrong := sweep_problems(parsed):  # cells that cannot be counted cannot be checked
+        sweeper = Sweeper()
+        if sweep:
+            # What of them does not compose is told below, with the others.
+            with suppress(Exception):
+                sweeper = sweeper_of(parsed)
+            parsed += _parse(sweeper.words)[0]
+        if wrong := sweep_problems(parsed, sweeper.draws):  # cells that cannot be counted
             return [*problems, *wrong]
         problems += [problem for one in parsed if (problem := twice(one))]
         checker = Checker(names)
         seen: dict[str, Problem] = {}
-        for override in parsed:
-            if override.is_sweep_override() and not override.is_discrete_sweep():
-                wrong = list(checker.key_problems(override)) or undrawn(override, parsed)
-                seen |= {str(problem): problem for problem in wrong}
-        for cell in cells_of(parsed):
+        if not sweeper.draws:
+            for override in parsed:
+                if override.is_sweep_override() and not override.is_discrete_sweep():
+                    wrong = list(checker.key_problems(override)) or [undrawn(override)]
+                    seen |= {str(problem): problem for problem in wrong}
+        for cell in probes_of(parsed) if sweeper.draws else cells_of(parsed):
             for problem in checker.problems(cell.overrides):
                 seen.setdefault(str(problem), problem)
     return [*problems, *seen.values()]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep runs.
+
+    Attributes:
+        cells: in Hydra's order; where the sweeper draws, such as show what is wrong with what may
+            be drawn. The first has the defaults of all that is drawn.
+        drawn: overrides of what a sweeper draws; empty where it runs all cells.
+    """
+
+    sweeper: Sweeper
+    cells: Sequence[Cell]
+    drawn: Sequence[Override] = ()
 
 
 def expand(overrides: Sequence[str]) -> list[Cell]:
@@ -85,9 +109,29 @@ def expand(overrides: Sequence[str]) -> list[Cell]:
         SettingsError: there is none, or they are more than anyone runs.
     """
     parsed = _parse(overrides)[0]
-    if wrong := sweep_problems(parsed):
-        raise SettingsError("; ".join(map(str, wrong)))
+    _require_cells(parsed)
     return list(cells_of(parsed))
+
+
+def swept(overrides: Sequence[str]) -> Swept:
+    """What a sweep runs, whichever its sweeper; overrides that do not parse are left out.
+
+    Raises:
+        SettingsError: as ``expand``.
+    """
+    parsed = _parse(overrides)[0]
+    sweeper = sweeper_of(parsed)
+    parsed += _parse(sweeper.words)[0]
+    _require_cells(parsed, sweeper.draws)
+    if not sweeper.draws:
+        return Swept(sweeper, list(cells_of(parsed)))
+    drawn = [one for one in parsed if one.is_sweep_override()]
+    return Swept(sweeper, list(probes_of(parsed)), drawn)
+
+
+def _require_cells(parsed: Sequence[Override], draws: bool = False) -> None:
+    if wrong := sweep_problems(parsed, draws):
+        raise SettingsError("; ".join(map(str, wrong)))
 
 
 def to_settings(config: DictConfig) -> Settings:
@@ -132,7 +176,7 @@ def composing(folder: Path, extra: Path | None) -> Iterator[None]:
     """Hydra, ready to compose out of these folders."""
     register()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder.resolve()), version_base="1.3", job_name="segtrack"):
+    with initialize_config_dir(str(folder.resolve()), job_name="segtrack", **VERSION_BASE):
         if extra is not None:
             loader = GlobalHydra.instance().config_loader()
             assert isinstance(loader, ConfigLoaderImpl)
@@ -334,6 +378,8 @@ def _of_the_files(error: Exception) -> Problem:
 def _in_files(text: str, known: Sequence[str], names: Mapping[str, Sequence[str]]) -> str:
     """An error of composing in one line, with the right name where a file has a wrong one."""
     line = _first_line(text)
+    if plugin := re.search(r"Could not (?:find|load) 'hydra/(?:sweeper|launcher)/(\w+)'", line):
+        return line.removesuffix(".") + lacking(plugin.group(1))
     found = re.search(r"full_key: (\S+)", text)
     if found and re.search(r"Key '.*' not in '", text):
         key = found.group(1)

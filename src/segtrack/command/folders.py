@@ -41,14 +41,19 @@ def remove_unused(store: Path) -> None:
         shutil.rmtree(store, ignore_errors=True)
 
 
-def remove_run(output: Path) -> None:
-    """Remove a run's folder in which is nothing but what Hydra put there."""
+def remove_run(output: Path, above: bool = True) -> None:
+    """Remove a run's folder in which is nothing but what Hydra put there.
+
+    Args:
+        above: the folder that it is in too, if nothing is left in that.
+    """
     shutil.rmtree(output / ".hydra", ignore_errors=True)
     for log in output.glob("*.log"):
         log.unlink()
     with contextlib.suppress(OSError):  # it holds something else
         output.rmdir()
-        output.parent.rmdir()
+        if above:
+            output.parent.rmdir()
 
 
 def require_plain(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import difflib
 import os
 import platform
 import shlex
@@ -12,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import distributions
 from pathlib import Path
@@ -22,20 +21,27 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.addresses import is_live, stream_name
-from segtrack.base.errors import DataError, SegtrackError, StageError, out_of_memory
+from segtrack.base.errors import (
+    DataError,
+    SegtrackError,
+    SettingsError,
+    StageError,
+    out_of_memory,
+)
 from segtrack.base.files import digest
 from segtrack.base.metrics import Metric
-from segtrack.base.names import inside
 from segtrack.base.nested import flatten
 from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_writable
+from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
+from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
 from segtrack.journal import require_tracking
 from segtrack.model import gpu_record, require_device
-from segtrack.settings import Settings, plain
+from segtrack.settings import Settings, plain, validate
 from segtrack.store import Store
 
 if TYPE_CHECKING:
@@ -89,7 +95,7 @@ def look(settings: Settings) -> Runner:
 
 
 @stoppable()
-def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
+def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
     """Run one composed configuration; called by Hydra, once per run or cell.
 
     Args:
@@ -97,7 +103,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
         runner: what ``look`` gave for the same settings.
 
     Returns:
-        The value of ``objective``, or None.
+        The value of ``objective``, of a list the values, or None.
 
     Raises:
         SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
@@ -119,7 +125,12 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> float | None:
     program = Path(sys.argv[0]).name
     program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
     command = shlex.join([program, *sys.argv[1:]])
-    launch = Launch(config, output, hydra.overrides.task, hydra.runtime.choices, command)
+    sweeper = OmegaConf.to_container(hydra.sweeper, resolve=False)
+    assert isinstance(sweeper, dict)
+    overrides, choices = hydra.overrides.task, hydra.runtime.choices
+    launch = Launch(
+        config, output, overrides, choices, command, {str(k): v for k, v in sweeper.items()}
+    )
     return record_run(settings, launch, runner)[1]
 
 
@@ -132,6 +143,7 @@ class Launch:
         output: the run's folder.
         overrides: words that changed something. choices: options by config group.
         command: for the record, as it was typed.
+        sweeper: Hydra's settings of the sweeper whose cell it is.
     """
 
     config: DictConfig
@@ -139,18 +151,19 @@ class Launch:
     overrides: Sequence[str]
     choices: Mapping[str, Any]
     command: str
+    sweeper: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record_run(
     settings: Settings, launch: Launch, runner: Runner | None = None
-) -> tuple[str, float | None]:
+) -> tuple[str, Values | None]:
     """Run the stages and record them.
 
     Args:
         runner: what ``look`` gave for the same settings.
 
     Returns:
-        The id of the MLflow run, and the value of ``objective``, or None.
+        The id of the MLflow run, and what ``run_job`` returns.
 
     Raises:
         SegtrackError: what was wrong; the MLflow run, if there is one, has ended as FAILED.
@@ -203,11 +216,19 @@ def record_run(
                 git_commit=commit,
                 created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
-            runner = runner or look(settings)  # a cell that fails leaves a run that says so
+            runner = runner or _looked(settings)  # a cell that fails leaves a run that says so
             runner.begin(journal, output, facts)
-            with _files(settings, output), _gpu(settings, journal):
-                runner.run()
-            value = _objective(settings, journal.latest, [name for _, name in runner.names])
+            runner.watch = watcher(settings, launch.sweeper, launch.overrides)
+            try:
+                with _files(settings, output), _gpu(settings, journal):
+                    runner.run()
+                named = [name for _, name in runner.names]
+                values = objective_values(settings, journal.latest, named)
+            except Pruned as early:
+                say(f"pruned: {early}")
+                journal.tags({PRUNED: str(early.epoch)})
+                values = [early.value]
+            journal.tags(kept(values))
             journal.flush()
     except SegtrackError:
         if journal is None or journal.forgotten:
@@ -219,7 +240,18 @@ def record_run(
         _say_scores(journal.latest)
         say_files(runner.shown, output)
         say_where(journal, settings.mlflow)
-    return journal.run_id, value
+    return journal.run_id, for_hydra(settings, values)
+
+
+def _looked(settings: Settings) -> Runner:
+    """What ``look`` gives of a cell, whose values a search may have drawn where none are allowed.
+
+    Raises:
+        SegtrackError: what is wrong.
+    """
+    if problems := validate(settings):
+        raise SettingsError("; ".join(map(str, problems)))
+    return look(settings)
 
 
 @contextlib.contextmanager
@@ -276,7 +308,7 @@ def git_state() -> tuple[str, bool]:
 def config_hash(settings: Settings) -> str:
     """Digest of everything that decides results; where they are recorded does not."""
     values = plain(settings)
-    for key in ("mlflow", "parent_run", "plan", "store", "objective"):
+    for key in ("mlflow", "parent_run", "plan", "store", "objective", "prune"):
         values.pop(key)
     return digest(values)[:16]
 
@@ -308,25 +340,6 @@ def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], di
 
     keys, among = sweep_keys(settings.mlflow, settings.parent_run)
     return {key: pairs[key] for key in keys if key in pairs}, among
-
-
-def _objective(settings: Settings, metrics: dict[str, float], names: Sequence[str]) -> float | None:
-    if settings.objective is None:
-        return None
-    wanted = inside(names, settings.objective)
-    # Where the data set divides its sequences, a sweep must not choose by those that test it; of
-    # a training it chooses the weights that are kept, not those of the last epoch.
-    group, _, rest = wanted.partition("/")
-    part = {"track": "tuning", "val": "best"}.get(group)
-    if part and f"{group}/{part}/{rest}" in metrics:
-        return metrics[f"{group}/{part}/{rest}"]
-    if wanted in metrics:
-        return metrics[wanted]
-    near = difflib.get_close_matches(wanted, metrics, n=3, cutoff=0.3)
-    raise SegtrackError(
-        f"objective={settings.objective}: this run made no metric of that name; near ones: "
-        f"{', '.join(near) or 'none'}."
-    )
 
 
 def _say_scores(metrics: dict[str, float]) -> None:

@@ -67,7 +67,7 @@ def normalised(words: Iterable[str], names: Iterable[str]) -> list[str]:
             continue
         key, bare = override.key_or_group, word.lstrip("+")
         left_out = override.is_delete() or (not override.is_sweep_override() and _null(override))
-        if key == "experiment" and left_out:
+        if key in ("experiment", "hparams_search") and left_out:
             continue  # none is chosen unless one is named
         if key == "local" and left_out:
             kept += ["~local"] if key in groups else []

@@ -14,6 +14,8 @@ from segtrack.command.report_parts import (
     sections,
     table_of,
 )
+from segtrack.command.sweep_search import FILE as SEARCH
+from segtrack.command.sweep_search import Found
 from segtrack.journal import NOTE_LENGTH, artifact_link
 from segtrack.report import (
     CLAIMS,
@@ -84,6 +86,7 @@ def sweep_description(sweep: KeptSweep) -> str:
 
 
 def _short(sweep: KeptSweep, most: int) -> Iterator[Block]:
+    yield from _search(sweep)
     found = {folder: one for folder in FOLDERS if (one := _outcome(sweep, folder)) is not None}
     for folder, outcome in found.items():
         if len(found) > 1:
@@ -98,7 +101,29 @@ def _short(sweep: KeptSweep, most: int) -> Iterator[Block]:
         yield from _seed_tables(sweep, most)
 
 
+def _search(sweep: KeptSweep) -> Iterator[Block]:
+    """Of a sweep whose sweeper drew the values: how many trials, the best, and what mattered."""
+    path = sweep.parent.file(SEARCH)
+    if path is None:
+        return
+    found = Found.read(path.read_text(encoding="utf-8"))
+    yield Paragraph(f"{found.title}.")
+    if found.best:
+        heads = tuple(found.best[0])
+        title = "The best trial" if len(found.objectives) == 1 else "Trials that no other beats"
+        note = "what chose it: no claim on other data"
+        yield Table(title, heads, tuple(tuple(row.values()) for row in found.best), note)
+    if rows := found.importance_rows():
+        body = tuple(
+            tuple(Number(x, 2) if isinstance(x, float) else x for x in row.values()) for row in rows
+        )
+        yield Table(found.importance_title, tuple(rows[0]), body)
+
+
 def _outcomes(sweep: KeptSweep) -> Section:
+    if sweep.parent.file(SEARCH) is not None:
+        yield Heading("Search")
+        yield from _search(sweep)
     for folder, title in FOLDERS.items():
         outcome = _outcome(sweep, folder)
         if outcome is None:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from segtrack.base.names import shown
+from segtrack.base.names import short, shown
 from segtrack.settings import CHANGE_NO_RESULT
 from segtrack.settings import among as belongs
 
@@ -91,6 +91,7 @@ def labels(key: str, values: Sequence[str]) -> dict[str, str]:
 
 
 def _label(key: str, value: str, among: Mapping[str, Sequence[str]]) -> str:
+    value = short(value)
     return labels(key, [value, *among.get(key, ())])[value]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,10 +19,13 @@ from segtrack.base.errors import SegtrackError, StageError
 from segtrack.base.nested import flatten
 from segtrack.base.saying import LOG, logged, say
 from segtrack.command.cells import Cell, knobs_after_choices
-from segtrack.command.composition import compose_settings, composing, expand
+from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.ending import say_where
 from segtrack.command.job import git_state, look, run_job
+from segtrack.command.launching import already, launch
+from segtrack.command.objective import Values
 from segtrack.command.run_names import sweep_name
+from segtrack.command.search import Search
 from segtrack.pipeline import objective_warnings, platform_stages
 from segtrack.settings import MlflowSettings, plain
 
@@ -54,36 +56,55 @@ def run_sweep(
         SegtrackError: no cell can start; then nothing is recorded.
     """
     with composing(conf, extra):  # which values that are globs need
-        cells = expand(overrides)
+        sweep = swept(overrides)
+    cells = sweep.cells
     later = knobs_after_choices(overrides)
     typed, words = words, [later.get(word, word) for word in words]
     first = compose_settings(conf, _own(cells[0].overrides), extra)
+    default_of = partial(_defaults, conf, extra, overrides)
+    keys = list(dict.fromkeys(key for cell in cells for key in cell.swept))
+    search = Search(sweep, first, overrides) if sweep.sweeper.draws else None
     if first.plan:
         return hydra(words, run_job)
     _require_one(conf, extra, cells)
+    if search is not None and search.open():
+        return 0
     for warning in objective_warnings(first):
         say(f"warning: {warning}")
-    swept = list(dict.fromkeys(key for cell in cells for key in cell.swept))
     commit, dirty = git_state()
     tags = {
         "command": shlex.join([Path(sys.argv[0]).name, *typed]),
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
-        journals.SWEEP_KEYS: json.dumps(swept),
+        journals.SWEEP_KEYS: json.dumps(keys),
         journals.SWEEP_PATHS: json.dumps(_paths(cells)),
     }
-    name = first.mlflow.run_name or sweep_name(swept)
-    with journals.record(first.mlflow, name, tags) as journal:
-        journal.params({"cells": len(cells), "swept": swept})
+    name = first.mlflow.run_name or sweep_name(keys)
+    again = search.parent if search else None
+    with journals.record(first.mlflow, name, tags, again=again) as journal:
+        if again is None:
+            what = ("sweeper", search.name) if search else ("cells", len(cells))
+            journal.params(dict([what, ("swept", keys)]))
         own = [f"parent_run={journal.run_id}", *_without_platform(overrides, first.stages)]
-        code = hydra([*words, *own], _cell)
-        default_of = partial(_defaults, conf, extra, overrides)
+        if search is not None:
+            search.begin(journal, default_of(keys))
+        by_hydra = partial(_by_hydra, hydra, [*words, *own], search)
+        code = launch(by_hydra, journal, first.mlflow, search or len(cells))
+        from segtrack.command.sweep_conclusion import conclude
+
         with _sweep_log(journal, first.mlflow):
-            failed = _conclude(journal, first.mlflow, swept, default_of)
+            searched = search.outcome if search else None
+            count, failed = conclude(journal, first.mlflow, keys, default_of, searched)
             say_where(journal, first.mlflow)
         if failed or code:
-            raise StageError(f"{failed or 'some'} of {len(cells)} cells failed; see their runs")
+            raise StageError(f"{failed or 'some'} of {count} cells failed; see their runs")
     return 0
+
+
+def _by_hydra(
+    hydra: Callable[[Sequence[str], Any], int], words: Sequence[str], search: Search | None
+) -> int:
+    return hydra([*words, *(search.words() if search else [])], _cell)
 
 
 def _paths(cells: Sequence[Cell]) -> dict[str, list[str]]:
@@ -130,13 +151,14 @@ def _sweep_log(journal: journals.Journal, settings: MlflowSettings) -> Iterator[
         journal.artifact(path)
 
 
-def _cell(config: DictConfig) -> float | None:
+def _cell(config: DictConfig) -> Values | None:
     """A cell that fails raises, so that the others go on and the launcher knows."""
     hydra = HydraConfig.get()
     own = [word for word in hydra.overrides.task if not word.startswith("parent_run=")]
     say(f"\ncell {hydra.job.num}  {' '.join(own)}")
     try:
-        return run_job(config)
+        known = already(config, Path(hydra.runtime.output_dir))
+        return run_job(config) if known is None else known.values
     except SegtrackError as error:
         number = HydraConfig.get().job.num
         say(f"error in cell {number}: {error}", error=True)
@@ -172,75 +194,3 @@ def _defaults(
         return {}
     of = {key: key if key in flat else f"{key}.name" for key in swept}  # groups go by name
     return {key: flat[name] for key, name in of.items() if name in flat}
-
-
-def _conclude(
-    journal: journals.Journal,
-    settings: MlflowSettings,
-    swept: list[str],
-    default_of: Callable[[Sequence[str]], dict[str, Any]],
-) -> int:
-    """Put the tables of all cells into the parent; returns how many failed."""
-    from segtrack.command import sweep_cells
-    from segtrack.command.sweep_images import conclude_images
-    from segtrack.command.sweep_tracks import conclude_tracks, warn_same
-    from segtrack.runs import varied
-
-    children = journals.cells(settings, journal.run_id)
-    swept = varied([run.data.params for run in children], swept)
-    _put_tables(journal, sweep_cells.cell_rows(children, swept), swept)
-    finished = [run for run in children if run.info.status == "FINISHED"]
-    warn_same(journal, finished, swept)
-    compared = sweep_cells.settings_of(finished, swept)
-    if len(compared) > 1:
-        defaults = default_of(swept)
-        trained = sweep_cells.apart(compared, "train")
-        conclude_images(journal, settings, compared, defaults, trained)
-        conclude_tracks(journal, compared, defaults, trained)
-    _describe(journal, settings)
-    return len(children) - len(finished)
-
-
-def _describe(journal: journals.Journal, settings: MlflowSettings) -> None:
-    """Let MLflow's page of the parent say what came out of it."""
-    from segtrack.command.report_sweep import sweep_description
-    from segtrack.runs import KeptSweep, find
-
-    with tempfile.TemporaryDirectory() as scratch:
-        (sweep,) = find(settings, [journal.run_id], Path(scratch))
-        if isinstance(sweep, KeptSweep) and (text := sweep_description(sweep)):
-            journals.describe(settings, journal.run_id, text)
-
-
-def _put_tables(
-    journal: journals.Journal, rows: Sequence[dict[str, Any]], swept: Sequence[str]
-) -> None:
-    """The table of cells and, where seeds vary, that of settings or of the noise."""
-    from segtrack.command import sweep_cells
-    from segtrack.report import aggregate, table_csv, table_html, table_text
-    from segtrack.runs import divided, headline
-
-    if not rows:
-        return
-    journal.text(table_csv(rows), "cells.csv")
-    journal.text(table_html(rows, "Cells of this sweep"), "cells.html")
-    keys, seeds = divided(swept)
-    if not seeds:
-        say("\n" + table_text(sweep_cells.shown_rows(rows, swept)))
-        return
-    finished = [row for row in rows if row["status"] == "FINISHED"]
-    if not keys:
-        metrics = [key for key in rows[0] if "/" in key]
-        noise = sweep_cells.noise_rows(finished, metrics)
-        title = f"{len(finished)} cells that differ in {' and '.join(seeds)} alone"
-        say(f"\n{title}: how far scores spread by chance. None of them is better than another.\n")
-        shown = headline(rows)
-        say(table_text([row for row in noise if row["metric"] in shown]))
-        journal.text(table_csv(noise), "noise.csv")
-        journal.text(table_html(noise, title), "noise.html")
-        return
-    title = f"Mean and standard deviation (std) over {' and '.join(seeds)}"
-    say(f"\n{title}:\n{table_text(sweep_cells.shown_rows(rows, swept))}")
-    means = aggregate(finished, keys)
-    journal.text(table_csv(means), "settings.csv")
-    journal.text(table_html(means, title), "settings.html")

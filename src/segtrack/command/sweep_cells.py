@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from segtrack.command.cells import meaning
+from segtrack.command.objective import PRUNED
 from segtrack.report import aggregate
-from segtrack.runs import divided, headline, is_seed, named
+from segtrack.runs import divided, headline, is_seed, setting_names
 
 _GROUPS = ("val/", "track/tuning/", "track/", "review/", "speed/", "builds/", "test/")
 
@@ -45,6 +46,22 @@ def apart(settings: Sequence[Cells], stage: str) -> bool:
     return len({cells.runs[0].data.tags.get(tag, "").rpartition(" ")[2] for cells in settings}) > 1
 
 
+def status(run: Any) -> str:
+    """MLflow's, or PRUNED of a cell whose training a search ended early."""
+    return "PRUNED" if PRUNED in run.data.tags else str(run.info.status)
+
+
+def once(runs: Sequence[Any]) -> list[Any]:
+    """The cells, of several attempts at one the finished one, else the last."""
+    found: dict[str, Any] = {}
+    for run in runs:
+        tags = run.data.tags
+        cell = f"{tags.get('config.hash', run.info.run_id)} {tags.get('overrides', '')}"
+        if cell not in found or found[cell].info.status != "FINISHED":
+            found[cell] = run
+    return list(found.values())
+
+
 def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:
     """The settings, in the order of their first cells; of cells with the same seed the first."""
     keys, seeds = divided(swept)
@@ -52,9 +69,10 @@ def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:
     for run in runs:
         setting = found.setdefault(tuple(_params(run, keys).values()), {})
         setting.setdefault(tuple(_params(run, seeds).values()), run)
+    names = setting_names(keys, list(found))
     return [
-        Cells(named(keys, values), dict(zip(keys, values, strict=True)), tuple(runs.values()))
-        for values, runs in found.items()
+        Cells(name, dict(zip(keys, values, strict=True)), tuple(runs.values()))
+        for name, (values, runs) in zip(names, found.items(), strict=True)
     ]
 
 
@@ -62,7 +80,7 @@ def cell_rows(runs: Sequence[Any], swept: Sequence[str]) -> list[dict[str, Any]]
     """A row per cell: status, swept values, then what chooses, what is measured, and tests last."""
     rows: list[dict[str, Any]] = []
     for run in runs:
-        row: dict[str, Any] = {"run": run.info.run_name, "status": run.info.status}
+        row: dict[str, Any] = {"run": run.info.run_name, "status": status(run)}
         row |= _params(run, swept) | starts(run, runs)
         metrics = {k: v for k, v in run.data.metrics.items() if k.startswith(_GROUPS)}
         row |= {k: metrics[k] for k in sorted(metrics, key=_place)}

@@ -1,4 +1,5 @@
 from .artifacts import SWEEP_KEYS as SWEEP_KEYS
+from .artifacts import SWEEP_ONCE as SWEEP_ONCE
 from .artifacts import SWEEP_PATHS as SWEEP_PATHS
 from .artifacts import Artifacts as Artifacts
 from .artifacts import cells as cells
@@ -7,6 +8,7 @@ from .artifacts import run_files as run_files
 from .artifacts import run_of_output as run_of_output
 from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
+from .artifacts import twin as twin
 from .journal import Journal as Journal
 from .journal import record as record
 from .listing import Wanted as Wanted

@@ -17,6 +17,7 @@ from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
 SWEEP_PATHS = "sweep.paths"  # and those of their values that are paths, by key
+SWEEP_ONCE = "sweep.once"  # cells with settings that a finished cell has are not run
 
 
 def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
@@ -202,6 +203,18 @@ def cells(settings: MlflowSettings, parent: str) -> list[Any]:
     """The child runs of a sweep, first started first."""
     client, experiment = connect(settings)
     return list(all_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
+
+
+def twin(settings: MlflowSettings, parent: str, config_hash: str) -> Any | None:
+    """The finished cell of a sweep that has these settings, where cells are to be run once."""
+    client, experiment = connect(settings)
+    if SWEEP_ONCE not in client.get_run(parent).data.tags:
+        return None
+    query = (
+        f"tags.`mlflow.parentRunId` = '{parent}' AND tags.`config.hash` = '{config_hash}' "
+        "AND attributes.status = 'FINISHED'"
+    )
+    return next(all_runs(client, experiment, query, "ASC"), None)
 
 
 def all_runs(client: Any, experiment: str, query: str, order: str) -> Iterator[Any]:

@@ -215,9 +215,17 @@ class Journal:
 
 @contextlib.contextmanager
 def record(
-    settings: MlflowSettings, name: str, tags: Mapping[str, str], parent: str | None = None
+    settings: MlflowSettings,
+    name: str,
+    tags: Mapping[str, str],
+    parent: str | None = None,
+    again: str | None = None,
 ) -> Iterator[Journal]:
     """Open an MLflow run, yield its journal, and end it whatever happens.
+
+    Args:
+        parent: id of the sweep that it is a cell of.
+        again: id of a run that has ended, which goes on; default: a new one.
 
     FINISHED where the body returns, KILLED after one of ``stoppable``'s signals, else FAILED with
     the error's message as the tag ``error``. Input that cannot be used leaves no run behind, unless
@@ -237,10 +245,16 @@ def record(
         with told(settings.uri), stoppable():
             say_where(client, experiment, settings)
             with held():  # a run that is there must be ended
-                run = client.create_run(
-                    experiment, run_name=storable(name), tags=_tags({**own, **tags})
-                )
-                journal = Journal(settings, run.info.run_id)
+                if again is None:
+                    again = client.create_run(
+                        experiment, run_name=storable(name), tags=_tags({**own, **tags})
+                    ).info.run_id
+                    journal = Journal(settings, again)
+                else:
+                    client.update_run(again, status="RUNNING")
+                    journal = Journal(settings, again)
+                    journal.tags({**own, **tags, "error": ""})
+                    journal.flush()
             stop_if_asked()
             yield journal
             stop_if_asked()

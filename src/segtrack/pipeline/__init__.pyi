@@ -1,6 +1,7 @@
 from .checks import needs_platform as needs_platform
 from .checks import platform_stages as platform_stages
 from .checks import stage_problems as stage_problems
+from .objective import minimised as minimised
 from .objective import objective_warnings as objective_warnings
 from .planner import Planner as Planner
 from .runner import Run as Run

@@ -35,6 +35,8 @@ TUNED = (
     *("kept_after_occlusion", "mask_kept_after_occlusion"),
 )
 """Those of ``TRACKS`` that are also recorded of parts: of roles, classes and videos."""
+_ERRORS = ("idsw", "fp", "fn", "frag", "ml", "class_flips", "camera_unknown")
+"""Those of ``TRACKS`` that are the better the fewer they are."""
 _STRATA = {
     "class": tuple(
         f"{k}_{name}" for k in _KINDS for name in ("map50_95", "map50", "map75", "ar100")
@@ -98,10 +100,24 @@ def objective_problems(settings: Settings) -> Iterator[Problem]:
 
     Stages of other packages record what they like: where there are such, nothing is refused.
     """
-    wanted = settings.objective
     ours = all(STAGES.get(name).make.__module__.startswith("segtrack.") for name in STAGES)
-    if wanted is None or not ours:
+    for wanted in settings.objectives if ours else ():
+        yield from _problems(settings, wanted)
+    if settings.prune is None:
         return
+    names = settings.objectives
+    if len(names) != 1 or not names[0].startswith("val/") or "train" not in settings.stages:
+        allowed = "needs stage train and one objective that each epoch has, as val/mask_map50_95"
+        yield Problem("prune", settings.prune, allowed)
+
+
+def minimised(name: str) -> bool:
+    """Whether a metric is the better the lower it is, as losses, errors and times are."""
+    group, last = name.partition("/")[0], name.rpartition("/")[2]
+    return last.endswith("_loss") or last in _ERRORS or (group == "speed" and last.endswith("_ms"))
+
+
+def _problems(settings: Settings, wanted: str) -> Iterator[Problem]:
     group, _, rest = wanted.partition("/")
     if group not in RECORDED or not rest:
         yield Problem("objective", wanted, f"there is no such metric{_near(wanted)}")
@@ -139,9 +155,9 @@ def _unknown(wanted: str) -> Iterator[Problem]:
     yield Problem("objective", wanted, f"there is no such metric; {there}")
 
 
-def val_problems(wanted: str | None) -> Iterator[Problem]:
+def val_problems(wanted: str) -> Iterator[Problem]:
     """An objective of test images, where training records the same of validation images."""
-    group, _, figure = (wanted or "").partition("/")
+    group, _, figure = wanted.partition("/")
     if group == "test" and figure in VALIDATED:
         allowed = f"is of the images that test the choice; choose by val/{figure}"
         yield Problem("objective", wanted, allowed)
@@ -149,13 +165,14 @@ def val_problems(wanted: str | None) -> Iterator[Problem]:
 
 def objective_warnings(settings: Settings) -> Iterator[str]:
     """What to know of an objective that is of the test data, where nothing else could choose."""
-    wanted = settings.objective or ""
-    if wanted.startswith(("test/", "track/test/")):
-        mend = "dataset.tuning=[...]" if wanted.startswith("track/") else "a split val and training"
-        yield (
-            f"objective={wanted}: chooses by the data that tests it, so that nothing tests the "
-            f"choice; with {mend} something would"
-        )
+    for wanted in settings.objectives:
+        if wanted.startswith(("test/", "track/test/")):
+            mend = "dataset.tuning=[...]"
+            mend = mend if wanted.startswith("track/") else "a split val and training"
+            yield (
+                f"objective={wanted}: chooses by the data that tests it, so that nothing tests the "
+                f"choice; with {mend} something would"
+            )
 
 
 def _role_problems(settings: Settings, wanted: str, head: str, last: str) -> Iterator[Problem]:

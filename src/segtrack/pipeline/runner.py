@@ -49,6 +49,7 @@ class Runner(Walk):
         shown: files in the run's folder to name at its end, each with what it is.
         names: of classes and videos as the user gave them, each with its kind.
         must_build: a stage was found by looking that has no result yet.
+        watch: is shown every number of a stage that is being built, and may end it by raising.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Runner(Walk):
         self.names: dict[tuple[str, str], None] = {}
         self.resources: dict[str, Any] = {}
         self.closing = contextlib.ExitStack()
+        self.watch: Report | None = None
 
     def look(self) -> None:
         """Look for wrong inputs, before there is a run: at all that needs no stage to work.
@@ -238,8 +240,13 @@ class Runner(Walk):
             self.record(Metric(named(metric.name), metric.value, metric.step))
 
         def build(folder: Path, report: Report) -> None:
+            def shown(name: str, value: float, step: int = 0) -> None:
+                report(name, value, step)
+                if self.watch is not None:
+                    self.watch(name, value, step)
+
             with doing(named_work(stage, of)):
-                recipe.build(folder, report)
+                recipe.build(folder, shown)
             stop_if_asked()  # a callback that was cut short may have left a wrong result
 
         result = self.store.run(call, build, listen)

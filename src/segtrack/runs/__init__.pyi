@@ -24,6 +24,7 @@ from .sweeps import headline as headline
 from .sweeps import is_seed as is_seed
 from .sweeps import named as named
 from .sweeps import planned as planned
+from .sweeps import setting_names as setting_names
 from .sweeps import swept_settings as swept_settings
 from .sweeps import varied as varied
 from .tracked import KeptVideo as KeptVideo

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from segtrack.base.names import short
 from segtrack.runs.kept import KeptRun, KeptSweep
 
 CHOOSING = (
@@ -83,6 +84,14 @@ def named(keys: Sequence[str], values: Sequence[str]) -> str:
     return " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in pairs)
 
 
+def setting_names(keys: Sequence[str], settings: Sequence[Sequence[str]]) -> list[str]:
+    """The name of each of several settings, of drawn numbers as few digits as tell them apart."""
+    names = [named(keys, [short(value) for value in values]) for values in settings]
+    if len(set(names)) == len(names):
+        return names
+    return [named(keys, values) for values in settings]
+
+
 def headline(rows: Sequence[Mapping[str, object]]) -> list[str]:
     """The metrics of a sweep's tables: what settings may be chosen by, else what was measured.
 
@@ -114,12 +123,13 @@ def swept_settings(
     groups: dict[tuple[str | None, ...], list[KeptRun]] = {}
     for cell in cells:
         groups.setdefault(tuple(cell.params.get(key) for key in keys), []).append(cell)
+    names = setting_names(keys, [[value or "" for value in values] for values in groups])
     return (
         keys,
         seeds,
         [
-            SweptSetting(named(keys, [value or "" for value in values]), values, tuple(group))
-            for values, group in groups.items()
+            SweptSetting(name, values, tuple(group))
+            for name, (values, group) in zip(names, groups.items(), strict=True)
         ],
     )
 

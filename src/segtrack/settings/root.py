@@ -78,10 +78,19 @@ class Settings:
         high=1e7,
         local=True,
     )
-    objective: str | None = knob(
+    objective: Any = knob(
         None,
         "a metric's name, returned to Hydra's sweepers, such as track/hota: of the tuning "
-        "sequences where there are such",
+        "sequences where there are such; or a list of several",
+        kind="text or list",
+        local=True,
+    )
+    prune: int | None = knob(
+        None,
+        "a search over trainings ends one after so many epochs or later, where the objective "
+        "(val/...) is worse than the median of the earlier trials at that epoch; null: none",
+        unit="epochs",
+        low=1,
         local=True,
     )
     plan: bool = knob(False, "print each stage with hit or miss and why, then stop", local=True)
@@ -94,3 +103,9 @@ class Settings:
     parent_run: str | None = knob(
         None, "set by a sweep itself: the id of its parent MLflow run", local=True
     )
+
+    @property
+    def objectives(self) -> list[str]:
+        """The names of all metrics that ``objective`` lists; empty where there is none."""
+        given = [] if self.objective is None else self.objective
+        return [str(name) for name in (given if isinstance(given, list) else [given])]

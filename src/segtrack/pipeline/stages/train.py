@@ -29,7 +29,7 @@ def train(ask: Ask) -> Recipe:
             f"train out of stages and name weights with model.weights=FILE."
         )
     if "train" in ask.listed and dataset.counts.get("val"):
-        for problem in val_problems(settings.objective):
+        for problem in (one for name in settings.objectives for one in val_problems(name)):
             raise SettingsError(str(problem))
     network = model.Network(settings.model, start, settings.device)
 

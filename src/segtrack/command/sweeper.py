@@ -1,0 +1,91 @@
+"""The sweeper that a command chooses: whether it draws values, and what it was told to sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+from packaging.version import Version
+
+from segtrack.command.composed import composed
+from segtrack.command.keys import of_hydra
+
+HYDRA = Version(version("hydra-core"))
+# From 1.4 on a warning says that it has no meaning; before, one says that it is missing.
+VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if HYDRA.release < (1, 4) else {}
+_PRESETS = ("experiment", "hparams_search", "local")  # groups that may set what is Hydra's
+_EXTRAS = {"optuna": "optuna", "joblib": "joblib", "submitit": "submitit", "ray": "ray"}
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """What decides which cells a sweep has.
+
+    Attributes:
+        target: its class, with its whole name.
+        words: what its settings sweep (``hydra.sweeper.params``) beside the command line.
+        settings: all of its settings, by name.
+    """
+
+    target: str = ""
+    words: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it chooses values itself, from intervals too, instead of running all."""
+        return bool(self.target) and "basic_sweeper" not in self.target
+
+    @property
+    def is_optuna(self) -> bool:
+        """Whether it is Hydra's own plugin for Optuna."""
+        return "hydra_optuna_sweeper" in self.target
+
+
+@dataclass(frozen=True)
+class Searched:
+    """How a sweeper drew the values.
+
+    Attributes:
+        sweeper: in words. objectives: names of the metrics.
+        drawn: what it drew from. study: name of the kept study; empty where none is kept.
+    """
+
+    sweeper: str
+    objectives: Sequence[str]
+    drawn: Sequence[Override]
+    study: str = ""
+
+
+def sweeper_of(parsed: Sequence[Override]) -> Sweeper:
+    """The sweeper that these overrides choose, composed by Hydra, which must be ready to.
+
+    Raises:
+        Exception: they do not compose, in any way.
+    """
+    words = [
+        str(one.input_line)
+        for one in parsed
+        if of_hydra(one.key_or_group) or one.key_or_group in _PRESETS
+        if not one.is_sweep_override()
+    ]
+    found = OmegaConf.to_container(composed(words, hydra=True).hydra.sweeper, resolve=False)
+    assert isinstance(found, dict)
+    settings = {str(key): value for key, value in found.items()}
+    typed = {one.key_or_group for one in parsed}
+    params: Mapping[str, Any] = settings.get("params") or {}
+    swept = [f"{key}={value}" for key, value in params.items()]
+    names = OverridesParser.create().parse_overrides(swept)
+    own = (word for word, one in zip(swept, names, strict=True) if one.key_or_group not in typed)
+    return Sweeper(str(settings.get("_target_", "")), tuple(own), settings)
+
+
+def lacking(name: str) -> str:
+    """How to install the plugin that has an option of ``hydra/sweeper`` or ``hydra/launcher``."""
+    extra = _EXTRAS.get(name.partition("_")[0])
+    return f"; it comes with pip install 'segtrack[{extra}]'" if extra else ""

@@ -1,0 +1,203 @@
+"""Searches, as far as they need neither Optuna nor a run: what is drawn, chosen and refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from segtrack.base.errors import SegtrackError
+from segtrack.base.names import short
+from segtrack.command import objective, worker
+from segtrack.command.app import CONF
+from segtrack.command.cells import probes_of
+from segtrack.command.composition import check, compose_settings, composing, swept
+from segtrack.command.study import KEPT_FROM, optuna_version
+from segtrack.command.sweep_cells import once, settings_of
+from segtrack.command.sweep_search import Found, front, importance
+from segtrack.command.sweeper import VERSION_BASE, sweeper_of
+from segtrack.pipeline import minimised
+from segtrack.settings import validate
+
+
+def parsed(*words: str) -> list[Any]:
+    return list(OverridesParser.create().parse_overrides(list(words)))
+
+
+def run(values: list[float], params: dict[str, str], status: str = "FINISHED", **tags: str) -> Any:
+    data = SimpleNamespace(
+        params=params, metrics={}, tags={"objective": json.dumps(values), **tags}
+    )
+    return SimpleNamespace(data=data, info=SimpleNamespace(run_name="", run_id="", status=status))
+
+
+def test_probes_take_each_value_and_both_ends_alone() -> None:
+    words = ("seed=3", "tracker=bytetrack,ocsort", "a.b=interval(0.2,0.7)", "a.c=range(1,4)")
+    probes = list(probes_of(parsed(*words)))
+    assert probes[0].overrides == ("seed=3", "tracker=bytetrack")
+    assert [cell.swept for cell in probes[1:]] == [
+        *({"tracker": name} for name in ("bytetrack", "ocsort")),
+        *({"a.b": value} for value in ("0.2", "0.7")),
+        *({"a.c": value} for value in ("1", "2", "3")),
+    ]
+    assert probes[3].overrides == ("seed=3", "tracker=bytetrack", "a.b=0.2")
+
+
+def test_hydras_own_sweeper_draws_nothing_and_may_have_parameters_of_its_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    for name, key in (("mine", "low_thresh"), ("wrong", "low_tresh")):
+        text = f"{{seed: '1,2', tracker.{key}: '0.1,0.2'}}"
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(
+            f"# @package _global_\nhydra: {{sweeper: {{params: {text}}}}}\n"
+        )
+    with composing(CONF, tmp_path):
+        basic = sweeper_of(parsed("seed=1,2"))
+        assert not basic.draws and not basic.is_optuna and basic.words == ()
+        sweep = swept(["experiment=mine", "seed=3,4,5"])
+    assert sweep.sweeper.words == ("tracker.low_thresh=0.1,0.2",) and not sweep.drawn
+    assert len(sweep.cells) == 6
+    assert sweep.cells[1].swept == {"seed": "3", "tracker.low_thresh": "0.2"}
+    first, _ = check(CONF, ["experiment=wrong"], tmp_path)
+    assert str(first).startswith("tracker.low_tresh=0.1: no such setting; did you mean tracker.l")
+
+
+def test_a_plugin_that_is_not_installed_is_named() -> None:
+    for word in ("hydra/sweeper=optuna", "hydra/launcher=submitit_slurm", "hydra/launcher=ray"):
+        for problem in check(CONF, ["seed=1,2", word]):
+            assert "it comes with pip install 'segtrack[" in str(problem)
+    (wrong,) = check(CONF, ["seed=1,2", "hydra/sweeper=optima"])
+    assert str(wrong).startswith("hydra/sweeper=optima: ") and "pip" not in str(wrong)
+
+
+def test_nothing_is_said_of_a_version_base_that_hydra_knows_no_more() -> None:
+    import hydra
+
+    old = hydra.__version__.startswith("1.3")
+    assert ({"version_base": "1.3"} if old else {}) == VERSION_BASE
+
+
+def test_an_objective_is_a_name_or_several() -> None:
+    settings = compose_settings(CONF, ["objective=[track/hota,track/idsw]"])
+    assert settings.objectives == ["track/hota", "track/idsw"]
+    assert validate(settings) == []
+    metrics = {"track/hota": 0.4, "track/tuning/hota": 0.5, "track/idsw": 3.0}
+    values = objective.objective_values(settings, metrics, [])
+    assert objective.for_hydra(settings, values) == [0.5, 3.0]
+    one = replace(settings, objective="track/idsw")
+    assert objective.for_hydra(one, objective.objective_values(one, metrics, [])) == 3.0
+    assert objective.for_hydra(replace(settings, objective=None), []) is None
+    with pytest.raises(SegtrackError, match="objective=track/hot: this run made no metric"):
+        objective.objective_values(replace(settings, objective="track/hot"), metrics, [])
+    wrong = [str(problem) for problem in check(CONF, ["objective=[track/hota,track/hoto]"])]
+    assert wrong == ["objective=track/hoto: there is no such metric; did you mean track/hota?"]
+    assert objective.read(objective.kept([0.5, 3.0])) == [0.5, 3.0]
+    assert objective.read({}) == objective.read(objective.kept([float("nan")])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *(("track/hota", False), ("val/mask_map50_95", False), ("speed/live_fps", False)),
+        *(("track/idsw", True), ("val/box_loss", True), ("speed/predict_ms", True)),
+        ("track/class/car/idsw", True),
+    ],
+)
+def test_which_way_is_better(name: str, expected: bool) -> None:
+    assert minimised(name) is expected
+
+
+def test_ending_trainings_needs_one_score_of_every_epoch() -> None:
+    for words in (["objective=track/hota"], ["objective=[val/mask_map50,val/box_map50]"]):
+        (problem,) = check(CONF, ["prune=2", *words])
+        assert str(problem).startswith("prune=2: needs stage train and one objective that each")
+    assert check(CONF, ["prune=2", "objective=val/mask_map50"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("0.5", "0.5"), ("0.5384271961", "0.5384"), ("1.2345678901e-05", "1.235e-05")),
+        *(("12", "12"), ("0.123456", "0.123456"), ("1.12345678.mp4", "1.12345678.mp4")),
+    ],
+)
+def test_drawn_numbers_are_short_in_names(text: str, expected: str) -> None:
+    assert short(text) == expected
+
+
+def test_names_stay_distinct_where_short_numbers_are_the_same() -> None:
+    near = [run([], {"t.a": "0.51234567891"}), run([], {"t.a": "0.51234567892"})]
+    assert [one.name for one in settings_of(near, ["t.a"])] == [
+        "a=0.51234567891",
+        "a=0.51234567892",
+    ]
+    far = [run([], {"t.a": "0.51234567891"}), run([], {"t.a": "0.61234567891"})]
+    assert [one.name for one in settings_of(far, ["t.a"])] == ["a=0.5123", "a=0.6123"]
+
+
+def test_of_several_attempts_at_a_cell_the_finished_one_counts() -> None:
+    killed = run([], {}, "KILLED", **{"config.hash": "a"})
+    done = run([1.0], {}, **{"config.hash": "a"})
+    failed = [run([], {}, "FAILED", **{"config.hash": "b"}) for _ in range(2)]
+    other = run([2.0], {}, **{"config.hash": "c"})
+    assert once([killed, *failed, done, other]) == [done, failed[1], other]
+
+
+def test_the_front_has_what_no_other_beats() -> None:
+    runs = [run(v, {}) for v in ([0.5, 3.0], [0.6, 5.0], [0.4, 4.0], [0.6, 5.0], [0.7, 9.0])]
+    assert front(runs, [False, True]) == [runs[0], runs[1], runs[4]]
+    one = [run([v], {}) for v in (0.5, 0.7, 0.7)]
+    assert front(one, [False]) == [one[1]] and front(one, [True]) == [one[0]]
+    assert front([], [False]) == []
+
+
+def test_knobs_that_matter_have_the_larger_share() -> None:
+    if optuna_version() < KEPT_FROM:
+        pytest.skip("needs Optuna 4: make test-hydra-1.4")
+    drawn = parsed("t.a=interval(0,1)", "t.b=x,y", "t.c=5,6")
+    runs = [
+        run([i / 20 + 0.01 * (i % 2)], {"t.a": str(i / 20), "t.b": "xy"[i % 2], "t.c": "5"})
+        for i in range(20)
+    ]
+    shares = importance(runs, ["t.a", "t.b", "t.c"], drawn)
+    assert list(shares) == ["t.a", "t.b"] and sum(shares.values()) == pytest.approx(1)
+    assert shares["t.a"] > 0.9
+    assert importance(runs[:7], ["t.a", "t.b", "t.c"], drawn) == {}
+    assert importance([run([1.0], one.data.params) for one in runs], ["t.a"], drawn) == {}
+
+
+def test_what_was_found_comes_back_from_its_file() -> None:
+    found = Found(
+        "Optuna's TPESampler", "s", ["track/hota"], {"finished": 9, "pruned": 1},
+        [{"t.a": "0.5", "track/hota": "0.61"}], {"track/hota": {"t.a": 0.75, "t.b": 0.25}},
+    )  # fmt: skip
+    assert Found.read(found.json()) == found
+    title = "10 trials of Optuna's TPESampler (9 finished, 1 pruned), by track/hota"
+    assert found.title == title
+    assert found.importance_rows()[1] == {"knob": "t.b", "track/hota": 0.25}
+
+
+def test_each_worker_has_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_held", [])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6,7")
+    with FileLock(tmp_path / "4.lock"):
+        worker.take_gpu(5, locks=tmp_path)
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
+        worker.take_gpu(6, locks=tmp_path)  # of its next cell
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "6"
+        monkeypatch.setattr(worker, "_held", [])
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        with FileLock(tmp_path / "0.lock"), FileLock(tmp_path / "1.lock"):
+            worker.take_gpu(5, 2, tmp_path)  # more workers than GPUs: in turn
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1" and not worker._held
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    worker.take_gpu(0, locks=tmp_path)  # a scheduler's
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
