@@ -84,7 +84,7 @@ def test_a_documented_command_is_right(document: str, command: str, tmp_path: Pa
     overrides = [word for word in words if "=" in word]
     problems = [str(problem) for problem in check(CONF, overrides, sweep=sweep)]
     plugins = [one for one in problems if "Could not load" in one and "pip install" in one]
-    if plugins and problems == plugins:
+    if plugins and all(one in plugins or one.startswith(("hydra.", "+hydra.")) for one in problems):
         pytest.skip(plugins[0])
     assert problems == []
 
