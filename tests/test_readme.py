@@ -82,7 +82,11 @@ def test_a_documented_command_is_right(document: str, command: str, tmp_path: Pa
         assert report.options_of(words[1:]).what
     sweep = "-m" in words
     overrides = [word for word in words if "=" in word]
-    assert [str(problem) for problem in check(CONF, overrides, sweep=sweep)] == []
+    problems = [str(problem) for problem in check(CONF, overrides, sweep=sweep)]
+    plugins = [one for one in problems if "Could not load" in one and "pip install" in one]
+    if plugins and all(one in plugins or one.startswith(("hydra.", "+hydra.")) for one in problems):
+        pytest.skip(plugins[0])
+    assert problems == []
 
 
 def test_the_commands_were_found() -> None:

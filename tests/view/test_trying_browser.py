@@ -95,6 +95,20 @@ def uploaded(person: Person, *files: Path) -> None:
     person.wait(lambda: person.one("#start").is_enabled())
 
 
+def dropped(person: Person, *paths: Path) -> None:
+    """Let a hand drop files and folders on the page, and wait until they are there and chosen."""
+    person.browser.execute_script("document.getElementById('try').removeAttribute('data-ready')")
+    place = person.one("#drop").rect
+    at = {"x": place["x"] + place["width"] / 2, "y": place["y"] + place["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        person.browser.execute_cdp_cmd(
+            "Input.dispatchDragEvent", {"type": kind, **at, "data": data}
+        )
+    ready(person)
+    person.wait(lambda: person.one("#start").is_enabled())
+
+
 def finished(person: Person) -> None:
     before = len(person.all("#attempts li"))
     person.one("#start").click()
@@ -163,6 +177,23 @@ def test_two_pictures(person: Person, address: str, project: Path) -> None:
     assert person.texts("#downloads a") == ["coco.json", "objects.csv", "All of it as one zip"]
     assert person.one("main code").text.startswith("segtrack 'stages=[segment]' dataset=images ")
     look(person, "run")
+
+
+def test_a_folder_is_dropped_and_removed(person: Person, project: Path) -> None:
+    walk = project / "walk"
+    (walk / "first" / "day").mkdir(parents=True)
+    for number, folder in enumerate((walk, walk / "first" / "day")):
+        shutil.copy2(project / "mine" / f"street {number}.png", folder / "a.png")
+    before = person.texts(".uploads .name")
+    dropped(person, walk)
+    assert person.texts(".uploads .name") == ["2 pictures", *before]
+    assert person.texts("#notes li") == ["a.png is called a-2.png here"]
+    (folder,) = (f for f in (project / "outputs" / "uploads").iterdir() if (f / "a-2.png").exists())
+    assert (folder / "a.png").read_bytes() == (walk / "a.png").read_bytes()
+    person.one(".uploads [data-remove]").click()
+    person.browser.switch_to.alert.accept()
+    person.wait(lambda: person.texts(".uploads .name") == before)
+    assert not folder.exists()
 
 
 def test_on_a_phone_and_what_is_no_video(person: Person, address: str, project: Path) -> None:

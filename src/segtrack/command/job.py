@@ -134,6 +134,13 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
     return record_run(settings, launch, runner)[1]
 
 
+def command_of(words: Sequence[str]) -> str:
+    """This process' command with ``words``, as it can be typed."""
+    program = Path(sys.argv[0]).name
+    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
+    return shlex.join([program, *words])
+
+
 @dataclass(frozen=True)
 class Launch:
     """How a run was started.

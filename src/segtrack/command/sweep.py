@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,7 @@ from segtrack.base.saying import LOG, logged, say
 from segtrack.command.cells import Cell, knobs_after_choices
 from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.ending import say_where
-from segtrack.command.job import git_state, look, run_job
+from segtrack.command.job import command_of, git_state, look, run_job
 from segtrack.command.launching import already, launch
 from segtrack.command.objective import Values
 from segtrack.command.run_names import sweep_name
@@ -73,7 +71,7 @@ def run_sweep(
         say(f"warning: {warning}")
     commit, dirty = git_state()
     tags = {
-        "command": shlex.join([Path(sys.argv[0]).name, *typed]),
+        "command": command_of(typed),
         "git.commit": commit,
         "git.dirty": str(dirty).lower(),
         journals.SWEEP_KEYS: json.dumps(keys),
