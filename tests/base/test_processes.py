@@ -55,7 +55,7 @@ def test_a_lost_signal_is_raised_at_the_next_look(number: int) -> None:
 
 
 def _loop(_: object) -> None:
-    for number in progress(range(5), "five"):
+    for number in progress(range(5), "five", 5, "numbers"):
         if number == 2:
             Deaf()
         assert number < 3
