@@ -158,7 +158,7 @@ class Waits:
 def test_bfloat16_is_of_openvino(tiny_weights, monkeypatch):
     one = network(tiny_weights, "auto", precision="bfloat16")
     capable = SimpleNamespace(get_property=lambda *_: ["FP32", "BF16"])
-    monkeypatch.setattr(backends, "import_openvino", lambda: SimpleNamespace(Core=lambda: capable))
+    monkeypatch.setattr(backends, "openvino_core", lambda: capable)
     compute = one.prediction(one.request(tiny_weights.names, {}))["compute"]
     assert compute["precision"] == "bfloat16" and compute["backend"].startswith("openvino ")
     with pytest.raises(SettingsError, match="backend=torch does not compute in it"):

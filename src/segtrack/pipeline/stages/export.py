@@ -250,7 +250,7 @@ STAGE = register(
     Stage(
         name="export",
         make=export,
-        version=1,
+        version=2,
         reads=("export", "evaluation"),
         inputs=("prepare", "weights", "start"),
         require=_require,
