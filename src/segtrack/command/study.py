@@ -125,7 +125,9 @@ class Study:
         self.total = int(given["n_trials"])
         self.storage = str(given.get("storage") or _own_storage(first))
         self.name = str(given.get("study_name") or _own_name(sweep, first, overrides))
-        self._seed = (given.get("sampler") or {}).get("seed")
+        sampler = given.get("sampler") or {}
+        self._seed = sampler.get("seed")
+        self._grid = str(sampler.get("_target_", "")).endswith("GridSampler")
         with _told(self.storage), _quiet():
             self._study = optuna.create_study(
                 study_name=self.name,
@@ -164,7 +166,7 @@ class Study:
         Returns:
             Why there is no such trial; empty where there is.
         """
-        if self._trials:
+        if self._trials or self._grid:  # Optuna would leave out a point of the grid
             return ""
         point: dict[str, Any] = {}
         for one in drawn:
