@@ -73,8 +73,8 @@ def main() -> int:
         if not (folder / "results.json").is_file():
             make_tracks(folder, frames)
         found = measured(folder / "results.json", video, Path(scratch), frames)
-    found["results.json MB"] = round((folder / "results.json").stat().st_size / 1e6)
-    found["video MB"] = round(video.stat().st_size / 1e6)
+        found["results.json MB"] = round((folder / "results.json").stat().st_size / 1e6)
+        found["video MB"] = round(video.stat().st_size / 1e6)
     print(json.dumps(found) if options.json else table(found))
     return 0
 
