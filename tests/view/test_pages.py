@@ -273,3 +273,19 @@ def test_a_video_whose_file_is_not_known(served: Served, tmp_path: Path) -> None
         library = Library(settings, named, tmp_path, given)
         assert library.video("folder-1", 1).about()["plays"]
         library.close()
+
+
+def test_no_error_shows_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}")
+    library = Library(settings, [], tmp_path)
+
+    def get(self: Library, key: str) -> Any:
+        raise DataError("postgresql://me:hunter2@db/runs: does not answer")
+
+    monkeypatch.setattr(Library, "get", get)
+    with start_view(library) as view:
+        for accept in ("text/html", "application/json"):
+            answer = requests.get(f"{view.address}runs/a/", headers={"Accept": accept}, timeout=30)
+            assert answer.status_code == 422 and "hunter2" not in answer.text
+            assert "@db/runs: does not answer" in answer.text
+    library.close()

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from segtrack.base.errors import SegtrackError
 from segtrack.base.pages import HOUSE_STYLE
+from segtrack.base.secrets import without_secrets
 from segtrack.view import (
     compare_pages,
     download_pages,
@@ -68,7 +69,8 @@ def create_app(library: Library, attempts: Attempts, token: str) -> FastAPI:
         return _refusal(request, error.status_code, str(error.detail))
 
     def _refusal(request: Request, status: int, text: str) -> Response:
-        """As who asks can read it."""
+        """As who asks can read it; the address of a server may hold a password."""
+        text = without_secrets(text)
         if "text/html" in request.headers.get("accept", ""):
             page = error_page(f"This cannot be shown ({status})", text, f"{root}/")
             return HTMLResponse(page, status)
