@@ -221,7 +221,9 @@ def silent() -> Iterator[None]:
 
 
 def test_a_loop_keeps_nothing(tracked: segtrack.Run, tmp_path: Path, silent: None) -> None:
-    """8 calls of both: memory and descriptors stay what they are after the first ones."""
+    """9 calls of both: after the first ones most take no memory at all, and none a descriptor.
+    Python's allocator takes a region of several MB at once at any call, so no single step counts;
+    what a call keeps shows in every one."""
     (tmp_path / "gt" / "a" / "gt").mkdir(parents=True)
     (tmp_path / "tracks").mkdir()
     rows = [f"{t},1,10,10,20,40,1,1,1\n" for t in range(1, 200)]
@@ -232,7 +234,7 @@ def test_a_loop_keeps_nothing(tracked: segtrack.Run, tmp_path: Path, silent: Non
     video = {"video": tracked.tracking.videos[0].source, "render.enabled": False}
     video |= {"model.weights": "shipped", "model.imgsz": 64}
     after: list[tuple[float, int]] = []
-    for number in range(8):
+    for number in range(9):
         run = segtrack.track(**video, **{"tracker.track_thresh": 0.4 + 0.1 * (number % 3)})
         assert len(run.to_pandas()) == run.metrics["track/objects"]
         run.plot()
@@ -240,9 +242,9 @@ def test_a_loop_keeps_nothing(tracked: segtrack.Run, tmp_path: Path, silent: Non
         assert scores.to_pandas()["HOTA"].tolist() == [100, 100]
         scores.plot()
         after.append(used())
-    (memory, files), (at_end, files_at_end) = after[3], after[-1]
-    assert at_end - memory < 4, after
-    assert files_at_end <= files, after
+    memory, files = zip(*after[3:], strict=True)
+    assert median(later - earlier for earlier, later in pairwise(memory)) < 0.5, after
+    assert files[-1] <= files[0], after
 
 
 def test_the_documentation_as_it_is_typed(
