@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "segtrack needs Python 3.11 or newer; choose one with: make install PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers,rfdetr]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers,rfdetr,s3,postgres,scale]'
 	@# opencv-python wants the desktop's libGL; its headless twin is the same code without windows
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --force-reinstall --no-deps \
