@@ -89,10 +89,14 @@ def test_the_version_stands_once_and_the_changelog_has_it(project: dict[str, Any
     assert others == []
 
 
+INSTALLED = ("dev", "peers", "rfdetr", "s3", "postgres", "scale")
+"""The extras of ``make install``."""
+
+
 def test_constraints_name_what_is_declared(project: dict[str, Any]) -> None:
     pinned = _declared(_text("constraints.txt").splitlines())
     extras = project["optional-dependencies"]
-    rows = [row for name in ("dev", "peers", "rfdetr") for row in extras[name]]
+    rows = [row for name in INSTALLED for row in extras[name]]
     assert _declared([*project["dependencies"], *rows]) - pinned - {"setuptools"} == set()
 
 
