@@ -27,7 +27,7 @@ from segtrack.curation.facts import Facts, facts_of
 from segtrack.curation.pooling import pooled
 from segtrack.curation.reasons import reason
 from segtrack.curation.suspicion import KINDS, Suspicions, suspicions
-from segtrack.dataset import Dataset, Folds, annotations_of, images_of
+from segtrack.dataset import Dataset, Folds, annotations_of, coco_image, images_of
 from segtrack.evaluation import image_batches
 from segtrack.model import FrameDetections, Predictions
 from segtrack.report import line_chart, save_figure, table_text, write_csv
@@ -136,14 +136,13 @@ def _found(
 ) -> Found:
     rows = list(images_of(dataset, settings.splits))
     split_of = {row.image_id: s for s in settings.splits for row in dataset.iter_images(s)}
-    coco = {
-        "images": [
-            {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
-            for r in rows
-        ],
-        "annotations": list(annotations_of(dataset, settings.splits)),
-    }
-    batches = image_batches(coco, _frames(predictions), settings.conf_floor, _EVERY)
+    batches = image_batches(
+        map(coco_image, rows),
+        annotations_of(dataset, settings.splits),
+        _frames(predictions),
+        settings.conf_floor,
+        _EVERY,
+    )
     facts = facts_of(progress(batches, "compare masks", None, "batches"))
     judged = suspicions(facts)
     names = [row.file_name for row in rows]

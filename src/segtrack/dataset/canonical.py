@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,25 +137,30 @@ class Dataset:
                 waiting = next(annotations, None)
             yield row | {"path": self.folder / row["path"]}, own
 
-    def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
+    def iter_annotations(
+        self, split: str, images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """COCO annotations of a split in the order of their images, as a stream.
+
+        Args:
+            images: ids of those that are wanted; None for all.
 
         ``category_id`` is the class id; ``segmentation`` an RLE where the source has one, else
         polygons; beside COCO's keys there is ``visible_fraction`` (0..1 or None).
         """
-        images = self.iter_images(split)
+        every = self.iter_images(split)
         held: list[ImageRow] = []  # images of the split that rows may still come for
         for table in row_groups(self.folder / "annotations.parquet", tables.ANNOTATIONS.names):
             first, last = (table["image_id"][i].as_py() for i in (0, -1))
             held = [row for row in held if row.image_id >= first]
             while not held or held[-1].image_id < last:
-                row = next(images, None)
+                row = next(every, None)
                 if row is None:
                     break
                 if row.image_id >= first:
                     held.append(row)
             sizes = {row.image_id: [row.height, row.width] for row in held}
-            wanted = pa.array(list(sizes), pa.int64())
+            wanted = pa.array([i for i in sizes if images is None or i in images], pa.int64())
             table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
             for one in table.to_pylist():
                 yield _coco_row(one, sizes[one["image_id"]])
