@@ -65,7 +65,7 @@ def main() -> int:
         rows = []
         for name in in_order(options.steps or list(STEPS)):
             out = folder / STEPS[name].out
-            if STEPS[name].made and out.exists():
+            if (STEPS[name].made or name not in options.steps) and out.exists():
                 continue
             rows.append({"step": name, "images": options.rows, **measured(name, folder, options)})
             if not options.json:
@@ -193,7 +193,7 @@ def polygon(rng: np.random.Generator) -> np.ndarray:
     size = np.exp(rng.uniform(np.log(8), np.log(90)))
     points = np.stack([np.cos(angle), np.sin(angle)], 1) * size * rng.uniform(0.7, 1, (POINTS, 1))
     points += rng.uniform((0, 0), (WIDTH, HEIGHT))
-    return np.round(np.clip(points, (0, 0), (WIDTH, HEIGHT)), 1)
+    return np.asarray(np.round(np.clip(points, (0, 0), (WIDTH, HEIGHT)), 1))
 
 
 def file_name(number: int) -> str:
@@ -233,9 +233,9 @@ def make(folder: Path, rows: int) -> None:
         file.write('],\n"annotations": [')
         count = 0
         for number in range(rows):
-            for text in labels[number % TEMPLATES]:
+            for label in labels[number % TEMPLATES]:
                 file.write((",\n" if count else "\n") + f'{{"id": {count}, "image_id": {number}, ')
-                file.write(text)
+                file.write(label)
                 count += 1
         file.write("]}\n")
     part.rename(folder / "raw")
@@ -337,14 +337,15 @@ def guesses(
     for _ in range(int(rng.poisson(ALARMS))):
         kind = int(rng.choice(len(NAMES), p=SHARES))
         found.append((kind, float(rng.uniform(0.02, 0.5)), polygon(rng)))
-    box, rles = np.zeros((len(found), 4), np.float32), []
+    box = np.zeros((len(found), 4), np.float32)
+    rles: list[bytes | None] = []
     for i, (_, _, points) in enumerate(found):
         points = np.clip(points, (0, 0), (WIDTH, HEIGHT))
         box[i] = *points.min(0), *points.max(0)
         rle = coco_mask.frPyObjects([points.reshape(-1).tolist()], HEIGHT, WIDTH)[0]
         rles.append(rle["counts"])
-    class_id = np.array([kind for kind, _, _ in found], np.int16)
-    return class_id, np.array([score for _, score, _ in found], np.float32), box, rles
+    kinds = np.array([kind for kind, _, _ in found], np.int16)
+    return kinds, np.array([score for _, score, _ in found], np.float32), box, rles
 
 
 # What is measured
@@ -431,13 +432,13 @@ class Step:
 STEPS = {
     "make": Step(make, "raw", made=True),
     "prepare": Step(prepare, "prepared", ("make",)),
-    "split_all": Step(split_all, "tested", made=True),
+    "split_all": Step(split_all, "tested", ("prepare",), made=True),
     "predict": Step(predict, "other", ("split_all",), made=True),
     "evaluate": Step(evaluate, "evaluation", ("predict",)),
     "evaluate_other": Step(evaluate_other, "evaluation_other", ("predict",), made=True),
     "intervals": Step(intervals, "none", ("evaluate_other",)),
-    "coco": Step(to_coco, "coco.json"),
-    "yolo": Step(to_yolo, "yolo"),
+    "coco": Step(to_coco, "coco.json", ("prepare",)),
+    "yolo": Step(to_yolo, "yolo", ("prepare",)),
 }
 
 

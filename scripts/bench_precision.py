@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.dataset import Dataset, YoloSettings, coco_image, prepare
+from segtrack.dataset import Dataset, YoloSettings, prepare
 from segtrack.evaluation.batches import image_batches
 from segtrack.evaluation.matching import Matcher
 from segtrack.evaluation.scores import coco_scores
@@ -123,7 +123,7 @@ def _judged(dataset: Dataset, network: Network, scratch: Path) -> dict[str, Any]
         predict_images(dataset.iter_images("test"), network, request, Path(out), report)
         frames = Predictions.load(Path(out)).frames()
         matcher = Matcher(len(dataset.names))
-        truth = map(coco_image, dataset.iter_images("test")), dataset.iter_annotations("test")
+        truth = dataset.coco_images("test"), dataset.iter_annotations("test")
         for batch in image_batches(*truth, frames, LIMITS.conf_floor, LIMITS.max_det, size=20):
             matcher.add(batch)
     scores = {

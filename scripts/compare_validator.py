@@ -32,7 +32,7 @@ import yaml
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import SegtrackError
-from segtrack.dataset import Dataset, YoloSettings, coco_image, prepare
+from segtrack.dataset import Dataset, YoloSettings, prepare
 from segtrack.evaluation.batches import ImageBatch, image_batches
 from segtrack.evaluation.matching import Matcher
 from segtrack.evaluation.scores import coco_scores
@@ -127,7 +127,7 @@ def _predicted(dataset: Dataset, weights: Path, imgsz: int, scratch: Path) -> Pr
 
 def _ap(dataset: Dataset, frames: Iterator[FrameDetections]) -> float:
     matcher = Matcher(len(dataset.names))
-    images = map(coco_image, dataset.iter_images("val"))
+    images = dataset.coco_images("val")
     limits = LIMITS.conf_floor, LIMITS.max_det
     for batch in image_batches(images, dataset.iter_annotations("val"), frames, *limits, size=20):
         matcher.add(batch)

@@ -43,12 +43,16 @@ class HandMade:
     visible_estimated: bool = False
 
     def coco(self, split: str) -> dict[str, Any]:
-        images = [
-            {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
-            for r in self.rows
-        ]
+        images = list(self.coco_images(split))
         categories = [{"id": i, "name": name} for i, name in enumerate(self.names)]
         return {"images": images, "annotations": self.annotations, "categories": categories}
+
+    def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
+        for r in self.rows:
+            yield {
+                **{"id": r.image_id, "file_name": r.file_name},
+                **{"width": r.width, "height": r.height},
+            }
 
     @property
     def counts(self) -> dict[str, int]:
@@ -145,7 +149,7 @@ def batches(
     dataset: HandMade, predictions: Predictions, floor: float = 0.001, size: int = BATCH
 ) -> Iterator[ImageBatch]:
     """All images with what was found of them."""
-    images, annotations = dataset.coco("val")["images"], dataset.iter_annotations("val")
+    images, annotations = dataset.coco_images("val"), dataset.iter_annotations("val")
     return image_batches(images, annotations, predictions.frames(), floor, 300, size)
 
 

@@ -27,7 +27,7 @@ from segtrack.curation.facts import Facts, facts_of
 from segtrack.curation.pooling import pooled
 from segtrack.curation.reasons import reason
 from segtrack.curation.suspicion import KINDS, Suspicions, suspicions
-from segtrack.dataset import Dataset, Folds, annotations_of, coco_image, images_of
+from segtrack.dataset import Dataset, Folds, annotations_of, images_of
 from segtrack.evaluation import image_batches
 from segtrack.model import FrameDetections, Predictions
 from segtrack.report import line_chart, save_figure, table_text, write_csv
@@ -137,7 +137,10 @@ def _found(
     rows = list(images_of(dataset, settings.splits))
     split_of = {row.image_id: s for s in settings.splits for row in dataset.iter_images(s)}
     batches = image_batches(
-        map(coco_image, rows),
+        (
+            {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
+            for r in rows
+        ),
         annotations_of(dataset, settings.splits),
         _frames(predictions),
         settings.conf_floor,

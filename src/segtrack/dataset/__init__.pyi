@@ -2,7 +2,6 @@ from .bitmaps import mask_png as mask_png
 from .box_masks import Segmenting as Segmenting
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
-from .canonical import coco_image as coco_image
 from .catalogue import ListedImage as ListedImage
 from .classes import parse_classes as parse_classes
 from .coco_values import of_cvat as of_cvat

@@ -70,9 +70,7 @@ def match_batch(batch: ImageBatch, conf: float, iou: float) -> list[ImageMatch]:
         conf: score from which detections count.
         iou: IoU from which a detection is the object's.
     """
-    rows = zip(
-        batch.images, batch.truth_by_image, batch.detections, batch.mask_iou, strict=True
-    )
+    rows = zip(batch.images, batch.truth_by_image, batch.detections, batch.mask_iou, strict=True)
     return [
         _match_image(image["id"], truth, found, all_iou, conf, iou)
         for image, truth, found, all_iou in rows
@@ -116,9 +114,9 @@ def _pairs(
                 continue
             best, match = least, -1
             for g in range(columns):
-                if not taken[g] and (found_class[d] == truth_class[g]) == same:
-                    if iou[d, g] >= best:
-                        best, match = iou[d, g], g
+                allowed = not taken[g] and (found_class[d] == truth_class[g]) == same
+                if allowed and iou[d, g] >= best:
+                    best, match = iou[d, g], g
             if match >= 0:
                 paired[d] = taken[match] = True
                 pairs[count] = d, match

@@ -16,7 +16,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from segtrack.base.names import level
-from segtrack.dataset import Dataset, coco_image, read_pixels
+from segtrack.dataset import Dataset, read_pixels
 from segtrack.evaluation.batches import ImageBatch, detection_rles, image_batches
 from segtrack.evaluation.confusion import ImageErrors, ImageMatch, match_batch
 from segtrack.evaluation.measurement import Evaluation
@@ -92,7 +92,7 @@ def _batches(
     settings: EvaluationSettings,
 ) -> Iterator[ImageBatch]:
     """The chosen images, one at a time."""
-    images = (coco_image(row) for row in dataset.iter_images(split) if row.image_id in chosen)
+    images = (image for image in dataset.coco_images(split) if image["id"] in chosen)
     annotations = dataset.iter_annotations(split, chosen)
     frames = (frame for frame in predictions.frames() if frame.frame in chosen)
     limits = settings.conf_floor, settings.max_det

@@ -9,7 +9,7 @@ import numpy as np
 
 from segtrack.base.names import level
 from segtrack.base.progress import progress
-from segtrack.dataset import Dataset, Grouping, coco_image
+from segtrack.dataset import Dataset, Grouping
 from segtrack.evaluation.batches import BATCH, image_batches
 from segtrack.evaluation.confusion import (
     ImageErrors,
@@ -104,7 +104,7 @@ def measure(
     detections = 0
     steps = math.ceil(dataset.counts[split] / BATCH)
     batches = image_batches(
-        map(coco_image, dataset.iter_images(split)),
+        dataset.coco_images(split),
         dataset.iter_annotations(split),
         predictions.frames(),
         settings.conf_floor,

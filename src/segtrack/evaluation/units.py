@@ -148,7 +148,8 @@ def _detections(matches: Matches, count: np.ndarray) -> MatchedDetections:
         score.append(found.score)
         right.append(found.right[0].copy())  # not a view that keeps the other areas
         ignored.append(found.ignored[0].copy())
-    return MatchedDetections(count, *map(np.concatenate, (score, right, ignored)))
+    joined = (np.concatenate(parts) for parts in (score, right, ignored))
+    return MatchedDetections(count, *joined)
 
 
 def _read(file: Mapping[str, np.ndarray], prefix: str, made: type) -> Iterator[np.ndarray]:

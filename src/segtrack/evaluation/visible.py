@@ -155,9 +155,7 @@ def found_objects(
     )
 
 
-def _look_again(
-    lists: BatchLists, left: np.ndarray, objects: list[dict[str, Any]]
-) -> list[float]:
+def _look_again(lists: BatchLists, left: np.ndarray, objects: list[dict[str, Any]]) -> list[float]:
     """Score of the detection that finds each of the ignored objects of a cell.
 
     Args:
