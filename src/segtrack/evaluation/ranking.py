@@ -2,7 +2,8 @@
 
 One class at a time is in memory beside the units. Its detections are sorted once. Without a unit
 its own ones are passed over, which leaves the precision at every other right detection to be
-counted anew: that of the detections before it less the unit's. So leaving out each of 5,000 images takes seconds and not 5,000 evaluations.
+counted anew: that of the detections before it less the unit's. So leaving out each of 5,000 images
+takes seconds and not 5,000 evaluations.
 """
 
 from __future__ import annotations
