@@ -1,8 +1,9 @@
 """Data sets of up to 1,000,000 images: time, memory and disk of each step.
 
     python scripts/bench_million.py --rows 10000              every step, a minute or two
-    python scripts/bench_million.py --rows 1000000 --keep DIR   what was made lies in DIR and is
-                                                              used again
+    python scripts/bench_million.py --rows 1000000 --pictures 100000 --keep FOLDER
+                                    100,000 pictures are prepared, and their tables come again and
+                                    again for the other steps; what is made lies in FOLDER
     python scripts/bench_million.py --rows 100000 evaluate    these steps; what they need is made
 
 Made are JPEGs of distinct bytes, 1,000 per folder, a COCO JSON with some 5.5 objects in each (8
@@ -12,7 +13,7 @@ are missed, some are of another class, some are where nothing is.
 - prepare: the COCO data set, which is divided into splits; decoding is off.
 - evaluate: the predictions, all images being the test split, with figures, tables and gallery.
 - intervals: two such evaluations compared, by images and by the groups of 1,000 of a folder.
-- coco, yolo: the prepared data set, written in these forms without pictures.
+- coco, yolo: the data set, written in these forms without pictures.
 - view: the pages on that evaluation: first page, a page in the middle, a search, one image.
 
 Each step is a process of its own. Peaks are of resident memory: of the process itself, and the sum
@@ -49,6 +50,7 @@ def main() -> int:
     )
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
     parser.add_argument("--rows", type=int, default=10_000, metavar="N", help="images")
+    parser.add_argument("--pictures", type=int, help="of these; all are rows of the tables")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work there and leave it")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -67,7 +69,7 @@ def main() -> int:
             out = folder / STEPS[name].out
             if (STEPS[name].made or name not in options.steps) and out.exists():
                 continue
-            rows.append({"step": name, "images": options.rows, **measured(name, folder, options)})
+            rows.append(measured(name, folder, options))
             if not options.json:
                 print(line(rows[-1]), flush=True)
     if options.json:
@@ -93,10 +95,12 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     """One step in a process of its own."""
     out = folder / STEPS[name].out
     remove(out)
+    of_files = name in ("make", "prepare")
+    count = (options.pictures or options.rows) if of_files else options.rows
     command = [sys.executable, __file__, name, "--child", "--keep", str(folder)]
     started = time.perf_counter()
     with subprocess.Popen(
-        [*command, "--rows", str(options.rows)], stdout=subprocess.PIPE, text=True
+        [*command, "--rows", str(count)], stdout=subprocess.PIPE, text=True
     ) as child:
         own = tree = 0
         while child.poll() is None:
@@ -109,7 +113,8 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> dict[str, 
         raise SystemExit(f"{name} failed with exit code {child.returncode}")
     seconds = time.perf_counter() - started
     files, size = on_disk(out)
-    found = {"seconds": seconds, "peak_mib": own / 2**20, "peak_tree_mib": tree / 2**20}
+    found = {"step": name, "images": count, "seconds": seconds}
+    found |= {"peak_mib": own / 2**20, "peak_tree_mib": tree / 2**20}
     return {**found, "files": files, "mib": size / 2**20, **json.loads(said.splitlines()[-1])}
 
 
@@ -272,26 +277,49 @@ def ignore(name: str, value: float, step: int = 0) -> None:
     """A report that nobody reads."""
 
 
-def split_all(folder: Path, rows: int) -> None:
-    """The same data set with every image in the test split."""
-    import pyarrow as pa
+def grow(folder: Path, rows: int) -> None:
+    """The prepared tables again and again, up to ``rows``, with every image in the test split."""
     import pyarrow.parquet as pq
 
-    from segtrack.base.frames import row_groups
-
-    source, out = folder / "prepared", folder / "tested"
+    source, out = folder / "prepared", folder / "grown"
     out.mkdir()
     facts = json.loads((source / "dataset.json").read_text())
+    base = sum(facts["counts"].values())
     facts["counts"] = {split: rows * (split == "test") for split in facts["counts"]}
     (out / "dataset.json").write_text(json.dumps(facts))
     shutil.copy(source / "sequences.json", out)
-    os.link(source / "annotations.parquet", out / "annotations.parquet")
-    schema = pq.read_schema(source / "images.parquet")
-    with pq.ParquetWriter(out / "images.parquet", schema) as writer:
-        for table in row_groups(source / "images.parquet"):
-            at = schema.get_field_index("split")
-            test = pa.array(["test"] * len(table), schema.field(at).type)
-            writer.write_table(table.set_column(at, schema.field(at), test))
+    images, labels = (pq.read_table(source / f"{name}.parquet") for name in TABLES)
+    with (
+        pq.ParquetWriter(out / "images.parquet", images.schema) as to_images,
+        pq.ParquetWriter(out / "annotations.parquet", labels.schema) as to_labels,
+    ):
+        for first in range(0, rows, base):
+            some = images.slice(0, rows - first)
+            numbers = range(first, first + len(some))
+            for name, values in (
+                ("image_id", list(numbers)),
+                ("file_name", [file_name(i) for i in numbers]),
+                ("split", ["test"] * len(some)),
+            ):
+                some = replaced(some, name, values)
+            to_images.write_table(some, row_group_size=4096)
+            own = labels["image_id"].to_numpy()
+            part = labels.slice(0, int(np.searchsorted(own, len(some))))
+            start = first // base * len(labels)
+            part = replaced(part, "image_id", own[: len(part)] + first)
+            part = replaced(part, "annotation_id", np.arange(start, start + len(part)))
+            to_labels.write_table(part, row_group_size=4096)
+
+
+TABLES = ("images", "annotations")
+
+
+def replaced(table: Any, name: str, values: Any) -> Any:
+    import pyarrow as pa
+
+    at = table.schema.get_field_index(name)
+    field = table.schema.field(at)
+    return table.set_column(at, field, pa.array(values, field.type))
 
 
 def predict(folder: Path, rows: int) -> None:
@@ -299,7 +327,7 @@ def predict(folder: Path, rows: int) -> None:
     from segtrack.dataset import Dataset
     from segtrack.model import FrameDetections, PredictionsInfo, PredictionsWriter
 
-    dataset = Dataset.load(folder / "tested")
+    dataset = Dataset.load(folder / "grown")
     for name, shift in (("found", 0.04), ("other", 0.07)):
         rng = np.random.default_rng(SEED)
         made = [guesses(scene, shift, rng) for scene in scenes()]
@@ -309,9 +337,8 @@ def predict(folder: Path, rows: int) -> None:
         jitter = rng.uniform(-0.1, 0.1, 65_536).astype(np.float32)
         with PredictionsWriter(out) as writer:
             for row in dataset.iter_images("test"):
-                number = int(row.file_name[-11:-4])
-                class_id, score, box, rle = made[number % TEMPLATES]
-                moved = np.take(jitter, number * 31 + np.arange(len(score)), mode="wrap")
+                class_id, score, box, rle = made[int(row.path.stem) % TEMPLATES]
+                moved = np.take(jitter, row.image_id * 31 + np.arange(len(score)), mode="wrap")
                 sure = np.clip(score + moved, 0.01, 0.99)
                 writer.add(FrameDetections(row.image_id, class_id, sure, box, rle))
             writer.finish(PredictionsInfo(dataset.names, rows, conf_floor=0.001))
@@ -367,7 +394,7 @@ def _evaluate(folder: Path, predictions: str, name: str) -> dict[str, Any]:
 
     out = folder / name
     out.mkdir()
-    dataset = Dataset.load(folder / "tested")
+    dataset = Dataset.load(folder / "grown")
     found = Predictions.load(folder / predictions)
     evaluate_split(dataset, "test", found, EvaluationSettings(), out, ignore)
     figures = json.loads((out / "metrics.json").read_text())["metrics"]
@@ -411,7 +438,7 @@ def to_yolo(folder: Path, rows: int) -> None:
 def _convert(folder: Path, form: str, out: str) -> None:
     from segtrack.convert import convert, input_of
 
-    given = input_of(folder / "prepared", False)
+    given = input_of(folder / "grown", False)
     convert(given, None, SEED, folder / out, form, pictures="none")
 
 
@@ -432,13 +459,13 @@ class Step:
 STEPS = {
     "make": Step(make, "raw", made=True),
     "prepare": Step(prepare, "prepared", ("make",)),
-    "split_all": Step(split_all, "tested", ("prepare",), made=True),
-    "predict": Step(predict, "other", ("split_all",), made=True),
+    "grow": Step(grow, "grown", ("prepare",), made=True),
+    "predict": Step(predict, "other", ("grow",), made=True),
     "evaluate": Step(evaluate, "evaluation", ("predict",)),
     "evaluate_other": Step(evaluate_other, "evaluation_other", ("predict",), made=True),
     "intervals": Step(intervals, "none", ("evaluate_other",)),
-    "coco": Step(to_coco, "coco.json", ("prepare",)),
-    "yolo": Step(to_yolo, "yolo", ("prepare",)),
+    "coco": Step(to_coco, "coco.json", ("grow",)),
+    "yolo": Step(to_yolo, "yolo", ("grow",)),
 }
 
 
