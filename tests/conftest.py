@@ -1,15 +1,12 @@
 """Fixtures that every test may use."""
 
-import copy
 import gc
-import json
 import math
 import os
 import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -146,71 +143,9 @@ def coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     coarse(monkeypatch)
 
 
-_composed: dict[Any, Any] = {}
-_parsed: dict[str, Any] = {}
-
-
 @pytest.fixture
 def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra composes the same words, of the same files and options, once.
+    """Hydra composes the same words, of the same files and options, once."""
+    from tests.composing import compose_once
 
-    A command composes its words four times, .1 s each, which is most of a short one. Words that
-    compose as those of one run compose to the same in each way that Hydra asks for them.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra._internal.config_repository import CachingConfigRepository
-    from hydra.core.config_store import ConfigStore
-    from hydra.core.utils import JobRuntime
-    from hydra.types import RunMode
-    from omegaconf import OmegaConf
-
-    load, parse = ConfigLoaderImpl.load_configuration, OmegaConf.load
-
-    def once(
-        self: Any,
-        config_name: str,
-        overrides: list[str],
-        run_mode: Any,
-        from_shell: bool = True,
-        validate_sweep_overrides: bool = True,
-        **named: Any,
-    ) -> Any:
-        groups = {k: len(v) for k, v in ConfigStore.instance().repo.items() if isinstance(v, dict)}
-        places = [str(one.path) for one in self.config_search_path.get_path()]
-        folders = [Path(p.removeprefix("file://")) for p in places if p.startswith("file://")]
-        files = [
-            (str(file), file.stat().st_mtime_ns, file.stat().st_size)
-            for folder in folders
-            for file in sorted(folder.rglob("*.yaml"))
-        ]
-        words = [config_name, overrides, named]
-        run = json.dumps([places, files, groups, *words])
-        how = (run_mode, from_shell, validate_sweep_overrides)
-        key = run if run in _composed else json.dumps([run, *map(str, how)])
-        if key not in _composed:
-            made = load(self, config_name, overrides, *how, **named)
-            key = run if run_mode == RunMode.RUN and validate_sweep_overrides else key
-            _composed[key] = made, JobRuntime().get("name")
-        found, job = copy.deepcopy(_composed[key])
-        if "hydra" in found:
-            found.hydra.runtime.cwd = str(Path.cwd())
-            if found.hydra.job.name == job:
-                found.hydra.job.name = JobRuntime().get("name")
-        return found
-
-    def light(self: Any, delegate: Any) -> None:
-        """Copies what is changed, where Hydra copies every option that is registered."""
-        self.delegate, self.cache = copy.copy(delegate), {}
-
-    def parsed(file: Any) -> Any:
-        if not hasattr(file, "read"):
-            return parse(file)
-        text = file.read()
-        file.seek(0)
-        if text not in _parsed:
-            _parsed[text] = parse(file)
-        return copy.deepcopy(_parsed[text])
-
-    monkeypatch.setattr(OmegaConf, "load", staticmethod(parsed))
-    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", once)
-    monkeypatch.setattr(CachingConfigRepository, "__init__", light)
+    compose_once(monkeypatch)

@@ -29,7 +29,7 @@ LOADED = Forks(
     *("segtrack.settings.groups:store_options", "segtrack.command.job:environment", "hydra.main"),
     *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
     *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
-    "tests.integration.quick:install",
+    *("tests.integration.quick:install", "tests.composing:install"),
 )
 # A data set and a training of seconds: what they compute is tested elsewhere.
 TINY = [
