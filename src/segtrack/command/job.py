@@ -39,7 +39,7 @@ from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
-from segtrack.journal import require_tracking
+from segtrack.journal import require_bucket, require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain, validate
 from segtrack.store import is_address, store_folder, store_of
@@ -69,7 +69,9 @@ def look(settings: Settings) -> Runner:
     """
     require_device(settings.device)
     require_tracking(settings.mlflow)
-    if artifacts := settings.mlflow.artifacts:
+    if settings.mlflow.bucket:
+        require_bucket(settings.mlflow)
+    elif artifacts := settings.mlflow.artifacts:
         given = f"mlflow.artifacts={artifacts}"
         require_writable(Path(artifacts), given, "choose another folder")
     store, folder = store_of(settings), store_folder(settings)

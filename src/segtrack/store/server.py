@@ -212,7 +212,8 @@ def _put(fs: Any, files: Mapping[str, str], work: Work) -> None:
 
 
 def _is_local(fs: Any) -> bool:
-    return bool("file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol))
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    return any(one == "file" for one in protocols)
 
 
 @contextlib.contextmanager
@@ -267,7 +268,7 @@ _WHEN: Sequence[str] = ("LastModified", "last_modified", "mtime", "updated", "mo
 
 def _no_bucket(error: Exception) -> bool:
     response = getattr(error.__cause__, "response", None) or {}
-    return response.get("Error", {}).get("Code") == "NoSuchBucket"
+    return bool(response.get("Error", {}).get("Code") == "NoSuchBucket")
 
 
 def _of_here(error: Exception, root: str) -> bool:
