@@ -144,6 +144,8 @@ def quiet() -> None:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     for name in ("alembic", "mlflow.tracking"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Each try of a request; what the last one came to is raised.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     # It prints the traceback of each error that it raises as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
