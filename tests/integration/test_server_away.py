@@ -88,7 +88,7 @@ def recorded(server: TeamServer, run: Any, into: Path) -> dict[str, Any]:
 def test_cells_of_many_processes_are_whole(server: TeamServer, tmp_path: Path) -> None:
     command = [
         *(sys.executable, str(ROOT / "scripts" / "bench_server.py"), "--uri", server.uri),
-        *("--cells", "12", "--processes", "3", "--json"),
+        *("--cells", "12", "--processes", "2", "--json"),
     ]
     env = {**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
