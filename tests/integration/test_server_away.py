@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from scripts import bench_server
 from scripts.team_server import CannotStart, TeamServer
 from segtrack import journal as journals
 from segtrack.base.metrics import Metric
-from segtrack.journal import delivery
 from segtrack.settings import MlflowMode, MlflowSettings
-from tests.integration.conftest import ROOT, TINY, Project
+from tests.integration.conftest import TINY, Project
 
 PREPARE = ["stages=[prepare]", *TINY]
 
@@ -75,129 +71,99 @@ def recorded(server: TeamServer, run: Any, into: Path) -> dict[str, Any]:
     """What a run holds, without what differs from run to run."""
     settings = MlflowSettings(mode=MlflowMode.server, uri=server.uri)
     kept = journals.Artifacts(settings, run, into)
-    own = ("output", "segtrack.", "mlflow.log-model", "command")
+    own = ("output", "segtrack.", "mlflow.", "command")
     return {
         "status": run.info.status,
-        "params": {k: v for k, v in run.data.params.items() if "timeout" not in k},
+        "params": {k: v for k, v in run.data.params.items() if k not in ("seed", "parent_run")},
         "metrics": set(run.data.metrics),
         "tags": {k for k in run.data.tags if not k.startswith(own)},
         "files": set(kept.names("*")) | set(kept.names("*/*")),
     }
 
 
-def test_cells_of_many_processes_are_whole(server: TeamServer, tmp_path: Path) -> None:
-    command = [
-        *(sys.executable, str(ROOT / "scripts" / "bench_server.py"), "--uri", server.uri),
-        *("--cells", "12", "--processes", "2", "--json"),
-    ]
-    env = {**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)["server"]
+def test_cells_of_many_processes_are_whole(server: TeamServer) -> None:
+    settings = MlflowSettings(mode=MlflowMode.server, uri=server.uri, experiment="bench")
+    found = bench_server.measure(settings, cells=12, processes=2)
     assert (found["compared"], found["missing"]) == (12 * 258, [])
 
 
-def test_a_server_that_dies_in_mid_run_gets_the_rest_later(
+def test_a_server_that_dies_gets_the_rest_later(
     up: TeamServer, project: Project, tmp_path: Path
 ) -> None:
+    """A sweep in its middle, and a run that begins without it."""
     asked = words(up, "mlflow.experiment=dies", *PREPARE)
-    assert project.run(*asked).code == 0
-    with project.start(*asked) as running:
-        while "\nrun " not in f"\n{running.out}":
+    with project.start("-m", *asked, "seed=0,1") as running:
+        while "\ncell 1 " not in running.out:
             assert running.poll() is None, running.err
             time.sleep(0.01)
         up.end(number=signal.SIGKILL)
         assert running.wait(120) == 0, running.err
-        said = running.err
-    assert f"mlflow.uri={up.uri} takes no records now" in said
-    assert "records of this run wait in mlruns/waiting/" in said
-    assert "segtrack journal sync" in said
-    listed = project.run("journal", "ls").out
-    assert re.search(rf"\d+ records, .* for {re.escape(up.uri)}: .*mlruns/waiting/\w+", listed)
+        out, err = running.out, running.err
+    assert f"mlflow.uri={up.uri} takes no records now" in err
+    assert "records of this run wait in mlruns/waiting/" in err and "segtrack journal sync" in err
+    assert "the tables of this sweep cannot be made now" in err
+    alone = project.run(*asked)
+    assert alone.code == 0, alone.err
+    (first_id,) = re.findall(r"^run .* \((\w{32})\)$", alone.out, re.MULTILINE)
+    listed = project.run("journal", "ls").out.splitlines()
+    assert len(listed) == 4 and listed[-1].startswith("3 runs wait")
+    assert re.search(rf"\d+ records, .* for {re.escape(up.uri)}: .*/mlruns/waiting/\w+$", listed[0])
     away = project.run("journal", "sync", "mlflow.timeout=1")
-    assert (away.code, away.out.splitlines()[-1]) == (1, "1 run waits")
+    assert (away.code, away.out) == (1, "3 runs wait\n")
     up.start()
-    undisturbed, cut = runs_of(up, "dies")
-    assert cut.info.status == "RUNNING"
+    before = int(time.time() * 1000)
     brought = project.run("journal", "sync")
     assert (brought.code, brought.out.splitlines()[-1]) == (0, "nothing waits")
-    assert cut.info.run_id in brought.out
-    undisturbed, cut = runs_of(up, "dies")
-    assert recorded(up, cut, tmp_path) == recorded(up, undisturbed, tmp_path)
+    parent, *cells, run = runs_of(up, "dies")
+    assert f"segtrack report {parent.info.run_id}" in out
+    assert [cell.data.tags["mlflow.parentRunId"] for cell in cells] == [parent.info.run_id] * 2
+    assert [cell.data.params["seed"] for cell in cells] == ["0", "1"]
+    assert cells[1].info.run_name == cells[0].info.run_name.replace("seed=0", "seed=1")
+    for one in (parent, *cells, run):
+        assert one.info.status == "FINISHED" and one.info.end_time < before
+    undisturbed, away, alone = (recorded(up, one, tmp_path) for one in (*cells, run))
+    assert undisturbed == away == alone
+    assert len(undisturbed["files"]) > 5 and len(undisturbed["metrics"]) > 5
+    settings = MlflowSettings(mode=MlflowMode.server, uri=up.uri, experiment="dies")
+    assert journals.earlier_run(settings, first_id).info.run_id == run.info.run_id
     again = project.run("journal", "sync")
     assert (again.code, again.out) == (0, "nothing waits\n")
     assert not list((project.folder / "mlruns" / "waiting").iterdir())
 
 
-def test_a_run_begins_without_a_server_that_is_known(
-    up: TeamServer, project: Project, tmp_path: Path
-) -> None:
-    asked = words(up, "mlflow.experiment=hangs", *PREPARE)
-    up.signal(signal.SIGSTOP)
-    try:
-        refused = project.run(*asked)  # an address that never recorded may be a slip
-        assert refused.code == 2
-        assert f"mlflow.uri={up.uri}: no MLflow server answers there within 1 s" in refused.err
-        (project.folder / "mlruns" / "servers.txt").write_text(f"{up.uri}\n")
-        begun = project.run(*asked)
-        sweep = project.run("-m", *asked, "seed=0,1")
-    finally:
-        up.signal(signal.SIGCONT)
-    assert begun.code == 0, begun.err
-    assert "takes no records now (it does not answer)" in begun.err
-    assert sweep.code == 2 and "no MLflow server answers" in sweep.err
-    (first_id,) = re.findall(r"^run .* \((\w{32})\)$", begun.out, re.MULTILINE)
-    before = int(time.time() * 1000)
-    assert project.run("journal", "sync").code == 0
-    (run,) = runs_of(up, "hangs")
-    assert run.info.status == "FINISHED" and run.info.end_time < before
-    assert len(recorded(up, run, tmp_path)["files"]) > 3
-    settings = MlflowSettings(mode=MlflowMode.server, uri=up.uri, experiment="hangs")
-    assert journals.earlier_run(settings, first_id).info.run_id == run.info.run_id
-
-
-def test_cells_that_a_server_did_not_see_come_under_their_parent(
-    up: TeamServer, project: Project
-) -> None:
-    asked = ["-m", *words(up, "mlflow.experiment=swept", *PREPARE), "seed=0,1,2"]
-    with project.start(*asked) as running:
-        while "\ncell 1 " not in running.out:
-            assert running.poll() is None, running.err
-            time.sleep(0.01)
-        up.end(number=signal.SIGKILL)
-        assert running.wait(200) == 0, running.err
-        out, err = running.out, running.err
-    assert "the tables of this sweep cannot be made now" in err
-    up.start()
-    assert project.run("journal", "sync").code == 0
-    parent, *cells = runs_of(up, "swept")
-    assert f"segtrack report {parent.info.run_id}" in out
-    assert [run.data.tags["mlflow.parentRunId"] for run in cells] == [parent.info.run_id] * 3
-    assert [run.data.params["seed"] for run in cells] == ["0", "1", "2"]
-    assert {run.info.status for run in (parent, *cells)} == {"FINISHED"}
-    names = [run.info.run_name for run in cells]
-    assert names[1] == names[0].replace("seed=0", "seed=1")
-
-
-def test_a_run_brings_its_records_itself_once_the_server_is_back(
-    up: TeamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_hangs_has_everything_once_it_goes_on(
+    up: TeamServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(delivery, "AGAIN_SECONDS", 0.0)
-    settings = MlflowSettings(mode=MlflowMode.server, uri=up.uri, experiment="back", timeout=1)
-    with journals.record(settings, "r", {"a": "1"}) as journal:
-        up.end(number=signal.SIGKILL)
-        journal.params({"p": 1})
-        assert list(Path("mlruns/waiting").iterdir())
-        up.start()
+    settings = MlflowSettings(mode=MlflowMode.server, uri=up.uri, experiment="hangs", timeout=1)
+    with journals.record(settings, "cut", {"a": "1"}) as journal:
+        up.signal(signal.SIGSTOP)
+        journal.params({"p": 1})  # a request without an answer, which the server may take later
+        with pytest.raises(journals.ServerAway), journals.record(settings, "sweep", {}):
+            pass
+        with journals.record(settings, "begun", {}, may_wait=True) as other:
+            other.metric(Metric("m", 1.0, 0))
+        assert len(list(Path("mlruns/waiting").iterdir())) == 2
+        up.signal(signal.SIGCONT)
+        monkeypatch.setattr(journal._sender, "_again", 0.0)  # half a minute has passed
         journal.metric(Metric("m", 0.5, 3))
         journal.flush()
-        assert not list(Path("mlruns/waiting").iterdir())
+        assert len(list(Path("mlruns/waiting").iterdir())) == 1
         journal.metric(Metric("m", 0.25, 4))
-    (run,) = runs_of(up, "back")
-    assert run.data.params == {"p": "1"} and run.info.status == "FINISHED"
+    with journals.record(settings, "next", {}):
+        pass
+    said = f"records of 1 earlier run wait for {up.uri}: segtrack journal sync"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    (sent,) = journals.sync(Path(), timeout=5)
+    assert (sent.head.name, sent.why) == ("begun", "")
+    cut, begun, _ = runs_of(up, "hangs")
+    assert (cut.info.run_name, cut.data.params, cut.info.status) == ("cut", {"p": "1"}, "FINISHED")
+    assert (begun.info.run_name, begun.data.metrics) == ("begun", {"m": 1.0})
     client, _ = journals.connect(settings)
-    history = client.get_metric_history(run.info.run_id, "m")
+    history = client.get_metric_history(cut.info.run_id, "m")
     assert [(row.step, row.value) for row in history] == [(3, 0.5), (4, 0.25)]
 
 
@@ -207,7 +173,7 @@ def test_a_sync_that_is_killed_goes_on(
     monkeypatch.chdir(project.folder)
     settings = MlflowSettings(mode=MlflowMode.server, uri=up.uri, experiment="killed", timeout=1)
     file = project.folder / "a.txt"
-    steps = range(120)
+    steps = range(60)
     up.signal(signal.SIGSTOP)
     try:
         with journals.record(settings, "r", {}, parent="0" * 32) as journal:

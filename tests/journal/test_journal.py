@@ -86,11 +86,10 @@ def test_what_an_epoch_reports_is_there_seconds_later(
 def test_what_could_not_be_sent_is_sent_later(
     settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with journals.record(settings, "r", {}) as journal:
-        with monkeypatch.context() as patch:
-            patch.setattr(journal._sender._writer, "run_id", "0" * 32)
-            journal.metric(Metric("a", 1.0, 0))
-            journal._flush_late()
+    with journals.record(settings, "r", {}) as journal, monkeypatch.context() as patch:
+        patch.setattr(journal._sender._writer, "run_id", "0" * 32)
+        journal.metric(Metric("a", 1.0, 0))
+        journal._flush_late()
     assert only_run(settings)[1].data.metrics == {"a": 1.0}
 
 

@@ -51,15 +51,10 @@ def _list(folder: Path) -> int:
 
     found = list(outboxes(folder))
     for outbox in found:
-        head, began = (
-            outbox.head,
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(outbox.head.began / 1000)),
-        )
-        count = len(outbox.records()) - outbox.delivered
-        say(
-            f"{head.name}  {count} records, {outbox.size() / 1e6:.1f} MB, of {began} for "
-            f"{head.uri}: {outbox.folder}"
-        )
+        head, count = outbox.head, len(outbox.records()) - outbox.delivered
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(head.began / 1000))
+        amount = f"{count} record{'s' * (count != 1)}, {outbox.size() / 1e6:.1f} MB"
+        say(f"{head.name}  {amount}, of {began} for {head.uri}: {outbox.folder}")
     say(f"{_runs(len(found))}: {SYNC}" if found else "nothing waits")
     return 0
 
@@ -68,10 +63,8 @@ def _sync(folder: Path, overrides: Sequence[str]) -> int:
     from segtrack.command.composition import check, compose_settings
     from segtrack.journal import sync
 
-    given = [
-        *([] if any(one.startswith("mlflow=") for one in overrides) else [_SERVER]),
-        *overrides,
-    ]
+    named = any(one.startswith("mlflow=") for one in overrides)
+    given = [*([] if named else [_SERVER]), *overrides]
     if problems := check(CONF, given, sweep=False):
         raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, given).mlflow
@@ -82,7 +75,7 @@ def _sync(folder: Path, overrides: Sequence[str]) -> int:
         if sent.why:
             say(f"{sent.head.name} waits on: {sent.why}", error=True)
         else:
-            say(f"{sent.head.name}  {sent.records} records are now run {sent.run}")
+            say(f"{sent.head.name} is run {sent.run}, whole; {sent.records} records were sent")
     say(_runs(waiting) if waiting else "nothing waits")
     return 1 if waiting else 0
 

@@ -123,6 +123,18 @@ class Sender:
         )
 
 
+def say_waiting(uri: str) -> None:
+    """Say how many runs wait for a server that answers again, but for those that run."""
+    waiting = 0
+    for outbox in outboxes(Path()):
+        if outbox.head.uri == uri and outbox.open():
+            waiting += 1
+            outbox.close()
+    if waiting:
+        what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
+        say(f"{what}: {SYNC}", error=True)
+
+
 @dataclass(frozen=True)
 class Sent:
     """What became of one run that waited.

@@ -22,7 +22,7 @@ from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.delivery import FIRST_ID, Sender
+from segtrack.journal.delivery import FIRST_ID, Sender, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
@@ -262,6 +262,8 @@ def _connected(settings: MlflowSettings, parent: str | None, may_wait: bool) -> 
         return None
     if sqlite_path(settings.uri) is None:
         remember(settings.uri)
+        if parent is None:
+            say_waiting(settings.uri)
     return experiment
 
 
