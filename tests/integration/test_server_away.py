@@ -102,15 +102,15 @@ def test_a_server_that_dies_gets_the_rest_later(
     assert f"mlflow.uri={up.uri} takes no records now" in err
     assert "records of this run wait in mlruns/waiting/" in err and "segtrack journal sync" in err
     assert "the tables of this sweep cannot be made now" in err
-    alone = project.run(*asked)
-    assert alone.code == 0, alone.err
-    (first_id,) = re.findall(r"^run .* \((\w{32})\)$", alone.out, re.MULTILINE)
+    begun = project.run(*asked)
+    assert begun.code == 0, begun.err
+    (first_id,) = re.findall(r"^run .* \((\w{32})\)$", begun.out, re.MULTILINE)
     listed = project.run("journal", "ls").out.splitlines()
     assert len(listed) == 4 and listed[-1].startswith("3 runs wait")
     line = rf"\d+ records?, .* for {re.escape(up.uri)}: mlruns/waiting/\w+$"
     assert all(re.search(line, one) for one in listed[:-1])
-    away = project.run("journal", "sync", "mlflow.timeout=1")
-    assert (away.code, away.out) == (1, "3 runs wait\n")
+    early = project.run("journal", "sync", "mlflow.timeout=1")
+    assert (early.code, early.out) == (1, "3 runs wait\n")
     up.start()
     before = int(time.time() * 1000)
     brought = project.run("journal", "sync")
