@@ -81,6 +81,7 @@ SLOW = (
     "model/ultralytics/test_weights.py::test_the_library_is_a_quiet_guest",
     "report/test_document.py::test_latex_compiles",
     "scoring/test_real.py",
+    "store/test_remote_s3.py",
     "test_notebook.py::test_it_runs",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",

@@ -39,14 +39,17 @@ from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
-from segtrack.journal import known, require_tracking
+from segtrack.journal import known, require_bucket, require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain, validate
-from segtrack.store import Store
+from segtrack.store import is_address, store_folder, store_of
 
 if TYPE_CHECKING:
     from segtrack.journal import Journal
     from segtrack.pipeline import Runner
+
+
+_STORE = ("store", "store_cache", "store_cache_gb")
 
 
 def live_in(store: Path) -> None:
@@ -68,29 +71,35 @@ def look(settings: Settings) -> Runner:
     # A server that has recorded from here, or the sweep of this cell, is no slip: a run begins
     # without it.
     require_tracking(settings.mlflow, settings.parent_run is not None or known(settings.mlflow.uri))
-    if artifacts := settings.mlflow.artifacts:
+    if settings.mlflow.bucket:
+        require_bucket(settings.mlflow)
+    elif artifacts := settings.mlflow.artifacts:
         given = f"mlflow.artifacts={artifacts}"
         require_writable(Path(artifacts), given, "choose another folder")
-    store = Path(settings.store)
-    there = os.path.isdir(store)  # noqa: PTH112 (unlike Path's it bears any name)
-    writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
+    store, folder = store_of(settings), store_folder(settings)
+    there = os.path.isdir(folder)  # noqa: PTH112 (unlike Path's it bears any name)
+    given = f"store_cache={settings.store_cache}"
+    given = given if is_address(settings.store) else f"store={settings.store}"
+    writable = partial(require_writable, folder, given, "choose another folder")
     if not there:
         writable()
-    live_in(store)
+    store.reach()
+    live_in(folder)
     from segtrack.annotation import require_access
     from segtrack.pipeline import Runner, needs_platform
 
     try:
         if needs_platform(settings):
             require_access(settings.labellerr)
-        runner = Runner(settings, Store(store))
+        runner = Runner(settings, store)
         runner.look()
         if runner.must_build:  # a store that can only be read still serves what it has
             writable()
+            store.reach(write=True)
         return runner
     except (SegtrackError, OSError) as error:
         if not there and settings.parent_run is None:
-            remove_unused(store)
+            remove_unused(folder)
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
         raise
@@ -121,8 +130,8 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
     if settings.plan:
         from segtrack.pipeline import Planner
 
-        live_in(Path(settings.store))
-        say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
+        live_in(store_folder(settings))
+        say("\n".join(Planner(settings, store_of(settings)).lines()))
         return None
     program = Path(sys.argv[0]).name
     program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
@@ -202,7 +211,8 @@ def record_run(
         "command": launch.command,
         "overrides": " ".join(overrides),
         "output": str(output),
-        "store": str(Path(settings.store).resolve()),
+        "store": str(store_folder(settings).resolve()),
+        **({"store.address": settings.store} if is_address(settings.store) else {}),
         **choices,
     }
     composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
@@ -303,7 +313,8 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
         ) from error
     except sqlite3.OperationalError as error:
         # Those of the store; disk full, locked, not writable. MLflow's have their own family.
-        raise StageError(f"cannot write or read in {settings.store}: {error}") from error
+        where = store_folder(settings)
+        raise StageError(f"cannot write or read in {where}: {error}") from error
 
 
 def git_state() -> tuple[str, bool]:
@@ -319,7 +330,7 @@ def git_state() -> tuple[str, bool]:
 def config_hash(settings: Settings) -> str:
     """Digest of everything that decides results; where they are recorded does not."""
     values = plain(settings)
-    for key in ("mlflow", "parent_run", "plan", "store", "objective", "prune"):
+    for key in ("mlflow", "parent_run", "plan", *_STORE, "objective", "prune"):
         values.pop(key)
     return digest(values)[:16]
 

@@ -11,7 +11,6 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Transformer
@@ -26,6 +25,7 @@ from segtrack.command.job import config_hash
 from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
 from segtrack.settings import Settings
+from segtrack.store import store_folder
 
 _PARENT = "segtrack.parent_run"  # attribute of a study
 _KILLED = "segtrack.killed"  # of a trial: its process was
@@ -213,7 +213,7 @@ class Study:
 
 
 def _own_storage(first: Settings) -> str:
-    folder = Path(first.store).resolve()
+    folder = store_folder(first).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{folder / FILE}"
 

@@ -48,9 +48,9 @@ class Sender:
         return self._outbox.folder if self._outbox is not None else None
 
     @property
-    def local(self) -> Path | None:
-        """The folder of the run's artifacts; None where they are on a server."""
-        return None if self._waits and self._outbox is not None else self._writer.local
+    def place(self) -> str:
+        """The address of the run's artifacts; empty while its server is away."""
+        return self._writer.place if self._outbox is None else ""
 
     def send(self, record: Record) -> None:
         """Write a record, or keep it.

@@ -26,7 +26,7 @@ from segtrack.journal.delivery import FIRST_ID, Sender, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
-from segtrack.journal.tracking import ServerAway, client_of, connect, say_where, told
+from segtrack.journal.tracking import ServerAway, client_of, connect, local_path, say_where, told
 from segtrack.journal.writing import METRICS_PER_CALL
 from segtrack.settings import MlflowSettings
 
@@ -163,7 +163,8 @@ class Journal:
 
     def forget(self) -> None:
         """Remove the run and what it kept; a server keeps it among those that were deleted."""
-        folder = self._sender.local
+        uri = self._sender.place
+        folder = local_path(uri) if uri else None
         self._no_later()
         self._sender.forget()
         if sqlite_path(self.uri) is not None:
@@ -171,6 +172,11 @@ class Journal:
             client_of(self.uri)._tracking_client.store._hard_delete_run(self.run_id)
         if folder is not None:
             shutil.rmtree(folder.parent, ignore_errors=True)
+        elif uri.startswith("s3://"):
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            with contextlib.suppress(Exception):  # whoever may write may not always remove
+                get_artifact_repository(uri).delete_artifacts()
         self.forgotten = True
 
 

@@ -113,6 +113,11 @@ class Writer:
             self.client.delete_run(self.run_id)
 
     @cached_property
+    def place(self) -> str:
+        """The address of the run's artifacts."""
+        return str(self.client.get_run(self.run_id).info.artifact_uri)
+
+    @property
     def local(self) -> Path | None:
         """The folder of the run's artifacts; None where they are on a server."""
-        return local_path(self.client.get_run(self.run_id).info.artifact_uri)
+        return local_path(self.place)
