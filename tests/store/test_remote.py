@@ -273,7 +273,9 @@ def test_what_is_damaged_at_the_address_is_said_and_made_anew(
     assert [(one[:2], told in one[2]) for one in machine("one").far.damaged()] == [
         (("train", CALL.key), True)
     ]
-    result = machine("two").run(CALL, build)
+    two = machine("two")
+    assert two.find(CALL) is None  # as a run looks before it begins
+    result = two.run(CALL, build)
     out = capsys.readouterr().out
     assert not result.hit and told in out and out.count("\n") == 1
     assert machine("three").run(CALL, never).hit and capsys.readouterr().out == ""

@@ -343,7 +343,8 @@ def environment() -> str:
         f"platform {platform.platform()}",
         f"cpu cores {os.cpu_count()}",
     ]
-    packages = {f"{d.metadata['Name']}=={d.version}" for d in distributions()}
+    facts = (one.metadata for one in distributions())  # each look reads and parses a file
+    packages = {f"{one['Name']}=={one['Version']}" for one in facts}
     return "\n".join([*head, *sorted(packages, key=str.lower)]) + "\n"
 
 

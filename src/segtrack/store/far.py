@@ -88,11 +88,13 @@ class Far:
         """Fill the empty folder ``into``, which is called like the key; False: it is not there.
 
         Raises:
-            Unusable: it is damaged, or something of it is missing.
+            Unusable: it is damaged, or something of it is missing; from then on it is not there.
         """
         try:
             text = self.server.read(_record(name, key))
         except FileNotFoundError:
+            return False
+        if _sha256(text) in self._damaged:
             return False
         try:
             (into / records.FILE).write_bytes(text)

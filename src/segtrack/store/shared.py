@@ -65,10 +65,13 @@ class SharedStore(Store):
         return self._written(call, fetched)
 
     def kept(self, name: str, key: str) -> tuple[Path, dict[str, Any]] | None:
-        """As ``Store.kept``; what another machine made is fetched."""
+        """As ``Store.kept``; what another machine made is fetched, if the cache has room."""
         if found := super().kept(name, key):
             return found
-        with building(self._lock_path(name, key), name, wait=True):
+        with (
+            contextlib.suppress(OSError),
+            building(self._lock_path(name, key), name, wait=True),
+        ):
             self._fetch(name, key)
         return super().kept(name, key)
 
