@@ -146,11 +146,11 @@ def _record(settings: MlflowSettings, parent: str, cell: int) -> None:
         for step in range(STEPS):
             for name in range(NAMES):
                 journal.metric(Metric(f"val/metric_{name}", _value(cell, name, step), step))
-        for name in FILES:
-            path = Path(scratch, name)
+        for file in FILES:
+            path = Path(scratch, file)
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(_bytes(cell, name))
-            journal.artifact(path, Path(name).parent.as_posix().strip("."))
+            path.write_bytes(_bytes(cell, file))
+            journal.artifact(path, Path(file).parent.as_posix().strip("."))
 
 
 def _differences(settings: MlflowSettings, parent: str, row: tuple[int, str]) -> list[str]:
@@ -168,12 +168,12 @@ def _differences(settings: MlflowSettings, parent: str, row: tuple[int, str]) ->
             found.append(f"cell {cell}: val/metric_{name} has {len(rows)} of {STEPS} values")
     with tempfile.TemporaryDirectory() as scratch:
         kept = journals.Artifacts(settings, run, Path(scratch))
-        for name in FILES:
+        for file in FILES:
             try:
-                if kept.fetch(name).read_bytes() != _bytes(cell, name):
-                    found.append(f"cell {cell}: {name} differs")
+                if kept.fetch(file).read_bytes() != _bytes(cell, file):
+                    found.append(f"cell {cell}: {file} differs")
             except Exception as error:
-                found.append(f"cell {cell}: {name}: {error}")
+                found.append(f"cell {cell}: {file}: {error}")
     return found
 
 

@@ -191,7 +191,7 @@ class TeamServer:
             with psycopg.connect(dbname="postgres", autocommit=True, **given) as database:  # type: ignore[arg-type]
                 found = database.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
                 if found.fetchone() is None:
-                    database.execute(f"CREATE DATABASE {NAME}")  # type: ignore[call-overload]
+                    database.execute(f"CREATE DATABASE {NAME}")
             return True
         except psycopg.OperationalError:
             return False
