@@ -86,12 +86,12 @@ class Journal:
     def flush(self) -> None:
         """Send the metrics and tags that wait; what cannot be sent waits on."""
         with self._sending:
+            if self._waiting:  # first: a tag says that a stage is done, with its numbers
+                self._sender.send({"what": "metrics", "rows": self._waiting})
+                self._waiting = []
             if self._tags:
                 self._sender.send({"what": "tags", "tags": self._tags})
                 self._tags = {}
-            if self._waiting:
-                self._sender.send({"what": "metrics", "rows": self._waiting})
-                self._waiting = []
             self._flushed = time.monotonic()
 
     def _no_later(self) -> None:
