@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from segtrack.base.errors import DataError
-from segtrack.dataset import files_below, image_files, is_video, paths_of
+from segtrack.dataset import files_below, is_video, paths_of, picture_files
 
 IMAGE, VIDEO = "image", "video"
 SCHEMA = pa.schema([("name", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())])
@@ -83,7 +83,7 @@ def plan_images(folder: Path, per_shard: int) -> Plan:
         DataError: there are none, or a name is none that tables can hold.
     """
     root = Path(os.path.normpath(folder.absolute()))
-    rows = sorted(_row(entry.path, str(root)) for entry in image_files(root))
+    rows = sorted(_row(entry.path, str(root)) for entry in picture_files(root))
     if not rows:
         raise DataError(f"{folder}: holds no pictures; give the folder that they lie in")
     return Plan(root, IMAGE, _table(rows), per_shard)

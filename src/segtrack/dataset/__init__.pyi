@@ -27,7 +27,7 @@ from .licences import SourceRow as SourceRow
 from .licences import count_files as count_files
 from .licences import count_sources as count_sources
 from .licences import read_sources as read_sources
-from .listing import image_files as image_files
+from .listing import picture_files as picture_files
 from .live import LiveStream as LiveStream
 from .overview import overview as overview
 from .pixels import decode_pixels as decode_pixels
