@@ -4,9 +4,9 @@
     python scripts/bench_predict.py --images 2000 --videos 4 --rounds 1
     python scripts/bench_predict.py --json FILE           keeps what was measured
 
-Both paths do the same plan in alternation, each into an empty folder; their tables are compared
-byte for byte. The start of Ray is said apart: it is the same for a million images. What a part of
-the work takes of one core (to read and decode an image, to write its rows) is measured beside.
+Both commands do the same in alternation, each as a process of its own in an empty folder; their
+tables are compared byte for byte. What Ray takes to start is said apart: it is the same for a
+million images. What one core takes to read and decode an image is measured beside.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SEGTRACK_DATA") or ROOT.parent / "shared" / "data")
 SIZE = (320, 192)  # px, width and height of images and frames
-IMGSZ, FRAMES, SAMPLE = 96, 40, 500
+IMGSZ, FRAMES, SAMPLE = 96, 100, 500
 
 
 def make_images(folder: Path, count: int) -> None:
@@ -55,7 +57,7 @@ def make_videos(folder: Path, count: int) -> None:
     folder.mkdir(parents=True)
     source = cv2.VideoCapture(str(DATA / "videos" / "intel_car-detection.mp4"))
     frames: list[Any] = []
-    while len(frames) < FRAMES * 5 and (got := source.read())[0]:
+    while len(frames) < FRAMES * 3 and (got := source.read())[0]:
         frames.append(cv2.resize(got[1], SIZE))
     for number in range(count):
         path = str(folder / f"{number:03}.mp4")
@@ -66,35 +68,37 @@ def make_videos(folder: Path, count: int) -> None:
         writer.release()
 
 
-def settings_of(words: list[str]) -> Any:
-    from segtrack.command.app import CONF
-    from segtrack.command.composition import compose_settings
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: seconds from its start to its end, what it reported, its folder."""
 
-    return compose_settings(CONF, words)
+    seconds: float
+    numbers: dict[str, float]
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "shards.json").read_text("utf-8"))
+        return content
+
+    @property
+    def digests(self) -> list[str]:
+        content = self.manifest
+        return [one["sha256"] for one in (*content["shards"], *content["tracks"])]
 
 
-def predict(plan: Any, words: list[str], folder: Path) -> dict[str, float]:
-    """Do the plan as the command with these words does; its numbers, and the seconds of all."""
-    from segtrack import bulk, model
-
-    settings = settings_of(words)
-    weights = model.resolve_weights(settings.model, lambda _: Path())
-    network = model.Network(settings.model, weights, settings.device)
-    request = network.request(weights.names, {}, one_class=True)
-    numbers: dict[str, float] = {}
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def predict(words: list[str], place: Path) -> Done:
+    """The command as it is typed, in an empty folder, with an empty store."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, str(ROOT / "src" / "run.py"), "predict", *words]
     begin = time.perf_counter()
-    bulk.run_shards(plan, network, request, settings, folder, lambda n, v: numbers.update({n: v}))
-    numbers["seconds"] = time.perf_counter() - begin
-    return numbers
-
-
-def bytes_of(folder: Path) -> list[str]:
-    from segtrack import bulk
-
-    content = json.loads((folder / bulk.MANIFEST).read_text(encoding="utf-8"))
-    return [one["sha256"] for one in (*content["shards"], *content["tracks"])]
+    subprocess.run(command, cwd=place, env=env, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - begin
+    (path,) = (place / ".segtrack" / "results" / "shards").glob("*/metrics.jsonl")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return Done(seconds, {row["name"]: row["value"] for row in rows}, path.parent)
 
 
 def parts(folder: Path) -> dict[str, float]:
@@ -111,6 +115,36 @@ def parts(folder: Path) -> dict[str, float]:
     return {"decode_ms": 1000 * decode, "bytes": size}
 
 
+def rates(told: dict[str, list[Done]]) -> dict[str, float]:
+    """What the fastest rounds came to; ``count`` are images or frames."""
+    plain, ray = (min(told[path], key=lambda one: one.seconds) for path in ("plain", "ray"))
+    content = plain.manifest
+    count = content["frames"] or content["files"]
+    size = sum(path.stat().st_size for path in plain.folder.rglob("*.parquet"))
+    shards = content["shards"]
+    each = [(one["ms"], one.get("frames") or one["files"] - one["skipped"]) for one in shards]
+    start = ray.numbers["predict/cluster_start_s"]
+    work = sum(ms["all"] for ms, _ in each) + sum(one["ms"]["all"] for one in content["tracks"])
+    return {
+        "files": content["files"],
+        "count": count,
+        "rows": content["rows"],
+        "plain_s": plain.seconds,
+        "ray_s": ray.seconds,
+        "ray_start_s": start,
+        "actors": ray.numbers["predict/actors"],
+        "ratio": ray.seconds / plain.seconds,
+        "ratio_without_start": (ray.seconds - start) / plain.seconds,
+        "plain_per_s": 1000 * count / work,  # once it runs, on all cores
+        "fixed_s": plain.seconds - work / 1000,  # of a command, whatever it predicts
+        # Of the pipeline, per image or frame: the network and what waits for it, and all else.
+        "predict_ms": sum(ms["predict"] * n for ms, n in each) / count,
+        "around_ms": sum(ms["around"] * n for ms, n in each) / count,
+        "track_ms": sum(one["ms"]["all"] for one in content["tracks"]) / count,
+        "bytes_out": size / count,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--images", type=int, default=20_000)
@@ -122,71 +156,42 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("words", nargs="*", help="settings, such as scale.actors=2")
     given = parser.parse_args()
-    from segtrack import bulk
-
     work = Path(tempfile.mkdtemp(prefix="predict-"))
-    os.environ.setdefault("SEGTRACK_HOME", str((given.keep or work).absolute() / "home"))
-    material = given.keep or work
+    material = (given.keep or work).absolute()
+    os.environ.setdefault("SEGTRACK_HOME", str(material / "home"))
     photos, films = material / f"images{given.images}", material / f"videos{given.videos}"
     if given.images and not photos.is_dir():
         make_images(photos, given.images)
     if given.videos and not films.is_dir():
         make_videos(films, given.videos)
     base = [f"model.weights={DATA / 'weights' / 'yolov8n-seg.pt'}", f"model.imgsz={given.imgsz}"]
-    plans = {}
-    if given.images:
-        plans["images"] = (
-            bulk.plan_images(photos, given.shard),
-            [*base, "dataset=images", f"dataset.path={photos}"],
-        )
-    if given.videos:
-        more = [f"video={films}", "tracker=bytetrack_video", "stages=[shards]"]
-        plans["videos"] = bulk.plan_videos(str(films)), [*base, *more]
+    kinds = {
+        "images": [f"scale.shard_size={given.shard}", "dataset=images", f"dataset.path={photos}"],
+        "videos": [f"video={films}"],
+    }
     found: dict[str, Any] = {"cores": os.cpu_count(), "imgsz": given.imgsz, "size_px": SIZE}
-    for kind, (plan, words) in plans.items():
-        told: dict[str, list[dict[str, float]]] = {"plain": [], "ray": []}
+    if given.images:  # which backend is fastest is measured once on a machine
+        few = ["dataset=images", f"dataset.path={photos / '000'}"]
+        predict([*base, *few], work / "before")
+    for kind, words in kinds.items():
+        if not getattr(given, kind):
+            continue
+        told: dict[str, list[Done]] = {"plain": [], "ray": []}
         for _ in range(given.rounds):
             for path in told:
                 more = ["scale.ray=local", *given.words] if path == "ray" else []
-                told[path].append(predict(plan, [*words, *more], work / path))
-                print(kind, path, {k: round(v, 2) for k, v in told[path][-1].items()}, flush=True)
-            assert bytes_of(work / "plain") == bytes_of(work / "ray"), "they differ"
-        content = json.loads((work / "plain" / bulk.MANIFEST).read_text(encoding="utf-8"))
-        best = {path: min(one["seconds"] for one in runs) for path, runs in told.items()}
-        start = min(one["predict/cluster_start_s"] for one in told["ray"])
-        count = content["frames"] or content["files"]
-        size = sum(p.stat().st_size for p in (work / "plain").rglob("*.parquet"))
-        shards = content["shards"]
-        each = [(s["ms"], s.get("frames") or s["files"] - s["skipped"]) for s in shards]
-        found[kind] = {
-            "files": content["files"],
-            "count": count,
-            "rows": content["rows"],
-            "plain_s": best["plain"],
-            "ray_s": best["ray"],
-            "ray_start_s": start,
-            "plain_per_s": count / best["plain"],
-            "ray_per_s": count / (best["ray"] - start),
-            "ratio": best["ray"] / best["plain"],
-            "ratio_without_start": (best["ray"] - start) / best["plain"],
-            # of a whole machine, by the pipeline's own clock, per image or frame
-            "predict_ms": float(
-                np.average([m["predict"] for m, _ in each], None, [n for _, n in each])
-            ),
-            "around_ms": float(
-                np.average([m["around"] for m, _ in each], None, [n for _, n in each])
-            ),
-            "shard_ms": sum(ms["all"] for ms, _ in each) / count,
-            "track_ms": sum(t["ms"]["all"] for t in content["tracks"]) / count,
-            "bytes_out": size / count,
-            "bytes_in": float(plan.table["size"].to_numpy().sum()) / count,
-        }
+                told[path].append(predict([*base, *words, *more], work / path))
+                last = told[path][-1]
+                print(kind, path, f"{last.seconds:.1f} s", last.numbers, flush=True)
+            assert told["plain"][-1].digests == told["ray"][-1].digests, "they differ"
+        found[kind] = rates(told)
         if kind == "images":
             found[kind] |= parts(photos)
+        one = found[kind]
         print(
-            kind,
-            f"Ray takes {found[kind]['ratio_without_start']:.3f} of the plain path's time "
-            f"without its start, {found[kind]['ratio']:.3f} with it ({start:.1f} s)",
+            f"{kind}: Ray takes {one['ratio']:.3f} of the plain command's time, "
+            f"{one['ratio_without_start']:.3f} without the {one['ray_start_s']:.1f} s in which it "
+            "starts",
             flush=True,
         )
     shutil.rmtree(work, ignore_errors=True)

@@ -169,6 +169,8 @@ def _ray() -> Any:
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Connected to a cluster for the length of the block; one of this machine ends with it."""
     here = {"include_dashboard": False} if address == LOCAL else {}
+    # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     in_main = threading.current_thread() is threading.main_thread()
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     try:

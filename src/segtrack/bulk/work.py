@@ -156,6 +156,7 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
         how = job.tracker, job.tracks, work, _unheard, frames, motion
         tracker.associate(found_in, *how)
         made = tracker.Tracks.load(work)
+        count = len(made.summary())
         about = _of_video(file.name, found_in.times, made.info.height, made.info.width)
         schema, names = tables.TRACK_OBJECTS, made.info.names
         rows = tables.write_objects(work / "tracks.parquet", work / TRACKS, schema, names, about)
@@ -165,7 +166,7 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
         "shard": number,
         "video": file.name,
         "tracks": where.as_posix(),
-        "count": len(made.tracks),
+        "count": count,
         "rows": rows,
         "sha256": file_digest(job.folder / where),
         "ms": {"all": round(1000 * (time.perf_counter() - begin), 1)},
