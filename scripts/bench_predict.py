@@ -36,7 +36,7 @@ def make_images(folder: Path, count: int) -> None:
     import cv2
 
     sources = sorted((DATA / "images" / "coco128-seg").rglob("*.jpg"))
-    pictures = [cv2.imread(str(path)) for path in sources]
+    pictures: list[Any] = [cv2.imread(str(path)) for path in sources]
     pictures = [one for one in pictures if one.shape[0] > SIZE[1] and one.shape[1] > SIZE[0]]
     draw = np.random.default_rng(0)
     for number in range(count):
@@ -44,7 +44,9 @@ def make_images(folder: Path, count: int) -> None:
         y = draw.integers(image.shape[0] - SIZE[1] + 1)
         x = draw.integers(image.shape[1] - SIZE[0] + 1)
         part = image[y : y + SIZE[1], x : x + SIZE[0]]
-        part = cv2.convertScaleAbs(part[:, :: draw.choice((-1, 1))], beta=draw.integers(-20, 20))
+        part = cv2.convertScaleAbs(
+            part[:, :: draw.choice((-1, 1))], beta=int(draw.integers(-20, 20))
+        )
         place = folder / f"{number // 1000:03}"
         place.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(place / f"{number:06}.jpg"), part)
@@ -202,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from pycocotools import mask as coco
 
-from segtrack.bulk import work
+from segtrack.bulk import running, work
 from segtrack.tracker import Tracks
 from tests.integration.conftest import ROOT, Outcome, Project
 from tests.model.conftest import make_tiny_weights
@@ -209,6 +209,22 @@ def test_it_goes_on_from_finished_shards(
     alone = here(*typed, "store=other")
     assert alone.code == 0
     assert digests(manifest(predicted(project))) == digests(told)
+
+
+def test_a_shard_that_always_ends_its_process(
+    here: Run, project: Project, material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As three attempts of this command left it that were killed."""
+
+    def after_three(folder: Path, *given: Any) -> work.Job:
+        for i in range(work.MOST):
+            (folder / "work" / f"detect-00001.mine.{i}").mkdir(parents=True)
+        return work.Job(folder, *given[:-1], "mine")
+
+    monkeypatch.setattr(running, "Job", after_three)
+    outcome = here(*images(material))
+    assert outcome.code == 2 and "(03b.jpg to 06.png in " in outcome.err, outcome.err
+    assert "ended its process 3 times" in outcome.err
 
 
 def digests(told: dict[str, Any]) -> list[str]:

@@ -52,6 +52,10 @@ class Plan:
         """How many there are."""
         return -(-len(self) // self.per_shard)
 
+    def count(self, number: int) -> int:
+        """How many files a shard has."""
+        return min(self.per_shard, len(self) - number * self.per_shard)
+
     def files(self, number: int) -> list[Input]:
         """Those of one shard, counted from 0."""
         part = self.table.slice(number * self.per_shard, self.per_shard)

@@ -72,7 +72,7 @@ def run_shards(
     last = "detect" if plan.kind == IMAGE else "track"
     open_ = [n for n in range(plan.shards) if not job.done(last, n)]
     unit, begin = f"{plan.kind}s", time.perf_counter()
-    ready = len(plan) - sum(len(plan.files(n)) for n in open_)
+    ready = len(plan) - sum(map(plan.count, open_))
     now = Counter[str]()
     with doing("predict", len(plan), unit, ready) as work:
         for told in _calls(job, settings.scale, plan.largest_first(open_), report):
