@@ -122,9 +122,9 @@ def _judged(dataset: Dataset, network: Network, scratch: Path) -> dict[str, Any]
     with tempfile.TemporaryDirectory(dir=scratch) as out:
         predict_images(dataset.iter_images("test"), network, request, Path(out), report)
         frames = Predictions.load(Path(out)).frames()
-        coco = dataset.coco("test")
-        matcher = Matcher(len(coco["categories"]))
-        for batch in image_batches(coco, frames, LIMITS.conf_floor, LIMITS.max_det, size=20):
+        matcher = Matcher(len(dataset.names))
+        truth = dataset.coco_images("test"), dataset.iter_annotations("test")
+        for batch in image_batches(*truth, frames, LIMITS.conf_floor, LIMITS.max_det, size=20):
             matcher.add(batch)
     scores = {
         **coco_scores(matcher.matches("box"), "box").overall,

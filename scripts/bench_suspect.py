@@ -660,9 +660,9 @@ def _batches(
         {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
         for r in images_of(dataset, SPLITS)
     ]
-    truth = list(annotations_of(dataset, SPLITS))
+    truth = annotations_of(dataset, SPLITS)
     frames = sorted((f for one in predictions for f in one.frames()), key=lambda f: f.frame)
-    return image_batches({"images": rows, "annotations": truth}, frames, floor, 10_000)
+    return image_batches(rows, truth, frames, floor, 10_000)
 
 
 def _boxed(batches: Iterator[ImageBatch]) -> Iterator[ImageBatch]:

@@ -88,13 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compared(folder: Path, weights: Path, imgsz: int, scratch: Path) -> dict[str, float]:
     """Mask mAP50-95 by step."""
     dataset = _prepared(folder, scratch)
-    coco = dataset.coco("val")
-    found = {"segtrack": _ap(coco, _predicted(dataset, weights, imgsz, scratch).frames())}
+    found = {"segtrack": _ap(dataset, _predicted(dataset, weights, imgsz, scratch).frames())}
     seen, figure = _validated(dataset, weights, imgsz, scratch)
     ids = {Path(row.file_name).stem: row.image_id for row in dataset.iter_images("val")}
     seen.sort(key=lambda one: ids[one["name"]])
     for name, key in (("input", "single"), ("labels", "several")):
-        found[name] = _ap(coco, (_at_full_size(one, one[key], ids[one["name"]]) for one in seen))
+        found[name] = _ap(dataset, (_at_full_size(one, one[key], ids[one["name"]]) for one in seen))
     for name, merged in (("quarter", False), ("merged", True)):
         matcher = Matcher(len(dataset.names))
         for one in seen:
@@ -126,9 +125,11 @@ def _predicted(dataset: Dataset, weights: Path, imgsz: int, scratch: Path) -> Pr
     return Predictions.load(out)
 
 
-def _ap(coco: dict[str, Any], frames: Iterator[FrameDetections]) -> float:
-    matcher = Matcher(len(coco["categories"]))
-    for batch in image_batches(coco, frames, LIMITS.conf_floor, LIMITS.max_det, size=20):
+def _ap(dataset: Dataset, frames: Iterator[FrameDetections]) -> float:
+    matcher = Matcher(len(dataset.names))
+    images = dataset.coco_images("val")
+    limits = LIMITS.conf_floor, LIMITS.max_det
+    for batch in image_batches(images, dataset.iter_annotations("val"), frames, *limits, size=20):
         matcher.add(batch)
     return _masks(matcher)
 
@@ -244,12 +245,11 @@ def _on_grid(one: dict[str, Any], image_id: int, merged: bool) -> ImageBatch:
     found = np.asfortranarray(one["masks"].numpy().transpose(1, 2, 0).astype(np.uint8))
     image = {"id": image_id, "height": found.shape[0], "width": found.shape[1]}
     truth = []
-    for i, (k, mask) in enumerate(zip(classes, masks, strict=True), start=1):
+    for k, mask in zip(classes, masks, strict=True):
         rle = coco_mask.encode(np.asfortranarray(mask, np.uint8))
         area = float(coco_mask.area(rle))
         truth.append(
             {
-                "id": 1000 * (image_id + 1) + i,
                 "image_id": image_id,
                 "category_id": int(k),
                 "segmentation": rle,

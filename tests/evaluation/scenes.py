@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from segtrack.evaluation.batches import BATCH, ImageBatch, image_batches
 from segtrack.model.predictions import (
     FrameDetections,
     Predictions,
@@ -42,12 +43,26 @@ class HandMade:
     visible_estimated: bool = False
 
     def coco(self, split: str) -> dict[str, Any]:
-        images = [
-            {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
-            for r in self.rows
-        ]
+        images = list(self.coco_images(split))
         categories = [{"id": i, "name": name} for i, name in enumerate(self.names)]
         return {"images": images, "annotations": self.annotations, "categories": categories}
+
+    def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
+        for r in self.rows:
+            yield {
+                **{"id": r.image_id, "file_name": r.file_name},
+                **{"width": r.width, "height": r.height},
+            }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict.fromkeys(("train", "val", "test"), len(self.rows))
+
+    def iter_annotations(
+        self, split: str, images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        rows = sorted(self.annotations, key=lambda one: int(one["image_id"]))
+        return (row for row in rows if images is None or row["image_id"] in images)
 
     def split_fingerprint(self, split: str) -> str:
         content = [self.names, sorted(row.file_name for row in self.rows), repr(self.annotations)]
@@ -86,7 +101,9 @@ def rectangle_rle(box: Sequence[int], size: int = SIZE) -> dict[str, Any]:
     return coco_mask.encode(mask)
 
 
-def hand_made(names: Sequence[str], images: int, objects: Sequence[Object]) -> HandMade:
+def hand_made(
+    names: Sequence[str], images: int, objects: Sequence[Object], size: int = SIZE
+) -> HandMade:
     """A data set of square images with rectangular objects; image ids count from 0."""
     annotations = [
         {
@@ -96,17 +113,17 @@ def hand_made(names: Sequence[str], images: int, objects: Sequence[Object]) -> H
             "bbox": [float(v) for v in o.box],
             "area": float(o.box[2] * o.box[3]),
             "iscrowd": int(o.crowd),
-            "segmentation": rectangle_rle(o.box),
+            "segmentation": rectangle_rle(o.box, size),
             "visible_fraction": o.visible,
         }
         for i, o in enumerate(objects)
     ]
-    rows = [Image(i, f"image {i}.png", Path(f"none/{i}.png"), SIZE, SIZE) for i in range(images)]
+    rows = [Image(i, f"image {i}.png", Path(f"none/{i}.png"), size, size) for i in range(images)]
     return HandMade(tuple(names), rows, annotations)
 
 
 def write_predictions(
-    folder: Path, names: Sequence[str], images: int, found: Sequence[Detection]
+    folder: Path, names: Sequence[str], images: int, found: Sequence[Detection], size: int = SIZE
 ) -> Predictions:
     """A predictions folder with rectangular masks."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,11 +138,19 @@ def write_predictions(
                     np.array([f.class_id for f in here], np.int16),
                     np.array([f.score for f in here], np.float32),
                     boxes,
-                    [rectangle_rle(f.box)["counts"] for f in here],
+                    [rectangle_rle(f.box, size)["counts"] for f in here],
                 )
             )
         writer.finish(PredictionsInfo(tuple(names), images, conf_floor=0.001))
     return Predictions.load(folder)
+
+
+def batches(
+    dataset: HandMade, predictions: Predictions, floor: float = 0.001, size: int = BATCH
+) -> Iterator[ImageBatch]:
+    """All images with what was found of them."""
+    images, annotations = dataset.coco_images("val"), dataset.iter_annotations("val")
+    return image_batches(images, annotations, predictions.frames(), floor, 300, size)
 
 
 def random_scene(seed: int, names: Sequence[str], images: int) -> tuple[HandMade, list[Detection]]:

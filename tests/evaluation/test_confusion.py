@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from segtrack.evaluation.confusion import match_objects
-from segtrack.evaluation.gallery import headline, worst
+from segtrack.evaluation.confusion import match_objects, worst_images
+from segtrack.evaluation.gallery import headline
 from segtrack.evaluation.measurement import Evaluation, measure
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (
@@ -59,7 +59,7 @@ def test_matrix_by_hand(tmp_path: Path) -> None:
         [0, 1, 2],  # true person
         [2, 1, 0],  # nothing
     ]
-    first, second = evaluation.errors
+    first, second = sorted(evaluation.worst, key=lambda one: one.image_id)
     assert (first.objects, first.missed, first.false) == (3, 2, 2)
     assert first.mean_iou == pytest.approx(2 / 3)
     assert first.quality == pytest.approx((2 / 3) / (1 + 2 / 2 + 2 / 2))
@@ -83,8 +83,8 @@ def test_agrees_with_the_curves(tmp_path: Path, seed: int) -> None:
         assert matrix[k, k] == pytest.approx(evaluation.curves.recall[k, at] * objects)
         precision = evaluation.curves.precision[k, at]
         assert matrix[k, k] == pytest.approx(precision * matrix[:, k].sum())
-    assert sum(e.missed for e in evaluation.errors) == matrix[:2].sum() - np.trace(matrix)
-    assert sum(e.false for e in evaluation.errors) == matrix[:, :2].sum() - np.trace(matrix)
+    assert sum(e.missed for e in evaluation.worst) == matrix[:2].sum() - np.trace(matrix)
+    assert sum(e.false for e in evaluation.worst) == matrix[:, :2].sum() - np.trace(matrix)
 
 
 @given(st.data())
@@ -120,12 +120,10 @@ def test_worst_images_first(tmp_path: Path) -> None:
         Detection(3, CAR, 0.9, A),
         Detection(4, CAR, 0.9, A_SHIFTED),
     ]
-    errors = _measure(tmp_path, 6, objects, found).errors
-    ranked = worst(errors, 12)
+    ranked = _measure(tmp_path, 6, objects, found).worst
     assert [e.image_id for e in ranked] == [2, 1, 3, 4]
     assert [e.quality for e in ranked] == pytest.approx([0, 0, 1 / 1.5, 2 / 3])
-    assert [e.image_id for e in worst(errors, 2)] == [2, 1]
-    assert errors[5].quality == 1 and errors[5].mean_iou is None
+    assert [e.image_id for e in worst_images(ranked[::-1], 2)] == [2, 1]
     assert headline("a.png", ranked[2]) == (
         "a.png: 2 objects, 1 missed (FN), 0 false (FP), mean IoU 1.00"
     )

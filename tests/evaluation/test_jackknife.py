@@ -9,7 +9,7 @@ import pytest
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.statistics import Estimate, compare
-from segtrack.evaluation.jackknife import METRICS, check_paired, estimates
+from segtrack.evaluation.jackknife import METRICS, blocks_of, check_paired, estimates
 from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.measurement import measure
 from segtrack.evaluation.ranking import precisions
@@ -200,11 +200,20 @@ def test_very_many_groups_become_random_blocks(
     units = measure(dataset, "test", predictions, EvaluationSettings()).units
     every = estimates(units)[METRICS[0]]
     monkeypatch.setattr("segtrack.evaluation.jackknife.MOST", 5)
+    monkeypatch.setattr("segtrack.evaluation.jackknife.LEAST", 5)
     blocks = estimates(units)[METRICS[0]]
     assert blocks.names == ("0", "1", "2", "3", "4")
     assert blocks.whole == every.whole
     assert blocks.size.sum() == every.size.sum()
     assert len(set(blocks.without[0].tolist())) == 5
+
+
+@pytest.mark.parametrize(
+    ("groups", "blocks"),
+    [(7, 7), (5000, 5000), (20_000, 5000), (40_000, 2500), (200_000, 500), (1_000_000, 500)],
+)
+def test_blocks_of_very_many_images_cost_no_more(groups: int, blocks: int) -> None:
+    assert blocks_of(groups) == blocks
 
 
 def test_one_image(tmp_path: Path) -> None:

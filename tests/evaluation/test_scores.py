@@ -1,24 +1,29 @@
 """COCO's figures: small cases by hand, random scenes by pycocotools called directly."""
 
 import contextlib
+import copy
 import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from segtrack.evaluation.batches import image_batches
 from segtrack.evaluation.matching import KINDS, Matcher
 from segtrack.evaluation.measurement import Evaluation, measure
-from segtrack.evaluation.scores import coco_scores
+from segtrack.evaluation.scores import accumulate, coco_scores
+from segtrack.evaluation.units import image_units
 from segtrack.model.predictions import Predictions
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import (
     Detection,
     HandMade,
     Object,
+    batches,
     hand_made,
     random_scene,
     write_predictions,
@@ -165,18 +170,80 @@ def test_equals_pycocotools_whatever_the_batch(tmp_path: Path, seed: int, size: 
     dataset, found = random_scene(seed, names, images=12)
     predictions = write_predictions(tmp_path, names, 12, found)
     matcher = Matcher(len(names))
-    for batch in image_batches(dataset.coco("val"), predictions.frames(), 0.001, 300, size):
+    for batch in batches(dataset, predictions, size=size):
         matcher.add(batch)
     for kind in KINDS:
         expected = independent(dataset, predictions, kind)
         overall = coco_scores(matcher.matches(kind), kind).overall
         assert -1 < expected[0] < 1
         got = [-1 if value is None else value for value in overall.values()]
-        np.testing.assert_allclose(got, expected, atol=1e-12, rtol=0)
+        np.testing.assert_array_equal(got, expected)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_equals_pycocotools_to_the_last_bit(data: st.DataObject) -> None:
+    """Every precision and recall, and what the units keep of each detection: no difference at all.
+
+    Sizes on both sides of COCO's limits, crowds, objects inside of each other, equal scores, images
+    without either, more than 100 detections of a class in an image.
+    """
+    names = ("car", "person")
+    side = st.integers(1, 120)
+    box = st.tuples(st.integers(0, 60), st.integers(0, 60), side, side)
+    image, kind = st.integers(0, 3), st.integers(0, 1)
+    score = st.sampled_from([0.1, 0.25, 0.5, 0.9])
+    objects = data.draw(
+        st.lists(st.builds(Object, image, kind, box, st.none(), st.booleans()), max_size=12)
+    )
+    found = data.draw(st.lists(st.builds(Detection, image, kind, score, box), max_size=25))
+    for one in objects:  # such as are found, by near boxes
+        if data.draw(st.booleans()):
+            x, y, w, h = one.box
+            near = (x + data.draw(st.integers(0, 3)), y, w, h)
+            found.append(Detection(one.image, one.class_id, data.draw(score), near))
+    if data.draw(st.integers(0, 9)) == 0:
+        found += [Detection(1, 0, (i % 7) / 10 + 0.1, (i, i, 9, 9)) for i in range(130)]
+    size = 200
+    dataset = hand_made(names, 5, objects, size)
+    with tempfile.TemporaryDirectory() as folder:
+        predictions = write_predictions(Path(folder), names, 5, found, size)
+        assert_equal_to_pycocotools(dataset, predictions, data.draw(st.integers(1, 5)))
+
+
+def assert_equal_to_pycocotools(dataset: HandMade, predictions: Predictions, size: int) -> None:
+    """All that is kept and reported, image by image and overall."""
+    matcher = Matcher(len(dataset.names))
+    for batch in batches(dataset, predictions, size=size):
+        matcher.add(batch)
+    units = image_units("val", "", dataset.names, [str(r.image_id) for r in dataset.rows], matcher)
+    for kind in KINDS:
+        expected = reference(dataset, predictions, kind)
+        precision, recall = accumulate(matcher.matches(kind))
+        np.testing.assert_array_equal(precision, expected.eval["precision"][..., -1])
+        np.testing.assert_array_equal(recall, expected.eval["recall"])
+        images = len(dataset.rows)
+        kept = units.detections[kind]
+        at = 0
+        for c, (k, i) in enumerate(zip(units.class_id, units.image, strict=True)):
+            entry = expected.evalImgs[k * 4 * images + i]
+            part = slice(at, at + kept.count[c])
+            at = part.stop
+            assert kept.score[part].tolist() == np.float32(entry["dtScores"]).tolist()
+            assert units.objects[c] == np.sum(entry["gtIgnore"] == 0)
+            matched, ignored = entry["dtMatches"] > 0, entry["dtIgnore"] > 0
+            bits = 2 ** np.arange(10)[:, None]
+            assert kept.right[part].tolist() == ((matched & ~ignored) * bits).sum(0).tolist()
+            assert kept.ignored[part].tolist() == (ignored * bits).sum(0).tolist()
 
 
 def independent(dataset: HandMade, predictions: Predictions, kind: str) -> np.ndarray:
     """pycocotools' twelve figures, as its documentation calls it."""
+    return np.asarray(reference(dataset, predictions, kind).stats)
+
+
+def reference(dataset: HandMade, predictions: Predictions, kind: str) -> COCOeval:
+    """pycocotools' evaluation, as its documentation calls it."""
     coco = dataset.coco("val")
     sizes = {image["id"]: [image["height"], image["width"]] for image in coco["images"]}
     results = []
@@ -195,10 +262,14 @@ def independent(dataset: HandMade, predictions: Predictions, kind: str) -> np.nd
             results.append(result)
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
-        truth.dataset = coco
+        truth.dataset = copy.deepcopy(coco)  # masks are put into it
         truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(results), {"mask": "segm", "box": "bbox"}[kind])
+        found = truth.loadRes(results) if results else COCO()
+        if not results:  # loadRes takes no empty list
+            found.dataset = {"images": coco["images"], "annotations": [], "categories": []}
+            found.createIndex()
+        evaluation = COCOeval(truth, found, {"mask": "segm", "box": "bbox"}[kind])
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return np.asarray(evaluation.stats)
+    return evaluation

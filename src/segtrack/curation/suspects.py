@@ -136,14 +136,16 @@ def _found(
 ) -> Found:
     rows = list(images_of(dataset, settings.splits))
     split_of = {row.image_id: s for s in settings.splits for row in dataset.iter_images(s)}
-    coco = {
-        "images": [
+    batches = image_batches(
+        (
             {"id": r.image_id, "file_name": r.file_name, "width": r.width, "height": r.height}
             for r in rows
-        ],
-        "annotations": list(annotations_of(dataset, settings.splits)),
-    }
-    batches = image_batches(coco, _frames(predictions), settings.conf_floor, _EVERY)
+        ),
+        annotations_of(dataset, settings.splits),
+        _frames(predictions),
+        settings.conf_floor,
+        _EVERY,
+    )
     facts = facts_of(progress(batches, "compare masks", None, "batches"))
     judged = suspicions(facts)
     names = [row.file_name for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,12 +111,14 @@ class Dataset:
 
     def iter_images(self, split: str) -> Iterator[ImageRow]:
         """The images of a split in the order of their ids, as a stream."""
-        columns = ["image_id", "file_name", "path", "width", "height", "sha256", "split"]
-        for table in row_groups(self.folder / "images.parquet", columns):
-            table = table.filter(pc.field("split") == split).drop_columns(["split"])
-            for row in table.to_pylist():
-                row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
-                yield ImageRow(**row)
+        for row in self._rows(split, ["file_name", "path", "width", "height", "sha256"]):
+            row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
+            yield ImageRow(**row)
+
+    def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
+        """Entries of COCO's ``images`` of a split in the order of their ids, as a stream."""
+        for row in self._rows(split, ["file_name", "width", "height"]):
+            yield {"id": row.pop("image_id"), **row}
 
     def image_rows(self, *columns: str) -> Iterator[dict[str, Any]]:
         """These columns of ``tables.IMAGES`` for every image, in the order of ids, as a stream."""
@@ -137,25 +139,30 @@ class Dataset:
                 waiting = next(annotations, None)
             yield row | {"path": self.folder / row["path"]}, own
 
-    def iter_annotations(self, split: str) -> Iterator[dict[str, Any]]:
+    def iter_annotations(
+        self, split: str, images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """COCO annotations of a split in the order of their images, as a stream.
+
+        Args:
+            images: ids of those that are wanted; None for all.
 
         ``category_id`` is the class id; ``segmentation`` an RLE where the source has one, else
         polygons; beside COCO's keys there is ``visible_fraction`` (0..1 or None).
         """
-        images = self.iter_images(split)
-        held: list[ImageRow] = []  # images of the split that rows may still come for
+        every = self._rows(split, ["width", "height"])
+        held: list[dict[str, Any]] = []  # images of the split that rows may still come for
         for table in row_groups(self.folder / "annotations.parquet", tables.ANNOTATIONS.names):
             first, last = (table["image_id"][i].as_py() for i in (0, -1))
-            held = [row for row in held if row.image_id >= first]
-            while not held or held[-1].image_id < last:
-                row = next(images, None)
+            held = [row for row in held if row["image_id"] >= first]
+            while not held or held[-1]["image_id"] < last:
+                row = next(every, None)
                 if row is None:
                     break
-                if row.image_id >= first:
+                if row["image_id"] >= first:
                     held.append(row)
-            sizes = {row.image_id: [row.height, row.width] for row in held}
-            wanted = pa.array(list(sizes), pa.int64())
+            sizes = {row["image_id"]: [row["height"], row["width"]] for row in held}
+            wanted = pa.array([i for i in sizes if images is None or i in images], pa.int64())
             table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
             for one in table.to_pylist():
                 yield _coco_row(one, sizes[one["image_id"]])
@@ -164,20 +171,16 @@ class Dataset:
         """COCO ground truth of a split, as pycocotools takes it; category ids are class ids."""
         return {
             "info": {"description": f"segtrack {split} split", "fingerprint": self.fingerprint},
-            "images": [coco_image(row) for row in self.iter_images(split)],
+            "images": list(self.coco_images(split)),
             "annotations": list(self.iter_annotations(split)),
             "categories": coco_categories(self.names),
         }
 
-
-def coco_image(row: ImageRow) -> dict[str, Any]:
-    """An entry of COCO's ``images``."""
-    return {
-        "id": row.image_id,
-        "file_name": row.file_name,
-        "width": row.width,
-        "height": row.height,
-    }
+    def _rows(self, split: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """``image_id`` and these columns of a split's images, in the order of ids, as a stream."""
+        for table in row_groups(self.folder / "images.parquet", ["image_id", *columns, "split"]):
+            table = table.filter(pc.field("split") == split).drop_columns(["split"])
+            yield from table.to_pylist()
 
 
 def coco_categories(names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -190,8 +193,8 @@ def write_coco(dataset: Dataset, split: str, path: Path) -> None:
     with path.open("w") as file:
         info = {"description": f"segtrack {split} split"}
         file.write(f'{{"info": {json.dumps(info)},\n"images": [')
-        for i, image in enumerate(dataset.iter_images(split)):
-            file.write((",\n" if i else "\n") + json.dumps(coco_image(image)))
+        for i, image in enumerate(dataset.coco_images(split)):
+            file.write((",\n" if i else "\n") + json.dumps(image))
         file.write('\n],\n"annotations": [')
         for i, row in enumerate(dataset.iter_annotations(split)):
             file.write((",\n" if i else "\n") + json.dumps(row))

@@ -1,13 +1,15 @@
 """Images with their ground truth and their detections, some at a time.
 
-Ground truth and predictions both come in ascending order of the images, so one pass over both is
-enough, and only one batch's masks are decoded at a time.
+Images, ground truth and predictions all come in ascending order of the images, so one pass over the
+three is enough, and only one batch's labels and masks are in memory at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,8 @@ class ImageBatch:
 
     Attributes:
         images: COCO's image dicts, ascending ``id``.
-        truth: annotation dicts of these images, copies, with ``segmentation`` as COCO RLE and an
-            ``id`` that counts from 1 over the whole split (0 means "unmatched" to pycocotools) and
-            the data set's own as ``annotation_id``.
+        truth: annotation dicts of these images, copies, in the order of the images, with
+            ``segmentation`` as COCO RLE and the data set's own id as ``annotation_id``.
         detections: one per image, best score first.
     """
 
@@ -35,18 +36,52 @@ class ImageBatch:
     truth: list[dict[str, Any]]
     detections: list[FrameDetections]
 
+    @cached_property
+    def truth_by_image(self) -> list[list[dict[str, Any]]]:
+        """The ground truth of each image."""
+        found: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in self.images}
+        for one in self.truth:
+            found[one["image_id"]].append(one)
+        return list(found.values())
+
+    @cached_property
+    def rles(self) -> list[list[dict[str, Any]]]:
+        """Of each image the masks of its detections; see ``detection_rles``."""
+        return [
+            detection_rles(image, found)
+            for image, found in zip(self.images, self.detections, strict=True)
+        ]
+
+    @cached_property
+    def mask_iou(self) -> list[np.ndarray]:
+        """Of each image float64 (D, G), IoU of masks; with a crowd the share that lies in it."""
+        return [
+            _iou(rles, [one["segmentation"] for one in truth], truth)
+            for rles, truth in zip(self.rles, self.truth_by_image, strict=True)
+        ]
+
+    @cached_property
+    def box_iou(self) -> list[np.ndarray]:
+        """The same of boxes."""
+        return [
+            _iou(xywh(found), np.array([one["bbox"] for one in truth], np.float64), truth)
+            for found, truth in zip(self.detections, self.truth_by_image, strict=True)
+        ]
+
 
 def image_batches(
-    coco: dict[str, Any],
+    images: Iterable[dict[str, Any]],
+    annotations: Iterable[dict[str, Any]],
     frames: Iterable[FrameDetections],
     conf_floor: float,
     max_det: int,
     size: int = BATCH,
 ) -> Iterator[ImageBatch]:
-    """Pair each image of a COCO data set with its detections, as a stream.
+    """Pair each image of a COCO data set with its annotations and detections, as a stream.
 
     Args:
-        coco: ground truth (``images``, ``annotations``).
+        images: COCO's image dicts, ascending ``id``.
+        annotations: COCO's annotation dicts in the order of the images.
         frames: detections by image id, ascending; images without any may be left out.
         conf_floor: detections below are left out.
         max_det: of each image so many are kept, the best.
@@ -55,25 +90,22 @@ def image_batches(
     Raises:
         DataError: detections of an image that the data set does not hold.
     """
-    images = sorted(coco["images"], key=lambda image: int(image["id"]))
-    by_image: dict[int, list[dict[str, Any]]] = {}
-    for number, annotation in enumerate(coco["annotations"], start=1):
-        # Ids of COCO count from 1, those of the data set's tables from 0.
-        ids = {"id": number, "annotation_id": annotation["id"] - 1}
-        by_image.setdefault(annotation["image_id"], []).append(annotation | ids)
-    stream = iter(frames)
-    ahead = next(stream, None)
-    for start in range(0, len(images), size):
-        chosen = images[start : start + size]
+    rows, found = iter(annotations), iter(frames)
+    row, ahead = next(rows, None), next(found, None)
+    every = iter(images)
+    while chosen := list(islice(every, size)):
         truth, detections = [], []
         for image in chosen:
             if ahead is not None and ahead.frame == image["id"]:
                 detections.append(_best(ahead, conf_floor, max_det))
-                ahead = next(stream, None)
+                ahead = next(found, None)
             else:
                 detections.append(_nothing(image["id"]))
-            for annotation in by_image.pop(image["id"], []):
-                truth.append(_with_rle(annotation, image))
+            while row is not None and row["image_id"] <= image["id"]:
+                if row["image_id"] == image["id"]:
+                    # Ids of COCO count from 1, those of the data set's tables from 0.
+                    truth.append(_with_rle(row | {"annotation_id": row["id"] - 1}, image))
+                row = next(rows, None)
         yield ImageBatch(chosen, truth, detections)
     if ahead is not None:
         raise DataError(
@@ -85,8 +117,23 @@ def image_batches(
 def detection_rles(image: dict[str, Any], detections: FrameDetections) -> list[dict[str, Any]]:
     """COCO RLE dicts of an image's detections; one without a mask gets an empty mask."""
     size = [image["height"], image["width"]]
-    empty = coco_mask.encode(np.zeros(size, np.uint8, order="F"))["counts"]
-    return [{"size": size, "counts": counts or empty} for counts in detections.rle]
+    return [
+        {"size": size, "counts": counts or _empty(image["height"], image["width"])["counts"]}
+        for counts in detections.rle
+    ]
+
+
+def xywh(detections: FrameDetections) -> np.ndarray:
+    """Boxes as COCO has them: left, top, width, height, float64 (N, 4)."""
+    box = detections.bbox_xyxy.astype(np.float64)
+    box[:, 2:] -= box[:, :2]
+    return box
+
+
+def _iou(found: Any, objects: Any, truth: list[dict[str, Any]]) -> np.ndarray:
+    if not len(found) or not len(objects):
+        return np.zeros((len(found), len(objects)))
+    return np.asarray(coco_mask.iou(found, objects, [one["iscrowd"] for one in truth]))
 
 
 def _with_rle(annotation: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
@@ -94,15 +141,17 @@ def _with_rle(annotation: dict[str, Any], image: dict[str, Any]) -> dict[str, An
     size = image["height"], image["width"]
     if isinstance(segmentation, list):
         rles = coco_mask.frPyObjects(segmentation, *size) if segmentation else []
-        segmentation = coco_mask.merge(rles) if rles else _empty(size)
+        # A single one would come out of the merging as it went in.
+        segmentation = coco_mask.merge(rles) if len(rles) > 1 else rles[0] if rles else None
+        segmentation = segmentation or _empty(*size)
     elif isinstance(segmentation["counts"], list):
         segmentation = coco_mask.frPyObjects(segmentation, *size)
     crowd = int(annotation.get("iscrowd") or 0)
     return {**annotation, "segmentation": segmentation, "iscrowd": crowd}
 
 
-def _empty(size: tuple[int, int]) -> dict[str, Any]:
-    return dict(coco_mask.encode(np.zeros(size, np.uint8, order="F")))
+def _empty(height: int, width: int) -> dict[str, Any]:
+    return dict(coco_mask.encode(np.zeros((height, width), np.uint8, order="F")))
 
 
 def _best(frame: FrameDetections, conf_floor: float, max_det: int) -> FrameDetections:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from segtrack.evaluation.batches import ImageBatch, detection_rles
+from segtrack.base.compiled import compiled
+from segtrack.evaluation.batches import ImageBatch
 from segtrack.model import FrameDetections
 
 
@@ -70,12 +70,10 @@ def match_batch(batch: ImageBatch, conf: float, iou: float) -> list[ImageMatch]:
         conf: score from which detections count.
         iou: IoU from which a detection is the object's.
     """
-    truth: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in batch.images}
-    for annotation in batch.truth:
-        truth[annotation["image_id"]].append(annotation)
+    rows = zip(batch.images, batch.truth_by_image, batch.detections, batch.mask_iou, strict=True)
     return [
-        _match_image(image, truth[image["id"]], detections, conf, iou)
-        for image, detections in zip(batch.images, batch.detections, strict=True)
+        _match_image(image["id"], truth, found, all_iou, conf, iou)
+        for image, truth, found, all_iou in rows
     ]
 
 
@@ -94,19 +92,36 @@ def match_objects(
         truth_class: int (G,).
         threshold: least IoU of a pair.
     """
-    enough = iou >= min(threshold, 1 - 1e-10)  # as pycocotools has it
-    same = found_class[:, None] == truth_class[None, :]
-    pairs: list[tuple[int, int]] = []
-    for allowed in (enough & same, enough & ~same):
-        for d in range(len(iou)):
-            if any(d == taken for taken, _ in pairs):
+    if not iou.size:
+        return []
+    least = min(threshold, 1 - 1e-10)  # as pycocotools has it
+    pairs = _pairs(np.ascontiguousarray(iou, np.float64), found_class, truth_class, least)
+    return [(d, g) for d, g in pairs.tolist()]
+
+
+@compiled
+def _pairs(
+    iou: np.ndarray, found_class: np.ndarray, truth_class: np.ndarray, least: float
+) -> np.ndarray:
+    rows, columns = iou.shape
+    pairs = np.empty((min(rows, columns), 2), np.int64)
+    paired = np.zeros(rows, np.bool_)
+    taken = np.zeros(columns, np.bool_)
+    count = 0
+    for same in (True, False):
+        for d in range(rows):
+            if paired[d]:
                 continue
-            free = allowed[d].copy()
-            free[[g for _, g in pairs]] = False
-            if free.any():
-                values = np.where(free, iou[d], -1)
-                pairs.append((d, int(np.flatnonzero(values == values.max())[-1])))
-    return pairs
+            best, match = least, -1
+            for g in range(columns):
+                allowed = not taken[g] and (found_class[d] == truth_class[g]) == same
+                if allowed and iou[d, g] >= best:
+                    best, match = iou[d, g], g
+            if match >= 0:
+                paired[d] = taken[match] = True
+                pairs[count] = d, match
+                count += 1
+    return pairs[:count]
 
 
 def confusion_matrix(matches: list[ImageMatch], class_count: int) -> np.ndarray:
@@ -142,31 +157,37 @@ def image_errors(match: ImageMatch) -> ImageErrors:
     )
 
 
+def worst_images(errors: list[ImageErrors], count: int) -> list[ImageErrors]:
+    """The ``count`` worst images, worst first; those without an error are left out."""
+    wrong = [e for e in errors if e.quality < 1]
+    return sorted(wrong, key=lambda e: (e.quality, -(e.missed + e.false), e.image_id))[:count]
+
+
 def _match_image(
-    image: dict[str, Any],
+    image_id: int,
     truth: list[dict[str, Any]],
     detections: FrameDetections,
+    iou: np.ndarray,
     conf: float,
     threshold: float,
 ) -> ImageMatch:
     sure = np.flatnonzero(detections.score >= conf)
-    found = detections.take(sure)
     crowd = np.array([bool(t["iscrowd"]) for t in truth], bool)
     truth_class = np.array([t["category_id"] for t in truth], np.int64)
-    found_class = found.class_id.astype(np.int64)
-    iou = np.zeros((len(found), len(truth)))
-    if iou.size:
-        rles = detection_rles(image, found)
-        iou[:] = coco_mask.iou(rles, [t["segmentation"] for t in truth], crowd.astype(int).tolist())
+    found_class = detections.class_id[sure].astype(np.int64)
+    iou = iou[sure]
     objects = np.flatnonzero(~crowd)
     pairs = match_objects(iou[:, objects], found_class, truth_class[objects], threshold)
-    # A detection on a crowd of its class, not needed for an object, is neither right nor wrong.
-    on_crowd = (iou >= threshold) & crowd & (found_class[:, None] == truth_class[None, :])
-    paired = {d for d, _ in pairs}
-    kept = [d for d in range(len(found)) if d in paired or not on_crowd[d].any()]
+    kept = list(range(len(sure)))
+    if crowd.any():
+        # One on a crowd of its class, not needed for an object, is neither right nor wrong.
+        same = found_class[:, None] == truth_class[None, :]
+        on_crowd = ((iou >= threshold) & crowd & same).any(axis=1)
+        paired = {d for d, _ in pairs}
+        kept = [d for d in kept if d in paired or not on_crowd[d]]
     position = {d: i for i, d in enumerate(kept)}
     return ImageMatch(
-        image["id"],
+        image_id,
         truth_class[objects],
         found_class[kept],
         [(position[d], g) for d, g in pairs],

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 over the confidence threshold, from pycocotools' matching at IoU .5."""
+"""Precision, recall and F1 over the confidence threshold, at IoU .5."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def confidence_curves(matches: Matches, confidence: np.ndarray = CONFIDENCE) -> 
         matches: of masks, whose first IoU threshold is .5 and first area range is everything.
         confidence: thresholds, float (P,).
     """
-    counts = [_counts(matches, k, confidence) for k in range(len(matches.params.catIds))]
+    counts = [_counts(matches, k, confidence) for k in range(len(matches))]
     tp, fp, objects = (np.array([c[i] for c in counts], float) for i in range(3))
     shape = len(counts), len(confidence)
     tp, fp, objects = tp.reshape(shape), fp.reshape(shape), objects.reshape(-1, 1)
@@ -65,15 +65,11 @@ def _counts(
     matches: Matches, class_index: int, confidence: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """True and false positives at each threshold, (P,) each, and the number of objects."""
-    entries = matches.of(class_index)
-    objects = sum(int(np.sum(entry["gtIgnore"] == 0)) for entry in entries)
-    if not entries:
-        return np.zeros(len(confidence)), np.zeros(len(confidence)), 0
-    scores = np.concatenate([entry["dtScores"] for entry in entries])
-    matched = np.concatenate([entry["dtMatches"][0] for entry in entries])
-    counts = ~np.concatenate([entry["dtIgnore"][0] for entry in entries])
+    found = matches.of(class_index)
+    right, ignored = ((bits[0] & 1) == 1 for bits in (found.right, found.ignored))
+    scores = found.score.astype(np.float64)
     order = np.argsort(-scores, kind="stable")
     left = np.searchsorted(-scores[order], -confidence, side="right")  # detections that remain
-    tp = np.concatenate([[0], np.cumsum((matched & counts)[order])])
-    fp = np.concatenate([[0], np.cumsum((~matched & counts)[order])])
-    return tp[left], fp[left], objects
+    tp = np.concatenate([[0], np.cumsum(right[order])])
+    fp = np.concatenate([[0], np.cumsum(~(right | ignored)[order])])
+    return tp[left], fp[left], int(found.objects[0])

@@ -40,7 +40,7 @@ def draw(
 
     Images without any error of the kind (quality 1) are not shown; no sheet where there are none.
     """
-    chosen = worst(found.errors, settings.gallery)
+    chosen = found.worst
     ranks = {errors.image_id: rank for rank, errors in enumerate(chosen, start=1)}
     paths = {
         row.image_id: row.path for row in dataset.iter_images(found.split) if row.image_id in ranks
@@ -75,12 +75,6 @@ def draw(
         _write(folder / "sheet.jpg", contact_sheet(pictures, _COLUMNS, _TILE))
 
 
-def worst(errors: list[ImageErrors], count: int) -> list[ImageErrors]:
-    """The ``count`` worst images, worst first; those without an error are left out."""
-    wrong = [e for e in errors if e.quality < 1]
-    return sorted(wrong, key=lambda e: (e.quality, -(e.missed + e.false), e.image_id))[:count]
-
-
 def headline(file_name: str, errors: ImageErrors) -> str:
     """What is wrong with an image, in one line."""
     iou = "n/a" if errors.mean_iou is None else f"{errors.mean_iou:.2f}"
@@ -98,13 +92,11 @@ def _batches(
     settings: EvaluationSettings,
 ) -> Iterator[ImageBatch]:
     """The chosen images, one at a time."""
-    coco = dataset.coco(split)
-    part = {
-        "images": [image for image in coco["images"] if image["id"] in chosen],
-        "annotations": [a for a in coco["annotations"] if a["image_id"] in chosen],
-    }
+    images = (image for image in dataset.coco_images(split) if image["id"] in chosen)
+    annotations = dataset.iter_annotations(split, chosen)
     frames = (frame for frame in predictions.frames() if frame.frame in chosen)
-    return image_batches(part, frames, settings.conf_floor, settings.max_det, size=1)
+    limits = settings.conf_floor, settings.max_det
+    return image_batches(images, annotations, frames, *limits, size=1)
 
 
 def _picture(

@@ -21,8 +21,11 @@ from segtrack.evaluation.units import ImageUnits
 
 METRICS = tuple(f"{kind}_{figure}" for kind in KINDS for figure in ("map50_95", "map50"))
 """What can be compared; of one class with ``class/<name>/`` before it, as the runs record it."""
-MOST = 5000
-"""Of more groups so many random blocks are the units: the work grows with the square."""
+MOST, LEAST = 5000, 500
+"""Of more groups than the first that many random blocks are the units: the work grows with the
+number of units times that of images. From 20,000 groups on the blocks get fewer, down to the
+second, so that it stays the same up to 200,000; the standard error of 500 is good to 3%."""
+_STEADY = 20_000
 
 
 def check_paired(a: ImageUnits, b: ImageUnits, names: tuple[str, str]) -> None:
@@ -46,7 +49,7 @@ def check_paired(a: ImageUnits, b: ImageUnits, names: tuple[str, str]) -> None:
             f"runs whose fingerprints are equal, such as those of a data set and of its reviewed "
             f"versions."
         )
-    if sorted(a.group.tolist()) != sorted(b.group.tolist()):
+    if not np.array_equal(np.sort(a.group), np.sort(b.group)):
         counts = [len(np.unique(units.group)) for units in (a, b)]
         raise DataError(
             f"the runs' images belong to other groups: {names[0]} has {counts[0]}, {names[1]} "
@@ -59,8 +62,8 @@ def estimates(
 ) -> dict[str, Estimate]:
     """Scores, 0..1, of all images, without each group of them, and of each group alone.
 
-    Above ``MOST`` groups the units are as many random blocks of them, the same for every run on
-    these images.
+    Above ``MOST`` groups the units are random blocks of them, the same for every run on these
+    images.
 
     Args:
         units: of one run, or of runs that differ in the seed alone, on the same images.
@@ -81,8 +84,9 @@ def estimates(
     names = np.unique(first.group)
     block = np.arange(len(names))
     if len(names) > MOST:
-        block = np.random.default_rng(0).permutation(block) % MOST
-        names = np.arange(MOST).astype(str)
+        blocks = blocks_of(len(names))
+        block = np.random.default_rng(0).permutation(block) % blocks
+        names = np.arange(blocks).astype(str)
     found: list[dict[Kind, Precisions]] = []
     for one in seeds:
         unit = block[np.unique(one.group, return_inverse=True)[1]]
@@ -91,6 +95,11 @@ def estimates(
         metric: figure.estimate([each[figure.kind] for each in found], tuple(names.tolist()))
         for metric, figure in zip(metrics, figures, strict=True)
     }
+
+
+def blocks_of(groups: int) -> int:
+    """How many units are made of so many groups of images."""
+    return min(groups, MOST, max(LEAST, MOST * _STEADY // max(groups, 1)))
 
 
 def unit_name(units: ImageUnits) -> str:

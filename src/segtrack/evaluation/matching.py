@@ -1,25 +1,22 @@
-"""Predictions and ground truth matched image by image, by pycocotools, some images at a time.
+"""Predictions and ground truth matched image by image, some images at a time, as pycocotools does.
 
-pycocotools wants a whole data set in memory, masks included. What its summary needs afterwards is
-small, though: scores, and which detection was matched. So images are matched in batches, and only
-that is kept: about 0.7 KB per image, class that occurs in it, and area range. A test split of
-100,000 images with three classes in each takes about 1.6 GB for boxes and masks together.
+pycocotools wants a whole data set in memory, and keeps what it found of each image, class and area
+range as Python objects. What its figures need is small: of each detection its score, and which of
+10 IoU thresholds it is right or ignored at, in each of 4 area ranges. These are kept as arrays:
+20 bytes per detection of masks and of boxes, and 20 for each class in an image where it occurs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval, Params
 
-from segtrack.evaluation.batches import ImageBatch, detection_rles
+from segtrack.evaluation.assignment import AREAS
+from segtrack.evaluation.batches import ImageBatch
+from segtrack.evaluation.lists import BatchLists
 from segtrack.evaluation.rows import RowsWriter
 from segtrack.evaluation.visible import VisibleObjects, found_objects
 
@@ -28,50 +25,104 @@ KINDS: tuple[Kind, ...] = ("mask", "box")
 
 
 @dataclass(frozen=True)
-class Matches:
-    """What pycocotools found for each class, area range and image.
+class ClassMatches:
+    """What was found of one class in all images, in their order, best score first within each.
 
     Attributes:
-        params: pycocotools' parameters (IoU thresholds, area ranges, images, classes).
-        cells: one per (class, area range), in pycocotools' order of both; each a list over images
-            of ``dtScores`` (D,), ``dtMatches`` and ``dtIgnore`` bool (T, D), ``gtIgnore`` (G,) for
-            T IoU thresholds, or None where an image has neither truth nor detection of the class.
+        score: float32 (D,).
+        place: int32 (D,), among the detections of the class in the image, from 0.
+        right, ignored: uint16 (A, D), bits by IoU threshold; see ``Assigned``. The first area range
+            is everything.
+        objects: int64 (A,), that count in each area range.
     """
 
-    params: Params
-    cells: list[list[dict[str, Any] | None]]
+    score: np.ndarray
+    place: np.ndarray
+    right: np.ndarray
+    ignored: np.ndarray
+    objects: np.ndarray
 
-    def of(self, class_index: int, area: int = 0) -> list[dict[str, Any]]:
-        """The images with truth or detections of one class in one area range."""
-        return [entry for entry in self.images(class_index, area) if entry is not None]
 
-    def images(self, class_index: int, area: int = 0) -> list[dict[str, Any] | None]:
-        """All images of one class in one area range; None for those without either."""
-        return self.cells[class_index * len(self.params.areaRng) + area]
+@dataclass(frozen=True)
+class CellCounts:
+    """Classes in images where they occur or were found.
 
-    def accumulate(self) -> dict[str, Any]:
-        """pycocotools' ``eval``: ``precision`` (T, R, K, A, M) and ``recall`` (T, K, A, M)."""
-        evaluator = COCOeval(iouType=self.params.iouType)
-        evaluator.params = self.params
-        evaluator._paramsEval = copy.deepcopy(self.params)
-        evaluator.evalImgs = [entry for cell in self.cells for entry in cell]
-        with _silence():
-            evaluator.accumulate()
-        return dict(evaluator.eval)
+    Attributes:
+        class_id: int16 (C,), ascending. image: int32 (C,), position, ascending within a class.
+        objects: int32 (C,), crowds left out. found: int32 (kinds, C), detections of each kind.
+    """
+
+    class_id: np.ndarray
+    image: np.ndarray
+    objects: np.ndarray
+    found: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One batch, class by class: where the cells and each kind's detections of a class begin."""
+
+    cells: CellCounts
+    cell_starts: np.ndarray
+    found_starts: dict[Kind, np.ndarray]
+    score: dict[Kind, np.ndarray]
+    right: dict[Kind, np.ndarray]
+    ignored: dict[Kind, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What was matched, of one kind."""
+
+    kind: Kind
+    matcher: Matcher
+
+    def __len__(self) -> int:
+        """How many classes there are."""
+        return self.matcher.class_count
+
+    def of(self, class_id: int) -> ClassMatches:
+        """Of one class."""
+        kind, row = self.kind, KINDS.index(self.kind)
+        parts = self.matcher.pieces
+
+        def joined(arrays: Sequence[np.ndarray], empty: np.ndarray) -> np.ndarray:
+            of_class = [
+                values[..., slice(*part.found_starts[kind][class_id : class_id + 2])]
+                for part, values in zip(parts, arrays, strict=True)
+            ]
+            return np.concatenate([empty, *of_class], axis=-1)
+
+        bits = np.empty((len(AREAS), 0), np.uint16)
+        counts = self.matcher.cells(class_id).found[row]
+        starts = np.cumsum(counts) - counts
+        return ClassMatches(
+            joined([part.score[kind] for part in parts], np.empty(0, np.float32)),
+            (np.arange(counts.sum()) - np.repeat(starts, counts)).astype(np.int32),
+            joined([part.right[kind] for part in parts], bits),
+            joined([part.ignored[kind] for part in parts], bits),
+            self.matcher.objects_by_area[class_id],
+        )
 
 
 @dataclass
 class Matcher:
-    """Matches batches and collects the outcome.
+    """Matches batches and keeps the outcome.
 
     Attributes:
         class_count: classes are 0 to ``class_count - 1``.
+        pieces: a piece for each batch.
+        objects_by_area: int64 (K, A), of the ground truth, those that count.
     """
 
     class_count: int
-    _cells: dict[str, list[list[dict[str, Any] | None]]] = field(default_factory=dict)
-    _image_ids: list[int] = field(default_factory=list)
-    _objects: list[VisibleObjects] = field(default_factory=list)
+    pieces: list[_Piece] = field(default_factory=list)
+    objects_by_area: np.ndarray = field(init=False)
+    _images: int = 0
+    _visible: list[VisibleObjects] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.objects_by_area = np.zeros((self.class_count, len(AREAS)), np.int64)
 
     def add(self, batch: ImageBatch, rows: RowsWriter | None = None) -> None:
         """Match one batch; images come in ascending order of their ids.
@@ -79,111 +130,55 @@ class Matcher:
         Args:
             rows: is told of every detection and object.
         """
-        self._image_ids += [image["id"] for image in batch.images]
-        for kind in KINDS:
-            evaluator = _evaluator(batch, kind, self.class_count)
-            with _silence():
-                evaluator.evaluate()
-            self._keep(kind, evaluator.evalImgs, evaluator.params, len(batch.images))
+        lists = BatchLists.of(batch)
+        key = np.unique(np.concatenate([lists.truth_key, lists.found_key]))
+        class_id, image = np.divmod(key, len(batch.images))
+        counts = np.zeros((len(KINDS), len(key)), np.int32)
+        classes = np.arange(self.class_count + 1)
+        starts, score, right, ignored = {}, {}, {}, {}
+        objects = np.zeros(len(key), np.int32)
+        for row, kind in enumerate(KINDS):
+            cells, assigned = lists.matched(kind, key)
+            counts[row] = np.diff(cells.found_starts)
+            starts[kind] = cells.found_starts[np.searchsorted(class_id, classes)]
+            score[kind] = lists.score[cells.found]
+            right[kind], ignored[kind] = assigned.right, assigned.ignored
             if kind == "mask":
-                self._objects.append(self._found(batch, evaluator))
+                of_cell = np.repeat(np.arange(len(key)), np.diff(cells.objects_starts))
+                count = ~assigned.skipped
+                objects += np.bincount(of_cell[count[0]], minlength=len(key)).astype(np.int32)
+                for a in range(len(AREAS)):
+                    kept = class_id[of_cell[count[a]]]
+                    self.objects_by_area[:, a] += np.bincount(kept, minlength=self.class_count)
+                self._visible.append(found_objects(lists, cells, assigned, self._images))
                 if rows is not None:
-                    rows.add_matches(batch, evaluator)
+                    rows.add_matches(lists, cells, assigned)
+        place = (image + self._images).astype(np.int32)
+        kept = CellCounts(class_id.astype(np.int16), place, objects, counts)
+        cell_starts = np.searchsorted(class_id, classes)
+        self.pieces.append(_Piece(kept, cell_starts, starts, score, right, ignored))
+        self._images += len(batch.images)
 
     def matches(self, kind: Kind) -> Matches:
         """COCO's matching of all classes in its four area ranges."""
-        params = _params(kind, self.class_count)
-        params.imgIds = list(self._image_ids)
-        cells = self._cells.get(kind) or [[] for _ in range(self.class_count * len(params.areaRng))]
-        return Matches(params, cells)
+        return Matches(kind, self)
+
+    def cells(self, class_id: int) -> CellCounts:
+        """The images in which a class occurs or was found, in their order."""
+        parts = [
+            (piece.cells, slice(*piece.cell_starts[class_id : class_id + 2]))
+            for piece in self.pieces
+        ]
+        return CellCounts(
+            np.concatenate([np.empty(0, np.int16), *(c.class_id[part] for c, part in parts)]),
+            np.concatenate([np.empty(0, np.int32), *(c.image[part] for c, part in parts)]),
+            np.concatenate([np.empty(0, np.int32), *(c.objects[part] for c, part in parts)]),
+            np.concatenate(
+                [np.empty((len(KINDS), 0), np.int32), *(c.found[:, part] for c, part in parts)],
+                axis=1,
+            ),
+        )
 
     def objects(self) -> VisibleObjects:
         """The objects whose visible fraction is known, and what found them."""
-        return VisibleObjects.joined(self._objects)
-
-    def _found(self, batch: ImageBatch, evaluator: COCOeval) -> VisibleObjects:
-        images, areas = len(batch.images), len(evaluator.params.areaRng)
-        every = [
-            entry
-            for k in range(self.class_count)
-            for entry in evaluator.evalImgs[k * areas * images : (k * areas + 1) * images]
-        ]
-        start = len(self._image_ids) - images
-        positions = {image["id"]: start + i for i, image in enumerate(batch.images)}
-        return found_objects(every, evaluator.cocoGt.anns, evaluator.cocoDt.anns, positions)
-
-    def _keep(
-        self, key: str, entries: list[dict[str, Any] | None], params: Params, images: int
-    ) -> None:
-        count = self.class_count * len(params.areaRng)
-        cells = self._cells.setdefault(key, [[] for _ in range(count)])
-        for i, cell in enumerate(cells):
-            cell += map(_lean, entries[i * images : (i + 1) * images])
-
-
-def _evaluator(batch: ImageBatch, kind: Kind, class_count: int) -> COCOeval:
-    evaluator = COCOeval(
-        _indexed(batch.images, [dict(annotation) for annotation in batch.truth]),
-        _indexed(batch.images, _detections(batch, kind)),
-        iouType={"mask": "segm", "box": "bbox"}[kind],
-    )
-    evaluator.params = _params(kind, class_count)
-    evaluator.params.imgIds = [image["id"] for image in batch.images]
-    return evaluator
-
-
-def _detections(batch: ImageBatch, kind: Kind) -> list[dict[str, Any]]:
-    """Detections as pycocotools' ``loadRes`` makes them."""
-    rows: list[dict[str, Any]] = []
-    for image, found in zip(batch.images, batch.detections, strict=True):
-        box = found.bbox_xyxy.astype(np.float64)
-        box[:, 2:] -= box[:, :2]
-        rles = detection_rles(image, found) if kind == "mask" else []
-        # One at a time: pycocotools' area overflows on a list of more than 255 (numpy 2).
-        areas = [coco_mask.area(rle) for rle in rles] if rles else box[:, 2] * box[:, 3]
-        for i in range(len(found)):
-            if kind == "mask" and found.rle[i] is None:
-                continue
-            row = {
-                "id": len(rows) + 1,
-                "place": i,
-                "image_id": image["id"],
-                "category_id": int(found.class_id[i]),
-                "score": float(found.score[i]),
-                "area": float(areas[i]),
-                "iscrowd": 0,
-                "bbox": box[i].tolist(),
-            }
-            rows.append(row | ({"segmentation": rles[i]} if kind == "mask" else {}))
-    return rows
-
-
-def _params(kind: Kind, class_count: int) -> Params:
-    params = Params(iouType={"mask": "segm", "box": "bbox"}[kind])
-    params.catIds = list(range(class_count))
-    return params
-
-
-def _lean(entry: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What ``accumulate`` reads of an entry, in the smallest types."""
-    if entry is None:
-        return None
-    return {
-        "dtScores": np.asarray(entry["dtScores"], np.float64),
-        "dtMatches": np.asarray(entry["dtMatches"]) > 0,
-        "dtIgnore": np.asarray(entry["dtIgnore"], bool),
-        "gtIgnore": np.asarray(entry["gtIgnore"], np.uint8),
-    }
-
-
-def _indexed(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> COCO:
-    coco = COCO()
-    coco.dataset = {"images": images, "annotations": annotations, "categories": []}
-    with _silence():
-        coco.createIndex()
-    return coco
-
-
-def _silence() -> contextlib.AbstractContextManager[Any]:
-    """pycocotools prints what it is about to do."""
-    return contextlib.redirect_stdout(io.StringIO())
+        return VisibleObjects.joined(self._visible)

@@ -16,6 +16,7 @@ from segtrack.evaluation.confusion import (
     confusion_matrix,
     image_errors,
     match_batch,
+    worst_images,
 )
 from segtrack.evaluation.curves import Curves, confidence_curves
 from segtrack.evaluation.hidden import HiddenRecall, groups_of, hidden_recall
@@ -43,7 +44,7 @@ class Evaluation:
         slices: by visible fraction and size; empty where it is not known of any object.
         hidden: recall of hidden objects by group of classes; empty likewise.
         visible_estimated: whether visible fractions are estimates, no measurements.
-        errors: of each image.
+        worst: the images that are most wrong, ``settings.gallery`` of them.
         units: what a comparison with another run draws from.
     """
 
@@ -57,7 +58,7 @@ class Evaluation:
     slices: list[Stratum]
     hidden: dict[str, HiddenRecall]
     visible_estimated: bool
-    errors: list[ImageErrors]
+    worst: list[ImageErrors]
     units: ImageUnits
 
     def metrics(self) -> dict[str, Value]:
@@ -94,39 +95,45 @@ def measure(
         group_by: what makes the source group of an image.
         rows: is told of every detection and object behind the figures.
     """
-    coco = dataset.coco(split)
     classes = len(dataset.names)
     matcher = Matcher(classes)
     confusion = np.zeros((classes + 1, classes + 1), np.int64)
-    errors: list[ImageErrors] = []
+    worst: list[ImageErrors] = []
+    grouping = Grouping(group_by)
+    groups: list[str] = []
     detections = 0
-    batches = image_batches(coco, predictions.frames(), settings.conf_floor, settings.max_det)
-    steps = math.ceil(len(coco["images"]) / BATCH)
+    steps = math.ceil(dataset.counts[split] / BATCH)
+    batches = image_batches(
+        dataset.coco_images(split),
+        dataset.iter_annotations(split),
+        predictions.frames(),
+        settings.conf_floor,
+        settings.max_det,
+    )
     for batch in progress(batches, "compare masks", steps, "batches"):
         matcher.add(batch, rows)
         matches = match_batch(batch, settings.confusion_conf, settings.confusion_iou)
         if rows is not None:
             rows.add_confusion(batch, matches)
         confusion += confusion_matrix(matches, classes)
-        errors += map(image_errors, matches)
+        worst = worst_images([*worst, *map(image_errors, matches)], settings.gallery)
+        groups += [grouping.name(image["file_name"]) for image in batch.images]
         detections += sum(map(len, batch.detections))
     masks = matcher.matches("mask")
-    images = sorted(coco["images"], key=lambda image: int(image["id"]))  # as they were matched
-    grouping = Grouping(group_by)
-    groups = [grouping.name(image["file_name"]) for image in images]
     fingerprint = dataset.split_fingerprint(split)
-    class_counts = []
-    for k in range(classes):
-        objects = [int(np.sum(entry["gtIgnore"] == 0)) for entry in masks.of(k)]
-        class_counts.append((sum(map(bool, objects)), sum(objects)))
+    cells = [matcher.cells(k).objects for k in range(classes)]
+    class_counts = [(int(np.count_nonzero(objects)), int(objects.sum())) for objects in cells]
+    images = len(groups)
     units = image_units(split, fingerprint, dataset.names, groups, matcher)
+    del groups
     known = units.visible
     conf = settings.confusion_conf
+    group_of = np.unique(units.group, return_inverse=True)[1] if len(known) else units.group
     return Evaluation(
         split,
         dataset.names,
         {
-            "images": len(coco["images"]),
+            "images": images,
             "objects": sum(objects for _, objects in class_counts),
             "detections": detections,
         },
@@ -134,11 +141,11 @@ def measure(
         [coco_scores(matcher.matches(kind), kind) for kind in KINDS],
         confidence_curves(masks),
         confusion,
-        strata(known, units.group[known.image], settings.visible_bins, dataset.names, conf)
+        strata(known, group_of[known.image], settings.visible_bins, dataset.names, conf)
         if len(known)
         else [],
         {group: hidden_recall(units, group) for group in groups_of(units)} if len(known) else {},
         dataset.visible_estimated,
-        errors,
+        worst,
         units,
     )

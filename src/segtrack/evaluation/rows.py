@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
-from pycocotools.cocoeval import COCOeval
 
 from segtrack.base.frames import RowGroups
+from segtrack.evaluation.assignment import NONE, Assigned, Cells
 from segtrack.evaluation.batches import ImageBatch
 from segtrack.evaluation.confusion import ImageMatch
+from segtrack.evaluation.lists import BatchLists
 
 MATCHES, CONFUSION = "matches.parquet", "confusion.parquet"
 _ROWS = 1 << 16  # held before they are written
@@ -73,13 +75,15 @@ class RowsWriter:
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self._names = names
-        self._matches = _table(folder / MATCHES, MatchRow._fields)
+        self._matches = RowGroups(
+            folder / MATCHES, _schema(MatchRow._fields), _ROWS, pa.concat_tables
+        )
         self._confusion = _table(folder / CONFUSION, ConfusedRow._fields)
 
-    def add_matches(self, batch: ImageBatch, evaluator: COCOeval) -> None:
-        """Take what pycocotools matched in a batch, masks."""
-        for row in _match_rows(batch, evaluator, self._names):
-            self._matches.add(row, 1)
+    def add_matches(self, lists: BatchLists, cells: Cells, assigned: Assigned) -> None:
+        """Take what was matched in a batch, masks."""
+        table = _match_rows(lists, cells, assigned, self._names)
+        self._matches.add(table, len(table))
 
     def add_confusion(self, batch: ImageBatch, matches: Sequence[ImageMatch]) -> None:
         """Take what was matched across classes in the same batch."""
@@ -94,8 +98,12 @@ class RowsWriter:
         self._confusion.__exit__(*error)
 
 
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, _TYPES[name]) for name in columns])
+
+
 def _table(path: Path, columns: Sequence[str]) -> RowGroups[tuple[Any, ...]]:
-    schema = pa.schema([(name, _TYPES[name]) for name in columns])
+    schema = _schema(columns)
 
     def table(rows: list[tuple[Any, ...]]) -> pa.Table:
         values = zip(*rows, strict=True)
@@ -106,43 +114,60 @@ def _table(path: Path, columns: Sequence[str]) -> RowGroups[tuple[Any, ...]]:
     return RowGroups(path, schema, _ROWS, table)
 
 
-def _match_rows(batch: ImageBatch, evaluator: COCOeval, names: Sequence[str]) -> Iterator[MatchRow]:
-    own = {one["id"]: one["annotation_id"] for one in batch.truth}
-    images, areas = len(batch.images), len(evaluator.params.areaRng)
-    for k, name in enumerate(names):
-        start = k * areas * images  # the range of all areas is the first one
-        for entry in evaluator.evalImgs[start : start + images]:
-            if entry is None:
-                continue
-            image = int(entry["image_id"])
-            iou = evaluator.ious[image, k]
-            column = {one["id"]: g for g, one in enumerate(evaluator._gts[image, k])}
-            for d, number in enumerate(entry["dtIds"]):
-                found = int(entry["dtMatches"][0, d])
-                ignored = bool(entry["dtIgnore"][0, d])
-                matched = found > 0 and not ignored
-                yield MatchRow(
-                    image,
-                    own[found] if matched else None,
-                    int(evaluator.cocoDt.anns[number]["place"]),
-                    name,
-                    float(entry["dtScores"][d]),
-                    float(iou[d, column[found]]) if matched else None,
-                    ignored,
-                )
-            for g, number in enumerate(entry["gtIds"]):
-                if not entry["gtIgnore"][g] and not entry["gtMatches"][0, g]:
-                    yield MatchRow(image, own[number], None, name, None, None, False)
+def _match_rows(
+    lists: BatchLists, cells: Cells, assigned: Assigned, names: Sequence[str]
+) -> pa.Table:
+    """Class by class and image by image the detections, then the objects that none took."""
+    own = np.array([row["annotation_id"] for row in lists.truth], np.int64)[cells.objects]
+    image_id = np.array([image["id"] for image in lists.batch.images], np.int64)
+    found, missed = cells.found, ~assigned.skipped[0] & (assigned.of_object == NONE)
+    right = (assigned.right[0] & 1) == 1
+    took = assigned.of_found[right]
+    at = lists.rows()[found[right]] + lists.column[cells.objects[took]]
+    annotation = np.zeros(len(found), np.int64)
+    annotation[right] = own[took]
+    iou = np.zeros(len(found), np.float32)
+    iou[right] = lists.overlaps("mask")[at]
+    key = np.append(lists.found_key[found], lists.truth_key[cells.objects[missed]])
+    order = np.argsort(key, kind="stable")
+    objects = int(missed.sum())
+    class_id, image = np.divmod(key, len(image_id))
+
+    def column(values: np.ndarray, kind: pa.DataType, absent: np.ndarray | None = None) -> pa.Array:
+        if len(values) < len(key):  # detections alone have it
+            values = np.append(values, np.zeros(objects, values.dtype))
+            absent = np.append(np.zeros(len(found), bool) if absent is None else absent,
+                               np.ones(objects, bool))  # fmt: skip
+        mask = None if absent is None else absent[order]
+        return pa.array(values[order], kind, mask=mask)
+
+    columns = {
+        "image_id": column(image_id[image], pa.int64()),
+        "annotation_id": column(
+            np.append(annotation, own[missed]),
+            pa.int64(),
+            np.append(~right, np.zeros(objects, bool)),
+        ),
+        "detection": column(lists.place[found].astype(np.int32), pa.int32()),
+        "class_name": pa.DictionaryArray.from_arrays(
+            column(class_id.astype(np.int16), pa.int16()), pa.array(names, pa.string())
+        ),
+        "score": column(lists.score[found], pa.float32()),
+        "iou": column(iou, pa.float32(), ~right),
+        "ignored": column(
+            np.append((assigned.ignored[0] & 1) == 1, np.zeros(objects, bool)), pa.bool_()
+        ),
+    }
+    return pa.table(columns, schema=_schema(MatchRow._fields))
 
 
 def _confused_rows(
     batch: ImageBatch, matches: Sequence[ImageMatch], names: Sequence[str]
 ) -> Iterator[ConfusedRow]:
-    truth: dict[int, list[int]] = {}
-    for one in batch.truth:
-        truth.setdefault(one["image_id"], []).append(one["annotation_id"])
-    for match, detections in zip(matches, batch.detections, strict=True):
-        objects = truth.get(match.image_id, [])
+    for match, detections, truth in zip(
+        matches, batch.detections, batch.truth_by_image, strict=True
+    ):
+        objects = [one["annotation_id"] for one in truth]
         pairs = {d: (g, iou) for (d, g), iou in zip(match.pairs, match.iou, strict=True)}
         for d, place in enumerate(match.found.tolist()):
             g, iou = pairs.get(d, (None, None))

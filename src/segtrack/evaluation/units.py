@@ -20,6 +20,7 @@ from segtrack.evaluation.matching import KINDS, Kind, Matcher, Matches
 from segtrack.evaluation.visible import VisibleObjects
 
 FILE = "units.npz"
+_NO_BITS = np.empty(0, np.uint16)
 
 
 @dataclass(frozen=True)
@@ -116,56 +117,39 @@ def image_units(
         groups: of the images, in the order in which they were matched.
         matcher: after the last batch.
     """
-    matches = {kind: matcher.matches(kind) for kind in KINDS}
-    cells = [_cells(matches, k, len(groups)) for k in range(len(names))]
-    class_id, image, objects, *counts = np.concatenate(cells, axis=1)
+    cells = [matcher.cells(k) for k in range(len(names))]
+    empty = np.empty((len(KINDS), 0), np.int32)
+    class_id, image, objects = (
+        np.concatenate([np.empty(0, kind), *(getattr(one, name) for one in cells)])
+        for name, kind in (("class_id", np.int16), ("image", np.int32), ("objects", np.int32))
+    )
+    counts = np.concatenate([empty, *(one.found for one in cells)], axis=1)
+    kept = (objects > 0) | (counts > 0).any(axis=0)  # not those that hold crowds alone
     return ImageUnits(
         split,
         fingerprint,
         tuple(names),
         np.array(groups, dtype=np.str_),
-        class_id.astype(np.int16),
-        image,
-        objects,
+        class_id[kept],
+        image[kept],
+        objects[kept],
         {
-            kind: _detections(matches[kind], len(names), count)
+            kind: _detections(matcher.matches(kind), count[kept])
             for kind, count in zip(KINDS, counts, strict=True)
         },
         matcher.objects(),
     )
 
 
-def _cells(matches: dict[Kind, Matches], class_id: int, images: int) -> np.ndarray:
-    """int32 (3 + kinds, C): class, image, objects, and detections of each kind."""
-    table = np.zeros((3 + len(KINDS), images), np.int32)
-    table[0], table[1] = class_id, np.arange(images)
-    for row, kind in enumerate(KINDS, start=3):
-        entries = matches[kind].images(class_id)
-        present = np.flatnonzero([entry is not None for entry in entries])
-        kept = [entry for entry in entries if entry is not None]
-        # Both kinds have the same ground truth.
-        table[2, present] = [np.sum(entry["gtIgnore"] == 0) for entry in kept]
-        table[row, present] = [len(entry["dtScores"]) for entry in kept]
-    return table[:, table[2:].any(axis=0)]
-
-
-def _detections(matches: Matches, classes: int, count: np.ndarray) -> MatchedDetections:
-    found: list[list[np.ndarray]] = [[np.empty(0, np.float32)], [_bits([])], [_bits([])]]
-    for k in range(classes):
-        entries = matches.of(k)
-        found[0] += [entry["dtScores"].astype(np.float32) for entry in entries]
-        found[1].append(_bits([entry["dtMatches"] & ~entry["dtIgnore"] for entry in entries]))
-        found[2].append(_bits([entry["dtIgnore"] for entry in entries]))
-    return MatchedDetections(count, *map(np.concatenate, found))
-
-
-def _bits(flags: list[np.ndarray]) -> np.ndarray:
-    """Flags of some images, bool (T, D) each, as one uint16 per detection."""
-    if not flags:
-        return np.empty(0, np.uint16)
-    joined = np.concatenate(flags, axis=1)
-    bit = 2 ** np.arange(len(joined), dtype=np.uint16)
-    return np.asarray(np.sum(joined * bit[:, None], axis=0, dtype=np.uint16))
+def _detections(matches: Matches, count: np.ndarray) -> MatchedDetections:
+    score, right, ignored = [np.empty(0, np.float32)], [_NO_BITS], [_NO_BITS]
+    for k in range(len(matches)):
+        found = matches.of(k)
+        score.append(found.score)
+        right.append(found.right[0].copy())  # not a view that keeps the other areas
+        ignored.append(found.ignored[0].copy())
+    joined = (np.concatenate(parts) for parts in (score, right, ignored))
+    return MatchedDetections(count, *joined)
 
 
 def _read(file: Mapping[str, np.ndarray], prefix: str, made: type) -> Iterator[np.ndarray]:

@@ -26,6 +26,8 @@ from pycocotools import mask as coco_mask
 
 from segtrack.base.shares import share_interval
 from segtrack.base.sizes import COMMON, SIZE_EDGES, SIZES
+from segtrack.evaluation.assignment import NONE, Assigned, Cells
+from segtrack.evaluation.lists import BatchLists
 
 IOU = 0.5
 NOT_FOUND = -1.0
@@ -115,59 +117,63 @@ def slice_names(edges: Sequence[float]) -> list[str]:
 
 
 def found_objects(
-    entries: Sequence[dict[str, Any] | None],
-    truth: dict[int, dict[str, Any]],
-    detections: dict[int, dict[str, Any]],
-    positions: dict[int, int],
+    lists: BatchLists, cells: Cells, assigned: Assigned, first: int
 ) -> VisibleObjects:
     """The objects of one batch with a known visible fraction.
 
     Args:
-        entries: pycocotools' ``evalImgs`` of masks, of all sizes, first IoU threshold .5.
-        truth, detections: annotations by id, with ``segmentation`` as RLE.
-        positions: of the images by id.
+        cells, assigned: of masks.
+        first: position of the batch's first image among all.
     """
-    rows = []
-    for entry in entries:
-        if entry is None:
-            continue
-        found = dict(zip(entry["dtIds"], entry["dtScores"], strict=True))
-        by = [found.get(int(i), NOT_FOUND) for i in entry["gtMatches"][0]]
-        ignored = np.asarray(entry["gtIgnore"], bool)
-        for position, score in _look_again(entry, truth, detections).items():
-            by[position] = score
-        for identity, skipped, score in zip(entry["gtIds"], ignored, by, strict=True):
-            one = truth[identity]
-            if one.get("visible_fraction") is not None:
-                visible = min(float(one["visible_fraction"]), 1.0)
-                place = positions[one["image_id"]], one["category_id"]
-                rows.append((*place, visible, one["area"], skipped, score))
-    return VisibleObjects.of(rows)
+    truth = [lists.truth[i] for i in cells.objects]
+    visible = np.array([one.get("visible_fraction") for one in truth], np.float64)
+    known = ~np.isnan(visible)
+    if not known.any():
+        return VisibleObjects.of([])
+    score = np.full(len(truth), NOT_FOUND, np.float32)
+    taken = assigned.of_object != NONE
+    score[taken] = lists.score[cells.found[assigned.of_object[taken]]]
+    ignored = assigned.skipped[0]
+    again = np.flatnonzero(known & ignored)
+    for cell in np.unique(np.searchsorted(cells.objects_starts, again, side="right") - 1):
+        objects = slice(*cells.objects_starts[cell : cell + 2])
+        found = slice(*cells.found_starts[cell : cell + 2])
+        wanted = again[(again >= objects.start) & (again < objects.stop)]
+        left = found.start + np.flatnonzero((assigned.right[0, found] & 1) == 0)
+        score[wanted] = _look_again(lists, cells.found[left], [truth[i] for i in wanted])
+    cell_of = np.repeat(np.arange(len(cells.objects_starts) - 1), np.diff(cells.objects_starts))
+    order = np.lexsort((ignored, cell_of))
+    order = order[known[order]]
+    where = cells.objects[order]
+    return VisibleObjects(
+        (lists.truth_image[where] + first).astype(np.int32),
+        np.array([truth[i]["category_id"] for i in order], np.int16),
+        np.minimum(visible[order], 1.0),
+        lists.area[where],
+        ignored[order],
+        score[order],
+    )
 
 
-def _look_again(
-    entry: dict[str, Any], truth: dict[int, dict[str, Any]], detections: dict[int, dict[str, Any]]
-) -> dict[int, float]:
-    """Scores of the detections that find ignored objects, by the objects' position."""
-    wanted = [
-        i
-        for i, identity in enumerate(entry["gtIds"])
-        if entry["gtIgnore"][i] and truth[identity].get("visible_fraction") is not None
-    ]
-    left = (entry["dtMatches"][0] == 0) | np.asarray(entry["dtIgnore"][0], bool)
-    left = np.flatnonzero(left).tolist()
-    found: dict[int, float] = dict.fromkeys(wanted, NOT_FOUND)
-    if not wanted or not left:
-        return found
-    objects = [truth[entry["gtIds"][i]]["segmentation"] for i in wanted]
-    shapes = [detections[entry["dtIds"][d]]["segmentation"] for d in left]
-    iou = np.asarray(coco_mask.iou(shapes, objects, [0] * len(objects)))
-    for row, d in enumerate(left):  # best score first
+def _look_again(lists: BatchLists, left: np.ndarray, objects: list[dict[str, Any]]) -> list[float]:
+    """Score of the detection that finds each of the ignored objects of a cell.
+
+    Args:
+        left: the cell's detections that AP's matching left over, best score first.
+    """
+    scores = [NOT_FOUND] * len(objects)
+    if not len(left):
+        return scores
+    rles = lists.batch.rles
+    shapes = [rles[lists.found_image[d]][lists.place[d]] for d in left]
+    masks = [one["segmentation"] for one in objects]
+    iou = np.asarray(coco_mask.iou(shapes, masks, [0] * len(objects)))
+    for row, d in enumerate(left):
         best = int(iou[row].argmax())
         if iou[row, best] >= IOU:
-            found[wanted[best]] = float(entry["dtScores"][d])
+            scores[best] = float(lists.score[d])
             iou[:, best] = 0
-    return found
+    return scores
 
 
 def strata(
