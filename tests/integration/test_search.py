@@ -7,11 +7,13 @@ skipped.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from packaging.version import Version
@@ -99,6 +101,27 @@ def test_a_value_that_is_not_allowed_ends_its_trial_alone(here: Run, project: Pr
     assert "model.conf_floor=0.08: must not lie above tracker.low_thresh=0.06" in outcome.err
     assert set(ended.values()) == {"FINISHED"} and parent.info.status == "FAILED"
     assert parent.info.run_name == "sweep low_thresh conf_floor"
+
+
+@kept
+def test_a_database_whose_address_the_environment_has(
+    here: Run, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``STUDIES_SERVER``, such as ``postgresql+psycopg://...``, is used where it is given."""
+    own = f"sqlite:///{project.folder / 'of the team.db'}?secret=hunter2hunter"
+    monkeypatch.setenv("STUDIES", os.environ.get("STUDIES_SERVER", own))
+    study = ("hydra.sweeper.storage=${oc.env:STUDIES}", f"hydra.sweeper.study_name={uuid4()}")
+    assert here(*search(project.folder, INTERVAL, *study, trials=2)).code == 0
+    outcome = here(*search(project.folder, INTERVAL, *study, trials=4))
+    assert outcome.code == 0 and "going on with a search that has 2 trials" in outcome.out
+    _parent, *children = project.runs()
+    assert len(children) == 4 and len(set(drawn(children))) == 4
+    assert not (project.folder / ".segtrack" / "studies.db").exists()
+    for file in (one for one in (project.folder / "outputs").rglob("*") if one.is_file()):
+        assert b"hunter2" not in file.read_bytes(), file
+    monkeypatch.delenv("STUDIES")
+    refused = here(*search(project.folder, INTERVAL, *study))
+    assert refused.code == 2 and "Environment variable 'STUDIES' not found" in refused.err
 
 
 @pytest.mark.skipif(Version("4") <= OPTUNA, reason="of Hydra 1.3 alone")

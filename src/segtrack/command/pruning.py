@@ -12,6 +12,7 @@ from typing import Any
 
 from segtrack.base.errors import SegtrackError
 from segtrack.base.metrics import Report
+from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
 from segtrack.settings import Settings
 
@@ -43,7 +44,7 @@ def watcher(
     """
     if settings.prune is None or settings.parent_run is None:
         return None
-    storage, name = sweeper.get("storage"), sweeper.get("study_name")
+    storage, name = storage_of(sweeper), sweeper.get("study_name")
     if not storage or not name:
         return None
     import optuna

@@ -23,6 +23,7 @@ from segtrack.base.files import digest
 from segtrack.command.cells import meaning
 from segtrack.command.composition import Swept
 from segtrack.command.job import config_hash
+from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
 from segtrack.settings import Settings
 
@@ -123,7 +124,9 @@ class Study:
 
         given = sweep.sweeper.settings
         self.total = int(given["n_trials"])
+        # As it was typed, for Hydra and for what is printed.
         self.storage = str(given.get("storage") or _own_storage(first))
+        database = storage_of(given) or self.storage
         self.name = str(given.get("study_name") or _own_name(sweep, first, overrides))
         sampler = given.get("sampler") or {}
         self._seed = sampler.get("seed")
@@ -131,7 +134,7 @@ class Study:
         with _told(self.storage), _quiet():
             self._study = optuna.create_study(
                 study_name=self.name,
-                storage=self.storage,
+                storage=database,
                 directions=directions(first),
                 load_if_exists=True,
             )

@@ -10,8 +10,10 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from packaging.version import Version
 
+from segtrack.base.errors import SettingsError
 from segtrack.command.composed import composed
 from segtrack.command.keys import of_hydra
 
@@ -83,6 +85,22 @@ def sweeper_of(parsed: Sequence[Override]) -> Sweeper:
     names = OverridesParser.create().parse_overrides(swept)
     own = (word for word, one in zip(swept, names, strict=True) if one.key_or_group not in typed)
     return Sweeper(str(settings.get("_target_", "")), tuple(own), settings)
+
+
+def storage_of(settings: Mapping[str, Any]) -> str | None:
+    """The database of trials that a sweeper is given, with what its address takes from elsewhere:
+    ``${oc.env:STUDIES}`` keeps a password out of all that is recorded.
+
+    Raises:
+        SettingsError: what it takes is not there.
+    """
+    storage = settings.get("storage")
+    try:
+        found = OmegaConf.create({"storage": storage}).storage
+    except OmegaConfBaseException as error:
+        why = str(error).splitlines()[0]
+        raise SettingsError(f"hydra.sweeper.storage={storage}: {why}") from error
+    return None if found is None else str(found)
 
 
 def lacking(name: str) -> str:
