@@ -442,6 +442,51 @@ def _convert(folder: Path, form: str, out: str) -> None:
     convert(given, None, SEED, folder / out, form, pictures="none")
 
 
+def view(folder: Path, rows: int) -> dict[str, Any]:
+    """The pages of an evaluation as a person asks for them; this process is the server."""
+    import requests
+
+    from segtrack.runs import KeptRun
+    from segtrack.runs.places import Folder
+    from segtrack.settings import MlflowSettings
+    from segtrack.view import Library, start_view
+
+    class Made(KeptRun):
+        """A run whose results lie in the folder instead of a store."""
+
+        def stored(self, stage: str, key: str = "") -> tuple[Path, dict[str, Any]] | None:
+            place = {"prepare": "grown", "predict": "found", "evaluate": "evaluation"}[stage]
+            return folder / place, {"inputs": {"predictions": "made"}}
+
+    library = Library(
+        MlflowSettings(uri=f"sqlite:///{folder / 'none.db'}"),
+        [Made(None, "evaluated", Folder(folder))],
+        folder,
+    )
+    middle = rows // 48 // 2
+    found: dict[str, Any] = {}
+    with start_view(library) as server:
+        address = f"{server.address}runs/folder-1/images/"
+        for name, query in (
+            ("opened", ""),
+            ("first", ""),
+            ("middle", f"?page={middle}"),
+            ("by_name", f"?sort=name&page={middle}"),
+            ("of_class", "?name=bus&page=2"),
+            ("cell", "?real=person&predicted=car"),
+            ("point", "?curve=car&score=0.5&what=fp"),
+            ("one", f"{rows // 2}/"),
+            ("thumbnail", f"{rows // 2}/small"),
+        ):
+            started = time.perf_counter()
+            page = requests.get(address + query, timeout=600)
+            page.raise_for_status()
+            found[name] = time.perf_counter() - started
+            if name == "opened":
+                found["held_mib"] = resident(os.getpid())[0] / 2**20
+    return found
+
+
 @dataclass(frozen=True)
 class Step:
     """A step: what it does, what it leaves, and the steps before it.
@@ -465,6 +510,7 @@ STEPS = {
     "evaluate_other": Step(evaluate_other, "evaluation_other", ("predict",), made=True),
     "intervals": Step(intervals, "none", ("evaluate_other",)),
     "coco": Step(to_coco, "coco.json", ("grow",)),
+    "view": Step(view, "none", ("evaluate",)),
     "yolo": Step(to_yolo, "yolo", ("grow",)),
 }
 

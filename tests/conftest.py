@@ -1,14 +1,12 @@
 """Fixtures that every test may use."""
 
-import copy
-import json
+import gc
 import math
 import os
 import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -81,6 +79,7 @@ SLOW = (
     "model/ultralytics/test_weights.py::test_the_library_is_a_quiet_guest",
     "report/test_document.py::test_latex_compiles",
     "scoring/test_real.py",
+    "store/test_remote_s3.py",
     "test_notebook.py::test_it_runs",
     "tracker/test_results.py::test_memory_does_not_grow",
     "trafficsim/test_simulator.py::TestKnobs",
@@ -99,6 +98,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):  # files of minutes first, so that both workers end together
         items.sort(key=lambda item: "slow" not in item.keywords)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there for good is not looked at again by each collection of garbage.
+
+    Thousands of tests and the libraries that they import are millions of objects, and each training
+    collects several times.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported_meanwhile() -> None:
+    """As above, of what the module before has imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -120,35 +136,17 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
-_composed: dict[Any, Any] = {}
+@pytest.fixture
+def coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures that are there, for tests that do not look at them."""
+    from tests.integration.quick import coarse
+
+    coarse(monkeypatch)
 
 
 @pytest.fixture
 def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra composes the same words, of the same files and options, once.
+    """Hydra composes the same words, of the same files and options, once."""
+    from tests.composing import compose_once
 
-    A command composes its words four times, .1 s each, which is most of a short one.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.config_store import ConfigStore
-
-    load = ConfigLoaderImpl.load_configuration
-
-    def once(
-        self: Any, config_name: str, overrides: list[str], run_mode: Any, *more: Any, **named: Any
-    ) -> Any:
-        groups = {k: len(v) for k, v in ConfigStore.instance().repo.items() if isinstance(v, dict)}
-        places = [str(one.path) for one in self.config_search_path.get_path()]
-        folders = [Path(p.removeprefix("file://")) for p in places if p.startswith("file://")]
-        files = [
-            (str(file), file.stat().st_mtime_ns, file.stat().st_size)
-            for folder in folders
-            for file in sorted(folder.rglob("*.yaml"))
-        ]
-        given = [config_name, overrides, str(run_mode), more, named]
-        key = json.dumps([places, files, groups, *given])
-        if key not in _composed:
-            _composed[key] = load(self, config_name, overrides, run_mode, *more, **named)
-        return copy.deepcopy(_composed[key])
-
-    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", once)
+    compose_once(monkeypatch)

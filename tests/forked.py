@@ -347,9 +347,11 @@ def _main() -> None:
         str(Path(__file__).resolve().parent),
         *(str(Path(path).absolute()) for path in given if path),
     }
-    sys.path[:] = [str(ROOT / "src"), *(path for path in sys.path if path not in own)]
+    ours = [str(ROOT / "src"), str(ROOT)]
+    sys.path[:] = [*ours, *(path for path in sys.path if path not in own)]
     job = _serve(control, sys.argv[2:])
-    sys.path.remove(str(ROOT / "src"))
+    for path in ours:
+        sys.path.remove(path)
     _become(job)
 
 

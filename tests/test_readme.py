@@ -13,6 +13,8 @@ from segtrack.command.app import CONF, main
 from segtrack.command.compare import options_of
 from segtrack.command.composition import check
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 COMMAND = "python src/run.py"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segtrack.base.frames import RowGroups, frame_writer, read_frames, row_groups
+from segtrack.base.frames import RowGroups, frame_writer, read_frames, row_groups, rows_with
 
 SCHEMA = pa.schema(
     [
@@ -60,6 +60,28 @@ def test_frames_come_back_whole_from_any_row_groups(
             assert rows["score"].tolist() == expected["score"].astype(np.float32).tolist()
             np.testing.assert_array_equal(rows["box"], expected["box"].astype(np.float32))
             assert rows["rle"] == expected["rle"]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.integers(0, 40), max_size=40).map(sorted),
+    wanted=st.sets(st.integers(-2, 45), max_size=6),
+    group=st.integers(1, 9),
+    statistics=st.booleans(),
+)
+def test_rows_with_some_values(
+    numbers: list[int], wanted: set[int], group: int, statistics: bool, tmp_path: Path
+) -> None:
+    """A nested column before it, files without statistics, nothing that fits."""
+    rows = {"parts": [[n, n] for n in numbers], "n": numbers, "place": range(len(numbers))}
+    schema = pa.schema([("parts", pa.list_(pa.int64())), ("n", pa.int64()), ("place", pa.int64())])
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(rows, schema), path, row_group_size=group, write_statistics=statistics)
+    found = rows_with(path, "n", wanted)
+    assert found.schema.names == schema.names
+    expected = [(n, i) for i, n in enumerate(numbers) if n in wanted]
+    assert list(zip(*found.select(["n", "place"]).to_pydict().values(), strict=True)) == expected
+    assert rows_with(path, "n", wanted, ["place", "n"]).column_names == ["place", "n"]
 
 
 def test_a_row_group_is_written_as_soon_as_it_is_full(tmp_path: Path) -> None:

@@ -199,6 +199,12 @@ def test_places(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert machine.store(settings).state == PROBLEM
     assert machine.compiled_cache().state == PROBLEM
     monkeypatch.undo()
+    settings.store = "memory://doctor/team"
+    found = machine.store(settings)
+    assert found.state == OK and found.found.startswith("memory://doctor/team answers; cache ")
+    settings.store = "nosuch://bucket/x"
+    found = machine.store(settings)
+    assert found.state == PROBLEM and "Protocol not known" in found.do
     assert machine.free_bytes(tmp_path / "not" / "yet") > 0
     assert machine.writable(tmp_path) and not machine.writable(Path("/proc"))
 

@@ -270,7 +270,7 @@ def test_odd_folders_of_paths(tmp_path: Path, run: Prepare, command: Say) -> Non
     ],
 )
 def test_names_are_unique(paths: list[str], names: list[str]) -> None:
-    assert unique_names(paths) == names
+    assert list(unique_names(lambda: paths)) == names
 
 
 def test_masks_at_the_border_and_of_all_pixels(

@@ -47,6 +47,18 @@ def test_the_canonical_form(yolo: YoloFolder, run: Prepare) -> None:
     assert yolo.snapshot() == before  # nothing of the user's was touched
 
 
+def test_some_images_by_their_ids(yolo: YoloFolder, run: Prepare) -> None:
+    dataset = run(settings(yolo, splits=SplitFractions(0.5, 0.5, 0, 0))).dataset
+    for split in ("train", "val"):
+        rows, annotations = dataset.images(split), dataset.coco(split)["annotations"]
+        wanted = {row.image_id for row in rows[1:4]}
+        own = [one for one in annotations if one["image_id"] in wanted]
+        assert list(dataset.iter_annotations(split, wanted)) == own != []
+        assert list(dataset.images_of(wanted)) == rows[1:4]
+        assert list(dataset.iter_annotations("test", wanted)) == []
+    assert list(dataset.images_of([])) == []
+
+
 def test_exports_and_contact_sheet(yolo: YoloFolder, run: Prepare) -> None:
     dataset = run(settings(yolo)).dataset
     exported = COCO(str(dataset.folder / "test.coco.json"))

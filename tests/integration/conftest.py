@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.forked import ROOT, Forks, Outcome, Running
+from tests.integration import quick
 
 # What a whole run imports, once for all commands that tests start.
 PACKAGES = (
@@ -28,6 +29,7 @@ LOADED = Forks(
     *("segtrack.settings.groups:store_options", "segtrack.command.job:environment", "hydra.main"),
     *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
     *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
+    *("tests.integration.quick:install", "tests.composing:install"),
 )
 # A data set and a training of seconds: what they compute is tested elsewhere.
 TINY = [
@@ -103,6 +105,21 @@ class Project:
         """Whole results in the store, as ``stage/key``."""
         root = self.folder / ".segtrack" / "results"
         return sorted(p.parent.relative_to(root).as_posix() for p in root.glob("*/*/stage.json"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Coarse figures; and in modules with ``REMEMBERS = True``, whose tests build what others
+    build too and change nothing in how, each result is built once in all workers."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick.install(patch)
+        if getattr(request.module, "REMEMBERS", False):
+            worker = "PYTEST_XDIST_WORKER" in os.environ
+            base = tmp_path_factory.getbasetemp()
+            patch.setenv(quick.REMEMBERED, str((base.parent if worker else base) / "remembered"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,10 @@ from tests.forked import ROOT, Forks
 # Each takes from half a second to several; a wrong word or path must not wait for them.
 HEAVY = ("cv2", "matplotlib", "mlflow", "numba", "scipy", "torch", "ultralytics")
 LIMIT = 20  # seconds, after which a command that has not refused is ended
-LIGHT = Forks("hydra.main", "segtrack.command.composition", "segtrack.settings:register")
+LIGHT = Forks(
+    *("hydra.main", "segtrack.command.composition", "segtrack.settings:register"),
+    "tests.composing:install",
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.conftest import Outcome, Project
 
+REMEMBERS = True
 Run = Callable[..., Outcome]
 FRAMES, WIDTH, HEIGHT = 30, 240, 160
 INFO = (

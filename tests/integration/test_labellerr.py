@@ -16,6 +16,7 @@ from tests.dataset.conftest import YoloFolder, write_image
 from tests.integration.conftest import TINY, Outcome, Project
 from tests.integration.loopback import annotate
 
+REMEMBERS = True
 PLANTED = {
     "LABELLERR_API_KEY": "key-f00dfeed-77",
     "LABELLERR_API_SECRET": "secret-0badcafe-77",

@@ -13,15 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from labellerr_loopback import Credentials, Delays, Emulator, ask, start_emulator
+from labellerr_loopback import Credentials, Delays, Emulator, Limits, ask, start_emulator
 from segtrack.annotation.labellerr import Credentials as Access
-from segtrack.annotation.labellerr import transport
+from segtrack.annotation.labellerr import transport, uploader
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
 from segtrack.annotation.labellerr.port import DatasetRecord, Question, class_questions
@@ -40,6 +41,7 @@ from tests.integration.loopback import (
     with_predictions_of,
 )
 
+REMEMBERS = True
 Run = Callable[..., Outcome]
 PLANTED = {
     "LABELLERR_API_KEY": "key-f00dfeed-88",
@@ -285,18 +287,23 @@ def test_files_that_cannot_be_sent_are_named_before_anything_is_sent(
     works(here(*words), project, "3 files, 3 sent now")  # two of one name are two pictures
 
 
-def test_3000_files_are_two_data_sets_of_one_project(
-    here: Run, project: Project, served: Emulator, name: str, tmp_path: Path
+def test_more_files_than_a_data_set_takes_are_two_of_one_project(
+    here: Run, project: Project, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = [f"{name}-{i:04}.png" for i in range(3000)]
-    words = push(raw_images(tmp_path / "raw", files), name, served, "dataset.decode=false")
-    words.append("labellerr.workers=8")
-    works(here(*words), project, "3000 files, 3000 sent now")
-    found = there(served.folder, name)
-    assert (found.datasets, found.files, found.puts) == ([300, 300], files, 3000)
-    (project_id,) = found.projects
-    assert (found.attached, found.templates) == (3000, 1)
-    assert sorted(d.files_count for d in attached(http(served), project_id)) == [500, 2500]
+    """At a hundredth of the platform's own limit; that of 2,500 files is ``test_files.py``'s."""
+    monkeypatch.setattr(uploader, "Limits", partial(uploader.Limits, dataset_files=25))
+    files = [f"{name}-{i:02}.png" for i in range(30)]
+    account, limits = Credentials(*PLANTED.values()), Limits(dataset_files=25)
+    with start_emulator(
+        tmp_path / "small", credentials=account, delays=Delays(0, 0, 0), limits=limits
+    ) as served:
+        words = push(raw_images(tmp_path / "raw", files), name, served, "dataset.decode=false")
+        works(here(*words, "labellerr.workers=8"), project, "30 files, 30 sent now")
+        found = there(served.folder, name)
+        assert (found.datasets, found.files, found.puts) == ([300, 300], files, 30)
+        (project_id,) = found.projects
+        assert (found.attached, found.templates) == (30, 1)
+        assert sorted(d.files_count for d in attached(http(served), project_id)) == [5, 25]
 
 
 def http(served: Emulator) -> HttpPlatform:

@@ -73,11 +73,11 @@ def test_every_object_of_every_picture(here: Run, project: Project, words: tuple
     assert isinstance(kept, KeptRun)
     pictures = pictures_of(kept)
     assert (pictures.split, pictures.names, pictures.plain) == ("pool", NAMES, True)
-    assert {one.row.file_name: one.objects for one in pictures.facts.values()} == {
+    assert {one.row.file_name: one.objects for one in pictures.facts([0, 1])} == {
         "a.png": counts[1],
         "below/b.png": counts[2],
     }
-    shapes = pictures.shapes([0, 1], {})
+    shapes = pictures.shapes([0, 1])
     assert [len(one) for one in shapes.values()] == [counts[1], counts[2]]
     assert {shape.state for one in shapes.values() for shape in one} == {"plain"}
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.conftest import TINY, Outcome, Project
 
+REMEMBERS = True
 WORDS = [*TINY, "model.weights=shipped", "trainer.imgsz=320", "model.imgsz=320"]
 # Steps so small that the training leaves the shipped weights as good as they are.
 GENTLE = ["trainer.lr0=1e-7", "dataset.width=480", "dataset.height=288", "dataset.density=1"]

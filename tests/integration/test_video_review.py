@@ -13,6 +13,7 @@ from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from tests.annotation.labellerr.videos import write_video
 from tests.integration.conftest import TINY, Outcome, Project
 
+REMEMBERS = True
 Run = Callable[..., Outcome]
 WORDS = [
     *TINY,

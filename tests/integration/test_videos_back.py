@@ -13,6 +13,7 @@ import pytest
 from labellerr_loopback import Delays, Emulator, ask, start_emulator
 from tests.integration.conftest import TINY, Outcome, Project
 
+REMEMBERS = True
 Run = Callable[..., Outcome]
 SIM = [
     *TINY,
@@ -22,6 +23,7 @@ SIM = [
     "dataset.height=288",
     "dataset.density=1",
     "dataset.video_seconds=2",
+    *("dataset.train=1", "dataset.val=1", "dataset.test=1"),
     "render.enabled=false",
 ]
 KINDS = ("accepted", "corrected", "split", "joined", "deleted", "added")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import threading
@@ -125,7 +126,9 @@ def _use_again_and_again(root: Path, rounds: int) -> None:
 
 def test_a_result_never_goes_between_being_found_and_being_read(tmp_path: Path) -> None:
     """gc removes everything that it can, all the time."""
-    users = [FORK.Process(target=_use_again_and_again, args=(tmp_path, 40)) for _ in range(2)]
+    # Forks of a process that holds gigabytes by now would take longer than what is looked at.
+    small = multiprocessing.get_context("spawn")
+    users = [small.Process(target=_use_again_and_again, args=(tmp_path, 40)) for _ in range(2)]
     for user in users:
         user.start()
     removed = 0

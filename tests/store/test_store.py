@@ -17,7 +17,7 @@ from segtrack.base import progress
 from segtrack.base.errors import StageError
 from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.metrics import Metric, MetricsFile, Report, read_metrics
-from segtrack.store import store as module
+from segtrack.store import calls as module
 from segtrack.store.builders import waiting_for
 from segtrack.store.store import StageCall, Store
 from tests.store.elsewhere import living

@@ -8,13 +8,14 @@ the four columns ``BOX_COLUMNS``, or ``NAME_box`` for those with ``NAME_`` befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 FRAME = "frame"  # the column of the frame's number
@@ -106,8 +107,13 @@ def _joined(frames: list[tuple[int, Columns]], field: pa.Field) -> Any:
 
 def read_frames(path: Path) -> Iterator[tuple[int, Columns]]:
     """Number and columns of every frame that has rows, in order."""
+    yield from frames_of(row_groups(path))
+
+
+def frames_of(tables: Iterable[pa.Table]) -> Iterator[tuple[int, Columns]]:
+    """The same of some tables that follow each other."""
     rest: Columns | None = None
-    for table in row_groups(path):
+    for table in tables:
         columns = _columns(table)
         if rest is not None:
             columns = {name: _after(rest[name], column) for name, column in columns.items()}
@@ -128,6 +134,30 @@ def row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Tabl
             table = file.read_row_group(group, columns=columns)
             if len(table):
                 yield table
+
+
+def rows_with(
+    path: Path, column: str, values: Iterable[int], columns: list[str] | None = None
+) -> pa.Table:
+    """The rows in which a column of numbers has one of ``values``.
+
+    Only the row groups are read that can hold one, by the file's own statistics: of a table that is
+    sorted by the column, about as many as there are values.
+    """
+    wanted = np.unique(np.array(list(values), np.int64))
+    with pq.ParquetFile(path) as file:
+        empty = file.schema_arrow.empty_table()
+        parts = [empty.select(columns) if columns else empty]
+        place = [file.schema.column(i).path for i in range(len(file.schema))].index(column)
+        for group in range(file.num_row_groups):
+            limits = file.metadata.row_group(group).column(place).statistics
+            if limits is not None and limits.has_min_max:
+                first, last = np.searchsorted(wanted, [limits.min, limits.max + 1])
+                if first == last:
+                    continue
+            table = file.read_row_group(group, columns=columns)
+            parts.append(table.filter(pc.is_in(table[column], value_set=pa.array(wanted))))
+    return pa.concat_tables(parts)
 
 
 def _columns(table: pa.Table) -> Columns:

@@ -39,14 +39,17 @@ from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
-from segtrack.journal import require_tracking
+from segtrack.journal import require_bucket, require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain, validate
-from segtrack.store import Store
+from segtrack.store import is_address, store_folder, store_of
 
 if TYPE_CHECKING:
     from segtrack.journal import Journal
     from segtrack.pipeline import Runner
+
+
+_STORE = ("store", "store_cache", "store_cache_gb")
 
 
 def live_in(store: Path) -> None:
@@ -66,29 +69,35 @@ def look(settings: Settings) -> Runner:
     """
     require_device(settings.device)
     require_tracking(settings.mlflow)
-    if artifacts := settings.mlflow.artifacts:
+    if settings.mlflow.bucket:
+        require_bucket(settings.mlflow)
+    elif artifacts := settings.mlflow.artifacts:
         given = f"mlflow.artifacts={artifacts}"
         require_writable(Path(artifacts), given, "choose another folder")
-    store = Path(settings.store)
-    there = os.path.isdir(store)  # noqa: PTH112 (unlike Path's it bears any name)
-    writable = partial(require_writable, store, f"store={settings.store}", "choose another folder")
+    store, folder = store_of(settings), store_folder(settings)
+    there = os.path.isdir(folder)  # noqa: PTH112 (unlike Path's it bears any name)
+    given = f"store_cache={settings.store_cache}"
+    given = given if is_address(settings.store) else f"store={settings.store}"
+    writable = partial(require_writable, folder, given, "choose another folder")
     if not there:
         writable()
-    live_in(store)
+    store.reach()
+    live_in(folder)
     from segtrack.annotation import require_access
     from segtrack.pipeline import Runner, needs_platform
 
     try:
         if needs_platform(settings):
             require_access(settings.labellerr)
-        runner = Runner(settings, Store(store))
+        runner = Runner(settings, store)
         runner.look()
         if runner.must_build:  # a store that can only be read still serves what it has
             writable()
+            store.reach(write=True)
         return runner
     except (SegtrackError, OSError) as error:
         if not there and settings.parent_run is None:
-            remove_unused(store)
+            remove_unused(folder)
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
         raise
@@ -119,8 +128,8 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
     if settings.plan:
         from segtrack.pipeline import Planner
 
-        live_in(Path(settings.store))
-        say("\n".join(Planner(settings, Store(Path(settings.store))).lines()))
+        live_in(store_folder(settings))
+        say("\n".join(Planner(settings, store_of(settings)).lines()))
         return None
     program = Path(sys.argv[0]).name
     program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
@@ -200,7 +209,8 @@ def record_run(
         "command": launch.command,
         "overrides": " ".join(overrides),
         "output": str(output),
-        "store": str(Path(settings.store).resolve()),
+        "store": str(store_folder(settings).resolve()),
+        **({"store.address": settings.store} if is_address(settings.store) else {}),
         **choices,
     }
     composed = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
@@ -299,7 +309,8 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
         ) from error
     except sqlite3.OperationalError as error:
         # Those of the store; disk full, locked, not writable. MLflow's have their own family.
-        raise StageError(f"cannot write or read in {settings.store}: {error}") from error
+        where = store_folder(settings)
+        raise StageError(f"cannot write or read in {where}: {error}") from error
 
 
 def git_state() -> tuple[str, bool]:
@@ -315,7 +326,7 @@ def git_state() -> tuple[str, bool]:
 def config_hash(settings: Settings) -> str:
     """Digest of everything that decides results; where they are recorded does not."""
     values = plain(settings)
-    for key in ("mlflow", "parent_run", "plan", "store", "objective", "prune"):
+    for key in ("mlflow", "parent_run", "plan", *_STORE, "objective", "prune"):
         values.pop(key)
     return digest(values)[:16]
 
@@ -328,7 +339,8 @@ def environment() -> str:
         f"platform {platform.platform()}",
         f"cpu cores {os.cpu_count()}",
     ]
-    packages = {f"{d.metadata['Name']}=={d.version}" for d in distributions()}
+    facts = (one.metadata for one in distributions())  # each look reads and parses a file
+    packages = {f"{one['Name']}=={one['Version']}" for one in facts}
     return "\n".join([*head, *sorted(packages, key=str.lower)]) + "\n"
 
 

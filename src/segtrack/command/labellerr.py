@@ -29,7 +29,7 @@ from segtrack.command.job import live_in
 from segtrack.command.subcommands import Parser
 from segtrack.report import table_text
 from segtrack.settings import Settings
-from segtrack.store import Store
+from segtrack.store import store_folder, store_of
 
 _LOOK = 0.5  # s, how late Ctrl-C may be seen
 
@@ -46,7 +46,7 @@ def main(words: Sequence[str]) -> int:
     if problems := check(CONF, overrides, sweep=False):
         raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, overrides)
-    folder = Store(Path(settings.store)).scratch("labellerr")
+    folder = store_of(settings).scratch("labellerr")
     if options.what == "up":
         return _up(settings, folder, options)
     with open_desk(settings.labellerr, folder) as desk:
@@ -156,9 +156,8 @@ def _annotate(desk: Desk, settings: Settings, wanted: str | None) -> int:
     from segtrack.pipeline import Runner
 
     project = desk.project(wanted)
-    store = Path(settings.store)
-    live_in(store)
-    runner = Runner(settings, Store(store))
+    live_in(store_folder(settings))
+    runner = Runner(settings, store_of(settings))
     dataset = runner.get("prepare", {}).value
     done = desk.annotate(project.project_id, dataset, settings.labellerr)
     counts = ", ".join(f"{count} {kind}" for kind, count in done.counts.items() if count)

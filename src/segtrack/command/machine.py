@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import re
@@ -312,7 +313,19 @@ def writable(folder: Path) -> bool:
 
 def store(settings: Settings) -> Finding:
     """Where results are kept."""
-    return _place("store", Path(settings.store), "store=FOLDER")
+    from segtrack.store import Away, Far, is_address, store_folder
+
+    folder = store_folder(settings)
+    if not is_address(settings.store):
+        return _place("store", folder, "store=FOLDER")
+    try:
+        Far(settings.store).reach(write=True)
+    except Away as error:
+        return Finding("store", PROBLEM, str(error), "runs use the cache, and send results later")
+    except SegtrackError as error:
+        return Finding("store", PROBLEM, f"{settings.store} cannot be used", str(error))
+    cache = _place("store", folder, "store_cache=FOLDER")
+    return dataclasses.replace(cache, found=f"{settings.store} answers; cache {cache.found}")
 
 
 def mlflow(settings: Settings) -> Finding:

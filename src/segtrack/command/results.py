@@ -1,8 +1,10 @@
-"""``segtrack store ls|verify|gc``: what the store holds, stage by stage.
+"""``segtrack store ls|verify|gc|push``: what the store holds, stage by stage.
 
 segtrack store ls             results in the order of the stages, with size and last use
 segtrack store verify         read every file and name what is damaged
 segtrack store gc --days 30   remove what was not used for so long
+segtrack store push           send to an address what waits for it in the cache
+segtrack store ls --root s3://BUCKET/FOLDER
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from segtrack.base.claims import counted
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
 from segtrack.command.subcommands import Parser
 from segtrack.pipeline import all_names
-from segtrack.store import Entry, Store
+from segtrack.store import Entry, Far, Store, cache_of, is_address, shared_store, waiting_text
 
-CHOICES = ("ls", "verify", "gc")
+CHOICES = ("ls", "verify", "gc", "push")
 
 
 def main(words: Sequence[str]) -> int:
@@ -28,24 +31,54 @@ def main(words: Sequence[str]) -> int:
 
     Raises:
         SettingsError: an option cannot be used, or there is no store.
+        StageError: the address of a store does not answer.
         OSError: the store cannot be read or written.
     """
-    parser = Parser("store", "ls|verify|gc [options]", __doc__)
+    parser = Parser("store", "ls|verify|gc|push [options]", __doc__)
     parser.add_argument("what", choices=CHOICES)
     place = os.environ.get("SEGTRACK_STORE", ".segtrack")
-    parser.add_argument("--root", default=place, type=Path, help="the store; default: %(default)s")
+    parser.add_argument("--root", default=place, help="the store; default: %(default)s")
+    parser.add_argument("--cache", help="push: the folder that store_cache names")
     parser.add_argument("--days", type=_days, help="gc: without use; default: 30")
     options = parser.parse_args(list(words))
     if options.days is not None and options.what != "gc":
         raise SettingsError("store: --days only goes with gc")
-    if not options.root.is_dir():
+    if options.cache is not None and options.what != "push":
+        raise SettingsError("store: --cache only goes with push")
+    days = 30.0 if options.days is None else options.days
+    if is_address(options.root):
+        return _at_address(options.what, options.root, options.cache or "", days)
+    if options.what == "push":
+        raise SettingsError(f"--root {options.root}: push sends to an address: --root s3://...")
+    if not Path(options.root).is_dir():
         raise SettingsError(f"--root {options.root}: no such folder, so no store")
-    store = Store(options.root)
+    store = Store(Path(options.root))
     if options.what == "ls":
-        return _list(store)
+        return _list(list(store.entries()), str(store.root))
     if options.what == "verify":
-        return _verify(store)
-    say(f"removed {len(store.collect(30.0 if options.days is None else options.days))} folders")
+        damaged = [(one.parent.name, one.name, why) for one, why in store.damaged()]
+        return _verified(damaged, len(list(store.entries())), str(store.root))
+    say(f"removed {len(store.collect(days))} folders")
+    return 0
+
+
+def _at_address(what: str, address: str, cache: str, days: float) -> int:
+    if what == "push":
+        store = shared_store(address, cache_of(address, cache))
+        store.reach(write=True)
+        sent, waiting = store.send_waiting()
+        say(f"sent {counted(sent, 'results')} to {store.far.address}")
+        if waiting:
+            say(waiting_text(waiting, store.root))
+        return 1 if waiting else 0
+    far = Far(address)
+    far.reach()
+    if what == "ls":
+        return _list(list(far.entries()), far.address)
+    if what == "verify":
+        return _verified(list(far.damaged()), len(list(far.entries())), far.address)
+    results, files = far.collect(days)
+    say(f"removed {counted(results, 'results')} and {counted(files, 'files')} that none names")
     return 0
 
 
@@ -59,23 +92,22 @@ def _days(text: str) -> float:
     return days
 
 
-def _list(store: Store) -> int:
-    found = in_order(list(store.entries()))
+def _list(entries: list[Entry], where: str) -> int:
+    found = in_order(entries)
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         say(f"{entry.name:10} {entry.key}  {entry.size / 1e6:10.1f} MB  used {used}")
-    say(f"{sum(entry.size for entry in found) / 1e6:.1f} MB in {store.root}")
+    say(f"{sum(entry.size for entry in found) / 1e6:.1f} MB in {where}")
     return 0
 
 
-def _verify(store: Store) -> int:
-    damaged = list(store.damaged())
-    for folder, why in damaged:
-        say(f"{folder.parent.name:10} {folder.name}  {why}")
+def _verified(damaged: list[tuple[str, str, str]], count: int, where: str) -> int:
+    for name, key, why in damaged:
+        say(f"{name:10} {key}  {why}")
     if damaged:
-        say(f"{len(damaged)} damaged in {store.root}; the command that needs one makes it anew")
+        say(f"{len(damaged)} damaged in {where}; the command that needs one makes it anew")
         return 1
-    say(f"all {len(list(store.entries()))} results are whole in {store.root}")
+    say(f"all {count} results are whole in {where}")
     return 0
 
 

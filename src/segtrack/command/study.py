@@ -11,7 +11,6 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Transformer
@@ -20,12 +19,14 @@ from packaging.version import Version
 from segtrack import __version__
 from segtrack.base.errors import SettingsError
 from segtrack.base.files import digest
+from segtrack.base.saying import say
 from segtrack.command.cells import meaning
 from segtrack.command.composition import Swept
 from segtrack.command.job import config_hash
 from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
 from segtrack.settings import Settings
+from segtrack.store import is_address, store_folder
 
 _PARENT = "segtrack.parent_run"  # attribute of a study
 _KILLED = "segtrack.killed"  # of a trial: its process was
@@ -213,8 +214,13 @@ class Study:
 
 
 def _own_storage(first: Settings) -> str:
-    folder = Path(first.store).resolve()
+    folder = store_folder(first).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if is_address(first.store):
+        say(
+            f"search: its trials are kept in {folder / FILE}, by this machine alone; several work "
+            "at one search with hydra.sweeper.storage=DATABASE"
+        )
     return f"sqlite:///{folder / FILE}"
 
 

@@ -34,11 +34,10 @@ def write_found(dataset: Dataset, split: str, found: Predictions, folder: Path) 
     names = found.info.names
 
     def pictures() -> Iterator[Picture]:
-        rows = list(dataset.iter_images(split))
-        files = unique_names(row.file_name for row in rows)
+        files = unique_names(lambda: (r["file_name"] for r in dataset.coco_images(split)))
         frames = found.frames()
         frame = next(frames, None)
-        for file, row in zip(files, rows, strict=True):
+        for file, row in zip(files, dataset.iter_images(split), strict=True):
             things: tuple[Thing, ...] = ()
             if frame is not None and frame.frame == row.image_id:
                 things, frame = _things(frame), next(frames, None)

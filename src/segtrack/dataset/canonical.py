@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segtrack.base.errors import DataError
-from segtrack.base.frames import row_groups
+from segtrack.base.frames import row_groups, rows_with
 from segtrack.dataset import sequences, tables, yolo_tree
 from segtrack.dataset.sequences import VideoSequence
 
@@ -111,9 +111,14 @@ class Dataset:
 
     def iter_images(self, split: str) -> Iterator[ImageRow]:
         """The images of a split in the order of their ids, as a stream."""
-        for row in self._rows(split, ["file_name", "path", "width", "height", "sha256"]):
-            row |= {"path": self.folder / row["path"], "sha256": row["sha256"].hex()}
-            yield ImageRow(**row)
+        columns = ["file_name", "path", "width", "height", "sha256"]
+        yield from map(self._image, self._rows(split, columns))
+
+    def images_of(self, images: Collection[int]) -> Iterator[ImageRow]:
+        """Some images by their ids, whatever their split, in the order of ids; quick for a few."""
+        columns = ["image_id", "file_name", "path", "width", "height", "sha256"]
+        table = rows_with(self.folder / "images.parquet", "image_id", images, columns)
+        yield from map(self._image, table.to_pylist())
 
     def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
         """Entries of COCO's ``images`` of a split in the order of their ids, as a stream."""
@@ -145,11 +150,14 @@ class Dataset:
         """COCO annotations of a split in the order of their images, as a stream.
 
         Args:
-            images: ids of those that are wanted; None for all.
+            images: ids of those that are wanted, quick for a few; None for all.
 
         ``category_id`` is the class id; ``segmentation`` an RLE where the source has one, else
         polygons; beside COCO's keys there is ``visible_fraction`` (0..1 or None).
         """
+        if images is not None:
+            yield from self._some_annotations(split, images)
+            return
         every = self._rows(split, ["width", "height"])
         held: list[dict[str, Any]] = []  # images of the split that rows may still come for
         for table in row_groups(self.folder / "annotations.parquet", tables.ANNOTATIONS.names):
@@ -162,7 +170,7 @@ class Dataset:
                 if row["image_id"] >= first:
                     held.append(row)
             sizes = {row["image_id"]: [row["height"], row["width"]] for row in held}
-            wanted = pa.array([i for i in sizes if images is None or i in images], pa.int64())
+            wanted = pa.array(list(sizes), pa.int64())
             table = table.filter(pc.is_in(table["image_id"], value_set=wanted))
             for one in table.to_pylist():
                 yield _coco_row(one, sizes[one["image_id"]])
@@ -175,6 +183,17 @@ class Dataset:
             "annotations": list(self.iter_annotations(split)),
             "categories": coco_categories(self.names),
         }
+
+    def _some_annotations(self, split: str, images: Collection[int]) -> Iterator[dict[str, Any]]:
+        columns = ["image_id", "width", "height", "split"]
+        rows = rows_with(self.folder / "images.parquet", "image_id", images, columns).to_pylist()
+        sizes = {r["image_id"]: [r["height"], r["width"]] for r in rows if r["split"] == split}
+        table = rows_with(self.folder / "annotations.parquet", "image_id", sizes)
+        for one in table.to_pylist():
+            yield _coco_row(one, sizes[one["image_id"]])
+
+    def _image(self, row: dict[str, Any]) -> ImageRow:
+        return ImageRow(**row | {"path": self.folder / row["path"], "sha256": row["sha256"].hex()})
 
     def _rows(self, split: str, columns: list[str]) -> Iterator[dict[str, Any]]:
         """``image_id`` and these columns of a split's images, in the order of ids, as a stream."""

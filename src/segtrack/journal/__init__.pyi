@@ -9,6 +9,7 @@ from .artifacts import run_of_output as run_of_output
 from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .artifacts import twin as twin
+from .buckets import require_bucket as require_bucket
 from .journal import Journal as Journal
 from .journal import record as record
 from .listing import Wanted as Wanted

@@ -199,7 +199,7 @@ class Journal:
 
     def forget(self) -> None:
         """Remove the run and what it kept; a server keeps it among those that were deleted."""
-        folder = self._local_artifacts()
+        folder, uri = self._local_artifacts(), self.client.get_run(self.run_id).info.artifact_uri
         self._no_later()
         self.client.delete_run(self.run_id)
         if sqlite_path(self.uri) is not None:
@@ -207,6 +207,11 @@ class Journal:
             self.client._tracking_client.store._hard_delete_run(self.run_id)
         if folder is not None:
             shutil.rmtree(folder.parent, ignore_errors=True)
+        elif uri.startswith("s3://"):
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            with contextlib.suppress(Exception):  # whoever may write may not always remove
+                get_artifact_repository(uri).delete_artifacts()
         self.forgotten = True
 
     def _local_artifacts(self) -> Path | None:

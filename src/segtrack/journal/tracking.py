@@ -26,6 +26,7 @@ from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
+_THEIRS = ("mlflow", "sqlalchemy", "boto3", "botocore")  # whose errors are told in a line
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -104,7 +105,7 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        theirs = type(error).__module__.split(".")[0] in ("mlflow", "sqlalchemy")
+        theirs = type(error).__module__.split(".")[0] in _THEIRS
         if not theirs and not isinstance(error, ImportError):  # of a database's driver
             raise
         text = re.split(r"\n\[SQL|\n?\(Background on", str(error))[0]
@@ -204,13 +205,16 @@ def _location(settings: MlflowSettings) -> str | None:
     """Where a new experiment keeps the artifacts of its runs; None: MLflow decides."""
     if not settings.artifacts:
         return None
-    return (Path(settings.artifacts).resolve() / level(storable(settings.experiment))).as_uri()
+    name = level(storable(settings.experiment))
+    if settings.bucket:
+        return f"{settings.artifacts.rstrip('/')}/{name}"
+    return (Path(settings.artifacts).resolve() / name).as_uri()
 
 
 def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
     """Say where artifacts go, if not where the settings have them: an experiment stays there."""
     kept, wanted = client.get_experiment(experiment).artifact_location, _location(settings)
-    if wanted and local_path(kept) != local_path(wanted):
+    if wanted and (local_path(kept) or kept) != (local_path(wanted) or wanted):
         _say(
             f"mlflow.experiment={settings.experiment}: keeps its artifacts in {kept}, as it did "
             f"from its first run; mlflow.artifacts={settings.artifacts} is that of new ones: give "

@@ -8,7 +8,7 @@ ascending order, scores of a frame descending) and ``predictions.json`` (what al
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import FrameTimes
-from segtrack.base.frames import frame_writer, read_frames
+from segtrack.base.frames import FRAME, frame_writer, frames_of, read_frames, rows_with
 
 SCHEMA = pa.schema(
     [
@@ -182,6 +182,12 @@ class Predictions:
         A consumer that must see empty frames too counts from 0 to ``info.frame_count``.
         """
         for number, rows in read_frames(self.folder / "predictions.parquet"):
+            yield FrameDetections(number, rows["class_id"], rows["score"], rows["box"], rows["rle"])
+
+    def some_frames(self, numbers: Collection[int]) -> Iterator[FrameDetections]:
+        """Those of some frames, in order; only the parts of the file are read that hold them."""
+        table = rows_with(self.folder / "predictions.parquet", FRAME, numbers)
+        for number, rows in frames_of([table] if len(table) else []):
             yield FrameDetections(number, rows["class_id"], rows["score"], rows["box"], rows["rle"])
 
     def by_image(self, images: Iterable[Row]) -> Iterator[tuple[Row, FrameDetections | None]]:

@@ -122,6 +122,7 @@ class Runner(Walk):
                     stage.require(Run(self, stage, stage.name))
             for stage in self.roots():
                 self.get(stage.name, {})
+            self.store.send_waiting()
         for name, count in self.builds.items():
             self.record(Metric(f"builds/{name}", count, 0))
 

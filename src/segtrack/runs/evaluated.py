@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,6 +60,20 @@ class KeptEvaluation:
 
         path = self.file("units.npz")
         return None if path is None else ImageUnits.load(path)
+
+    @cached_property
+    def split(self) -> str | None:
+        """That was evaluated; None where an early version did not say it."""
+        import numpy as np
+
+        path = self.file("units.npz")
+        if path is None:
+            return None
+        try:
+            with np.load(path) as file:
+                return str(file["split"])
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path}: not readable as an evaluation ({error})") from error
 
     def matches(self) -> Iterator[MatchRow]:
         """Each detection, and each object that none matched: what stands behind a point of the

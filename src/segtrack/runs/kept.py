@@ -19,7 +19,7 @@ from segtrack.pipeline import REPORT
 from segtrack.runs.evaluated import KeptEvaluation
 from segtrack.runs.places import Place
 from segtrack.runs.tracked import KeptVideo
-from segtrack.store import Store
+from segtrack.store import Store, cache_of, shared_store
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
@@ -158,6 +158,11 @@ class KeptRun:
         """
         key = key or self.tags.get(f"stage.{stage}", "").rpartition(" ")[2]
         root = Path(self.tags.get("store", ""))
+        if key and (address := self.tags.get("store.address")):
+            # A run of another machine had its cache elsewhere.
+            return shared_store(address, root if root.is_dir() else cache_of(address)).kept(
+                stage, key
+            )
         if not key or not self.tags.get("store") or not root.is_dir():
             return None
         return Store(root).kept(stage, key)

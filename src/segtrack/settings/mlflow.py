@@ -38,7 +38,7 @@ class MlflowSettings(Group):
         local=True,
     )
     artifacts: str | None = knob(
-        None, "folder of the artifacts; null: the server knows", local=True
+        None, "folder of the artifacts, or s3://BUCKET/FOLDER; null: the server knows", local=True
     )
     experiment: str = knob(
         "segtrack", "the MLflow experiment that runs are filed under", local=True
@@ -56,6 +56,11 @@ class MlflowSettings(Group):
         5.0, "that a server has to answer", unit="s", low=0.1, high=600, local=True
     )
 
+    @property
+    def bucket(self) -> bool:
+        """Whether artifacts lie on S3."""
+        return (self.artifacts or "").startswith("s3://")
+
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the address, or with names that MLflow has no room for."""
         name = self.experiment
@@ -68,9 +73,16 @@ class MlflowSettings(Group):
             allowed = "must have 1 to 200 letters, of which MLflow takes neither / nor :"
             yield Problem("mlflow.register", repr(self.register), allowed)
         yield from self._of_the_address()
-        if "://" in (self.artifacts or ""):
-            allowed = "must be a folder of this machine; where else artifacts lie, a server decides"
-            yield Problem("mlflow.artifacts", self.artifacts, f"{allowed}: mlflow=server")
+        artifacts = self.artifacts or ""
+        if (shown := without_secrets(artifacts)) != artifacts:
+            allowed = "would be kept with a password in it; put that into the environment or ~/.aws"
+            yield Problem("mlflow.artifacts", shown, allowed)
+        elif "://" in artifacts and not self.bucket:
+            allowed = (
+                "must be a folder of this machine or s3://BUCKET/FOLDER; where else artifacts lie, "
+                "a server decides: mlflow=server"
+            )
+            yield Problem("mlflow.artifacts", artifacts, allowed)
 
     def _of_the_address(self) -> Iterator[Problem]:
         found = _ADDRESS.match(self.uri)

@@ -98,8 +98,25 @@ class Settings:
     plan: bool = knob(False, "print each stage with hit or miss and why, then stop", local=True)
     store: str = knob(
         ".segtrack",
-        "folder of the stages' results by content; several runs and machines may share it",
+        "folder of the stages' results by content, or an address such as s3://BUCKET/FOLDER; "
+        "several runs and machines may share it",
         env="SEGTRACK_STORE",
+        local=True,
+    )
+    store_cache: str = knob(
+        ".segtrack/cache",
+        "folder in front of a store at an address; what is no result, such as searches and the "
+        "emulator's projects, is there alone",
+        env="SEGTRACK_STORE_CACHE",
+        local=True,
+    )
+    store_cache_gb: float | None = knob(
+        None,
+        "results in that folder beyond which those that were not used for longest go; null: all "
+        "stay",
+        unit="GB",
+        low=0.001,
+        high=1e6,
         local=True,
     )
     parent_run: str | None = knob(

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from segtrack.base.addresses import is_live, page_words
+from segtrack.base.secrets import without_secrets
 from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.device import gpu_indices
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
@@ -28,6 +29,7 @@ def validate(settings: Settings) -> list[Problem]:
         *_sam(settings),
         *_live(settings),
         *_register(settings),
+        *_store(settings),
     ]
 
 
@@ -83,6 +85,16 @@ def _register(settings: Settings) -> Iterator[Problem]:
     if name is not None and "export" not in settings.stages:
         allowed = "it is the stage export that registers a network: add it to stages"
         yield Problem("mlflow.register", name, allowed)
+
+
+def _store(settings: Settings) -> Iterator[Problem]:
+    shown = without_secrets(settings.store)
+    if "://" in settings.store and shown != settings.store:
+        allowed = (
+            "a name or password in the address would be kept in every run; put credentials into "
+            "the environment or the library's own files, such as ~/.aws"
+        )
+        yield Problem("store", shown, allowed)
 
 
 def _live(settings: Settings) -> Iterator[Problem]:

@@ -51,17 +51,29 @@ def read_record(folder: Path) -> dict[str, Any]:
         Unusable: there is none, or it is not as it was written.
     """
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise Unusable(f"{FILE} is not readable ({why})") from error
+        text = (folder / FILE).read_bytes()
+    except OSError as error:
+        raise Unusable(f"{FILE} is not readable ({error.strerror})") from error
+    return parse(text, folder.name)
+
+
+def parse(text: bytes, key: str) -> dict[str, Any]:
+    """The record of a key from its JSON.
+
+    Raises:
+        Unusable: it is not as it was written.
+    """
+    try:
+        record = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{FILE} is not readable (it is no JSON)") from error
     if not isinstance(record, dict):
         raise Unusable(f"{FILE} holds no record")
     if "digest" not in record:
         raise Unusable(f"{FILE} has no digests: an earlier version wrote it")
     if record.pop("digest") != digest(record):
         raise Unusable(f"{FILE} is damaged")
-    if key_of(record) != folder.name:
+    if not record.keys() >= {*KEYED, "files"} or key_of(record) != key:
         raise Unusable(f"{FILE} is that of another result")
     return record
 
@@ -88,7 +100,7 @@ def check(folder: Path, record: Mapping[str, Any], *, again: bool = False) -> No
 def _compare(folder: Path, record: Mapping[str, Any]) -> None:
     for name, row in record["files"].items():
         try:
-            found = _digest(_members(folder, name))
+            found = _digest(members(folder, name))
         except OSError as error:
             raise Unusable(f"{name} cannot be read ({error.strerror})") from error
         if found != row["sha256"]:
@@ -111,7 +123,7 @@ def _row(paths: list[str]) -> dict[str, Any]:
     return {"size": sum(os.lstat(path).st_size for path in paths), "sha256": _digest(paths)}
 
 
-def _members(folder: Path, name: str) -> list[str]:
+def members(folder: Path, name: str) -> list[str]:
     """The files of one row."""
     return _files(f"{folder}/{name}") if name.endswith("/") else [f"{folder}/{name}"]
 
@@ -126,7 +138,7 @@ def _files(folder: str) -> list[str]:
 def _stamp(folder: Path, name: str, row: Mapping[str, Any]) -> int:
     """What changes when a file of the row is written to or exchanged."""
     try:
-        stats = [os.lstat(path) for path in _members(folder, name)]
+        stats = [os.lstat(path) for path in members(folder, name)]
     except OSError as error:
         raise Unusable(f"{name} is missing") from error
     count, size = len(stats), sum(stat.st_size for stat in stats)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
+import numpy as np
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
 
 from segtrack.dataset import read_pixels
 from segtrack.report import PALETTE
 from segtrack.runs import KeptRun
+from segtrack.view.counts import Behind, Curve, Matched
 from segtrack.view.html import render
-from segtrack.view.images import NOTHING, Curve, ImageFacts, Pictures
+from segtrack.view.images import NOTHING, ImageFacts, Pictures, Sort
 from segtrack.view.library import Library, Unknown
 from segtrack.view.pictures import SHOWN, as_jpeg
 from segtrack.view.run_pages import FRESH
@@ -26,15 +27,14 @@ PAGE = 48
 THUMBNAIL = 480  # px of the longer side
 _OPEN = 3  # evaluations that are kept in memory
 _KEPT = {"Cache-Control": "private, max-age=3600"}
-Sort = Literal["worst", "missed", "false", "objects", "visible", "suspect", "name"]
-SORTS: dict[Sort, tuple[str, Callable[[ImageFacts], Any]]] = {
-    "worst": ("worst", lambda one: (one.quality, -(one.missed + one.false))),
-    "missed": ("most missed", lambda one: -one.missed),
-    "false": ("most false", lambda one: -one.false),
-    "objects": ("most objects", lambda one: -one.objects),
-    "visible": ("most hidden", lambda one: 2.0 if one.visible is None else one.visible),
-    "suspect": ("most suspect", lambda one: -(one.suspicion or 0)),
-    "name": ("name", lambda one: one.row.file_name),
+SORTS: dict[Sort, str] = {
+    "worst": "worst",
+    "missed": "most missed",
+    "false": "most false",
+    "objects": "most objects",
+    "visible": "most hidden",
+    "suspect": "most suspect",
+    "name": "name",
 }
 
 
@@ -99,25 +99,27 @@ def router(library: Library, root: str) -> APIRouter:
     ) -> HTMLResponse:
         run, found = pictures(key)
         behind = _behind(found, chosen)
-        facts = _sorted(found, chosen, behind)
-        shown = facts[(page - 1) * PAGE : page * PAGE]
-        shapes = found.shapes([one.row.image_id for one in shown], behind or {})
+        order = found.order(chosen.sort, chosen.name, behind)
+        shown = order[(page - 1) * PAGE : page * PAGE].tolist()
+        shapes = found.shapes(shown, behind)
         curve = chosen.curve if chosen.curve in found.names else None
         values: dict[str, Any] = {
             "run": run,
             "key": key,
             "found": found,
             "chosen": chosen,
-            "sorts": [(sort, SORTS[sort][0]) for sort in _sorts(found)],
-            "sort": chosen.sort or _sorts(found)[0],
-            "cells": [(one, shapes[one.row.image_id]) for one in shown],
-            "matrix": found.matrix() if found.confused else None,
+            "sorts": [(sort, SORTS[sort]) for sort in found.sorts()],
+            "sort": chosen.sort or found.sorts()[0],
+            "cells": [(one, shapes[one.row.image_id]) for one in found.facts(shown)],
+            "matrix": found.confused.matrix if found.confused else None,
             "classes": [*found.names, NOTHING],
-            "curves": _curves(found) if found.matched else [],
-            "counts": found.at_point(curve, chosen.score or 0) if curve else None,
+            "curves": _curves(found, found.matched) if found.matched else [],
+            "counts": found.matched.at(curve, chosen.score or 0)
+            if curve and found.matched
+            else None,
             "page": page,
-            "pages": max(1, -(-len(facts) // PAGE)),
-            "total": len(facts),
+            "pages": max(1, -(-len(order) // PAGE)),
+            "total": len(order),
             "palette": PALETTE,
         }
         return HTMLResponse(render("images.html", root=root, **values), headers=FRESH)
@@ -127,14 +129,14 @@ def router(library: Library, root: str) -> APIRouter:
         run, found = pictures(key)
         facts = _facts(found, image)
         behind = _behind(found, chosen)
-        order = [one.row.image_id for one in _sorted(found, chosen, behind)]
-        place = order.index(image) if image in order else -1
+        order = found.order(chosen.sort, chosen.name, behind)
+        place = int(next(iter(np.flatnonzero(order == image)), -1))
         values: dict[str, Any] = {
             "run": run,
             "found": found,
             "chosen": chosen,
             "facts": facts,
-            "shapes": found.shapes([image], behind or {})[image],
+            "shapes": found.shapes([image], behind)[image],
             "before": order[place - 1] if place > 0 else None,
             "after": order[place + 1] if 0 <= place < len(order) - 1 else None,
             "place": place + 1,
@@ -171,27 +173,15 @@ def pictures_of(run: KeptRun) -> Pictures:
     dataset = evaluation.dataset if evaluation is not None else run.dataset
     if dataset is None:
         raise Unknown(f"run {run.label} prepared no data set, or the store has it no more")
-    units = evaluation.units if evaluation is not None else None
-    split = units.split if units is not None else next(iter(dataset.counts), "train")
+    split = evaluation.split if evaluation is not None else None
+    split = split or next(iter(dataset.counts), "train")
     if evaluation is None and run.segmented is not None:
         split = "pool"
     return Pictures(run, dataset, split)
 
 
-def _sorts(found: Pictures) -> list[Sort]:
-    """By what the pictures can be sorted."""
-    facts = list(found.facts.values())
-    kept: list[Sort] = ["worst", "missed", "false"] if found.confused else []
-    kept.append("objects")
-    if any(one.visible is not None for one in facts):
-        kept.append("visible")
-    if any(one.suspicion is not None for one in facts):
-        kept.append("suspect")
-    return [*kept, "name"]
-
-
-def _behind(found: Pictures, chosen: Choice) -> dict[int, list[tuple[int | None, ...]]] | None:
-    """What stands behind the chosen cell or point, by image; None where none is chosen."""
+def _behind(found: Pictures, chosen: Choice) -> Behind | None:
+    """What stands behind the chosen cell or point; None where none is chosen."""
     if chosen.real is not None and chosen.predicted is not None:
         return found.behind_cell(chosen.real, chosen.predicted)
     if chosen.curve is not None and chosen.score is not None and chosen.what is not None:
@@ -199,29 +189,19 @@ def _behind(found: Pictures, chosen: Choice) -> dict[int, list[tuple[int | None,
     return None
 
 
-def _sorted(found: Pictures, chosen: Choice, behind: dict[int, Any] | None) -> list[ImageFacts]:
-    facts = [
-        one
-        for one in found.facts.values()
-        if (behind is None or one.row.image_id in behind)
-        and (chosen.name is None or chosen.name in one.classes)
-    ]
-    known = _sorts(found)
-    sort = chosen.sort if chosen.sort in known else known[0]
-    return sorted(facts, key=lambda one: (SORTS[sort][1](one), one.row.image_id))
-
-
 def _facts(found: Pictures, image: int) -> ImageFacts:
-    if image not in found.facts:
+    if image not in found:
         raise Unknown(f"there is no picture {image} in {found.split}")
-    return found.facts[image]
+    return found.facts([image])[0]
 
 
-def _curves(found: Pictures) -> list[tuple[str, int, Curve, str, list[tuple[float, float, float]]]]:
+def _curves(
+    found: Pictures, matched: Matched
+) -> list[tuple[str, int, Curve, str, list[tuple[float, float, float]]]]:
     """Of each class with objects: name, id, curve, its line and points in a unit square."""
     made = []
     for number, name in enumerate(found.names):
-        curve = found.curve(name)
+        curve = matched.curve(name)
         points = [
             (float(score), float(recall), float(precision))
             for score, recall, precision in zip(

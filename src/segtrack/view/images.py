@@ -1,27 +1,34 @@
-"""The pictures of an evaluation or a data set: what is in them, and what is right and wrong."""
+"""The pictures of an evaluation or a data set: what is in them, and what is right and wrong.
+
+A data set may have a million of them, so that what sorts and filters them is held as some arrays,
+100 bytes for a picture with five objects; what a page shows is read from the tables for it alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from segtrack.base.frames import row_groups, rows_with
 from segtrack.runs import KeptRun
+from segtrack.view.counts import Behind, Confusions, Matched
 from segtrack.view.outlines import outlines
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset, ImageRow
-    from segtrack.evaluation import ConfusedRow, MatchRow
     from segtrack.model import Predictions
 
 NOTHING = ""  # in place of a class: no object, or none that was found
-POINTS = 101  # scores of a curve
+Sort = Literal["worst", "missed", "false", "objects", "visible", "suspect", "name"]
+_KEPT = 8  # orders that are kept
 
 
-@dataclass
+@dataclass(frozen=True)
 class ImageFacts:
     """One picture.
 
@@ -33,34 +40,16 @@ class ImageFacts:
             where nothing was evaluated.
         visible: the least visible fraction of its objects; None where none is known.
         suspicion, reason: of its labels, where the stage suspect judged them.
-        classes: that are labelled or were found.
     """
 
     row: ImageRow
-    objects: int = 0
+    objects: int
     missed: int = 0
     false: int = 0
     quality: float | None = None
     visible: float | None = None
     suspicion: float | None = None
     reason: str | None = None
-    classes: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Precision and recall of one class over the score, masks at IoU .5.
-
-    Attributes:
-        objects: of the ground truth.
-        score: float (P,), rising; precision, recall: of detections with that score or more; NaN
-            where there are none.
-    """
-
-    objects: int
-    score: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -84,198 +73,224 @@ class Shape:
 
 
 class Pictures:
-    """What a run has of pictures, read once.
+    """What a run has of pictures; its tables are gone through once.
 
     Attributes:
         split: that was evaluated, or is shown.
         names: classes by id.
         plain: its pictures were segmented, and nobody knows what is right.
-        facts: by image id.
-        confused: rows behind the confusion matrix; matched: behind the curves.
+        confused: what stands behind the confusion matrix; matched: behind the curves. None where
+            nothing was evaluated.
     """
 
     def __init__(self, run: KeptRun, dataset: Dataset, split: str) -> None:
         """Read the tables."""
         evaluation = run.evaluation
         self.split, self._dataset = split, dataset
-        self.facts = {row.image_id: ImageFacts(row) for row in dataset.iter_images(split)}
         self.predictions: Predictions | None
         self.predictions = run.segmented if evaluation is None else evaluation.predictions
         self.plain = evaluation is None and self.predictions is not None
         # Those of the weights where nobody chose any.
         named = self.predictions.info if self.plain and self.predictions else dataset
         self.names = named.names
-        self.confused: list[ConfusedRow] = list(evaluation.confusion()) if evaluation else []
-        self.matched: list[MatchRow] = list(evaluation.matches()) if evaluation else []
-        self._count_truth(dataset.iter_annotations(split))
-        self._count_errors()
+        ids = map(np.asarray, self._column("image_id"))
+        self._ids = np.concatenate([np.empty(0, np.int64), *ids])
+        count = len(self._ids)
+        self._objects = np.zeros(count, np.int32)
+        self._visible, self._suspicion = np.full(count, np.nan), np.full(count, np.nan)
+        self._classes = np.zeros((count, -(-len(self.names) // 8)), np.uint8)  # a bit for each
+        self._orders: dict[tuple[Sort, str | None], np.ndarray] = {}
+        confused = evaluation.file("confusion.parquet") if evaluation else None
+        matched = evaluation.file("matches.parquet") if evaluation else None
+        self.confused = Confusions.read(confused, self.names, self._ids, self._mark)
+        self.matched = Matched.read(matched, self.names)
+        self._count_truth()
         self._count_found()
-        self._suspect(run.file("suspect/images.parquet"))
+        self._suspects = run.file("suspect/images.parquet")
+        self._suspect()
 
-    def matrix(self) -> np.ndarray:
-        """int64 (K + 1, K + 1): rows true, columns predicted; last nothing there, none found."""
-        place = {name: i for i, name in enumerate(self.names)}
-        none = len(self.names)
-        counts = np.zeros((none + 1, none + 1), np.int64)
-        for row in self.confused:
-            true = none if row.true_class is None else place[row.true_class]
-            found = none if row.predicted_class is None else place[row.predicted_class]
-            counts[true, found] += 1
-        return counts
+    def __len__(self) -> int:
+        return len(self._ids)
 
-    def behind_cell(self, true: str, predicted: str) -> dict[int, list[tuple[int | None, ...]]]:
-        """Annotation and detection of each count of a cell, by image."""
-        found: dict[int, list[tuple[int | None, ...]]] = {}
-        for row in self.confused:
-            pair = (row.true_class or NOTHING, row.predicted_class or NOTHING)
-            if pair == (true, predicted):
-                found.setdefault(row.image_id, []).append((row.annotation_id, row.detection))
+    def __contains__(self, image: int) -> bool:
+        return bool(self._place(np.array([image]))[1][0])
+
+    def sorts(self) -> list[Sort]:
+        """By what the pictures can be sorted."""
+        kept: list[Sort] = ["worst", "missed", "false"] if self.confused else []
+        kept.append("objects")
+        if not np.isnan(self._visible).all():
+            kept.append("visible")
+        if not np.isnan(self._suspicion).all():
+            kept.append("suspect")
+        return [*kept, "name"]
+
+    def order(
+        self, sort: Sort | None = None, name: str | None = None, behind: Behind | None = None
+    ) -> np.ndarray:
+        """Ids of the pictures that are chosen, int64, in the order in which they are shown.
+
+        Args:
+            sort: one that they cannot be sorted by is the first of ``sorts``.
+            name: of a class that they hold, by label or by what was found.
+            behind: the others stand behind nothing.
+        """
+        known = self.sorts()
+        sort = sort if sort in known else known[0]
+        if (sort, name) not in self._orders:
+            while len(self._orders) >= _KEPT:
+                self._orders.pop(next(iter(self._orders)))
+            self._orders[sort, name] = self._ordered(sort, name)
+        found = self._orders[sort, name]
+        if behind is not None:
+            found = found[np.isin(found, behind.image)]
         return found
 
-    def behind_point(
-        self, name: str, score: float, kind: str
-    ) -> dict[int, list[tuple[int | None, ...]]]:
-        """Annotation and detection of what counts at a point of a class's curve, by image.
+    def facts(self, images: Sequence[int]) -> list[ImageFacts]:
+        """Of some pictures, in the order of ``images``."""
+        rows = {row.image_id: row for row in self._dataset.images_of(images)}
+        reasons = {}
+        if self._suspects is not None:
+            table = rows_with(self._suspects, "image_id", images, ["image_id", "reason"])
+            reasons = dict(zip(*table.to_pydict().values(), strict=True))
+        found = []
+        for image, i in zip(images, self._place(np.array(images, np.int64))[0], strict=True):
+            visible, suspicion = self._visible[i], self._suspicion[i]
+            one = ImageFacts(
+                rows[image],
+                int(self._objects[i]),
+                visible=None if np.isnan(visible) else float(visible),
+                suspicion=None if np.isnan(suspicion) else float(suspicion),
+                reason=reasons.get(image),
+                **(self.confused.of(i) if self.confused else {}),
+            )
+            found.append(one)
+        return found
+
+    def behind_cell(self, true: str, predicted: str) -> Behind:
+        """Annotation and detection of each count of a cell."""
+        return self.confused.behind(true, predicted) if self.confused else Behind.none()
+
+    def behind_point(self, name: str, score: float, kind: str) -> Behind:
+        """Annotation and detection of what counts at a point of a class's curve.
 
         Args:
             kind: tp, fp or fn.
         """
-        found: dict[int, list[tuple[int | None, ...]]] = {}
-        for row in self.matched:
-            if row.class_name == name and kind in _counted(row, score):
-                found.setdefault(row.image_id, []).append((row.annotation_id, row.detection))
-        return found
+        return self.matched.behind(name, score, kind) if self.matched else Behind.none()
 
-    def at_point(self, name: str, score: float) -> dict[str, int]:
-        """How many right and false detections and missed objects there are from a score on."""
-        kinds = [kind for r in self.matched if r.class_name == name for kind in _counted(r, score)]
-        return {kind: kinds.count(kind) for kind in ("tp", "fp", "fn")}
-
-    def curve(self, name: str) -> Curve:
-        """Of a class."""
-        rows = [row for row in self.matched if row.class_name == name and not row.ignored]
-        objects = sum(row.annotation_id is not None for row in rows)
-        score = np.array([r.score for r in rows if r.score is not None], np.float64)
-        right = [r.annotation_id is not None for r in rows if r.score is not None]
-        order = np.argsort(-score)
-        tp = np.concatenate([[0], np.cumsum(np.array(right, np.int64)[order])])
-        grid = np.linspace(0, 1, POINTS)
-        kept = np.searchsorted(-score[order], -grid, side="right")
-        with np.errstate(invalid="ignore", divide="ignore"):
-            recall = tp[kept] / objects if objects else np.full(POINTS, np.nan)
-            return Curve(objects, grid, tp[kept] / kept, recall)
-
-    def shapes(
-        self, images: Sequence[int], chosen: dict[int, list[tuple[int | None, ...]]]
-    ) -> dict[int, list[Shape]]:
+    def shapes(self, images: Sequence[int], behind: Behind | None = None) -> dict[int, list[Shape]]:
         """What is drawn in some pictures: ground truth, and predictions that the matrix counts.
 
         Args:
-            chosen: annotations and detections that stand out.
+            behind: annotations and detections that stand out.
         """
-        wanted, found = set(images), {image: list[Shape]() for image in images}
-        last = max(wanted, default=-1)
-        for one in self._dataset.iter_annotations(self.split):
-            if one["image_id"] > last:
-                break
-            if one["image_id"] in wanted:
-                found[one["image_id"]].append(self._truth(one, chosen))
-        counted = {
-            (row.image_id, row.detection) for row in self.confused if row.detection is not None
-        }
-        picked = {(i, d) for i, pairs in chosen.items() for _, d in pairs if d is not None}
-        for frame in self.predictions.frames() if self.predictions else ():
-            if frame.frame > last:
-                break
-            if frame.frame not in wanted:
-                continue
-            height = self.facts[frame.frame].row.height
+        found = {image: list[Shape]() for image in images}
+        heights = {row.image_id: row.height for row in self._dataset.images_of(images)}
+        chosen = behind.of(images) if behind else set()
+        counted, missed, false = self.confused.parts(images) if self.confused else (set(),) * 3
+        for one in self._dataset.iter_annotations(self.split, set(images)):
+            image, number = one["image_id"], one["id"] - 1
+            wrong = (image, number) in missed
+            state = "plain" if not self.confused else "wrong" if wrong else "right"
+            name, kind = self.names[one["category_id"]], one["category_id"]
+            picked = (image, "annotation", number) in chosen
+            rings = _truth_rings(one, heights[image])
+            found[image].append(Shape(rings, name, kind, True, None, state, picked))
+        for frame in self.predictions.some_frames(images) if self.predictions else ():
             for place in range(len(frame)):
-                key = frame.frame, place
-                if not (self.plain or key in counted or key in picked):
+                key, picked = (frame.frame, place), (frame.frame, "detection", place) in chosen
+                if not (self.plain or key in counted or picked):
                     continue
-                rings = _rings(frame.rle[place], frame.bbox_xyxy[place], height)
-                name = self.names[frame.class_id[place]]
-                score, kind = float(frame.score[place]), int(frame.class_id[place])
-                state = "plain" if self.plain else "wrong" if key in self._false else "right"
-                shape = Shape(rings, name, kind, False, score, state, key in picked)
+                rings = _rings(frame.rle[place], frame.bbox_xyxy[place], heights[frame.frame])
+                kind, score = int(frame.class_id[place]), float(frame.score[place])
+                state = "plain" if self.plain else "wrong" if key in false else "right"
+                shape = Shape(rings, self.names[kind], kind, False, score, state, picked)
                 found[frame.frame].append(shape)
         return found
 
-    def _truth(self, one: dict[str, Any], chosen: dict[int, list[tuple[int | None, ...]]]) -> Shape:
-        image, number = one["image_id"], one["id"] - 1
-        segmentation = one["segmentation"]
-        height = self.facts[image].row.height
-        if isinstance(segmentation, dict):
-            rings = outlines(segmentation["counts"].encode(), height)
-        else:
-            rings = [[float(v) for v in ring] for ring in segmentation]
-        if not rings:
-            x, y, w, h = one["bbox"]
-            rings = [[x, y, x + w, y, x + w, y + h, x, y + h]]
-        missed = (image, number) in self._missed
-        state = "plain" if not self.confused else "wrong" if missed else "right"
-        picked = any(number == a for a, _ in chosen.get(image, ()))
-        name = self.names[one["category_id"]]
-        return Shape(rings, name, one["category_id"], True, None, state, picked)
+    def _column(self, name: str) -> Iterator[pa.ChunkedArray]:
+        """A column of the pictures' table, in parts."""
+        for table in row_groups(self._dataset.folder / "images.parquet", [name, "split"]):
+            yield table.filter(pc.field("split") == self.split)[name]
 
-    def _count_truth(self, annotations: Iterable[dict[str, Any]]) -> None:
-        for one in annotations:
-            facts = self.facts[one["image_id"]]
-            facts.classes.add(self.names[one["category_id"]])
-            facts.objects += not one["iscrowd"]
-            visible = one["visible_fraction"]
-            if visible is not None:
-                facts.visible = visible if facts.visible is None else min(facts.visible, visible)
+    def _place(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Position of each picture, and whether it is one of these."""
+        place = np.minimum(np.searchsorted(self._ids, image), max(len(self._ids) - 1, 0))
+        there = self._ids[place] == image if len(self._ids) else np.zeros(len(image), bool)
+        return place, there
 
-    def _count_errors(self) -> None:
-        self._missed: set[tuple[int, int]] = set()
-        self._false: set[tuple[int, int]] = set()
-        iou: dict[int, list[float]] = {}
-        for row in self.confused:
-            facts = self.facts.get(row.image_id)
-            if facts is None:
-                continue
-            facts.classes |= {name for name in (row.true_class, row.predicted_class) if name}
-            if row.true_class == row.predicted_class:
-                iou.setdefault(row.image_id, []).append(row.iou or 0.0)
-                continue
-            if row.annotation_id is not None:
-                facts.missed += 1
-                self._missed.add((row.image_id, row.annotation_id))
-            if row.detection is not None:
-                facts.false += 1
-                self._false.add((row.image_id, row.detection))
-        for image, facts in self.facts.items() if self.confused else ():
-            right = iou.get(image, [])
-            weight = len(right) + (facts.missed + facts.false) / 2
-            facts.quality = sum(right) / weight if weight else 1.0
+    def _mark(self, place: np.ndarray, class_id: np.ndarray) -> None:
+        """These pictures hold these classes."""
+        bit = (1 << (class_id & 7)).astype(np.uint8)
+        np.bitwise_or.at(self._classes, (place, class_id >> 3), bit)
+
+    def _count_truth(self) -> None:
+        columns = ["image_id", "class_id", "iscrowd", "visible_fraction"]
+        for table in row_groups(self._dataset.folder / "annotations.parquet", columns):
+            place, there = self._place(table["image_id"].to_numpy())
+            place = place[there]
+            self._mark(place, table["class_id"].to_numpy()[there])
+            np.add.at(self._objects, place, ~table["iscrowd"].to_numpy()[there])
+            visible = table["visible_fraction"].to_numpy().astype(np.float64)[there]
+            np.fmin.at(self._visible, place, visible)
 
     def _count_found(self) -> None:
-        for frame in self.predictions.frames() if self.plain and self.predictions else ():
-            facts = self.facts[frame.frame]
-            facts.objects = len(frame)
-            facts.classes |= {self.names[kind] for kind in frame.class_id.tolist()}
-
-    def _suspect(self, path: Path | None) -> None:
-        if path is None:
+        if not self.plain or self.predictions is None:
             return
-        import pyarrow.parquet as pq
+        path = self.predictions.folder / "predictions.parquet"
+        self._objects[:] = 0
+        for table in row_groups(path, ["frame", "class_id"]):
+            place, there = self._place(table["frame"].to_numpy())
+            np.add.at(self._objects, place[there], 1)
+            self._mark(place[there], table["class_id"].to_numpy()[there].astype(np.int64))
 
-        for row in pq.read_table(path, columns=["image_id", "suspicion", "reason"]).to_pylist():
-            if row["image_id"] in self.facts:
-                facts = self.facts[row["image_id"]]
-                facts.suspicion, facts.reason = row["suspicion"], row["reason"]
+    def _suspect(self) -> None:
+        if self._suspects is None:
+            return
+        for table in row_groups(self._suspects, ["image_id", "suspicion"]):
+            place, there = self._place(table["image_id"].to_numpy())
+            self._suspicion[place[there]] = table["suspicion"].to_numpy()[there]
+
+    def _ordered(self, sort: Sort, name: str | None) -> np.ndarray:
+        kept = np.arange(len(self._ids))
+        if name is not None:
+            class_id = self.names.index(name) if name in self.names else -1
+            bits = self._classes[:, class_id >> 3] >> (class_id & 7) & 1
+            kept = np.flatnonzero(bits) if class_id >= 0 else kept[:0]
+        keys = [key[kept] for key in self._keys(sort)]
+        return np.asarray(self._ids[kept[np.lexsort((kept, *keys[::-1]))]])
+
+    def _keys(self, sort: Sort) -> list[np.ndarray]:
+        """What the pictures are sorted by, rising, the first first."""
+        if self.confused and sort in ("worst", "missed", "false"):
+            missed, false = self.confused.missed, self.confused.false
+            if sort == "worst":
+                return [self.confused.quality, -(missed + false)]
+            return [-missed if sort == "missed" else -false]
+        if sort == "visible":
+            return [np.where(np.isnan(self._visible), 2.0, self._visible)]
+        if sort == "suspect":
+            return [-np.nan_to_num(self._suspicion)]
+        if sort == "name":
+            chunks = [one for part in self._column("file_name") for one in part.chunks]
+            names = pa.chunked_array(chunks, pa.string())
+            rank = np.empty(len(names), np.int32)
+            rank[pc.sort_indices(names).to_numpy()] = np.arange(len(names))
+            return [rank]
+        return [-self._objects]
 
 
-def _counted(row: MatchRow, score: float) -> tuple[str, ...]:
-    """What a row counts as where detections from ``score`` on count."""
-    if row.ignored:
-        return ()
-    enough = row.score is not None and row.score >= score
-    if row.annotation_id is not None:
-        return ("tp",) if enough else ("fn",)
-    return ("fp",) if enough else ()
+def _truth_rings(one: dict[str, Any], height: int) -> list[list[float]]:
+    segmentation = one["segmentation"]
+    if isinstance(segmentation, dict):
+        rings = outlines(segmentation["counts"].encode(), height)
+    else:
+        rings = [[float(v) for v in ring] for ring in segmentation]
+    if not rings:
+        x, y, w, h = one["bbox"]
+        rings = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    return rings
 
 
 def _rings(mask: bytes | None, box: np.ndarray, height: int) -> list[list[float]]:

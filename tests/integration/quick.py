@@ -1,0 +1,101 @@
+"""What costs integration tests seconds and is not what they are about.
+
+Figures are drawn coarsely, and a stage that an earlier test has built of the very same inputs is
+filled with what that one left. To the run it is a build like any other: it says and reports the
+same, is counted, and is written into the run's own store, which begins empty.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from segtrack.base import saying
+from segtrack.base.metrics import FILE, Report, read_metrics
+from segtrack.store import StageCall
+from segtrack.store import store as stores
+
+REMEMBERED = "PYTEST_REMEMBERED"
+"""Variable with the folder of what tests have built; without it each build is made."""
+_SAID = "said.json"
+
+
+def install(patch: pytest.MonkeyPatch | None = None) -> None:
+    """From here on, for as long as ``patch`` lasts."""
+    patch = patch or pytest.MonkeyPatch()
+    run = stores.Store._run
+
+    def remembering(self: Any, call: StageCall, build: Any, *more: Any, **named: Any) -> Any:
+        if root := os.environ.get(REMEMBERED):
+            build = _remembering(Path(root, call.name, call.key), build)
+        return run(self, call, build, *more, **named)
+
+    patch.setattr(stores.Store, "_run", remembering)
+    coarse(patch)
+
+
+def coarse(patch: pytest.MonkeyPatch) -> None:
+    """Figures of few points, whose parts lie where they come to lie."""
+    savefig = Figure.savefig
+
+    def save(self: Figure, *given: Any, **options: Any) -> None:
+        self.set_layout_engine("none")  # arranges the parts by drawing them all once more
+        savefig(self, *given, **{**options, "dpi": 30})
+
+    patch.setattr(Figure, "savefig", save)
+
+
+def _remembering(kept: Path, build: stores.Build) -> Callable[[Path, Report], None]:
+    def remember(folder: Path, report: Report) -> None:
+        if any(folder.iterdir()):  # of an attempt that was killed
+            build(folder, report)
+        elif kept.is_dir():
+            for text, error in json.loads((kept / _SAID).read_text()):
+                saying.say(text, error=error)
+            for metric in read_metrics(kept):
+                report(*metric)
+            shutil.copytree(
+                kept,
+                folder,
+                symlinks=True,
+                ignore=shutil.ignore_patterns(FILE, _SAID),
+                dirs_exist_ok=True,
+            )
+        else:
+            said: list[tuple[str, bool]] = []
+
+            def heard(text: str, *, file: Any, flush: bool) -> None:
+                said.append((text, file is sys.stderr))
+                print(text, file=file, flush=flush)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(saying, "print", heard, raising=False)
+                build(folder, report)
+            _keep(folder, kept, said)
+
+    return remember
+
+
+def _keep(folder: Path, kept: Path, said: list[tuple[str, bool]]) -> None:
+    """What lies outside of the result's own folder is another test's."""
+    if any(path.is_symlink() and _leaves(path, folder) for path in folder.rglob("*")):
+        return
+    new = kept.with_name(f"{kept.name}-{os.getpid()}")
+    shutil.copytree(folder, new, symlinks=True)
+    (new / _SAID).write_text(json.dumps(said))
+    try:
+        new.rename(kept)
+    except OSError:  # another worker was faster
+        shutil.rmtree(new)
+
+
+def _leaves(link: Path, folder: Path) -> bool:
+    return link.readlink().is_absolute() or not link.resolve().is_relative_to(folder.resolve())
