@@ -24,7 +24,7 @@ SUBCOMMANDS = {
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code.
 ``CHOICES`` of the module, where it has them, are what the first word behind may be."""
 
-RUNS = {"run": "", "export": "stages=[prepare,export]"}
+RUNS = {"run": "", "export": "stages=[prepare,export]", "predict": "stages=[shards]"}
 """By word the stages that it runs, where the words behind name no others."""
 
 ABOUT = {
@@ -34,6 +34,7 @@ ABOUT = {
     "compare": "is run B better than run A, and can that be told?",
     "score": "any tracker's files against a benchmark's ground truth",
     "export": "the network as a file for other programs",
+    "predict": "very many images or videos, in Parquet shards, on one machine or a cluster",
     "convert": "labels and tracks in another program's form",
     "store": "list, check and clean what stages kept",
     "labellerr": "the platform where people review labels",
