@@ -42,13 +42,13 @@ def lay_out(raw: Path, labelled: Path, pool: int, out: Path) -> dict[str, int]:
     Raises:
         FileExistsError: ``out`` is there. SegtrackError: one of the two is no YOLO data set.
     """
-    from segtrack.dataset.listing import image_files
+    from segtrack.dataset.listing import picture_files
     from segtrack.dataset.sources.yolo.config import read_config
     from segtrack.dataset.sources.yolo.reader import label_path
 
     def images(folder: Path) -> list[Path]:
         parts = {part for found in read_config(folder).splits.values() for part in found}
-        return sorted({Path(entry.path) for part in parts for entry in image_files(part)})
+        return sorted({Path(entry.path) for part in parts for entry in picture_files(part)})
 
     names = read_config(labelled).names
     found = images(labelled)

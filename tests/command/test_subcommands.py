@@ -24,6 +24,7 @@ from segtrack.command.subcommands import (
         (["export"], ["stages=[prepare,export]"]),
         (["export", "seed=1"], ["seed=1", "stages=[prepare,export]"]),
         (["export", "stages=[prepare,train,export]"], ["stages=[prepare,train,export]"]),
+        (["predict", "seed=1"], ["seed=1", "stages=[shards]"]),
         (["seed=1", "export"], ["seed=1", "export"]),  # which is then no setting
         (["-m", "seed=1,2"], ["-m", "seed=1,2"]),
         ([], []),

@@ -79,7 +79,7 @@ def choices_text(chosen: dict[str, str]) -> str:
 
 def _uses_no_dataset(config: DictConfig) -> bool:
     stages = OmegaConf.to_container(config.stages)
-    return stages == ["track"] and config.model.weights not in (None, "scratch")
+    return stages in (["track"], ["shards"]) and config.model.weights not in (None, "scratch")
 
 
 def _of_one_source(typed: set[str]) -> bool:

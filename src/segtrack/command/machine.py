@@ -65,6 +65,7 @@ def findings(settings: Settings, checkout: Path, online: bool) -> Iterator[Findi
     yield weights(settings)
     yield labellerr(settings)
     yield sdk()
+    yield ray()
     yield chromium()
     if online:
         yield from internet()
@@ -399,6 +400,14 @@ def sdk() -> Finding:
         return Finding("Labellerr SDK", OK, installed("labellerr-sdk") or "installed")
     do = "not needed, as the same HTTP API is spoken directly: pip install 'segtrack[labellerr]'"
     return Finding("Labellerr SDK", OK, "not installed", do)
+
+
+def ray() -> Finding:
+    """What computes `segtrack predict` in several processes."""
+    if found := installed("ray"):
+        return Finding("Ray", OK, f"{found}, for segtrack predict scale.ray=local")
+    do = "needed for scale.ray alone: pip install 'segtrack[scale]'"
+    return Finding("Ray", OK, "not installed", do)
 
 
 def chromium() -> Finding:

@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "completion": "segtrack.command.completion",
     "convert": "segtrack.command.convert",
     "doctor": "segtrack.command.doctor",
+    "journal": "segtrack.command.waiting",
     "labellerr": "segtrack.command.labellerr",
     "report": "segtrack.command.report",
     "score": "segtrack.command.score",
@@ -24,7 +25,7 @@ SUBCOMMANDS = {
 """By word the module that does it: its ``main`` takes the words behind and gives the exit code.
 ``CHOICES`` of the module, where it has them, are what the first word behind may be."""
 
-RUNS = {"run": "", "export": "stages=[prepare,export]"}
+RUNS = {"run": "", "export": "stages=[prepare,export]", "predict": "stages=[shards]"}
 """By word the stages that it runs, where the words behind name no others."""
 
 ABOUT = {
@@ -34,8 +35,10 @@ ABOUT = {
     "compare": "is run B better than run A, and can that be told?",
     "score": "any tracker's files against a benchmark's ground truth",
     "export": "the network as a file for other programs",
+    "predict": "very many images or videos, in Parquet shards, on one machine or a cluster",
     "convert": "labels and tracks in another program's form",
     "store": "list, check and clean what stages kept",
+    "journal": "bring a server what it did not take while it was away",
     "labellerr": "the platform where people review labels",
     "doctor": "what this machine has, and what to do about what is missing",
     "completion": "the script that lets a shell complete words and settings",

@@ -19,6 +19,7 @@ from .geometry import clip as clip
 from .geometry import outlines as outlines
 from .geometry import signed_area as signed_area
 from .image_files import read_image_file as read_image_file
+from .image_files import too_large as too_large
 from .kept_export import KeptExport as KeptExport
 from .labels import Annotation as Annotation
 from .labels import labels_of as labels_of
@@ -26,6 +27,7 @@ from .licences import SourceRow as SourceRow
 from .licences import count_files as count_files
 from .licences import count_sources as count_sources
 from .licences import read_sources as read_sources
+from .listing import picture_files as picture_files
 from .live import LiveStream as LiveStream
 from .overview import overview as overview
 from .pixels import decode_pixels as decode_pixels
@@ -42,6 +44,7 @@ from .seeking import SeekableVideo as SeekableVideo
 from .seeking import frame_stamps as frame_stamps
 from .seeking import video_count as video_count
 from .sequence_sources import KITTI_MOTS_CLASSES as KITTI_MOTS_CLASSES
+from .sequence_sources import paths_of as paths_of
 from .sequence_sources import sequences_from as sequences_from
 from .sequence_truth import is_mot20 as is_mot20
 from .sequence_truth import read_labels as read_labels
@@ -75,4 +78,5 @@ from .video import probe_video as probe_video
 from .video import read_frames as read_frames
 from .video_names import is_video as is_video
 from .video_still import middle_frame as middle_frame
+from .walking import files_below as files_below
 from .yolo_tree import joined as joined

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from segtrack.dataset.checks import Checks
-from segtrack.dataset.listing import image_files
+from segtrack.dataset.listing import picture_files
 from segtrack.dataset.walking import is_file
 
 _TABLES = """
@@ -187,7 +187,7 @@ class ImageFinder:
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         assert self._db is not None
         last = ""
-        for entry in filter(is_file, image_files(self.root)):
+        for entry in filter(is_file, picture_files(self.root)):
             folder = os.path.dirname(entry.path)  # noqa: PTH120 (hot loop)
             if folder != last:
                 last, names = folder, [(name,) for name in self._folders(entry.path)]

@@ -123,7 +123,7 @@ def say_unnamed(folder: Path, listing: Listing, by: str) -> None:
     """One line of the pictures below ``folder`` that ``by`` does not name: they are left out."""
     count, first = 0, ""
     folder = Path(os.path.normpath(folder))  # as listed paths are
-    for entry in image_files(folder):
+    for entry in picture_files(folder):
         query = "SELECT 1 FROM listed WHERE path = ?"
         if is_text(entry.path) and listing.db.execute(query, (entry.path,)).fetchone() is None:
             count, first = count + 1, min(first or entry.path, entry.path)
@@ -165,7 +165,7 @@ class LeftOut:
         checks.warn(LEFT_OUT, str(folder), message, hint)
 
 
-def image_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
+def picture_files(folder: Path, left_out: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
     """Pictures below ``folder``, in no particular order, as a stream.
 
     By their suffix, or, where that says nothing, by their first bytes.
@@ -193,7 +193,7 @@ def whole_files(
     of the suffixes ``aside``, which belong there.
     """
     left_out = LeftOut()
-    for entry in image_files(folder, left_out):
+    for entry in picture_files(folder, left_out):
         if is_file(entry):
             yield entry.path, entry.stat()
         elif os.path.exists(entry.path):  # noqa: PTH110 (hot loop)

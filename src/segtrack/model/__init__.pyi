@@ -19,7 +19,9 @@ from .port import Weights as Weights
 from .port import family_of as family_of
 from .port import model_settings as model_settings
 from .port import register_family as register_family
+from .predict import Loaded as Loaded
 from .predict import load_detector as load_detector
+from .predict import loaded as loaded
 from .predict import predict_images as predict_images
 from .predict import predict_video as predict_video
 from .predictions import FrameDetections as FrameDetections

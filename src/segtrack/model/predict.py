@@ -64,25 +64,34 @@ def predict_images(
     folder: Path,
     report: Report,
     count: int | None = None,
+    lend: Callable[[], AbstractContextManager[Loaded]] | None = None,
+    read: Callable[[Any], np.ndarray | None] = read_image,
+    shown: bool = True,
 ) -> None:
     """Predict the images, in ascending order of ``image_id``, which becomes their frame number.
 
     Args:
         count: of the images, where it is known.
+        lend: the network; None loads it.
+        read: the pixels of one of ``images``; None where it is to be left out.
+        shown: how far it is.
 
     Raises:
         DataError: an image cannot be read or has another size than the data set says; the weights
             have none of the classes, or are none.
     """
-    with loaded(network, request) as one, _Work(network, request, one, folder) as work:
+    lent = loaded(network, request) if lend is None else lend()
+    with lent as one, _Work(network, request, one, folder) as work:
 
-        def prepared(row: ImageToPredict) -> tuple[int, Any]:
-            return row.image_id, one.detector.prepare(read_image(row))
+        def prepared(row: ImageToPredict) -> tuple[int, Any] | None:
+            pixels = read(row)
+            return None if pixels is None else (row.image_id, one.detector.prepare(pixels))
 
-        shown = progress(images, "predict", count, "images")
-        with closing(_ahead(shown, prepared, lambda: IMAGE_CHUNK * one.share())) as chunks:
+        coming = progress(images, "predict", count, "images") if shown else images
+        with closing(_ahead(coming, prepared, lambda: IMAGE_CHUNK * one.share())) as chunks:
             for chunk in chunks:
-                work.add(*zip(*chunk, strict=True))
+                if there := [ready for ready in chunk if ready is not None]:
+                    work.add(*zip(*there, strict=True))
         work.finish(report, "images_")
 
 

@@ -40,7 +40,7 @@ def _without_dataset(settings: Settings) -> Iterator[Problem]:
     """What ``dataset=none`` cannot do."""
     if settings.dataset.source != "none":
         return
-    learning = [name for name in settings.stages if name != "track"]
+    learning = [name for name in settings.stages if name not in ("track", "shards")]
     if learning:
         yield Problem("dataset", "none", f"{', '.join(learning)} needs a data set: dataset=NAME")
     elif settings.video is None:
@@ -55,7 +55,7 @@ def _without_classes(settings: Settings) -> Iterator[Problem]:
     dataset = settings.dataset
     if dataset.source != "images" or dataset.classes is not None:
         return
-    if not set(settings.stages) <= {"prepare", "segment"}:
+    if not set(settings.stages) <= {"prepare", "segment", "shards"}:
         allowed = "say what is to be found in the images, such as dataset.classes=[person,car]"
         yield Problem("dataset.classes", None, allowed)
 

@@ -33,6 +33,7 @@ from segtrack.settings.model import ModelSettings
 from segtrack.settings.render import RenderSettings
 from segtrack.settings.root import DEFAULT_STAGES, Settings
 from segtrack.settings.rules import validate
+from segtrack.settings.scale import ScaleSettings
 from segtrack.settings.select import SelectSettings
 from segtrack.settings.suspect import SuspectSettings
 from segtrack.settings.tracker import TrackerSettings
@@ -66,6 +67,7 @@ __all__ = [
     "PointUnit",
     "Problem",
     "RenderSettings",
+    "ScaleSettings",
     "SelectSettings",
     "Settings",
     "SplitFractions",

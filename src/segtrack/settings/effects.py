@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 CHANGE_NO_RESULT = (
     *("mlflow", "store", "store_cache", "store_cache_gb", "parent_run", "objective", "plan"),
-    *("device", "render"),
+    *("device", "render", "scale"),
     *("dataset.workers", "dataset.sources", "evaluation.gallery"),
     *("model.batch", "model.trust", "model.weights_folder", "trainer.workers", "trainer.threads"),
     *("labellerr.url", "labellerr.transport", "labellerr.timeout", "labellerr.workers"),

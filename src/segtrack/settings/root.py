@@ -16,6 +16,7 @@ from segtrack.settings.labellerr import LabellerrSettings
 from segtrack.settings.mlflow import MlflowSettings
 from segtrack.settings.model import ModelSettings
 from segtrack.settings.render import RenderSettings
+from segtrack.settings.scale import ScaleSettings
 from segtrack.settings.select import SelectSettings
 from segtrack.settings.suspect import SuspectSettings
 from segtrack.settings.tracker import TrackerSettings
@@ -42,6 +43,7 @@ class Settings:
     labellerr: LabellerrSettings = knob(MISSING, "the annotation platform")
     evaluation: EvaluationSettings = knob(MISSING, "how masks are compared with labels")
     export: ExportSettings = knob(ExportSettings, "the network as a file for other programs")
+    scale: ScaleSettings = knob(ScaleSettings, "predictions of very many images or videos")
     suspect: SuspectSettings = knob(SuspectSettings, "labels that are probably wrong")
     select: SelectSettings = knob(SelectSettings, "which images to annotate next")
     mlflow: MlflowSettings = knob(MISSING, "where runs are recorded", local=True)

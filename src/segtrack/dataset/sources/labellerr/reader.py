@@ -28,7 +28,7 @@ from segtrack.dataset.coco_values import id_key
 from segtrack.dataset.files import content_of, findings
 from segtrack.dataset.kept_export import KeptExport
 from segtrack.dataset.labels import EMPTY, Labels
-from segtrack.dataset.listing import BITS, Listing, image_files, is_text
+from segtrack.dataset.listing import BITS, Listing, is_text, picture_files
 from segtrack.dataset.sources.coco.reader import CocoFile
 from segtrack.dataset.sources.coco.tables import TABLES, read_json
 from segtrack.dataset.sources.yolo.config import FILES, YoloConfig, read_config
@@ -80,7 +80,7 @@ def list_labellerr(
     folder = Path(os.path.normpath(folder.absolute()))
     db.executescript(TABLES + _LOCAL + "BEGIN;")
     read_json(path, 0, catalogue, checks)
-    for entry in filter(is_file, image_files(folder)):
+    for entry in filter(is_file, picture_files(folder)):
         if is_text(entry.path):  # other names cannot stand in an export
             row = (entry.path, entry.name, entry.name.casefold())
             db.execute("INSERT INTO local_files (path, name, folded) VALUES (?,?,?)", row)

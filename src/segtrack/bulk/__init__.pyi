@@ -1,0 +1,9 @@
+from .plan import Plan as Plan
+from .plan import plan_images as plan_images
+from .plan import plan_videos as plan_videos
+from .running import MANIFEST as MANIFEST
+from .running import run_shards as run_shards
+from .running import shard_files as shard_files
+from .work import Job as Job
+from .work import predict_shard as predict_shard
+from .work import track_video as track_video

@@ -1,0 +1,234 @@
+"""Shards by Ray Data: actors that hold one network each, and associations as tasks of their own.
+
+A killed actor is started anew and given its shard again; finished ones are on the disk. What goes
+around between processes are numbers of shards and what the manifest says of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from segtrack.base.errors import DataError, SegtrackError, SettingsError, StageError
+from segtrack.base.metrics import Report
+from segtrack.base.saying import say
+from segtrack.bulk.plan import IMAGE
+from segtrack.bulk.work import Job, predict_shard, track_video
+from segtrack.settings import ScaleSettings
+
+LOCAL = "local"  # Ray's own word for a cluster of this machine's, that ends with the command
+# What says where segtrack keeps what it finds out, and which modules it loads.
+_VARIABLES = ("SEGTRACK_HOME", "SEGTRACK_PLUGINS", "SEGTRACK_BACKEND")
+_QUIET = "ray", "ray.data", "ray._private.authentication.authentication_token_setup"
+
+
+def run_on_ray(
+    job: Job, scale: ScaleSettings, numbers: list[int], report: Report
+) -> Iterator[dict[str, Any]]:
+    """Do shards in the processes of Ray; yields what is told of each, as it is finished.
+
+    Raises:
+        SettingsError: Ray is not installed, there is no such cluster, or it has no room.
+        SegtrackError: what a shard raised.
+    """
+    ray = _ray()
+    compute = dict(job.network.family.compute(job.network))
+    gpus = scale.gpus_per_actor
+    gpus = float(compute["device"] == "cuda") if gpus is None else gpus
+    cpus = scale.cpus_per_actor or (4.0 if gpus else 1.0)
+    # An actor sees the GPU that Ray gave it alone, under the number 0.
+    there = replace(job.network, device="cuda" if gpus else "cpu")
+    content = pickle.dumps((replace(job, network=there), compute))
+    given = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    given["SEGTRACK_BACKEND"] = compute.get("backend", "torch").partition(" ")[0]
+    begin = time.perf_counter()
+    with _connected(ray, str(scale.ray)):
+        report("predict/cluster_start_s", time.perf_counter() - begin)
+        count = min(_room(ray, cpus, gpus, scale.actors), len(numbers))
+        actors = f"{count} actors" if count > 1 else "1 actor"
+        say(f"ray: {actors} with {_amount(cpus, gpus)} each, in {scale.ray}")
+        report("predict/actors", count)
+        data = ray.data.from_items(
+            [{"shard": n} for n in numbers], override_num_blocks=len(numbers)
+        )
+        # One shard waits beside the one in work: a killed actor has begun no other.
+        pool = ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=2)
+        how = content, given, max(1, int(cpus))
+        data = data.map_batches(
+            Detecting, batch_size=1, compute=pool, num_cpus=cpus, num_gpus=gpus or None,
+            fn_constructor_args=how,
+        )  # fmt: skip
+        if job.kind != IMAGE:
+            # The actors have all cores of the cluster; an association takes a share of one.
+            data = data.map_batches(
+                associate, batch_size=1, num_cpus=0, concurrency=2 * count, fn_args=(content, given)
+            )
+        with _told(ray):
+            for row in data.iter_rows():
+                yield _unpacked(row)
+
+
+class Detecting:
+    """An actor: a network, loaded once, and shard after shard."""
+
+    def __init__(self, content: bytes, given: Mapping[str, str], threads: int) -> None:
+        """``threads``: to compute with."""
+        # Before anything looks at them: libraries read these when they are imported.
+        os.environ.update({**given, "OMP_NUM_THREADS": str(threads)})
+        import cv2
+
+        cv2.setNumThreads(threads)
+        self.problem: dict[str, str] = {}
+        self._open = contextlib.ExitStack()
+        try:
+            self.job, self.one = self._load(content)
+        except SegtrackError as error:
+            self.problem = _packed(error)
+
+    def _load(self, content: bytes) -> tuple[Job, Any]:
+        from segtrack import model
+
+        job, compute = pickle.loads(content)
+        network = job.network
+        if not network.weights.path.exists():
+            raise DataError(
+                f"{network.weights.path}: not there on {os.uname().nodename}; weights, inputs and "
+                "store must lie in folders that all machines of the cluster share"
+            )
+        found = network.family.read(network.settings, network.weights.path, "path")
+        if found.sha256 != network.weights.sha256:
+            raise DataError(f"{found.path}: another file on {os.uname().nodename} than here")
+        if (here := dict(network.family.compute(network))) != compute:
+            raise SettingsError(
+                f"scale.ray: {os.uname().nodename} computes with {here}, this command "
+                f"with {compute}, and results could differ; give it on one like the cluster's"
+            )
+        return job, self._open.enter_context(model.loaded(network, job.request))
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
+        """What is told of one shard."""
+        number = int(batch["shard"][0])
+        if self.problem:
+            return _row(self.problem)
+        try:
+            return _row(predict_shard(self.job, number, lambda: contextlib.nullcontext(self.one)))
+        except SegtrackError as error:
+            return _row(_packed(error))
+
+
+def associate(
+    batch: Mapping[str, Any], content: bytes, given: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """A task: the trajectories of one video whose detections are finished."""
+    told = json.loads(batch["told"][0])
+    if "error" not in told:
+        os.environ.update(given)
+        try:
+            track_video(pickle.loads(content)[0], told["shard"])
+        except SegtrackError as error:
+            told = _packed(error)
+    return _row(told)
+
+
+def _row(told: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {"told": [json.dumps(told)]}
+
+
+def _packed(error: SegtrackError) -> dict[str, str]:
+    return {"error": str(error)}
+
+
+def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(row["told"])
+    if "error" in told:
+        raise DataError(told["error"])
+    return told
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise SettingsError(
+            "scale.ray: Ray is not installed; pip install 'segtrack[scale]', or leave scale.ray out"
+        ) from error
+    return ray
+
+
+@contextlib.contextmanager
+def _connected(ray: Any, address: str) -> Iterator[None]:
+    """Connected to a cluster for the length of the block; one of this machine ends with it."""
+    here = {"include_dashboard": False} if address == LOCAL else {}
+    # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    in_main = threading.current_thread() is threading.main_thread()
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SettingsError(
+            f"scale.ray={address}: {why}; ray start begins a cluster, and scale.ray=local is one "
+            "of this machine alone"
+        ) from error
+    except ray.exceptions.RayError as error:  # of another token
+        raise SettingsError(f"scale.ray={address}: {error}") from error
+    finally:
+        for number, handler in before.items():  # Ray puts its own in their place
+            signal.signal(number, handler)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _room(ray: Any, cpus: float, gpus: float, wanted: int | None) -> int:
+    """Actors: as many as are wanted, or as there is room for.
+
+    Raises:
+        SettingsError: there is none, or not for so many.
+    """
+    there = ray.cluster_resources()
+    most = int(there.get("CPU", 0) / cpus + 1e-9)
+    if gpus:
+        each = there.get("GPU", 0)
+        most = min(most, int(each / gpus + 1e-9) if gpus >= 1 else int(each) * int(1 / gpus + 1e-9))
+    if most < (wanted or 1):
+        given = f"scale.actors={wanted}" if wanted else "scale.cpus_per_actor"
+        raise SettingsError(
+            f"{given}: the cluster has {there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} "
+            f"GPUs, room for {most} actors with {_amount(cpus, gpus)} each"
+        )
+    return wanted or most
+
+
+def _amount(cpus: float, gpus: float) -> str:
+    text = "1 core" if cpus == 1 else f"{cpus:g} cores"
+    return f"{text} and {gpus:g} GPU" if gpus else text
+
+
+@contextlib.contextmanager
+def _told(ray: Any) -> Iterator[None]:
+    """What ends Ray's work, in one line."""
+    try:
+        yield
+    except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise StageError(
+            f"Ray: {last}. Its logs lie in /tmp/ray/session_latest/logs; the same command goes on "
+            "from the finished shards"
+        ) from error

@@ -1,0 +1,154 @@
+"""All shards of a plan, those that are not finished yet, and the manifest at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from segtrack import model
+from segtrack.base.errors import DataError
+from segtrack.base.metrics import Report
+from segtrack.base.progress import doing
+from segtrack.bulk.plan import IMAGE, Plan, keep_plan
+from segtrack.bulk.work import (
+    DETECTED,
+    DONE,
+    INPUTS,
+    OBJECTS,
+    PLAN,
+    TRACKS,
+    WORK,
+    Job,
+    predict_shard,
+    track_video,
+)
+from segtrack.settings import ScaleSettings, Settings
+
+MANIFEST = "shards.json"
+
+
+def run_shards(
+    plan: Plan,
+    network: model.Network,
+    request: model.Request,
+    settings: Settings,
+    folder: Path,
+    report: Report,
+) -> None:
+    """Predict all files of a plan into ``folder``; what is finished there is not done again.
+
+    Args:
+        folder: gets ``objects/NNNNN.parquet`` and ``inputs/NNNNN.parquet`` for each shard, for each
+            video ``tracks/NNNNN.parquet``, and ``MANIFEST``.
+        report: gets ``predict/...``: images or videos and frames, objects, what was left out, how
+            many shards were begun again after a kill, and rates.
+
+    Raises:
+        DataError: not one file could be read; as ``predict_shard``.
+    """
+    kind = settings.tracker, settings.tracks
+    most = getattr(settings.dataset, "max_pixels", None)
+    job = Job(
+        folder,
+        plan.root,
+        plan.kind,
+        plan.per_shard,
+        network,
+        request,
+        *kind,
+        most,
+        uuid.uuid4().hex,
+    )
+    for name in (OBJECTS, INPUTS, DONE, WORK, *([] if plan.kind == IMAGE else [TRACKS, DETECTED])):
+        (folder / name).mkdir(exist_ok=True)
+    keep_plan(plan, folder / PLAN)
+    last = "detect" if plan.kind == IMAGE else "track"
+    open_ = [n for n in range(plan.shards) if not job.done(last, n)]
+    unit, begin = f"{plan.kind}s", time.perf_counter()
+    ready = len(plan) - sum(map(plan.count, open_))
+    now = Counter[str]()
+    with doing("predict", len(plan), unit, ready) as work:
+        for told in _calls(job, settings.scale, plan.largest_first(open_), report):
+            work.advance(told["files"])
+            now.update(files=told["files"], frames=told.get("frames", 0))
+    seconds = time.perf_counter() - begin
+    shards, tracked = _finished(job, "detect"), _finished(job, "track")
+    total = Counter[str]()
+    for shard in shards:
+        total.update({k: shard.get(k, 0) for k in ("files", "frames", "skipped", "rows")})
+    if total["files"] == total["skipped"]:
+        raise DataError(f"no {plan.kind} could be read; {shards[0]['first_skipped']}")
+    again = _attempts(folder / WORK)
+    report(f"predict/{unit}", total["files"])
+    report("predict/objects", total["rows"])
+    report("predict/skipped", total["skipped"])
+    report("predict/shards", len(shards))
+    report("predict/shards_again", sum(again.values()))
+    if plan.kind != IMAGE:
+        report("predict/frames", total["frames"])
+        report("predict/frames_per_s", now["frames"] / seconds)
+        report("predict/tracks", sum(one["count"] for one in tracked))
+    report(f"predict/{unit}_per_s", now["files"] / seconds)
+    manifest = {
+        "format": 1,
+        "kind": plan.kind,
+        "root": str(plan.root),
+        "classes": list(request.names),
+        "model": network.settings.name,
+        "weights_sha256": network.weights.sha256,
+        "conf_floor": request.conf_floor,
+        **{k: total[k] for k in ("files", "frames", "skipped", "rows")},
+        "again": dict(sorted(again.items())),
+        "shards": shards,
+        "tracks": tracked,
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    for name in (DONE, WORK, DETECTED):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / PLAN).unlink()
+
+
+def _calls(
+    job: Job, scale: ScaleSettings, numbers: list[int], report: Report
+) -> Iterator[dict[str, Any]]:
+    """Do them all; yields what is told of each shard that is finished with its video's tracks."""
+    if not numbers:
+        return
+    if scale.ray is not None:
+        from segtrack.bulk.cluster import run_on_ray
+
+        yield from run_on_ray(job, scale, numbers, report)
+        return
+    with model.loaded(job.network, job.request) as one:
+        for number in numbers:
+            told = predict_shard(job, number, lambda: contextlib.nullcontext(one))
+            if job.kind != IMAGE:
+                track_video(job, number)
+            yield told
+
+
+def _finished(job: Job, what: str) -> list[dict[str, Any]]:
+    found = (job.done(what, number) for number in range(job.plan.shards))
+    return [one for one in found if one is not None]
+
+
+def _attempts(work: Path) -> Counter[str]:
+    """By shard how many attempts at it were killed."""
+    return Counter(one.name.partition(".")[0] for one in work.iterdir())
+
+
+def shard_files(folder: Path) -> list[str]:
+    """The files that ``run_shards`` hands over, by their paths in ``folder``."""
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    names = [MANIFEST]
+    for shard in content["shards"]:
+        names += [shard["objects"], shard["inputs"]]
+    return [*names, *(one["tracks"] for one in content["tracks"])]

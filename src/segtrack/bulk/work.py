@@ -1,0 +1,334 @@
+"""What is done to a shard, whoever does it: from its files to finished tables, once.
+
+``done/detect-00000.json`` stands for a finished shard, ``done/track-00000.json`` for a finished
+association. Until then everything lies in a folder of the attempt's own in ``work``, which a
+killed one leaves behind: so attempts can be counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from segtrack import dataset as datasets
+from segtrack import model, tracker
+from segtrack.base.atomic import settle, write_whole
+from segtrack.base.errors import DataError
+from segtrack.base.files import file_digest
+from segtrack.base.frame_times import FrameTimes, TimesRead
+from segtrack.bulk import tables
+from segtrack.bulk.plan import IMAGE, NO_FILE, Input, Plan, read_plan
+from segtrack.settings import TrackerSettings, TracksSettings
+
+OBJECTS, INPUTS, TRACKS = "objects", "inputs", "tracks"  # folders of what is handed over
+DONE, WORK, DETECTED, PLAN = "done", "work", "detected", "plan.arrow"  # what is gone at the end
+MOST = 3  # attempts at a shard in one command, each of which ended its process
+Lend = Callable[[], AbstractContextManager[model.Loaded]]
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all shards share; goes to other processes as it is.
+
+    Attributes:
+        folder: where results grow, which every process sees under this path.
+        root, kind, per_shard: of the plan. max_pixels: of an image that is decoded, or None.
+        attempt: of this command, beside those of an earlier one that was killed.
+    """
+
+    folder: Path
+    root: Path
+    kind: str
+    per_shard: int
+    network: model.Network
+    request: model.Request
+    tracker: TrackerSettings
+    tracks: TracksSettings
+    max_pixels: int | None
+    attempt: str
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The files of all shards."""
+        return read_plan(self.folder / PLAN, self.root, self.kind, self.per_shard)
+
+    def done(self, what: str, number: int) -> dict[str, Any] | None:
+        """What is known of a finished shard (``detect``) or association (``track``)."""
+        try:
+            found: dict[str, Any] = json.loads(self._mark(what, number).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def finish(self, what: str, number: int, facts: dict[str, Any]) -> dict[str, Any]:
+        """From here on it is finished."""
+        write_whole(self._mark(what, number), json.dumps(facts, ensure_ascii=False))
+        return facts
+
+    def _mark(self, what: str, number: int) -> Path:
+        return self.folder / DONE / f"{what}-{number:05d}.json"
+
+
+def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
+    """Predict the files of one shard, unless that is done.
+
+    Args:
+        number: of the shard. lend: the network, loaded.
+
+    Returns:
+        What the manifest says of it: files, rows, digest, milliseconds.
+
+    Raises:
+        DataError: a file is not the one any more that was planned, or the shard ended its process
+            again and again.
+    """
+    if found := job.done("detect", number):
+        return found
+    begin = time.perf_counter()
+    with _attempt(job, "detect", number) as work:
+        files, numbers = job.plan.files(number), Numbers()
+        how = job, files, lend, work, numbers
+        rows, facts = _images(*how) if job.kind == IMAGE else _video(*how)
+        schema = tables.IMAGES if job.kind == IMAGE else tables.VIDEOS
+        tables.write_facts(rows, work / INPUTS, schema)
+        if job.kind != IMAGE and not rows[0]["problem"].startswith(_UNREAD):
+            kept = job.folder / DETECTED / f"{number:05d}"
+            shutil.rmtree(kept, ignore_errors=True)  # of one that was killed right here
+            settle(work / DETECTED, kept)
+        for name in (INPUTS, OBJECTS):
+            settle(work / name, job.folder / name / f"{number:05d}.parquet")
+    where = Path(OBJECTS) / f"{number:05d}.parquet"
+    unread = [row for row in rows if row["problem"].startswith(_UNREAD)]
+    told = {
+        "shard": number,
+        "objects": where.as_posix(),
+        "inputs": f"{INPUTS}/{number:05d}.parquet",
+        "files": len(rows),
+        "skipped": len(unread),
+        "first_skipped": f"{unread[0][job.kind]}: {unread[0]['problem']}" if unread else "",
+        "rows": sum(row["objects"] for row in rows),
+        "sha256": file_digest(job.folder / where),
+        "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
+        **facts,
+    }
+    told["ms"]["all"] = round(1000 * (time.perf_counter() - begin), 1)
+    return job.finish("detect", number, told)
+
+
+def track_video(job: Job, number: int) -> dict[str, Any] | None:
+    """Associate the detections of one video, unless that is done; None where it has none.
+
+    Returns:
+        What the manifest says of its trajectories.
+    """
+    kept = job.folder / DETECTED / f"{number:05d}"
+    if (found := job.done("track", number)) or not kept.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        return found
+    begin = time.perf_counter()
+    with _attempt(job, "track", number) as work:
+        (file,) = job.plan.files(number)
+        sequence = None
+        frames, motion = None, None
+        kind = tracker.TRACKERS.get(job.tracker.name)
+        if kind.needs_frames(job.tracker) or kind.needs_motion(job.tracker):
+            sequence = datasets.probe_video(job.root / file.name)
+        if sequence is not None and kind.needs_motion(job.tracker):
+            (work / "motion").mkdir()
+            tracker.camera_motion(datasets.read_frames(sequence), work / "motion", _unheard)
+            motion = tracker.load_motion(work / "motion")
+        if sequence is not None and kind.needs_frames(job.tracker):
+            frames = datasets.read_frames(sequence)
+        found_in = model.Predictions.load(kept)
+        how = job.tracker, job.tracks, work, _unheard, frames, motion
+        tracker.associate(found_in, *how)
+        made = tracker.Tracks.load(work)
+        count = len(made.summary())
+        about = _of_video(file.name, found_in.times, made.info.height, made.info.width)
+        schema, names = tables.TRACK_OBJECTS, made.info.names
+        rows = tables.write_objects(work / "tracks.parquet", work / TRACKS, schema, names, about)
+        where = Path(TRACKS) / f"{number:05d}.parquet"
+        settle(work / TRACKS, job.folder / where)
+    told = {
+        "shard": number,
+        "video": file.name,
+        "tracks": where.as_posix(),
+        "count": count,
+        "rows": rows,
+        "sha256": file_digest(job.folder / where),
+        "ms": {"all": round(1000 * (time.perf_counter() - begin), 1)},
+    }
+    job.finish("track", number, told)
+    shutil.rmtree(kept, ignore_errors=True)
+    return told
+
+
+class _Image(NamedTuple):
+    image_id: int
+    path: Path
+    file: Input
+    width: int = 0  # of no image yet
+    height: int = 0
+
+
+_UNREAD = "not read: "  # begins what is said of a file that was left out
+
+
+def _images(
+    job: Job, files: list[Input], lend: Lend, work: Path, numbers: Numbers
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    rows: list[dict[str, Any]] = [{} for _ in files]
+
+    def read(one: _Image) -> np.ndarray | None:
+        rows[one.image_id], pixels = _read(one, job.max_pixels)
+        return pixels
+
+    images = (_Image(i, job.root / file.name, file) for i, file in enumerate(files))
+    request, into = job.request, _into(numbers)
+    how = images, job.network, request, work, into, None, lend, read, False
+    model.predict_images(*how)
+    names = np.array([file.name for file in files], object)
+    heights, widths = (np.array([row[side] for row in rows]) for side in ("height", "width"))
+    counts = np.zeros(len(files), np.int64)
+
+    def about(frames: np.ndarray) -> tables.Columns:
+        np.add.at(counts, frames, 1)
+        return {"image": names[frames], "height": heights[frames], "width": widths[frames]}
+
+    source, target = work / "predictions.parquet", work / OBJECTS
+    tables.write_objects(source, target, tables.IMAGE_OBJECTS, request.names, about)
+    for row, count in zip(rows, counts.tolist(), strict=True):
+        row["objects"] = count
+    return rows, {}
+
+
+def _read(one: _Image, max_pixels: int | None) -> tuple[dict[str, Any], np.ndarray | None]:
+    """What is known of an image, and its pixels unless it is to be left out."""
+    told = {"image": one.file.name, "sha256": "", "width": 0, "height": 0, "problem": ""}
+    if problem := _not_there(one.path, one.file):
+        return {**told, "problem": f"{_UNREAD}{problem}"}, None
+    found = datasets.read_image_file(str(one.path), decode=False, max_pixels=max_pixels)
+    if not found.intact:  # a picture that is cut off would be predicted as grey from there on
+        found = datasets.read_image_file(str(one.path), decode=True, max_pixels=max_pixels)
+    told["sha256"] = found.sha256
+    problem = found.error or datasets.too_large(found.width, found.height, max_pixels)
+    pixels = None if problem else datasets.read_pixels(one.path)
+    if pixels is None:
+        return {**told, "problem": f"{_UNREAD}{problem or 'cannot be decoded'}"}, None
+    told["height"], told["width"] = pixels.shape[:2]
+    return told, pixels
+
+
+def _video(
+    job: Job, files: list[Input], lend: Lend, work: Path, numbers: Numbers
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    (file,) = files
+    path, detected = job.root / file.name, work / DETECTED
+    row: dict[str, Any] = {"video": file.name, "sha256": "", "objects": 0, "problem": ""}
+    row |= {"width": 0, "height": 0, "fps": 0.0, "frames": 0}
+    detected.mkdir()
+    try:
+        if problem := _not_there(path, file):
+            raise DataError(problem)
+        sequence = datasets.probe_video(path)
+        row["sha256"], times = sequence.sha256, TimesRead()
+        frames = datasets.read_frames(sequence, times)
+        how = job.network, job.request, detected, _into(numbers), times, lend
+        model.predict_video(frames, sequence, *how)
+    except Changed:
+        raise
+    except DataError as error:
+        row["problem"] = f"{_UNREAD}{str(error).removeprefix(f'{path}: ')}"
+        tables.write_facts([], work / OBJECTS, tables.VIDEO_OBJECTS)
+        return [row], {"frames": 0}
+    found = model.Predictions.load(detected)
+    info = found.info
+    row |= {"width": info.width, "height": info.height, "fps": info.fps}
+    row |= {"frames": info.frame_count, "problem": info.truncated.removeprefix(f"{path}: ")}
+    about = _of_video(file.name, found.times, info.height, info.width)
+    how_to = work / OBJECTS, tables.VIDEO_OBJECTS, info.names, about
+    row["objects"] = tables.write_objects(detected / "predictions.parquet", *how_to)
+    return [row], {"frames": info.frame_count}
+
+
+def _of_video(
+    name: str, times: FrameTimes, height: int, width: int
+) -> Callable[[np.ndarray], tables.Columns]:
+    def about(frames: np.ndarray) -> tables.Columns:
+        count = len(frames)
+        return {
+            "video": [name] * count,
+            "seconds": np.array([times.seconds(frame) for frame in frames.tolist()]),
+            "height": np.full(count, height),
+            "width": np.full(count, width),
+        }
+
+    return about
+
+
+def _not_there(path: Path, file: Input) -> str:
+    """Why a planned file cannot be read at all; empty where it can.
+
+    Raises:
+        DataError: it is another one by now.
+    """
+    if file.size == NO_FILE:
+        return "is no file, or a broken link"
+    try:
+        facts = path.stat()
+    except OSError as error:
+        return error.strerror or str(error)
+    if (facts.st_size, facts.st_mtime_ns) != (file.size, file.mtime_ns):
+        raise Changed(f"{path}: was changed while it waited its turn; give the same command again")
+    return ""
+
+
+class Changed(DataError):
+    """A file is not the one any more that was planned."""
+
+
+@contextlib.contextmanager
+def _attempt(job: Job, what: str, number: int) -> Iterator[Path]:
+    """A folder for one attempt, which goes at its end unless the process is killed."""
+    begun = f"{what}-{number:05d}.{job.attempt}."
+    above = job.folder / WORK
+    if sum(name.startswith(begun) for name in os.listdir(above)) >= MOST:  # noqa: PTH208
+        files = job.plan.files(number)
+        last = f" to {files[-1].name}" if len(files) > 1 else ""
+        raise DataError(
+            f"shard {number} ({files[0].name}{last} in {job.root}) ended its process {MOST} times; "
+            "the machine may lack memory, or one of these files ends its decoder: take it away"
+        )
+    work = above / f"{begun}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    work.mkdir()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _into(numbers: Numbers) -> Callable[..., None]:
+    """Keeps the times that a prediction reports, of an image or a frame."""
+
+    def report(name: str, value: float, step: int = 0) -> None:
+        if name.endswith("_ms"):
+            numbers[name.rpartition("/")[2].removeprefix("images_")] = value
+
+    return report
+
+
+def _unheard(name: str, value: float, step: int = 0) -> None:
+    """What is reported of each of very many videos is too much for a record."""
