@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -225,7 +226,7 @@ def test_a_killed_process_loses_nothing(machine: Machine) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def work() -> None:
-        servers._put = die  # type: ignore[assignment]
+        servers.put = die  # type: ignore[assignment]
         machine("one").run(CALL, build)
 
     worker = FORK.Process(target=work)
@@ -322,6 +323,28 @@ def test_two_that_send_at_the_same_moment(
     monkeypatch.setattr(servers.Server, "send", late)
     assert (machine("two").run(CALL, two).folder / "n").read_text() == "of one"
     assert (machine("three").run(CALL, never).folder / "n").read_text() == "of one"
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EIO])
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_record_is_written_once_whatever_the_server_says(
+    error: int, taken: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that knows no condition, or fails while another machine's record comes."""
+    server, write, tries = machine("one").far.server, servers.write_one, []
+
+    def odd(fs: Any, path: str, content: bytes, new: bool = False) -> None:
+        tries.append(new)
+        if new and (error == errno.ENOSYS or len(tries) == 1):
+            if taken:
+                write(fs, path, b"of another")
+            raise OSError(error, "odd")
+        write(fs, path, content, new)
+
+    monkeypatch.setattr(servers, "write_one", odd)
+    assert server.create("record", b"own") is not taken
+    assert server.read("record") == (b"of another" if taken else b"own")
+    assert tries == [True] + [error == errno.EIO] * (not taken)
 
 
 @pytest.fixture

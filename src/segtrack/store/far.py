@@ -29,6 +29,7 @@ from segtrack.base.progress import progress
 from segtrack.store import packs
 from segtrack.store import record as records
 from segtrack.store.calls import Entry
+from segtrack.store.layout import blob_path, pack_path, place_of, record_path, result_of
 from segtrack.store.record import Unusable
 from segtrack.store.server import Refused, Server
 
@@ -79,7 +80,7 @@ class Far:
     def has(self, name: str, key: str) -> bool:
         """Whether a result is there; its files are not looked at."""
         try:
-            self.server.facts(_record(name, key))
+            self.server.facts(record_path(name, key))
         except FileNotFoundError:
             return False
         return True
@@ -91,7 +92,7 @@ class Far:
             Unusable: it is damaged, or something of it is missing; from then on it is not there.
         """
         try:
-            text = self.server.read(_record(name, key))
+            text = self.server.read(record_path(name, key))
         except FileNotFoundError:
             return False
         if _sha256(text) in self._damaged:
@@ -110,16 +111,16 @@ class Far:
         self, name: str, key: str, record: Mapping[str, Any], digest: str, into: Path
     ) -> None:
         pack = into.with_name(f"{key}.tar")
-        files = {_pack(name, key, digest): pack}
+        files = {pack_path(name, key, digest): pack}
         for one, sha256 in packs.apart(record).items():
             (into / one).parent.mkdir(parents=True, exist_ok=True)
             # Of files with the same content one is fetched, and it is the others.
-            files.setdefault(_blob(sha256), into / one)
+            files.setdefault(blob_path(sha256), into / one)
         try:
             total = sum(row["size"] for row in record["files"].values())
             self.server.fetch(files, f"fetch {name}", total)
             for one, sha256 in packs.apart(record).items():
-                if (there := files[_blob(sha256)]) != into / one:
+                if (there := files[blob_path(sha256)]) != into / one:
                     shutil.copyfile(there, into / one)
             packs.unpack(pack, into, record)
         except FileNotFoundError as error:
@@ -145,13 +146,13 @@ class Far:
         try:
             pack.parent.mkdir(parents=True, exist_ok=True)
             packs.pack(folder, record, pack)
-            files[_pack(name, key, _sha256(text))] = pack
+            files[pack_path(name, key, _sha256(text))] = pack
             self.server.send(files, f"send {name}")
         finally:
             pack.unlink(missing_ok=True)
         if damaged:
-            self.server.write(_record(name, key), text)
-        elif not self.server.create(_record(name, key), text):
+            self.server.write(record_path(name, key), text)
+        elif not self.server.create(record_path(name, key), text):
             return _compared(self._read(name, key) or text, text)
         return Sent.there
 
@@ -161,16 +162,16 @@ class Far:
         for name, sha256 in packs.apart(record).items():
             if not anew:
                 with suppress(FileNotFoundError):
-                    size, when = self.server.facts(_blob(sha256))
+                    size, when = self.server.facts(blob_path(sha256))
                     if size == record["files"][name]["size"] and time.time() - when < _FRESH:
                         continue
-            found[_blob(sha256)] = folder / name
+            found[blob_path(sha256)] = folder / name
         return found
 
     def used(self, name: str, key: str) -> bool:
         """Tell gc that the result is used, if it is there."""
         if there := self.has(name, key):
-            self.server.write(f"{_place(name, key)}/used", b"used\n")
+            self.server.write(f"{place_of(name, key)}/used", b"used\n")
         return there
 
     def entries(self) -> Iterator[Entry]:
@@ -184,7 +185,7 @@ class Far:
 
     def damaged(self) -> Iterator[tuple[str, str, str]]:
         """Stage and key of each result that is not whole, and why; fetches every file."""
-        places = [_parts(path) for path in self.server.below("results") if _parts(path)]
+        places = [result_of(path) for path in self.server.below("results") if result_of(path)]
         for place in progress(places, "verify", len(places), "results"):
             assert place is not None
             with TemporaryDirectory(prefix="segtrack-") as scratch:
@@ -204,19 +205,19 @@ class Far:
         now = time.time()
         found = self.server.below("results")
         removed = set()
-        for place in filter(None, map(_parts, found)):
+        for place in filter(None, map(result_of, found)):
             if _last_use(found, *place) < now - days * DAY:
                 # The record first: without it the others are nobody's.
-                self.server.remove([_record(*place), f"{_place(*place)}/used"])
+                self.server.remove([record_path(*place), f"{place_of(*place)}/used"])
                 removed.add(place)
         kept = {place: text for place, text in self._records(found) if place not in removed}
-        named = {f"{_place(*place)}/{end}" for place in kept for end in (records.FILE, "used")}
+        named = {f"{place_of(*place)}/{end}" for place in kept for end in (records.FILE, "used")}
         for (name, key), text in kept.items():
-            named.add(_pack(name, key, _sha256(text)))
+            named.add(pack_path(name, key, _sha256(text)))
             with suppress(ValueError, KeyError, TypeError, AttributeError, Unusable):
-                named |= {_blob(sha256) for sha256 in packs.apart(json.loads(text)).values()}
+                named |= {blob_path(sha256) for sha256 in packs.apart(json.loads(text)).values()}
         files = found | self.server.below("blobs")
-        records_of_removed = {_record(*place) for place in removed}
+        records_of_removed = {record_path(*place) for place in removed}
         idle = [
             path
             for path, (_, when) in files.items()
@@ -226,42 +227,22 @@ class Far:
         return len(removed), len(idle)
 
     def _records(self, found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], bytes]]:
-        places = [place for place in map(_parts, found) if place]
+        places = [place for place in map(result_of, found) if place]
         with ThreadPoolExecutor(_READERS) as pool:
             texts = pool.map(lambda place: self._read(*place), places)
             yield from ((p, text) for p, text in zip(places, texts, strict=True) if text)
 
     def _read(self, name: str, key: str) -> bytes | None:
         try:
-            return self.server.read(_record(name, key))
+            return self.server.read(record_path(name, key))
         except FileNotFoundError:
             return None
 
 
-def _place(name: str, key: str) -> str:
-    return f"results/{name}/{key}"
-
-
-def _record(name: str, key: str) -> str:
-    return f"{_place(name, key)}/{records.FILE}"
-
-
-def _pack(name: str, key: str, digest: str) -> str:
-    return f"{_place(name, key)}/{digest}.tar"
-
-
-def _blob(sha256: str) -> str:
-    return f"blobs/{sha256[:2]}/{sha256}"
-
-
-def _parts(path: str) -> tuple[str, str] | None:
-    """Stage and key, where a path is that of a record."""
-    _top, *rest = path.split("/")
-    return (rest[0], rest[1]) if len(rest) == 3 and rest[2] == records.FILE else None
-
-
 def _last_use(found: Mapping[str, tuple[int, float]], name: str, key: str) -> float:
-    times = (found.get(f"{_place(name, key)}/{end}", (0, 0.0))[1] for end in (records.FILE, "used"))
+    times = (
+        found.get(f"{place_of(name, key)}/{end}", (0, 0.0))[1] for end in (records.FILE, "used")
+    )
     return max(times)
 
 

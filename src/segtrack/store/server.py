@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import re
 import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from segtrack.base.errors import SettingsError, StageError
-from segtrack.base.progress import Work, doing
+from segtrack.base.progress import doing
 from segtrack.base.retry import Again, retry
 from segtrack.base.secrets import without_secrets
+from segtrack.store.filesystem import (
+    counting,
+    facts,
+    line_of,
+    no_bucket,
+    of_here,
+    put,
+    several,
+    write_one,
+)
 
 T = TypeVar("T")
 TRIES = 3
@@ -23,7 +31,6 @@ REQUESTS = 2  # tries of each request of those, so that not all of a large file 
 PAUSE = 0.5  # s before the second attempt; three times as long before each further one
 CONNECT, READ = 5.0, 15.0  # s that an S3 server has to accept a connection, and to go on answering
 REST = 60.0  # s for which a server that was away is not asked again
-_AT_ONCE = 4  # files on their way
 _PARTS = 2  # of a large file on their way: with four files, 400 MB of memory at most
 # Of libraries that are not imported here: what trying again does not mend.
 _NO_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
@@ -57,22 +64,23 @@ class Server:
 
     def write(self, path: str, content: bytes) -> None:
         """A small file, as a whole, in the place of another one."""
-        self._call(lambda fs, root: _write(fs, f"{root}/{path}", content))
+        self._call(lambda fs, root: write_one(fs, f"{root}/{path}", content))
 
     def create(self, path: str, content: bytes) -> bool:
         """A small file where there is none; False where there is one by now, maybe the same."""
 
         def attempt(fs: Any, root: str) -> bool:
             try:
-                _write(fs, f"{root}/{path}", content, new=True)
+                write_one(fs, f"{root}/{path}", content, new=True)
             except FileExistsError:
                 return False
-            except (OSError, NotImplementedError):
-                # Servers say in many words that there is one, and some do not know the condition.
-                with contextlib.suppress(FileNotFoundError):
+            except (OSError, NotImplementedError) as error:
+                with contextlib.suppress(FileNotFoundError):  # said in other words
                     fs.cat_file(f"{root}/{path}")
                     return False
-                _write(fs, f"{root}/{path}", content)
+                if not isinstance(error, NotImplementedError) and error.errno != errno.ENOSYS:
+                    raise
+                write_one(fs, f"{root}/{path}", content)  # a server without the condition
             return True
 
         return self._call(attempt)
@@ -83,7 +91,7 @@ class Server:
 
         def attempt(fs: Any, root: str) -> None:
             with doing(label, total / 1e6, "MB") as work:
-                _put(fs, {f"{root}/{name}": str(one) for name, one in files.items()}, work)
+                put(fs, {f"{root}/{name}": str(one) for name, one in files.items()}, work)
 
         self._call(attempt)
 
@@ -94,13 +102,13 @@ class Server:
             with doing(label, total / 1e6, "MB") as work:
                 names = [f"{root}/{name}" for name in files]
                 places = [str(one) for one in files.values()]
-                fs.get(names, places, callback=_bytes(work), **_several(fs))
+                fs.get(names, places, callback=counting(work), **several(fs))
 
         self._call(attempt)
 
     def facts(self, path: str) -> tuple[int, float]:
         """Size of a file in bytes, and when it was written, in seconds since 1970."""
-        return self._call(lambda fs, root: _facts(fs.info(f"{root}/{path}")))
+        return self._call(lambda fs, root: facts(fs.info(f"{root}/{path}")))
 
     def below(self, path: str) -> dict[str, tuple[int, float]]:
         """All files below a folder by their paths, each as ``facts`` has it."""
@@ -108,7 +116,7 @@ class Server:
         def attempt(fs: Any, root: str) -> dict[str, tuple[int, float]]:
             found = fs.find(f"{root}/{path}", detail=True)
             start = len(fs._strip_protocol(root)) + 1
-            return {name[start:]: _facts(info) for name, info in sorted(found.items())}
+            return {name[start:]: facts(info) for name, info in sorted(found.items())}
 
         return self._call(attempt)
 
@@ -131,15 +139,15 @@ class Server:
             try:
                 return work(fs, root)
             except Exception as error:
-                if _no_bucket(error):
+                if no_bucket(error):
                     raise Refused(self._text("there is no such bucket")) from error
-                if isinstance(error, FileNotFoundError | MemoryError) or _of_here(error, root):
+                if isinstance(error, FileNotFoundError | MemoryError) or of_here(error, root):
                     raise
                 if isinstance(error, PermissionError) or type(error).__name__ in _NO_RIGHTS:
-                    raise Refused(self._text(f"it is refused: {_line(error)}")) from error
+                    raise Refused(self._text(f"it is refused: {line_of(error)}")) from error
                 if type(error).__name__ in _NO_NAME:
-                    raise Refused(self._text(_line(error))) from error
-                return Again(Away(self._text(_line(error))))
+                    raise Refused(self._text(line_of(error))) from error
+                return Again(Away(self._text(line_of(error))))
 
         try:
             return retry(attempt, TRIES, lambda number: PAUSE * 3**number)
@@ -186,98 +194,3 @@ def _options(address: str) -> dict[str, Any]:
     elif address.startswith(("file://", "local://")):
         options["auto_mkdir"] = True
     return options
-
-
-def _write(fs: Any, path: str, content: bytes, new: bool = False) -> None:
-    if not _is_local(fs):
-        fs.pipe_file(path, content, mode="create" if new else "overwrite")
-        return
-    with _aside(fs, path) as aside:
-        fs.pipe_file(aside, content)
-        if new:
-            os.link(aside, path)
-        else:
-            os.replace(aside, path)  # noqa: PTH105
-
-
-def _put(fs: Any, files: Mapping[str, str], work: Work) -> None:
-    if not _is_local(fs):
-        fs.put(list(files.values()), list(files), callback=_bytes(work), **_several(fs))
-        return
-    for path, source in files.items():
-        with _aside(fs, path) as aside:
-            fs.put_file(source, aside)
-            os.replace(aside, path)  # noqa: PTH105
-        work.advance(os.path.getsize(source) / 1e6)  # noqa: PTH202
-
-
-def _is_local(fs: Any) -> bool:
-    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-    return any(one == "file" for one in protocols)
-
-
-@contextlib.contextmanager
-def _aside(fs: Any, path: str) -> Any:
-    """Where a file of a file system grows: what is at ``path`` is whole at any time, as on S3."""
-    aside = f"{path}.{uuid.uuid4().hex[:8]}"
-    try:
-        yield aside
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            fs.rm_file(aside)
-
-
-def _several(fs: Any) -> dict[str, Any]:
-    return {"batch_size": _AT_ONCE} if fs.async_impl else {}
-
-
-def _bytes(work: Work) -> Any:
-    """A callback of fsspec that counts what came over, of whichever file."""
-    from fsspec.callbacks import Callback
-
-    class Counting(Callback):  # type: ignore[misc]
-        def __init__(self, file: bool) -> None:
-            super().__init__()
-            self.file = file
-
-        def branched(self, path_1: str, path_2: str, **kwargs: Any) -> Any:
-            return Counting(file=True)
-
-        def branch(self, path_1: str, path_2: str, kwargs: dict[str, Any]) -> None:
-            kwargs["callback"] = Counting(file=True)
-
-        def relative_update(self, inc: int = 1) -> None:
-            if self.file:
-                work.advance(inc / 1e6)
-
-    return Counting(file=False)
-
-
-def _facts(info: Mapping[str, Any]) -> tuple[int, float]:
-    # Each file system has its own word for it.
-    when = next((info[k] for k in _WHEN if info.get(k) is not None), None)
-    if isinstance(when, str):
-        when = datetime.fromisoformat(when)
-    if isinstance(when, datetime):
-        when = when.timestamp()
-    return int(info.get("size") or 0), time.time() if when is None else float(when)
-
-
-_WHEN: Sequence[str] = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
-
-
-def _no_bucket(error: Exception) -> bool:
-    response = getattr(error.__cause__, "response", None) or {}
-    return bool(response.get("Error", {}).get("Code") == "NoSuchBucket")
-
-
-def _of_here(error: Exception, root: str) -> bool:
-    """Whether it is about a file of this machine: a full disk, a cache that cannot be written."""
-    named = error.filename if isinstance(error, OSError) and error.errno else None
-    return bool(named) and not str(named).startswith(root)
-
-
-def _line(error: Exception) -> str:
-    text = (isinstance(error, OSError) and error.strerror) or str(error)
-    text = re.sub(r"\s+", " ", text).strip(". ")[:200]
-    return without_secrets(text or type(error).__name__)
