@@ -86,11 +86,10 @@ def test_what_an_epoch_reports_is_there_seconds_later(
 def test_what_could_not_be_sent_is_sent_later(
     settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with journals.record(settings, "r", {}) as journal:
-        run_id, journal.run_id = journal.run_id, "0" * 32
+    with journals.record(settings, "r", {}) as journal, monkeypatch.context() as patch:
+        patch.setattr(journal._sender._writer, "run_id", "0" * 32)
         journal.metric(Metric("a", 1.0, 0))
         journal._flush_late()
-        journal.run_id = run_id
     assert only_run(settings)[1].data.metrics == {"a": 1.0}
 
 
@@ -257,7 +256,7 @@ def test_a_server_of_a_database_is_asked_before_it_is_tried(settings: MlflowSett
 
 def test_what_mlflow_says_while_it_records_is_one_line(settings: MlflowSettings) -> None:
     with pytest.raises(StageError) as caught, journals.record(settings, "r", {}) as journal:
-        journal.run_id = "0" * 32
+        journal._sender._writer.run_id = "0" * 32
         journal.params({"a": 1})
     assert str(caught.value) == (
         f"mlflow.uri={settings.uri}: MLflow cannot record there: Run with id={'0' * 32} not found. "

@@ -19,7 +19,7 @@ from segtrack.command.composed import CONFIG
 from segtrack.command.subcommands import RUNS, SUBCOMMANDS, words_there
 
 CHOICES = ("bash", "zsh", "fish")
-_TAKES_SETTINGS = ("compare", "convert", "doctor", "labellerr", "view", "report")
+_TAKES_SETTINGS = ("compare", "convert", "doctor", "journal", "labellerr", "view", "report")
 _QUERY = "query"
 
 _SCRIPTS = {

@@ -32,7 +32,8 @@ def say_where(journal: Journal, settings: MlflowSettings) -> None:
     serve = f"mlflow ui --backend-store-uri {settings.uri}"
     if settings.uri == _LOCAL and (Path("Makefile").is_file() and Path("src/run.py").is_file()):
         serve = "make ui"
-    _line("MLflow", journal.page())
+    if page := journal.page():
+        _line("MLflow", page)
     if not settings.uri.startswith(("http://", "https://")):
         _line("", f"which is there while this runs: {serve}")
     for word, title in _WORDS.items():

@@ -39,7 +39,7 @@ from segtrack.command.folders import remove_run, remove_unused, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
-from segtrack.journal import require_bucket, require_tracking
+from segtrack.journal import known, require_bucket, require_tracking
 from segtrack.model import gpu_record, require_device
 from segtrack.settings import Settings, plain, validate
 from segtrack.store import is_address, store_folder, store_of
@@ -68,7 +68,9 @@ def look(settings: Settings) -> Runner:
         SegtrackError: what is wrong, with which value, and what to do. Nothing is left behind.
     """
     require_device(settings.device)
-    require_tracking(settings.mlflow)
+    # A server that has recorded from here, or the sweep of this cell, is no slip: a run begins
+    # without it.
+    require_tracking(settings.mlflow, settings.parent_run is not None or known(settings.mlflow.uri))
     if settings.mlflow.bucket:
         require_bucket(settings.mlflow)
     elif artifacts := settings.mlflow.artifacts:
@@ -218,7 +220,9 @@ def record_run(
     journal: journals.Journal | None = None
     try:
         with (
-            journals.record(settings.mlflow, name, tags, settings.parent_run) as journal,
+            journals.record(
+                settings.mlflow, name, tags, settings.parent_run, may_wait=True
+            ) as journal,
             _kept_log(journal, output),
         ):
             say(f"run {name} ({journal.run_id})")
@@ -355,9 +359,12 @@ def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], di
     pairs = {key.lstrip("+"): value for key, _, value in (o.partition("=") for o in overrides)}
     if settings.parent_run is None:
         return pairs, {}
-    from segtrack.journal import sweep_keys
+    from segtrack.journal import ServerAway, sweep_keys
 
-    keys, among = sweep_keys(settings.mlflow, settings.parent_run)
+    try:
+        keys, among = sweep_keys(settings.mlflow, settings.parent_run)
+    except ServerAway:
+        return pairs, {}
     return {key: pairs[key] for key in keys if key in pairs}, among
 
 

@@ -43,7 +43,10 @@ def already(config: DictConfig, output: Path) -> Known | None:
     settings = to_settings(config)
     if settings.parent_run is None:
         return None
-    twin = journals.twin(settings.mlflow, settings.parent_run, config_hash(settings))
+    try:
+        twin = journals.twin(settings.mlflow, settings.parent_run, config_hash(settings))
+    except journals.ServerAway:  # to run it twice loses nothing
+        return None
     if twin is None:
         return None
     values = objective.read(twin.data.tags)
@@ -78,7 +81,10 @@ def launch(
         code = by_hydra()
         if not code:
             return 0
-        children = _when_ended(journal, settings)
+        try:
+            children = _when_ended(journal, settings)
+        except journals.ServerAway:
+            return code
         lost = [run for run in children if _lost(run)]
         missing = search.lost if search else len(children) < int(str(cells))
         if not (lost or missing) or number + 1 == _TRIES:
@@ -97,6 +103,7 @@ def launch(
 
 def _when_ended(journal: journals.Journal, settings: MlflowSettings) -> list[Any]:
     """All cells, once none of this machine is running: a launcher that fails leaves others be."""
+    bring(journal, settings)
     while True:
         children = journals.cells(settings, journal.run_id)  # which marks those that were killed
         here = socket.gethostname()
@@ -104,6 +111,12 @@ def _when_ended(journal: journals.Journal, settings: MlflowSettings) -> list[Any
         if not any(run.data.tags.get("segtrack.host") == here for run in running):
             return children
         time.sleep(_EVERY)
+
+
+def bring(journal: journals.Journal, settings: MlflowSettings) -> None:
+    """Let the server have what it did not take of the cells, if it does now."""
+    for _ in journals.sync(Path(), settings.timeout, parent=journal.run_id):
+        pass
 
 
 def _lost(run: Any) -> bool:

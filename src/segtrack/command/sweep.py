@@ -20,10 +20,11 @@ from segtrack.command.cells import Cell, knobs_after_choices
 from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.ending import say_where
 from segtrack.command.job import command_of, git_state, look, run_job
-from segtrack.command.launching import already, launch
+from segtrack.command.launching import already, bring, launch
 from segtrack.command.objective import Values
 from segtrack.command.run_names import sweep_name
 from segtrack.command.search import Search
+from segtrack.command.sweeper import Searched
 from segtrack.pipeline import objective_warnings, platform_stages
 from segtrack.settings import MlflowSettings, plain
 
@@ -64,6 +65,7 @@ def run_sweep(
     search = Search(sweep, first, overrides) if sweep.sweeper.draws else None
     if first.plan:
         return hydra(words, run_job)
+    journals.require_tracking(first.mlflow)  # a sweep's table and its search live there
     _require_one(conf, extra, cells)
     if search is not None and search.open():
         return 0
@@ -88,15 +90,37 @@ def run_sweep(
             search.begin(journal, default_of(keys))
         by_hydra = partial(_by_hydra, hydra, [*words, *own], search)
         code = launch(by_hydra, journal, first.mlflow, search or len(cells))
-        from segtrack.command.sweep_conclusion import conclude
-
-        with _sweep_log(journal, first.mlflow):
-            searched = search.outcome if search else None
-            count, failed = conclude(journal, first.mlflow, keys, default_of, searched)
-            say_where(journal, first.mlflow)
+        searched = search.outcome if search else None
+        try:
+            count, failed = _concluded(journal, first.mlflow, keys, default_of, searched)
+        except journals.ServerAway as error:
+            say(f"warning: the tables of this sweep cannot be made now: {error}", error=True)
+            say(f"once it answers: {journals.SYNC}, and then: segtrack report {journal.run_id}")
+            count, failed = len(cells), 0
         if failed or code:
             raise StageError(f"{failed or 'some'} of {count} cells failed; see their runs")
     return 0
+
+
+def _concluded(
+    journal: journals.Journal,
+    settings: MlflowSettings,
+    keys: list[str],
+    default_of: Callable[[Sequence[str]], dict[str, Any]],
+    searched: Searched | None,
+) -> tuple[int, int]:
+    """How many cells there are, and how many of them failed, of which tables are made.
+
+    Raises:
+        ServerAway: what the cells came to cannot be read, or the tables not be kept.
+    """
+    from segtrack.command.sweep_conclusion import conclude
+
+    bring(journal, settings)
+    with journals.asking(settings), _sweep_log(journal, settings):
+        found = conclude(journal, settings, keys, default_of, searched)
+        say_where(journal, settings)
+    return found
 
 
 def _by_hydra(

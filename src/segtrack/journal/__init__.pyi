@@ -10,6 +10,9 @@ from .artifacts import run_weights as run_weights
 from .artifacts import sweep_keys as sweep_keys
 from .artifacts import twin as twin
 from .buckets import require_bucket as require_bucket
+from .delivery import SYNC as SYNC
+from .delivery import Sent as Sent
+from .delivery import sync as sync
 from .journal import Journal as Journal
 from .journal import record as record
 from .listing import Wanted as Wanted
@@ -22,7 +25,12 @@ from .notes import artifact_link as artifact_link
 from .notes import describe as describe
 from .notes import keep_report as keep_report
 from .notes import page_address as page_address
+from .outbox import Outbox as Outbox
+from .outbox import known as known
+from .outbox import outboxes as outboxes
 from .pages import page_of as page_of
+from .tracking import ServerAway as ServerAway
+from .tracking import asking as asking
 from .tracking import connect as connect
 from .tracking import require_tracking as require_tracking
 from .watching import cells_now as cells_now

@@ -12,12 +12,17 @@ from typing import Any
 
 from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import client_of, connect, local_path
+from segtrack.journal.delivery import by_first_id
+from segtrack.journal.tracking import asking, client_of, connect, local_path
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
 SWEEP_PATHS = "sweep.paths"  # and those of their values that are paths, by key
 SWEEP_ONCE = "sweep.once"  # cells with settings that a finished cell has are not run
+
+
+_SWEEPS: dict[tuple[str, str], tuple[list[str], dict[str, list[str]]]] = {}
+"""What ``sweep_keys`` has found, by address and id: cells go on where their server is away."""
 
 
 def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
@@ -53,8 +58,9 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
     try:
         return client, client.get_run(run_id)
     except Exception as error:
-        if named := _newest_named(client, experiment, run_id):
-            return client, named
+        named = _newest_named(client, experiment, run_id)
+        if found := named or by_first_id(client, experiment, run_id):
+            return client, found
         raise SettingsError(
             f"{given}: no such run in {settings.uri} ({error}). Copy the id, or the name, from "
             "`make ui`."
@@ -194,27 +200,43 @@ def sweep_keys(settings: MlflowSettings, parent: str) -> tuple[list[str], dict[s
     Raises:
         SettingsError: there is no such run.
     """
-    _, run = _recorded(settings, parent, f"parent_run={parent}")
-    tags = run.data.tags
-    return json.loads(tags.get(SWEEP_KEYS, "[]")), json.loads(tags.get(SWEEP_PATHS, "{}"))
+    asked = (settings.uri, parent)
+    if asked not in _SWEEPS:
+        _, run = _recorded(settings, parent, f"parent_run={parent}")
+        tags = run.data.tags
+        _SWEEPS[asked] = (
+            json.loads(tags.get(SWEEP_KEYS, "[]")),
+            json.loads(tags.get(SWEEP_PATHS, "{}")),
+        )
+    return _SWEEPS[asked]
 
 
 def cells(settings: MlflowSettings, parent: str) -> list[Any]:
-    """The child runs of a sweep, first started first."""
+    """The child runs of a sweep, first started first.
+
+    Raises:
+        SegtrackError: they cannot be read; ``ServerAway`` where a server is what fails.
+    """
     client, experiment = connect(settings)
-    return list(all_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
+    with asking(settings):
+        return list(all_runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'", "ASC"))
 
 
 def twin(settings: MlflowSettings, parent: str, config_hash: str) -> Any | None:
-    """The finished cell of a sweep that has these settings, where cells are to be run once."""
-    client, experiment = connect(settings)
-    if SWEEP_ONCE not in client.get_run(parent).data.tags:
-        return None
+    """The finished cell of a sweep that has these settings, where cells are to be run once.
+
+    Raises:
+        SegtrackError: as ``cells`` does.
+    """
     query = (
         f"tags.`mlflow.parentRunId` = '{parent}' AND tags.`config.hash` = '{config_hash}' "
         "AND attributes.status = 'FINISHED'"
     )
-    return next(all_runs(client, experiment, query, "ASC"), None)
+    client, experiment = connect(settings)
+    with asking(settings):
+        if SWEEP_ONCE not in client.get_run(parent).data.tags:
+            return None
+        return next(all_runs(client, experiment, query, "ASC"), None)
 
 
 def all_runs(client: Any, experiment: str, query: str, order: str) -> Iterator[Any]:

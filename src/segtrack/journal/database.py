@@ -142,8 +142,11 @@ def _make(path: Path) -> None:
 def quiet() -> None:
     """MLflow's and alembic's chatter about migrations is nobody's concern here."""
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # at each run's end
     for name in ("alembic", "mlflow.tracking"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Each try of a request; what the last one came to is raised.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     # It prints the traceback of each error that it raises as well.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 

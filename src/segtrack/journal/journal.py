@@ -10,44 +10,46 @@ import socket
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
-from segtrack.base.files import hand_out
 from segtrack.base.metrics import Metric
 from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
+from segtrack.journal.delivery import FIRST_ID, Sender, say_waiting
 from segtrack.journal.models import write_model
+from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
-from segtrack.journal.tracking import client_of, connect, local_path, say_where, told
+from segtrack.journal.tracking import ServerAway, client_of, connect, local_path, say_where, told
+from segtrack.journal.writing import METRICS_PER_CALL
 from segtrack.settings import MlflowSettings
 
 VALUE_LIMIT = 500  # MLflow takes 6,000 characters a parameter; nobody reads them in a table
-PARAMS_PER_CALL = 100
-TAGS_PER_CALL = 100
-METRICS_PER_CALL = 1000
 FLUSH_SECONDS = 2.0  # curves of a running training are at most about this old
 
 
 class Journal:
     """One MLflow run, and nothing else in the program knows MLflow.
 
-    Metrics are sent in batches; a (name, step) pair is logged once.
+    Metrics are sent in batches; a (name, step) pair is logged once. What a server does not take
+    waits on disk (``Sender``), and ends nothing.
 
     Attributes:
         latest: value of each metric. worked: something was done that is worth a record, even where
             the run fails; until then wrong input leaves no run behind. forgotten: it left none.
     """
 
-    def __init__(self, settings: MlflowSettings, run_id: str) -> None:
-        self.client, self.uri = client_of(settings.uri), settings.uri
-        self.run_id = run_id
+    def __init__(self, settings: MlflowSettings, head: Head, experiment: str | None = None) -> None:
+        self.uri, self.run_id = settings.uri, head.run
+        self._sender, self._experiment = Sender(settings, head), experiment
         self._seen: set[tuple[str, int]] = set()
-        self._waiting: list[Any] = []
+        self._waiting: list[tuple[str, float, int, int]] = []
         self._tags: dict[str, str] = {}
         self._flushed = time.monotonic()
         self._sending = threading.RLock()
@@ -60,13 +62,10 @@ class Journal:
         name = whole(metric.name)
         if (name, metric.step) in self._seen:
             return
-        from mlflow.entities import Metric as MlflowMetric
-
         self._seen.add((name, metric.step))
         self.latest[name] = metric.value
-        now = int(time.time() * 1000)
         with self._sending:
-            self._waiting.append(MlflowMetric(name, float(metric.value), now, metric.step))
+            self._waiting.append((name, float(metric.value), now(), metric.step))
         self._flush_in_time()
 
     def _flush_in_time(self) -> None:
@@ -81,25 +80,18 @@ class Journal:
     def _flush_late(self) -> None:
         with self._sending:
             self._later = None
-            waiting, tags = self._waiting, self._tags
-            try:
+            with contextlib.suppress(Exception):  # whoever records next hears of it
                 self.flush()
-            except Exception:  # whoever records next hears of it
-                self._waiting, self._tags = waiting, tags
 
     def flush(self) -> None:
-        """Send the metrics and tags that wait."""
-        from mlflow.entities import RunTag
-
+        """Send the metrics and tags that wait; what cannot be sent waits on."""
         with self._sending:
-            tags, self._tags = self._tags, {}
-            rows = [RunTag(k, v) for k, v in tags.items()]
-            for start in range(0, len(rows), TAGS_PER_CALL):
-                self.client.log_batch(self.run_id, tags=rows[start : start + TAGS_PER_CALL])
-            waiting, self._waiting = self._waiting, []
-            for start in range(0, len(waiting), METRICS_PER_CALL):
-                some = waiting[start : start + METRICS_PER_CALL]
-                self.client.log_batch(self.run_id, metrics=some)
+            if self._waiting:  # first: a tag says that a stage is done, with its numbers
+                self._sender.send({"what": "metrics", "rows": self._waiting})
+                self._waiting = []
+            if self._tags:
+                self._sender.send({"what": "tags", "tags": self._tags})
+                self._tags = {}
             self._flushed = time.monotonic()
 
     def _no_later(self) -> None:
@@ -108,11 +100,8 @@ class Journal:
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Record parameters in the given order; lists as JSON, long values cut with a note."""
-        from mlflow.entities import Param
-
-        rows = [Param(whole(k), _param_text(v)) for k, v in params.items()]
-        for start in range(0, len(rows), PARAMS_PER_CALL):
-            self.client.log_batch(self.run_id, params=rows[start : start + PARAMS_PER_CALL])
+        texts = {whole(key): _param_text(value) for key, value in params.items()}
+        self._sender.send({"what": "params", "params": texts})
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Record tags; they wait for the metrics, since each call costs a commit."""
@@ -126,15 +115,11 @@ class Journal:
         A local artifact store gets a hard link of large binaries where the file system can, so that
         the weights of a 20-cell sweep take their place once; all else may be edited there.
         """
-        local = self._local_artifacts()
         files = [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
         for file in files:
             inner = file.parent.relative_to(path).as_posix() if path.is_dir() else ""
             target = "/".join(part for part in (folder, inner.strip(".")) if part)
-            if local is not None:
-                hand_out(file, local / target / file.name)
-            else:
-                self.client.log_artifact(self.run_id, str(file), target or None)
+            self._sender.send({"what": "artifact", "file": str(file), "folder": target})
 
     def model(
         self, network: Path, folder: str, facts: Mapping[str, Any], register: str | None
@@ -150,43 +135,22 @@ class Journal:
             described = write_model(network, Path(scratch), facts)
             self.artifact(described, folder)
         self.artifact(network, f"{folder}/data/{network.name}")
-        if register is None:
-            return
-        with contextlib.suppress(Exception):  # it is there; what else is wrong the next line says
-            self.client.create_registered_model(register)
-        made = self.client.create_model_version(
-            register, f"runs:/{self.run_id}/{folder}", self.run_id
-        )
-        self.tags({"registered": f"{register} {made.version}"})
-        say(f"registered as models:/{register}/{made.version}")
+        if register is not None:
+            self._sender.send({"what": "register", "name": register, "folder": folder})
 
     def text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""
-        self.client.log_text(self.run_id, storable(text), name)
+        self._sender.send({"what": "text", "text": storable(text), "name": name})
 
     def dataset(self, name: str, digest: str, source: str, context: str) -> None:
         """Record an input of the run as an MLflow data set."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        entity = Dataset(
-            name=storable(name)[:490],
-            digest=digest[:36],
-            source_type="local",
-            source=json.dumps(source),
-        )
-        tags = [InputTag("mlflow.data.context", context)]
-        try:
-            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
-        except Exception as error:
-            if "unique" not in str(error).lower():
-                raise
-            # Another run recorded the same one at this moment; now MLflow finds it.
-            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+        named = {"name": storable(name)[:490], "digest": digest[:36]}
+        self._sender.send({"what": "dataset", **named, "source": source, "context": context})
 
     def page(self) -> str:
-        """The address of the run's page; where no server records, that of one on this machine."""
-        experiment = self.client.get_run(self.run_id).info.experiment_id
-        return page_of(self.uri, experiment, self.run_id)
+        """The address of the run's page; where no server records, that of one on this machine.
+        Empty where the run has none yet, as it waits for its server."""
+        return page_of(self.uri, self._experiment, self.run_id) if self._experiment else ""
 
     def end(self, status: str, message: str = "") -> None:
         """End the run as FINISHED, FAILED or KILLED; a message becomes the tag ``error``."""
@@ -195,16 +159,17 @@ class Journal:
         with contextlib.suppress(Exception):  # a lost metric must not hide the status
             self.flush()
         self._no_later()
-        self.client.set_terminated(self.run_id, status)
+        self._sender.end({"what": "end", "status": status, "time": now()})
 
     def forget(self) -> None:
         """Remove the run and what it kept; a server keeps it among those that were deleted."""
-        folder, uri = self._local_artifacts(), self.client.get_run(self.run_id).info.artifact_uri
+        uri = self._sender.place
+        folder = local_path(uri) if uri else None
         self._no_later()
-        self.client.delete_run(self.run_id)
+        self._sender.forget()
         if sqlite_path(self.uri) is not None:
             # MLflow's own `mlflow gc` does this; the client has no method of it.
-            self.client._tracking_client.store._hard_delete_run(self.run_id)
+            client_of(self.uri)._tracking_client.store._hard_delete_run(self.run_id)
         if folder is not None:
             shutil.rmtree(folder.parent, ignore_errors=True)
         elif uri.startswith("s3://"):
@@ -214,9 +179,6 @@ class Journal:
                 get_artifact_repository(uri).delete_artifacts()
         self.forgotten = True
 
-    def _local_artifacts(self) -> Path | None:
-        return local_path(self.client.get_run(self.run_id).info.artifact_uri)
-
 
 @contextlib.contextmanager
 def record(
@@ -225,19 +187,23 @@ def record(
     tags: Mapping[str, str],
     parent: str | None = None,
     again: str | None = None,
+    may_wait: bool = False,
 ) -> Iterator[Journal]:
     """Open an MLflow run, yield its journal, and end it whatever happens.
 
     Args:
         parent: id of the sweep that it is a cell of.
         again: id of a run that has ended, which goes on; default: a new one.
+        may_wait: where no server answers, the run begins on disk. A cell always does: its sweep
+            has begun.
 
     FINISHED where the body returns, KILLED after one of ``stoppable``'s signals, else FAILED with
     the error's message as the tag ``error``. Input that cannot be used leaves no run behind, unless
     something was done before (``Journal.worked``) or the run is a cell of a sweep, whose table it
     is in.
     """
-    client, experiment = connect(settings)
+    experiment = _connected(settings, parent, may_wait)
+    client = client_of(settings.uri)
     own = {
         "segtrack.host": socket.gethostname(),
         "segtrack.process": process_mark(os.getpid()),
@@ -245,20 +211,28 @@ def record(
         "mlflow.source.type": "LOCAL",
         **({"mlflow.parentRunId": parent} if parent else {}),
     }
+    head = Head(
+        again or uuid.uuid4().hex,
+        settings.uri,
+        settings.experiment,
+        storable(name),
+        now(),
+        again is not None,
+        _tags({**own, **tags}),
+    )
     journal: Journal | None = None
     try:
         with told(settings.uri), stoppable():
-            say_where(client, experiment, settings)
+            if experiment is not None:
+                say_where(client, experiment, settings)
             with held():  # a run that is there must be ended
-                if again is None:
-                    again = client.create_run(
-                        experiment, run_name=storable(name), tags=_tags({**own, **tags})
-                    ).info.run_id
-                    journal = Journal(settings, again)
-                else:
+                if again is not None:
                     client.update_run(again, status="RUNNING")
-                    journal = Journal(settings, again)
-                    journal.tags({**own, **tags, "error": ""})
+                elif experiment is not None:
+                    head = _begun(client, experiment, head, anyway=parent is not None or may_wait)
+                journal = Journal(settings, head, experiment)
+                if again is not None:
+                    journal.tags({**head.tags, "error": ""})
                     journal.flush()
             stop_if_asked()
             yield journal
@@ -280,6 +254,35 @@ def record(
         raise
     with told(settings.uri), held():
         journal.end("FINISHED")
+
+
+def _connected(settings: MlflowSettings, parent: str | None, may_wait: bool) -> str | None:
+    """The experiment's id; None where a server is away and the run begins all the same."""
+    try:
+        experiment = connect(settings)[1]
+    except SettingsError as error:
+        # What a server has against one run of a sweep's it has against all, and the sweep runs.
+        away = parent is not None or (may_wait and isinstance(error, ServerAway))
+        if sqlite_path(settings.uri) is not None or not away:
+            raise
+        return None
+    if sqlite_path(settings.uri) is None:
+        remember(settings.uri)
+        if parent is None:
+            say_waiting(settings.uri)
+    return experiment
+
+
+def _begun(client: Any, experiment: str, head: Head, anyway: bool) -> Head:
+    """The run as the server made it, or as one that it has to make yet."""
+    tags = head.tags if sqlite_path(head.uri) is not None else {**head.tags, FIRST_ID: head.run}
+    try:
+        run = client.create_run(experiment, run_name=head.name, tags=tags)
+    except Exception:
+        if sqlite_path(head.uri) is not None or not anyway:
+            raise
+        return head
+    return replace(head, run=run.info.run_id, created=True)
 
 
 def _forget_or_end(journal: Journal, message: str) -> None:

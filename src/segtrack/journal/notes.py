@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 from segtrack.base.names import storable
 from segtrack.journal.artifacts import earlier_run
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.journal import Journal
 from segtrack.journal.pages import page_of, place_of
 from segtrack.journal.tracking import client_of, told
+from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
 
 NOTE = "mlflow.note.content"
@@ -55,7 +55,7 @@ def keep_report(settings: MlflowSettings, run_id: str, page: Path) -> None:
     """
     run = earlier_run(settings, run_id)
     with told(settings.uri):
-        Journal(settings, run_id).artifact(page, REPORT)
+        Writer(client_of(settings.uri), run_id).artifact(str(page), REPORT)
         place = place_of(run.info.experiment_id, run.info.run_id)
         link = f"[Report](<{place}/artifacts/{REPORT}/{quote(page.name)}>)"
         note = run.data.tags.get(NOTE, "")

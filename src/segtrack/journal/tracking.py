@@ -26,19 +26,28 @@ from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
-_THEIRS = ("mlflow", "sqlalchemy", "boto3", "botocore")  # whose errors are told in a line
+# Packages whose errors are told in a line.
+_THEIRS = ("mlflow", "sqlalchemy", "requests", "urllib3", "boto3", "botocore")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
-def require_tracking(settings: MlflowSettings) -> None:
+class ServerAway(SettingsError):
+    """No server answers, or what answers is of no use now."""
+
+
+def require_tracking(settings: MlflowSettings, may_wait: bool = False) -> None:
     """Find what would end recording, before there is anything, and without MLflow.
+
+    Args:
+        may_wait: where no server answers, records may wait for it.
 
     Raises:
         SegtrackError: the database cannot be used, or the server does not answer.
     """
     path = sqlite_path(settings.uri)
     if path is None:
-        probe(settings)
+        if not may_wait:
+            probe(settings)
         return
     usable(path)
     there = next(folder for folder in path.absolute().parents if folder.exists())
@@ -62,8 +71,6 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
     path = sqlite_path(settings.uri)
     if path is None:
         probe(settings)
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         with told(settings.uri, SettingsError):
             client = client_of(settings.uri)
             experiment = _experiment(client, settings)
@@ -108,17 +115,32 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
         theirs = type(error).__module__.split(".")[0] in _THEIRS
         if not theirs and not isinstance(error, ImportError):  # of a database's driver
             raise
-        text = re.split(r"\n\[SQL|\n?\(Background on", str(error))[0]
-        text = re.sub(r"\s+", " ", text).strip(". ")
         do = "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
-        raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text[:500]}. {do}") from error
+        text = one_line(error)
+        raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text}. {do}") from error
+
+
+@contextlib.contextmanager
+def asking(settings: MlflowSettings) -> Iterator[None]:
+    """Whatever a server does while it is asked is ``ServerAway``; errors of a file stay."""
+    if sqlite_path(settings.uri) is not None:
+        yield
+        return
+    with told(settings.uri, ServerAway):
+        yield
+
+
+def one_line(error: Exception) -> str:
+    """What an error of MLflow, or of what it uses, says first."""
+    text = re.split(r"\n\[SQL|\n?\(Background on", str(error) or type(error).__name__)[0]
+    return re.sub(r"\s+", " ", text).strip(". ")[:500]
 
 
 def probe(settings: MlflowSettings) -> None:
     """Ask a tracking server for its health, once.
 
     Raises:
-        SettingsError: no answer within ``settings.timeout`` seconds, or one that it is ill.
+        ServerAway: no answer within ``settings.timeout`` seconds, or one that it is ill.
     """
     url = settings.uri.rstrip("/") + "/health"
     try:
@@ -137,7 +159,7 @@ def probe(settings: MlflowSettings) -> None:
         why: Exception = error
     except (OSError, ValueError, HTTPException) as error:
         why = error
-    raise SettingsError(
+    raise ServerAway(
         f"mlflow.uri={settings.uri}: no MLflow server answers there within "
         f"{settings.timeout:g} s ({why}). Start it, give its address with mlflow.uri=..., "
         f"or record locally with mlflow=local."
@@ -153,6 +175,10 @@ def client_of(uri: str) -> Any:
 @functools.cache
 def _cached_client(uri: str) -> Any:
     quiet()
+    # MLflow's own are minutes, for which a run would stand still. What a server does not take is
+    # kept and sent again; one more try is for a connection that it had closed.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)

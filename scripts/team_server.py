@@ -1,0 +1,322 @@
+"""A tracking server as a team runs it, from this machine's own programs: PostgreSQL, S3, MLflow.
+
+    python scripts/team_server.py FOLDER
+    python scripts/team_server.py FOLDER --artifacts s3://BUCKET --endpoint https://S3.EXAMPLE.ORG
+    python scripts/team_server.py FOLDER --database sqlite     # where there is no PostgreSQL
+
+It prints what to type, and ends with Ctrl-C. The database is kept in FOLDER/postgres, its password,
+which is made up at first, in FOLDER/pgpass, readable by you alone; the logs lie beside them.
+Without --artifacts an S3 server in memory (moto) stands in, whose files are gone at the end: give a
+bucket for what is to last, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment.
+PostgreSQL refuses root, so that with root it runs as the system's user postgres, who must reach
+FOLDER.
+
+For a server that lasts: docs/server.md and deploy/compose.yaml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+USER = NAME = "mlflow"  # of the database
+BUCKET = "mlflow"
+SECONDS = 60.0  # that each of the three has to answer
+HERE = "127.0.0.1"
+
+
+class CannotStart(Exception):
+    """What was wrong, and what to do."""
+
+
+@dataclass
+class TeamServer:
+    """PostgreSQL, S3 and MLflow of one folder; ``with`` starts and ends them.
+
+    Attributes:
+        folder: where all of it lies. port: of MLflow, 0 for a free one. host: that it listens at.
+        database: postgres or sqlite. artifacts: s3://...; None: a bucket of a server in memory.
+        endpoint: of the S3 server; None: Amazon's.
+    """
+
+    folder: Path
+    port: int = 0
+    host: str = HERE
+    workers: int = 2
+    database: str = "postgres"
+    artifacts: str | None = None
+    endpoint: str | None = None
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _database_port: int = 0
+
+    def __enter__(self) -> TeamServer:
+        self.folder = self.folder.absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        try:
+            if self.database == "postgres":
+                self._start_postgres()
+            if self.artifacts is None:
+                self._start_s3()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in reversed(list(self._running)):  # MLflow first, which uses the others
+            self.end(name)
+
+    @property
+    def uri(self) -> str:
+        """For ``mlflow.uri``."""
+        return f"http://{self.host if self.host != '0.0.0.0' else socket.gethostname()}:{self.port}"
+
+    @property
+    def store_uri(self) -> str:
+        """Where MLflow keeps runs: without the password, which the driver finds in ``pgpass``."""
+        if self.database == "sqlite":
+            return f"sqlite:///{self.folder / 'mlflow.db'}"
+        return f"postgresql+psycopg://{USER}@{HERE}:{self._database_port}/{NAME}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of MLflow's server: passwords are here, where other users of the machine see none."""
+        found = {**os.environ, "PGPASSFILE": str(self.folder / "pgpass")}
+        found["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        found["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # eight processes for language models
+        if self.endpoint is not None:
+            found["MLFLOW_S3_ENDPOINT_URL"] = self.endpoint
+        if "s3" in self._running:
+            found["AWS_ACCESS_KEY_ID"] = found["AWS_SECRET_ACCESS_KEY"] = "moto"
+            found.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+        return found
+
+    def start(self) -> None:
+        """Start MLflow, which may have been ended or killed before."""
+        words = [
+            *(sys.executable, "-m", "mlflow", "server", "--host", self.host),
+            *("--port", str(self.port), "--workers", str(self.workers)),
+            *("--backend-store-uri", self.store_uri),
+            *("--artifacts-destination", self.artifacts or f"s3://{BUCKET}"),
+        ]
+        self._start("mlflow", words, env=self.environment)
+        self._wait("mlflow", lambda: answers(f"http://{HERE}:{self.port}/health"))
+
+    def signal(self, number: int, name: str = "mlflow") -> None:
+        """Send a signal to all processes of one of the three."""
+        os.killpg(self._running[name].pid, number)
+
+    def end(self, name: str = "mlflow", number: int | None = None) -> None:
+        """End one of the three and wait for it; by default as it wants to be ended."""
+        process = self._running.pop(name)
+        # PostgreSQL waits for its clients on SIGTERM, and puts them out on SIGINT.
+        asked = number or (signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        for one in (asked, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, one)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+                break
+        if name == "mlflow":  # a worker may outlive the process that started it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _start_postgres(self) -> None:
+        for program in ("initdb", "postgres"):
+            if shutil.which(program) is None:
+                raise CannotStart(
+                    f"{program} is not on PATH; install PostgreSQL (Debian keeps its programs in "
+                    "/usr/lib/postgresql/*/bin), or give --database sqlite"
+                )
+        as_user = system_user(self.folder)
+        data, new = self.folder / "postgres", not (self.folder / "postgres" / "PG_VERSION").exists()
+        if new:
+            self._make_database(data, as_user)
+        self._database_port = free_port()
+        words = [
+            *("postgres", "-D", str(data), "-h", HERE, "-p", str(self._database_port)),
+            *("-c", "unix_socket_directories="),
+        ]
+        self._start("postgres", words, **as_user)
+        password = (self.folder / "postgres.secret").read_text()
+        write_secret(self.folder / "pgpass", f"{HERE}:{self._database_port}:*:{USER}:{password}\n")
+        self._wait("postgres", lambda: self._reached(new))
+
+    def _make_database(self, data: Path, as_user: dict[str, object]) -> None:
+        secret = self.folder / "postgres.secret"
+        write_secret(secret, secrets.token_urlsafe(24))
+        data.mkdir(mode=0o700, exist_ok=True)
+        given = data.with_name("postgres.initial")  # that its user can read, for a moment
+        write_secret(given, secret.read_text())
+        if as_user:
+            for path in (data, given):
+                shutil.chown(path, as_user["user"], as_user["group"])  # type: ignore[call-overload]
+        try:
+            done = subprocess.run(
+                [
+                    *("initdb", "-D", str(data), "-U", USER, "--encoding=UTF8", "--no-locale"),
+                    *("--auth=scram-sha-256", f"--pwfile={given}"),
+                ],
+                cwd="/", capture_output=True, text=True, **as_user,
+            )  # type: ignore[call-overload]  # fmt: skip
+        finally:
+            given.unlink()
+        if done.returncode:
+            shutil.rmtree(data, ignore_errors=True)
+            why = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise CannotStart(f"initdb cannot make {data}: {why}")
+
+    def _reached(self, new: bool) -> bool:
+        import psycopg
+
+        passfile = str(self.folder / "pgpass")
+        given = {"host": HERE, "port": self._database_port, "user": USER, "passfile": passfile}
+        try:
+            with psycopg.connect(dbname="postgres", autocommit=True, **given) as database:  # type: ignore[arg-type]
+                found = database.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME])
+                if found.fetchone() is None:
+                    database.execute(f"CREATE DATABASE {NAME}")
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    def _start_s3(self) -> None:
+        port = free_port()
+        self.endpoint = f"http://{HERE}:{port}"
+        self._start("s3", [sys.executable, "-m", "moto.server", "-H", HERE, "-p", str(port)])
+        self._wait("s3", lambda: answers(f"{self.endpoint}/moto-api/"))
+        # Anybody may make a bucket there, without a signature.
+        asked = urllib.request.Request(f"{self.endpoint}/{BUCKET}", method="PUT")
+        with urllib.request.urlopen(asked, timeout=SECONDS):
+            pass
+
+    def _start(self, name: str, words: list[str], **more: object) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            # A group of its own: a terminal's Ctrl-C reaches us alone, who end them in order.
+            self._running[name] = subprocess.Popen(
+                words, cwd=self.folder if not more.get("user") else "/", stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True, **more,
+            )  # type: ignore[call-overload]  # fmt: skip
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        until = time.monotonic() + SECONDS
+        while not ready():
+            log = self.folder / f"{name}.log"
+            if self._running[name].poll() is not None:
+                lines = log.read_text(errors="replace").strip().splitlines()
+                raise CannotStart(f"{name} ended: {(lines or ['it says nothing'])[-1]} ({log})")
+            if time.monotonic() > until:
+                raise CannotStart(f"{name} does not answer within {SECONDS:g} s; see {log}")
+            time.sleep(0.1)
+
+
+def main() -> int:
+    """Exit code 0 after Ctrl-C; 1 where something cannot be started."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("--port", type=int, default=5000, help="of MLflow; default: %(default)s")
+    parser.add_argument("--host", default=HERE, help="0.0.0.0: other machines reach it too")
+    parser.add_argument("--workers", type=int, default=2, help="processes of MLflow")
+    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--artifacts", metavar="s3://BUCKET", help="default: in memory")
+    parser.add_argument("--endpoint", metavar="URL", help="of the S3 server; default: Amazon's")
+    asked = parser.parse_args()
+    if not free(asked.host, asked.port):
+        print(f"team_server.py: port {asked.port} is taken; give --port", file=sys.stderr)
+        return 1
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with TeamServer(**vars(asked)) as server:
+            print(f"MLflow answers at {server.uri}; its database is {server.store_uri}")
+            print(f"artifacts: {server.artifacts or 'in memory, gone at the end'}")
+            print(
+                f"\n    segtrack mlflow=server mlflow.uri={server.uri}\n\nCtrl-C ends it",
+                flush=True,
+            )
+            ended.wait()
+    except CannotStart as error:
+        print(f"team_server.py: {error}", file=sys.stderr)
+        return 1
+    print("ended")
+    return 0
+
+
+def system_user(folder: Path) -> dict[str, object]:
+    """How a process is started that must not be root's, for ``subprocess``; empty: as it is.
+
+    Raises:
+        CannotStart: there is no such user, or it cannot reach the folder.
+    """
+    if os.name == "nt" or os.geteuid() != 0:
+        return {}
+    import pwd
+
+    try:
+        user = pwd.getpwnam("postgres")
+    except KeyError as error:
+        raise CannotStart(
+            "PostgreSQL refuses root, and there is no user postgres; be another user"
+        ) from error
+    as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
+    reached = subprocess.run(["test", "-x", str(folder)], cwd="/", check=False, **as_user)  # type: ignore[call-overload]
+    if reached.returncode:
+        raise CannotStart(
+            f"{folder}: the user postgres, as whom PostgreSQL runs for root, cannot reach it; "
+            "choose another folder, or be another user"
+        )
+    return as_user
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, not even at first."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def answers(url: str) -> bool:
+    """Whether an address answers well."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def free_port() -> int:
+    """One that nothing listens at."""
+    with socket.create_server((HERE, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def free(host: str, port: int) -> bool:
+    """Whether a port can be listened at."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

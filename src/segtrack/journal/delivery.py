@@ -1,0 +1,251 @@
+"""How records get to MLflow: at once or, where a server takes none, later and in order."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segtrack.base.errors import SegtrackError
+from segtrack.base.names import storable
+from segtrack.base.saying import say
+from segtrack.journal.database import sqlite_path
+from segtrack.journal.outbox import Head, Outbox, outboxes
+from segtrack.journal.tracking import ServerAway, client_of, connect, one_line
+from segtrack.journal.writing import Record, Writer
+from segtrack.settings import MlflowMode, MlflowSettings
+
+AGAIN_SECONDS = 30.0  # after which a server that took nothing is asked again; it doubles each time
+_LONGEST_SECONDS = 600.0
+FIRST_ID = "segtrack.id"  # tag: the id that a run had before its server gave it one
+SYNC = "segtrack journal sync"
+
+
+class Sender:
+    """Takes the records of one run to MLflow.
+
+    What a server does not take is kept in an outbox, and all that follows behind it, until the
+    server takes it. A file of this machine has no such excuse: there, errors are raised.
+    """
+
+    def __init__(self, settings: MlflowSettings, head: Head) -> None:
+        self._settings, self._head = settings, head
+        self._waits = sqlite_path(settings.uri) is None
+        self._writer = Writer(client_of(settings.uri), head.run)
+        self._outbox: Outbox | None = None
+        self._lock = threading.RLock()
+        self._pause, self._again = AGAIN_SECONDS, 0.0
+        if not head.created:
+            self._keep()
+
+    @property
+    def waiting(self) -> Path | None:
+        """The folder in which records wait; None where none do."""
+        return self._outbox.folder if self._outbox is not None else None
+
+    @property
+    def place(self) -> str:
+        """The address of the run's artifacts; empty while its server is away."""
+        return self._writer.place if self._outbox is None else ""
+
+    def send(self, record: Record) -> None:
+        """Write a record, or keep it.
+
+        Raises:
+            Exception: of MLflow, where its database is a file.
+            OSError: a file cannot be read, or not be kept.
+        """
+        with self._lock:
+            if self._outbox is None:
+                try:
+                    self._writer.write(record)
+                    return
+                except Exception as error:
+                    if not self._waits or (isinstance(error, OSError) and error.filename):
+                        raise
+                    self._keep(one_line(error))
+            assert self._outbox is not None
+            self._outbox.add(record)
+            if time.monotonic() >= self._again:
+                self.deliver()
+
+    def deliver(self) -> bool:
+        """Bring what waits, if the server takes it; whether nothing waits any more."""
+        with self._lock:
+            if self._outbox is None:
+                return True
+            try:
+                run = deliver(self._outbox, self._settings)
+            except Exception:
+                self._again = time.monotonic() + self._pause
+                self._pause = min(2 * self._pause, _LONGEST_SECONDS)
+                return False
+            self._head = replace(self._head, run=run, created=True)
+            self._writer = Writer(self._writer.client, run)
+            self._outbox.remove()
+            self._outbox, self._pause = None, AGAIN_SECONDS
+            say(f"{self._settings.uri} has taken what waited", error=True)
+            return True
+
+    def end(self, record: Record) -> None:
+        """Write the last record; what waits after it is said, with what to do."""
+        with self._lock:
+            self._again = 0.0  # the last chance
+            self.send(record)
+            if self._outbox is not None:
+                say(
+                    f"records of this run wait in {_near(self._outbox.folder)}; once "
+                    f"{self._settings.uri} answers: {SYNC}",
+                    error=True,
+                )
+                self._outbox.close()
+
+    def forget(self) -> None:
+        """Remove the run, where it is or will be."""
+        with self._lock:
+            if self._outbox is not None and self._outbox.run is None:
+                self._outbox.remove()
+                self._outbox = None
+            else:
+                self.end({"what": "forget"})
+
+    def _keep(self, why: str = "it does not answer") -> None:
+        self._outbox = Outbox.make(self._head)
+        self._again = time.monotonic() + self._pause
+        say(
+            f"warning: mlflow.uri={self._settings.uri} takes no records now ({why}); they are kept "
+            f"in {_near(self._outbox.folder)}",
+            error=True,
+        )
+
+
+def say_waiting(uri: str) -> None:
+    """Say how many runs wait for a server that answers again, but for those that run."""
+    waiting = 0
+    for outbox in outboxes(Path()):
+        if outbox.head.uri == uri and outbox.open():
+            waiting += 1
+            outbox.close()
+    if waiting:
+        what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
+        say(f"{what}: {SYNC}", error=True)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one run that waited.
+
+    Attributes:
+        records: how many arrived. run: its id on the server. why: what keeps it waiting.
+    """
+
+    head: Head
+    records: int
+    run: str = ""
+    why: str = ""
+
+
+def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
+    """Bring all records of an open outbox, and remember after each how far it came.
+
+    Returns:
+        The run's id on the server.
+
+    Raises:
+        Exception: the server does not answer, or takes a record not.
+    """
+    head = outbox.head
+    client, experiment = connect(replace(settings, experiment=head.experiment))
+    done = outbox.delivered
+    run = outbox.run or _begun(client, experiment, head)
+    outbox.arrived(done, run)
+    writer = Writer(client, run)
+    for number, record in enumerate(outbox.left(), done + 1):
+        writer.write(record)
+        outbox.arrived(number, run)
+    return run
+
+
+def sync(
+    project: Path, timeout: float, instead: str | None = None, parent: str | None = None
+) -> Iterator[Sent]:
+    """Bring all that waits in a project's folder, run by run in the order in which they began.
+
+    Runs that are still running bring their own. One that was killed ends as KILLED.
+
+    Args:
+        timeout: in s, that a server has to answer.
+        instead: an address that is taken in place of the one that a run was to be recorded at.
+        parent: only cells of this sweep.
+    """
+    away: dict[str, str] = {}
+    for outbox in outboxes(project):
+        head = outbox.head
+        if parent is not None and head.tags.get("mlflow.parentRunId") != parent:
+            continue
+        uri = instead or head.uri
+        if uri in away:
+            yield Sent(head, 0, why=away[uri])
+        elif not outbox.open():
+            yield Sent(head, 0, why="it is still running, and brings them itself")
+        elif not outbox.there:  # its run has just brought it
+            outbox.remove()
+        else:
+            settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=timeout)
+            sent = _synced(outbox, settings)
+            if isinstance(sent, ServerAway):
+                away[uri] = str(sent)
+                sent = Sent(head, 0, why=away[uri])
+            yield sent
+
+
+def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
+    head, before = outbox.head, outbox.delivered
+    try:
+        if outbox.ended() is None:
+            outbox.add({"what": "tags", "tags": {"error": "the process was killed"}})
+            outbox.add({"what": "end", "status": "KILLED", "time": outbox.changed()})
+        run = deliver(outbox, settings)
+        sent = Sent(head, len(outbox.records()) - before, run)
+    except ServerAway as error:
+        return error
+    except (SegtrackError, OSError) as error:
+        return Sent(head, outbox.delivered - before, why=one_line(error))
+    except Exception as error:  # of MLflow
+        return Sent(head, outbox.delivered - before, why=f"it is refused: {one_line(error)}")
+    finally:
+        outbox.close()
+    outbox.remove()
+    return sent
+
+
+def _begun(client: Any, experiment: str, head: Head) -> str:
+    """The id of the run, which an earlier try may have made."""
+    there = client.search_runs([experiment], f"tags.`{FIRST_ID}` = '{head.run}'", max_results=1)
+    if there:
+        return str(there[0].info.run_id)
+    made = client.create_run(
+        experiment,
+        start_time=head.began,
+        run_name=storable(head.name),
+        tags={**head.tags, FIRST_ID: head.run},
+    )
+    return str(made.info.run_id)
+
+
+def by_first_id(client: Any, experiment: str, run_id: str) -> Any | None:
+    """The run that had this id before its server gave it one."""
+    if not run_id.isalnum():
+        return None
+    found = client.search_runs([experiment], f"tags.`{FIRST_ID}` = '{run_id}'", max_results=1)
+    return found[0] if found else None
+
+
+def _near(folder: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return folder.relative_to(Path.cwd())
+    return folder

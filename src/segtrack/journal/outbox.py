@@ -1,0 +1,198 @@
+"""What a server did not take of a run, on disk until it does.
+
+A folder for each such run, ``mlruns/waiting/RUN``: ``records.jsonl`` begins with what the run is,
+and grows by a line for each record; ``files`` has the artifacts; ``delivered`` says how many of the
+records arrived. Who adds or delivers holds ``lock``; a killed process lets it go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from segtrack.base.atomic import write_whole
+from segtrack.base.files import hand_out
+from segtrack.journal.writing import Record
+
+MLRUNS = Path("mlruns")
+WAITING = "waiting"
+_RECORDS, _DELIVERED, _FILES, _LOCK = "records.jsonl", "delivered", "files", "lock"
+_SERVERS = "servers.txt"  # that have recorded something from here
+
+
+@dataclass(frozen=True)
+class Head:
+    """Which run it is.
+
+    Attributes:
+        run: its id. created: the server gave it; else the run has to be made there yet, with
+            ``name`` and ``tags``, as one that began at ``began`` (ms).
+        uri, experiment: where it is recorded.
+    """
+
+    run: str
+    uri: str
+    experiment: str
+    name: str
+    began: int
+    created: bool
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Outbox:
+    """The folder of one run. It must be opened (``alone``) before anything in it is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # Of no thread: what adds may be the timer of the journal.
+        self._lock = FileLock(folder / _LOCK, thread_local=False, is_singleton=False)
+
+    @classmethod
+    def make(cls, head: Head) -> Outbox:
+        """A new one, which is open.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        folder = MLRUNS.absolute() / WAITING / head.run
+        folder.mkdir(parents=True, exist_ok=True)
+        made = cls(folder)
+        made.open()
+        write_whole(folder / _RECORDS, json.dumps(asdict(head)) + "\n")
+        return made
+
+    def open(self) -> bool:
+        """Hold it; False where another process does."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let it go."""
+        self._lock.release()
+
+    def remove(self) -> None:
+        """Let it go, and what it held."""
+        (self.folder / _RECORDS).unlink(missing_ok=True)  # first: what a kill leaves is no outbox
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.close()
+
+    @property
+    def there(self) -> bool:
+        """Whether it holds a run; the process that made it may have removed it."""
+        return (self.folder / _RECORDS).exists()
+
+    @property
+    def head(self) -> Head:
+        """Which run it is."""
+        return Head(**self._lines()[0])
+
+    def records(self) -> list[Record]:
+        """All of them, in order; a line that a kill cut is none."""
+        return self._lines()[1:]
+
+    def add(self, record: Record) -> None:
+        """Keep a record behind the others, and a copy of the file that it names.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if record["what"] == "artifact":
+            source = Path(record["file"])
+            number = sum(1 for _ in (self.folder / _FILES).glob("*"))
+            kept = Path(_FILES, str(number), source.name)
+            hand_out(source, self.folder / kept)
+            record = {**record, "file": kept.as_posix()}
+        path = self.folder / _RECORDS
+        cut = not path.read_bytes().endswith(b"\n") if path.stat().st_size else False
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("\n" if cut else "") + json.dumps(record) + "\n")
+
+    def left(self) -> list[Record]:
+        """The records that have not arrived, with files as whole paths."""
+        return [
+            {**one, "file": str(self.folder / one["file"])} if one["what"] == "artifact" else one
+            for one in self.records()[self.delivered :]
+        ]
+
+    @property
+    def delivered(self) -> int:
+        """How many have arrived."""
+        return int(self._arrived().get("records", 0))
+
+    @property
+    def run(self) -> str | None:
+        """The run's id on the server; None where it has to be made there yet."""
+        return self._arrived().get("run") or (self.head.run if self.head.created else None)
+
+    def arrived(self, records: int, run: str) -> None:
+        """Remember how many have arrived, and in which run."""
+        write_whole(self.folder / _DELIVERED, json.dumps({"records": records, "run": run}))
+
+    def ended(self) -> str | None:
+        """How the run ended, as MLflow has it; None: it runs, or was killed."""
+        ends = [one for one in self.records() if one["what"] in ("end", "forget")]
+        return str(ends[-1].get("status", "FAILED")) if ends else None
+
+    def changed(self) -> int:
+        """When the last record was added, in ms."""
+        return int((self.folder / _RECORDS).stat().st_mtime * 1000)
+
+    def size(self) -> int:
+        """Bytes of all that is kept."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def _arrived(self) -> dict[str, Any]:
+        with contextlib.suppress(FileNotFoundError):
+            found: dict[str, Any] = json.loads((self.folder / _DELIVERED).read_text("utf-8"))
+            return found
+        return {}
+
+    def _lines(self) -> list[dict[str, Any]]:
+        text = (self.folder / _RECORDS).read_bytes()
+        found = []
+        for line in text.split(b"\n"):
+            with contextlib.suppress(ValueError):  # cut by a kill
+                found.append(json.loads(line))
+        return found
+
+
+def outboxes(project: Path) -> Iterator[Outbox]:
+    """Of a project's folder, the run that began first first."""
+    found: list[tuple[int, Outbox]] = []
+    for path in sorted((project / MLRUNS / WAITING).glob(f"*/{_RECORDS}")):
+        outbox = Outbox(path.parent)
+        with contextlib.suppress(FileNotFoundError):  # its run has just brought it
+            found.append((outbox.head.began, outbox))
+    yield from (outbox for _, outbox in sorted(found, key=lambda pair: pair[0]))
+
+
+def known(uri: str) -> bool:
+    """Whether a server has recorded something from this folder: its address is no slip."""
+    with contextlib.suppress(OSError):
+        return uri in (MLRUNS / _SERVERS).read_text(encoding="utf-8").splitlines()
+    return False
+
+
+def remember(uri: str) -> None:
+    """Let ``known`` know a server."""
+    with contextlib.suppress(OSError):  # it is no more than a convenience
+        if not known(uri):
+            MLRUNS.mkdir(exist_ok=True)
+            with (MLRUNS / _SERVERS).open("a", encoding="utf-8") as file:
+                file.write(f"{uri}\n")
+
+
+def now() -> int:
+    """In ms, as MLflow counts."""
+    return int(time.time() * 1000)

@@ -1,0 +1,107 @@
+"""Records that waited, brought to an MLflow that is a file: what a server does with them."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segtrack import journal as journals
+from segtrack.journal.outbox import Head, Outbox
+from segtrack.journal.writing import Writer
+from segtrack.settings import MlflowSettings
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path, mlflow_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> MlflowSettings:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
+    return MlflowSettings(
+        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
+    )
+
+
+def made(name: str, began: int, *records: dict[str, Any], parent: str = "") -> Outbox:
+    tags = {"mlflow.parentRunId": parent} if parent else {}
+    box = Outbox.make(Head(name * 32, "http://127.0.0.1:9", "segtrack", name, began, False, tags))
+    for record in records:
+        box.add(record)
+    box.close()
+    return box
+
+
+def end(time: int) -> dict[str, Any]:
+    return {"what": "end", "status": "FINISHED", "time": time}
+
+
+def test_runs_come_in_the_order_in_which_they_began(settings: MlflowSettings) -> None:
+    client, experiment = journals.connect(settings)
+    made("b", 2_000, {"what": "params", "params": {"p": "1"}}, end(2_500))
+    made("a", 1_000, end(1_500))
+    sent = list(journals.sync(Path(), 1, settings.uri))
+    assert [(one.head.name, one.records, one.why) for one in sent] == [("a", 1, ""), ("b", 2, "")]
+    order = ["attributes.start_time ASC"]
+    runs = client.search_runs([experiment], order_by=order)
+    times = [(run.info.start_time, run.info.end_time, run.info.status) for run in runs]
+    assert times == [(1_000, 1_500, "FINISHED"), (2_000, 2_500, "FINISHED")]
+    assert runs[1].data.params == {"p": "1"}
+    assert journals.earlier_run(settings, "a" * 32).info.run_id == runs[0].info.run_id
+
+
+def test_a_run_that_was_killed_meanwhile_is_ended(settings: MlflowSettings) -> None:
+    made("a", 1_000, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]})
+    (sent,) = journals.sync(Path(), 1, settings.uri)
+    run = journals.earlier_run(settings, sent.run)
+    assert (run.info.status, run.data.metrics) == ("KILLED", {"m": 0.5})
+    assert run.data.tags["error"] == "the process was killed"
+
+
+def test_what_is_refused_holds_up_no_other_run(settings: MlflowSettings) -> None:
+    made("a", 1_000, {"what": "params", "params": {"p": "1"}},
+         {"what": "params", "params": {"p": "2"}}, end(1_500))  # fmt: skip
+    made("b", 2_000, end(2_500))
+    first, second = journals.sync(Path(), 1, settings.uri)
+    assert first.why.startswith("it is refused: ") and first.records == 1
+    assert not second.why
+    (left,) = journals.outboxes(Path())
+    assert (left.head.name, left.delivered) == ("a", 1)
+
+
+def test_only_the_cells_of_a_sweep(settings: MlflowSettings) -> None:
+    made("a", 1_000, end(1_500), parent="p" * 32)
+    made("b", 2_000, end(2_500))
+    (sent,) = journals.sync(Path(), 1, settings.uri, parent="p" * 32)
+    assert sent.head.name == "a"
+
+
+def test_a_run_that_was_made_and_not_answered_is_found(settings: MlflowSettings) -> None:
+    client, experiment = journals.connect(settings)
+    box = made("a", 1_000, end(1_500))
+    client.create_run(experiment, tags={"segtrack.id": box.head.run})
+    list(journals.sync(Path(), 1, settings.uri))
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "FINISHED"
+
+
+def test_to_write_twice_is_to_write_once(settings: MlflowSettings, tmp_path: Path) -> None:
+    client, experiment = journals.connect(settings)
+    writer = Writer(client, client.create_run(experiment).info.run_id)
+    (tmp_path / "a.txt").write_text("a")
+    rows = [["m", 0.1, 5, 0], ["m", float("nan"), 6, 1]]
+    for _ in range(2):
+        writer.write({"what": "metrics", "rows": rows})
+        writer.write({"what": "artifact", "file": str(tmp_path / "a.txt"), "folder": "kept"})
+        writer.write({"what": "text", "text": "b", "name": "b.txt"})
+        writer.write({"what": "register", "name": "street", "folder": "kept"})
+        data = {"name": "d", "digest": "f" * 36, "source": "here", "context": "training"}
+        writer.write({"what": "dataset", **data})
+        writer.write({"what": "end", "status": "FINISHED", "time": 9})
+    run = client.get_run(writer.run_id)
+    assert len(client.get_metric_history(writer.run_id, "m")) == 2
+    assert len(client.search_model_versions("name='street'")) == 1
+    assert len(run.inputs.dataset_inputs) == 1 and run.info.end_time == 9
+    writer.write({"what": "forget"})
+    writer.write({"what": "forget"})
+    assert client.get_run(writer.run_id).info.lifecycle_stage == "deleted"
