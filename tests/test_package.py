@@ -14,12 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 OWN = {"segtrack", "trafficsim", "labellerr_loopback"}
 # What runs without: the package that is imported, the extra and the distribution that it is in.
 OPTIONAL = {
+    "boto3": ("s3", "boto3"),
+    "botocore": ("s3", "boto3"),  # which it comes with
     "grimp": ("dev", "grimp"),
     "nncf": ("int8", "nncf"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnx", "onnxruntime"),
     "optuna": ("optuna", "optuna"),
     "pytorch_lightning": ("rfdetr", "pytorch-lightning"),
+    "ray": ("scale", "ray"),
     "rfdetr": ("rfdetr", "rfdetr"),
     "supervision": ("dev", "supervision"),
 }
