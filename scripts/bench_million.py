@@ -11,6 +11,7 @@ classes, polygons of 12 points, one in ten a crowd), and predictions by moving t
 are missed, some are of another class, some are where nothing is.
 
 - prepare: the COCO data set, which is divided into splits; decoding is off.
+- split: the division of images into splits, and of folders of 1,000 images; a part of prepare.
 - evaluate: the predictions, all images being the test split, with figures, tables and gallery.
 - intervals: two such evaluations compared, by images and by the groups of 1,000 of a folder.
 - coco, yolo: the data set, written in these forms without pictures.
@@ -378,6 +379,31 @@ def guesses(
 # What is measured
 
 
+def split(folder: Path, rows: int) -> dict[str, Any]:
+    """The division that ``prepare`` makes, by image and by the folders as groups."""
+    from segtrack.base.frames import row_groups
+    from segtrack.dataset import Dataset, Grouping
+    from segtrack.dataset.splits import divide, strata
+
+    dataset = Dataset.load(folder / "grown")
+    parts = [
+        (table["image_id"].to_numpy(), table["class_id"].to_numpy())
+        for table in row_groups(dataset.folder / "annotations.parquet", ["image_id", "class_id"])
+    ]
+    owner, class_id = map(np.concatenate, zip(*parts, strict=True))
+    found: dict[str, Any] = {}
+    for name, pattern in (("images", None), ("folders", r"^(\d+)/")):
+        started = time.perf_counter()
+        grouping = Grouping(pattern)
+        names = (row["file_name"] for row in dataset.image_rows("file_name"))
+        group = np.fromiter(map(grouping.number, names), np.int64)
+        chosen = divide(strata(group, owner, class_id, len(NAMES)), np.array([0.7, 0.2, 0.1]), SEED)
+        shares = np.bincount(chosen[group], minlength=3) / rows
+        found[f"{name}_seconds"] = time.perf_counter() - started
+        found[f"{name}_shares"] = " / ".join(f"{share:.4f}" for share in shares)
+    return found
+
+
 def evaluate(folder: Path, rows: int) -> dict[str, Any]:
     return _evaluate(folder, "found", "evaluation")
 
@@ -505,6 +531,7 @@ STEPS = {
     "make": Step(make, "raw", made=True),
     "prepare": Step(prepare, "prepared", ("make",)),
     "grow": Step(grow, "grown", ("prepare",), made=True),
+    "split": Step(split, "none", ("grow",)),
     "predict": Step(predict, "other", ("grow",), made=True),
     "evaluate": Step(evaluate, "evaluation", ("predict",)),
     "evaluate_other": Step(evaluate_other, "evaluation_other", ("predict",), made=True),

@@ -28,7 +28,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SEGTRACK_DATA") or ROOT.parent / "shared" / "data")
 SIZE = (320, 192)  # px, width and height of images and frames
-IMGSZ, FRAMES, SAMPLE = 96, 100, 500
+IMGSZ, VIDEO_IMGSZ = 96, 160
+FRAMES, SAMPLE = 100, 500
 
 
 def make_images(folder: Path, count: int) -> None:
@@ -117,6 +118,12 @@ def parts(folder: Path) -> dict[str, float]:
     return {"decode_ms": 1000 * decode, "bytes": size}
 
 
+def cpu(done: Done) -> float:
+    """ms of computing in all shards and associations."""
+    content = done.manifest
+    return float(sum(one["ms"]["cpu"] for one in (*content["shards"], *content["tracks"])))
+
+
 def rates(told: dict[str, list[Done]]) -> dict[str, float]:
     """What the fastest rounds came to; ``count`` are images or frames."""
     plain, ray = (min(told[path], key=lambda one: one.seconds) for path in ("plain", "ray"))
@@ -137,6 +144,9 @@ def rates(told: dict[str, list[Done]]) -> dict[str, float]:
         "actors": ray.numbers["predict/actors"],
         "ratio": ray.seconds / plain.seconds,
         "ratio_without_start": (ray.seconds - start) / plain.seconds,
+        # of what shards take of the cores, whatever else the machine computes meanwhile
+        "cpu_ratio": cpu(ray) / cpu(plain),
+        "cpu_ms": cpu(plain) / count,
         "plain_per_s": 1000 * count / work,  # once it runs, on all cores
         "fixed_s": plain.seconds - work / 1000,  # of a command, whatever it predicts
         # Of the pipeline, per image or frame: the network and what waits for it, and all else.
@@ -166,14 +176,18 @@ def main() -> None:
         make_images(photos, given.images)
     if given.videos and not films.is_dir():
         make_videos(films, given.videos)
-    base = [f"model.weights={DATA / 'weights' / 'yolov8n-seg.pt'}", f"model.imgsz={given.imgsz}"]
+    base = [f"model.weights={DATA / 'weights' / 'yolov8n-seg.pt'}"]
+    size = f"model.imgsz={given.imgsz}"
     kinds = {
-        "images": [f"scale.shard_size={given.shard}", "dataset=images", f"dataset.path={photos}"],
-        "videos": [f"video={films}"],
+        "images": [
+            *(f"scale.shard_size={given.shard}", size),
+            *("dataset=images", f"dataset.path={photos}"),
+        ],
+        "videos": [f"video={films}", f"model.imgsz={VIDEO_IMGSZ}"],
     }
     found: dict[str, Any] = {"cores": os.cpu_count(), "imgsz": given.imgsz, "size_px": SIZE}
     if given.images:  # which backend is fastest is measured once on a machine
-        few = ["dataset=images", f"dataset.path={photos / '000'}"]
+        few = [size, "dataset=images", f"dataset.path={photos / '000'}"]
         predict([*base, *few], work / "before")
     for kind, words in kinds.items():
         if not getattr(given, kind):
@@ -193,7 +207,7 @@ def main() -> None:
         print(
             f"{kind}: Ray takes {one['ratio']:.3f} of the plain command's time, "
             f"{one['ratio_without_start']:.3f} without the {one['ray_start_s']:.1f} s in which it "
-            "starts",
+            f"starts; its shards {one['cpu_ratio']:.3f} of the computing",
             flush=True,
         )
     shutil.rmtree(work, ignore_errors=True)

@@ -15,7 +15,7 @@ OWN = {"segtrack", "trafficsim", "labellerr_loopback"}
 # What runs without: the package that is imported, the extra and the distribution that it is in.
 OPTIONAL = {
     "boto3": ("s3", "boto3"),
-    "botocore": ("s3", "boto3"),  # which it comes with
+    "botocore": ("s3", "botocore"),
     "grimp": ("dev", "grimp"),
     "nncf": ("int8", "nncf"),
     "onnx": ("onnx", "onnx"),

@@ -101,7 +101,7 @@ def test_bash(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert one == "store |"  # the only one: then comes the next word
     assert two == "standard |"
     assert three == "trainer.epochs=|"
-    assert four == "ls|verify|gc|"
+    assert four == "ls|verify|gc|push|"
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh")

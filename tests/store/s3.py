@@ -33,9 +33,11 @@ class Server:
         if (status := self.fault(method, path)) is None:
             return self._app(environ, start)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start(f"{status} Failing", [("Content-Type", "application/xml")])
         code = "AccessDenied" if status == 403 else "InternalError"
-        return [f"<Error><Code>{code}</Code><Message>it fails</Message></Error>".encode()]
+        body = f"<Error><Code>{code}</Code><Message>it fails</Message></Error>".encode()
+        facts = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+        start(f"{status} Failing", facts)
+        return [] if method == "HEAD" else [body]
 
     def make(self, bucket: str) -> str:
         """A new bucket: its address."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape as glob_escape
+from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TextIO
@@ -196,12 +197,24 @@ def _write_out(path: Path) -> None:
     if not path.is_dir():
         _sync(path)
         return
-    within = [p for p in path.rglob("*") if not p.is_symlink()]
-    if len(within) > _SINGLY and hasattr(os, "sync"):
+    within = _below(path)
+    first = list(islice(within, _SINGLY + 1))
+    if len(first) > _SINGLY and hasattr(os, "sync"):
         os.sync()
         return
-    for each in (*within, path):
+    for each in (*first, *within, path):
         _sync(each)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files and folders, links left out, one by one: there may be millions."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                continue
+            yield Path(entry.path)
+            if entry.is_dir():
+                yield from _below(Path(entry.path))
 
 
 def _sync(path: Path) -> None:

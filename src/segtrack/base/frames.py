@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+_AT_ONCE = 16  # row groups in memory
 FRAME = "frame"  # the column of the frame's number
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 Columns = dict[str, Any]
@@ -149,15 +150,23 @@ def rows_with(
         empty = file.schema_arrow.empty_table()
         parts = [empty.select(columns) if columns else empty]
         place = [file.schema.column(i).path for i in range(len(file.schema))].index(column)
-        for group in range(file.num_row_groups):
-            limits = file.metadata.row_group(group).column(place).statistics
-            if limits is not None and limits.has_min_max:
-                first, last = np.searchsorted(wanted, [limits.min, limits.max + 1])
-                if first == last:
-                    continue
-            table = file.read_row_group(group, columns=columns)
+        groups = [
+            group
+            for group in range(file.num_row_groups)
+            if _may_hold(file.metadata.row_group(group).column(place).statistics, wanted)
+        ]
+        for first in range(0, len(groups), _AT_ONCE):
+            table = file.read_row_groups(groups[first : first + _AT_ONCE], columns=columns)
             parts.append(table.filter(pc.is_in(table[column], value_set=pa.array(wanted))))
     return pa.concat_tables(parts)
+
+
+def _may_hold(limits: Any, wanted: np.ndarray) -> bool:
+    """Whether a row group with these statistics, or none, may hold one of rising numbers."""
+    if limits is None or not limits.has_min_max:
+        return True
+    first, last = np.searchsorted(wanted, [limits.min, limits.max + 1])
+    return bool(first < last)
 
 
 def _columns(table: pa.Table) -> Columns:

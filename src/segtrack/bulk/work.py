@@ -97,7 +97,7 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     """
     if found := job.done("detect", number):
         return found
-    begin = time.perf_counter()
+    begin = _clocks()
     with _attempt(job, "detect", number) as work:
         files, numbers = job.plan.files(number), Numbers()
         how = job, files, lend, work, numbers
@@ -124,7 +124,7 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
         "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
         **facts,
     }
-    told["ms"]["all"] = round(1000 * (time.perf_counter() - begin), 1)
+    told["ms"] |= _since(begin)
     return job.finish("detect", number, told)
 
 
@@ -138,7 +138,7 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
     if (found := job.done("track", number)) or not kept.is_dir():
         shutil.rmtree(kept, ignore_errors=True)
         return found
-    begin = time.perf_counter()
+    begin = _clocks()
     with _attempt(job, "track", number) as work:
         (file,) = job.plan.files(number)
         sequence = None
@@ -169,7 +169,7 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
         "count": count,
         "rows": rows,
         "sha256": file_digest(job.folder / where),
-        "ms": {"all": round(1000 * (time.perf_counter() - begin), 1)},
+        "ms": _since(begin),
     }
     job.finish("track", number, told)
     shutil.rmtree(kept, ignore_errors=True)
@@ -318,6 +318,17 @@ def _attempt(job: Job, what: str, number: int) -> Iterator[Path]:
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(begin: tuple[float, float]) -> dict[str, float]:
+    """ms that passed, and ms of computing by all threads of this process."""
+    now = _clocks()
+    all_, cpu = (round(1000 * (b - a), 1) for a, b in zip(begin, now, strict=True))
+    return {"all": all_, "cpu": cpu}
 
 
 def _into(numbers: Numbers) -> Callable[..., None]:

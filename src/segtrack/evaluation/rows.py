@@ -22,7 +22,7 @@ from segtrack.evaluation.confusion import ImageMatch
 from segtrack.evaluation.lists import BatchLists
 
 MATCHES, CONFUSION = "matches.parquet", "confusion.parquet"
-_ROWS = 1 << 16  # held before they are written
+_ROWS = 1 << 14  # held before they are written; a page of pictures reads a part for each
 
 
 class MatchRow(NamedTuple):

@@ -38,7 +38,7 @@ def evaluate(
     truth.
 
     Memory holds one batch's labels and masks at a time, and of each detection some bytes that the
-    figures need (see ``matching``): some 0.6 KB per image with five objects.
+    figures need (see ``matching``): some 0.7 KB per image with five objects.
 
     Raises:
         DataError: the predictions belong to another data set.

@@ -137,24 +137,31 @@ def _files(folder: str) -> list[str]:
 
 def _stamp(folder: Path, name: str, row: Mapping[str, Any]) -> int:
     """What changes when a file of the row is written to or exchanged."""
+    count = size = 0
+    stamp = hashlib.blake2b(digest_size=8)
     try:
-        stats = [os.lstat(path) for path in members(folder, name)]
+        for path in members(folder, name):  # one by one: there may be millions
+            stat = os.lstat(path)
+            count, size = count + 1, size + stat.st_size
+            stamp.update(b"%d %d %d\n" % (stat.st_size, stat.st_mtime_ns, stat.st_ino))
     except OSError as error:
         raise Unusable(f"{name} is missing") from error
-    count, size = len(stats), sum(stat.st_size for stat in stats)
     if count != row.get("files", 1):
         raise Unusable(f"{name} is damaged ({count} files instead of {row['files']})")
     if size != row["size"]:
         raise Unusable(f"{name} is damaged ({size} bytes instead of {row['size']})")
-    return hash(tuple((stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in stats))
+    return int.from_bytes(stamp.digest(), "big")
 
 
 def _digest(paths: list[str]) -> str:
     """Of a file's content or a link's target; of several, of their names and digests."""
     if len(paths) == 1:
         return _content(paths[0])
-    rows = "".join(f"{path.rpartition('/')[2]}\0{_content(path)}\n" for path in paths)
-    return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()
+    rows = hashlib.sha256()
+    for path in paths:
+        row = f"{path.rpartition('/')[2]}\0{_content(path)}\n"
+        rows.update(row.encode(errors="surrogateescape"))
+    return rows.hexdigest()
 
 
 def _content(path: str) -> str:

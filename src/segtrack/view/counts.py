@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -205,8 +206,12 @@ class Matched:
         )
         return {"tp": tp, "fp": fp, "fn": self.objects[k] - tp}
 
-    def curve(self, name: str) -> Curve:
-        """Of a class."""
+    @cached_property
+    def curves(self) -> dict[str, Curve]:
+        """By class."""
+        return {name: self._curve(name) for name in self.names}
+
+    def _curve(self, name: str) -> Curve:
         k, grid = self.names.index(name), np.linspace(0, 1, POINTS)
         tp, fp = (
             len(values[k]) - np.searchsorted(values[k].astype(np.float64), grid)

@@ -201,7 +201,7 @@ def _curves(
     """Of each class with objects: name, id, curve, its line and points in a unit square."""
     made = []
     for number, name in enumerate(found.names):
-        curve = matched.curve(name)
+        curve = matched.curves[name]
         points = [
             (float(score), float(recall), float(precision))
             for score, recall, precision in zip(

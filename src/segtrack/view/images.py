@@ -99,6 +99,7 @@ class Pictures:
         self._objects = np.zeros(count, np.int32)
         self._visible, self._suspicion = np.full(count, np.nan), np.full(count, np.nan)
         self._classes = np.zeros((count, -(-len(self.names) // 8)), np.uint8)  # a bit for each
+        self._page: dict[int, ImageRow] = {}
         self._orders: dict[tuple[Sort, str | None], np.ndarray] = {}
         confused = evaluation.file("confusion.parquet") if evaluation else None
         matched = evaluation.file("matches.parquet") if evaluation else None
@@ -148,7 +149,7 @@ class Pictures:
 
     def facts(self, images: Sequence[int]) -> list[ImageFacts]:
         """Of some pictures, in the order of ``images``."""
-        rows = {row.image_id: row for row in self._dataset.images_of(images)}
+        rows = self._rows_of(images)
         reasons = {}
         if self._suspects is not None:
             table = rows_with(self._suspects, "image_id", images, ["image_id", "reason"])
@@ -186,7 +187,7 @@ class Pictures:
             behind: annotations and detections that stand out.
         """
         found = {image: list[Shape]() for image in images}
-        heights = {row.image_id: row.height for row in self._dataset.images_of(images)}
+        heights = {image: row.height for image, row in self._rows_of(images).items()}
         chosen = behind.of(images) if behind else set()
         counted, missed, false = self.confused.parts(images) if self.confused else (set(),) * 3
         for one in self._dataset.iter_annotations(self.split, set(images)):
@@ -208,6 +209,14 @@ class Pictures:
                 shape = Shape(rings, self.names[kind], kind, False, score, state, picked)
                 found[frame.frame].append(shape)
         return found
+
+    def _rows_of(self, images: Sequence[int]) -> dict[int, ImageRow]:
+        """The data set's rows of some pictures; those of the page at hand are kept."""
+        kept = self._page
+        if not kept.keys() >= set(images):
+            kept = {row.image_id: row for row in self._dataset.images_of(images)}
+            self._page = kept
+        return kept
 
     def _column(self, name: str) -> Iterator[pa.ChunkedArray]:
         """A column of the pictures' table, in parts."""
