@@ -209,11 +209,20 @@ def test_very_many_groups_become_random_blocks(
 
 
 @pytest.mark.parametrize(
-    ("groups", "blocks"),
-    [(7, 7), (5000, 5000), (20_000, 5000), (40_000, 2500), (200_000, 500), (1_000_000, 500)],
+    ("groups", "images", "blocks"),
+    [
+        (7, 7, 7),
+        (5000, 5000, 5000),
+        (20_000, 20_000, 5000),
+        (40_000, 40_000, 2500),
+        (200_000, 200_000, 500),
+        (1_000_000, 1_000_000, 500),
+        (1000, 1_000_000, 500),
+        (300, 1_000_000, 300),
+    ],
 )
-def test_blocks_of_very_many_images_cost_no_more(groups: int, blocks: int) -> None:
-    assert blocks_of(groups) == blocks
+def test_blocks_of_very_many_images_cost_no_more(groups: int, images: int, blocks: int) -> None:
+    assert blocks_of(groups, images) == blocks
 
 
 def test_one_image(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ METRICS = tuple(f"{kind}_{figure}" for kind in KINDS for figure in ("map50_95", 
 """What can be compared; of one class with ``class/<name>/`` before it, as the runs record it."""
 MOST, LEAST = 5000, 500
 """Of more groups than the first that many random blocks are the units: the work grows with the
-number of units times that of images. From 20,000 groups on the blocks get fewer, down to the
+number of units times that of images. From 20,000 images on the blocks get fewer, down to the
 second, so that it stays the same up to 200,000; the standard error of 500 is good to 3%."""
-_STEADY = 20_000
+_STEADY = 20_000  # images
 
 
 def check_paired(a: ImageUnits, b: ImageUnits, names: tuple[str, str]) -> None:
@@ -62,8 +62,8 @@ def estimates(
 ) -> dict[str, Estimate]:
     """Scores, 0..1, of all images, without each group of them, and of each group alone.
 
-    Above ``MOST`` groups the units are random blocks of them, the same for every run on these
-    images.
+    Of very many groups, or images, the units are random blocks of them, the same for every run on
+    these images.
 
     Args:
         units: of one run, or of runs that differ in the seed alone, on the same images.
@@ -83,8 +83,8 @@ def estimates(
             )
     names = np.unique(first.group)
     block = np.arange(len(names))
-    if len(names) > MOST:
-        blocks = blocks_of(len(names))
+    blocks = blocks_of(len(names), len(first.group))
+    if blocks < len(names):
         block = np.random.default_rng(0).permutation(block) % blocks
         names = np.arange(blocks).astype(str)
     found: list[dict[Kind, Precisions]] = []
@@ -97,15 +97,15 @@ def estimates(
     }
 
 
-def blocks_of(groups: int) -> int:
+def blocks_of(groups: int, images: int) -> int:
     """How many units are made of so many groups of images."""
-    return min(groups, MOST, max(LEAST, MOST * _STEADY // max(groups, 1)))
+    return min(groups, MOST, max(LEAST, MOST * _STEADY // max(images, 1)))
 
 
 def unit_name(units: ImageUnits) -> str:
     """What is left out at a time, as a plural."""
     groups = len(np.unique(units.group))
-    if groups > MOST:
+    if blocks_of(groups, len(units.group)) < groups:
         return "blocks of images"
     return "images" if groups == len(units.group) else "groups of images"
 
