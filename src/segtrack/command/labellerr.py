@@ -68,7 +68,7 @@ def _options_of(words: Sequence[str]) -> argparse.Namespace:
         SettingsError: it cannot be understood.
     """
     parser = Parser("labellerr", "up|status|open|annotate [PROJECT] [options] [settings]", __doc__)
-    parser.add_argument("what", choices=CHOICES)
+    parser.add_argument("what", choices=CHOICES, metavar="|".join(CHOICES))
     parser.add_argument("project", nargs="?", metavar="PROJECT", help="id or name")
     parser.add_argument(
         "--port", type=int, help="up: where it listens; default: where it did the last time"

@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         OSError: the store cannot be read or written.
     """
     parser = Parser("store", "ls|verify|gc|push [options]", __doc__)
-    parser.add_argument("what", choices=CHOICES)
+    parser.add_argument("what", choices=CHOICES, metavar="|".join(CHOICES))
     place = os.environ.get("SEGTRACK_STORE", ".segtrack")
     parser.add_argument("--root", default=place, help="the store; default: %(default)s")
     parser.add_argument("--cache", help="push: the folder that store_cache names")

@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         SettingsError: an option cannot be used, or there is no such folder.
     """
     parser = Parser("journal", "ls|sync [FOLDER] [settings, such as mlflow.uri=...]", __doc__)
-    parser.add_argument("what", choices=CHOICES)
+    parser.add_argument("what", choices=CHOICES, metavar="|".join(CHOICES))
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?", default=Path(), type=Path, help="default: this one"
     )
