@@ -21,7 +21,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["dwn"], "labellerr: argument what: invalid choice: 'dwn'"),
+        (["dwn"], "labellerr: argument up|status|open|annotate: invalid choice: 'dwn'"),
         (["status", "--port", "1"], "--port only goes with up"),
         (["open", "--as-of", "2026-06"], "--as-of only goes with up"),
         (["up", "street"], "takes no project, it serves all"),
