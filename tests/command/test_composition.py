@@ -95,7 +95,7 @@ def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> 
 
 def test_the_defaults_are_the_embedded_loop() -> None:
     settings = compose_settings(CONF, [])
-    asked_for = ("select", "push", "segment", "suspect", "recheck", "export")
+    asked_for = ("select", "push", "segment", "shards", "suspect", "recheck", "export")
     assert settings.stages == [name for name in listed_names() if name not in asked_for]
     assert settings.labellerr.mode is LabellerrMode.emulator
     assert settings.dataset.source == "traffic_sim"
@@ -169,7 +169,10 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("mlflow.uri='sqlite:///a.db?mode=ro'", "must name a file: sqlite:///mlruns/mlflow.db"),
         ("mlflow.uri=http://h:5000", "is a server; choose it with mlflow=server mlflow.uri=http:/"),
         ("mlflow.uri=null", "mlflow.uri=null: must not be null"),
-        ("mlflow.artifacts=s3://bucket/x", "=s3://bucket/x: must be a folder of this machine"),
+        (
+            "mlflow.artifacts=gs://bucket/x",
+            "must be a folder of this machine or s3://BUCKET/FOLDER",
+        ),
         ("mlflow.register=street", "=street: it is the stage export that registers"),
         ("export.format=onxx", "export.format=onxx: must be one of onnx, openvino, tensorrt"),
         ("mlflow.experiment=' '", "mlflow.experiment= : must have 1 to 200 letters"),
