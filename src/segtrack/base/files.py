@@ -66,3 +66,9 @@ def plain_value(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return asdict(value)
     raise TypeError(f"not a JSON value: {value!r}")
+
+
+def real(path: Path) -> Path:
+    """Without links and dots, absolute. Links that lead in a circle stay as they are: whoever opens
+    them is told so, where Python before 3.13 raises ``RuntimeError`` in ``Path.resolve``."""
+    return Path(os.path.realpath(path))

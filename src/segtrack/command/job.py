@@ -28,7 +28,7 @@ from segtrack.base.errors import (
     StageError,
     out_of_memory,
 )
-from segtrack.base.files import digest
+from segtrack.base.files import digest, real
 from segtrack.base.metrics import Metric
 from segtrack.base.nested import flatten
 from segtrack.base.processes import stop_if_asked, stoppable
@@ -55,7 +55,7 @@ _STORE = ("store", "store_cache", "store_cache_gb")
 def live_in(store: Path) -> None:
     """Libraries and segtrack keep what they find out about this machine beside the results, not in
     the user's home."""
-    os.environ.setdefault("SEGTRACK_HOME", str(store.resolve()))
+    os.environ.setdefault("SEGTRACK_HOME", str(real(store)))
 
 
 def look(settings: Settings) -> Runner:
@@ -211,7 +211,7 @@ def record_run(
         "command": launch.command,
         "overrides": " ".join(overrides),
         "output": str(output),
-        "store": str(store_folder(settings).resolve()),
+        "store": str(real(store_folder(settings))),
         **({"store.address": settings.store} if is_address(settings.store) else {}),
         **choices,
     }

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segtrack.base.files import digest
+from segtrack.base.files import digest, real
 from segtrack.settings import Settings, knobs_of
 from segtrack.store.store import Store
 
@@ -53,7 +53,7 @@ def cache_of(address: str, within: str = "") -> Path:
 
 def shared_store(address: str, folder: Path, limit: float | None = None) -> SharedStore:
     """The store at an address, with a folder in front of it that keeps ``limit`` bytes."""
-    return _shared(address, folder.resolve(), limit)
+    return _shared(address, real(folder), limit)
 
 
 @functools.cache  # it is asked of each run that a page lists, and keeps its connections

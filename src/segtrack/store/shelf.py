@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from segtrack.base.files import real
 from segtrack.base.saying import say
 from segtrack.store import nearest
 from segtrack.store import record as records
@@ -34,7 +35,7 @@ class Shelf:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+        self.root = real(root)
         self._told: set[Path] = set()
 
     def find(self, call: StageCall) -> StageResult | None:
