@@ -1,4 +1,4 @@
-"""Shards by Ray Data: actors that hold one network each, and associations as tasks of their own.
+"""Shards by Ray Data: actors that hold one network each, and others that associate.
 
 A killed actor is started anew and given its shard again; finished ones are on the disk. What goes
 around between processes are numbers of shards and what the manifest says of them.
@@ -25,6 +25,7 @@ from segtrack.bulk.plan import IMAGE
 from segtrack.bulk.work import Job, predict_shard, track_video
 from segtrack.settings import ScaleSettings
 
+BESIDE = 4  # actors that detect, for one that associates
 LOCAL = "local"  # Ray's own word for a cluster of this machine's, that ends with the command
 # What says where segtrack keeps what it finds out, and which modules it loads.
 _VARIABLES = ("SEGTRACK_HOME", "SEGTRACK_PLUGINS", "SEGTRACK_BACKEND")
@@ -68,10 +69,13 @@ def run_on_ray(
             fn_constructor_args=how,
         )  # fmt: skip
         if job.kind != IMAGE:
-            # The actors have all cores of the cluster; an association takes a share of one.
+            # The actors that detect have all cores; an association takes some percent of a video's
+            # time. Actors too: Ray ends what is idle, and the next would import for seconds again.
+            pool = ray.data.ActorPoolStrategy(size=-(-count // BESIDE))
             data = data.map_batches(
-                associate, batch_size=1, num_cpus=0, concurrency=2 * count, fn_args=(content, given)
-            )
+                Associating, batch_size=1, compute=pool, num_cpus=0,
+                fn_constructor_args=(content, given),
+            )  # fmt: skip
         with _told(ray):
             for row in data.iter_rows():
                 yield _unpacked(row)
@@ -125,18 +129,22 @@ class Detecting:
             return _row(_packed(error))
 
 
-def associate(
-    batch: Mapping[str, Any], content: bytes, given: Mapping[str, str]
-) -> dict[str, list[str]]:
-    """A task: the trajectories of one video whose detections are finished."""
-    told = json.loads(batch["told"][0])
-    if "error" not in told:
-        os.environ.update(given)
-        try:
-            track_video(pickle.loads(content)[0], told["shard"])
-        except SegtrackError as error:
-            told = _packed(error)
-    return _row(told)
+class Associating:
+    """An actor that makes trajectories, of each video once its detections are finished."""
+
+    def __init__(self, content: bytes, given: Mapping[str, str]) -> None:
+        os.environ.update({**given, "OMP_NUM_THREADS": "1"})
+        self.job: Job = pickle.loads(content)[0]
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
+        """What was told of the shard."""
+        told = json.loads(batch["told"][0])
+        if "error" not in told:
+            try:
+                track_video(self.job, told["shard"])
+            except SegtrackError as error:
+                told = _packed(error)
+        return _row(told)
 
 
 def _row(told: Mapping[str, Any]) -> dict[str, list[str]]:
