@@ -509,6 +509,50 @@ def test_gc_at_the_address(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
     assert machine("two").find(other) is None
 
 
+def test_gc_leaves_what_came_after_it_looked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old file is sent again, and an old result is used, while gc has its listing already."""
+    old, new, third = (StageCall("train", number, {}, {}) for number in (1, 2, 3))
+    for call in (old, third):
+        machine("one").run(
+            call, lambda folder, _, call=call: (folder / "n").write_bytes(LARGE + call.key.encode())
+        )
+    collector = machine("one").far
+    now, below, touched = time.time(), collector.server.below, set[str]()
+
+    def aged(self: servers.Server, path: str) -> tuple[int, float]:
+        size, when = facts(self, path)
+        return size, when if path in touched else when - 5 * 86400
+
+    facts = servers.Server.facts
+    monkeypatch.setattr(servers.Server, "facts", aged)
+    send = servers.Server.send
+    monkeypatch.setattr(
+        servers.Server,
+        "send",
+        lambda self, files, label: (touched.update(files), send(self, files, label))[1],
+    )
+
+    def listed(path: str) -> dict[str, tuple[int, float]]:
+        found = {name: (size, now - 5 * 86400) for name, (size, _) in below(path).items()}
+        if path == "blobs":
+            touched.add(f"results/train/{new.key}/stage.json")
+            machine("two").run(
+                new, lambda folder, _: (folder / "n").write_bytes(LARGE + old.key.encode())
+            )
+        elif path == "results":
+            touched.add(f"results/train/{third.key}/used")
+            machine("three").far.used("train", third.key)
+        return found
+
+    monkeypatch.setattr(collector.server, "below", listed)
+    assert collector.collect(days=1) == (1, 1)  # the old result, and its pack
+    monkeypatch.undo()
+    assert list(machine("one").far.damaged()) == []
+    assert sorted(one.call["version"] for one in machine("one").far.entries()) == [2, 3]
+
+
 def test_a_use_is_told_once_a_day_and_what_the_address_lost_is_sent_again(
     machine: Machine, tmp_path: Path
 ) -> None:

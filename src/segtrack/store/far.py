@@ -206,25 +206,39 @@ class Far:
         found = self.server.below("results")
         removed = set()
         for place in filter(None, map(result_of, found)):
-            if _last_use(found, *place) < now - days * DAY:
+            # Asked again: since the listing it may have been used, and a file sent anew.
+            if _last_use(found, *place) < now - days * DAY and all(
+                self._written(path) < now - days * DAY for path in _dated(*place)
+            ):
                 # The record first: without it the others are nobody's.
-                self.server.remove([record_path(*place), f"{place_of(*place)}/used"])
+                self.server.remove(_dated(*place))
                 removed.add(place)
         kept = {place: text for place, text in self._records(found) if place not in removed}
-        named = {f"{place_of(*place)}/{end}" for place in kept for end in (records.FILE, "used")}
+        named = {path for place in kept for path in _dated(*place)}
         for (name, key), text in kept.items():
             named.add(pack_path(name, key, _sha256(text)))
             with suppress(ValueError, KeyError, TypeError, AttributeError, Unusable):
                 named |= {blob_path(sha256) for sha256 in packs.apart(json.loads(text)).values()}
         files = found | self.server.below("blobs")
-        records_of_removed = {record_path(*place) for place in removed}
+        gone_or_named = named | {record_path(*place) for place in removed}
         idle = [
             path
             for path, (_, when) in files.items()
-            if path not in named | records_of_removed and when < now - DAY
+            if path not in gone_or_named and when < now - DAY
         ]
-        self.server.remove(idle)
-        return len(removed), len(idle)
+        count = 0
+        for path in idle:
+            if self._written(path) < now - DAY:
+                self.server.remove([path])
+                count += 1
+        return len(removed), count
+
+    def _written(self, path: str) -> float:
+        """When a file was written, in seconds since 1970; 0 where there is none."""
+        try:
+            return self.server.facts(path)[1]
+        except FileNotFoundError:
+            return 0.0
 
     def _records(self, found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], bytes]]:
         places = [place for place in map(result_of, found) if place]
@@ -240,10 +254,12 @@ class Far:
 
 
 def _last_use(found: Mapping[str, tuple[int, float]], name: str, key: str) -> float:
-    times = (
-        found.get(f"{place_of(name, key)}/{end}", (0, 0.0))[1] for end in (records.FILE, "used")
-    )
-    return max(times)
+    return max(found.get(path, (0, 0.0))[1] for path in _dated(name, key))
+
+
+def _dated(name: str, key: str) -> list[str]:
+    """The files of a result whose times say when it was last used; the record comes first."""
+    return [record_path(name, key), f"{place_of(name, key)}/used"]
 
 
 def _sha256(text: bytes) -> str:
