@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
+from segtrack.command.app import main
 from segtrack.store import SharedStore, StageCall, Store
 from segtrack.store import record as records
 from segtrack.store import server as servers
-from tests.store.elsewhere import FORK
+from tests.store.elsewhere import FORK, elsewhere
 
 CALL = StageCall("train", 1, {"epochs": 3}, {"data": "abc"})
 LARGE = os.urandom((1 << 20) + 5)
@@ -479,6 +480,70 @@ def test_the_cache_keeps_within_its_limit_what_was_used_last(
     assert fill(5_000, 5) == [1, 4, 5]  # this process uses the others, which is said
     machine("one").send_waiting()
     assert machine("two").run(sized(2), never).hit  # the address has it all the same
+
+
+@files
+def test_gc_of_the_cache_keeps_what_waits_to_be_sent(
+    machine: Machine,
+    failing: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    waits, damaged, sent = (StageCall("train", number, {}, {}) for number in (1, 2, 3))
+
+    def gc() -> list[str]:
+        time.sleep(0.02)
+        assert main(["store", "gc", "--root", str(tmp_path / "one"), "--days", "0"]) == 0
+        return sorted(
+            path.parent.name for path in (tmp_path / "one").glob("results/*/*/stage.json")
+        )
+
+    def make(*calls: StageCall) -> None:
+        for call in calls:
+            machine("one").run(call, lambda folder, _: (folder / "n").write_text("1"))
+
+    failing(10**6)
+    elsewhere(make, waits, damaged)
+    monkeypatch.undo()
+    (tmp_path / "one" / "results" / "train" / damaged.key / "n").write_text("2")
+    capsys.readouterr()
+    assert gc() == [waits.key]
+    out = capsys.readouterr().out
+    assert "store: 1 result in" in out and "still to be sent: kept" in out
+    assert out.endswith("removed 1 folders\n")
+    assert machine("one").send_waiting() == (1, 0)
+    elsewhere(make, sent)
+    marks = tmp_path / "one" / "there"
+    assert len(list(marks.iterdir())) == 2
+    capsys.readouterr()
+    assert gc() == [] and capsys.readouterr().out == "removed 2 folders\n"
+    assert not list(marks.iterdir())
+    assert machine("two").find(waits) and machine("two").find(sent)
+
+
+def test_gc_of_the_cache_leaves_transfers_alone(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def meanwhile(work: Callable[..., Any]) -> Callable[..., Any]:
+        def collecting(self: Any, files: Any, *words: Any) -> Any:
+            packs = [str(path) for path in files.values() if path.suffix]
+            for path in map(Path, packs):
+                path.touch()  # before it is fetched there is nothing of it
+                asked.append(path.suffix)
+                time.sleep(0.02)
+                assert Store(path.parents[2]).collect(days=0) == [] and path.exists()
+            return work(self, files, *words)
+
+        return collecting
+
+    for name in ("send", "fetch"):
+        monkeypatch.setattr(servers.Server, name, meanwhile(getattr(servers.Server, name)))
+    machine("one").run(CALL, lambda folder, _: (folder / "n").write_text("1"))
+    assert machine("two").run(CALL, never).hit
+    assert asked == [".out", ".tar"]
 
 
 def test_gc_at_the_address(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

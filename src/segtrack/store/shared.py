@@ -104,7 +104,9 @@ class SharedStore(Store):
 
     def _keep(self, call: StageCall, partial: Path) -> None:
         name, key = call.name, call.key
-        self._mark(name, key).unlink(missing_ok=True)
+        mark = self._mark(name, key)
+        mark.parent.mkdir(parents=True, exist_ok=True)  # gc knows by it that results wait here
+        mark.unlink(missing_ok=True)
         outcome = self._sent(name, key, partial)
         if outcome is Sent.first and self._fetch(name, key):
             say(
@@ -173,9 +175,7 @@ class SharedStore(Store):
         for folder, (size, _) in sorted(sizes.items(), key=lambda one: one[1][1]):
             if total <= self.limit:
                 return
-            mark = self._mark(folder.parent.name, folder.name)
-            if mark.exists() and self._remove(folder):
-                mark.unlink(missing_ok=True)
+            if self._mark(folder.parent.name, folder.name).exists() and self._remove(folder):
                 total -= size
         if total > self.limit and not self._full:
             self._full = True
@@ -201,9 +201,6 @@ class SharedStore(Store):
             return otherwise
         self._away = False
         return answer
-
-    def _mark(self, name: str, key: str) -> Path:
-        return self.root / "there" / f"{name}-{key}"
 
     def _set_mark(self, name: str, key: str) -> None:
         mark = self._mark(name, key)

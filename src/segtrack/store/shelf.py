@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from segtrack.base.claims import counted
 from segtrack.base.files import real
 from segtrack.base.saying import say
 from segtrack.store import nearest
@@ -101,7 +102,8 @@ class Shelf:
     def collect(self, days: float) -> list[Path]:
         """Remove results unused for ``days`` days and remains of kills that nobody is building.
 
-        What a living process uses stays, on whichever machine it runs.
+        What a living process uses stays, on whichever machine it runs; in front of an address also
+        what waits to be sent there, which is said.
 
         Returns:
             The folders that were removed.
@@ -110,24 +112,51 @@ class Shelf:
             OSError: the store cannot be written.
         """
         limit = time.time() - days * 86400
-        removed = []
+        removed, waiting = [], 0
         for folder in [folder for top in _TOPS for folder in self._folders(top=top)]:
             with contextlib.suppress(FileNotFoundError):  # another gc took it
-                if used(folder) < limit and self._remove(folder):
+                if used(folder) >= limit:
+                    continue
+                if self._waits(folder):
+                    waiting += 1
+                elif self._remove(folder):
                     removed.append(folder)
         for left in inside(self.root / "trash"):  # by a kill
             erase(left)
+        if waiting:
+            say(
+                f"store: {counted(waiting, 'results')} in {self.root} still to be sent: kept; "
+                f"`segtrack store push --root ADDRESS --cache {self.root.parent}` sends them"
+            )
         return removed
+
+    def _waits(self, folder: Path) -> bool:
+        """Whether it is a whole result that the address behind this folder has not got."""
+        name, key = folder.parent.name, folder.name
+        marks = self._mark(name, key).parent
+        if not marks.is_dir() or folder != self._final(name, key):
+            return False
+        if self._mark(name, key).exists():
+            return False
+        try:
+            records.check(folder, records.read_record(folder))
+        except Unusable:  # it is never sent
+            return False
+        return True
 
     def _remove(self, folder: Path) -> bool:
         """Remove what nobody builds or uses; whether it was removed."""
+        # The files KEY.out and KEY.tar of a transfer belong to the result as its folders do.
+        name, key = folder.parent.name, folder.stem
         try:
             with (
-                FileLock(self._lock_path(folder.parent.name, folder.name)).acquire(timeout=0),
+                FileLock(self._lock_path(name, key)).acquire(timeout=0),
                 unused(self.root, folder) as free,
             ):
                 if free:
                     self._discard(folder)
+                    if folder == self._final(name, key):
+                        self._mark(name, key).unlink(missing_ok=True)
                 return free
         except (Timeout, FileNotFoundError):
             return False
@@ -154,6 +183,10 @@ class Shelf:
 
     def _final(self, name: str, key: str) -> Path:
         return self.root / "results" / name / key
+
+    def _mark(self, name: str, key: str) -> Path:
+        """In front of an address: the file that says that it has the result."""
+        return self.root / "there" / f"{name}-{key}"
 
     def _lock_path(self, name: str, key: str) -> Path:
         return self.root / "locks" / f"{name}-{key}.lock"
