@@ -303,10 +303,16 @@ def test_of_two_that_build_the_same_the_first_stays(
     assert len([path for path in objects(machine("one")) if "stage.json" in path]) == 1
 
 
+@pytest.mark.parametrize("condition", [True, False])
 def test_two_that_send_at_the_same_moment(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    condition: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second one looked before the first one's record came."""
+    if not condition:  # a server that overlooks it
+        write = servers.write_one
+        monkeypatch.setattr(
+            servers, "write_one", lambda fs, path, content, new=False: write(fs, path, content)
+        )
 
     def one(folder: Path, report: Report) -> None:
         (folder / "n").write_text("of one")

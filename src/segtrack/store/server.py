@@ -70,6 +70,9 @@ class Server:
         """A small file where there is none; False where there is one by now, maybe the same."""
 
         def attempt(fs: Any, root: str) -> bool:
+            with contextlib.suppress(FileNotFoundError):  # some servers overlook the condition
+                fs.info(f"{root}/{path}")
+                return False
             try:
                 write_one(fs, f"{root}/{path}", content, new=True)
             except FileExistsError:
