@@ -747,3 +747,34 @@ def test_a_cache_that_cannot_be_written_is_named(machine: Machine, tmp_path: Pat
     (tmp_path / "two").write_text("a file")
     with pytest.raises(StageError, match=r"cannot write in .*two.*store_cache=FOLDER"):
         machine("two").run(CALL, never)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_of_this_machine_is_no_server_that_is_away(
+    error: int,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine("one").run(CALL, build)
+    two, tried = machine("two"), []
+    fs = two.far.server._fs()[0]
+
+    def full(*_: Any, **__: Any) -> None:
+        tried.append(1)
+        raise OSError(error, os.strerror(error))  # as write() does: without a name
+
+    monkeypatch.setattr(fs, "get", full)
+    with pytest.raises(StageError, match=r"cannot write in .*two/fetched/train.*: "):
+        two.run(CALL, never)
+    assert len(tried) == 1 and capsys.readouterr().out == ""
+    monkeypatch.undo()
+    assert two.run(CALL, never).hit
+
+
+def test_a_full_device_is_said(machine: Machine) -> None:
+    server = machine("one").far.server
+    server.write("a", b"1" * 100_000)
+    with pytest.raises(OSError, match="No space left") as error:
+        server.fetch({"a": Path("/dev/full")}, "fetch", 100_000)
+    assert error.value.filename == "/dev/full"

@@ -35,6 +35,7 @@ _PARTS = 2  # of a large file on their way: with four files, 400 MB of memory at
 # Of libraries that are not imported here: what trying again does not mend.
 _NO_RIGHTS = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
 _NO_NAME = ("ParamValidationError",)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Away(StageError):
@@ -105,7 +106,14 @@ class Server:
             with doing(label, total / 1e6, "MB") as work:
                 names = [f"{root}/{name}" for name in files]
                 places = [str(one) for one in files.values()]
-                fs.get(names, places, callback=counting(work), **several(fs))
+                try:
+                    fs.get(names, places, callback=counting(work), **several(fs))
+                except OSError as error:
+                    if error.errno not in _NO_ROOM:
+                        raise
+                    # Of this machine, which the error of a write() does not say.
+                    why = error.strerror or str(error)
+                    raise OSError(error.errno, why, os.path.commonpath(places)) from error
 
         self._call(attempt)
 
