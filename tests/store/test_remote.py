@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -144,6 +145,29 @@ def test_found_and_kept_from_another_machine(machine: Machine) -> None:
     kept = machine("three").kept("train", CALL.key)
     assert kept and kept[1]["settings"] == {"epochs": 3}
     assert kept[0].parents[2].name == "three"
+
+
+def test_what_is_being_built_is_not_waited_for_by_those_who_read_it_again(
+    machine: Machine, tmp_path: Path
+) -> None:
+    assert machine("one").kept("train", CALL.key) is None
+    assert not (tmp_path / "one" / "locks").exists()  # pages ask for what is nowhere
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(folder: Path, report: Report) -> None:
+        begun.set()
+        end.wait(5)
+
+    worker = threading.Thread(target=machine("one").run, args=(CALL, slow))
+    worker.start()
+    try:
+        assert begun.wait(20)
+        machine("two").run(CALL, build)  # by now the address has it
+        assert machine("one").kept("train", CALL.key) is None and worker.is_alive()
+    finally:
+        end.set()
+        worker.join(20)
+    assert machine("one").kept("train", CALL.key)
 
 
 class Killed(BaseException):

@@ -65,12 +65,16 @@ class SharedStore(Store):
         return self._written(call, fetched)
 
     def kept(self, name: str, key: str) -> tuple[Path, dict[str, Any]] | None:
-        """As ``Store.kept``; what another machine made is fetched, if the cache has room."""
-        if found := super().kept(name, key):
+        """As ``Store.kept``; what another machine made is fetched, if the cache has room.
+
+        Whoever builds or fetches it just now is not waited for: that may be a training.
+        """
+        found = super().kept(name, key)
+        if found or not self._asked(lambda: self.far.has(name, key), False):
             return found
         with (
-            contextlib.suppress(OSError),
-            building(self._lock_path(name, key), name, wait=True),
+            contextlib.suppress(OSError, Timeout),
+            building(self._lock_path(name, key), name, wait=False),
         ):
             self._fetch(name, key)
         return super().kept(name, key)
