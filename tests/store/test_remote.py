@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import json
+import lzma
 import os
 import signal
+import tarfile
 import threading
 import time
 import uuid
@@ -21,9 +25,10 @@ from hypothesis import strategies as st
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.command.app import main
-from segtrack.store import SharedStore, StageCall, Store
+from segtrack.store import SharedStore, StageCall, Store, packs
 from segtrack.store import record as records
 from segtrack.store import server as servers
+from segtrack.store.record import Unusable
 from tests.store.elsewhere import FORK, elsewhere
 
 CALL = StageCall("train", 1, {"epochs": 3}, {"data": "abc"})
@@ -679,35 +684,69 @@ def test_a_file_that_is_there_is_not_sent_again(
     assert [path.split("/")[0] for path in sent] == ["blobs", "results", "results"]
 
 
-def test_a_pack_writes_nowhere_else(machine: Machine, tmp_path: Path) -> None:
-    """Whoever may write to the bucket may not write to our folders."""
-    import io
-    import tarfile
+OUTSIDE = ("../x", "../../x", "ABOVE/x", "deep/../../x", "..")
 
-    machine("one").run(CALL, build)
-    for name, target in (
-        ("../x", None),
-        ("/tmp/x", None),
-        ("link/x", None),
-        ("no such", None),
-        ("deep/../../x", None),
-        ("link", "deep"),
-    ):
 
-        def change(content: bytes, name: str = name, target: str | None = target) -> bytes:
-            made = io.BytesIO()
-            with tarfile.open(fileobj=made, mode="w") as tar:
-                for entry in (["link"] if name == "link/x" else []) + [name]:
-                    info = tarfile.TarInfo(entry)
-                    if entry == "link":
-                        info.type, info.linkname = tarfile.SYMTYPE, str(tmp_path)
-                    tar.addfile(info)
-            return made.getvalue()
+def packed(path: Path, *entries: tuple[str, bytes, str]) -> Path:
+    """A pack of entries: name, type and target of a link, ABOVE being the folder of the pack."""
+    with tarfile.open(path, "w") as tar:
+        for name, kind, target in entries:
+            info = tarfile.TarInfo(name.replace("ABOVE", str(path.parent)))
+            info.type, info.linkname = kind, target.replace("ABOVE", str(path.parent))
+            tar.addfile(info)
+    return path
 
-        spoil(machine("one"), ".tar", change)
-        ((_, _, why),) = machine("one").far.damaged()
-        assert "does not name" in why or "is damaged" in why or "missing" in why, why
-    assert not (tmp_path / "x").exists() and not (tmp_path.parent / "x").exists()
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE])
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_pack_writes_nowhere_else(name: str, kind: bytes, tmp_path: Path) -> None:
+    """Whoever may write to the bucket, records as well, may not write to our folders."""
+    pack = packed(tmp_path / "KEY.tar", (name, kind, "x"))
+    name = name.replace("ABOVE", str(tmp_path))
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    before = set(tmp_path.rglob("*"))
+    for rows in ({name}, {f"{Path(name).parent}/"}, set[str]()):
+        with pytest.raises(Unusable, match="which its record does not name"):
+            packs.unpack(pack, folder, {"files": dict.fromkeys(rows)})
+    with pytest.raises(Unusable, match="its record names"):
+        packs.apart({"files": {name: {"size": packs.LARGE + 1, "sha256": "0" * 64}}})
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([("link", tarfile.SYMTYPE, "ABOVE"), ("link/x", tarfile.REGTYPE, "")], "is damaged"),
+        ([("link", tarfile.SYMTYPE, "ABOVE"), ("link/x", tarfile.DIRTYPE, "")], "is damaged"),
+        ([("link", tarfile.SYMTYPE, "ABOVE"), ("link/x", tarfile.SYMTYPE, "y")], "is damaged"),
+        ([("link", tarfile.SYMTYPE, "ABOVE/x"), ("link", tarfile.REGTYPE, "")], "is damaged"),
+        ([("link", tarfile.LNKTYPE, "ABOVE/KEY.tar")], "does not name"),
+        ([("link", tarfile.FIFOTYPE, "")], "does not name"),
+        ([("no such", tarfile.REGTYPE, "")], "does not name"),
+    ],
+)
+def test_a_pack_writes_through_no_link(
+    entries: list[tuple[str, bytes, str]], told: str, tmp_path: Path
+) -> None:
+    pack = packed(tmp_path / "KEY.tar", *entries)
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    with pytest.raises(Unusable, match=told):
+        packs.unpack(pack, folder, {"files": dict.fromkeys(["link", "link/x"])})
+    assert {path.name for path in tmp_path.iterdir()} == {"KEY.tar", "a"}
+    assert list((tmp_path / "a").iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_pack_is_not_compressed(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A cut one would end in the errors of whichever library."""
+    pack = packed(tmp_path / "KEY.tar", ("link", tarfile.REGTYPE, ""))
+    content = compress(pack.read_bytes() + os.urandom(1000))
+    for part in (content, content[:-30]):
+        pack.write_bytes(part)
+        with pytest.raises(Unusable, match=r"KEY\.tar is damaged"):
+            packs.unpack(pack, tmp_path / "a", {"files": {"link": None}})
 
 
 NAMES = st.text(

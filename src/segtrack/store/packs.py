@@ -53,7 +53,7 @@ def unpack(source: Path, folder: Path, record: Mapping[str, Any]) -> None:
     """
     links = []
     try:
-        with tarfile.open(source) as tar:
+        with tarfile.open(source, "r:") as tar:
             for one in tar:
                 path = folder / _placed(one, record["files"])
                 if one.isdir():
