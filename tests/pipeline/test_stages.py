@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from segtrack.pipeline import (
     platform_stages,
     stage,
 )
+from segtrack.store import Away, SharedStore
 from segtrack.store.store import Store
 
 FACTS = RunFacts("run", "hash", "commit", "now")
@@ -341,3 +343,32 @@ def test_what_was_found_by_looking_is_not_looked_for_again(
     again.look()
     assert not again.must_build
     assert plan(tmp_path, "dig")[-1] == "warning: an old map"
+
+
+def test_a_disk_too_full_to_send_what_waits_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: Any) -> None:
+        raise Away("the server is away")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = SharedStore(f"memory://{tmp_path.name}/x", tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(store.far, "has", away)
+        patch.setattr(store.far, "fetch", away)
+        patch.setattr(store.far, "send", away)
+        Runner(settings("sow"), store, None, tmp_path, FACTS).run()
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr("segtrack.store.packs.pack", full)
+        runner = Runner(settings("sow"), store, None, tmp_path, FACTS)
+        runner.run()
+    assert runner.builds == {"sow": 0}
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("store:")]
+    assert said == [
+        f"store: what waits in {store.root} is not sent: No space left on device; the next run "
+        "sends it, or `segtrack store push`"
+    ]
+    assert store.send_waiting() == (1, 0)

@@ -122,9 +122,18 @@ class Runner(Walk):
                     stage.require(Run(self, stage, stage.name))
             for stage in self.roots():
                 self.get(stage.name, {})
-            self.store.send_waiting()
+            self._send_waiting()
         for name, count in self.builds.items():
             self.record(Metric(f"builds/{name}", count, 0))
+
+    def _send_waiting(self) -> None:
+        try:
+            self.store.send_waiting()
+        except OSError as error:  # of this machine, such as a full disk: all results are made
+            say(
+                f"store: what waits in {self.store.root} is not sent: {error.strerror or error}; "
+                "the next run sends it, or `segtrack store push`"
+            )
 
     def make(self, stage: Stage, of: Mapping[str, Any], owner: str) -> Result:
         """Build a result or take it from the store, and publish it.
