@@ -1,5 +1,6 @@
 """Records that waited, brought to an MLflow that is a file: what a server does with them."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,13 @@ def test_runs_come_in_the_order_in_which_they_began(settings: MlflowSettings) ->
 
 
 def test_a_run_that_was_killed_meanwhile_is_ended(settings: MlflowSettings) -> None:
-    made("a", 1_000, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]})
+    box = made("a", 1_000, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]})
+    os.utime(box.folder / "records.jsonl", (5, 5))
     (sent,) = journals.sync(Path(), 1, settings.uri)
     run = journals.earlier_run(settings, sent.run)
     assert (run.info.status, run.data.metrics) == ("KILLED", {"m": 0.5})
     assert run.data.tags["error"] == "the process was killed"
+    assert run.info.end_time == 5_000
 
 
 def test_what_is_refused_holds_up_no_other_run(settings: MlflowSettings) -> None:

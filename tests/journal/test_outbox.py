@@ -46,6 +46,16 @@ def test_a_line_that_a_kill_cut_is_none(box: Outbox, tmp_path: Path) -> None:
     assert box.records() == [params("1"), params("2")]
 
 
+def test_to_add_reads_no_more_than_the_end(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path) -> bytes:
+        raise AssertionError(f"all of {path} is read")
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    box.add(params("1"))
+    monkeypatch.undo()
+    assert box.records() == [params("1")]
+
+
 def test_only_one_holds_it(box: Outbox, tmp_path: Path) -> None:
     (other,) = outboxes(tmp_path)
     assert not other.open()

@@ -207,8 +207,9 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
     head, before = outbox.head, outbox.delivered
     try:
         if outbox.ended() is None:
+            when = outbox.changed()  # the last that was heard of it, before more is added here
             outbox.add({"what": "tags", "tags": {"error": "the process was killed"}})
-            outbox.add({"what": "end", "status": "KILLED", "time": outbox.changed()})
+            outbox.add({"what": "end", "status": "KILLED", "time": when})
         run = deliver(outbox, settings)
         sent = Sent(head, len(outbox.records()) - before, run)
     except ServerAway as error:

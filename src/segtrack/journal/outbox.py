@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -113,10 +114,12 @@ class Outbox:
             kept = Path(_FILES, str(number), source.name)
             hand_out(source, self.folder / kept)
             record = {**record, "file": kept.as_posix()}
-        path = self.folder / _RECORDS
-        cut = not path.read_bytes().endswith(b"\n") if path.stat().st_size else False
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if cut else "") + json.dumps(record) + "\n")
+        with (self.folder / _RECORDS).open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":  # cut by a kill
+                    file.write(b"\n")
+            file.write(json.dumps(record).encode() + b"\n")
 
     def left(self) -> list[Record]:
         """The records that have not arrived, with files as whole paths."""
