@@ -51,7 +51,10 @@ def _list(folder: Path) -> int:
 
     found = list(outboxes(folder))
     for outbox in found:
-        head, count = outbox.head, len(outbox.records()) - outbox.delivered
+        try:
+            head, count = outbox.head, len(outbox.left())
+        except FileNotFoundError:  # its run has just brought it
+            continue
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(head.began / 1000))
         amount = f"{count} record{'s' * (count != 1)}, {outbox.size() / 1e6:.1f} MB"
         say(f"{head.name}  {amount}, of {began} for {head.uri}: {outbox.folder}")

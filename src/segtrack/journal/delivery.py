@@ -127,9 +127,14 @@ def say_waiting(uri: str) -> None:
     """Say how many runs wait for a server that answers again, but for those that run."""
     waiting = 0
     for outbox in outboxes(Path()):
-        if outbox.head.uri == uri and outbox.open():
-            waiting += 1
-            outbox.close()
+        with contextlib.suppress(OSError):  # another user's, which is theirs to bring
+            if outbox.head.uri != uri or not outbox.open():
+                continue
+            if outbox.there:
+                waiting += 1
+                outbox.close()
+            else:  # its run has just brought it, and to open it made its folder anew
+                outbox.remove()
     if waiting:
         what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
         say(f"{what}: {SYNC}", error=True)
@@ -190,7 +195,13 @@ def sync(
         uri = instead or head.uri
         if uri in away:
             yield Sent(head, 0, why=away[uri])
-        elif not outbox.open():
+            continue
+        try:
+            free = outbox.open()
+        except OSError as error:
+            yield Sent(head, 0, why=one_line(error))
+            continue
+        if not free:
             yield Sent(head, 0, why="it is still running, and brings them itself")
         elif not outbox.there:  # its run has just brought it
             outbox.remove()

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from segtrack.base.atomic import write_whole
 from segtrack.base.files import hand_out
+from segtrack.base.saying import say
 from segtrack.journal.writing import Record
 
 MLRUNS = Path("mlruns")
@@ -153,7 +154,11 @@ class Outbox:
 
     def size(self) -> int:
         """Bytes of all that is kept."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        found = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # its run has just brought it
+                found += path.stat().st_size if path.is_file() else 0
+        return found
 
     def _arrived(self) -> dict[str, Any]:
         with contextlib.suppress(FileNotFoundError):
@@ -171,12 +176,19 @@ class Outbox:
 
 
 def outboxes(project: Path) -> Iterator[Outbox]:
-    """Of a project's folder, the run that began first first."""
+    """Of a project's folder, the run that began first first; what is none there is said."""
     found: list[tuple[int, Outbox]] = []
     for path in sorted((project / MLRUNS / WAITING).glob(f"*/{_RECORDS}")):
         outbox = Outbox(path.parent)
-        with contextlib.suppress(FileNotFoundError):  # its run has just brought it
+        try:
+            outbox.left()
             found.append((outbox.head.began, outbox))
+        except FileNotFoundError:  # its run has just brought it
+            continue
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or "its files are damaged"
+            text = f"warning: what waits in {path.parent} cannot be read ({why}) and is left out: "
+            say(f"{text}mend it, or remove that folder", error=True)
     yield from (outbox for _, outbox in sorted(found, key=lambda pair: pair[0]))
 
 
