@@ -29,14 +29,16 @@ class Sender:
     """Takes the records of one run to MLflow.
 
     What a server does not take is kept in an outbox, and all that follows behind it, until the
-    server takes it. A file of this machine has no such excuse: there, errors are raised.
+    server takes it. What it will never take is put aside there, and holds up nothing. A file of
+    this machine has no such excuse: there, errors are raised.
     """
 
     def __init__(self, settings: MlflowSettings, head: Head) -> None:
         self._settings, self._head = settings, head
         self._waits = sqlite_path(settings.uri) is None
         self._writer = Writer(client_of(settings.uri), head.run)
-        self._outbox: Outbox | None = None
+        self._outbox: Outbox | None = None  # in which all waits
+        self._aside: Outbox | None = None  # that holds what was refused; it may be the same
         self._lock = threading.RLock()
         self._pause, self._again = AGAIN_SECONDS, 0.0
         if not head.created:
@@ -67,6 +69,9 @@ class Sender:
                 except Exception as error:
                     if not self._waits or (isinstance(error, OSError) and error.filename):
                         raise
+                    if self._writer.refused(error):
+                        self._put_aside(record, one_line(error))
+                        return
                     self._keep(one_line(error))
             assert self._outbox is not None
             self._outbox.add(record)
@@ -86,7 +91,10 @@ class Sender:
                 return False
             self._head = replace(self._head, run=run, created=True)
             self._writer = Writer(self._writer.client, run)
-            self._outbox.remove()
+            if self._outbox.refused():
+                self._aside = self._outbox
+            else:
+                self._outbox.remove()
             self._outbox, self._pause = None, AGAIN_SECONDS
             say(f"{self._settings.uri} has taken what waited", error=True)
             return True
@@ -103,6 +111,9 @@ class Sender:
                     error=True,
                 )
                 self._outbox.close()
+            if self._aside is not None:
+                say(f"warning: {self._aside.refused()}", error=True)
+                self._aside.close()
 
     def forget(self) -> None:
         """Remove the run, where it is or will be."""
@@ -112,15 +123,28 @@ class Sender:
                 self._outbox = None
             else:
                 self.end({"what": "forget"})
+                if self._aside is not None and self._outbox is None:
+                    self._aside.remove()
 
     def _keep(self, why: str = "it does not answer") -> None:
-        self._outbox = Outbox.make(self._head)
+        self._outbox = self._aside or Outbox.make(self._head)
         self._again = time.monotonic() + self._pause
         say(
             f"warning: mlflow.uri={self._settings.uri} takes no records now ({why}); they are kept "
             f"in {_near(self._outbox.folder)}",
             error=True,
         )
+
+    def _put_aside(self, record: Record, why: str) -> None:
+        first = self._aside is None
+        self._aside = self._aside or Outbox.make(self._head)
+        self._aside.refuse(record, why)
+        if first:  # the others are counted at the end
+            say(
+                f"warning: mlflow.uri={self._settings.uri} refuses a record for good "
+                f"({record['what']}: {why}); it is kept in {_near(self._aside.folder)}",
+                error=True,
+            )
 
 
 def say_waiting(uri: str) -> None:
@@ -131,7 +155,7 @@ def say_waiting(uri: str) -> None:
             if outbox.head.uri != uri or not outbox.open():
                 continue
             if outbox.there:
-                waiting += 1
+                waiting += not outbox.settled
                 outbox.close()
             else:  # its run has just brought it, and to open it made its folder anew
                 outbox.remove()
@@ -145,7 +169,8 @@ class Sent:
     """What became of one run that waited.
 
     Attributes:
-        records: how many arrived. run: its id on the server. why: what keeps it waiting.
+        records: how many the server took, or refused. run: its id there. why: what keeps it
+            waiting, or what was refused.
     """
 
     head: Head
@@ -161,7 +186,7 @@ def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
         The run's id on the server.
 
     Raises:
-        Exception: the server does not answer, or takes a record not.
+        Exception: the server does not answer. A record that it refuses for good is put aside.
     """
     head = outbox.head
     client, experiment = connect(replace(settings, experiment=head.experiment))
@@ -170,7 +195,12 @@ def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
     outbox.arrived(done, run)
     writer = Writer(client, run)
     for number, record in enumerate(outbox.left(), done + 1):
-        writer.write(record)
+        try:
+            writer.write(record)
+        except Exception as error:
+            if not writer.refused(error):
+                raise
+            outbox.refuse(record, one_line(error))
         outbox.arrived(number, run)
     return run
 
@@ -205,6 +235,9 @@ def sync(
             yield Sent(head, 0, why="it is still running, and brings them itself")
         elif not outbox.there:  # its run has just brought it
             outbox.remove()
+        elif outbox.settled:
+            outbox.close()
+            yield Sent(head, 0, outbox.run or "", outbox.refused())
         else:
             settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=timeout)
             sent = _synced(outbox, settings)
@@ -222,7 +255,7 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
             outbox.add({"what": "tags", "tags": {"error": "the process was killed"}})
             outbox.add({"what": "end", "status": "KILLED", "time": when})
         run = deliver(outbox, settings)
-        sent = Sent(head, len(outbox.records()) - before, run)
+        sent = Sent(head, len(outbox.records()) - before, run, outbox.refused())
     except ServerAway as error:
         return error
     except (SegtrackError, OSError) as error:
@@ -231,7 +264,8 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
         return Sent(head, outbox.delivered - before, why=f"it is refused: {one_line(error)}")
     finally:
         outbox.close()
-    outbox.remove()
+    if not sent.why:
+        outbox.remove()
     return sent
 
 
