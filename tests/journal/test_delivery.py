@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from segtrack import journal as journals
+from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
 from segtrack.journal import delivery
 from segtrack.journal.delivery import Sender, say_waiting
@@ -150,6 +151,52 @@ def test_what_is_refused_for_good(settings: MlflowSettings, code: str, good: boo
     client, experiment = journals.connect(settings)
     writer = Writer(client, client.create_run(experiment).info.run_id)
     assert writer.refused(RestException({"error_code": code, "message": "no"})) is good
+
+
+def interrupted(run: str) -> Outbox:
+    box = Outbox.make(Head(run, "http://127.0.0.1:9", "segtrack", "a", 1_000, True))
+    box.add({"what": "tags", "tags": {"error": "interrupted"}})
+    box.add({"what": "end", "status": "KILLED", "time": 1_500})
+    box.close()
+    return box
+
+
+def test_a_run_that_goes_on_first_gets_what_waits(settings: MlflowSettings) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    interrupted(run)
+    with journals.record(settings, "a", {}, again=run):
+        assert not list(journals.outboxes(Path()))
+    assert not list(journals.sync(Path(), 1, settings.uri))
+    ended = client.get_run(run)
+    assert (ended.info.status, ended.data.tags["error"]) == ("FINISHED", "")
+
+
+def test_a_run_does_not_go_on_before_what_waits(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    box = interrupted(run)
+    box.open()
+    with (
+        pytest.raises(SettingsError, match=r"bringing them\): segtrack journal sync first"),
+        journals.record(settings, "a", {}, again=run),
+    ):
+        raise AssertionError
+    box.close()
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("gone again")
+
+    monkeypatch.setattr(Writer, "tags", away)
+    with (
+        pytest.raises(SettingsError, match=r"gone again\): segtrack journal sync first"),
+        journals.record(settings, "a", {}, again=run),
+    ):
+        raise AssertionError
+    assert client.get_run(run).data.tags.get("segtrack.host") is None
+    assert len(box.left()) == 2 and box.open()
 
 
 def test_only_the_cells_of_a_sweep(settings: MlflowSettings) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from segtrack.base.errors import StageError
 from segtrack.command.app import main
 from segtrack.journal import outbox as boxes
 from segtrack.journal.delivery import say_waiting
@@ -55,6 +56,18 @@ def test_to_add_reads_no_more_than_the_end(box: Outbox, monkeypatch: pytest.Monk
     box.add(params("1"))
     monkeypatch.undo()
     assert box.records() == [params("1")]
+
+
+def test_what_an_earlier_process_kept_stays(box: Outbox) -> None:
+    box.add(params("1"))
+    box.arrived(1, HEAD.run)
+    box.add(params("2"))
+    with pytest.raises(StageError, match="another process brings what waits there"):
+        Outbox.make(HEAD)
+    box.close()
+    again = Outbox.make(HEAD)
+    again.add(params("3"))
+    assert again.left() == [params("2"), params("3")]
 
 
 def test_only_one_holds_it(box: Outbox, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SegtrackError
+from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.names import storable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
@@ -162,6 +162,34 @@ def say_waiting(uri: str) -> None:
     if waiting:
         what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
         say(f"{what}: {SYNC}", error=True)
+
+
+def bring_first(run: str, settings: MlflowSettings) -> None:
+    """Bring what an earlier process left waiting of a run that now goes on: brought later, it would
+    end the run as that process did.
+
+    Raises:
+        SettingsError: it cannot be brought now.
+    """
+    for outbox in outboxes(Path()):
+        if outbox.run != run:
+            continue
+        why = "another process is bringing them"
+        if outbox.open():
+            try:
+                if outbox.there:
+                    deliver(outbox, settings)
+                if not outbox.refused():
+                    outbox.remove()
+                continue
+            except Exception as error:
+                why = one_line(error)
+            finally:
+                outbox.close()
+        raise SettingsError(
+            f"earlier records of the run {run}, which is to go on, wait in {outbox.folder} "
+            f"({why}): {SYNC} first"
+        )
 
 
 @dataclass(frozen=True)

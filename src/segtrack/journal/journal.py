@@ -22,7 +22,7 @@ from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.delivery import FIRST_ID, Sender, say_waiting
+from segtrack.journal.delivery import FIRST_ID, Sender, bring_first, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
@@ -225,6 +225,8 @@ def record(
         with told(settings.uri), stoppable():
             if experiment is not None:
                 say_where(client, experiment, settings)
+            if again is not None:
+                bring_first(again, settings)
             with held():  # a run that is there must be ended
                 if again is not None:
                     client.update_run(again, status="RUNNING")
