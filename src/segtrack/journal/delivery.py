@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SegtrackError, SettingsError
-from segtrack.base.names import storable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.outbox import Head, Outbox, outboxes
-from segtrack.journal.tracking import ServerAway, client_of, connect, one_line
+from segtrack.journal.tracking import ServerAway, asked_once, client_of, connect, one_line
 from segtrack.journal.writing import Record, Writer
 from segtrack.settings import MlflowMode, MlflowSettings
 
@@ -299,16 +298,31 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
 
 def _begun(client: Any, experiment: str, head: Head) -> str:
     """The id of the run, which an earlier try may have made."""
-    there = client.search_runs([experiment], f"tags.`{FIRST_ID}` = '{head.run}'", max_results=1)
-    if there:
-        return str(there[0].info.run_id)
-    made = client.create_run(
-        experiment,
-        start_time=head.began,
-        run_name=storable(head.name),
-        tags={**head.tags, FIRST_ID: head.run},
-    )
-    return str(made.info.run_id)
+    there = by_first_id(client, experiment, head.run)
+    return str((there or create(client, experiment, head)).info.run_id)
+
+
+def create(client: Any, experiment: str, head: Head) -> Any:
+    """Make a run on a server, which may have made it even if it does not say so: then it is found.
+
+    Raises:
+        Exception: the server made none, or does not tell; ``by_first_id`` finds what it made.
+    """
+    try:
+        with asked_once():
+            return client.create_run(
+                experiment,
+                start_time=head.began,
+                run_name=head.name,
+                tags={**head.tags, FIRST_ID: head.run},
+            )
+    except Exception:
+        there = None
+        with contextlib.suppress(Exception):  # the first error says more
+            there = by_first_id(client, experiment, head.run)
+        if there is None:
+            raise
+        return there
 
 
 def by_first_id(client: Any, experiment: str, run_id: str) -> Any | None:

@@ -22,7 +22,7 @@ from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.delivery import FIRST_ID, Sender, bring_first, say_waiting
+from segtrack.journal.delivery import Sender, bring_first, create, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
@@ -277,11 +277,13 @@ def _connected(settings: MlflowSettings, parent: str | None, may_wait: bool) -> 
 
 def _begun(client: Any, experiment: str, head: Head, anyway: bool) -> Head:
     """The run as the server made it, or as one that it has to make yet."""
-    tags = head.tags if sqlite_path(head.uri) is not None else {**head.tags, FIRST_ID: head.run}
+    if sqlite_path(head.uri) is not None:
+        run = client.create_run(experiment, run_name=head.name, tags=head.tags)
+        return replace(head, run=run.info.run_id, created=True)
     try:
-        run = client.create_run(experiment, run_name=head.name, tags=tags)
+        run = create(client, experiment, head)
     except Exception:
-        if sqlite_path(head.uri) is not None or not anyway:
+        if not anyway:
             raise
         return head
     return replace(head, run=run.info.run_id, created=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from segtrack.base.files import hand_out
 from segtrack.base.saying import say
-from segtrack.journal.tracking import local_path
+from segtrack.journal.tracking import asked_once, local_path
 
 Record = dict[str, Any]
 
@@ -114,7 +114,11 @@ class Writer:
             made = [v for v in self.client.search_model_versions(asked) if v.source == source]
         else:
             made = []
-        version = made[0] if made else self.client.create_model_version(name, source, self.run_id)
+        if made:
+            version = made[0]
+        else:
+            with asked_once():
+                version = self.client.create_model_version(name, source, self.run_id)
         self.tags({"registered": f"{name} {version.version}"})
         say(f"registered as models:/{name}/{version.version}")
 
