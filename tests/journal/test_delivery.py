@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,24 @@ def test_a_run_does_not_go_on_before_what_waits(
         raise AssertionError
     assert client.get_run(run).data.tags.get("segtrack.host") is None
     assert len(box.left()) == 2 and box.open()
+
+
+def test_who_presses_ctrl_c_waits_for_no_hanging_server(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ends(*_: object) -> None:
+        names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+        asked.append([os.environ[name] for name in names])
+
+    monkeypatch.setattr(Sender, "end", ends)
+    settings = replace(settings, timeout=1.5)
+    with pytest.raises(KeyboardInterrupt), journals.record(settings, "a", {}):
+        raise KeyboardInterrupt
+    with journals.record(settings, "a", {}):
+        pass
+    assert asked == [["2", "0"], ["30", "1"]]
 
 
 def test_only_the_cells_of_a_sweep(settings: MlflowSettings) -> None:

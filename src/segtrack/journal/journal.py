@@ -26,7 +26,15 @@ from segtrack.journal.delivery import Sender, bring_first, create, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
-from segtrack.journal.tracking import ServerAway, client_of, connect, local_path, say_where, told
+from segtrack.journal.tracking import (
+    ServerAway,
+    asked_once,
+    client_of,
+    connect,
+    local_path,
+    say_where,
+    told,
+)
 from segtrack.journal.writing import METRICS_PER_CALL
 from segtrack.settings import MlflowSettings
 
@@ -241,7 +249,8 @@ def record(
             stop_if_asked()
     except KeyboardInterrupt:
         if journal is not None:
-            _end_anyway(journal, "KILLED", "interrupted")
+            with asked_once(settings.timeout):  # who pressed Ctrl-C waits for no hanging server
+                _end_anyway(journal, "KILLED", "interrupted")
         raise
     except BaseException as error:
         if journal is None:
