@@ -37,6 +37,12 @@ USER = NAME = "mlflow"  # of the database
 BUCKET = "mlflow"
 SECONDS = 60.0  # that each of the three has to answer
 HERE = "127.0.0.1"
+ANY = ("0.0.0.0", "::")  # to listen at all addresses of the machine
+# MLflow's own, which it takes no more once it is given others: this machine and private networks.
+ALLOWED = [
+    *(f"{name}{port}" for name in ("localhost", HERE, "0.0.0.0") for port in ("", ":*")),
+    *("10.*", "192.168.*", *(f"172.{number}.*" for number in range(16, 32))),
+]
 
 
 class CannotStart(Exception):
@@ -85,7 +91,7 @@ class TeamServer:
     @property
     def uri(self) -> str:
         """For ``mlflow.uri``."""
-        return f"http://{self.host if self.host != '0.0.0.0' else socket.gethostname()}:{self.port}"
+        return f"http://{socket.gethostname() if self.host in ANY else self.host}:{self.port}"
 
     @property
     def store_uri(self) -> str:
@@ -100,6 +106,9 @@ class TeamServer:
         found = {**os.environ, "PGPASSFILE": str(self.folder / "pgpass")}
         found["MLFLOW_DISABLE_TELEMETRY"] = "true"
         found["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # eight processes for language models
+        given = found.get("MLFLOW_SERVER_ALLOWED_HOSTS") or ",".join(ALLOWED)
+        asked = self.uri.removeprefix("http://")  # MLflow refuses a name that it was not told
+        found["MLFLOW_SERVER_ALLOWED_HOSTS"] = f"{given},{asked}"
         if self.endpoint is not None:
             found["MLFLOW_S3_ENDPOINT_URL"] = self.endpoint
         if "s3" in self._running:
@@ -116,7 +125,8 @@ class TeamServer:
             *("--artifacts-destination", self.artifacts or f"s3://{BUCKET}"),
         ]
         self._start("mlflow", words, env=self.environment)
-        self._wait("mlflow", lambda: answers(f"http://{HERE}:{self.port}/health"))
+        at = HERE if self.host in ANY else self.host
+        self._wait("mlflow", lambda: answers(f"http://{at}:{self.port}/health"))
 
     def signal(self, number: int, name: str = "mlflow") -> None:
         """Send a signal to all processes of one of the three."""

@@ -1,12 +1,19 @@
 """Records that waited, brought to an MLflow that is a file: what a server does with them."""
 
+import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segtrack import journal as journals
+from segtrack.base.errors import SettingsError
+from segtrack.command.app import main
+from segtrack.journal import delivery
+from segtrack.journal.delivery import Sender, say_waiting
 from segtrack.journal.outbox import Head, Outbox
 from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
@@ -51,22 +58,164 @@ def test_runs_come_in_the_order_in_which_they_began(settings: MlflowSettings) ->
 
 
 def test_a_run_that_was_killed_meanwhile_is_ended(settings: MlflowSettings) -> None:
-    made("a", 1_000, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]})
+    box = made("a", 1_000, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]})
+    os.utime(box.folder / "records.jsonl", (5, 5))
     (sent,) = journals.sync(Path(), 1, settings.uri)
     run = journals.earlier_run(settings, sent.run)
     assert (run.info.status, run.data.metrics) == ("KILLED", {"m": 0.5})
     assert run.data.tags["error"] == "the process was killed"
+    assert run.info.end_time == 5_000
 
 
-def test_what_is_refused_holds_up_no_other_run(settings: MlflowSettings) -> None:
-    made("a", 1_000, {"what": "params", "params": {"p": "1"}},
-         {"what": "params", "params": {"p": "2"}}, end(1_500))  # fmt: skip
+TWICE = [{"what": "params", "params": {"p": value}} for value in "12"]  # the second is refused
+
+
+def test_what_is_refused_holds_up_nothing(
+    settings: MlflowSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, _ = journals.connect(settings)
+    made("a", 1_000, *TWICE, {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]}, end(1_500))
     made("b", 2_000, end(2_500))
     first, second = journals.sync(Path(), 1, settings.uri)
-    assert first.why.startswith("it is refused: ") and first.records == 1
+    assert first.why.startswith("1 record is refused for good (params: ")
     assert not second.why
+    run = client.get_run(first.run)
+    assert (run.info.status, run.data.metrics, run.data.params) == (
+        "FINISHED",
+        {"m": 0.5},
+        {"p": "1"},
+    )
     (left,) = journals.outboxes(Path())
-    assert (left.head.name, left.delivered) == ("a", 1)
+    refused = json.loads((left.folder / "refused.jsonl").read_text())
+    assert refused["record"] == TWICE[1] and "p" in refused["why"]
+    capsys.readouterr()
+    assert main(["journal", "sync"]) == 1  # its server is not asked any more
+    assert "refused for good" in capsys.readouterr().err
+    assert main(["journal", "ls"]) == 0
+    assert f"kept in {left.folder / 'refused.jsonl'}" in capsys.readouterr().out
+    say_waiting("http://127.0.0.1:9")
+    assert not capsys.readouterr().err
+    left.open()
+    left.remove()
+    assert main(["journal", "sync"]) == 0
+
+
+def test_a_run_that_was_deleted_waits_whole(settings: MlflowSettings) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    client.delete_run(run)
+    box = Outbox.make(Head(run, "http://127.0.0.1:9", "segtrack", "a", 1_000, True))
+    box.add(TWICE[0])
+    box.add(end(1_500))
+    box.close()
+    (sent,) = journals.sync(Path(), 1, settings.uri)
+    assert sent.why.startswith("it is refused: ") and not box.refused()
+    client.restore_run(run)
+    (sent,) = journals.sync(Path(), 1, settings.uri)
+    assert not sent.why and client.get_run(run).data.params == {"p": "1"}
+
+
+def test_a_running_run_goes_on_where_a_record_is_refused(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    monkeypatch.setattr(delivery, "sqlite_path", lambda _: None)  # as if it were a server's
+    sender = Sender(settings, Head(run, settings.uri, "segtrack", "a", 1_000, True))
+    for record in (*TWICE, TWICE[1], {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]}):
+        sender.send(record)
+    assert capsys.readouterr().err.count("refuses a record for good (params: ") == 1
+    assert client.get_run(run).data.metrics == {"m": 0.5}
+    (held,) = journals.sync(Path(), 1)
+    assert "still running" in held.why
+    sender.end(end(1_500))
+    assert "2 records are refused for good" in capsys.readouterr().err
+    (left,) = journals.sync(Path(), 1)
+    assert left.run == run and "2 records are refused" in left.why
+    assert client.get_run(run).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("code", "good"),
+    [
+        ("INVALID_PARAMETER_VALUE", True),
+        ("RESOURCE_DOES_NOT_EXIST", True),
+        ("INTERNAL_ERROR", False),
+        ("UNAUTHENTICATED", False),
+        ("PERMISSION_DENIED", False),
+        ("REQUEST_LIMIT_EXCEEDED", False),
+    ],
+)
+def test_what_is_refused_for_good(settings: MlflowSettings, code: str, good: bool) -> None:
+    from mlflow.exceptions import RestException
+
+    client, experiment = journals.connect(settings)
+    writer = Writer(client, client.create_run(experiment).info.run_id)
+    assert writer.refused(RestException({"error_code": code, "message": "no"})) is good
+
+
+def interrupted(run: str) -> Outbox:
+    box = Outbox.make(Head(run, "http://127.0.0.1:9", "segtrack", "a", 1_000, True))
+    box.add({"what": "tags", "tags": {"error": "interrupted"}})
+    box.add({"what": "end", "status": "KILLED", "time": 1_500})
+    box.close()
+    return box
+
+
+def test_a_run_that_goes_on_first_gets_what_waits(settings: MlflowSettings) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    interrupted(run)
+    with journals.record(settings, "a", {}, again=run):
+        assert not list(journals.outboxes(Path()))
+    assert not list(journals.sync(Path(), 1, settings.uri))
+    ended = client.get_run(run)
+    assert (ended.info.status, ended.data.tags["error"]) == ("FINISHED", "")
+
+
+def test_a_run_does_not_go_on_before_what_waits(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    box = interrupted(run)
+    box.open()
+    with (
+        pytest.raises(SettingsError, match=r"bringing them\): segtrack journal sync first"),
+        journals.record(settings, "a", {}, again=run),
+    ):
+        raise AssertionError
+    box.close()
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("gone again")
+
+    monkeypatch.setattr(Writer, "tags", away)
+    with (
+        pytest.raises(SettingsError, match=r"gone again\): segtrack journal sync first"),
+        journals.record(settings, "a", {}, again=run),
+    ):
+        raise AssertionError
+    assert client.get_run(run).data.tags.get("segtrack.host") is None
+    assert len(box.left()) == 2 and box.open()
+
+
+def test_who_presses_ctrl_c_waits_for_no_hanging_server(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ends(*_: object) -> None:
+        names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+        asked.append([os.environ[name] for name in names])
+
+    monkeypatch.setattr(Sender, "end", ends)
+    settings = replace(settings, timeout=1.5)
+    with pytest.raises(KeyboardInterrupt), journals.record(settings, "a", {}):
+        raise KeyboardInterrupt
+    with journals.record(settings, "a", {}):
+        pass
+    assert asked == [["2", "0"], ["30", "1"]]
 
 
 def test_only_the_cells_of_a_sweep(settings: MlflowSettings) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from segtrack.base.errors import StageError
 from segtrack.command.app import main
 from segtrack.journal import outbox as boxes
+from segtrack.journal.delivery import say_waiting
 from segtrack.journal.outbox import Head, Outbox, outboxes
 
 HEAD = Head("a" * 32, "http://127.0.0.1:9", "segtrack", "first", 1_000, True)
@@ -46,6 +48,28 @@ def test_a_line_that_a_kill_cut_is_none(box: Outbox, tmp_path: Path) -> None:
     assert box.records() == [params("1"), params("2")]
 
 
+def test_to_add_reads_no_more_than_the_end(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path) -> bytes:
+        raise AssertionError(f"all of {path} is read")
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    box.add(params("1"))
+    monkeypatch.undo()
+    assert box.records() == [params("1")]
+
+
+def test_what_an_earlier_process_kept_stays(box: Outbox) -> None:
+    box.add(params("1"))
+    box.arrived(1, HEAD.run)
+    box.add(params("2"))
+    with pytest.raises(StageError, match="another process brings what waits there"):
+        Outbox.make(HEAD)
+    box.close()
+    again = Outbox.make(HEAD)
+    again.add(params("3"))
+    assert again.left() == [params("2"), params("3")]
+
+
 def test_only_one_holds_it(box: Outbox, tmp_path: Path) -> None:
     (other,) = outboxes(tmp_path)
     assert not other.open()
@@ -67,6 +91,53 @@ def test_how_a_run_ended(box: Outbox) -> None:
     assert box.ended() is None
     box.add({"what": "end", "status": "FINISHED", "time": 5})
     assert box.ended() == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("records.jsonl", ""), ("records.jsonl", "5\n"), ("records.jsonl", '{"run": "a"}\n'),
+     ("delivered", "{"), ("delivered", "[]")],
+)  # fmt: skip
+def test_what_is_damaged_holds_up_nothing(
+    box: Outbox, tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.close()
+    (box.folder / name).write_text(text)
+    Outbox.make(Head("b" * 32, HEAD.uri, "segtrack", "second", 2_000, False)).close()
+    say_waiting(HEAD.uri)
+    told = capsys.readouterr().err
+    assert f"warning: what waits in mlruns/waiting/{HEAD.run} cannot be read" in told
+    assert "records of 1 earlier run wait" in told
+    assert main(["journal", "ls"]) == 0
+    assert capsys.readouterr().out.startswith("second  0 records, ")
+
+
+def test_another_users_box_ends_no_run(
+    box: Outbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(self: Outbox) -> bool:
+        raise PermissionError(13, "Permission denied", str(self.folder / "lock"))
+
+    monkeypatch.setattr(Outbox, "open", refused)
+    say_waiting(HEAD.uri)
+    assert main(["journal", "sync", "mlflow.timeout=0.5"]) == 1
+    assert "first waits on: [Errno 13] Permission denied" in capsys.readouterr().err
+
+
+def test_a_box_that_was_just_brought_leaves_no_folder(
+    box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Outbox.open
+
+    def late(self: Outbox) -> bool:
+        box.remove()
+        return opened(self)
+
+    monkeypatch.setattr(Outbox, "open", late)
+    monkeypatch.setattr(Outbox, "head", HEAD)
+    say_waiting(HEAD.uri)
+    assert not list((tmp_path / "mlruns" / "waiting").iterdir())
+    assert not capsys.readouterr().err
 
 
 def test_which_servers_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

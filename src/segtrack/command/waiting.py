@@ -7,7 +7,7 @@
 
 Runs that are still running bring their own. Whatever stops a sync, the next one goes on from there,
 and what arrived before is not recorded twice. Records that are not wanted any more are a folder
-that `ls` names: remove it.
+that `ls` names: remove it. What a server refuses for good is put aside there, and named.
 """
 
 from __future__ import annotations
@@ -51,10 +51,15 @@ def _list(folder: Path) -> int:
 
     found = list(outboxes(folder))
     for outbox in found:
-        head, count = outbox.head, len(outbox.records()) - outbox.delivered
+        try:
+            head, count = outbox.head, len(outbox.left())
+        except FileNotFoundError:  # its run has just brought it
+            continue
         began = time.strftime("%Y-%m-%d %H:%M", time.localtime(head.began / 1000))
         amount = f"{count} record{'s' * (count != 1)}, {outbox.size() / 1e6:.1f} MB"
         say(f"{head.name}  {amount}, of {began} for {head.uri}: {outbox.folder}")
+        if text := outbox.refused():
+            say(f"{head.name}  {text}")
     say(f"{_runs(len(found))}: {SYNC}" if found else "nothing waits")
     return 0
 

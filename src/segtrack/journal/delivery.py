@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SegtrackError
-from segtrack.base.names import storable
+from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.outbox import Head, Outbox, outboxes
-from segtrack.journal.tracking import ServerAway, client_of, connect, one_line
+from segtrack.journal.tracking import ServerAway, asked_once, client_of, connect, one_line
 from segtrack.journal.writing import Record, Writer
 from segtrack.settings import MlflowMode, MlflowSettings
 
@@ -29,14 +28,16 @@ class Sender:
     """Takes the records of one run to MLflow.
 
     What a server does not take is kept in an outbox, and all that follows behind it, until the
-    server takes it. A file of this machine has no such excuse: there, errors are raised.
+    server takes it. What it will never take is put aside there, and holds up nothing. A file of
+    this machine has no such excuse: there, errors are raised.
     """
 
     def __init__(self, settings: MlflowSettings, head: Head) -> None:
         self._settings, self._head = settings, head
         self._waits = sqlite_path(settings.uri) is None
         self._writer = Writer(client_of(settings.uri), head.run)
-        self._outbox: Outbox | None = None
+        self._outbox: Outbox | None = None  # in which all waits
+        self._aside: Outbox | None = None  # that holds what was refused; it may be the same
         self._lock = threading.RLock()
         self._pause, self._again = AGAIN_SECONDS, 0.0
         if not head.created:
@@ -67,6 +68,9 @@ class Sender:
                 except Exception as error:
                     if not self._waits or (isinstance(error, OSError) and error.filename):
                         raise
+                    if self._writer.refused(error):
+                        self._put_aside(record, one_line(error))
+                        return
                     self._keep(one_line(error))
             assert self._outbox is not None
             self._outbox.add(record)
@@ -86,7 +90,10 @@ class Sender:
                 return False
             self._head = replace(self._head, run=run, created=True)
             self._writer = Writer(self._writer.client, run)
-            self._outbox.remove()
+            if self._outbox.refused():
+                self._aside = self._outbox
+            else:
+                self._outbox.remove()
             self._outbox, self._pause = None, AGAIN_SECONDS
             say(f"{self._settings.uri} has taken what waited", error=True)
             return True
@@ -103,6 +110,9 @@ class Sender:
                     error=True,
                 )
                 self._outbox.close()
+            if self._aside is not None:
+                say(f"warning: {self._aside.refused()}", error=True)
+                self._aside.close()
 
     def forget(self) -> None:
         """Remove the run, where it is or will be."""
@@ -112,9 +122,11 @@ class Sender:
                 self._outbox = None
             else:
                 self.end({"what": "forget"})
+                if self._aside is not None and self._outbox is None:
+                    self._aside.remove()
 
     def _keep(self, why: str = "it does not answer") -> None:
-        self._outbox = Outbox.make(self._head)
+        self._outbox = self._aside or Outbox.make(self._head)
         self._again = time.monotonic() + self._pause
         say(
             f"warning: mlflow.uri={self._settings.uri} takes no records now ({why}); they are kept "
@@ -122,17 +134,61 @@ class Sender:
             error=True,
         )
 
+    def _put_aside(self, record: Record, why: str) -> None:
+        first = self._aside is None
+        self._aside = self._aside or Outbox.make(self._head)
+        self._aside.refuse(record, why)
+        if first:  # the others are counted at the end
+            say(
+                f"warning: mlflow.uri={self._settings.uri} refuses a record for good "
+                f"({record['what']}: {why}); it is kept in {_near(self._aside.folder)}",
+                error=True,
+            )
+
 
 def say_waiting(uri: str) -> None:
     """Say how many runs wait for a server that answers again, but for those that run."""
     waiting = 0
     for outbox in outboxes(Path()):
-        if outbox.head.uri == uri and outbox.open():
-            waiting += 1
-            outbox.close()
+        with contextlib.suppress(OSError):  # another user's, which is theirs to bring
+            if outbox.head.uri != uri or not outbox.open():
+                continue
+            if outbox.there:
+                waiting += not outbox.settled
+                outbox.close()
+            else:  # its run has just brought it, and to open it made its folder anew
+                outbox.remove()
     if waiting:
         what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
         say(f"{what}: {SYNC}", error=True)
+
+
+def bring_first(run: str, settings: MlflowSettings) -> None:
+    """Bring what an earlier process left waiting of a run that now goes on: brought later, it would
+    end the run as that process did.
+
+    Raises:
+        SettingsError: it cannot be brought now.
+    """
+    for outbox in outboxes(Path()):
+        if outbox.run != run:
+            continue
+        why = "another process is bringing them"
+        if outbox.open():
+            try:
+                if outbox.there:
+                    deliver(outbox, settings)
+                if not outbox.refused():
+                    outbox.remove()
+                continue
+            except Exception as error:
+                why = one_line(error)
+            finally:
+                outbox.close()
+        raise SettingsError(
+            f"earlier records of the run {run}, which is to go on, wait in {outbox.folder} "
+            f"({why}): {SYNC} first"
+        )
 
 
 @dataclass(frozen=True)
@@ -140,7 +196,8 @@ class Sent:
     """What became of one run that waited.
 
     Attributes:
-        records: how many arrived. run: its id on the server. why: what keeps it waiting.
+        records: how many the server took, or refused. run: its id there. why: what keeps it
+            waiting, or what was refused.
     """
 
     head: Head
@@ -156,7 +213,7 @@ def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
         The run's id on the server.
 
     Raises:
-        Exception: the server does not answer, or takes a record not.
+        Exception: the server does not answer. A record that it refuses for good is put aside.
     """
     head = outbox.head
     client, experiment = connect(replace(settings, experiment=head.experiment))
@@ -165,7 +222,12 @@ def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
     outbox.arrived(done, run)
     writer = Writer(client, run)
     for number, record in enumerate(outbox.left(), done + 1):
-        writer.write(record)
+        try:
+            writer.write(record)
+        except Exception as error:
+            if not writer.refused(error):
+                raise
+            outbox.refuse(record, one_line(error))
         outbox.arrived(number, run)
     return run
 
@@ -190,10 +252,19 @@ def sync(
         uri = instead or head.uri
         if uri in away:
             yield Sent(head, 0, why=away[uri])
-        elif not outbox.open():
+            continue
+        try:
+            free = outbox.open()
+        except OSError as error:
+            yield Sent(head, 0, why=one_line(error))
+            continue
+        if not free:
             yield Sent(head, 0, why="it is still running, and brings them itself")
         elif not outbox.there:  # its run has just brought it
             outbox.remove()
+        elif outbox.settled:
+            outbox.close()
+            yield Sent(head, 0, outbox.run or "", outbox.refused())
         else:
             settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=timeout)
             sent = _synced(outbox, settings)
@@ -207,10 +278,11 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
     head, before = outbox.head, outbox.delivered
     try:
         if outbox.ended() is None:
+            when = outbox.changed()  # the last that was heard of it, before more is added here
             outbox.add({"what": "tags", "tags": {"error": "the process was killed"}})
-            outbox.add({"what": "end", "status": "KILLED", "time": outbox.changed()})
+            outbox.add({"what": "end", "status": "KILLED", "time": when})
         run = deliver(outbox, settings)
-        sent = Sent(head, len(outbox.records()) - before, run)
+        sent = Sent(head, len(outbox.records()) - before, run, outbox.refused())
     except ServerAway as error:
         return error
     except (SegtrackError, OSError) as error:
@@ -219,22 +291,38 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
         return Sent(head, outbox.delivered - before, why=f"it is refused: {one_line(error)}")
     finally:
         outbox.close()
-    outbox.remove()
+    if not sent.why:
+        outbox.remove()
     return sent
 
 
 def _begun(client: Any, experiment: str, head: Head) -> str:
     """The id of the run, which an earlier try may have made."""
-    there = client.search_runs([experiment], f"tags.`{FIRST_ID}` = '{head.run}'", max_results=1)
-    if there:
-        return str(there[0].info.run_id)
-    made = client.create_run(
-        experiment,
-        start_time=head.began,
-        run_name=storable(head.name),
-        tags={**head.tags, FIRST_ID: head.run},
-    )
-    return str(made.info.run_id)
+    there = by_first_id(client, experiment, head.run)
+    return str((there or create(client, experiment, head)).info.run_id)
+
+
+def create(client: Any, experiment: str, head: Head) -> Any:
+    """Make a run on a server, which may have made it even if it does not say so: then it is found.
+
+    Raises:
+        Exception: the server made none, or does not tell; ``by_first_id`` finds what it made.
+    """
+    try:
+        with asked_once():
+            return client.create_run(
+                experiment,
+                start_time=head.began,
+                run_name=head.name,
+                tags={**head.tags, FIRST_ID: head.run},
+            )
+    except Exception:
+        there = None
+        with contextlib.suppress(Exception):  # the first error says more
+            there = by_first_id(client, experiment, head.run)
+        if there is None:
+            raise
+        return there
 
 
 def by_first_id(client: Any, experiment: str, run_id: str) -> Any | None:

@@ -22,11 +22,19 @@ from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.delivery import FIRST_ID, Sender, say_waiting
+from segtrack.journal.delivery import Sender, bring_first, create, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
-from segtrack.journal.tracking import ServerAway, client_of, connect, local_path, say_where, told
+from segtrack.journal.tracking import (
+    ServerAway,
+    asked_once,
+    client_of,
+    connect,
+    local_path,
+    say_where,
+    told,
+)
 from segtrack.journal.writing import METRICS_PER_CALL
 from segtrack.settings import MlflowSettings
 
@@ -225,6 +233,8 @@ def record(
         with told(settings.uri), stoppable():
             if experiment is not None:
                 say_where(client, experiment, settings)
+            if again is not None:
+                bring_first(again, settings)
             with held():  # a run that is there must be ended
                 if again is not None:
                     client.update_run(again, status="RUNNING")
@@ -239,7 +249,8 @@ def record(
             stop_if_asked()
     except KeyboardInterrupt:
         if journal is not None:
-            _end_anyway(journal, "KILLED", "interrupted")
+            with asked_once(settings.timeout):  # who pressed Ctrl-C waits for no hanging server
+                _end_anyway(journal, "KILLED", "interrupted")
         raise
     except BaseException as error:
         if journal is None:
@@ -275,11 +286,13 @@ def _connected(settings: MlflowSettings, parent: str | None, may_wait: bool) -> 
 
 def _begun(client: Any, experiment: str, head: Head, anyway: bool) -> Head:
     """The run as the server made it, or as one that it has to make yet."""
-    tags = head.tags if sqlite_path(head.uri) is not None else {**head.tags, FIRST_ID: head.run}
+    if sqlite_path(head.uri) is not None:
+        run = client.create_run(experiment, run_name=head.name, tags=head.tags)
+        return replace(head, run=run.info.run_id, created=True)
     try:
-        run = client.create_run(experiment, run_name=head.name, tags=tags)
+        run = create(client, experiment, head)
     except Exception:
-        if sqlite_path(head.uri) is not None or not anyway:
+        if not anyway:
             raise
         return head
     return replace(head, run=run.info.run_id, created=True)

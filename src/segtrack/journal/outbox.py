@@ -2,13 +2,15 @@
 
 A folder for each such run, ``mlruns/waiting/RUN``: ``records.jsonl`` begins with what the run is,
 and grows by a line for each record; ``files`` has the artifacts; ``delivered`` says how many of the
-records arrived. Who adds or delivers holds ``lock``; a killed process lets it go.
+records arrived; ``refused.jsonl`` has those that the server will never take, each with its reason.
+Who adds or delivers holds ``lock``; a killed process lets it go.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,12 +21,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from segtrack.base.atomic import write_whole
+from segtrack.base.errors import StageError
 from segtrack.base.files import hand_out
+from segtrack.base.saying import say
 from segtrack.journal.writing import Record
 
 MLRUNS = Path("mlruns")
 WAITING = "waiting"
 _RECORDS, _DELIVERED, _FILES, _LOCK = "records.jsonl", "delivered", "files", "lock"
+REFUSED = "refused.jsonl"
 _SERVERS = "servers.txt"  # that have recorded something from here
 
 
@@ -57,16 +62,22 @@ class Outbox:
 
     @classmethod
     def make(cls, head: Head) -> Outbox:
-        """A new one, which is open.
+        """The one of a run, which is open; what an earlier process kept there stays.
 
         Raises:
             OSError: it cannot be written.
+            StageError: another process holds it.
         """
         folder = MLRUNS.absolute() / WAITING / head.run
         folder.mkdir(parents=True, exist_ok=True)
         made = cls(folder)
-        made.open()
-        write_whole(folder / _RECORDS, json.dumps(asdict(head)) + "\n")
+        if not made.open():
+            raise StageError(
+                f"{folder}: another process brings what waits there, so that nothing can be kept "
+                "in it; wait until that has ended"
+            )
+        if not made.there:
+            write_whole(folder / _RECORDS, json.dumps(asdict(head)) + "\n")
         return made
 
     def open(self) -> bool:
@@ -107,16 +118,37 @@ class Outbox:
         Raises:
             OSError: it cannot be written.
         """
-        if record["what"] == "artifact":
-            source = Path(record["file"])
-            number = sum(1 for _ in (self.folder / _FILES).glob("*"))
-            kept = Path(_FILES, str(number), source.name)
-            hand_out(source, self.folder / kept)
-            record = {**record, "file": kept.as_posix()}
-        path = self.folder / _RECORDS
-        cut = not path.read_bytes().endswith(b"\n") if path.stat().st_size else False
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if cut else "") + json.dumps(record) + "\n")
+        record = self._with_file(record)
+        with (self.folder / _RECORDS).open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":  # cut by a kill
+                    file.write(b"\n")
+            file.write(json.dumps(record).encode() + b"\n")
+
+    def refuse(self, record: Record, why: str) -> None:
+        """Put a record aside that the server will never take.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with (self.folder / REFUSED).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"why": why, "record": self._with_file(record)}) + "\n")
+
+    def refused(self) -> str:
+        """What was put aside, and where, in one line; empty: nothing."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.folder / REFUSED).read_text("utf-8").splitlines()
+            last = json.loads(lines[-1])
+            count = f"{len(lines)} record{'s are' if len(lines) > 1 else ' is'}"
+            what, why = last["record"]["what"], last["why"]
+            return f"{count} refused for good ({what}: {why}) and kept in {self.folder / REFUSED}"
+        return ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left here but what the server refused."""
+        return bool(self.refused()) and not self.left()
 
     def left(self) -> list[Record]:
         """The records that have not arrived, with files as whole paths."""
@@ -150,7 +182,24 @@ class Outbox:
 
     def size(self) -> int:
         """Bytes of all that is kept."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        found = 0
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # its run has just brought it
+                found += path.stat().st_size if path.is_file() else 0
+        return found
+
+    def _with_file(self, record: Record) -> Record:
+        """With a copy of the file that it names, and the file's place in this folder."""
+        if record["what"] != "artifact":
+            return record
+        source = Path(record["file"])
+        if source.is_relative_to(self.folder):
+            kept = source.relative_to(self.folder)
+        else:
+            number = sum(1 for _ in (self.folder / _FILES).glob("*"))
+            kept = Path(_FILES, str(number), source.name)
+            hand_out(source, self.folder / kept)
+        return {**record, "file": kept.as_posix()}
 
     def _arrived(self) -> dict[str, Any]:
         with contextlib.suppress(FileNotFoundError):
@@ -168,12 +217,19 @@ class Outbox:
 
 
 def outboxes(project: Path) -> Iterator[Outbox]:
-    """Of a project's folder, the run that began first first."""
+    """Of a project's folder, the run that began first first; what is none there is said."""
     found: list[tuple[int, Outbox]] = []
     for path in sorted((project / MLRUNS / WAITING).glob(f"*/{_RECORDS}")):
         outbox = Outbox(path.parent)
-        with contextlib.suppress(FileNotFoundError):  # its run has just brought it
+        try:
+            outbox.left(), outbox.refused()
             found.append((outbox.head.began, outbox))
+        except FileNotFoundError:  # its run has just brought it
+            continue
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or "its files are damaged"
+            text = f"warning: what waits in {path.parent} cannot be read ({why}) and is left out: "
+            say(f"{text}mend it, or remove that folder", error=True)
     yield from (outbox for _, outbox in sorted(found, key=lambda pair: pair[0]))
 
 

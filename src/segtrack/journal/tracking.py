@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import re
 import socket
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -183,6 +185,34 @@ def _cached_client(uri: str) -> Any:
 
     client = MlflowClient(tracking_uri=uri)
     return client if sqlite_path(uri) is None else _Held(client)
+
+
+_ASKING = threading.RLock()
+
+
+@contextlib.contextmanager
+def asked_once(seconds: float | None = None) -> Iterator[None]:
+    """Let MLflow's client send what is in this block once, and wait at most so long for each answer
+    (in whole s, rounded up; default: as long as ever).
+
+    What makes something would make it twice: an answer that was lost says not that nothing was
+    made. MLflow reads this from the environment alone, at each call: what other threads ask
+    meanwhile is sent once as well, and is kept as ever where that fails.
+    """
+    given = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    if seconds is not None:
+        given["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, math.ceil(seconds)))
+    with _ASKING:
+        before = {key: os.environ.get(key) for key in given}
+        os.environ.update(given)
+        try:
+            yield
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
 
 
 class _Held:

@@ -14,13 +14,15 @@ from typing import Any
 
 from segtrack.base.files import hand_out
 from segtrack.base.saying import say
-from segtrack.journal.tracking import local_path
+from segtrack.journal.tracking import asked_once, local_path
 
 Record = dict[str, Any]
 
 PARAMS_PER_CALL = 100
 TAGS_PER_CALL = 100
 METRICS_PER_CALL = 1000
+# Of HTTP: no login, no right to it, a proxy's login, too slow, too early, too many at once.
+_LATER = (401, 403, 407, 408, 425, 429)
 
 
 class Writer:
@@ -37,6 +39,19 @@ class Writer:
         """
         values = {key: value for key, value in record.items() if key != "what"}
         getattr(self, record["what"])(**values)
+
+    def refused(self, error: Exception) -> bool:
+        """Whether the server will never take the record that it answered with this error.
+
+        Not so where it is away, or busy, or does not know us, or has the run no more: who restores
+        the run, or logs in anew, wants all of it there.
+        """
+        if _status(error) not in range(400, 500) or _status(error) in _LATER:
+            return False
+        try:
+            return bool(self.client.get_run(self.run_id).info.lifecycle_stage == "active")
+        except Exception:
+            return False
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -99,7 +114,11 @@ class Writer:
             made = [v for v in self.client.search_model_versions(asked) if v.source == source]
         else:
             made = []
-        version = made[0] if made else self.client.create_model_version(name, source, self.run_id)
+        if made:
+            version = made[0]
+        else:
+            with asked_once():
+                version = self.client.create_model_version(name, source, self.run_id)
         self.tags({"registered": f"{name} {version.version}"})
         say(f"registered as models:/{name}/{version.version}")
 
@@ -121,3 +140,12 @@ class Writer:
     def local(self) -> Path | None:
         """The folder of the run's artifacts; None where they are on a server."""
         return local_path(self.place)
+
+
+def _status(error: Exception) -> int:
+    """HTTP's status of an answer, as MLflow or what it sends files with tells it; 0: none came."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code())
+    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
