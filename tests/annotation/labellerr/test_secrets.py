@@ -32,6 +32,7 @@ def test_a_whole_push_shows_no_credentials(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")  # which the journal hushes
     with start_emulator(tmp_path / "emulator", credentials=Accepted(*PLANTED)) as emulator:
         platform = adapter(transport, emulator.url, credentials=Credentials(*PLANTED))
         project_id = make_project(platform, images(2), tmp_path / "here" / "ledger")
