@@ -118,12 +118,20 @@ def test_a_server_with_artifacts_on_s3(
     """MLflow's own application, served by a thread: a process of its own takes half a minute."""
     from mlflow import server as mlflow_server
     from mlflow.server import handlers
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
     from werkzeug.serving import make_server
 
     shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
     address = s3.make("served")
     for name in ("_tracking_store", "_model_registry_store"):
         monkeypatch.setattr(handlers, name, None)
+    # The application makes its stores those of the whole process.
+    for module, name in ((registry, "_registry_uri"), (tracking, "_tracking_uri")):
+        monkeypatch.setattr(module, name, None)
+    for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "")  # put back at the end, whoever sets it meanwhile
+        monkeypatch.delenv(name)
     database = f"sqlite:///{tmp_path / 'mlflow.db'}"
     handlers.initialize_backend_stores(database, database, address)
     http = make_server("127.0.0.1", 0, mlflow_server.app, threaded=True)
