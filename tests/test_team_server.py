@@ -35,6 +35,11 @@ def test_it_is_asked_where_it_listens(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(TeamServer, "_start", lambda *_, **__: None)
-    monkeypatch.setattr(team_server, "answers", lambda url: asked.append(url) or True)
+
+    def answers(url: str) -> bool:
+        asked.append(url)
+        return True
+
+    monkeypatch.setattr(team_server, "answers", answers)
     TeamServer(tmp_path, port=5000, host=host).start()
     assert asked == [f"http://{at}:5000/health"]

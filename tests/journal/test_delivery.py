@@ -67,7 +67,9 @@ def test_a_run_that_was_killed_meanwhile_is_ended(settings: MlflowSettings) -> N
     assert run.info.end_time == 5_000
 
 
-TWICE = [{"what": "params", "params": {"p": value}} for value in "12"]  # the second is refused
+TWICE: list[dict[str, Any]] = [
+    {"what": "params", "params": {"p": value}} for value in "12"
+]  # the second is refused
 
 
 def test_what_is_refused_holds_up_nothing(
@@ -122,7 +124,8 @@ def test_a_running_run_goes_on_where_a_record_is_refused(
     run = client.create_run(experiment).info.run_id
     monkeypatch.setattr(delivery, "sqlite_path", lambda _: None)  # as if it were a server's
     sender = Sender(settings, Head(run, settings.uri, "segtrack", "a", 1_000, True))
-    for record in (*TWICE, TWICE[1], {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]}):
+    metric: dict[str, Any] = {"what": "metrics", "rows": [["m", 0.5, 1_100, 0]]}
+    for record in (*TWICE, TWICE[1], metric):
         sender.send(record)
     assert capsys.readouterr().err.count("refuses a record for good (params: ") == 1
     assert client.get_run(run).data.metrics == {"m": 0.5}
