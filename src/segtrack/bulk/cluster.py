@@ -139,9 +139,9 @@ class Associating:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """What was told of the shard."""
         told = json.loads(batch["told"][0])
-        if "error" not in told:
+        if told.get("frames"):
             try:
-                track_video(self.job, told["shard"])
+                told["track"] = track_video(self.job, told["shard"])
             except SegtrackError as error:
                 told = _packed(error)
         return _row(told)

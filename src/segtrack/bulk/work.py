@@ -25,7 +25,7 @@ import numpy as np
 from segtrack import dataset as datasets
 from segtrack import model, tracker
 from segtrack.base.atomic import settle, write_whole
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, StageError
 from segtrack.base.files import file_digest
 from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.bulk import tables
@@ -68,17 +68,18 @@ class Job:
     def done(self, what: str, number: int) -> dict[str, Any] | None:
         """What is known of a finished shard (``detect``) or association (``track``)."""
         try:
-            found: dict[str, Any] = json.loads(self._mark(what, number).read_text("utf-8"))
+            found: dict[str, Any] = json.loads(self.mark(what, number).read_text("utf-8"))
         except FileNotFoundError:
             return None
         return found
 
     def finish(self, what: str, number: int, facts: dict[str, Any]) -> dict[str, Any]:
         """From here on it is finished."""
-        write_whole(self._mark(what, number), json.dumps(facts, ensure_ascii=False))
+        write_whole(self.mark(what, number), json.dumps(facts, ensure_ascii=False))
         return facts
 
-    def _mark(self, what: str, number: int) -> Path:
+    def mark(self, what: str, number: int) -> Path:
+        """The file that says that it is finished."""
         return self.folder / DONE / f"{what}-{number:05d}.json"
 
 
@@ -110,34 +111,43 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
             settle(work / DETECTED, kept)
         for name in (INPUTS, OBJECTS):
             settle(work / name, job.folder / name / f"{number:05d}.parquet")
-    where = Path(OBJECTS) / f"{number:05d}.parquet"
-    unread = [row for row in rows if row["problem"].startswith(_UNREAD)]
-    told = {
-        "shard": number,
-        "objects": where.as_posix(),
-        "inputs": f"{INPUTS}/{number:05d}.parquet",
-        "files": len(rows),
-        "skipped": len(unread),
-        "first_skipped": f"{unread[0][job.kind]}: {unread[0]['problem']}" if unread else "",
-        "rows": sum(row["objects"] for row in rows),
-        "sha256": file_digest(job.folder / where),
-        "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
-        **facts,
-    }
-    told["ms"] |= _since(begin)
-    return job.finish("detect", number, told)
+        where = Path(OBJECTS) / f"{number:05d}.parquet"
+        unread = [row for row in rows if row["problem"].startswith(_UNREAD)]
+        told = {
+            "shard": number,
+            "objects": where.as_posix(),
+            "inputs": f"{INPUTS}/{number:05d}.parquet",
+            "files": len(rows),
+            "skipped": len(unread),
+            "first_skipped": f"{unread[0][job.kind]}: {unread[0]['problem']}" if unread else "",
+            "rows": sum(row["objects"] for row in rows),
+            "sha256": file_digest(job.folder / where),
+            "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
+            **facts,
+        }
+        told["ms"] |= _since(begin)
+        return job.finish("detect", number, told)
 
 
-def track_video(job: Job, number: int) -> dict[str, Any] | None:
-    """Associate the detections of one video, unless that is done; None where it has none.
+def track_video(job: Job, number: int) -> dict[str, Any]:
+    """Associate the detections of one video that has frames, unless that is done.
 
     Returns:
         What the manifest says of its trajectories.
+
+    Raises:
+        StageError: its detections are not there any more.
     """
     kept = job.folder / DETECTED / f"{number:05d}"
-    if (found := job.done("track", number)) or not kept.is_dir():
+    if found := job.done("track", number):
         shutil.rmtree(kept, ignore_errors=True)
         return found
+    if not kept.is_dir():
+        raise StageError(
+            f"{kept}: the detections of {job.plan.files(number)[0].name} are not there, or not "
+            f"seen by {os.uname().nodename}; give the same command again. To detect them once more "
+            f"remove {job.mark('detect', number)} before"
+        )
     begin = _clocks()
     with _attempt(job, "track", number) as work:
         (file,) = job.plan.files(number)
@@ -162,16 +172,16 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
         rows = tables.write_objects(work / "tracks.parquet", work / TRACKS, schema, names, about)
         where = Path(TRACKS) / f"{number:05d}.parquet"
         settle(work / TRACKS, job.folder / where)
-    told = {
-        "shard": number,
-        "video": file.name,
-        "tracks": where.as_posix(),
-        "count": count,
-        "rows": rows,
-        "sha256": file_digest(job.folder / where),
-        "ms": _since(begin),
-    }
-    job.finish("track", number, told)
+        told = {
+            "shard": number,
+            "video": file.name,
+            "tracks": where.as_posix(),
+            "count": count,
+            "rows": rows,
+            "sha256": file_digest(job.folder / where),
+            "ms": _since(begin),
+        }
+        job.finish("track", number, told)
     shutil.rmtree(kept, ignore_errors=True)
     return told
 
