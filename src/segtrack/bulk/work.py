@@ -95,6 +95,7 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     Raises:
         DataError: a file is not the one any more that was planned, or the shard ended its process
             again and again.
+        StageError: a file cannot be read, though it may be later.
     """
     if found := job.done("detect", number):
         return found
@@ -235,7 +236,13 @@ def _read(one: _Image, max_pixels: int | None) -> tuple[dict[str, Any], np.ndarr
         found = datasets.read_image_file(str(one.path), decode=True, max_pixels=max_pixels)
     told["sha256"] = found.sha256
     problem = found.error or datasets.too_large(found.width, found.height, max_pixels)
-    pixels = None if problem else datasets.read_pixels(one.path)
+    if found.refused:
+        raise _refused(one.path, found.error)
+    try:
+        pixels = None if problem else datasets.decode_pixels(one.path.read_bytes())
+    except OSError as error:
+        raise _refused(one.path, error.strerror or str(error)) from error
+    _not_there(one.path, one.file)  # once more: of what was read meanwhile
     if pixels is None:
         return {**told, "problem": f"{_UNREAD}{problem or 'cannot be decoded'}"}, None
     told["height"], told["width"] = pixels.shape[:2]
@@ -261,11 +268,16 @@ def _video(
     except Changed:
         raise
     except DataError as error:
+        if file.size != NO_FILE:
+            _readable(path, file, row["sha256"])
         row["problem"] = f"{_UNREAD}{str(error).removeprefix(f'{path}: ')}"
         tables.write_facts([], work / OBJECTS, tables.VIDEO_OBJECTS)
         return [row], {"frames": 0}
     found = model.Predictions.load(detected)
     info = found.info
+    if info.truncated:
+        _readable(path, file, row["sha256"])
+    _not_there(path, file)
     row |= {"width": info.width, "height": info.height, "fps": info.fps}
     row |= {"frames": info.frame_count, "problem": info.truncated.removeprefix(f"{path}: ")}
     about = _of_video(file.name, found.times, info.height, info.width)
@@ -294,16 +306,39 @@ def _not_there(path: Path, file: Input) -> str:
 
     Raises:
         DataError: it is another one by now.
+        StageError: it was there when files were listed, and is not, or not for now.
     """
     if file.size == NO_FILE:
         return "is no file, or a broken link"
     try:
         facts = path.stat()
     except OSError as error:
-        return error.strerror or str(error)
+        raise _refused(path, error.strerror or str(error)) from error
     if (facts.st_size, facts.st_mtime_ns) != (file.size, file.mtime_ns):
         raise Changed(f"{path}: was changed while it waited its turn; give the same command again")
     return ""
+
+
+def _readable(path: Path, file: Input, sha256: str) -> None:
+    """Asked of a video that is left out or cut short: FFmpeg does not say that a disk was away.
+
+    Raises:
+        DataError, StageError: as ``_not_there``; its bytes are not given, or were others before.
+    """
+    _not_there(path, file)
+    try:
+        again = file_digest(path)
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from error
+    if sha256 and again != sha256:
+        raise _refused(path, "gives other bytes than a moment ago")
+
+
+def _refused(path: Path, why: str) -> StageError:
+    return StageError(
+        f"{path}: {why}, and could be looked at when files were listed. Where that has passed the "
+        "same command goes on; without this file another result begins"
+    )
 
 
 class Changed(DataError):
