@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SEGTRACK_DATA") or ROOT.parent / "shared" / "data")
 SIZE = (320, 192)  # px, width and height of images and frames
 IMGSZ, VIDEO_IMGSZ = 96, 160
-FRAMES, SAMPLE = 100, 500
+FRAMES, SAMPLE = 400, 500
 
 
 def make_images(folder: Path, count: int) -> None:
@@ -54,20 +54,19 @@ def make_images(folder: Path, count: int) -> None:
 
 
 def make_videos(folder: Path, count: int) -> None:
-    """Videos of ``FRAMES`` frames, of parts of a real one."""
+    """Videos of ``FRAMES`` frames, of a real one that begins elsewhere in each, and again."""
     import cv2
 
     folder.mkdir(parents=True)
     source = cv2.VideoCapture(str(DATA / "videos" / "intel_car-detection.mp4"))
     frames: list[Any] = []
-    while len(frames) < FRAMES * 3 and (got := source.read())[0]:
+    while len(frames) < FRAMES and (got := source.read())[0]:
         frames.append(cv2.resize(got[1], SIZE))
     for number in range(count):
         path = str(folder / f"{number:03}.mp4")
         writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), 25, SIZE)
-        start = number * 7 % max(1, len(frames) - FRAMES)
-        for frame in frames[start : start + FRAMES]:
-            writer.write(frame)
+        for at in range(number * 7, number * 7 + FRAMES):
+            writer.write(frames[at % len(frames)])
         writer.release()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from segtrack.base import atomic
 from segtrack.base.atomic import (
     partial_name,
     replacing,
@@ -57,6 +59,27 @@ def test_a_kill_while_a_folder_is_replaced_leaves_the_old_one_or_the_new(
     with pytest.raises(RuntimeError), whole_folder(folder):
         raise RuntimeError  # the next one finds a whole folder, and fails
     assert (folder / "x").read_text() == ("new" if step == "after" else "old")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.lock", "a"]
+
+
+@pytest.mark.parametrize("where", ["_write_out", "replace"])
+def test_on_a_full_disk_the_old_folder_stays(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a"
+    with whole_folder(folder) as partial:
+        (partial / "x").write_text("old")
+    rename = Path.replace
+
+    def full(path: Path, target: Path = folder) -> Path:
+        if where == "_write_out" or path.name == "a.partial":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(atomic if where == "_write_out" else Path, where, full)
+    with pytest.raises(OSError, match="No space"), whole_folder(folder) as partial:
+        (partial / "x").write_text("new")
+    assert (folder / "x").read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == [".a.lock", "a"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from html import unescape
 from pathlib import Path
@@ -20,6 +22,7 @@ from segtrack.runs import KeptRun
 from segtrack.runs.places import Folder
 from segtrack.settings import EvaluationSettings, MlflowSettings, SplitFractions
 from segtrack.view import Library, start_view
+from segtrack.view.images import Pictures
 from tests.browser import Person, open_browser
 from tests.evaluation.scenes import SIZE, Detection, write_predictions
 
@@ -120,6 +123,22 @@ def test_which_pictures(address: str, query: str, expected: list[str]) -> None:
     page = requests.get(address + query, timeout=30)
     assert page.status_code == 200
     assert names(page.text) == [f"{name}.png" for name in expected]
+
+
+def test_more_orders_than_are_kept_asked_for_at_once(tmp_path: Path) -> None:
+    class Slow(dict[Any, Any]):
+        def __setitem__(self, key: Any, value: Any) -> None:
+            super().__setitem__(key, value)
+            time.sleep(0.002)  # in which others ask for theirs
+
+    run = write_evaluation(tmp_path)
+    pictures = Pictures(run, Dataset.load(tmp_path / "prepare"), "val")
+    asked = [(sort, name) for sort in pictures.sorts() for name in (None, *NAMES)]
+    alone = [pictures.order(*one).tolist() for one in asked]
+    pictures._orders = Slow()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda one: pictures.order(*one).tolist(), asked))
+    assert found == alone
 
 
 def test_numbers(address: str) -> None:

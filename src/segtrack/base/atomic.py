@@ -80,11 +80,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(before, ignore_errors=True)
             partial.mkdir()
             yield partial
+            _write_out(partial)  # a full disk is found out here, with the old folder in its place
             if folder.exists():
                 folder.replace(before)
-            settle(partial, folder)
+            partial.replace(folder)
+            _sync(folder.parent)
             shutil.rmtree(before, ignore_errors=True)
         except BaseException:
+            if before.exists() and not folder.exists():
+                before.replace(folder)
             shutil.rmtree(partial, ignore_errors=True)
             raise
 

@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from segtrack.bulk.work import Job, predict_shard, track_video
 from segtrack.settings import ScaleSettings
 
 BESIDE = 4  # actors that detect, for one that associates
+CONNECT_S = 5.0
 LOCAL = "local"  # Ray's own word for a cluster of this machine's, that ends with the command
 # What says where segtrack keeps what it finds out, and which modules it loads.
 _VARIABLES = ("SEGTRACK_HOME", "SEGTRACK_PLUGINS", "SEGTRACK_BACKEND")
@@ -139,9 +141,9 @@ class Associating:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
         """What was told of the shard."""
         told = json.loads(batch["told"][0])
-        if "error" not in told:
+        if told.get("frames"):
             try:
-                track_video(self.job, told["shard"])
+                told["track"] = track_video(self.job, told["shard"])
             except SegtrackError as error:
                 told = _packed(error)
         return _row(told)
@@ -176,6 +178,7 @@ def _ray() -> Any:
 @contextlib.contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Connected to a cluster for the length of the block; one of this machine ends with it."""
+    _require_reached(address)
     here = {"include_dashboard": False} if address == LOCAL else {}
     # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -202,6 +205,20 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_reached(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # local, auto
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"scale.ray={address}: nothing answers there ({error}); ray start --head --port={port} "
+            "begins a cluster, and scale.ray=local is one of this machine alone"
+        ) from error
 
 
 def _room(ray: Any, cpus: float, gpus: float, wanted: int | None) -> int:

@@ -8,12 +8,13 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from segtrack import model
-from segtrack.base.errors import DataError
+from segtrack.base.atomic import write_whole
+from segtrack.base.errors import DataError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import doing
 from segtrack.bulk.plan import IMAGE, Plan, keep_plan
@@ -52,7 +53,35 @@ def run_shards(
 
     Raises:
         DataError: not one file could be read; as ``predict_shard``.
+        StageError: a shard was not finished.
     """
+    # A kill may have come after the last shard, while what is below was tidied up.
+    if not (folder / MANIFEST).is_file():
+        made = _predicted(plan, network, request, settings, folder, report)
+        write_whole(folder / MANIFEST, json.dumps(made, indent=1, ensure_ascii=False))
+    for name in (DONE, WORK, DETECTED):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / PLAN).unlink(missing_ok=True)
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    report(f"predict/{plan.kind}s", content["files"])
+    report("predict/objects", content["rows"])
+    report("predict/skipped", content["skipped"])
+    report("predict/shards", len(content["shards"]))
+    report("predict/shards_again", sum(content["again"].values()))
+    if plan.kind != IMAGE:
+        report("predict/frames", content["frames"])
+        report("predict/tracks", sum(one["count"] for one in content["tracks"]))
+
+
+def _predicted(
+    plan: Plan,
+    network: model.Network,
+    request: model.Request,
+    settings: Settings,
+    folder: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """All shards; returns the manifest. Rates are reported before there is one, once."""
     kind = settings.tracker, settings.tracks
     most = getattr(settings.dataset, "max_pixels", None)
     job = Job(
@@ -69,34 +98,41 @@ def run_shards(
     for name in (OBJECTS, INPUTS, DONE, WORK, *([] if plan.kind == IMAGE else [TRACKS, DETECTED])):
         (folder / name).mkdir(exist_ok=True)
     keep_plan(plan, folder / PLAN)
-    last = "detect" if plan.kind == IMAGE else "track"
-    open_ = [n for n in range(plan.shards) if not job.done(last, n)]
+    shards, tracked = _finished(job, "detect"), _finished(job, "track")
+    open_ = _lacking(plan, shards, tracked)
     unit, begin = f"{plan.kind}s", time.perf_counter()
     ready = len(plan) - sum(map(plan.count, open_))
     now = Counter[str]()
+    about: dict[str, float] = {}  # of the command that ends; an earlier one's would stay
+
+    def later(name: str, value: float, step: int = 0) -> None:
+        about[name] = value
+
     with doing("predict", len(plan), unit, ready) as work:
-        for told in _calls(job, settings.scale, plan.largest_first(open_), report):
+        for told in _calls(job, settings.scale, plan.largest_first(open_), later):
+            # What is told here counts: a shared folder may hide a mark for a while that was new.
+            if track := told.pop("track", None):
+                tracked[told["shard"]] = track
+            shards[told["shard"]] = told
             work.advance(told["files"])
             now.update(files=told["files"], frames=told.get("frames", 0))
     seconds = time.perf_counter() - begin
-    shards, tracked = _finished(job, "detect"), _finished(job, "track")
+    if lacking := _lacking(plan, shards, tracked):
+        raise StageError(
+            f"{folder}: {len(lacking)} of {plan.shards} shards were not finished, the first is "
+            f"{lacking[0]}; give the same command again, it does those alone"
+        )
     total = Counter[str]()
-    for shard in shards:
+    for shard in shards.values():
         total.update({k: shard.get(k, 0) for k in ("files", "frames", "skipped", "rows")})
     if total["files"] == total["skipped"]:
         raise DataError(f"no {plan.kind} could be read; {shards[0]['first_skipped']}")
-    again = _attempts(folder / WORK)
-    report(f"predict/{unit}", total["files"])
-    report("predict/objects", total["rows"])
-    report("predict/skipped", total["skipped"])
-    report("predict/shards", len(shards))
-    report("predict/shards_again", sum(again.values()))
+    for name, value in about.items():
+        report(name, value)
     if plan.kind != IMAGE:
-        report("predict/frames", total["frames"])
         report("predict/frames_per_s", now["frames"] / seconds)
-        report("predict/tracks", sum(one["count"] for one in tracked))
     report(f"predict/{unit}_per_s", now["files"] / seconds)
-    manifest = {
+    return {
         "format": 1,
         "kind": plan.kind,
         "root": str(plan.root),
@@ -105,21 +141,16 @@ def run_shards(
         "weights_sha256": network.weights.sha256,
         "conf_floor": request.conf_floor,
         **{k: total[k] for k in ("files", "frames", "skipped", "rows")},
-        "again": dict(sorted(again.items())),
-        "shards": shards,
-        "tracks": tracked,
+        "again": dict(sorted(_attempts(folder / WORK).items())),
+        "shards": [shards[number] for number in sorted(shards)],
+        "tracks": [tracked[number] for number in sorted(tracked)],
     }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
-    for name in (DONE, WORK, DETECTED):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / PLAN).unlink()
 
 
 def _calls(
     job: Job, scale: ScaleSettings, numbers: list[int], report: Report
 ) -> Iterator[dict[str, Any]]:
-    """Do them all; yields what is told of each shard that is finished with its video's tracks."""
+    """Do them all; yields what is told of each shard, with its video's tracks as ``track``."""
     if not numbers:
         return
     if scale.ray is not None:
@@ -130,14 +161,21 @@ def _calls(
     with model.loaded(job.network, job.request) as one:
         for number in numbers:
             told = predict_shard(job, number, lambda: contextlib.nullcontext(one))
-            if job.kind != IMAGE:
-                track_video(job, number)
-            yield told
+            yield {**told, "track": track_video(job, number)} if told.get("frames") else told
 
 
-def _finished(job: Job, what: str) -> list[dict[str, Any]]:
-    found = (job.done(what, number) for number in range(job.plan.shards))
-    return [one for one in found if one is not None]
+def _finished(job: Job, what: str) -> dict[int, dict[str, Any]]:
+    found = ((number, job.done(what, number)) for number in range(job.plan.shards))
+    return {number: one for number, one in found if one is not None}
+
+
+def _lacking(plan: Plan, shards: Mapping[int, Any], tracked: Mapping[int, Any]) -> list[int]:
+    """Shards that are not finished; a video without frames has no tracks."""
+    return [
+        number
+        for number in range(plan.shards)
+        if number not in shards or (shards[number].get("frames") and number not in tracked)
+    ]
 
 
 def _attempts(work: Path) -> Counter[str]:

@@ -25,7 +25,7 @@ import numpy as np
 from segtrack import dataset as datasets
 from segtrack import model, tracker
 from segtrack.base.atomic import settle, write_whole
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, StageError
 from segtrack.base.files import file_digest
 from segtrack.base.frame_times import FrameTimes, TimesRead
 from segtrack.bulk import tables
@@ -68,17 +68,18 @@ class Job:
     def done(self, what: str, number: int) -> dict[str, Any] | None:
         """What is known of a finished shard (``detect``) or association (``track``)."""
         try:
-            found: dict[str, Any] = json.loads(self._mark(what, number).read_text("utf-8"))
+            found: dict[str, Any] = json.loads(self.mark(what, number).read_text("utf-8"))
         except FileNotFoundError:
             return None
         return found
 
     def finish(self, what: str, number: int, facts: dict[str, Any]) -> dict[str, Any]:
         """From here on it is finished."""
-        write_whole(self._mark(what, number), json.dumps(facts, ensure_ascii=False))
+        write_whole(self.mark(what, number), json.dumps(facts, ensure_ascii=False))
         return facts
 
-    def _mark(self, what: str, number: int) -> Path:
+    def mark(self, what: str, number: int) -> Path:
+        """The file that says that it is finished."""
         return self.folder / DONE / f"{what}-{number:05d}.json"
 
 
@@ -94,6 +95,7 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     Raises:
         DataError: a file is not the one any more that was planned, or the shard ended its process
             again and again.
+        StageError: a file cannot be read, though it may be later.
     """
     if found := job.done("detect", number):
         return found
@@ -110,34 +112,43 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
             settle(work / DETECTED, kept)
         for name in (INPUTS, OBJECTS):
             settle(work / name, job.folder / name / f"{number:05d}.parquet")
-    where = Path(OBJECTS) / f"{number:05d}.parquet"
-    unread = [row for row in rows if row["problem"].startswith(_UNREAD)]
-    told = {
-        "shard": number,
-        "objects": where.as_posix(),
-        "inputs": f"{INPUTS}/{number:05d}.parquet",
-        "files": len(rows),
-        "skipped": len(unread),
-        "first_skipped": f"{unread[0][job.kind]}: {unread[0]['problem']}" if unread else "",
-        "rows": sum(row["objects"] for row in rows),
-        "sha256": file_digest(job.folder / where),
-        "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
-        **facts,
-    }
-    told["ms"] |= _since(begin)
-    return job.finish("detect", number, told)
+        where = Path(OBJECTS) / f"{number:05d}.parquet"
+        unread = [row for row in rows if row["problem"].startswith(_UNREAD)]
+        told = {
+            "shard": number,
+            "objects": where.as_posix(),
+            "inputs": f"{INPUTS}/{number:05d}.parquet",
+            "files": len(rows),
+            "skipped": len(unread),
+            "first_skipped": f"{unread[0][job.kind]}: {unread[0]['problem']}" if unread else "",
+            "rows": sum(row["objects"] for row in rows),
+            "sha256": file_digest(job.folder / where),
+            "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
+            **facts,
+        }
+        told["ms"] |= _since(begin)
+        return job.finish("detect", number, told)
 
 
-def track_video(job: Job, number: int) -> dict[str, Any] | None:
-    """Associate the detections of one video, unless that is done; None where it has none.
+def track_video(job: Job, number: int) -> dict[str, Any]:
+    """Associate the detections of one video that has frames, unless that is done.
 
     Returns:
         What the manifest says of its trajectories.
+
+    Raises:
+        StageError: its detections are not there any more.
     """
     kept = job.folder / DETECTED / f"{number:05d}"
-    if (found := job.done("track", number)) or not kept.is_dir():
+    if found := job.done("track", number):
         shutil.rmtree(kept, ignore_errors=True)
         return found
+    if not kept.is_dir():
+        raise StageError(
+            f"{kept}: the detections of {job.plan.files(number)[0].name} are not there, or not "
+            f"seen by {os.uname().nodename}; give the same command again. To detect them once more "
+            f"remove {job.mark('detect', number)} before"
+        )
     begin = _clocks()
     with _attempt(job, "track", number) as work:
         (file,) = job.plan.files(number)
@@ -162,16 +173,16 @@ def track_video(job: Job, number: int) -> dict[str, Any] | None:
         rows = tables.write_objects(work / "tracks.parquet", work / TRACKS, schema, names, about)
         where = Path(TRACKS) / f"{number:05d}.parquet"
         settle(work / TRACKS, job.folder / where)
-    told = {
-        "shard": number,
-        "video": file.name,
-        "tracks": where.as_posix(),
-        "count": count,
-        "rows": rows,
-        "sha256": file_digest(job.folder / where),
-        "ms": _since(begin),
-    }
-    job.finish("track", number, told)
+        told = {
+            "shard": number,
+            "video": file.name,
+            "tracks": where.as_posix(),
+            "count": count,
+            "rows": rows,
+            "sha256": file_digest(job.folder / where),
+            "ms": _since(begin),
+        }
+        job.finish("track", number, told)
     shutil.rmtree(kept, ignore_errors=True)
     return told
 
@@ -225,7 +236,13 @@ def _read(one: _Image, max_pixels: int | None) -> tuple[dict[str, Any], np.ndarr
         found = datasets.read_image_file(str(one.path), decode=True, max_pixels=max_pixels)
     told["sha256"] = found.sha256
     problem = found.error or datasets.too_large(found.width, found.height, max_pixels)
-    pixels = None if problem else datasets.read_pixels(one.path)
+    if found.refused:
+        raise _refused(one.path, found.error)
+    try:
+        pixels = None if problem else datasets.decode_pixels(one.path.read_bytes())
+    except OSError as error:
+        raise _refused(one.path, error.strerror or str(error)) from error
+    _not_there(one.path, one.file)  # once more: of what was read meanwhile
     if pixels is None:
         return {**told, "problem": f"{_UNREAD}{problem or 'cannot be decoded'}"}, None
     told["height"], told["width"] = pixels.shape[:2]
@@ -251,11 +268,16 @@ def _video(
     except Changed:
         raise
     except DataError as error:
+        if file.size != NO_FILE:
+            _readable(path, file, row["sha256"])
         row["problem"] = f"{_UNREAD}{str(error).removeprefix(f'{path}: ')}"
         tables.write_facts([], work / OBJECTS, tables.VIDEO_OBJECTS)
         return [row], {"frames": 0}
     found = model.Predictions.load(detected)
     info = found.info
+    if info.truncated:
+        _readable(path, file, row["sha256"])
+    _not_there(path, file)
     row |= {"width": info.width, "height": info.height, "fps": info.fps}
     row |= {"frames": info.frame_count, "problem": info.truncated.removeprefix(f"{path}: ")}
     about = _of_video(file.name, found.times, info.height, info.width)
@@ -284,16 +306,39 @@ def _not_there(path: Path, file: Input) -> str:
 
     Raises:
         DataError: it is another one by now.
+        StageError: it was there when files were listed, and is not, or not for now.
     """
     if file.size == NO_FILE:
         return "is no file, or a broken link"
     try:
         facts = path.stat()
     except OSError as error:
-        return error.strerror or str(error)
+        raise _refused(path, error.strerror or str(error)) from error
     if (facts.st_size, facts.st_mtime_ns) != (file.size, file.mtime_ns):
         raise Changed(f"{path}: was changed while it waited its turn; give the same command again")
     return ""
+
+
+def _readable(path: Path, file: Input, sha256: str) -> None:
+    """Asked of a video that is left out or cut short: FFmpeg does not say that a disk was away.
+
+    Raises:
+        DataError, StageError: as ``_not_there``; its bytes are not given, or were others before.
+    """
+    _not_there(path, file)
+    try:
+        again = file_digest(path)
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from error
+    if sha256 and again != sha256:
+        raise _refused(path, "gives other bytes than a moment ago")
+
+
+def _refused(path: Path, why: str) -> StageError:
+    return StageError(
+        f"{path}: {why}, and could be looked at when files were listed. Where that has passed the "
+        "same command goes on; without this file another result begins"
+    )
 
 
 class Changed(DataError):

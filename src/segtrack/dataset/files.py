@@ -170,7 +170,9 @@ def read_files(catalogue: Catalogue, checks: Checks, reading: Reading) -> int:
             row = done.row
             if done.image is not None:
                 if done.image.sha256:  # else it could not be opened, which may pass
-                    cache.keep(row.path, _image_stamp(row), json.dumps(vars(done.image)))
+                    facts = dict(vars(done.image))
+                    del facts["refused"]  # it was not; other versions read the cache, too
+                    cache.keep(row.path, _image_stamp(row), json.dumps(facts))
                 _put_image(row, done.image, catalogue, checks, reading)
                 count += 1
             if done.label is not None and row.label_path is not None:

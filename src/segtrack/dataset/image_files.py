@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segtrack.dataset.pixels import (
@@ -44,6 +44,7 @@ class ImageFile:
         suffix: under which ultralytics reads the file; empty where it has to be converted.
         pictures: how many the file holds, up to ``MOST_PICTURES``; the first is the one that
             counts.
+        refused: the system did not give its bytes, which may pass.
     """
 
     sha256: str
@@ -56,6 +57,7 @@ class ImageFile:
     error: str
     suffix: str = ".jpg"
     pictures: int = 1
+    refused: bool = False
 
 
 def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS) -> ImageFile:
@@ -76,7 +78,7 @@ def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS
                 return _broken("", f"has {size} bytes, more than an image of {max_pixels} pixels")
             data = file.read()
     except OSError as error:
-        return _broken("", error.strerror or str(error))
+        return replace(_broken("", error.strerror or str(error)), refused=True)
     sha = hashlib.sha256(data).hexdigest()
     if not data:
         return _broken(sha, "the file is empty (0 bytes)")

@@ -6,6 +6,7 @@ A data set may have a million of them, so that what sorts and filters them is he
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,6 +102,7 @@ class Pictures:
         self._classes = np.zeros((count, -(-len(self.names) // 8)), np.uint8)  # a bit for each
         self._page: dict[int, ImageRow] = {}
         self._orders: dict[tuple[Sort, str | None], np.ndarray] = {}
+        self._one_at_a_time = threading.Lock()
         confused = evaluation.file("confusion.parquet") if evaluation else None
         matched = evaluation.file("matches.parquet") if evaluation else None
         self.confused = Confusions.read(confused, self.names, self._ids, self._mark)
@@ -138,11 +140,11 @@ class Pictures:
         """
         known = self.sorts()
         sort = sort if sort in known else known[0]
-        if (sort, name) not in self._orders:
-            while len(self._orders) >= _KEPT:
-                self._orders.pop(next(iter(self._orders)))
-            self._orders[sort, name] = self._ordered(sort, name)
-        found = self._orders[sort, name]
+        with self._one_at_a_time:  # several pages are asked for at once
+            if (found := self._orders.get((sort, name))) is None:
+                while len(self._orders) >= _KEPT:
+                    self._orders.pop(next(iter(self._orders)))
+                found = self._orders[sort, name] = self._ordered(sort, name)
         if behind is not None:
             found = found[np.isin(found, behind.image)]
         return found
