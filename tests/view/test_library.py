@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from segtrack import journal as journals
+from segtrack.base.errors import StageError
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library
 from segtrack.view import library as libraries
@@ -49,12 +50,11 @@ def test_a_run_that_runs_is_asked_for_again(
 
 
 def test_a_run_that_is_there_no_more(settings: MlflowSettings, tmp_path: Path) -> None:
-    with journals.record(settings, "run", {}) as journal:
+    # It cannot be ended either.
+    ended = pytest.raises(StageError, match="not found")
+    with ended, journals.record(settings, "run", {}) as journal:
         library = Library(settings, [], tmp_path)
         library.get(journal.run_id)
-        client, experiment = journals.connect(settings)
-        other = client.create_run(experiment).info.run_id
         journal.forget()
         with pytest.raises(libraries.Unknown, match="cannot be read from"):
             library.get(journal.run_id)
-        journal.run_id = other  # so that something can be ended
