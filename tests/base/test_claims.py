@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from segtrack.base.claims import counted, needed, said
+from segtrack.base.claims import needed, said
 from segtrack.base.statistics import Interval
+from segtrack.base.words import counted
 
 
 def gap(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from segtrack.base.statistics import Interval, units_needed
+from segtrack.base.words import singular
 
 POWER = 0.8  # chance with which a difference is to be told, for how many units that takes
 _MANY = 10_000
@@ -78,14 +79,3 @@ def needed(gap: Interval, of: str = "sequences", level: float = 0.95) -> str:
     rough = round(units, min(2 - len(str(units)), 0))  # two digits: it is a guess
     number = f"About {rough:,}" if units <= _MANY else f"More than {_MANY:,}"
     return f"{number} {of} like these would tell a difference of this size in 4 of 5 cases"
-
-
-def singular(of: str) -> str:
-    """One of the units: of "test groups of images" a "test group of images"."""
-    head, *rest = of.split(" of ", 1)
-    return " of ".join([head.removesuffix("s"), *rest])
-
-
-def counted(count: int, of: str) -> str:
-    """``7 sequences``, but ``1 sequence``."""
-    return f"{count} {singular(of) if count == 1 else of}"

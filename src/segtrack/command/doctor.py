@@ -14,10 +14,10 @@ import json
 import textwrap
 from collections.abc import Sequence
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
 from segtrack.base.secrets import told_apart
+from segtrack.base.words import counted
 from segtrack.command import machine
 from segtrack.command.app import CONF
 from segtrack.command.composition import check, compose_settings

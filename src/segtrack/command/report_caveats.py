@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import some
 from segtrack.base.statistics import FEW
+from segtrack.base.words import counted
 from segtrack.command.report_parts import number_of, split_of
 from segtrack.runs import KeptRun
 

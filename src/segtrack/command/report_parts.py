@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
+from segtrack.base.words import counted
 from segtrack.command.licences import counted_sources
 from segtrack.dataset import count_files, count_sources
 from segtrack.report import (

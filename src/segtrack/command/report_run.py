@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segtrack import scoring
-from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
 from segtrack.base.names import level
+from segtrack.base.words import counted
 from segtrack.command.report_caveats import run_caveats
 from segtrack.command.report_parts import (
     Section,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import DataError, some
+from segtrack.base.words import counted
 from segtrack.command.report_parts import (
     Section,
     data_section,

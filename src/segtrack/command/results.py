@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.command.subcommands import Parser
 from segtrack.pipeline import all_names
 from segtrack.store import Entry, Far, Store, cache_of, is_address, shared_store, waiting_text

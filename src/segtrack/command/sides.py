@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from segtrack.base.claims import POWER, counted, said
+from segtrack.base.claims import POWER, said
 from segtrack.base.errors import some
 from segtrack.base.statistics import FEW, Estimate, Interval, compare, units_needed
+from segtrack.base.words import counted
 from segtrack.report import gap_columns, score_columns, table_text, unit_rows
 from segtrack.runs import KeptRun, differing
 from segtrack.scoring import ROLES

@@ -11,8 +11,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 
-from segtrack.base.claims import counted
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.command import objective, sweep_cells
 from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweeper import Searched

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.command.sweep_cells import Cells
 from segtrack.command.sweep_outcome import publish
 from segtrack.journal import Journal

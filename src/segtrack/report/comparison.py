@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segtrack.base.claims import counted, said
+from segtrack.base.claims import said
 from segtrack.base.errors import DataError, some
 from segtrack.base.families import Family, compare_all, compare_each, or_least
 from segtrack.base.statistics import FEW, Estimate, Interval, lend_seeds
+from segtrack.base.words import counted
 from segtrack.report.tables import table_text
 
 BEST, CHOSEN, LIKE = "best", "chosen", "cannot be told from it"

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from segtrack.base.claims import counted
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.store import record as records
 from segtrack.store.builders import building
 from segtrack.store.calls import StageCall, StageResult

@@ -15,9 +15,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from segtrack.base.claims import counted
 from segtrack.base.files import real
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.store import nearest
 from segtrack.store import record as records
 from segtrack.store.calls import Entry, StageCall, StageResult

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segtrack.base.claims import counted
 from segtrack.base.errors import DataError
+from segtrack.base.words import counted
 from segtrack.report import ABOVE, BELOW, CLAIMS, LIKE, Outcome, Scored
 from segtrack.runs import (
     COUNTED,
