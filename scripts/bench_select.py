@@ -41,7 +41,8 @@ from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.files import digest
 from segtrack.base.statistics import Estimate, Interval, compare
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.job import look
 from segtrack.curation import read_selection
 from segtrack.dataset import Dataset

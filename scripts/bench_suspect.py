@@ -49,7 +49,8 @@ from pycocotools import mask as coco_mask
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.statistics import Estimate, Interval, compare
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.job import look
 from segtrack.curation import KINDS, Facts, facts_of, pooled, suspicions
 from segtrack.dataset import Dataset, annotations_of, images_of, read_pixels

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from segtrack.base.errors import DataError, SegtrackError, SettingsError
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.journal import run_files
 
 SWEEP = {

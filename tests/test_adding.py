@@ -57,7 +57,7 @@ def test_commands_name_plugins_that_are_there_and_can_be_typed(block: str) -> No
         assert {name.removeprefix("tests.plugins.") for name in names} <= set(PLUGINS), line
         code = (
             "import sys; from segtrack.command.app import CONF; "
-            "from segtrack.command.composition import check; "
+            "from segtrack.command.checking import check; "
             "sys.exit('; '.join(map(str, check(CONF, sys.argv[1:], sweep=False))) or None)"
         )
         done = subprocess.run(

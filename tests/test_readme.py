@@ -10,8 +10,8 @@ import pytest
 
 from segtrack.command import convert, report
 from segtrack.command.app import CONF, main
+from segtrack.command.checking import check
 from segtrack.command.compare import options_of
-from segtrack.command.composition import check
 
 pytestmark = pytest.mark.usefixtures("composed_once")
 

@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 
 from segtrack.command import composed, composition
 from segtrack.command.app import CONF
+from segtrack.command.checking import check
 from segtrack.command.choices import video_choices
-from segtrack.command.composition import check, compose_settings, expand, groups
+from segtrack.command.composition import compose_settings, expand, groups
 from segtrack.dataset import Light
 from segtrack.pipeline import listed_names
 from segtrack.settings import LabellerrMode, Settings

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from segtrack.command.app import CONF, _options_first, main
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.help import help_text
 from segtrack.command.keys import formerly, normalised, unknown
 

@@ -18,7 +18,8 @@ from segtrack.base.names import short
 from segtrack.command import objective, worker
 from segtrack.command.app import CONF
 from segtrack.command.cells import probes_of
-from segtrack.command.composition import check, compose_settings, composing, swept
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweep_cells import once, settings_of
 from segtrack.command.sweep_search import Found, front, importance

@@ -55,6 +55,8 @@ def test_some_images_by_their_ids(yolo: YoloFolder, run: Prepare) -> None:
         own = [one for one in annotations if one["image_id"] in wanted]
         assert list(dataset.iter_annotations(split, wanted)) == own != []
         assert list(dataset.images_of(wanted)) == rows[1:4]
+        assert list(dataset.coco_images(split, wanted)) == list(dataset.coco_images(split))[1:4]
+        assert list(dataset.coco_images("test", wanted)) == []
         assert list(dataset.iter_annotations("test", wanted)) == []
     assert list(dataset.images_of([])) == []
 

@@ -47,12 +47,15 @@ class HandMade:
         categories = [{"id": i, "name": name} for i, name in enumerate(self.names)]
         return {"images": images, "annotations": self.annotations, "categories": categories}
 
-    def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
+    def coco_images(
+        self, split: str, images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
         for r in self.rows:
-            yield {
-                **{"id": r.image_id, "file_name": r.file_name},
-                **{"width": r.width, "height": r.height},
-            }
+            if images is None or r.image_id in images:
+                yield {
+                    **{"id": r.image_id, "file_name": r.file_name},
+                    **{"width": r.width, "height": r.height},
+                }
 
     @property
     def counts(self) -> dict[str, int]:

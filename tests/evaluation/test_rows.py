@@ -29,7 +29,7 @@ def measured(
 ) -> tuple[Evaluation, list[MatchRow], list[ConfusedRow]]:
     dataset = hand_made(NAMES, images, objects)
     predictions = write_predictions(folder, NAMES, images, found)
-    with RowsWriter(folder, NAMES) as rows:
+    with RowsWriter(folder) as rows:
         made = measure(dataset, "val", predictions, EvaluationSettings(), rows=rows)  # type: ignore[arg-type]
     read = [
         [kind(**row) for table in row_groups(folder / file) for row in table.to_pylist()]

@@ -116,6 +116,33 @@ def test_the_file_is_small_and_whole(tmp_path: Path) -> None:
     assert path.stat().st_size < 13_000
 
 
+def test_a_long_name_costs_no_more_than_itself(tmp_path: Path) -> None:
+    units = evaluated(tmp_path / "predictions", 1).units
+    names = [*(f"{i:05d}.jpg" for i in range(999)), "ü" * 200, "", "\U00010348/b.png"]
+    path = tmp_path / "units.npz"
+    group = np.array(names, np.dtypes.StringDType())
+    dataclasses.replace(units, group=group).save(path)
+    with np.load(path) as file:
+        assert file["group_text"].nbytes + file["group_end"].nbytes < 12_000 + 8 * 1002
+    again = ImageUnits.load(path).group
+    assert again.tolist() == names
+    assert again.nbytes < 20 * len(names)
+    assert np.unique(again).tolist() == sorted(names)
+
+
+def test_reads_a_file_of_before_names_were_packed(tmp_path: Path) -> None:
+    units = evaluated(tmp_path / "predictions", 1).units
+    path = tmp_path / "units.npz"
+    units.save(path)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file if not name.startswith("group")}
+    np.savez_compressed(path, **arrays, group=np.array(units.group.tolist()))
+    again = ImageUnits.load(path)
+    assert again.group.dtype == units.group.dtype
+    assert again.group.tolist() == units.group.tolist()
+    np.testing.assert_array_equal(again.objects, units.objects)
+
+
 def test_nothing_was_found(tmp_path: Path) -> None:
     predictions = write_predictions(tmp_path / "predictions", NAMES, 2, [])
     dataset = hand_made(NAMES, 2, [Object(1, 1, BOX)])

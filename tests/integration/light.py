@@ -18,7 +18,7 @@ from tests.forked import ROOT, Forks
 HEAVY = ("cv2", "matplotlib", "mlflow", "numba", "scipy", "torch", "ultralytics")
 LIMIT = 20  # seconds, after which a command that has not refused is ended
 LIGHT = Forks(
-    *("hydra.main", "segtrack.command.composition", "segtrack.settings:register"),
+    *("hydra.main", "segtrack.command.checking", "segtrack.settings:register"),
     "tests.composing:install",
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segtrack.command.app import CONF
-from segtrack.command.composition import check
+from segtrack.command.checking import check
 from segtrack.evaluation.measurement import measure
 from segtrack.report import read_table_csv
 from segtrack.settings import EvaluationSettings

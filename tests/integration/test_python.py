@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import segtrack
 from segtrack.command import override_words, run_stages
 from segtrack.command.app import CONF
-from segtrack.command.composition import check
+from segtrack.command.checking import check
 from tests.forked import ROOT
 from tests.integration.conftest import TINY, Project
 

@@ -8,7 +8,8 @@ import pytest
 
 import segtrack
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.evaluation.measurement import measure
 from segtrack.model.ultralytics.epochs import NAMES
 from segtrack.pipeline.objective import (

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.settings import knobs_of
 from segtrack.tracker import TRACKERS
 

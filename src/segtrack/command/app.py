@@ -155,7 +155,7 @@ def require_settings(
     Raises:
         SettingsError: all that is wrong with them.
     """
-    from segtrack.command.composition import check
+    from segtrack.command.checking import check
 
     problems = check(CONF, overrides, extra, sweep)
     if problems:

@@ -14,8 +14,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from segtrack.base.errors import SettingsError
+from segtrack.command.checking import Checker
 from segtrack.command.composed import composed
-from segtrack.command.composition import Checker, composing, expand, groups
+from segtrack.command.composition import composing, expand, groups
 from segtrack.command.keys import normalised
 from segtrack.settings import DatasetSettings, knobs_of
 

@@ -26,7 +26,8 @@ from segtrack import scoring
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.sides import Compared, Side, comparison_document, report
 from segtrack.command.subcommands import Parser
 from segtrack.runs import KeptRun, KeptSweep, find, settings_of

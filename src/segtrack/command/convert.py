@@ -27,7 +27,8 @@ from pathlib import Path
 from segtrack.base.errors import SettingsError, nearest, some
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.subcommands import Parser
 from segtrack.convert import (
     FORMATS,

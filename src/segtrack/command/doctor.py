@@ -20,7 +20,8 @@ from segtrack.base.secrets import told_apart
 from segtrack.base.words import counted
 from segtrack.command import machine
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.machine import NOTE, OK, PROBLEM, Finding
 from segtrack.command.subcommands import Parser
 

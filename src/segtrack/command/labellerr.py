@@ -24,7 +24,8 @@ from segtrack.base.processes import stop_if_asked
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.job import live_in
 from segtrack.command.subcommands import Parser
 from segtrack.report import table_text

@@ -23,7 +23,8 @@ from segtrack.base.errors import SettingsError, nearest
 from segtrack.base.names import level
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.licences import find_sources, named_sources
 from segtrack.command.report_parts import made_by
 from segtrack.command.report_run import run_document

@@ -65,7 +65,8 @@ def _list(folder: Path) -> int:
 
 
 def _sync(folder: Path, overrides: Sequence[str]) -> int:
-    from segtrack.command.composition import check, compose_settings
+    from segtrack.command.checking import check
+    from segtrack.command.composition import compose_settings
     from segtrack.journal import sync
 
     named = any(one.startswith("mlflow=") for one in overrides)

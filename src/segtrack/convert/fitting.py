@@ -126,6 +126,8 @@ def _fit(thing: Thing, picture: Picture, holds: Holds, losses: Losses) -> Thing 
     ):
         if there and not getattr(holds, kind):
             losses.add(kind)
+    if polygons is thing.polygons and counts == thing.rle:  # as nearly always
+        return thing
     return replace(thing, polygons=polygons, rle=counts)
 
 

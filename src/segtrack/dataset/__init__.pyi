@@ -79,4 +79,6 @@ from .video import read_frames as read_frames
 from .video_names import is_video as is_video
 from .video_still import middle_frame as middle_frame
 from .walking import files_below as files_below
+from .workers import map_chunks as map_chunks
+from .workers import worker_count as worker_count
 from .yolo_tree import joined as joined

@@ -120,9 +120,15 @@ class Dataset:
         table = rows_with(self.folder / "images.parquet", "image_id", images, columns)
         yield from map(self._image, table.to_pylist())
 
-    def coco_images(self, split: str) -> Iterator[dict[str, Any]]:
-        """Entries of COCO's ``images`` of a split in the order of their ids, as a stream."""
-        for row in self._rows(split, ["file_name", "width", "height"]):
+    def coco_images(
+        self, split: str, images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Entries of COCO's ``images`` of a split in the order of their ids, as a stream.
+
+        Args:
+            images: ids of those that are wanted, quick for a few; None for all.
+        """
+        for row in self._rows(split, ["file_name", "width", "height"], images):
             yield {"id": row.pop("image_id"), **row}
 
     def image_rows(self, *columns: str) -> Iterator[dict[str, Any]]:
@@ -185,19 +191,23 @@ class Dataset:
         }
 
     def _some_annotations(self, split: str, images: Collection[int]) -> Iterator[dict[str, Any]]:
-        columns = ["image_id", "width", "height", "split"]
-        rows = rows_with(self.folder / "images.parquet", "image_id", images, columns).to_pylist()
-        sizes = {r["image_id"]: [r["height"], r["width"]] for r in rows if r["split"] == split}
+        rows = self._rows(split, ["width", "height"], images)
+        sizes = {row["image_id"]: [row["height"], row["width"]] for row in rows}
         table = rows_with(self.folder / "annotations.parquet", "image_id", sizes)
-        for one in table.to_pylist():
-            yield _coco_row(one, sizes[one["image_id"]])
+        for part in table.to_batches(max_chunksize=tables.ROW_GROUP):  # as a table they are small
+            for one in part.to_pylist():
+                yield _coco_row(one, sizes[one["image_id"]])
 
     def _image(self, row: dict[str, Any]) -> ImageRow:
         return ImageRow(**row | {"path": self.folder / row["path"], "sha256": row["sha256"].hex()})
 
-    def _rows(self, split: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+    def _rows(
+        self, split: str, columns: list[str], images: Collection[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """``image_id`` and these columns of a split's images, in the order of ids, as a stream."""
-        for table in row_groups(self.folder / "images.parquet", ["image_id", *columns, "split"]):
+        path, columns = self.folder / "images.parquet", ["image_id", *columns, "split"]
+        some = None if images is None else [rows_with(path, "image_id", images, columns)]
+        for table in some or row_groups(path, columns):
             table = table.filter(pc.field("split") == split).drop_columns(["split"])
             yield from table.to_pylist()
 

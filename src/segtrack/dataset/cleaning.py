@@ -5,6 +5,7 @@ annotations that are there twice.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ SMALLEST = 1e-9  # share of the image under which an area is nothing but roundin
 # Masks are drawn at a cost of the outline's length; none that somebody drew comes near.
 MOST_CROSSINGS = 1000
 MOST_TESTED = 10_000  # points
+_FEW = 4000  # polygons that a process is done with before a compiler would have loaded
 
 
 class Remark(NamedTuple):
@@ -44,6 +46,10 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
         size: width and height of the image in the unit of ``points``.
         line, what: where it stands, for the remarks ("polygon", "polygon of annotation 17").
     """
+    if next(_seen) > _FEW and len(points) <= MOST_TESTED and _plain(points, size):
+        area = abs(geometry.signed_area(points))
+        if area > SMALLEST * size[0] * size[1]:
+            return Cleaned(points, area, [])
     written = points
     points = geometry.without_repeats(points)
     if len(points) < 3:
@@ -118,6 +124,17 @@ def without_copies(placed: Iterable[Placed]) -> tuple[list[Annotation], list[Rem
             first[key] = what
             kept.append(annotation)
     return kept, remarks
+
+
+_seen = count()
+
+
+def _plain(points: Polygon, size: tuple[float, float]) -> bool:
+    """Whether nothing would be said or changed; half the length leaves room for rounding."""
+    from segtrack.dataset.polygon_kernels import plain
+
+    width, height = size
+    return plain(np.ascontiguousarray(points), float(width), float(height), MOST_CROSSINGS / 2)
 
 
 def _crossing_area(points: Polygon, size: tuple[float, float], area: float) -> float:

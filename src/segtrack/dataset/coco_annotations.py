@@ -239,7 +239,8 @@ class _One:
                 area += cleaned.area
         if not kept:
             return None
-        w, h = np.ptp(np.concatenate(kept), axis=0).tolist()
+        points = kept[0] if len(kept) == 1 else np.concatenate(kept)
+        w, h = (points.max(0) - points.min(0)).tolist()
         area = self._area(area, w, h)
         return Annotation(class_id, kept, area, crowd=crowd)
 
@@ -284,7 +285,7 @@ class _One:
     def _look_small(self, polygons: list[Polygon]) -> None:
         """Whether all coordinates are 0 to 1 in an image that is larger."""
         if polygons and min(self.size) > 1:
-            self.tiny = all(len(p) and p.min() >= 0 and p.max() <= 1 for p in polygons)
+            self.tiny = all(len(p) and p.max() <= 1 and p.min() >= 0 for p in polygons)
 
 
 def _hint(problem: Unreadable) -> str:

@@ -36,6 +36,7 @@ def map_chunks(
     chunk: int,
     alone_below: int = 0,
     ahead: int = 0,
+    alone: str = "dataset.workers=1",
 ) -> Iterator[R]:
     """Results of ``function`` over chunks of ``items``, flattened, in the order of ``items``.
 
@@ -44,6 +45,7 @@ def map_chunks(
         workers: processes; 1 works in this process.
         alone_below: with fewer items than this no process is started (a start costs half a second).
         ahead: chunks that may be out or done before their turn; 0 for a few per process.
+        alone: what makes ``workers`` 1, for the message; empty where nothing does.
 
     Raises:
         StageError: a process died (killed, out of memory).
@@ -80,8 +82,8 @@ def map_chunks(
             yield from out.popleft().result()
     except BrokenProcessPool as error:
         raise StageError(
-            "a worker process died while it read images (out of memory?); "
-            "try dataset.workers=1, or free memory and run the same command again"
+            f"a worker process died while it worked on images (out of memory?); "
+            f"{f'try {alone}, or ' * bool(alone)}free memory and run the same command again"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -122,8 +122,8 @@ def label_rows(labels: Labels, width: int, height: int) -> list[str]:
         if crowd or not polygons:
             continue
         points = polygons[0] if len(polygons) == 1 else joined(polygons)
-        shares = np.clip(points * scale, 0.0, 1.0).reshape(-1)
-        rows.append(f"{class_id} " + " ".join([f"{v:.6g}" for v in shares.tolist()]))
+        shares = (points * scale).clip(0.0, 1.0).reshape(-1).tolist()
+        rows.append(f"{class_id}" + " %.6g" * len(shares) % tuple(shares))
     return rows
 
 

@@ -108,10 +108,15 @@ def image_batches(
                 row = next(rows, None)
         yield ImageBatch(chosen, truth, detections)
     if ahead is not None:
-        raise DataError(
-            f"image {ahead.frame} has predictions, but the data set has no image of that number "
-            f"in this split; predict again on this data set"
-        )
+        raise unknown_image(ahead.frame)
+
+
+def unknown_image(number: int) -> DataError:
+    """What is said of predictions for an image that is not there."""
+    return DataError(
+        f"image {number} has predictions, but the data set has no image of that number "
+        f"in this split; predict again on this data set"
+    )
 
 
 def detection_rles(image: dict[str, Any], detections: FrameDetections) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import numpy as np
 from segtrack.evaluation.assignment import AREAS
 from segtrack.evaluation.batches import ImageBatch
 from segtrack.evaluation.lists import BatchLists
-from segtrack.evaluation.rows import RowsWriter
+from segtrack.evaluation.rows import Rows
 from segtrack.evaluation.visible import VisibleObjects, found_objects
 
 Kind = Literal["mask", "box"]
@@ -112,23 +112,24 @@ class Matcher:
     Attributes:
         class_count: classes are 0 to ``class_count - 1``.
         pieces: a piece for each batch.
+        images: place of the next one among all.
         objects_by_area: int64 (K, A), of the ground truth, those that count.
     """
 
     class_count: int
+    images: int = 0
     pieces: list[_Piece] = field(default_factory=list)
     objects_by_area: np.ndarray = field(init=False)
-    _images: int = 0
     _visible: list[VisibleObjects] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.objects_by_area = np.zeros((self.class_count, len(AREAS)), np.int64)
 
-    def add(self, batch: ImageBatch, rows: RowsWriter | None = None) -> None:
+    def add(self, batch: ImageBatch, rows: Rows | None = None) -> None:
         """Match one batch; images come in ascending order of their ids.
 
         Args:
-            rows: is told of every detection and object.
+            rows: get every detection and object.
         """
         lists = BatchLists.of(batch)
         key = np.unique(np.concatenate([lists.truth_key, lists.found_key]))
@@ -150,14 +151,21 @@ class Matcher:
                 for a in range(len(AREAS)):
                     kept = class_id[of_cell[count[a]]]
                     self.objects_by_area[:, a] += np.bincount(kept, minlength=self.class_count)
-                self._visible.append(found_objects(lists, cells, assigned, self._images))
+                self._visible.append(found_objects(lists, cells, assigned, self.images))
                 if rows is not None:
                     rows.add_matches(lists, cells, assigned)
-        place = (image + self._images).astype(np.int32)
+        place = (image + self.images).astype(np.int32)
         kept = CellCounts(class_id.astype(np.int16), place, objects, counts)
         cell_starts = np.searchsorted(class_id, classes)
         self.pieces.append(_Piece(kept, cell_starts, starts, score, right, ignored))
-        self._images += len(batch.images)
+        self.images += len(batch.images)
+
+    def join(self, other: Matcher) -> None:
+        """Take what another one matched, whose images follow."""
+        self.pieces += other.pieces
+        self.objects_by_area += other.objects_by_area
+        self._visible += other._visible
+        self.images = other.images
 
     def matches(self, kind: Kind) -> Matches:
         """COCO's matching of all classes in its four area ranges."""

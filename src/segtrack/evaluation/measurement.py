@@ -9,21 +9,16 @@ import numpy as np
 
 from segtrack.base.names import level
 from segtrack.base.progress import progress
-from segtrack.dataset import Dataset, Grouping
-from segtrack.evaluation.batches import BATCH, image_batches
-from segtrack.evaluation.confusion import (
-    ImageErrors,
-    confusion_matrix,
-    image_errors,
-    match_batch,
-    worst_images,
-)
+from segtrack.dataset import Dataset
+from segtrack.evaluation.batches import BATCH
+from segtrack.evaluation.confusion import ImageErrors
 from segtrack.evaluation.curves import Curves, confidence_curves
 from segtrack.evaluation.hidden import HiddenRecall, groups_of, hidden_recall
-from segtrack.evaluation.matching import KINDS, Matcher
+from segtrack.evaluation.judging import Judged, Judging
+from segtrack.evaluation.matching import KINDS
 from segtrack.evaluation.rows import RowsWriter
 from segtrack.evaluation.scores import Scores, Value, coco_scores
-from segtrack.evaluation.units import ImageUnits, image_units
+from segtrack.evaluation.units import TEXT, ImageUnits, image_units
 from segtrack.evaluation.visible import Stratum, strata
 from segtrack.model import Predictions
 from segtrack.settings import EvaluationSettings
@@ -93,39 +88,21 @@ def measure(
 
     Args:
         group_by: what makes the source group of an image.
-        rows: is told of every detection and object behind the figures.
+        rows: get every detection and object behind the figures.
     """
-    classes = len(dataset.names)
-    matcher = Matcher(classes)
-    confusion = np.zeros((classes + 1, classes + 1), np.int64)
-    worst: list[ImageErrors] = []
-    grouping = Grouping(group_by)
-    groups: list[str] = []
-    detections = 0
+    whole = Judged.nothing(dataset.names)
+    judging = Judging(dataset, split, predictions, settings, group_by, rows is not None)
     steps = math.ceil(dataset.counts[split] / BATCH)
-    batches = image_batches(
-        dataset.coco_images(split),
-        dataset.iter_annotations(split),
-        predictions.frames(),
-        settings.conf_floor,
-        settings.max_det,
-    )
-    for batch in progress(batches, "compare masks", steps, "batches"):
-        matcher.add(batch, rows)
-        matches = match_batch(batch, settings.confusion_conf, settings.confusion_iou)
+    for some in progress(judging.judged(), "compare masks", steps, "batches"):
+        whole.join(some, settings.gallery)
         if rows is not None:
-            rows.add_confusion(batch, matches)
-        confusion += confusion_matrix(matches, classes)
-        worst = worst_images([*worst, *map(image_errors, matches)], settings.gallery)
-        groups += [grouping.name(image["file_name"]) for image in batch.images]
-        detections += sum(map(len, batch.detections))
-    masks = matcher.matches("mask")
-    fingerprint = dataset.split_fingerprint(split)
-    cells = [matcher.cells(k).objects for k in range(classes)]
+            rows.write(some.rows)
+    matcher = whole.matcher
+    cells = [matcher.cells(k).objects for k in range(len(dataset.names))]
     class_counts = [(int(np.count_nonzero(objects)), int(objects.sum())) for objects in cells]
-    images = len(groups)
+    fingerprint = dataset.split_fingerprint(split)
+    groups = np.concatenate([np.empty(0, TEXT), *whole.groups])
     units = image_units(split, fingerprint, dataset.names, groups, matcher)
-    del groups
     known = units.visible
     conf = settings.confusion_conf
     group_of = np.unique(units.group, return_inverse=True)[1] if len(known) else units.group
@@ -133,19 +110,19 @@ def measure(
         split,
         dataset.names,
         {
-            "images": images,
+            "images": len(groups),
             "objects": sum(objects for _, objects in class_counts),
-            "detections": detections,
+            "detections": whole.detections,
         },
         class_counts,
         [coco_scores(matcher.matches(kind), kind) for kind in KINDS],
-        confidence_curves(masks),
-        confusion,
+        confidence_curves(matcher.matches("mask")),
+        whole.confusion,
         strata(known, group_of[known.image], settings.visible_bins, dataset.names, conf)
         if len(known)
         else [],
         {group: hidden_recall(units, group) for group in groups_of(units)} if len(known) else {},
         dataset.visible_estimated,
-        worst,
+        whole.worst,
         units,
     )

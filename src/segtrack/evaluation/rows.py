@@ -9,6 +9,7 @@ confusion matrix.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,24 +71,42 @@ _TYPES = {
 }
 
 
-class RowsWriter:
-    """Writes both tables batch by batch; use as a context manager."""
+@dataclass
+class Rows:
+    """Rows of both tables, of some images.
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        self._names = names
+    Attributes:
+        names: classes by id.
+        matches: tables of ``MatchRow``.
+    """
+
+    names: Sequence[str]
+    matches: list[pa.Table] = field(default_factory=list)
+    confused: list[ConfusedRow] = field(default_factory=list)
+
+    def add_matches(self, lists: BatchLists, cells: Cells, assigned: Assigned) -> None:
+        """Take what was matched in a batch, masks."""
+        self.matches.append(_match_rows(lists, cells, assigned, self.names))
+
+    def add_confusion(self, batch: ImageBatch, matches: Sequence[ImageMatch]) -> None:
+        """Take what was matched across classes in the same batch."""
+        self.confused += _confused_rows(batch, matches, self.names)
+
+
+class RowsWriter:
+    """Writes both tables; use as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
         self._matches = RowGroups(
             folder / MATCHES, _schema(MatchRow._fields), _ROWS, pa.concat_tables
         )
         self._confusion = _table(folder / CONFUSION, ConfusedRow._fields)
 
-    def add_matches(self, lists: BatchLists, cells: Cells, assigned: Assigned) -> None:
-        """Take what was matched in a batch, masks."""
-        table = _match_rows(lists, cells, assigned, self._names)
-        self._matches.add(table, len(table))
-
-    def add_confusion(self, batch: ImageBatch, matches: Sequence[ImageMatch]) -> None:
-        """Take what was matched across classes in the same batch."""
-        for row in _confused_rows(batch, matches, self._names):
+    def write(self, rows: Rows) -> None:
+        """Append rows."""
+        for table in rows.matches:
+            self._matches.add(table, len(table))
+        for row in rows.confused:
             self._confusion.add(row, 1)
 
     def __enter__(self) -> RowsWriter:

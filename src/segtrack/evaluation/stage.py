@@ -50,7 +50,7 @@ def evaluate(
             f"{predictions.folder}: predicted classes {list(predictions.info.names)}, but the data "
             f"set has {list(dataset.names)}; predict again for this data set"
         )
-    with RowsWriter(folder, dataset.names) as rows:
+    with RowsWriter(folder) as rows:
         found = measure(dataset, split, predictions, settings, group_by, rows)
     metrics = found.metrics()
     for name, value in metrics.items():

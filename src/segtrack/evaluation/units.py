@@ -10,6 +10,7 @@ import dataclasses
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from segtrack.evaluation.matching import KINDS, Kind, Matcher, Matches
 from segtrack.evaluation.visible import VisibleObjects
 
 FILE = "units.npz"
+TEXT = np.dtypes.StringDType()
 _NO_BITS = np.empty(0, np.uint16)
 
 
@@ -49,8 +51,9 @@ class ImageUnits:
         split: that was evaluated.
         fingerprint: of the split's images, labels and class names.
         names: classes by id.
-        group: str (N,), the source group of each image, or else its file name. Images stand in the
-            order of their ids, which another data set with the same split may number otherwise.
+        group: text (N,), the source group of each image, or else its file name; of whatever length
+            each, so that one long name costs no more than itself. Images stand in the order of
+            their ids, which another data set with the same split may number otherwise.
         class_id: int16 (C,), ascending.
         image: int32 (C,), position of the cell's image; ascending within a class.
         objects: int32 (C,), objects of the ground truth, crowds left out.
@@ -71,6 +74,7 @@ class ImageUnits:
     def save(self, path: Path) -> None:
         """Write the file that ``load`` reads."""
         arrays: dict[str, Any] = dict(vars(self))
+        arrays |= _packed(arrays.pop("group"))
         for kind, found in arrays.pop("detections").items():
             arrays |= {f"{kind}_{key}": values for key, values in vars(found).items()}
         objects = vars(arrays.pop("visible"))
@@ -90,7 +94,7 @@ class ImageUnits:
                     str(file["split"]),
                     str(file["fingerprint"]),
                     tuple(file["names"].tolist()),
-                    file["group"],
+                    _unpacked(file),
                     file["class_id"],
                     file["image"],
                     file["objects"],
@@ -107,14 +111,14 @@ class ImageUnits:
 
 
 def image_units(
-    split: str, fingerprint: str, names: Sequence[str], groups: Sequence[str], matcher: Matcher
+    split: str, fingerprint: str, names: Sequence[str], groups: np.ndarray, matcher: Matcher
 ) -> ImageUnits:
     """The units of what was matched.
 
     Args:
         split, fingerprint: of the images.
         names: classes by id.
-        groups: of the images, in the order in which they were matched.
+        groups: text (N,), of the images in the order in which they were matched.
         matcher: after the last batch.
     """
     cells = [matcher.cells(k) for k in range(len(names))]
@@ -129,7 +133,7 @@ def image_units(
         split,
         fingerprint,
         tuple(names),
-        np.array(groups, dtype=np.str_),
+        groups,
         class_id[kept],
         image[kept],
         objects[kept],
@@ -150,6 +154,23 @@ def _detections(matches: Matches, count: np.ndarray) -> MatchedDetections:
         ignored.append(found.ignored[0].copy())
     joined = (np.concatenate(parts) for parts in (score, right, ignored))
     return MatchedDetections(count, *joined)
+
+
+def _packed(group: np.ndarray) -> dict[str, np.ndarray]:
+    """Names as UTF-8, one after the other, and where each ends; numpy keeps no such text itself."""
+    names = [name.encode() for name in group.tolist()]
+    return {
+        "group_text": np.frombuffer(b"".join(names), np.uint8),
+        "group_end": np.cumsum([len(name) for name in names], dtype=np.int64),
+    }
+
+
+def _unpacked(file: Mapping[str, np.ndarray]) -> np.ndarray:
+    if "group" in file:  # written before names were packed: an array as wide as the longest
+        return file["group"].astype(TEXT)
+    text, ends = file["group_text"].tobytes(), file["group_end"].tolist()
+    names = [text[first:last].decode() for first, last in pairwise([0, *ends])]
+    return np.array(names, dtype=TEXT)
 
 
 def _read(file: Mapping[str, np.ndarray], prefix: str, made: type) -> Iterator[np.ndarray]:

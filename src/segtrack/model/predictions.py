@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import FrameTimes
-from segtrack.base.frames import FRAME, frame_writer, frames_of, read_frames, rows_with
+from segtrack.base.frames import FRAME, frame_writer, frames_of, read_frames, row_groups, rows_with
 
 SCHEMA = pa.schema(
     [
@@ -183,6 +183,11 @@ class Predictions:
         """
         for number, rows in read_frames(self.folder / "predictions.parquet"):
             yield FrameDetections(number, rows["class_id"], rows["score"], rows["box"], rows["rle"])
+
+    def frame_numbers(self) -> Iterator[np.ndarray]:
+        """The frame of each detection, int64, some at a time."""
+        for table in row_groups(self.folder / "predictions.parquet", [FRAME]):
+            yield table[FRAME].to_numpy()
 
     def some_frames(self, numbers: Collection[int]) -> Iterator[FrameDetections]:
         """Those of some frames, in order; only the parts of the file are read that hold them."""

@@ -47,10 +47,11 @@ def write_coco(material: Material, out: Out) -> None:
             image, annotation = counts.get(path, (0, 0))
             image += 1
             files.row(path, json.dumps(_image(picture, image, clips), ensure_ascii=False))
+            beside = path.with_name(path.name + _ROWS)
             for thing in picture.things:
                 annotation += 1
                 value = annotation_of(thing, picture, annotation, image)
-                rows.row(path.with_name(path.name + _ROWS), json.dumps(value))
+                rows.row(beside, json.dumps(value))
             counts[path] = image, annotation
         if not files.files:
             files.open(out.path if out.single else out.folder("annotations") / "instances.json")

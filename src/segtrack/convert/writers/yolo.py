@@ -29,8 +29,8 @@ def write_yolo(material: Material, out: Out) -> None:
         rows = []
         for thing in picture.things:
             (polygon,) = thing.polygons
-            shares = np.clip(polygon * scale, 0.0, 1.0).reshape(-1)
-            rows.append(f"{thing.class_id} " + " ".join(f"{v:.9g}" for v in shares.tolist()))
+            shares = (polygon * scale).clip(0.0, 1.0).reshape(-1).tolist()
+            rows.append(f"{thing.class_id}" + " %.9g" * len(shares) % tuple(shares))
         label = out.folder("labels", split) / f"{PurePath(picture.name).stem}.txt"
         label.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     content: dict[str, object] = {s: f"images/{s}" for s in SPLITS if s in splits}
