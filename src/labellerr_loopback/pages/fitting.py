@@ -53,7 +53,7 @@ def _ring(x1: float, y1: float, x2: float, y2: float) -> np.ndarray:
 
 
 def _clipped(points: np.ndarray, size: Sequence[float], where: str) -> np.ndarray:
-    clipped = np.clip(points, 0, size)
+    clipped: np.ndarray = np.clip(points, 0, size)
     x, y = (clipped - clipped[0]).T  # the shoelace formula
     if not x @ np.roll(y, -1) - y @ np.roll(x, -1):
         raise ApiError(400, f"{where}the outline has no area within the picture")
