@@ -13,7 +13,8 @@ from typing import Any
 from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.delivery import by_first_id
-from segtrack.journal.tracking import asking, client_of, connect, local_path
+from segtrack.journal.places import local_path
+from segtrack.journal.tracking import asking, client_of, connect
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
@@ -29,20 +30,17 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
     """The weights that an earlier run trained, as a local file.
 
     Raises:
-        SettingsError: there is no such run, or it kept no weights.
+        SettingsError: there is no such run, it kept no weights, or they cannot be fetched.
     """
-    client, run = _recorded(settings, run_id, f"model.weights=run:{run_id}")
-    run_id = run.info.run_id
-    local = local_path(run.info.artifact_uri)
-    if local is not None and (local / "weights" / "best.pt").is_file():
-        return local / "weights" / "best.pt"
-    try:
-        return Path(client.download_artifacts(run_id, "weights/best.pt", str(folder)))
-    except Exception as error:
+    given = f"model.weights=run:{run_id}"
+    run = _recorded(settings, run_id, given)[1]
+    kept = Artifacts(settings, run, folder)
+    if not kept.names("weights/best.pt"):
         raise SettingsError(
-            f"model.weights=run:{run_id}: that run kept no weights/best.pt ({error}). "
-            f"Choose a run that trained a model."
-        ) from error
+            f"{given}: that run kept no weights/best.pt in {kept.uri}. Choose a run that trained a "
+            "model."
+        )
+    return kept.fetch("weights/best.pt")
 
 
 def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
@@ -107,6 +105,9 @@ class Artifacts:
         self._settings = settings
         local = local_path(self.uri)
         self._local = local if local is not None and local.is_dir() else None
+        # A run that kept nothing has no folder, but its experiment has one, or had no other run.
+        above = local and local.parent.parent
+        self._gone = above if above is not None and not above.is_dir() else None
 
     def names(self, pattern: str) -> list[str]:
         """Paths of the artifacts that fit a pattern, such as ``tracking/*/scores/counts.npz``, in
@@ -118,6 +119,11 @@ class Artifacts:
         if self._local is not None:
             found = (p for p in self._local.glob(pattern) if p.is_file())
             return sorted(p.relative_to(self._local).as_posix() for p in found)
+        if self._gone is not None:
+            raise SettingsError(
+                f"{self.run_id}: its artifacts are recorded in {self._gone}, which is not there. "
+                "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
+            )
         with self._told(pattern):
             return sorted(_matching(self._client, self.run_id, pattern.split("/"), ""))
 
