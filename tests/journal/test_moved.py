@@ -7,6 +7,7 @@ import pytest
 
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
+from segtrack.runs import find
 from segtrack.settings import MlflowSettings
 
 HERE = MlflowSettings(
@@ -24,7 +25,8 @@ def project(
     shutil.copy2(mlflow_template, folder / "mlruns" / "mlflow.db")
     monkeypatch.chdir(folder)
     (folder / "best.pt").write_bytes(b"w")
-    with journals.record(HERE, "trained", {"output": f"{folder}/outputs/1"}) as journal:
+    tags = {"output": f"{folder}/outputs/1", "stage.train": "0123"}
+    with journals.record(HERE, "trained", tags) as journal:
         journal.artifact(folder / "best.pt", "weights")
     return folder, journal.run_id
 
@@ -83,6 +85,7 @@ def test_artifacts_that_are_gone_are_named(
     for look in (
         lambda: journals.run_weights(HERE, run, tmp_path),
         lambda: journals.run_files(HERE, run, "*", tmp_path),
+        lambda: find(HERE, [run], tmp_path),
     ):
         with pytest.raises(SettingsError, match=f"recorded in {first}/mlruns/.* is not there"):
             look()

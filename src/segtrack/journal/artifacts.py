@@ -35,6 +35,7 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
     given = f"model.weights=run:{run_id}"
     run = _recorded(settings, run_id, given)[1]
     kept = Artifacts(settings, run, folder)
+    kept.require()
     if not kept.names("weights/best.pt"):
         raise SettingsError(
             f"{given}: that run kept no weights/best.pt in {kept.uri}. Choose a run that trained a "
@@ -105,9 +106,22 @@ class Artifacts:
         self._settings = settings
         local = local_path(self.uri)
         self._local = local if local is not None and local.is_dir() else None
-        # A run that kept nothing has no folder, but its experiment has one, or had no other run.
+        self._worked = any(tag.startswith("stage.") for tag in run.data.tags)
+
+    def require(self) -> None:
+        """Tell a run that kept nothing from one whose artifacts are gone.
+
+        Raises:
+            SettingsError: the folder of its whole experiment is not there, though it did a stage,
+                and so kept its settings at least.
+        """
+        local = local_path(self.uri)
         above = local and local.parent.parent
-        self._gone = above if above is not None and not above.is_dir() else None
+        if above is not None and self._worked and not above.exists():
+            raise SettingsError(
+                f"{self.run_id}: its artifacts are recorded in {above}, which is not there. "
+                "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
+            )
 
     def names(self, pattern: str) -> list[str]:
         """Paths of the artifacts that fit a pattern, such as ``tracking/*/scores/counts.npz``, in
@@ -119,11 +133,6 @@ class Artifacts:
         if self._local is not None:
             found = (p for p in self._local.glob(pattern) if p.is_file())
             return sorted(p.relative_to(self._local).as_posix() for p in found)
-        if self._gone is not None:
-            raise SettingsError(
-                f"{self.run_id}: its artifacts are recorded in {self._gone}, which is not there. "
-                "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
-            )
         with self._told(pattern):
             return sorted(_matching(self._client, self.run_id, pattern.split("/"), ""))
 
@@ -186,7 +195,9 @@ def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -
     Raises:
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
-    return Artifacts(settings, earlier_run(settings, run_id), into).files(pattern)
+    kept = Artifacts(settings, earlier_run(settings, run_id), into)
+    kept.require()
+    return kept.files(pattern)
 
 
 def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterator[str]:
