@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
 
@@ -24,12 +24,17 @@ from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.names import level, storable
 from segtrack.base.processes import held, process_mark, stop_if_asked
 from segtrack.base.saying import say
-from segtrack.journal.database import quiet, ready, sqlite_path, usable
+from segtrack.journal.database import quiet, ready, refuse_special, sqlite_path, usable
+from segtrack.journal.moved import bring_along
+from segtrack.journal.places import local_path
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
-# Packages whose errors are told in a line.
-_THEIRS = ("mlflow", "sqlalchemy", "requests", "urllib3", "boto3", "botocore")
+# Packages that take records to where they are kept; google's are Protocol Buffers, and its bucket.
+_THEIRS = (
+    *("mlflow", "sqlalchemy", "requests", "urllib3", "httpx", "google"),
+    *("boto3", "botocore", "azure", "fsspec", "s3fs"),
+)
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -79,6 +84,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         if experiment:
             return client, experiment
         raise SettingsError(f"mlflow.uri={settings.uri}: what answers there is no MLflow server")
+    refuse_special(path)
     try:
         if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
             _say(f"mlflow.uri={settings.uri}: making the folder {path.parent}")
@@ -86,6 +92,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock"), timeout=_MAKING_SECONDS), told(settings.uri):
             ready(path)
+            bring_along(path, settings)
             client = client_of(settings.uri)
             experiment = _experiment(client, settings)
     except Timeout as error:
@@ -114,12 +121,24 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        theirs = type(error).__module__.split(".")[0] in _THEIRS
-        if not theirs and not isinstance(error, ImportError):  # of a database's driver
+        if not _of_theirs(error) and not isinstance(error, ImportError):  # of a database's driver
             raise
         do = "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
         text = one_line(error)
         raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text}. {do}") from error
+
+
+def of_server(error: Exception) -> bool:
+    """Whether it is the fault of a server, or of the way to it (a driver may be lacking), that a
+    record did not get there; all else is one of this program, or of a file of this machine."""
+    if isinstance(error, OSError) and error.filename:
+        return False
+    way = SegtrackError | OSError | HTTPException | ImportError
+    return isinstance(error, way) or _of_theirs(error)
+
+
+def _of_theirs(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in _THEIRS
 
 
 @contextlib.contextmanager
@@ -282,14 +301,6 @@ def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
 def _say(text: str) -> None:
     """Print it once per process, as each cell of a sweep connects again, and beside results."""
     say(text, error=True)
-
-
-def local_path(uri: str) -> Path | None:
-    """The folder that an artifact's address names; None where it is on a server."""
-    parts = urlparse(uri)
-    if parts.scheme in ("", "file"):
-        return Path(unquote(parts.path))
-    return None
 
 
 def _mark_killed(client: Any, experiment: str) -> None:
