@@ -5,12 +5,19 @@ import math
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("SEGTRACK_BACKEND", "torch")  # no test waits for a measurement
+# Two files at a time on two cores, and networks so small that two threads spend as long waiting for
+# each other as they compute. Read when OpenMP is loaded, so here; processes of tests take it over.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Hundreds of processes import what is tested: each would compile all of it again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What was found out about this machine before is nobody's concern: one folder for all tests of a
 # run, which the workers of xdist and the processes that tests start take over.
 if "PYTEST_XDIST_WORKER" not in os.environ:

@@ -38,7 +38,11 @@ ROOT = Path(__file__).resolve().parents[1]
 THERE = sys.platform == "linux"  # elsewhere each command is a process that imports everything
 # What a command may find another value of than the process that forks did: read when a command
 # runs. The others say how libraries are loaded, which has happened.
-LATE = ("SEGTRACK_PLUGINS", "SEGTRACK_STORE", "LABELLERR_", "MLFLOW_", "PYTEST_", "PYTHONPATH")
+LATE = (
+    *("SEGTRACK_PLUGINS", "SEGTRACK_STORE", "LABELLERR_", "MLFLOW_", "PYTEST_", "PYTHONPATH"),
+    *("AWS_", "RAY_"),  # of libraries that no process which forks has imported
+    *("NO_ALBUMENTATIONS_UPDATE", "TORCHINDUCTOR_CACHE_DIR"),  # what each training sets anew
+)
 _LARGEST = 1 << 20  # bytes of a request
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def project() -> dict[str, Any]:
     return content
 
 
+@cache
 def _imported() -> dict[str, str]:
     """Every package of other people that the source imports, with a file that does."""
     found: dict[str, str] = {}

@@ -168,6 +168,7 @@ def _code(tree: ast.Module) -> str:
     return ast.unparse(tree)
 
 
+@cache
 def _names_from(tree: ast.Module, door: str, types: bool) -> tuple[set[str], set[str]]:
     """The names of a door that a module imports, and those that it uses by ``door.name``."""
     nodes = list(ast.walk(tree) if types else _run(tree))
