@@ -13,7 +13,8 @@ from typing import Any
 from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.delivery import by_first_id
-from segtrack.journal.tracking import asking, client_of, connect, local_path
+from segtrack.journal.places import local_path
+from segtrack.journal.tracking import asking, client_of, connect
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
@@ -29,20 +30,18 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
     """The weights that an earlier run trained, as a local file.
 
     Raises:
-        SettingsError: there is no such run, or it kept no weights.
+        SettingsError: there is no such run, it kept no weights, or they cannot be fetched.
     """
-    client, run = _recorded(settings, run_id, f"model.weights=run:{run_id}")
-    run_id = run.info.run_id
-    local = local_path(run.info.artifact_uri)
-    if local is not None and (local / "weights" / "best.pt").is_file():
-        return local / "weights" / "best.pt"
-    try:
-        return Path(client.download_artifacts(run_id, "weights/best.pt", str(folder)))
-    except Exception as error:
+    given = f"model.weights=run:{run_id}"
+    run = _recorded(settings, run_id, given)[1]
+    kept = Artifacts(settings, run, folder)
+    kept.require()
+    if not kept.names("weights/best.pt"):
         raise SettingsError(
-            f"model.weights=run:{run_id}: that run kept no weights/best.pt ({error}). "
-            f"Choose a run that trained a model."
-        ) from error
+            f"{given}: that run kept no weights/best.pt in {kept.uri}. Choose a run that trained a "
+            "model."
+        )
+    return kept.fetch("weights/best.pt")
 
 
 def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
@@ -107,6 +106,22 @@ class Artifacts:
         self._settings = settings
         local = local_path(self.uri)
         self._local = local if local is not None and local.is_dir() else None
+        self._worked = any(tag.startswith("stage.") for tag in run.data.tags)
+
+    def require(self) -> None:
+        """Tell a run that kept nothing from one whose artifacts are gone.
+
+        Raises:
+            SettingsError: the folder of its whole experiment is not there, though it did a stage,
+                and so kept its settings at least.
+        """
+        local = local_path(self.uri)
+        above = local and local.parent.parent
+        if above is not None and self._worked and not above.exists():
+            raise SettingsError(
+                f"{self.run_id}: its artifacts are recorded in {above}, which is not there. "
+                "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
+            )
 
     def names(self, pattern: str) -> list[str]:
         """Paths of the artifacts that fit a pattern, such as ``tracking/*/scores/counts.npz``, in
@@ -180,7 +195,9 @@ def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -
     Raises:
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
-    return Artifacts(settings, earlier_run(settings, run_id), into).files(pattern)
+    kept = Artifacts(settings, earlier_run(settings, run_id), into)
+    kept.require()
+    return kept.files(pattern)
 
 
 def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterator[str]:

@@ -117,6 +117,7 @@ def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | Kept
             ) from error
         raise
     if journals.SWEEP_KEYS not in run.data.tags:
+        journals.Artifacts(settings, run, scratch).require()
         return recorded(settings, run, scratch)
     children = journals.cells(settings, run.info.run_id)
     cells = tuple(recorded(settings, one, scratch) for one in children)
