@@ -59,7 +59,8 @@ class CardRuntime:
 
     def room(self, shape: tuple[int, ...]) -> np.ndarray:
         """For uint8 images that ``start`` will be given, where the card reads them itself."""
-        return torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+        room: np.ndarray = torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+        return room
 
     def start(self, pixels: np.ndarray) -> Future[Outputs]:
         """As ``Runtime.start``; the card may still be at it when the result is handed out."""
