@@ -160,8 +160,8 @@ def check_paired(a: Units, b: Units, names: tuple[str, str]) -> None:
                 f"{who} were not scored on the same ground truth: {a.names[i]} has {one[i]:.0f} "
                 f"{what} in the one and {other[i]:.0f} in the other. {mend}"
             )
-    for name, one, other in zip(a.names, a.truth, b.truth, strict=False):
-        if one and other and one != other:
+    for name, mine, theirs in zip(a.names, a.truth, b.truth, strict=False):
+        if mine and theirs and mine != theirs:
             raise DataError(
                 f"{who} were not scored on the same ground truth: {name} has as many objects in "
                 f"both, and others in the one than in the other. {mend}"

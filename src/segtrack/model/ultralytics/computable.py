@@ -63,6 +63,6 @@ def _require_sizes(layer: nn.Module) -> None:
         for value in values:  # a tensor is taken for a number, and the strides are one
             numbers = value.flatten().tolist() if isinstance(value, torch.Tensor) else [value]
             for number in numbers:
-                wrong = isinstance(number, Real) and not (name in _FROM_ONE) <= number <= MOST
-                if wrong:
+                least = 1 if name in _FROM_ONE else 0
+                if isinstance(number, Real) and not least <= float(number) <= MOST:
                     raise Uncomputable(f"{name}={number} of a layer {type(layer).__name__}")
