@@ -3,18 +3,26 @@
     python scripts/bench_server.py               200 cells, 8 processes, PostgreSQL and S3
     python scripts/bench_server.py --against     the same into a SQLite file, as mlflow=local
     python scripts/bench_server.py --uri http://HOST:5000 --cells 12 --processes 2
+    python scripts/bench_server.py --sweep joblib_cells --processes 2       a real sweep
 
 Each cell is recorded by segtrack's own journal under one parent: 50 parameters, 200 values of 10
 metrics, 5 tags, 3 artifacts. Then all of it is read back and compared, value by value. Without
 ``--uri`` it starts what ``scripts/team_server.py`` starts. Exit code 1 where anything is missing.
+
+With ``--sweep`` the cells are those of ``segtrack -m`` by a launcher of Hydra's, of a tracker on
+detections that they share. The same command is given once more with mlflow=local, which takes all
+results out of the store: each cell must have left the same on the server as in that file.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import multiprocessing
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +40,14 @@ from segtrack.settings import MlflowMode, MlflowSettings
 
 PARAMS, NAMES, STEPS, TAGS = 50, 10, 20, 5
 FILES = {"results.json": 2_000, "config.txt": 500, "weights/best.pt": 100_000}  # bytes
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = [  # one video of 8 frames, found out about once for all cells
+    *("stages=[prepare,track]", "model.weights=shipped", "model.imgsz=64", "render.enabled=false"),
+    *("dataset.train=1", "dataset.val=1", "dataset.test=1", "dataset.pool=0", "dataset.width=192"),
+    *("dataset.height=128", "dataset.video_seconds=0.8", "dataset.fps=10", "mlflow.run_name=all"),
+]
+OTHERS = "mlflow.", "segtrack.", "builds/", "parent_run", "output", "command"  # of each command
+TOLD = "config.yaml", "overrides.txt", "environment.txt", "segtrack.log"  # name the command too
 RECORDS = PARAMS + NAMES * STEPS + TAGS + len(FILES)  # of one cell
 
 
@@ -43,6 +59,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="of MLflow's server")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--uri", help="of a server that is there")
+    parser.add_argument("--sweep", metavar="LAUNCHER", help="joblib_cells, ray_cells ...")
     parser.add_argument("--against", action="store_true", help="measure mlflow=local too")
     parser.add_argument("--folder", type=Path, help="for all that is made; default: a new one")
     parser.add_argument("--json", action="store_true")
@@ -56,11 +73,14 @@ def main() -> int:
         try:
             with _server(asked, folder / "server") as uri:
                 settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=30)
-                results["server"] = measure(settings, asked.cells, asked.processes)
+                if asked.sweep:
+                    results["server"] = measure_sweep(settings, asked, folder / "sweep")
+                else:
+                    results["server"] = measure(settings, asked.cells, asked.processes)
         except CannotStart as error:
             print(f"bench_server.py: {error}", file=sys.stderr)
             return 1
-        if asked.against:
+        if asked.against and not asked.sweep:
             local = MlflowSettings(
                 uri=f"sqlite:///{folder / 'mlflow.db'}", artifacts=str(folder / "artifacts")
             )
@@ -112,6 +132,80 @@ def measure(settings: MlflowSettings, cells: int, processes: int) -> dict[str, A
         "compared": len(children) * RECORDS,
         "missing": missing + [line for lines in found for line in lines],
     }
+
+
+def measure_sweep(
+    settings: MlflowSettings, asked: argparse.Namespace, folder: Path
+) -> dict[str, Any]:
+    """A sweep of ``segtrack -m`` on the server, and what each of its cells left there."""
+    folder.mkdir()
+    database, kept = folder / "mlflow.db", str(folder / "artifacts")
+    local = MlflowSettings(uri=f"sqlite:///{database}", artifacts=kept)
+    on_server = ["mlflow=server", f"mlflow.uri={settings.uri}"]
+    seconds = _swept(on_server, asked, folder)
+    _swept([f"mlflow.uri={local.uri}", f"mlflow.artifacts={kept}"], asked, folder)
+    begun = time.perf_counter()
+    found, wanted = (
+        _recorded(one, folder / name) for name, one in (("there", settings), ("here", local))
+    )
+    missing = [f"{cell}: {len(runs)} runs" for cell, runs in found.items() if len(runs) != 1]
+    missing += [f"{cell}: no run" for cell in wanted.keys() - found.keys()]
+    for cell in wanted.keys() & found.keys():
+        there, here = found[cell][0], wanted[cell][0]
+        names = [name for name in there.keys() | here.keys() if there.get(name) != here.get(name)]
+        missing += [
+            f"{cell}: {n}: {there.get(n)!r}, not {here.get(n)!r}"[:300] for n in sorted(names)
+        ]
+    if len(wanted) != asked.cells:
+        missing.append(f"{len(wanted)} of {asked.cells} cells in the file")
+    records = sum(len(one) for runs in found.values() for one in runs)
+    return {
+        "seconds": seconds,
+        "records_per_s": records / seconds,
+        "read_s": time.perf_counter() - begun,
+        "compared": records,
+        "missing": missing,
+    }
+
+
+def _swept(words: list[str], asked: argparse.Namespace, folder: Path) -> float:
+    """Seconds of the command."""
+    how = {
+        "joblib_cells": [f"hydra.launcher.n_jobs={asked.processes}"],
+        "ray_cells": ["hydra.launcher.ray.remote.num_cpus=1"],
+    }
+    values = ",".join(f"{0.2 + 0.6 * i / max(1, asked.cells - 1):.4f}" for i in range(asked.cells))
+    command = [
+        *(sys.executable, str(ROOT / "src" / "run.py"), "-m", f"hydra/launcher={asked.sweep}"),
+        *(*how.get(asked.sweep, []), f"tracker.track_thresh={values}", *SMALL, *words),
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def _recorded(settings: MlflowSettings, into: Path) -> dict[str, list[dict[str, Any]]]:
+    """By the setting of a cell what its runs hold: numbers, texts, and digests of files; without
+    what is another one each time that the same is done."""
+    client, experiment = journals.connect(settings)
+    (parent,) = (
+        run for run in client.search_runs([experiment])
+        if "mlflow.parentRunId" not in run.data.tags
+    )  # fmt: skip
+    found: dict[str, list[dict[str, Any]]] = {}
+    for run in journals.cells(settings, parent.info.run_id):
+        data, one = run.data, {"status": run.info.status}
+        one |= {f"param {k}": v for k, v in data.params.items() if not k.startswith(OTHERS)}
+        one |= {f"metric {k}": v for k, v in data.metrics.items() if not k.startswith(OTHERS)}
+        one |= {f"tag {k}": v for k, v in data.tags.items() if not k.startswith(OTHERS)}
+        kept = journals.Artifacts(settings, run, into)
+        for depth in range(5):
+            for name in kept.names("/".join("*" * (depth + 1))):
+                told = name in TOLD or hashlib.sha256(kept.fetch(name).read_bytes()).hexdigest()
+                one[f"file {name}"] = told
+        found.setdefault(data.params["tracker.track_thresh"], []).append(one)
+    return found
 
 
 def _in_processes(

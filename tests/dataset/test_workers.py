@@ -34,6 +34,17 @@ def test_order_is_kept_and_work_is_spread() -> None:
     assert os.getpid() not in set(map_chunks(pids, range(10), workers=1 + 1, chunk=1))
 
 
+def in_joblib() -> set[int]:
+    return set(map_chunks(pids, range(4), workers=2, chunk=1))
+
+
+def test_it_works_in_a_worker_of_joblib() -> None:
+    """As a cell of hydra/launcher=joblib_cells is one, whose way to start processes is its own."""
+    joblib = pytest.importorskip("joblib")
+    (found, _) = joblib.Parallel(n_jobs=2)(joblib.delayed(in_joblib)() for _ in range(2))
+    assert found and os.getpid() not in found
+
+
 def test_little_work_stays_in_this_process() -> None:
     found = set(map_chunks(pids, range(10), workers=4, chunk=3, alone_below=11))
     assert found == {os.getpid()}

@@ -326,7 +326,7 @@ def test_shards_that_are_not_told_of_end_the_command(
 def test_detections_that_are_gone_are_not_no_tracks(
     here: Run, project: Project, material: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    track = running.track_video
+    track = work.track_video
 
     def lost(job: work.Job, number: int) -> dict[str, Any]:
         if number == 1:
@@ -334,7 +334,7 @@ def test_detections_that_are_gone_are_not_no_tracks(
         return track(job, number)
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "track_video", lost)
+        patch.setattr(work, "track_video", lost)
         outcome = here(*videos(material))
     assert outcome.code == 1 and "detections of b.avi are not there" in outcome.err
     assert here(*videos(material)).code == 1
@@ -445,8 +445,14 @@ def test_without_ray(here: Run, material: Path, monkeypatch: pytest.MonkeyPatch)
     assert outcome.code == 2 and "pip install 'segtrack[scale]'" in outcome.err
 
 
-def test_a_cluster_that_does_not_answer(here: Run, material: Path) -> None:
+def test_a_cluster_that_does_not_answer(
+    here: Run, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("ray.data", reason="pip install 'segtrack[scale]'")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    outcome = here(*images(material, "scale.ray=auto"))
+    assert outcome.code == 2 and "no cluster runs on this machine" in outcome.err, outcome.err
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     begin = time.monotonic()
@@ -455,27 +461,28 @@ def test_a_cluster_that_does_not_answer(here: Run, material: Path) -> None:
     assert outcome.err.count("\n") <= 2 and time.monotonic() - begin < 60
 
 
-BRIGHT, OF_SHARD = 96, 8
+BRIGHT, FRAMES = 10, 12  # videos, and frames of each
 
 
 @pytest.fixture
 def bright(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Pictures of bright blobs, and a network from a plugin that finds them, .02 s each."""
+    """Videos of bright blobs, and a network from a plugin that finds them, .02 s a frame."""
     monkeypatch.setenv("SEGTRACK_PLUGINS", "tests.plugins.toy_family")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}:{ROOT}")
     noise = np.random.default_rng(0)
-    folder = project.folder / "photos"
+    folder = project.folder / "videos"
     folder.mkdir()
     for i in range(BRIGHT):
         spots = noise.integers(0, 255, (48, 64), np.uint8) // 250 * 250
         picture = cv2.resize(spots, (1024, 768), interpolation=cv2.INTER_NEAREST)
-        cv2.imwrite(str(folder / f"{i:03}.jpg"), picture)
+        path = str(folder / f"{i:03}.avi")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (1024, 768))
+        for frame in range(FRAMES):
+            writer.write(cv2.cvtColor(np.roll(picture, frame, 1), cv2.COLOR_GRAY2BGR))
+        writer.release()
     weights = {"names": ["car"], "imgsz": 64, "threshold": 200}
     (project.folder / "toy.json").write_text(json.dumps(weights))
-    return [
-        *("predict", "model=toy-bright", "model.weights=toy.json", "dataset=images"),
-        *(f"dataset.path={folder}", f"scale.shard_size={OF_SHARD}"),
-    ]
+    return ["predict", "model=toy-bright", "model.weights=toy.json", f"video={folder}"]
 
 
 def in_work(project: Project, what: str) -> list[str]:
@@ -508,19 +515,20 @@ def test_ray_with_a_killed_worker_and_a_killed_command(
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         kept = in_work(project, "done")
-        assert 2 < len(kept) < BRIGHT // OF_SHARD
+        assert 2 < len(kept) < 2 * BRIGHT  # detected, and associated
         wait_for_end(short)
-        outcome = project.run(*bright, "scale.ray=local", "scale.actors=2")
+        outcome = project.run(*bright, "scale.ray=local", "scale.actors=1")
         assert outcome.code == 0, outcome.err
-        assert "ray: 2 actors with 1 core each" in outcome.out
+        assert "ray: 1 actor with 1 core each" in outcome.out
         wait_for_end(short)
     finally:
         shutil.rmtree(short, ignore_errors=True)
     told = manifest(predicted(project))
     # At most the shard of the killed worker, and those that both were at when the command was.
     assert 1 <= sum(told["again"].values()) <= 3
-    assert told["files"] == BRIGHT and len(told["shards"]) == BRIGHT // OF_SHARD
+    assert told["files"] == len(told["shards"]) == len(told["tracks"]) == BRIGHT
     assert told["rows"] == len(pd.read_parquet(predicted(project) / "objects")) > 10 * BRIGHT
+    assert len(pd.read_parquet(predicted(project) / "tracks")) > 10 * BRIGHT
     plain = project.run(*bright, "store=plain")
     assert plain.code == 0, plain.err
     assert digests(manifest(predicted(project))) == digests(told)

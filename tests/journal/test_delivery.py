@@ -3,18 +3,24 @@
 import json
 import os
 import shutil
+import signal
 from dataclasses import replace
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import OperationalError
 
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
-from segtrack.journal import delivery
+from segtrack.journal import delivery, journal
 from segtrack.journal.delivery import Sender, say_waiting
 from segtrack.journal.outbox import Head, Outbox
+from segtrack.journal.tracking import of_server
 from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
 
@@ -219,6 +225,71 @@ def test_who_presses_ctrl_c_waits_for_no_hanging_server(
     with journals.record(settings, "a", {}):
         pass
     assert asked == [["2", "0"], ["30", "1"]]
+
+
+def test_ctrl_c_at_the_last_request_waits_for_no_hanging_server(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that did its work: it is ended as that, and the command goes on to its own end."""
+    asked = []
+
+    def ends(_: Sender, record: dict[str, Any]) -> None:
+        asked.append([record["status"], os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]])
+        if len(asked) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Sender, "end", ends)
+    monkeypatch.setattr(journal, "sqlite_path", lambda _: None)  # as if it were a server's
+    with journals.record(replace(settings, timeout=1.5), "a", {}):
+        pass
+    assert asked == [["FINISHED", "30"], ["FINISHED", "2"]]
+
+
+def test_a_fault_of_our_own_is_no_server_that_is_away(
+    settings: MlflowSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, experiment = journals.connect(settings)
+    run = client.create_run(experiment).info.run_id
+    monkeypatch.setattr(delivery, "sqlite_path", lambda _: None)  # as if it were a server's
+    sender = Sender(settings, Head(run, settings.uri, "segtrack", "a", 1_000, True))
+    with pytest.raises(AttributeError, match="'Writer' object has no attribute 'curve'"):
+        sender.send({"what": "curve"})
+    assert sender.waiting is None
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "tags", away)
+        sender.send({"what": "tags", "tags": {"a": "b"}})
+        assert sender.waiting is not None and not sender.deliver()
+    assert "takes no records now (gone)" in capsys.readouterr().err
+    sender.send({"what": "curve"})
+    with pytest.raises(AttributeError):
+        sender.deliver()
+    assert client.get_run(run).data.tags["a"] == "b" and sender._outbox is not None
+    sender._outbox.close()  # as the end of the process does
+    (sent,) = journals.sync(Path(), 1, settings.uri)
+    assert sent.why.startswith("a fault of segtrack's own, AttributeError: 'Writer'")
+    assert sender.waiting.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (MlflowException("no"), True),
+        (requests.ConnectionError("refused"), True),
+        (OperationalError("select", {}, Exception("gone")), True),
+        (TimeoutError(), True),
+        (BadStatusLine("?"), True),
+        (ModuleNotFoundError("boto3"), True),
+        (FileNotFoundError(2, "No such file", "best.pt"), False),
+        (TypeError("of ours"), False),
+        (KeyError("run"), False),
+    ],
+)
+def test_whose_fault_it_is(error: Exception, away: bool) -> None:
+    assert of_server(error) is away
 
 
 def test_only_the_cells_of_a_sweep(settings: MlflowSettings) -> None:

@@ -4,6 +4,3 @@ from .plan import plan_videos as plan_videos
 from .running import MANIFEST as MANIFEST
 from .running import run_shards as run_shards
 from .running import shard_files as shard_files
-from .work import Job as Job
-from .work import predict_shard as predict_shard
-from .work import track_video as track_video

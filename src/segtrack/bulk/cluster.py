@@ -1,7 +1,9 @@
-"""Shards by Ray Data: actors that hold one network each, and others that associate.
+"""Shards by Ray Data: actors that hold one network each.
 
-A killed actor is started anew and given its shard again; finished ones are on the disk. What goes
-around between processes are numbers of shards and what the manifest says of them.
+An actor associates what it has detected itself: that takes little beside a network, and processes
+of its own took more, to load the program and by competing for the cores. A killed actor is started
+anew and given its shard again; finished ones are on the disk. What goes around between processes
+are numbers of shards and what the manifest says of them.
 """
 
 from __future__ import annotations
@@ -22,13 +24,12 @@ from typing import Any
 from segtrack.base.errors import DataError, SegtrackError, SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.saying import say
-from segtrack.bulk.plan import IMAGE
-from segtrack.bulk.work import Job, predict_shard, track_video
+from segtrack.bulk.work import Job, do_shard
 from segtrack.settings import ScaleSettings
 
-BESIDE = 4  # actors that detect, for one that associates
 CONNECT_S = 5.0
-LOCAL = "local"  # Ray's own word for a cluster of this machine's, that ends with the command
+# Ray's own words for a cluster of this machine's that ends with the command, and for one that runs.
+LOCAL, AUTO = "local", "auto"
 # What says where segtrack keeps what it finds out, and which modules it loads.
 _VARIABLES = ("SEGTRACK_HOME", "SEGTRACK_PLUGINS", "SEGTRACK_BACKEND")
 _QUIET = "ray", "ray.data", "ray._private.authentication.authentication_token_setup"
@@ -65,25 +66,16 @@ def run_on_ray(
         )
         # One shard waits beside the one in work: a killed actor has begun no other.
         pool = ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=2)
-        how = content, given, max(1, int(cpus))
         data = data.map_batches(
-            Detecting, batch_size=1, compute=pool, num_cpus=cpus, num_gpus=gpus or None,
-            fn_constructor_args=how,
+            Shards, batch_size=1, compute=pool, num_cpus=cpus, num_gpus=gpus or None,
+            fn_constructor_args=(content, given, max(1, int(cpus))),
         )  # fmt: skip
-        if job.kind != IMAGE:
-            # The actors that detect have all cores; an association takes some percent of a video's
-            # time. Actors too: Ray ends what is idle, and the next would import for seconds again.
-            pool = ray.data.ActorPoolStrategy(size=-(-count // BESIDE))
-            data = data.map_batches(
-                Associating, batch_size=1, compute=pool, num_cpus=0,
-                fn_constructor_args=(content, given),
-            )  # fmt: skip
         with _told(ray):
             for row in data.iter_rows():
                 yield _unpacked(row)
 
 
-class Detecting:
+class Shards:
     """An actor: a network, loaded once, and shard after shard."""
 
     def __init__(self, content: bytes, given: Mapping[str, str], threads: int) -> None:
@@ -126,27 +118,9 @@ class Detecting:
         if self.problem:
             return _row(self.problem)
         try:
-            return _row(predict_shard(self.job, number, lambda: contextlib.nullcontext(self.one)))
+            return _row(do_shard(self.job, number, lambda: contextlib.nullcontext(self.one)))
         except SegtrackError as error:
             return _row(_packed(error))
-
-
-class Associating:
-    """An actor that makes trajectories, of each video once its detections are finished."""
-
-    def __init__(self, content: bytes, given: Mapping[str, str]) -> None:
-        os.environ.update({**given, "OMP_NUM_THREADS": "1"})
-        self.job: Job = pickle.loads(content)[0]
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        """What was told of the shard."""
-        told = json.loads(batch["told"][0])
-        if told.get("frames"):
-            try:
-                told["track"] = track_video(self.job, told["shard"])
-            except SegtrackError as error:
-                told = _packed(error)
-        return _row(told)
 
 
 def _row(told: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -182,16 +156,19 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     here = {"include_dashboard": False} if address == LOCAL else {}
     # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of the cluster
     in_main = threading.current_thread() is threading.main_thread()
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SettingsError(
-            f"scale.ray={address}: {why}; ray start begins a cluster, and scale.ray=local is one "
-            "of this machine alone"
-        ) from error
+        why = (str(error).strip(" .\n").splitlines() or [type(error).__name__])[0]
+        do = "ray start begins a cluster, and scale.ray=local is one of this machine alone"
+        if address == AUTO and "RAY_ADDRESS" not in os.environ:
+            why = "no cluster runs on this machine, or not with this RAY_TMPDIR"
+        elif ":" in address and "RAY_AUTH_MODE" not in os.environ:  # which Ray asks for with auto
+            do = "something answers there; for a cluster with a token export RAY_AUTH_MODE=token"
+        raise SettingsError(f"scale.ray={address}: {why}; {do}") from error
     except ray.exceptions.RayError as error:  # of another token
         raise SettingsError(f"scale.ray={address}: {error}") from error
     finally:

@@ -27,8 +27,7 @@ from segtrack.bulk.work import (
     TRACKS,
     WORK,
     Job,
-    predict_shard,
-    track_video,
+    do_shard,
 )
 from segtrack.settings import ScaleSettings, Settings
 
@@ -160,8 +159,7 @@ def _calls(
         return
     with model.loaded(job.network, job.request) as one:
         for number in numbers:
-            told = predict_shard(job, number, lambda: contextlib.nullcontext(one))
-            yield {**told, "track": track_video(job, number)} if told.get("frames") else told
+            yield do_shard(job, number, lambda: contextlib.nullcontext(one))
 
 
 def _finished(job: Job, what: str) -> dict[int, dict[str, Any]]:

@@ -83,6 +83,19 @@ class Job:
         return self.folder / DONE / f"{what}-{number:05d}.json"
 
 
+def do_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
+    """What is left to do of a shard; of a video its trajectories too, once it is detected.
+
+    Returns:
+        As ``predict_shard``, and ``track``, of a video that has frames, as ``track_video``.
+
+    Raises:
+        DataError, StageError: as these two.
+    """
+    told = predict_shard(job, number, lend)
+    return {**told, "track": track_video(job, number)} if told.get("frames") else told
+
+
 def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     """Predict the files of one shard, unless that is done.
 

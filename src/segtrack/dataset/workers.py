@@ -66,6 +66,9 @@ def map_chunks(
         for part in chunks:
             yield from function(part)
         return
+    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+        # A worker of joblib's: processes are told of its parent's way, and end as they know none.
+        multiprocessing.set_start_method("spawn", force=True)
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     out: deque[Future[list[R]]] = deque()

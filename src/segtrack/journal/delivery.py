@@ -14,7 +14,14 @@ from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.outbox import Head, Outbox, outboxes
-from segtrack.journal.tracking import ServerAway, asked_once, client_of, connect, one_line
+from segtrack.journal.tracking import (
+    ServerAway,
+    asked_once,
+    client_of,
+    connect,
+    of_server,
+    one_line,
+)
 from segtrack.journal.writing import Record, Writer
 from segtrack.settings import MlflowMode, MlflowSettings
 
@@ -57,7 +64,7 @@ class Sender:
         """Write a record, or keep it.
 
         Raises:
-            Exception: of MLflow, where its database is a file.
+            Exception: of MLflow, where its database is a file; else what is no fault of the server.
             OSError: a file cannot be read, or not be kept.
         """
         with self._lock:
@@ -66,7 +73,7 @@ class Sender:
                     self._writer.write(record)
                     return
                 except Exception as error:
-                    if not self._waits or (isinstance(error, OSError) and error.filename):
+                    if not self._waits or not of_server(error):
                         raise
                     if self._writer.refused(error):
                         self._put_aside(record, one_line(error))
@@ -78,15 +85,21 @@ class Sender:
                 self.deliver()
 
     def deliver(self) -> bool:
-        """Bring what waits, if the server takes it; whether nothing waits any more."""
+        """Bring what waits, if the server takes it; whether nothing waits any more.
+
+        Raises:
+            Exception: what is no fault of the server.
+        """
         with self._lock:
             if self._outbox is None:
                 return True
             try:
                 run = deliver(self._outbox, self._settings)
-            except Exception:
+            except Exception as error:
                 self._again = time.monotonic() + self._pause
                 self._pause = min(2 * self._pause, _LONGEST_SECONDS)
+                if not of_server(error):
+                    raise
                 return False
             self._head = replace(self._head, run=run, created=True)
             self._writer = Writer(self._writer.client, run)
@@ -182,6 +195,8 @@ def bring_first(run: str, settings: MlflowSettings) -> None:
                     outbox.remove()
                 continue
             except Exception as error:
+                if not of_server(error):
+                    raise
                 why = one_line(error)
             finally:
                 outbox.close()
@@ -287,8 +302,11 @@ def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
         return error
     except (SegtrackError, OSError) as error:
         return Sent(head, outbox.delivered - before, why=one_line(error))
-    except Exception as error:  # of MLflow
-        return Sent(head, outbox.delivered - before, why=f"it is refused: {one_line(error)}")
+    except Exception as error:
+        why = f"it is refused: {one_line(error)}"
+        if not of_server(error):  # the others that wait can be brought all the same
+            why = f"a fault of segtrack's own, {type(error).__name__}: {one_line(error)}"
+        return Sent(head, outbox.delivered - before, why=why)
     finally:
         outbox.close()
     if not sent.why:

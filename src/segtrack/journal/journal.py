@@ -32,6 +32,7 @@ from segtrack.journal.tracking import (
     client_of,
     connect,
     local_path,
+    of_server,
     say_where,
     told,
 )
@@ -263,8 +264,22 @@ def record(
         else:
             _end_anyway(journal, "FAILED", text)
         raise
-    with told(settings.uri), held():
-        journal.end("FINISHED")
+    _finish(journal, settings)
+
+
+def _finish(journal: Journal, settings: MlflowSettings) -> None:
+    """End a run that did its work. A file takes milliseconds, which no signal cuts; a server that
+    hangs is waited for no longer than ``settings.timeout`` once somebody presses Ctrl-C."""
+    file = sqlite_path(settings.uri) is not None
+    with told(settings.uri):
+        try:
+            with held() if file else stoppable():
+                journal.end("FINISHED")
+        except KeyboardInterrupt:
+            if file:
+                raise
+            with asked_once(settings.timeout), held():  # to write it twice is to write it once
+                journal.end("FINISHED")
 
 
 def _connected(settings: MlflowSettings, parent: str | None, may_wait: bool) -> str | None:
@@ -291,8 +306,8 @@ def _begun(client: Any, experiment: str, head: Head, anyway: bool) -> Head:
         return replace(head, run=run.info.run_id, created=True)
     try:
         run = create(client, experiment, head)
-    except Exception:
-        if not anyway:
+    except Exception as error:
+        if not anyway or not of_server(error):
             raise
         return head
     return replace(head, run=run.info.run_id, created=True)

@@ -28,8 +28,11 @@ from segtrack.journal.database import quiet, ready, sqlite_path, usable
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
-# Packages whose errors are told in a line.
-_THEIRS = ("mlflow", "sqlalchemy", "requests", "urllib3", "boto3", "botocore")
+# Packages that take records to where they are kept; google's are Protocol Buffers, and its bucket.
+_THEIRS = (
+    *("mlflow", "sqlalchemy", "requests", "urllib3", "httpx", "google"),
+    *("boto3", "botocore", "azure", "fsspec", "s3fs"),
+)
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -114,12 +117,24 @@ def told(uri: str, family: type[SegtrackError] = StageError) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        theirs = type(error).__module__.split(".")[0] in _THEIRS
-        if not theirs and not isinstance(error, ImportError):  # of a database's driver
+        if not _of_theirs(error) and not isinstance(error, ImportError):  # of a database's driver
             raise
         do = "Mend it, or record elsewhere with mlflow.uri=...; results that are made are kept"
         text = one_line(error)
         raise family(f"mlflow.uri={uri}: MLflow cannot record there: {text}. {do}") from error
+
+
+def of_server(error: Exception) -> bool:
+    """Whether it is the fault of a server, or of the way to it (a driver may be lacking), that a
+    record did not get there; all else is one of this program, or of a file of this machine."""
+    if isinstance(error, OSError) and error.filename:
+        return False
+    way = SegtrackError | OSError | HTTPException | ImportError
+    return isinstance(error, way) or _of_theirs(error)
+
+
+def _of_theirs(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in _THEIRS
 
 
 @contextlib.contextmanager
