@@ -35,6 +35,25 @@ def test_a_folder_is_replaced_at_the_end_only(tmp_path: Path) -> None:
     assert sorted(p.name for p in folder.parent.iterdir()) == [".a.lock", "a"]
 
 
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path: Path) -> None:
+    """As root a rename takes the place of /dev/null."""
+    pipe, link, partial = tmp_path / "pipe", tmp_path / "link", tmp_path / "partial"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    partial.touch()
+    for path in (pipe, link):
+        with pytest.raises(FileExistsError, match="device, pipe or socket"):
+            settle(partial, path)
+        with pytest.raises(FileExistsError), whole_file(path) as at:
+            at.touch()
+        with pytest.raises(StageError, match="device, pipe or socket"), replacing(path):
+            pass
+        with pytest.raises(FileExistsError), whole_folder(path):
+            pass
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize("step", ["before", "between", "after"])
 def test_a_kill_while_a_folder_is_replaced_leaves_the_old_one_or_the_new(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

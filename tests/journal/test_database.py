@@ -181,6 +181,11 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def of_another_program(path: Path) -> None:
     path.unlink()
     sql(path, "CREATE TABLE customers (name TEXT)")
@@ -192,6 +197,7 @@ def of_another_program(path: Path) -> None:
         (truncated, r"is damaged or no SQLite database \(.* malformed\); put a copy back, or move"),
         (lambda p: p.write_text("notes\n" * 999), r"damaged or no SQLite database \(file is not"),
         (a_folder, r"is a folder; name a file: mlflow.uri=sqlite:///.*/mlflow.db/mlflow.db"),
+        (a_pipe, "is a device, pipe or socket; choose another place with mlflow.uri"),
         (of_another_program, "is the database of another program; choose another place"),
         (
             lambda p: with_a_run(p, "f" * 12),
@@ -213,14 +219,14 @@ def test_one_that_cannot_be_used_is_said_at_once_and_stays(
     path = tmp_path / "mlflow.db"
     shutil.copy2(mlflow_template, path)
     spoil(path)
-    size = path.stat().st_size
+    size, kind = path.stat().st_size, path.stat().st_mode
     start = time.monotonic()
     for look in (require_tracking, connect):
         with pytest.raises(SettingsError, match=message) as caught:
             look(at(path))
         assert str(caught.value).startswith(f"mlflow.uri=sqlite:///{path}: ")
     assert time.monotonic() - start < 1
-    assert path.stat().st_size == size
+    assert (path.stat().st_size, path.stat().st_mode) == (size, kind)
     assert {p.name for p in tmp_path.iterdir()} <= {"mlflow.db", "mlflow.lock"}
 
 

@@ -282,6 +282,7 @@ def test_what_an_existing_experiment_decides_is_said_once(
 ) -> None:
     client, experiment = journals.connect(settings)
     client.delete_experiment(experiment)
+    Path(settings.artifacts, "segtrack").mkdir(parents=True, exist_ok=True)
     first, settings.artifacts = settings.artifacts, str(tmp_path / "other")
     for _ in range(2):
         with journals.record(settings, "r", {}):

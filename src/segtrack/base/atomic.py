@@ -30,6 +30,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: it cannot be written.
     """
     partial = partial_name(path)
+    _refuse_special(path)
     try:
         yield partial
         settle(partial, path)
@@ -73,6 +74,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     partial = folder.with_name(f"{folder.name}.partial")
     before = folder.with_name(f".{folder.name}.before")
     with alone_with(folder):
+        _refuse_special(folder)
         try:
             shutil.rmtree(partial, ignore_errors=True)
             if before.exists() and not folder.exists():  # a kill came between the two renames below
@@ -178,11 +180,27 @@ def settle(partial: Path, final: Path) -> None:
     Both lie on one file system. A file takes the place of another; a folder that of none.
 
     Raises:
-        OSError: the disk is full, or the place is taken or cannot be written.
+        OSError: the disk is full, or the place is taken, special or cannot be written.
     """
+    _refuse_special(final)
     _write_out(partial)
     partial.replace(final)
     _sync(final.parent)
+
+
+def is_special(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket, also behind a link: such a one is never replaced.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
+def _refuse_special(path: Path) -> None:
+    """As root, a rename would put a file in the place of /dev/null."""
+    if is_special(path):
+        raise FileExistsError(errno.EEXIST, "is a device, pipe or socket, which stays", str(path))
 
 
 def partial_name(path: Path) -> Path:

@@ -6,14 +6,16 @@ import contextlib
 import fnmatch
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, some
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.delivery import by_first_id
-from segtrack.journal.tracking import asking, client_of, connect, local_path
+from segtrack.journal.places import local_path
+from segtrack.journal.tracking import asking, client_of, connect
 from segtrack.settings import MlflowSettings
 
 SWEEP_KEYS = "sweep.keys"  # tag of a sweep's parent: the varied keys as JSON
@@ -29,27 +31,27 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
     """The weights that an earlier run trained, as a local file.
 
     Raises:
-        SettingsError: there is no such run, or it kept no weights.
+        SettingsError: there is no such run, it kept no weights, or they cannot be fetched.
     """
-    client, run = _recorded(settings, run_id, f"model.weights=run:{run_id}")
-    run_id = run.info.run_id
-    local = local_path(run.info.artifact_uri)
-    if local is not None and (local / "weights" / "best.pt").is_file():
-        return local / "weights" / "best.pt"
-    try:
-        return Path(client.download_artifacts(run_id, "weights/best.pt", str(folder)))
-    except Exception as error:
+    given = f"model.weights=run:{run_id}"
+    run = _recorded(settings, run_id, given)[1]
+    kept = Artifacts(settings, run, folder)
+    kept.require()
+    if not kept.names("weights/best.pt"):
         raise SettingsError(
-            f"model.weights=run:{run_id}: that run kept no weights/best.pt ({error}). "
-            f"Choose a run that trained a model."
-        ) from error
+            f"{given}: that run kept no weights/best.pt in {kept.uri}. Choose a run that trained a "
+            "model."
+        )
+    return kept.fetch("weights/best.pt")
 
 
 def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
-    """The client and the record of an earlier run, by its id or, the newest of them, by its name.
+    """The client and the record of an earlier run: by its id, else the newest of a name, else by
+    the beginning of its id.
 
     Raises:
-        SettingsError: there is no such run; ``given`` is how it was asked for.
+        SettingsError: there is no such run, or ids of several begin so; ``given`` is how it was
+            asked for.
     """
     path = sqlite_path(settings.uri)
     if path is not None and not path.exists():
@@ -61,6 +63,12 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
         named = _newest_named(client, experiment, run_id)
         if found := named or by_first_id(client, experiment, run_id):
             return client, found
+        begun = _begun(client, experiment, run_id)
+        if len(begun) == 1:
+            return client, begun[0]
+        if begun:
+            ids = some([run.info.run_id for run in begun], 3)
+            raise SettingsError(f"{given}: ids of several runs begin so: {ids}") from error
         raise SettingsError(
             f"{given}: no such run in {settings.uri} ({error}). Copy the id, or the name, from "
             "`make ui`."
@@ -73,6 +81,14 @@ def _newest_named(client: Any, experiment: str, name: str) -> Any | None:
     query = f"attributes.run_name = '{name}'"
     order = ["attributes.start_time DESC"]
     return next(iter(client.search_runs([experiment], query, order_by=order, max_results=1)), None)
+
+
+def _begun(client: Any, experiment: str, start: str) -> list[Any]:
+    """Runs whose id begins so, some of them; as ``segtrack view`` finds them."""
+    if not re.fullmatch("[0-9a-f]{6,31}", start):
+        return []
+    query = f"attributes.run_id LIKE '{start}%'"
+    return list(client.search_runs([experiment], query, max_results=4))
 
 
 def earlier_run(settings: MlflowSettings, run_id: str) -> Any:
@@ -107,6 +123,22 @@ class Artifacts:
         self._settings = settings
         local = local_path(self.uri)
         self._local = local if local is not None and local.is_dir() else None
+        self._worked = any(tag.startswith("stage.") for tag in run.data.tags)
+
+    def require(self) -> None:
+        """Tell a run that kept nothing from one whose artifacts are gone.
+
+        Raises:
+            SettingsError: the folder of its whole experiment is not there, though it did a stage,
+                and so kept its settings at least.
+        """
+        local = local_path(self.uri)
+        above = local and local.parent.parent
+        if above is not None and self._worked and not above.exists():
+            raise SettingsError(
+                f"{self.run_id}: its artifacts are recorded in {above}, which is not there. "
+                "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
+            )
 
     def names(self, pattern: str) -> list[str]:
         """Paths of the artifacts that fit a pattern, such as ``tracking/*/scores/counts.npz``, in
@@ -180,7 +212,9 @@ def run_files(settings: MlflowSettings, run_id: str, pattern: str, into: Path) -
     Raises:
         SettingsError: there is no such run, or its artifacts cannot be fetched.
     """
-    return Artifacts(settings, earlier_run(settings, run_id), into).files(pattern)
+    kept = Artifacts(settings, earlier_run(settings, run_id), into)
+    kept.require()
+    return kept.files(pattern)
 
 
 def _matching(client: Any, run_id: str, parts: list[str], folder: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from segtrack.base.atomic import whole_file
+from segtrack.base.atomic import is_special, whole_file
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.saying import say
 
@@ -35,6 +35,17 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(path).expanduser() if path != uri else None
 
 
+def refuse_special(path: Path) -> None:
+    """Nothing is made beside such a one either, so this comes before any lock.
+
+    Raises:
+        SegtrackError: it is a device, a pipe or a socket, or cannot be looked at.
+    """
+    with _told(path):
+        if is_special(path):
+            raise _problem(path, "is a device, pipe or socket", _elsewhere())
+
+
 def usable(path: Path) -> bool:
     """Whether runs can be recorded in the file; False where it has to be made first.
 
@@ -46,6 +57,7 @@ def usable(path: Path) -> bool:
     """
     if "?" in str(path.resolve()):
         raise _problem(path, "the path has a ?, where MLflow ends it", "name another file")
+    refuse_special(path)
     with _told(path):
         if not path.is_dir() and (not path.exists() or path.stat().st_size == 0):
             return False
@@ -72,6 +84,17 @@ def ready(path: Path) -> None:
             _make(path)
             return
         time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """One that is usable, for what MLflow has no call for.
+
+    Raises:
+        SegtrackError: in the block too, where it cannot be read or written.
+    """
+    with _told(path), contextlib.closing(_opened(path)) as database:
+        yield database
 
 
 def _whole(path: Path, database: sqlite3.Connection) -> bool:

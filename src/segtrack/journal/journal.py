@@ -26,12 +26,12 @@ from segtrack.journal.delivery import Sender, bring_first, create, say_waiting
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
+from segtrack.journal.places import local_path
 from segtrack.journal.tracking import (
     ServerAway,
     asked_once,
     client_of,
     connect,
-    local_path,
     of_server,
     say_where,
     told,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 from filelock import FileLock, Timeout
 
@@ -24,7 +24,9 @@ from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.names import level, storable
 from segtrack.base.processes import held, process_mark, stop_if_asked
 from segtrack.base.saying import say
-from segtrack.journal.database import quiet, ready, sqlite_path, usable
+from segtrack.journal.database import quiet, ready, refuse_special, sqlite_path, usable
+from segtrack.journal.moved import bring_along
+from segtrack.journal.places import local_path
 from segtrack.settings import MlflowSettings
 
 _MAKING_SECONDS = 60  # that another process may take to make the database
@@ -82,6 +84,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         if experiment:
             return client, experiment
         raise SettingsError(f"mlflow.uri={settings.uri}: what answers there is no MLflow server")
+    refuse_special(path)
     try:
         if not path.parent.exists() and not path.resolve().is_relative_to(Path.cwd()):
             _say(f"mlflow.uri={settings.uri}: making the folder {path.parent}")
@@ -89,6 +92,7 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
         # Two processes that make the database at once fail with "duplicate column".
         with FileLock(path.with_suffix(".lock"), timeout=_MAKING_SECONDS), told(settings.uri):
             ready(path)
+            bring_along(path, settings)
             client = client_of(settings.uri)
             experiment = _experiment(client, settings)
     except Timeout as error:
@@ -297,14 +301,6 @@ def say_where(client: Any, experiment: str, settings: MlflowSettings) -> None:
 def _say(text: str) -> None:
     """Print it once per process, as each cell of a sweep connects again, and beside results."""
     say(text, error=True)
-
-
-def local_path(uri: str) -> Path | None:
-    """The folder that an artifact's address names; None where it is on a server."""
-    parts = urlparse(uri)
-    if parts.scheme in ("", "file"):
-        return Path(unquote(parts.path))
-    return None
 
 
 def _mark_killed(client: Any, experiment: str) -> None:

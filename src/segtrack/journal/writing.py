@@ -14,7 +14,8 @@ from typing import Any
 
 from segtrack.base.files import hand_out
 from segtrack.base.saying import say
-from segtrack.journal.tracking import asked_once, local_path
+from segtrack.journal.places import local_path
+from segtrack.journal.tracking import asked_once
 
 Record = dict[str, Any]
 
