@@ -14,6 +14,7 @@ from av.stream import Disposition
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import TimesRead
+from segtrack.dataset import video_stream
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import probe_video, read_frames
 from tests.dataset.filming import Film, bar, film, picture, regular
@@ -309,6 +310,22 @@ def test_a_recording_that_begins_amid_others(tmp_path: Path) -> None:
     path.write_bytes(data[188 * (len(data) // 188 // 2) :])
     frames = looked_at(path)[1]
     assert 15 < len(frames) < 40
+
+
+def test_threads_convert_frames_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = film(tmp_path / "a.mp4")
+    monkeypatch.setattr(video_stream, "CONVERTERS", 0)
+    sequence, one_by_one, times, _ = looked_at(path)
+    monkeypatch.setattr(video_stream, "CONVERTERS", 3)
+    _, beside, same_times, _ = looked_at(path)
+    np.testing.assert_array_equal(beside, one_by_one)
+    assert same_times.seconds == times.seconds
+    frames = read_frames(sequence)
+    next(frames)
+    frames.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("convert")]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
