@@ -1,5 +1,6 @@
 """What a person would see of a video: which stream, at which times, in which shape."""
 
+import io
 import os
 import threading
 import time
@@ -8,9 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import ExifTags, Image
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import TimesRead
@@ -279,6 +282,27 @@ def test_turned_and_mirrored(tmp_path: Path, way: str, shape: Fraction, suffix: 
     assert plain[0].shape == (120, round(160 * shape), 3)
     for one, other in zip(frames, plain, strict=True):
         np.testing.assert_array_equal(one, expected(other))
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_exif_in_the_frames(tmp_path: Path, orientation: int, turns: int) -> None:
+    """A phone's motion JPEG: EXIF is of a kind of data that PyAV does not know."""
+    plain, path = picture(3), tmp_path / "a.avi"
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Maker", orientation
+    Image.fromarray(plain[..., ::-1]).save(out, "JPEG", exif=exif, quality=95)
+    with Film(path) as made:
+        stream = made.stream(codec="mjpeg", rate=10, tick=Fraction(1, 10))
+        for number in range(3):
+            packet = av.Packet(out.getvalue())
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base = Fraction(1, 10)
+            made.file.mux(packet)
+    frames = looked_at(path)[1]
+    assert len(frames) == 3
+    for frame in frames:
+        assert frame.shape == np.rot90(plain, turns).shape
+        assert np.abs(frame.astype(int) - np.rot90(plain, turns)).mean() < 12
 
 
 @pytest.mark.parametrize(

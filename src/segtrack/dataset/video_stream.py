@@ -335,7 +335,12 @@ def _turned(image: np.ndarray, frame: Any) -> np.ndarray:
     """
     from av.sidedata.sidedata import Type
 
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    try:
+        data = frame.side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:
+        # PyAV shows none of a frame's data where one is of a kind that it does not know, as EXIF
+        # (FFmpeg 8). It still tells the turn, anticlockwise, but not whether it is mirrored too.
+        return np.rot90(image, round(frame.rotation / 90))
     if data is None:
         return image
     a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
