@@ -46,8 +46,12 @@ SMALL = [  # one video of 8 frames, found out about once for all cells
     *("dataset.train=1", "dataset.val=1", "dataset.test=1", "dataset.pool=0", "dataset.width=192"),
     *("dataset.height=128", "dataset.video_seconds=0.8", "dataset.fps=10", "mlflow.run_name=all"),
 ]
-OTHERS = "mlflow.", "segtrack.", "builds/", "parent_run", "output", "command"  # of each command
-TOLD = "config.yaml", "overrides.txt", "environment.txt", "segtrack.log"  # name the command too
+# What differs from command to command, and files that name the command or the run.
+OTHERS = (
+    *("mlflow.", "segtrack.", "builds/", "stage.", "choice.mlflow", "overrides", "parent_run"),
+    *("output", "command"),
+)
+TOLD = "config.yaml", "overrides.txt", "environment.txt", "segtrack.log", "results.json"
 RECORDS = PARAMS + NAMES * STEPS + TAGS + len(FILES)  # of one cell
 
 
@@ -189,21 +193,20 @@ def _recorded(settings: MlflowSettings, into: Path) -> dict[str, list[dict[str, 
     """By the setting of a cell what its runs hold: numbers, texts, and digests of files; without
     what is another one each time that the same is done."""
     client, experiment = journals.connect(settings)
-    (parent,) = (
-        run for run in client.search_runs([experiment])
-        if "mlflow.parentRunId" not in run.data.tags
-    )  # fmt: skip
+    runs = client.search_runs([experiment])  # the newest first; a server may have others
+    parent = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     found: dict[str, list[dict[str, Any]]] = {}
     for run in journals.cells(settings, parent.info.run_id):
         data, one = run.data, {"status": run.info.status}
         one |= {f"param {k}": v for k, v in data.params.items() if not k.startswith(OTHERS)}
         one |= {f"metric {k}": v for k, v in data.metrics.items() if not k.startswith(OTHERS)}
         one |= {f"tag {k}": v for k, v in data.tags.items() if not k.startswith(OTHERS)}
-        kept = journals.Artifacts(settings, run, into)
-        for depth in range(5):
-            for name in kept.names("/".join("*" * (depth + 1))):
-                told = name in TOLD or hashlib.sha256(kept.fetch(name).read_bytes()).hexdigest()
-                one[f"file {name}"] = told
+        place = into / run.info.run_id
+        place.mkdir(parents=True)
+        kept = Path(client.download_artifacts(run.info.run_id, "", str(place)))
+        for path in sorted(path for path in kept.rglob("*") if path.is_file()):
+            told = "there" if path.name in TOLD else hashlib.sha256(path.read_bytes()).hexdigest()
+            one[f"file {path.relative_to(kept).as_posix()}"] = told
         found.setdefault(data.params["tracker.track_thresh"], []).append(one)
     return found
 

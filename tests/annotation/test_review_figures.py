@@ -41,8 +41,8 @@ def test_auto_accept() -> None:
         "or more, 200 were accepted as they were (100.0%, 95% interval 98.1% to 100.0%)."
     )
     assert figures.statement(None, 2431) == (
-        "No score is safe for accepting predictions unseen: from none on were 95% of the 2,431 "
-        "accepted as they were."
+        "No score is safe for accepting predictions unseen: whatever the threshold, fewer than 95% "
+        "of the predictions from it on (of 2,431 in all) were accepted as they were."
     )
     assert figures.statement(None, 0) == "No predictions were reviewed."
 

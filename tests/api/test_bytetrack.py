@@ -143,6 +143,22 @@ def test_what_does_not_fit(given: tuple[Any, ...]) -> None:
         segtrack.ByteTrack(association="mask").update(*given)
 
 
+@pytest.mark.parametrize(
+    ("box", "score", "message"),
+    [
+        ((0, 0, 9, 9), 90, r"scores\[1\] is 90; scores are 0\.\.1"),
+        ((0, 0, 9, 9), float("nan"), r"scores\[1\] is nan"),
+        ((0, 0, 9, float("nan")), 0.9, r"boxes\[1\] is 0, 0, 9, nan"),
+        ((50, 50, 20, 10), 0.9, r"boxes\[1\] is 50, 50, 20, 10; boxes are x1, y1, x2, y2"),
+    ],
+)
+def test_what_would_vanish_is_refused(box: Any, score: float, message: str) -> None:
+    tracker = segtrack.ByteTrack()
+    with pytest.raises(segtrack.DataError, match=message):
+        tracker.update([(0, 0, 9, 9), box], [1.0005, score])
+    assert len(tracker.update([(0, 0, 9, 9), (3, 3, 3, 3)], [1.0005, 0.9])) == 1
+
+
 def test_supervision_there_and_back() -> None:
     box, score, classes, masks = walk(2)[0]
     detections = supervision.Detections(box, masks, score, classes)

@@ -30,7 +30,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["up", "labellerr.url=http://127.0.0.1:9"], "labellerr.url=http://127.0.0.1:9: only a"),
         (["status", "stor=x"], "stor=x: no such setting; did you mean store?"),
         (["open"], "the platform is not up"),
-        (["status", "nope"], "PROJECT=nope: no such project in this account"),
+        (["status", "nope"], "account, by id or name; it has none yet"),
         (["annotate"], "the platform has no project yet"),
     ],
 )

@@ -180,6 +180,18 @@ def test_the_page_of_a_run_and_its_record_link_to_each_other(
     assert len(journals.run_files(settings, run, "report/report.html", tmp_path)) == 1
 
 
+def test_it_says_nothing_of_where_things_lie_here(
+    settings: MlflowSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = f"run.py video={tmp_path}/a.mp4 store={Path.home()}/s model.weights=/else{tmp_path}/w"
+    files = {"data/dataset.json": evaluated()["data/dataset.json"]}
+    run = kept(settings, "named", files, {**TAGS, "command": typed, "stage.x": str(tmp_path)})
+    reported(capsys, settings, run[:8], "--to", "md", "--out", "out")  # as view finds it
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert f"run.py video=a.mp4 store=~/s model.weights=/else{tmp_path}/w\n" in text
+    assert "| stage x | . |" in text and "have no interval" not in text
+
+
 def test_what_cannot_be_reported(
     settings: MlflowSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

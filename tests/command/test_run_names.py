@@ -54,9 +54,15 @@ def test_what_a_command_is_called(command: str, name: str) -> None:
 
 
 def test_what_a_call_from_python_is_called() -> None:
-    given = {"model": {"imgsz": 64}, "stages": ["prepare", "track"], "video": "/data/a b.mp4"}
+    given = {
+        "model": {"imgsz": 64},
+        "stages": ["prepare", "track"],
+        "video": "/data/a b.mp4",
+        "tracker": {"track_thresh": 0.5},
+        "render": {"enabled": False},
+    }
     values = dict(word.split("=", 1) for word in override_words(given))
-    assert run_name("n", "bytetrack", values) == "n track model={imgsz: 64} video=a b"
+    assert run_name("n", "bytetrack", values) == "n track imgsz=64 video=a b track_thresh=0.5"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,16 @@ def test_long_values_are_told_apart_too() -> None:
 def test_names_are_bounded_and_say_how_much_is_missing() -> None:
     values = {f"group.key{i}": "v" * 20 for i in range(30)}
     name = run_name("n", "t", values)
-    assert len(name) <= MOST and name.startswith("n key0=vvv") and name.endswith(" +25")
+    assert len(name) <= MOST and name.startswith("n key0=vvv") and name.endswith(" +28")
     assert len(run_name("m" * 400, "t", {})) <= MOST
     assert len(sweep_name([f"a.{'k' * 40}{i}" for i in range(9)])) <= MOST
+    words = (
+        "stages=[push] dataset=images dataset.path=photos dataset.classes=[person,car,truck,bus] "
+    )
+    values = dict(word.split("=", 1) for word in f"{words}labellerr.name=street".split())
+    assert run_name("yolov8n-seg", "t", values) == "yolov8n-seg push dataset=images path=photos +2"
+    long = {"stages": "[track]", "video": f"{'v' * 90}.mp4"}
+    assert run_name("yolov8n-seg", "t", long) == "yolov8n-seg track video=vvvvvvvvvvvvvvv…vvvvvvvv"
+    cells = [cell_name("", "n", {f"group.key{i}": "v" * 9 for i in range(6)}, {})]
+    assert cells[0].count("=") == 6  # each of which tells it from other cells
     assert sweep_name(["tracker.track_thresh", "seed"]) == "sweep track_thresh seed"

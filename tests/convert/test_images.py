@@ -253,6 +253,19 @@ def test_what_cannot_be_done_is_said(
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith((".", "new"))) == []
 
 
+def test_no_report_is_named_that_went_with_the_working_folder(tmp_path: Path, command: Say) -> None:
+    bad = tmp_path / "bad"
+    (bad / "images").mkdir(parents=True)
+    (bad / "labels").mkdir()
+    for number in range(12):
+        write_image(bad / f"images/{number}.png", number)
+        (bad / f"labels/{number}.txt").write_text("0 nonsense\n")
+    (bad / "data.yaml").write_text("train: images\nval: images\nnames: [car]\n")
+    with pytest.raises(DataError, match=r"and 3 more .*\n.*keeps a report of all") as caught:
+        command(str(bad), str(tmp_path / "new"), "--to", "coco")
+    assert "partial" not in str(caught.value)
+
+
 def test_odd_folders_of_paths(tmp_path: Path, run: Prepare, command: Say) -> None:
     given = write_coco_folder(tmp_path / 'a, b = [c] (d) "e" it\'s')
     command(given, tmp_path / "out {1}", "--to", "labelstudio")

@@ -347,6 +347,14 @@ class TestSaving:
         moved = [12, 8, 30, 10, 30, 30, 10, 30]  # whole pixels, as the platform exports them
         assert [a["segmentation"] for a in export["annotations"]] == [[moved], [RING]]
 
+    def test_what_reaches_beyond_the_picture_ends_at_its_border(self, page: Page, car: Any) -> None:
+        file_id, now = car
+        far = {**new(now["questions"][0]["id"]), "points": [[10, -5], [9999, 9999], [10, 30]]}
+        assert page.save(file_id, now["revision"], put=[far]).status_code == 200
+        later = page.answers(file_id)
+        (kept,) = [one for one in later["answers"] if one["id"] == far["id"]]
+        assert kept["points"] == [[10, 0], [64, 48], [10, 30]]
+
     def test_what_is_put_as_it_was_stays_the_models(self, page: Page, car: Any) -> None:
         file_id, now = car
         (answer,) = now["answers"]
@@ -481,6 +489,8 @@ class TestRefused:
             ({"put": [{"points": SQUARE[:2]}]}, 400, "points"),
             ({"put": [{"points": [*SQUARE, [1, 2, 3]]}]}, 400, "points"),
             ({"put": [{"points": [*SQUARE, [1e9, 0]]}]}, 400, "points"),
+            ({"put": [{"points": [[5, 5], [9, 9], [13, 13]]}]}, 400, "no area"),
+            ({"put": [{"points": [[70, 5], [99, 5], [99, 20]]}]}, 400, "no area within the pic"),
             ({"put": [{}]}, 400, "takes an outline"),
             ({"put": [{"track": {"startFrame": 0, "frames": {}}}]}, 400, "frames"),
             ({"put": [{"id": "../x", "points": SQUARE}]}, 400, "id"),
@@ -521,6 +531,7 @@ class TestRefused:
             ({"1": {"frame": 2, "answer": OUTLINE}}, "frame '1'"),
             ({"x": {"frame": 1, "answer": OUTLINE}}, "frame 'x'"),
             ({"1": {"frame": 1, "answer": OUTLINE[:2]}}, "answer"),
+            ({"1": {"frame": 1, "answer": OUTLINE[:2] + OUTLINE[:1]}}, "frame 1: the outline has"),
             ({"1": {"frame": 1, "answer": {"xmin": 1, "ymin": 1, "xmax": 2, "ymax": 2}}}, "takes"),
         ],
     )

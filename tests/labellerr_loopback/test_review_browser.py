@@ -497,6 +497,17 @@ class TestVideos:
         cinema.go(22)
         assert len(person.all("#stage path.ghost")) == 1  # where it was seen last
 
+    def test_join_by_keys(self, cinema: Cinema) -> None:
+        person = cinema.person
+        for key in "oj":
+            person.press(key)
+        assert person.said().startswith("Choose the other track")
+        person.press("i")
+        assert person.said() == "Enter joins car 2 with car 1; Esc stops"
+        person.wait(lambda: cinema.frame() == 25)  # where it begins
+        person.press("\ue007")  # Enter
+        assert cinema.tracks() == [("car", [*range(20), *range(25, 40)])]
+
     def test_rename_and_another_class(self, cinema: Cinema) -> None:
         person = cinema.person
         person.click((150, 150))

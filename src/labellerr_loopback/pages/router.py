@@ -157,7 +157,7 @@ def router(context: Context) -> APIRouter:
         try:
             with state.change() as db:
                 require_revision(db, project_id, file_id, body.revision)
-                revision = save(db, project_id, file_id, body, kinds, row["frames"])
+                revision = save(db, project_id, file_id, body, kinds, row)
         except ApiError as error:
             if error.status != 409:
                 raise

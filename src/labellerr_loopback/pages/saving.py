@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from labellerr_loopback.envelope import ApiError, Body
 from labellerr_loopback.files import check_status, set_status
 from labellerr_loopback.outlines import Coordinate, Outline
+from labellerr_loopback.pages.fitting import fitted
 from labellerr_loopback.state import revision_of
 
 _KEPT = "id, project_id, file_id, question_id, kind, data, score, conf_bucket, source"
@@ -80,27 +81,28 @@ def save(
     file_id: str,
     change: Change,
     questions: dict[str, str],
-    frames: int | None,
+    file: sqlite3.Row,
 ) -> int:
     """Do all of a change or, where it raises, nothing; returns the new revision.
 
     An answer keeps its score and band whatever becomes of it. One that was removed comes back as
-    it was when its id is put again, so that undoing costs nothing.
+    it was when its id is put again, so that undoing costs nothing. What a person changed ends at
+    the picture's border, as the pages let nobody draw beyond it, and has an area.
 
     Args:
         questions: kind of each question that can be drawn, by id.
-        frames: of a video, else None.
+        file: its row, with the size of its picture, and of a video its frames.
 
     Raises:
-        ApiError: 400 where an answer does not fit its question or the file; 404 where there is no
-            such answer or file.
+        ApiError: 400 where an answer does not fit its question or the file, or has no area;
+            404 where there is no such answer or file.
     """
     pair = (project_id, file_id)
     gone = [str(one) for one in change.removed]
     for answer_id in gone:
         _remove(db, answer_id, pair)
     for put in change.put:
-        _put(db, put, pair, questions, frames)
+        _put(db, put, pair, questions, file)
     if change.status is not None:
         check_status(change.status)
     query = "SELECT status FROM project_files WHERE project_id = ? AND file_id = ?"
@@ -124,9 +126,9 @@ def _put(
     put: Put,
     pair: tuple[str, str],
     questions: dict[str, str],
-    frames: int | None,
+    file: sqlite3.Row,
 ) -> None:
-    kind, data = _data(put, questions, frames)
+    kind, data = _data(put, questions, file["frames"])
     answer_id = str(put.id)
     old = db.execute("SELECT * FROM answers WHERE id = ?", (answer_id,)).fetchone()
     if old is None:
@@ -134,15 +136,17 @@ def _put(
     if old is None:
         db.execute(
             f"INSERT INTO answers ({_KEPT}) VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, 'human')",
-            (answer_id, *pair, put.question_id, kind, data),
+            (answer_id, *pair, put.question_id, kind, json.dumps(fitted(kind, data, None, file))),
         )
         return
     if (old["project_id"], old["file_id"]) != pair:
         raise ApiError(404, f"answer {answer_id!r} is not on this file")
-    if (old["question_id"], json.loads(old["data"])) != (put.question_id, json.loads(data)):
+    before = json.loads(old["data"])
+    if (old["question_id"], before) != (put.question_id, data):
+        text = json.dumps(fitted(kind, data, before, file))
         db.execute(
             "UPDATE answers SET question_id = ?, kind = ?, data = ?, source = 'human' WHERE id = ?",
-            (put.question_id, kind, data, answer_id),
+            (put.question_id, kind, text, answer_id),
         )
 
 
@@ -159,8 +163,8 @@ def _brought_back(
     return row
 
 
-def _data(put: Put, questions: dict[str, str], frames: int | None) -> tuple[str, str]:
-    """Kind and text of an answer in the database."""
+def _data(put: Put, questions: dict[str, str], frames: int | None) -> tuple[str, Any]:
+    """Kind of an answer, and what the database holds of it."""
     kind = questions.get(put.question_id)
     if kind is None:
         text = f"no question {put.question_id[:100]!r} in this project's template"
@@ -169,12 +173,12 @@ def _data(put: Put, questions: dict[str, str], frames: int | None) -> tuple[str,
         what = "an outline" if frames is None else "a trajectory"
         raise ApiError(400, f"answer {str(put.id)!r}: this file takes {what}")
     if put.track is not None:
-        return "track", json.dumps(_track(put.track, kind, frames or 0))
+        return "track", _track(put.track, kind, frames or 0)
     assert put.points is not None
     if kind == "polygon":
-        return "polygon", json.dumps([value for point in put.points for value in point])
+        return "polygon", [value for point in put.points for value in point]
     x, y = zip(*put.points, strict=True)
-    return "box", json.dumps([min(x), min(y), max(x) - min(x), max(y) - min(y)])
+    return "box", [min(x), min(y), max(x) - min(x), max(y) - min(y)]
 
 
 def _track(track: Track, kind: str, frames: int) -> dict[str, Any]:

@@ -166,8 +166,9 @@ def statement(found: AutoAccept | None, predictions: int, least: float = RIGHT) 
         return "No predictions were reviewed."
     if found is None:
         return (
-            f"No score is safe for accepting predictions unseen: from none on were {least:.0%} of "
-            f"the {predictions:,} accepted as they were."
+            "No score is safe for accepting predictions unseen: whatever the threshold, fewer than "
+            f"{least:.0%} of the predictions from it on (of {predictions:,} in all) were accepted "
+            "as they were."
         )
     hits = round(found.share * found.predictions)
     facts = (

@@ -18,6 +18,7 @@ from segtrack.settings import Problem, knobs_of, plain
 from segtrack.tracker import make_tracker
 
 Masks = Sequence[Any] | np.ndarray | None
+_ROUNDING = 1e-3  # by which a score in half precision may pass 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class ByteTrack:
                 ``camera_motion=True``: the affine map of the pixels of that frame to those of this.
 
         Raises:
-            DataError: the lengths or shapes do not fit.
+            DataError: the lengths or shapes do not fit, a score is none, or a box is not finite or
+                upside down. Boxes without an area are never tracked.
         """
         box = np.asarray(boxes, np.float32)
         box = box.reshape(-1, 4) if box.size == 0 else box
@@ -106,6 +108,7 @@ class ByteTrack:
                 f"boxes {box.shape}, scores ({count},) and classes ({len(class_id)},) do not fit: "
                 f"boxes are (N, 4), the others (N,)"
             )
+        _require_usable(box, score)
         if masks is not None and len(masks) != count:
             raise DataError(f"there are {len(masks)} masks of {count} boxes; give one for each")
         if count and not (np.asarray(class_id) == np.asarray(class_id, np.int16)).all():
@@ -131,6 +134,23 @@ class ByteTrack:
             taken,
             found.frame,
         )
+
+
+def _require_usable(box: np.ndarray, score: np.ndarray) -> None:
+    """Refuse what the tracker would pass over without a word: it is of another form, not bad luck.
+
+    Raises:
+        DataError: the first that is wrong.
+    """
+    scored = (score >= 0) & (score <= 1 + _ROUNDING)
+    if not scored.all():
+        at = int(np.argmin(scored))
+        raise DataError(f"scores[{at}] is {score[at]:g}; scores are 0..1 (of percents a hundredth)")
+    placed = np.isfinite(box).all(1) & (box[:, 2:] >= box[:, :2]).all(1)
+    if not placed.all():
+        at = int(np.argmin(placed))
+        shown = ", ".join(f"{value:g}" for value in box[at])
+        raise DataError(f"boxes[{at}] is {shown}; boxes are x1, y1, x2, y2 with x1 <= x2, y1 <= y2")
 
 
 def _settings(given: dict[str, Any]) -> Any:

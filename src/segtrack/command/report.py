@@ -13,10 +13,12 @@ README.md. The HTML is kept with the run in MLflow too, as report/report.html.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError, nearest
@@ -81,6 +83,7 @@ def _recorded(settings: MlflowSettings, options: argparse.Namespace, scratch: Pa
         document = sweep_document(found, *more)
     else:
         document = run_document(found, scratch, *more)
+    document = without_folders(document, {Path.cwd(): "", Path.home(): "~/"})
     shown = run.name if run.id else Path(run.name).resolve().name
     own = "-".join(filter(None, [level(re.sub(r"[^\w.]+", "_", shown))[:60], (run.id or "")[:8]]))
     out = Path(options.out).expanduser() if options.out else OUT / own
@@ -89,6 +92,25 @@ def _recorded(settings: MlflowSettings, options: argparse.Namespace, scratch: Pa
     if run.id is not None and page is not None:
         journals.keep_report(settings, run.id, page)
     return files
+
+
+def without_folders(what: Any, folders: Mapping[Path, str]) -> Any:
+    """A document, or a part of it, whose texts say paths in these folders without them: who gets it
+    has another machine, and need not know where things lie on this one."""
+    if isinstance(what, str):
+        for folder, instead in folders.items():
+            if folder != Path(folder.anchor):
+                whole = rf"(?<![\w.~-]){re.escape(str(folder))}"
+                what = re.sub(rf"{whole}/", instead, what)
+                what = re.sub(rf"{whole}(?![\w.-])", instead.rstrip("/") or ".", what)
+        return what
+    if isinstance(what, tuple):
+        return tuple(without_folders(part, folders) for part in what)
+    if dataclasses.is_dataclass(what) and not isinstance(what, type):
+        parts = {one.name: getattr(what, one.name) for one in dataclasses.fields(what)}
+        changed = {name: without_folders(part, folders) for name, part in parts.items()}
+        return dataclasses.replace(what, **changed)
+    return what
 
 
 def options_of(words: Sequence[str]) -> argparse.Namespace:

@@ -16,10 +16,11 @@ def run_caveats(run: KeptRun) -> Iterator[str]:
     if run.status != "FINISHED":
         why = f": {run.tags['error']}" if "error" in run.tags else ""
         yield f"The run ended as {run.status}{why}. What it kept until then is what stands here."
-    yield (
-        "Scores of a single run have no interval: whether another one is better is said by "
-        "segtrack compare, on the same units."
-    )
+    if run.evaluation or run.scores or any(name.startswith("val/") for name in run.metrics):
+        yield (
+            "Scores of a single run have no interval: whether another one is better is said by "
+            "segtrack compare, on the same units."
+        )
     trained = run.tags.get("weights.origin") == "trained"
     if trained:
         seed = run.config.get("seed", "")

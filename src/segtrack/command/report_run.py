@@ -86,7 +86,8 @@ def run_document(
         )
     blocks: list[Block] = facts(run, address, question)
     blocks += results
-    blocks += [Heading("What cannot be claimed"), Items(tuple(run_caveats(run)))]
+    if caveats := tuple(run_caveats(run)):
+        blocks += [Heading("What cannot be claimed"), Items(caveats)]
     blocks += data
     blocks += method_section(run)
     return Document(run.name, tuple(blocks), made)

@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segtrack.base.names import short, shown
-from segtrack.settings import CHANGE_NO_RESULT
+from segtrack.settings import CHANGE_NO_RESULT, override_words
 from segtrack.settings import among as belongs
 
-MOST = 150  # letters of a name
+MOST = 60  # letters of a name; all that was typed is in the run's tags
+MOST_OF_CELL = 150  # of a cell's, whose every word tells it from others
 MOST_VALUE = 48  # letters of a value in it
+_SHORT_VALUE = 24  # where nothing has to be told apart
 _FIRST = ("experiment", "model", "stages")  # said by their values alone, before all others
 _VIDEOS = ("video", "dataset.videos")
 _SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
@@ -30,7 +35,8 @@ def run_name(model: str, tracker: str, values: Mapping[str, str]) -> str:
         model, tracker: names of the chosen ones.
         values: texts of the overrides, by key.
     """
-    told = {key: text for key, text in values.items() if not belongs(key, CHANGE_NO_RESULT)}
+    typed = dict(_typed(values))
+    told = {key: text for key, text in typed.items() if not belongs(key, CHANGE_NO_RESULT)}
     words = _words("", model, told, {})
     return _within([*words, tracker] if words == [model] else words)
 
@@ -46,13 +52,12 @@ def cell_name(
         swept: texts of this cell's values, by key.
         among: values of all cells, by key, from which this one's must be told apart.
     """
-    return _within(_words(called, model, swept, among))
+    return _within(_words(called, model, swept, among), MOST_OF_CELL)
 
 
 def _words(
     called: str, model: str, values: Mapping[str, str], among: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    # From Python a group may come as a mapping of its knobs: that says more than its option's name.
     alone = {key: text for key, text in values.items() if key in _FIRST and text[:1] != "{"}
     first = [one for one in (called, alone.get("experiment", "")) if one]
     if "model" in alone or not first:
@@ -63,6 +68,18 @@ def _words(
     alike = Counter(map(leaf, keys))
     names = {key: leaf(key) if alike[leaf(key)] == 1 else key for key in keys}
     return [*first, *(f"{names[key]}={_label(key, values[key], among)}" for key in keys)]
+
+
+def _typed(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """As on a command line, where from Python a group came as a mapping of its knobs."""
+    for key, text in values.items():
+        if "." in key or text[:1] != "{":
+            yield key, text
+            continue
+        group: Any = OverridesParser.create().parse_override(f"{key}={text}").value()
+        for name, value in group.items():
+            (word,) = override_words({f"{key}.{name}": value})
+            yield f"{key}.{name}", word.partition("=")[2]
 
 
 def sweep_name(keys: Iterable[str]) -> str:
@@ -92,7 +109,8 @@ def labels(key: str, values: Sequence[str]) -> dict[str, str]:
 
 def _label(key: str, value: str, among: Mapping[str, Sequence[str]]) -> str:
     value = short(value)
-    return labels(key, [value, *among.get(key, ())])[value]
+    text = labels(key, [value, *among.get(key, ())])[value]
+    return text if among else shown(text, _SHORT_VALUE)
 
 
 def _parts(value: str) -> list[str]:
@@ -117,12 +135,12 @@ def _digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _within(words: Sequence[str]) -> str:
+def _within(words: Sequence[str], most: int = MOST) -> str:
     """As many words as there is room for, and how many more there are."""
-    text = shown(words[0], MOST - 5)
+    text = shown(words[0], most - 5)
     for number, word in enumerate(words[1:], start=1):
         rest = f" +{len(words) - number - 1}" if number < len(words) - 1 else ""
-        if len(text) + 1 + len(word) + len(rest) > MOST:
+        if len(text) + 1 + len(word) + len(rest) > most:
             return f"{text} +{len(words) - number}"
         text += f" {word}"
     return text

@@ -21,7 +21,7 @@ from segtrack.convert.inputs import Input
 from segtrack.convert.material import Material, Picture
 from segtrack.convert.places import Out
 from segtrack.convert.tracks import results_clip, sequence_clip, sequence_clips, text_clip
-from segtrack.dataset import Dataset, prepare
+from segtrack.dataset import ChecksFailed, Dataset, prepare
 from segtrack.settings import DatasetSettings
 
 
@@ -153,7 +153,11 @@ def _material(
         assert settings is not None
         scratch = work / "prepared"
         scratch.mkdir()
-        prepare(settings, seed, scratch, lambda name, value, step=0: None, work / "cache")
+        try:
+            prepare(settings, seed, scratch, lambda name, value, step=0: None, work / "cache")
+        except ChecksFailed as error:  # its report goes with the working folder
+            more = "\nstages=[prepare] with the same data set keeps a report of all of them"
+            raise DataError(error.problems + (more if error.more else "")) from error
         dataset = Dataset.load(scratch)
     true = [one for one in dataset.sequences if one.gt is not None or one.mots is not None]
     if form.tracks:

@@ -3,6 +3,7 @@ from .box_masks import Segmenting as Segmenting
 from .canonical import Dataset as Dataset
 from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
+from .checks import ChecksFailed as ChecksFailed
 from .classes import parse_classes as parse_classes
 from .coco_values import of_cvat as of_cvat
 from .folds import Folds as Folds

@@ -45,11 +45,13 @@ class ChecksFailed(DataError):
 
     Attributes:
         report: text file with all findings; a JSON file of the same name lies beside it.
+        problems: the message without the place of the report, for whoever keeps none.
+        more: how many errors it does not show.
     """
 
-    def __init__(self, message: str, report: Path) -> None:
-        super().__init__(message)
-        self.report = report
+    def __init__(self, problems: str, report: Path, more: int) -> None:
+        super().__init__(f"{problems}\nFull report: {report}")
+        self.report, self.problems, self.more = report, problems, more
 
 
 class Checks:
@@ -142,7 +144,7 @@ class Checks:
         report = folder / f"{name}.txt"
         lines = "\n  ".join(shown) + rest
         raise ChecksFailed(
-            f"data set {where} has {errors} {noun}:\n  {lines}\nFull report: {report}", report
+            f"data set {where} has {errors} {noun}:\n  {lines}", report, max(errors - SHOWN, 0)
         )
 
     def _write_json(self, file: TextIO) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import fnmatch
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, some
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.delivery import by_first_id
 from segtrack.journal.places import local_path
@@ -45,10 +46,12 @@ def run_weights(settings: MlflowSettings, run_id: str, folder: Path) -> Path:
 
 
 def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, Any]:
-    """The client and the record of an earlier run, by its id or, the newest of them, by its name.
+    """The client and the record of an earlier run: by its id, else the newest of a name, else by
+    the beginning of its id.
 
     Raises:
-        SettingsError: there is no such run; ``given`` is how it was asked for.
+        SettingsError: there is no such run, or ids of several begin so; ``given`` is how it was
+            asked for.
     """
     path = sqlite_path(settings.uri)
     if path is not None and not path.exists():
@@ -60,6 +63,12 @@ def _recorded(settings: MlflowSettings, run_id: str, given: str) -> tuple[Any, A
         named = _newest_named(client, experiment, run_id)
         if found := named or by_first_id(client, experiment, run_id):
             return client, found
+        begun = _begun(client, experiment, run_id)
+        if len(begun) == 1:
+            return client, begun[0]
+        if begun:
+            ids = some([run.info.run_id for run in begun], 3)
+            raise SettingsError(f"{given}: ids of several runs begin so: {ids}") from error
         raise SettingsError(
             f"{given}: no such run in {settings.uri} ({error}). Copy the id, or the name, from "
             "`make ui`."
@@ -72,6 +81,14 @@ def _newest_named(client: Any, experiment: str, name: str) -> Any | None:
     query = f"attributes.run_name = '{name}'"
     order = ["attributes.start_time DESC"]
     return next(iter(client.search_runs([experiment], query, order_by=order, max_results=1)), None)
+
+
+def _begun(client: Any, experiment: str, start: str) -> list[Any]:
+    """Runs whose id begins so, some of them; as ``segtrack view`` finds them."""
+    if not re.fullmatch("[0-9a-f]{6,31}", start):
+        return []
+    query = f"attributes.run_id LIKE '{start}%'"
+    return list(client.search_runs([experiment], query, max_results=4))
 
 
 def earlier_run(settings: MlflowSettings, run_id: str) -> Any:

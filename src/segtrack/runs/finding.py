@@ -113,7 +113,8 @@ def _named(settings: MlflowSettings, word: str, scratch: Path) -> KeptRun | Kept
             return _of_path(settings, path, scratch)
         if os.sep in word or word.endswith(".json"):
             raise SettingsError(
-                f"{word}: no such file or folder, and no run of that name"
+                f"{word}: no such file or folder, and no run of that name; `segtrack view` without "
+                "a name lists the runs"
             ) from error
         raise
     if journals.SWEEP_KEYS not in run.data.tags:

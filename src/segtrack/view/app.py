@@ -19,6 +19,7 @@ from segtrack.view import (
     image_pages,
     index_pages,
     live_pages,
+    people_pages,
     run_pages,
     sweep_pages,
     upload_pages,
@@ -35,7 +36,7 @@ _FILES[HOUSE_STYLE.name] = HOUSE_STYLE
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _PARTS = (
     *(index_pages, run_pages, live_pages, video_pages, compare_pages),
-    *(image_pages, sweep_pages, download_pages),
+    *(image_pages, sweep_pages, download_pages, people_pages),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,9 +12,11 @@ from segtrack.runs import KeptRun
 from segtrack.view.download_pages import files_of, files_of_pictures
 from segtrack.view.html import render
 from segtrack.view.library import Library
-from segtrack.view.words import ending, took
+from segtrack.view.people_pages import HEAD, here, judgement_of
+from segtrack.view.words import ending, took, with_people
 
 FRESH = {"Cache-Control": "no-store"}
+_WORD = re.compile(r"\w+")
 SCORES = (
     *("track/hota", "track/mota", "track/idf1", "track/mask_hota"),
     *("test/mask_map50_95", "test/box_map50_95", "val/mask_map50_95"),
@@ -41,6 +44,11 @@ def router(library: Library, root: str) -> APIRouter:
             "tables": files_of_pictures(found),
             "pictures": found.evaluation is not None or found.dataset is not None,
             "sweep": library.name_of(found.parent) if found.parent else "",
+            "people": with_people(found),
+            "judged": judgement_of(found),
+            "judged_head": HEAD,
+            "platform_here": here(found),
+            "meant_to_track": "track" in _WORD.findall(found.params.get("stages", "")),
             "took": took(found),
             "ending": ending(found),
             "mlflow": library.mlflow(found),

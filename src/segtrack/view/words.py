@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from segtrack.base.progress import duration
+from segtrack.base.words import counted
 from segtrack.runs import KeptRun
 
 STATES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
@@ -18,6 +19,15 @@ _DONE = {  # by the tag of a stage, what a run that has it did
     "export": "exported",
     "train": "trained",
 }
+_PEOPLE = (  # metric of how many, what was done with them, the tag of the project that has them
+    ("push/files", "pushed {}", "images", "labellerr.project"),
+    ("suspect/sent_images", "sent {} to be rechecked", "images", "labellerr.recheck_project"),
+    ("review/sent_images", "sent {} for review", "images", "labellerr.test_project"),
+    ("review/videos", "sent {} for review", "videos", "labellerr.video_project"),
+    ("review/images", "pulled {}", "reviewed images", "labellerr.test_project"),
+    ("recheck/images", "pulled {}", "rechecked images", "labellerr.recheck_project"),
+    ("review/track/sent", "pulled {}", "reviewed tracks", "labellerr.video_project"),
+)
 
 
 def took(run: KeptRun) -> str:
@@ -35,9 +45,22 @@ def what_of(run: KeptRun) -> str:
         done.insert(0, f"tracked live {run.tags['live']}")
     if "tracked" in done and (count := _videos(run)):
         done[done.index("tracked")] = f"tracked in {count} video{'' if count == 1 else 's'}"
+    if people := [text for text, _ in with_people(run)]:
+        if run.tags.get("stage.train", "").startswith("reused"):
+            done.remove("trained")  # it only asked for the weights
+        done += people
     if not done and "stage.prepare" in run.tags:
         done.append("prepared")
     return ", ".join(done)
+
+
+def with_people(run: KeptRun) -> list[tuple[str, str]]:
+    """What it sent to people and took back from them, each with the id of its project."""
+    return [
+        (text.format(counted(int(run.metrics[metric]), of)), run.tags.get(tag, ""))
+        for metric, text, of, tag in _PEOPLE
+        if metric in run.metrics
+    ]
 
 
 def tracked(run: KeptRun) -> bool:

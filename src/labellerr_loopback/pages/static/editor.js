@@ -11,6 +11,12 @@ import {
 const BANDS = ["low", "medium", "high"];
 const GREY = "#808080";
 
+/** The one after (step 1) or before (-1) another, round and round; of none the first or last. */
+function following(ids, id, step) {
+  const place = ids.indexOf(id);
+  return ids[place < 0 ? (step > 0 ? 0 : ids.length - 1) : (place + step + ids.length) % ids.length];
+}
+
 /** A file, what a person has made of it, and what is chosen. */
 export class Editor {
   selected = null; // id of an answer
@@ -142,14 +148,24 @@ export class Editor {
   cycle(step) {
     const ids = this.shown().map((answer) => answer.id);
     if (!ids.length) return;
-    const place = ids.indexOf(this.selected);
-    this.select(ids[place < 0 ? (step > 0 ? 0 : ids.length - 1) : (place + step + ids.length) % ids.length]);
+    if (this.joining) return this.offer(ids.filter((id) => id !== this.selected), step);
+    this.select(following(ids, this.selected, step));
     this.visit();
   }
 
-  /** Show a selected track where it is. */
-  visit() {
-    const { track } = this.answers.get(this.selected) ?? {};
+  /** Of tracks to join with, go to the next in the list, where Enter takes it. */
+  offer(ids, step) {
+    const id = following(ids, document.activeElement.dataset.id, step);
+    if (!id) return;
+    this.visit(id);
+    $("objects").querySelector(`[data-id="${CSS.escape(id)}"]`).focus();
+    const [first, second] = [this.selected, id].map((one) => this.nameOf(this.answers.get(one)));
+    hint(`Enter joins ${second} with ${first}; Esc stops`);
+  }
+
+  /** Show a track, or the selected one, where it is. */
+  visit(id = this.selected) {
+    const { track } = this.answers.get(id) ?? {};
     if (track && !outlineAt(track, this.frame)) this.player.go(framesOf(track)[0] ?? 0);
   }
 
@@ -298,7 +314,7 @@ export class Editor {
   startJoining() {
     this.joining = !this.joining && Boolean(this.track());
     this.render();
-    hint(this.joining ? "Choose the other track, in the video or in the list; Esc stops" : "");
+    hint(this.joining ? "Choose the other track, in the video or in the list (O, I, then Enter); Esc stops" : "");
   }
 
   join(id) {

@@ -115,13 +115,15 @@ def find_project(platform: Platform, key: str, project: str) -> ProjectRecord:
         except PlatformError as error:
             if error.status not in (400, 404):
                 raise
-    same = [one for one in platform.projects() if one.name == project]
+    there = list(platform.projects())
+    same = [one for one in there if one.name == project]
     if len(same) == 1:
         return platform.project(same[0].project_id)  # the list may be short of details
     if same:
         ids = some([one.project_id for one in same])
         raise SettingsError(f"{key}={project}: {len(same)} projects are called so: {ids}; give one")
-    raise SettingsError(f"{key}={project}: no such project in this account, by id or name.")
+    known = f"it has {some([one.name for one in there], 8)}" if there else "it has none yet"
+    raise SettingsError(f"{key}={project}: no such project in this account, by id or name; {known}")
 
 
 class FileNames:
