@@ -16,7 +16,7 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 from typing import Any
 
-from segtrack.base.atomic import write_whole
+from segtrack.base.atomic import is_special, write_whole
 from segtrack.base.files import digest, file_digest
 
 FILE = "stage.json"
@@ -51,7 +51,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         Unusable: there is none, or it is not as it was written.
     """
     try:
-        if not S_ISREG((folder / FILE).stat().st_mode):  # reading a pipe waits for ever
+        if is_special(folder / FILE):  # reading a pipe waits for ever
             raise Unusable(f"{FILE} is no file")
         text = (folder / FILE).read_bytes()
     except OSError as error:
