@@ -49,7 +49,7 @@ SMALL = [  # one video of 8 frames, found out about once for all cells
 # What differs from command to command, and files that name the command or the run.
 OTHERS = (
     *("mlflow.", "segtrack.", "builds/", "stage.", "choice.mlflow", "overrides", "parent_run"),
-    *("output", "command"),
+    *("output", "command", "git."),
 )
 TOLD = "config.yaml", "overrides.txt", "environment.txt", "segtrack.log", "results.json"
 RECORDS = PARAMS + NAMES * STEPS + TAGS + len(FILES)  # of one cell

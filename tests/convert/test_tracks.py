@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.convert import FORMATS, input_of
@@ -457,3 +458,71 @@ def test_a_text_file_of_unknown_size(tmp_path: Path, convert: Convert) -> None:
         convert(text, tmp_path / "out", "coco")
     convert(text, tmp_path / "out.txt", "mot")
     assert (tmp_path / "out.txt").read_text() == "1,7,10,20,30,40,1,1\n3,7,12,20,30,40,1,1\n"
+
+
+HEAD = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta>{meta}</meta>"""
+TASK = """<task><id>{0}</id><name>{1}</name><size>5</size><mode>interpolation</mode>
+<image_quality>70</image_quality><original_size><width>{2}</width><height>{3}</height>
+</original_size></task>"""
+LABELS = "<labels><label><name>car</name></label></labels>"
+
+
+def track(number: int, task: int, x: int) -> str:
+    boxes = "".join(
+        f'<box frame="{frame}" keyframe="1" outside="0" xtl="{x}" ytl="1" xbr="{x + 9}" ybr="9"/>'
+        for frame in range(2)
+    )
+    return f'<track id="{number}" label="car" task_id="{task}">{boxes}</track>'
+
+
+def test_the_tasks_of_a_project_of_cvat(tmp_path: Path, convert: Convert) -> None:
+    """Each is a video of its own."""
+    tasks = "".join(TASK.format(*of) for of in ((1, "one", 320, 240), (2, "two", 640, 480)))
+    meta = f"<project><id>1</id><name>all</name><tasks>{tasks}</tasks>{LABELS}</project>"
+    text = HEAD.format(meta=meta) + track(0, 1, 10) + track(1, 2, 300) + "</annotations>"
+    (tmp_path / "annotations.xml").write_text(text)
+    convert(tmp_path / "annotations.xml", tmp_path / "all", "coco")
+    clips = clips_of(tmp_path / "all", "coco")
+    assert [(c.clip.name, c.clip.width, c.clip.frame_count, list(by_key(c))) for c in clips] == [
+        ("one", 320, 5, [(0, 0), (1, 0)]), ("two", 640, 5, [(0, 1), (1, 1)]),
+    ]  # fmt: skip
+
+
+def test_images_of_a_video_task_are_images(tmp_path: Path, command: Say) -> None:
+    """ "for images" and "for video" of one task say both that it is of a video."""
+    meta = TASK.format(1, "one", 64, 48).replace("</task>", f"{LABELS}</task>")
+    Image.new("RGB", (64, 48)).save(tmp_path / "frame_000000.jpg")
+    box = '<box label="car" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    image = f'<image id="0" name="frame_000000" width="64" height="48">{box}</image>'
+    (tmp_path / "images.xml").write_text(HEAD.format(meta=meta) + image + "</annotations>")
+    said = command(tmp_path, tmp_path.parent / "out.json", "--to", "coco")
+    assert "dataset=cvat, 1 images" in said[0]
+    text = HEAD.format(meta=meta) + track(0, 1, 10) + "</annotations>"
+    (tmp_path / "video.xml").write_text(text)
+    with pytest.raises(DataError, match=r"of images \(.*images\.xml\) and of videos \(.*video\."):
+        command(tmp_path, tmp_path.parent / "both.json", "--to", "coco")
+
+
+def test_a_folder_of_no_known_layout_is_not_told_of_frame_rates(
+    tmp_path: Path, convert: Convert, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of masks in colours, as CVAT's "Segmentation mask"."""
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        Image.new("RGB", (64, 48)).save(tmp_path / "in" / folder / "a.png")
+    with pytest.raises(DataError, match="holds no labels that segtrack reads"):
+        convert(tmp_path / "in", tmp_path / "out", "coco")
+    assert capfd.readouterr().err == ""
+
+
+def test_yolo_of_label_studio(tmp_path: Path, command: Say) -> None:
+    """Without a data.yaml; notes.json has the names once more."""
+    given = tmp_path / "in"
+    for folder in ("images", "labels"):
+        (given / folder).mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(given / "images" / "0a1b2c3d-a.png")
+    (given / "labels" / "0a1b2c3d-a.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.6\n")
+    (given / "classes.txt").write_text("car\n")
+    (given / "notes.json").write_text('{"categories": [{"id": 0, "name": "car"}], "info": {}}')
+    assert "dataset=yolo, 1 images" in command(given, tmp_path / "o.json", "--to", "coco")[0]

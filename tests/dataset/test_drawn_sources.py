@@ -296,6 +296,7 @@ def test_a_folder_is_recognised(folder: Path, write: Callable[[Path], Any]) -> N
         ("sub/data.yaml", "train: images\nnames: [car]\n", "dataset=yolo"),
         ("a.xml", "<annotation><object><bndbox></bndbox></object></annotation>", "Pascal VOC"),
         ("via.json", '{"a": {"regions": [{"shape_attributes": {}}]}}', "VGG"),
+        ("a.json", '[{"image": "a.jpg", "annotations": [{"coordinates": {}}]}]', ""),  # CreateML
         ("a.json", '{"anything": 1}', ""),
         ("a.json", "[1, 2]", ""),
     ],
@@ -327,6 +328,51 @@ def test_parts_of_one_object(folder: Path, run: Prepare) -> None:
     xml.write_text(grouped.replace('label="person"', 'label="car"'))
     found = labels_of_first(run(CvatSettings(path=text, splits=ALL_TRAIN)))
     assert [pytest.approx(area) for _, area, *_ in found] == [PATCH.sum(), 96, 300]
+
+
+@pytest.mark.parametrize("write", [labelme, cvat, datumaro])
+def test_masks_of_a_group_are_one_object(
+    folder: Path, run: Prepare, write: Callable[[Path], Any]
+) -> None:
+    """A polygon, a box and a mask of one class, all in one group, and all of one class."""
+    settings = write(folder)
+    path = next(iter([*folder.rglob("0.json"), *folder.rglob("*.xml"), *folder.rglob("*.json")]))
+    text = path.read_text().replace('"group_id": null', '"group_id": 4')
+    text = text.replace('"group": 0', '"group": 4').replace('label="', 'group_id="4" label="')
+    text = text.replace('"label": "person"', '"label": "car"').replace(
+        '"label_id": 1', '"label_id": 0'
+    )
+    path.write_text(text.replace('label="person"', 'label="car"'))
+    done = run(settings)
+    ((name, area, _, mask),) = labels_of_first(done)
+    pixels = coco.decode(mask).astype(bool)
+    assert name == "car" and pixels[whole_patch()].all()
+    assert pixels[14, 20] and pixels[33, 58]  # of the square and of the triangle
+    boxed = write is labelme  # where a box is a shape like others; elsewhere it is around them
+    assert pixels[4, 3] == boxed
+    assert area == pytest.approx(PATCH.sum() + 300 + (96 - 40) * boxed, abs=60)
+    assert "rle_in_list" not in done.codes()
+
+
+def test_boxes_of_a_group_are_one_box(folder: Path, run: Prepare) -> None:
+    settings, xml = cvat(folder), folder / "annotations.xml"
+    sides = ('xtl="4" ytl="4" xbr="8" ybr="8"', 'xtl="20" ytl="6" xbr="30" ybr="12"')
+    boxes = "".join(f'<box label="car" group_id="1" {one}/>' for one in sides)
+    head, _, rest = xml.read_text().partition("<polygon")
+    xml.write_text(head + boxes + rest[rest.index("</image>") :])
+    ((_, _, bbox, _),) = labels_of_first(run(settings))
+    assert bbox == pytest.approx([4, 4, 26, 8])
+
+
+@pytest.mark.parametrize("write", [cvat, datumaro])
+def test_the_nearest_comes_last(folder: Path, run: Prepare, write: Callable[[Path], Any]) -> None:
+    """By its z_order: the program lists shapes in the order in which they were drawn."""
+    settings = write(folder)
+    path = next(iter([*folder.rglob("*.xml"), *folder.rglob("*.json")]))
+    text = path.read_text().replace('z_order="0"', 'z_order="1"', 1)
+    path.write_text(text.replace('"z_order": 0', '"z_order": 1', 1))
+    found = run(settings).dataset.coco("train")["annotations"]
+    assert found[-1]["area"] == pytest.approx(200)
 
 
 def test_folders_and_subsets_give_the_split(folder: Path, run: Prepare) -> None:
@@ -406,6 +452,109 @@ def test_a_shape_and_its_label_in_two_results(folder: Path, run: Prepare) -> Non
     assert [f["message"] for f in done.findings() if f["code"] == "left_out"] == [
         "1 results of type choices are left out"
     ]
+
+
+def with_results(folder: Path, *results: Any) -> LabelstudioSettings:
+    settings = labelstudio(folder)
+    path = folder / "project-1.json"
+    tasks = json.loads(path.read_text())
+    tasks[0]["annotations"][0]["result"] = list(results)
+    path.write_text(json.dumps(tasks))
+    return settings
+
+
+def left_out(done: Prepared) -> list[str]:
+    return [f["message"] for f in done.findings() if f["code"] == "left_out"]
+
+
+def test_bitmasks_and_vectors_of_label_studio(folder: Path, run: Prepare) -> None:
+    """A bitmask is listed twice, as its shape and as its label; an open vector is a line."""
+    rgba = np.zeros((48, 64, 4), np.uint8)
+    rgba[whole_patch()] = (255, 0, 0, 255)
+    out = io.BytesIO()
+    Image.fromarray(rgba).save(out, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    mask = region("bitmask", 1, "person", imageDataURL=url)
+    corners = [{"id": str(i), "x": x / 0.64, "y": y / 0.48, "isBezier": False}
+               for i, (x, y) in enumerate(TRIANGLE)]  # fmt: skip
+    curved = [{**corners[0], "isBezier": True}, *corners[1:]]
+    settings = with_results(
+        folder,
+        {**mask, "type": "bitmask"},
+        mask,
+        region("vector", 2, "car", vertices=corners, closed=True),
+        region("vector", 3, "car", vertices=corners, closed=False),
+        region("vector", 4, "car", vertices=curved, closed=True),
+    )
+    done = run(settings)
+    patch, triangle = labels_of_first(done)
+    assert patch[0] == "person" and (coco.decode(patch[3]).astype(bool) == whole_patch()).all()
+    assert triangle[:2] == ("car", pytest.approx(100))
+    assert left_out(done) == ["2 regions of type vectorlabels are left out"]
+
+
+def test_what_label_studio_has_besides_regions(folder: Path, run: Prepare) -> None:
+    one, other = regions()[:2]
+    one["value"]["polygonlabels"] = ["car", "taxi"]
+    relation = {"from_id": "r1", "to_id": "r2", "type": "relation", "direction": "right"}
+    unknown = region("hologram", 9, "car", depth=3)
+    done = run(with_results(folder, one, other, relation, unknown))
+    assert [name for name, *_ in labels_of_first(done)] == ["person", "car"]
+    assert left_out(done) == [
+        "1 further labels of a region (an object has one class); 1 relations between regions; "
+        "1 results of type hologramlabels are left out"
+    ]
+
+
+def test_tasks_without_an_annotation_are_said_with_what_to_do(folder: Path, run: Prepare) -> None:
+    settings, path = labelstudio(folder), folder / "project-1.json"
+    tasks = json.loads(path.read_text())
+    tasks[1]["annotations"] = []
+    path.write_text(json.dumps(tasks))
+    done = run(settings)
+    (hint,) = [f["hint"] for f in done.findings() if f["code"] == "left_out"]
+    assert left_out(done) == [
+        "1 regions of type keypointlabels (only polygons, masks, ellipses and boxes are objects); "
+        "1 tasks without an annotation are left out"
+    ]
+    assert "submit it in Label Studio" in hint
+
+
+def test_json_min_whose_first_tasks_have_no_object(folder: Path, run: Prepare) -> None:
+    settings, path = labelstudio_min(folder), folder / "min.json"
+    first, second = json.loads(path.read_text())
+    path.write_text("\ufeff" + json.dumps([second | {"note": "x" * 9000}, first]))
+    assert "dataset=labelstudio" in recognise(folder)
+    assert len(labels_of_first(run(settings))) == 4
+
+
+def test_what_label_studio_makes_of_a_name(folder: Path, run: Prepare) -> None:
+    settings = labelstudio(folder)
+    (folder / "images" / "0.jpg").rename(folder / "images" / "Main street (2) 0.jpg")
+    path = folder / "project-1.json"
+    path.write_text(path.read_text().replace("0a1b2c3d-0.jpg", "0a1b2c3d-Main_street_2_0.jpg"))
+    assert len(labels_of_first(run(settings))) == 4
+
+
+def test_projects_of_videos_are_refused_as_such(folder: Path, run: Prepare) -> None:
+    settings: Any = labelstudio(folder)
+    tasks = [{"id": 1, "data": {"video": "/data/upload/1/a.mp4"}, "annotations": [{"result": []}]}]
+    (folder / "project-1.json").write_text(json.dumps(tasks))
+    with pytest.raises(DataError, match=r"project-1\.json: is a project of videos, which is not"):
+        run(settings)
+    (folder / "project-1.json").unlink()
+    settings, meta = supervisely(folder), folder / "meta.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"projectType": "videos"}))
+    with pytest.raises(DataError, match=r"meta\.json: is a project of videos, which is not"):
+        run(settings)
+
+
+def test_a_picture_inside_of_labelmes_json(folder: Path, run: Prepare) -> None:
+    settings, path = labelme(folder), folder / "json" / "0.json"
+    path.write_text(path.read_text().replace('"imageData": null', '"imageData": "/9j/4AA"'))
+    (folder / "images" / "0.jpg").unlink()
+    with pytest.raises(DataError, match=r"0\.jpg does not exist .* labelme_export_json"):
+        run(settings)
 
 
 BROKEN: list[tuple[Callable[[Path], Any], str, str, str, str]] = [

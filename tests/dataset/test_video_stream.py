@@ -1,5 +1,6 @@
 """What a person would see of a video: which stream, at which times, in which shape."""
 
+import io
 import os
 import threading
 import time
@@ -8,12 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import ExifTags, Image
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import TimesRead
+from segtrack.dataset import video_stream
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import probe_video, read_frames
 from tests.dataset.filming import Film, bar, film, picture, regular
@@ -280,6 +284,27 @@ def test_turned_and_mirrored(tmp_path: Path, way: str, shape: Fraction, suffix: 
         np.testing.assert_array_equal(one, expected(other))
 
 
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_exif_in_the_frames(tmp_path: Path, orientation: int, turns: int) -> None:
+    """A phone's motion JPEG: EXIF is of a kind of data that PyAV does not know."""
+    plain, path = picture(3), tmp_path / "a.avi"
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Orientation] = "Maker", orientation
+    Image.fromarray(plain[..., ::-1]).save(out, "JPEG", exif=exif, quality=95)
+    with Film(path) as made:
+        stream = made.stream(codec="mjpeg", rate=10, tick=Fraction(1, 10))
+        for number in range(3):
+            packet = av.Packet(out.getvalue())
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base = Fraction(1, 10)
+            made.file.mux(packet)
+    frames = looked_at(path)[1]
+    assert len(frames) == 3
+    for frame in frames:
+        assert frame.shape == np.rot90(plain, turns).shape
+        assert np.abs(frame.astype(int) - np.rot90(plain, turns)).mean() < 12
+
+
 @pytest.mark.parametrize(
     ("codec", "pix_fmt"),
     [("ffv1", "gray"), ("ffv1", "gray16le"), ("ffv1", "yuva420p"), ("ffv1", "bgra")],
@@ -309,6 +334,22 @@ def test_a_recording_that_begins_amid_others(tmp_path: Path) -> None:
     path.write_bytes(data[188 * (len(data) // 188 // 2) :])
     frames = looked_at(path)[1]
     assert 15 < len(frames) < 40
+
+
+def test_threads_convert_frames_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = film(tmp_path / "a.mp4")
+    monkeypatch.setattr(video_stream, "CONVERTERS", 0)
+    sequence, one_by_one, times, _ = looked_at(path)
+    monkeypatch.setattr(video_stream, "CONVERTERS", 3)
+    _, beside, same_times, _ = looked_at(path)
+    np.testing.assert_array_equal(beside, one_by_one)
+    assert same_times.seconds == times.seconds
+    frames = read_frames(sequence)
+    next(frames)
+    frames.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("convert")]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")

@@ -30,7 +30,8 @@ def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path
     store = tmp_path / "store"
     store.mkdir()
     done = {
-        "pushed": ({"push/files": 24}, {"labellerr.project": "ada_1"}),
+        "pushed": ({"push/files": 24, "push/sent": 3}, {"labellerr.project": "ada_1"}),
+        "again": ({"push/files": 24, "push/sent": 0}, {"labellerr.project": "ada_1"}),
         "sent": (
             {"review/sent_images": 1},
             {"stage.train": "reused 1", "labellerr.test_project": "ada_2"},
@@ -61,12 +62,13 @@ def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path
         pages = [get(f"runs/{run.label}/").text for run in found]
         assert not any("tracked in no video" in page for page in pages)
         assert "Pushed 24 images." in pages[0] and "segtrack labellerr open ada_1" in pages[0]
-        pulled = pages[2]
+        assert "Pushed 24 images, all of them there before." in pages[1]
+        pulled = pages[3]
         assert "No score is safe." in pulled and "002-abc" in pulled
         assert '<th scope="row">high confidence</th><td class="figure">3</td>' in pulled
         assert '<td class="figure">50.0</td><td class="figure">25.0</td></tr></tbody>' in pulled
-        assert 'id="people"' not in pages[3]
-        at = f"runs/{found[2].label}/"
+        assert 'id="people"' not in pages[4]
+        at = f"runs/{found[3].label}/"
         assert get(f"{at}review/acceptance.png").content == b"a picture"
         assert get(f"{at}review/objects.csv").status_code == 404
         down = get(f"{at}projects/ada_2/")

@@ -147,6 +147,18 @@ class TestJudging:
         assert str(error.value).startswith(said) and "\n" not in str(error.value)
         assert str(tmp_path) not in str(error.value)
 
+    def test_what_nobody_could_judge_does_not_stay(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(path: Path) -> str:
+            raise ValueError("31 is not a valid Type")
+
+        monkeypatch.setattr("segtrack.view.uploads.judged", fails)
+        (tmp_path / "a.tif").write_bytes(b"II*")
+        with pytest.raises(ValueError, match="31"):
+            Uploads(tmp_path).judge(tmp_path / "a.tif")
+        assert not (tmp_path / "a.tif").exists()
+
     def test_a_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, 300 << 20))
         uploads = Uploads(tmp_path)

@@ -13,7 +13,7 @@ from segtrack.base.progress import progress
 from segtrack.convert import inputs
 from segtrack.convert.clips import TrackedClip, clip_material, with_video
 from segtrack.convert.coco_tracks import coco_clips
-from segtrack.convert.cvat_video import cvat_clip
+from segtrack.convert.cvat_video import cvat_clips
 from segtrack.convert.fitting import Losses, fitted
 from segtrack.convert.formats import FORMATS, Format
 from segtrack.convert.images import image_material, turned
@@ -201,7 +201,7 @@ def _clips(given: Input, form: Format) -> list[TrackedClip]:
         case inputs.RESULTS:
             return [results_clip(path) for path in given.paths]
         case inputs.CVAT:
-            return [cvat_clip(path) for path in given.paths]
+            return [clip for path in given.paths for clip in cvat_clips(path)]
         case inputs.COCO:
             return [clip for path in given.paths for clip in coco_clips(path)]
         case inputs.TEXT:

@@ -1,4 +1,4 @@
-"""CVAT for video 1.1 read: the tracks of an ``annotations.xml``.
+"""CVAT for video 1.1 read: the tracks of an ``annotations.xml``, of one task or of a project's.
 
 CVAT lists every frame of a track, also those that it interpolated (``keyframe="0"``), and shapes
 that are ``outside`` where the object is gone.
@@ -6,6 +6,7 @@ that are ``outside`` where the object is gone.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,32 @@ from segtrack.convert.clips import TrackedClip
 from segtrack.convert.material import Clip, Thing
 
 _HEAD = 1 << 20
+_SHAPED = re.compile(rb"<(track|image)\s")
 _ODD = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def is_cvat_video(path: Path) -> bool:
-    """Whether a file is CVAT's XML of tracks."""
+    """Whether a file is CVAT's XML of tracks.
+
+    The first track or image decides: a task of a video can be exported as images too, and says
+    that it is one of a video (``mode``) then as well.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
         return False
-    return b"<annotations" in head and (b"<track" in head or b"<mode>interpolation" in head)
+    if b"<annotations" not in head:
+        return False
+    first = _SHAPED.search(head)
+    return first[1] == b"track" if first else b"<mode>interpolation" in head
 
 
-def cvat_clip(path: Path) -> TrackedClip:
-    """The tracks of one task.
+def cvat_clips(path: Path) -> list[TrackedClip]:
+    """The tracks of each task, in the order of the file's head.
 
-    Shapes that cannot be read are left out with a note; more than one, and more than 1 in 20 of the
-    file, refuse it.
+    Shapes that cannot be read are left out with a note; more than one, and more than 1 in 20 of a
+    task, refuse the file.
 
     Raises:
         DataError: it is no XML of tracks, or has frames or ids that are none.
@@ -49,59 +58,93 @@ def cvat_clip(path: Path) -> TrackedClip:
         raise DataError(
             f"{path}: cannot be read as CVAT's XML ({error}); export it again"
         ) from error
-    return reader.clip()
+    tasks = [one for one in reader.tasks.values() if any(one.size) or one.last >= 0]
+    tasks = tasks or list(reader.tasks.values())  # one without a track is no video, beside others
+    return [task.clip(tuple(reader.names), len(tasks) == 1) for task in tasks]
 
 
 class _Reader:
-    """Takes the elements of the file in their order."""
+    """Takes the elements of the file in their order.
+
+    Attributes:
+        names: class ids by name.
+        tasks: by the ids that tracks have; of a file of one task, which have none, by "".
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: dict[str, int] = {}
-        self.meta: dict[str, str] = {}
-        self.size = (0, 0)
-        self.track: dict[str, Any] | None = None
-        self.frames: defaultdict[int, list[Thing]] = defaultdict(list)
-        self.left: dict[str, int] = defaultdict(int)
-        self.total, self.broken, self.first = 0, 0, ""
-        self.last = -1
-        self.in_labels = False
-        self.unlisted = 0
+        self.tasks: dict[str, _Task] = {}
+        self.task: _Task | None = None  # of the track that is being read
+        self.in_meta = False
 
     def take(self, event: str, element: ElementTree.Element) -> None:
         if event == "start":
-            self.in_labels |= element.tag == "labels"
+            self.in_meta |= element.tag == "meta"
             if element.tag == "track":
                 label = element.get("label", "").strip()
                 number = int(element.get("id", "x"))
                 shown: dict[str, Any] = {"frames": set(), "until": None}
-                self.track = {"id": number, "class": self._class(label), **shown}
-            elif element.tag == "image":
+                self.task = self._task(element.get("task_id", ""))
+                self.task.track = {"id": number, "class": self._class(label), **shown}
+            elif element.tag == "image" and not self.in_meta:
                 raise ValueError("it is of images, not of tracks")
             return
-        if element.tag == "track":
-            self.track = None
+        if element.tag == "meta":
+            self._meta(element)
+            self.in_meta = False
             element.clear()
-        elif self.track is not None and element.get("frame") is not None:
-            self._shape(element)
+        elif element.tag == "track":
+            self.task = None
             element.clear()
-        elif self.track is None and element.tag == "label":
-            name = element.findtext("name")
-            if name and element.find("parent") is None:
+        elif self.task is not None and element.get("frame") is not None:
+            self.task.take(element)
+            element.clear()
+
+    def _meta(self, meta: ElementTree.Element) -> None:
+        for label in meta.iter("label"):
+            name = label.findtext("name")
+            if name and label.find("parent") is None:
                 self._class(name.strip())
-        elif self.track is None and element.tag == "original_size":
-            sides = (element.findtext("width"), element.findtext("height"))
-            self.size = (int(sides[0] or 0), int(sides[1] or 0))
-        elif element.tag == "labels":
-            self.in_labels = False
-        elif self.track is None and element.tag in ("name", "size") and not self.in_labels:
-            self.meta.setdefault(element.tag, (element.text or "").strip())
+        listed = list(meta.iterfind("project/tasks/task"))
+        for task in listed:
+            self.tasks[task.findtext("id", "").strip()] = _Task(self.path, task, task)
+        if len(listed) < 2:  # nothing can be another task's
+            whole = next(iter([*listed, *meta.iter("task"), *meta.iter("job")]), meta)
+            self.tasks = {"": _Task(self.path, whole, meta)}
+
+    def _task(self, key: str) -> _Task:
+        if len(self.tasks) == 1 and "" in self.tasks:
+            return self.tasks[""]
+        nothing = ElementTree.Element("task")
+        return self.tasks.setdefault(key, _Task(self.path, nothing, nothing))
 
     def _class(self, name: str) -> int:
         return self.names.setdefault(name, len(self.names))
 
-    def _shape(self, element: ElementTree.Element) -> None:
-        assert self.track is not None
+
+class _Task:
+    """The tracks of one video.
+
+    Args:
+        path: of the file.
+        head: what the file's head says of the task. around: where its frames' size is said.
+    """
+
+    def __init__(self, path: Path, head: ElementTree.Element, around: ElementTree.Element) -> None:
+        self.path = path
+        self.name, self.count = (head.findtext(key, "").strip() for key in ("name", "size"))
+        sides = next(around.iter("original_size"), around)
+        self.size = (int(sides.findtext("width") or 0), int(sides.findtext("height") or 0))
+        self.track: dict[str, Any] = {}
+        self.frames: defaultdict[int, list[Thing]] = defaultdict(list)
+        self.left: dict[str, int] = defaultdict(int)
+        self.total, self.broken, self.first = 0, 0, ""
+        self.last = -1
+        self.unlisted = 0
+
+    def take(self, element: ElementTree.Element) -> None:
+        """A shape of ``track``."""
         frame = int(element.attrib["frame"])
         if frame < 0:
             raise ValueError(f"a shape of track {self.track['id']} is in frame {frame}")
@@ -130,7 +173,6 @@ class _Reader:
         self.frames[frame].append(thing)
 
     def _thing(self, element: ElementTree.Element) -> Thing:
-        assert self.track is not None
         kept: dict[str, Any] = {"track_id": self.track["id"]}
         for attribute in element.iter("attribute"):
             if attribute.get("name") == "score" and attribute.text:
@@ -162,7 +204,8 @@ class _Reader:
         pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(h, w)
         return rle.encode_box(pixels, self.size[1], self.size[0], (x, y))
 
-    def clip(self) -> TrackedClip:
+    def clip(self, names: tuple[str, ...], alone: bool) -> TrackedClip:
+        """All of it; pictures are looked for where the task is ``alone`` in the file."""
         if self.broken > max(1, self.total / 20) or (self.broken and self.broken == self.total):
             raise DataError(
                 f"{self.path}: {self.broken} of {self.total} shapes cannot be read; the first is a "
@@ -176,13 +219,13 @@ class _Reader:
                 f"{self.unlisted} frames between shapes of a track are not listed and stay empty, "
                 "where CVAT would interpolate; its own exports list every frame"
             )
-        count = int(self.meta.get("size") or 0)
-        name = self.meta.get("name") or self.path.parent.name
+        count = int(self.count or 0)
+        name = self.name or self.path.parent.name
         clip = Clip(name, *self.size, 0.0, max(count, self.last + 1))
         images = self.path.parent / "images"
         files = {
             int(file.stem.rsplit("_", 1)[-1]): file
-            for file in images.glob("frame_*")
+            for file in (images.glob("frame_*") if alone else ())
             if file.stem.rsplit("_", 1)[-1].isdecimal()
         }
-        return TrackedClip(clip, self.frames, tuple(self.names), files=files, notes=tuple(notes))
+        return TrackedClip(clip, self.frames, names, files=files, notes=tuple(notes))

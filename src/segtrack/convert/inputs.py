@@ -115,8 +115,7 @@ def _of_folder(path: Path, track_ids: bool) -> Input | None:
     if not layout.source:
         raise DataError(f"{path}: {layout.says}")
     if layout.source == "cvat":
-        files = sorted(file for file in path.rglob("*.xml") if is_cvat_video(file))
-        return Input(CVAT, tuple(files)) if files else named(path, "cvat")
+        return _of_cvat(path)
     if layout.source != "coco":
         return named(layout.path, layout.source)
     try:
@@ -127,6 +126,22 @@ def _of_folder(path: Path, track_ids: bool) -> Input | None:
     if track_ids and any(map(has_tracks, files)):
         return Input(COCO, tuple(files))
     return named(path, "coco")
+
+
+def _of_cvat(path: Path) -> Input:
+    """CVAT's XML of videos or of images: they become different things, so not both at once."""
+    files = sorted(path.rglob("*.xml"))
+    videos = [file for file in files if is_cvat_video(file)]
+    if not videos:
+        return named(path, "cvat")
+    for file in files:
+        layout = layout_of_file(file, path) if file not in videos else None
+        if layout is not None and layout.source == "cvat":
+            raise DataError(
+                f"{path}: holds CVAT's XML of images ({file}) and of videos ({videos[0]}); convert "
+                "each by itself"
+            )
+    return Input(CVAT, tuple(videos))
 
 
 def _home(path: Path) -> Path:

@@ -19,6 +19,7 @@ from segtrack.dataset import (
     frames_of,
     read_labels,
     sequences_from,
+    told_by_kind,
 )
 from segtrack.formats import (
     DONT_CARE,
@@ -77,12 +78,17 @@ def sequence_clips(path: Path, masks: bool) -> list[TrackedClip]:
     Raises:
         DataError: there is no sequence with ground truth.
     """
-    found = [s for s in sequences_from(str(path)) if s.gt is not None or s.mots is not None]
-    if not found:
+    told: list[tuple[str, str, str, str]] = []
+    sequences = sequences_from(str(path), lambda *words: told.append(words))
+    found = [s for s in sequences if s.gt is not None or s.mots is not None]
+    if not found:  # then it is no folder of videos, and nothing of those is worth a word
         raise DataError(
             f"{path}: holds no labels that segtrack reads, and no sequence with ground truth "
             "(gt/gt.txt or mots/instances.txt)"
         )
+    with told_by_kind() as tell:
+        for words in told:
+            tell(*words)
     return [sequence_clip(sequence, masks) for sequence in found]
 
 

@@ -69,6 +69,7 @@ from .sources.traffic_sim.settings import TrafficSimSettings as TrafficSimSettin
 from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
 from .splits import Grouping as Grouping
+from .telling import told_by_kind as told_by_kind
 from .version_folder import AS_BEFORE as AS_BEFORE
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest

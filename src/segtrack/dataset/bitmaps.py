@@ -19,7 +19,7 @@ def png_alpha(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The mask (h, w) in a base64 PNG, deflated or not: opaque, or not black.
 
     Args:
-        text: the PNG.
+        text: the PNG, or a URL that holds it (``data:image/png;base64,``).
         size: width and height of its image, px.
 
     Raises:
@@ -29,7 +29,7 @@ def png_alpha(text: str, size: tuple[int, int]) -> NDArray[np.bool_]:
 
     width, height = size
     try:
-        data = base64.b64decode(text, validate=False)
+        data = base64.b64decode(text.rpartition(",")[2], validate=False)
         if not data.startswith(b"\x89PNG"):
             # Supervisely deflates the file once more: 16 bits in four channels at the most.
             data = zlib.decompressobj().decompress(data, 8 * (width + 8) * (height + 8) + 65536)

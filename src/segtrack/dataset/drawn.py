@@ -27,7 +27,7 @@ from segtrack.dataset.coco_annotations import (
     read_annotations,
 )
 from segtrack.dataset.files import Reading, findings, read_files
-from segtrack.dataset.finding import ImageFinder, Written
+from segtrack.dataset.finding import RESTORE, ImageFinder, Written
 from segtrack.dataset.labels import Polygon
 from segtrack.dataset.listing import BITS, Listing, whole_files
 from segtrack.dataset.workers import map_chunks
@@ -40,6 +40,9 @@ CREATE INDEX drawn_by_path ON drawn_shapes (path);
 """
 _CORNERS = 72  # of the polygon that stands for an ellipse
 _CHUNK, _ALONE_BELOW = 64, 257
+_OBJECTS = "only polygons, masks, ellipses and boxes are objects"
+_UNNAMED = "choose a class for each of them in the program, and export again"
+OTHER_FILES = "keep them elsewhere, if they are not meant"
 _DRAWN_AGAIN = "draw it again in the program, or remove it, and export again"
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 SPLIT_NAMES |= {"validation": "val", "test": "test", "testing": "test", "pool": "pool"}
@@ -51,7 +54,8 @@ class Shape(NamedTuple):
     Attributes:
         class_name: as the program has it; None or blank where nobody chose one.
         line: of the file, 0 where it does not count.
-        segmentation: polygons as flat lists x1, y1, x2, y2, ...; or a COCO RLE of the whole image.
+        segmentation: polygons as flat lists x1, y1, x2, y2, ...; or a COCO RLE of the whole image;
+            in a list both may be, as parts of the object.
         bbox_xywh: where the shape is a box only.
         crowd: a region of many objects.
         problem: why it cannot be read, in words; then it is left out, and counts as unreadable.
@@ -59,7 +63,7 @@ class Shape(NamedTuple):
 
     class_name: str | None
     line: int = 0
-    segmentation: list[list[float]] | dict[str, Any] | None = None
+    segmentation: list[Any] | dict[str, Any] | None = None
     bbox_xywh: list[float] | None = None
     crowd: bool = False
     problem: str = ""
@@ -77,6 +81,7 @@ class Picture(NamedTuple):
         split: that the export says, or None.
         share: coordinates are shares of the image (0..1) instead of px; an RLE is never.
         beside: folders that the name may begin in, before the data set's.
+        missing: what to do where the image is not there; empty for what is always said.
     """
 
     written: str
@@ -87,29 +92,34 @@ class Picture(NamedTuple):
     split: str | None = None
     share: bool = False
     beside: tuple[Path, ...] = ()
+    missing: str = ""
 
 
 class LeftOut:
     """Counts what is no object of a class, by kind; said once, at the end."""
 
     def __init__(self) -> None:
-        self.kinds: Counter[str] = Counter()
-        self.first: dict[str, tuple[str, int]] = {}
+        self.kinds: dict[str, Counter[str]] = {}  # by hint
+        self.first: tuple[str, int] = ("", 0)
 
-    def add(self, kind: str, file: Path, line: int = 0) -> None:
-        """One more of ``kind``, for example "shapes of type point"."""
-        self.kinds[kind] += 1
-        self.first.setdefault(kind, (str(file), line))
+    def add(self, kind: str, file: Path, line: int = 0, hint: str = _OBJECTS) -> None:
+        """One more of ``kind``, for example "shapes of type point"; ``hint`` says why, or what to
+        do."""
+        self.first = self.first if self.kinds else (str(file), line)
+        self.kinds.setdefault(hint, Counter())[kind] += 1
 
-    def say(
-        self, checks: Checks, hint: str = "only polygons, masks, ellipses and boxes are objects"
-    ) -> None:
+    def say(self, checks: Checks) -> None:
         """One line of all kinds."""
         if not self.kinds:
             return
-        file, line = next(iter(self.first.values()))
-        kinds = "; ".join(f"{count} {kind}" for kind, count in self.kinds.items())
-        checks.warn("left_out", file, f"{kinds} are left out", hint, line)
+        groups = [
+            "; ".join(f"{count} {kind}" for kind, count in counts.items())
+            for counts in self.kinds.values()
+        ]
+        *others, hint = self.kinds  # of the last ones; of the others it stands beside them
+        told = [f"{group} ({why})" for group, why in zip(groups, others, strict=False)]
+        message = f"{'; '.join([*told, groups[-1]])} are left out"
+        checks.warn("left_out", self.first[0], message, hint, self.first[1])
 
 
 def read_drawn(
@@ -141,7 +151,7 @@ def read_drawn(
     unnamed = LeftOut()
     for picture in pictures:
         _add(picture, finder, listing, unnamed)
-    unnamed.say(checks, "choose a class for each of them in the program, and export again")
+    unnamed.say(checks)
     query = "SELECT DISTINCT class FROM drawn_shapes WHERE class IS NOT NULL ORDER BY class"
     names = tuple(dict.fromkeys([*declared, *(name for (name,) in db.execute(query))]))
     _undrawn(folder, listing, suffixes)
@@ -153,7 +163,7 @@ def read_drawn(
 
 def _add(picture: Picture, finder: ImageFinder, listing: Listing, unnamed: LeftOut) -> None:
     db, checks = listing.db, listing.checks
-    where = Written(picture.file, picture.line)
+    where = Written(picture.file, picture.line, hint=picture.missing or RESTORE)
     path = finder.take(picture.written, where, checks, picture.beside)
     if path is None:
         return
@@ -175,7 +185,7 @@ def _add(picture: Picture, finder: ImageFinder, listing: Listing, unnamed: LeftO
         if shape.problem:
             name, value = None, {"problem": shape.problem}
         elif not (name or "").strip():
-            unnamed.add("shapes without a class", picture.file, shape.line)
+            unnamed.add("shapes without a class", picture.file, shape.line, _UNNAMED)
             continue
         elif shape.crowd:
             value["iscrowd"] = 1
@@ -273,7 +283,8 @@ def _label_chunk(jobs: list[_Job]) -> list[_Labelled]:
             raws.append(RawAnnotation(line, drawn))
         ids = {raw.value["category_id"]: raw.value["category_id"] for raw in raws}
         read = read_annotations(raws, ids, *job.size)
-        remarks += read.remarks
+        # Masks of a group stand in a list: odd in COCO, but it was not written by the user.
+        remarks += [one for one in read.remarks if one.code != "rle_in_list"]
         tally = read.tally.plus(broken)
         done.append(_Labelled(job.image_id, job.file, read.labels.pack(), remarks, tally))
     return done

@@ -9,7 +9,8 @@ is taken:
    path, or the ``d=`` of Label Studio's local files), ``%20`` for a blank;
 3. below the data set's folder, the file with the longest common tail: a path of another machine,
    a folder too many or too few, letters in another case or Unicode form;
-4. as 3., with another suffix; and without the eight digits that Label Studio puts before a name.
+4. as 3., with another suffix; and without the eight digits that Label Studio puts before a name,
+   whose blanks it makes ``_`` and whose other signs it drops.
 
 What is found by 3. and 4. must be the only one with so long a tail. It must not lie elsewhere where
 the folder that was named is there (``train/1.jpg`` is missing, rather than ``val/1.jpg``), and no
@@ -33,23 +34,31 @@ from segtrack.dataset.listing import picture_files
 from segtrack.dataset.walking import is_file
 
 _TABLES = """
-CREATE TABLE files (path TEXT, name TEXT, stem TEXT);
+CREATE TABLE files (path TEXT, name TEXT, stem TEXT, upload TEXT);
 CREATE TABLE folders (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE taken (path TEXT PRIMARY KEY, written TEXT) WITHOUT ROWID;
 """
-_INDEX = "CREATE INDEX by_name ON files (name); CREATE INDEX by_stem ON files (stem);"
+_INDEX = """
+CREATE INDEX by_name ON files (name);
+CREATE INDEX by_stem ON files (stem);
+CREATE INDEX by_upload ON files (upload) WHERE upload IS NOT NULL;
+"""
 _MOST = 1000  # files of one name that are compared
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio's prefix of an uploaded file
+_DROPPED = re.compile(r"[^-\w.]")  # by Django, which Label Studio is made with
+RESTORE = "restore the image, mend its name, or name the folder that has it"
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DRIVE = re.compile(r"^[a-zA-Z]:(?=/)")
 
 
 class Written(NamedTuple):
-    """Where a name stands: the file, its line (0: none), and what it is of, for messages."""
+    """Where a name stands: the file, its line (0: none), what it is of, for messages, and what to
+    do where its image is not there."""
 
     file: Path
     line: int = 0
     what: str = ""
+    hint: str = RESTORE
 
 
 class NotFound(Exception):
@@ -105,8 +114,7 @@ class ImageFinder:
         try:
             path, mended = self.find(written, beside)
         except NotFound as error:
-            hint = "restore the image, mend its name, or name the folder that has it"
-            checks.error(error.code, str(where.file), f"{name} {error}", hint, where.line)
+            checks.error(error.code, str(where.file), f"{name} {error}", where.hint, where.line)
             return None
         if mended:
             message = f"{name} is called {self._shown(path)}; it is taken"
@@ -180,11 +188,11 @@ class ImageFinder:
             self._db = sqlite3.connect("", isolation_level=None)  # a temporary file of its own
             self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-8000;" + _TABLES)
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO files VALUES (?,?,?)", self._rows())
+            self._db.executemany("INSERT INTO files VALUES (?,?,?,?)", self._rows())
             self._db.executescript(_INDEX)  # commits
         return self._db
 
-    def _rows(self) -> Iterator[tuple[str, str, str]]:
+    def _rows(self) -> Iterator[tuple[str, str, str, str | None]]:
         assert self._db is not None
         last = ""
         for entry in filter(is_file, picture_files(self.root)):
@@ -193,7 +201,8 @@ class ImageFinder:
                 last, names = folder, [(name,) for name in self._folders(entry.path)]
                 self._db.executemany("INSERT OR IGNORE INTO folders VALUES (?)", names)
             name = folded(entry.name)
-            yield entry.path, name, _stem(name)
+            upload = _uploaded(name)
+            yield entry.path, name, _stem(name), upload if upload != name else None
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
@@ -241,6 +250,12 @@ def _last_names(name: str) -> Iterator[tuple[str, str]]:
     if short != name:
         yield "name", short
         yield "stem", _stem(short)
+        yield "upload", short
+
+
+def _uploaded(name: str) -> str:
+    """What Label Studio makes of a file's name, without the digits that it puts before it."""
+    return _DROPPED.sub("", name.strip().replace(" ", "_"))
 
 
 def _tail(have: list[str], wanted: list[str]) -> int:

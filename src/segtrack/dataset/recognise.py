@@ -16,6 +16,7 @@ from segtrack.base.errors import DataError
 _LOOKED_AT = 2000  # files of a folder that are looked at
 _WALKED = 100_000  # names that are seen meanwhile
 _HEAD = 65536  # bytes of a file
+_CLASS_LISTS = ("classes.txt", "obj.names")  # of YOLO without a data.yaml
 
 
 class Layout(NamedTuple):
@@ -62,7 +63,7 @@ def layout_of_file(file: Path, folder: Path) -> Layout | None:
     """As ``layout_of``, by one file of the folder."""
     try:
         with file.open("rb") as data:
-            head = data.read(_HEAD).decode("utf-8", "replace")
+            head = data.read(_HEAD).decode("utf-8-sig", "replace")
     except OSError:
         return None
     match file.suffix.lower():
@@ -77,6 +78,8 @@ def layout_of_file(file: Path, folder: Path) -> Layout | None:
             )
         case ".yaml" | ".yml" if "names:" in head and ("train:" in head or "val:" in head):
             return _read_by("YOLO", "yolo", file.name, file.parent)
+        case _ if file.name in _CLASS_LISTS and (file.parent / "labels").is_dir():
+            return _read_by("YOLO", "yolo", file.name, file.parent)
     return None
 
 
@@ -88,13 +91,14 @@ def _read_by(program: str, source: str, name: str, path: Path) -> Layout:
 def _files(folder: Path) -> Iterator[Path]:
     wanted = {".json", ".xml", ".yaml", ".yml"}
     for path in islice(folder.rglob("*"), _WALKED):
-        if path.suffix.lower() in wanted and not path.name.startswith(".") and path.is_file():
+        ours = path.suffix.lower() in wanted or path.name in _CLASS_LISTS
+        if ours and not path.name.startswith(".") and path.is_file():
             yield path
 
 
 def _json_layout(file: Path, head: str, folder: Path) -> Layout | None:
     if head.lstrip().startswith("["):
-        if '"result"' in head or '"original_width"' in head:
+        if _is_labelstudio(head):
             return _read_by("Label Studio", "labelstudio", file.name, folder)
         return None
     if '"shapes"' in head and ('"imagePath"' in head or '"flags"' in head):
@@ -113,6 +117,17 @@ def _json_layout(file: Path, head: str, folder: Path) -> Layout | None:
         says = f"{file.name} is COCO's: dataset=coco dataset.path={folder} "
         return Layout(f"{says}dataset.annotations={file}", "coco", folder, file)
     return None
+
+
+def _is_labelstudio(head: str) -> bool:
+    """Whether a JSON list that begins with ``head`` is of Label Studio's tasks, whole or JSON-MIN.
+
+    The first of them may have no annotation, or no object.
+    """
+    marks = ("result", "original_width", "file_upload", "completions", "annotation_id", "annotator")
+    return any(f'"{mark}"' in head for mark in marks) or (
+        '"annotations"' in head and '"data"' in head
+    )
 
 
 def is_datumaro(head: str) -> bool:

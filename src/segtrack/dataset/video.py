@@ -29,6 +29,7 @@ from segtrack.dataset.video_stream import (
     pixel_shape,
     resized,
     shown,
+    shown_ahead,
     video_streams,
 )
 from segtrack.settings import MAX_PIXELS
@@ -157,8 +158,7 @@ def _read_file(sequence: VideoSequence, facts: TimesRead) -> Iterator[tuple[np.n
         reading, shape = Reading(container, stream), pixel_shape(stream)
         facts.tick = float(stream.time_base or 0)
         clock = Clock(chosen.fps, facts.tick)
-        for frame in reading.frames():
-            image = shown(frame, shape)
+        for frame, image in shown_ahead(reading.frames(), shape):
             if (image.shape[1], image.shape[0]) != (width, height) and width and height:
                 image = resized(image, width, height)  # the stream changes its size on the way
             yield image, clock.seconds(frame.time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def head_text(
 
 def object_lines(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[str]:
     """The elements of ``objects`` of one frame."""
-    names = [_json(name) for name in info.names]
+    names = _quoted(info.names)
     boxes = rows.bbox_xyxy.astype(np.float32)
     if info.width and info.height:
         limits = np.array([info.width, info.height] * 2, np.float32)
@@ -168,6 +169,12 @@ def object_lines(rows: TrackRows, info: TracksInfo, time_s: float) -> Iterator[s
             f'"interpolated": {"true" if rows.interpolated[i] else "false"}, '
             f'"segmentation": {mask}}}'
         )
+
+
+@lru_cache(maxsize=8)
+def _quoted(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Once for all frames: COCO's 80 names took half the time of a frame's lines."""
+    return tuple(map(_json, names))
 
 
 def track_line(track: TrackSummary, info: TracksInfo) -> str:

@@ -140,7 +140,7 @@ class Uploads:
                     f"{path.name}: is left out: a video is tried alone, and {others[0].name} came "
                     "before it"
                 )
-        except DataError:
+        except BaseException:  # what nobody could judge would count as a picture
             path.unlink(missing_ok=True)
             raise
 

@@ -56,11 +56,14 @@ def what_of(run: KeptRun) -> str:
 
 def with_people(run: KeptRun) -> list[tuple[str, str]]:
     """What it sent to people and took back from them, each with the id of its project."""
-    return [
-        (text.format(counted(int(run.metrics[metric]), of)), run.tags.get(tag, ""))
-        for metric, text, of, tag in _PEOPLE
-        if metric in run.metrics
-    ]
+    found = []
+    for metric, text, of, tag in _PEOPLE:
+        if metric in run.metrics:
+            said = text.format(counted(int(run.metrics[metric]), of))
+            if metric == "push/files" and run.metrics.get("push/sent", 1) == 0:
+                said += ", all of them there before"
+            found.append((said, run.tags.get(tag, "")))
+    return found
 
 
 def tracked(run: KeptRun) -> bool:

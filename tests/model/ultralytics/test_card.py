@@ -194,6 +194,8 @@ def no_card(monkeypatch):
     monkeypatch.setattr(CardRuntime, "_network", recorded)
     monkeypatch.setattr(library, "half_works", lambda device: True)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **o: empty(*size, **o))
     monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded, joined
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -35,13 +35,14 @@ class CvatSettings(FolderSettings):
 def _read(settings: CvatSettings, place: Place) -> Content:
     """Every CVAT XML below the folder.
 
-    Shapes of one ``group_id`` and label are one object, as in CVAT's own COCO export. The split is
-    that of ``subset``, else of a folder that is named train, val, valid or test.
+    Shapes of one ``group_id`` and label are one object, as in CVAT's own COCO export; they come in
+    the order of their ``z_order``, the nearest last. The split is that of ``subset``, else of a
+    folder that is named train, val, valid or test.
 
     Raises:
         DataError: there is no XML, it cannot be read, or it is one for videos.
     """
-    from segtrack.dataset.drawn import LeftOut
+    from segtrack.dataset.drawn import OTHER_FILES, LeftOut
     from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
@@ -50,7 +51,7 @@ def _read(settings: CvatSettings, place: Place) -> Content:
         if is_cvat(file):
             files.append(file)
         else:
-            left_out.add("XML files that are not CVAT's", file)
+            left_out.add("XML files that are not CVAT's", file, hint=OTHER_FILES)
     if not files:
         raise not_here(folder, "no annotations.xml of CVAT", "export as CVAT for images 1.1")
     names = list(dict.fromkeys(name for file in files for name in _labels(file)))
@@ -123,21 +124,16 @@ def _pictures(
 def _shapes(
     image: ElementTree.Element, size: tuple[int, int], file: Path, left_out: LeftOut
 ) -> list[Shape]:
-    from segtrack.dataset.drawn import Shape
-
-    parts: dict[tuple[str | None, str], list[list[float]]] = {}
-    shapes = []
-    for number, element in enumerate(image, start=1):
+    parts: dict[Any, list[Shape]] = {}
+    numbered = enumerate(image, start=1)
+    for number, element in sorted(numbered, key=lambda one: float(one[1].get("z_order") or 0)):
         what = f"{element.tag} {number} of image {image.get('name', '')}"
         shape = guarded(what, _shape, element, size, file, left_out)
-        if shape is None:
-            continue
-        group = element.get("group_id") or "0"
-        if group != "0" and isinstance(shape.segmentation, list):
-            parts.setdefault((shape.class_name, group), []).extend(shape.segmentation)
-        else:
-            shapes.append(shape)
-    return [*shapes, *(Shape(label, 0, polygons) for (label, _), polygons in parts.items())]
+        if shape is not None:
+            group = element.get("group_id") or "0"
+            alone = group == "0" or shape.problem
+            parts.setdefault(number if alone else (shape.class_name, group), []).append(shape)
+    return list(map(joined, parts.values()))
 
 
 def _shape(
@@ -194,5 +190,5 @@ def _mask(element: ElementTree.Element, size: tuple[int, int]) -> dict[str, obje
 
 
 register_source(
-    Source("cvat", CvatSettings, _read, files=lambda settings: [required_path(settings)], version=2)
+    Source("cvat", CvatSettings, _read, files=lambda settings: [required_path(settings)], version=3)
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError
-from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded
+from segtrack.dataset.sources.drawing import ODD, canvas, drawn_content, guarded, joined
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -40,12 +40,13 @@ def _read(settings: DatumaroSettings, place: Place) -> Content:
     """Every file of Datumaro below the folder; a subset named train, val or test is that split.
 
     Shapes of one ``group`` and label are one object, as in Datumaro's own COCO export; a box beside
-    the outline of its object says nothing more.
+    the outline of its object says nothing more. They come in the order of their ``z_order``, the
+    nearest last.
 
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
-    from segtrack.dataset.drawn import LeftOut
+    from segtrack.dataset.drawn import OTHER_FILES, LeftOut
     from segtrack.dataset.recognise import not_here
 
     folder = required_path(settings)
@@ -54,7 +55,7 @@ def _read(settings: DatumaroSettings, place: Place) -> Content:
         if _is_datumaro(file):
             files.append((file, _labels(file)))
         else:
-            left_out.add("JSON files that are not Datumaro's", file)
+            left_out.add("JSON files that are not Datumaro's", file, hint=OTHER_FILES)
     if not files:
         raise not_here(folder, "no JSON of Datumaro", "export in the format datumaro")
     names = list(dict.fromkeys(name for _, labels in files for name in labels))
@@ -121,27 +122,18 @@ def _pictures(
 def _shapes(
     annotations: Any, labels: list[str], size: tuple[int, int] | None, file: Path, left_out: LeftOut
 ) -> list[Shape]:
-    from segtrack.dataset.drawn import Shape
-
-    shapes: list[Shape] = []
-    groups: dict[tuple[str | None, str], list[Shape]] = {}
-    for number, raw in enumerate(annotations, start=1):
+    parts: dict[Any, list[Shape]] = {}
+    for number, raw in sorted(enumerate(annotations, start=1), key=_depth):
         shape = guarded(f"annotation {number}", _shape, raw, labels, file, left_out)
-        if shape is None:
-            continue
-        group = raw.get("group") if isinstance(raw, dict) and not shape.problem else None
-        if group:
-            groups.setdefault((shape.class_name, str(group)), []).append(shape)
-        else:
-            shapes.append(shape)
-    for (name, _), members in groups.items():
-        outlined = [one for one in members if one.segmentation is not None] or members
-        parts = [part for one in outlined if isinstance(one.segmentation, list)
-                 for part in one.segmentation]  # fmt: skip
-        shapes += [one for one in outlined if not isinstance(one.segmentation, list)]
-        if parts:
-            shapes.append(Shape(name, 0, parts, crowd=any(one.crowd for one in outlined)))
-    return shapes
+        if shape is not None:
+            group = raw.get("group") if isinstance(raw, dict) and not shape.problem else None
+            parts.setdefault((shape.class_name, str(group)) if group else number, []).append(shape)
+    return list(map(joined, parts.values()))
+
+
+def _depth(numbered: tuple[int, Any]) -> float:
+    raw = numbered[1]
+    return float(raw.get("z_order") or 0) if isinstance(raw, dict) else 0.0
 
 
 def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut) -> Shape | None:
@@ -168,5 +160,11 @@ def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut
 
 
 register_source(
-    Source("datumaro", DatumaroSettings, _read, files=lambda settings: [required_path(settings)])
+    Source(
+        "datumaro",
+        DatumaroSettings,
+        _read,
+        files=lambda settings: [required_path(settings)],
+        version=2,
+    )
 )

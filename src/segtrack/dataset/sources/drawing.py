@@ -49,6 +49,28 @@ def guarded(
         return Shape(None, problem=f"{what} cannot be read ({why})")
 
 
+def joined(shapes: Sequence[Shape]) -> Shape:
+    """Shapes of one group, of one class, as one object.
+
+    All their outlines and masks are its parts; a box beside these says nothing more, and boxes
+    alone are one box around them all. So Datumaro's and CVAT's own COCO exports have it.
+    """
+    if len(shapes) == 1:
+        return shapes[0]
+    crowd = any(one.crowd for one in shapes)
+    parts: list[Any] = []
+    for one in shapes:
+        parts += one.segmentation if isinstance(one.segmentation, list) else [one.segmentation]
+    parts = [part for part in parts if part is not None]
+    if parts:
+        whole = parts[0] if len(parts) == 1 and isinstance(parts[0], dict) else parts
+        return shapes[0]._replace(segmentation=whole, bbox_xywh=None, crowd=crowd)
+    boxes = [one.bbox_xywh for one in shapes if one.bbox_xywh is not None]
+    x, y = (min(box[i] for box in boxes) for i in (0, 1))
+    u, v = (max(box[i] + box[i + 2] for box in boxes) for i in (0, 1))
+    return shapes[0]._replace(bbox_xywh=[x, y, u - x, v - y], crowd=crowd)
+
+
 def drawn_content(
     settings: DatasetSettings,
     place: Place,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.json_stream import read_whole
-from segtrack.dataset.sources.drawing import canvas, drawn_content, guarded
+from segtrack.dataset.sources.drawing import canvas, drawn_content, guarded, joined
 from segtrack.dataset.sources.port import (
     Content,
     Place,
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
 
+_HELD = (
+    "the picture is in this file alone, as imageData: write it out beside it, as LabelMe's "
+    "labelme_export_json does"
+)
+
+
 @dataclass
 class LabelmeSettings(FolderSettings):
     """A folder with a LabelMe JSON for each image: dataset.path=FOLDER"""
@@ -34,8 +40,8 @@ class LabelmeSettings(FolderSettings):
 def _read(settings: LabelmeSettings, place: Place) -> Content:
     """Every LabelMe JSON below the folder.
 
-    Shapes of one ``group_id`` and label are parts of one object, as in LabelMe's own converters. A
-    folder named train, val, valid or test above a JSON gives the split.
+    Shapes of one ``group_id`` and label are parts of one object, boxes too, as in LabelMe's own
+    converters. A folder named train, val, valid or test above a JSON gives the split.
 
     Raises:
         DataError: there is no such JSON.
@@ -49,7 +55,7 @@ def _read(settings: LabelmeSettings, place: Place) -> Content:
 
 
 def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:
-    from segtrack.dataset.drawn import Picture, split_of
+    from segtrack.dataset.drawn import OTHER_FILES, Picture, split_of
     from segtrack.dataset.recognise import not_here
 
     folder, none = required_path(settings), True
@@ -62,7 +68,7 @@ def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Ite
             place.checks.error("not_json", str(file), f"cannot be read as JSON ({error})", hint)
             continue
         if not is_labelme(content):
-            left_out.add("JSON files that are not LabelMe's", file)
+            left_out.add("JSON files that are not LabelMe's", file, hint=OTHER_FILES)
             continue
         none = False
         shapes = _shapes(content, settings, file, left_out)
@@ -70,7 +76,10 @@ def _pictures(settings: LabelmeSettings, place: Place, left_out: LeftOut) -> Ite
         size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
         split = split_of(file.relative_to(folder.absolute()).parts[:-1])
         name = content.get("imagePath") or file.stem
-        yield Picture(str(name), file, shapes, size=size, split=split, beside=(file.parent,))
+        beside, missing = (file.parent,), _HELD if content.get("imageData") else ""
+        yield Picture(
+            str(name), file, shapes, size=size, split=split, beside=beside, missing=missing
+        )
     if none:
         raise not_here(folder, "no JSON of LabelMe", "save the labels there")
 
@@ -83,8 +92,6 @@ def is_labelme(content: Any) -> bool:
 def _shapes(
     content: dict[str, Any], settings: LabelmeSettings, file: Path, left_out: LeftOut
 ) -> list[Shape]:
-    from segtrack.dataset.drawn import Shape
-
     parts: dict[Any, list[Shape]] = {}
     for i, raw in enumerate(content["shapes"]):
         shape = guarded(f"shape {i + 1}", _shape, raw, content, settings, file, left_out)
@@ -92,14 +99,19 @@ def _shapes(
             group = raw.get("group_id") if isinstance(raw, dict) else None
             key = (shape.class_name, str(group)) if group is not None and not shape.problem else i
             parts.setdefault(key, []).append(shape)
-    return [joined for shapes in parts.values() for joined in _joined(shapes, Shape)]
+    return [
+        joined([_outlined(one) for one in shapes] if len(shapes) > 1 else shapes)
+        for shapes in parts.values()
+    ]
 
 
-def _joined(shapes: list[Shape], kind: type[Shape]) -> list[Shape]:
-    """Polygons of one object together; boxes and masks stay apart."""
-    polygons = [part for s in shapes if isinstance(s.segmentation, list) for part in s.segmentation]
-    rest = [s for s in shapes if not isinstance(s.segmentation, list)]
-    return [kind(shapes[0].class_name, 0, polygons), *rest] if polygons else rest
+def _outlined(shape: Shape) -> Shape:
+    """A box of a group is a part of its object, like an outline."""
+    if shape.bbox_xywh is None:
+        return shape
+    x, y, w, h = shape.bbox_xywh
+    corners = [x, y, x + w, y, x + w, y + h, x, y + h]
+    return shape._replace(segmentation=[corners], bbox_xywh=None)
 
 
 def _shape(
@@ -148,6 +160,6 @@ register_source(
         LabelmeSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )

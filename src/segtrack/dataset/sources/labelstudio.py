@@ -25,6 +25,9 @@ from segtrack.settings import FolderSettings, knob
 if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
+_VIDEOS, _FRAMES = "tasks of videos", "annotate their frames as images, and export these"
+_SUBMIT = "one annotation of a task counts: submit it in Label Studio, and export again"
+_GEOMETRY = {"points", "width", "radiusX", "rle", "imageDataURL", "vertices"}
 _IMAGE_KEYS = ("image", "img", "image_url", "url", "captioning", "ocr")
 
 
@@ -45,31 +48,34 @@ def _read(settings: LabelstudioSettings, place: Place) -> Content:
     Raises:
         DataError: there is no such JSON.
     """
-    from segtrack.dataset.drawn import LeftOut
-    from segtrack.dataset.recognise import not_here
+    from segtrack.dataset.drawn import OTHER_FILES, LeftOut
+    from segtrack.dataset.recognise import layout_of_file, not_here
 
     folder = required_path(settings)
     left_out, files = LeftOut(), []
     for file in named_files(folder, "*.json"):
-        if is_labelstudio(file):
+        layout = layout_of_file(file, folder)
+        if layout is not None and layout.source == "labelstudio":
             files.append(file)
         else:
-            left_out.add("JSON files that are not Label Studio's list of tasks", file)
+            what = "JSON files that are not Label Studio's list of tasks"
+            left_out.add(what, file, hint=OTHER_FILES)
     if not files:
         raise not_here(folder, "no JSON export of Label Studio", "export as JSON")
-    pictures = (one for file in files for one in _pictures(file, settings, place, left_out))
+    pictures = _all_pictures(files, settings, place, left_out)
     return drawn_content(settings, place, pictures, left_out, (".json", ".xml"))
 
 
-def is_labelstudio(file: Path) -> bool:
-    """Whether a JSON file holds a list of Label Studio's tasks."""
-    try:
-        with file.open(encoding="utf-8-sig") as text:
-            head = text.read(4096).lstrip()
-    except (OSError, UnicodeDecodeError):
-        return False
-    marks = ('"result"', '"annotations"', '"original_width"', '"file_upload"', '"completions"')
-    return head.startswith("[") and any(mark in head for mark in marks)
+def _all_pictures(
+    files: list[Path], settings: LabelstudioSettings, place: Place, left_out: LeftOut
+) -> Iterator[Picture]:
+    none = True
+    for file in files:
+        for picture in _pictures(file, settings, place, left_out):
+            none = False
+            yield picture
+    if none and any(_VIDEOS in counts for counts in left_out.kinds.values()):
+        raise DataError(f"{files[0]}: is a project of videos, which is not read; {_FRAMES}")
 
 
 def _pictures(
@@ -103,10 +109,11 @@ def _picture(
 ) -> Picture | None:
     from segtrack.dataset.drawn import Picture
 
-    if "video" in task.get("data", ()):
-        left_out.add("tasks of videos (export their frames as images)", file)
+    data = task.get("data", task)
+    if "video" in data:
+        left_out.add(_VIDEOS, file, hint=_FRAMES)
         return None
-    name = image_of(task.get("data", task))
+    name = image_of(data)
     if "annotations" in task or "completions" in task:
         done = task.get("annotations") or task.get("completions") or []
         regions = _chosen(done, file, left_out)
@@ -119,7 +126,7 @@ def _picture(
             if isinstance(value, dict)
         ]
     if regions is None:
-        left_out.add("tasks without an annotation", file)
+        left_out.add("tasks without an annotation", file, hint=_SUBMIT)
         return None
     sides = ((r.get("original_width"), r.get("original_height")) for r in regions
              if isinstance(r, dict))  # fmt: skip
@@ -154,7 +161,8 @@ def _chosen(done: list[dict[str, Any]], file: Path, left_out: LeftOut) -> list[A
         return None
     best = max(good, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at"))))
     for _ in good[1:]:
-        left_out.add("annotations of tasks that have another one, newer or the ground truth,", file)
+        what = "annotations of tasks that have another one, newer or the ground truth,"
+        left_out.add(what, file, hint=_SUBMIT)
     return list(best["result"] or ())
 
 
@@ -165,36 +173,48 @@ def _shapes(
     from segtrack.dataset.drawn import Shape
 
     whole = [r for r in regions if isinstance(r, dict) and isinstance(r.get("value"), dict)]
-    labels = {str(r.get("id")): label for r in whole if (label := _label(r["value"]))}
+    labels = {str(r.get("id")): found for r in whole if (found := _labels(r["value"]))}
+    drawn = {str(r.get("id")) for r in whole if _GEOMETRY & set(r["value"])}
     shapes, seen = [], set()
     for number, region in enumerate(regions, start=1):
+        if isinstance(region, dict) and region.get("type") == "relation":
+            left_out.add("relations between regions", file)
+            continue
         if not isinstance(region, dict) or not isinstance(region.get("value"), dict):
             shapes.append(Shape(None, problem=f"result {number} has no value"))
             continue
         value, key = region["value"], str(region.get("id"))
-        label = _label(value) or labels.get(key)
-        geometry = {"points", "width", "radiusX", "rle"} & set(value)
-        if not geometry or key in seen:
-            if not geometry and key not in labels:
+        names = _labels(value) or labels.get(key)
+        if key in seen:
+            continue
+        if not _GEOMETRY & set(value):
+            if key not in drawn:
                 left_out.add(f"results of type {region.get('type', 'unknown')}", file)
             continue
-        if not label:
+        if not names:
             left_out.add("regions without a label", file)
             continue
         seen.add(key)
-        shape = guarded(f"region {key}", _shape, label, value, size)
+        for _ in names[1:]:
+            left_out.add("further labels of a region", file, hint="an object has one class")
+        shape = guarded(f"region {key}", _shape, names[0], value, size)
         if shape is None:
-            left_out.add(f"regions of type {region.get('type', 'unknown')}", file)
+            left_out.add(f"regions of type {region.get('type') or _kind(value)}", file)
         else:
             shapes.append(shape)
     return shapes
 
 
-def _label(value: dict[str, Any]) -> str | None:
+def _labels(value: dict[str, Any]) -> list[str]:
     for key, names in value.items():
         if key.endswith("labels") and isinstance(names, list) and names:
-            return str(names[0])
-    return None
+            return [str(name) for name in names]
+    return []
+
+
+def _kind(value: dict[str, Any]) -> str:
+    """Of a region of JSON-MIN, by the key of its labels."""
+    return next((key for key in value if key.endswith("labels")), "unknown")
 
 
 def _shape(label: str, value: dict[str, Any], size: tuple[int, int] | None) -> Shape | None:
@@ -204,10 +224,13 @@ def _shape(label: str, value: dict[str, Any], size: tuple[int, int] | None) -> S
     degrees = float(value.get("rotation") or 0)
     if value.get("rle") is not None:
         return Shape(label, 0, _brush(value["rle"], size))
-    if "points" in value:
-        return Shape(
-            label, 0, [[float(v) * s for x, y in value["points"] for v, s in ((x, sx), (y, sy))]]
-        )
+    if "imageDataURL" in value:
+        return Shape(label, 0, _bitmask(value["imageDataURL"], size))
+    if "points" in value or "vertices" in value:
+        points = value["points"] if "points" in value else _closed(value)
+        if points is None:
+            return None
+        return Shape(label, 0, [[float(v) * s for x, y in points for v, s in ((x, sx), (y, sy))]])
     x, y = float(value["x"]) * sx, float(value["y"]) * sy
     if degrees and size is None:
         raise ValueError("a turned region needs original_width and original_height")
@@ -231,12 +254,32 @@ def _brush(data: list[int], size: tuple[int, int] | None) -> dict[str, Any]:
     return mask_at(unpack_brush(data, *size), (0, 0), size)
 
 
+def _bitmask(url: str, size: tuple[int, int] | None) -> dict[str, Any]:
+    from segtrack.dataset.bitmaps import mask_at, png_alpha
+
+    if size is None:
+        raise ValueError("a bitmask needs original_width and original_height")
+    pixels = png_alpha(url, size)
+    if pixels.shape != size[::-1]:
+        height, width = pixels.shape
+        raise ValueError(f"its bitmask is {width} x {height} pixels, its image {size}")
+    return mask_at(pixels, (0, 0), size)
+
+
+def _closed(value: dict[str, Any]) -> list[tuple[Any, Any]] | None:
+    """The corners of a vector that encloses something; None of one that is open, or curved."""
+    vertices = value["vertices"]
+    if not value.get("closed") or any(one.get("isBezier") for one in vertices):
+        return None
+    return [(one["x"], one["y"]) for one in vertices]
+
+
 register_source(
     Source(
         "labelstudio",
         LabelstudioSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from segtrack.dataset.drawn import LeftOut, Picture, Shape
 
 
+_FRAMES = "make a project of images of their frames, and download that"
+
+
 @dataclass
 class SuperviselySettings(FolderSettings):
     """A Supervisely project, meta.json and its data sets: dataset.path=FOLDER"""
@@ -53,11 +56,15 @@ def _read(settings: SuperviselySettings, place: Place) -> Content:
 def _classes(file: Path) -> list[str]:
     try:
         content = read_whole(file)
-        return [str(one["title"]) for one in content["classes"]]
+        names = [str(one["title"]) for one in content["classes"]]
+        kind = content.get("projectType") or "images"
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}); a project has one") from error
     except ODD as error:
         raise DataError(f"{file}: is no meta.json of Supervisely ({error})") from error
+    if kind != "images":
+        raise DataError(f"{file}: is a project of {kind}, which is not read; {_FRAMES}")
+    return names
 
 
 def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) -> Iterator[Picture]:
@@ -67,6 +74,9 @@ def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) ->
     for file in named_files(folder, "ann/*.json"):
         try:
             content = read_whole(file)
+            if "framesCount" in content:  # older projects do not say what they are of
+                left_out.add("videos", file, hint=_FRAMES)
+                continue
             size = canvas(settings, *(content["size"][key] for key in ("width", "height")))
             shapes = [
                 shape

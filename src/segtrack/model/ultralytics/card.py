@@ -46,16 +46,21 @@ class CardRuntime:
 
     def __init__(self, network: Network) -> None:
         self.device = torch.device(first_device(network.device))
-        model = load_network(network, self.device)
+        model = load_network(network, torch.device("cpu"))  # small steps, which a card is slow at
         self.dtype = torch.float16 if library.half_works(self.device) else torch.float32
         if self.dtype == torch.float16:
             model = decoding_in_float32(model.half())
-        self.model = model.to(memory_format=torch.channels_last)
+        self.model = model.to(memory_format=torch.channels_last).to(self.device)
         library.set_threads()
         self.stride, self.batch = stride_of(model), network.batch_size
         self._seen: Counter[tuple[int, ...]] = Counter()
         self._graphs: dict[tuple[int, ...], Callable[[torch.Tensor], Outputs]] = {}
         self._sending = torch.cuda.Stream(self.device)
+
+    def room(self, shape: tuple[int, ...]) -> np.ndarray:
+        """For uint8 images that ``start`` will be given, where the card reads them itself."""
+        room: np.ndarray = torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+        return room
 
     def start(self, pixels: np.ndarray) -> Future[Outputs]:
         """As ``Runtime.start``; the card may still be at it when the result is handed out."""
@@ -66,7 +71,7 @@ class CardRuntime:
 
     def _sent(self, pixels: np.ndarray) -> torch.Tensor:
         """On the card, sent while that is still at the batch before."""
-        pinned = torch.from_numpy(pixels).pin_memory()
+        pinned = torch.from_numpy(pixels).pin_memory()  # itself, where it is from ``room``
         working = torch.cuda.current_stream(self.device)
         with torch.cuda.stream(self._sending):
             sent = pinned.to(self.device, non_blocking=True)
@@ -149,7 +154,11 @@ class CardDetector(YoloDetector):
         self.stream = torch.cuda.Stream(self.device) if on_card else None
 
     def begin(self, images: list[Prepared]) -> list[_One]:
-        outputs = self.runtime.start(np.stack([image.pixels for image in images]))
+        pixels = [image.pixels for image in images]
+        room = None
+        if isinstance(self.runtime, CardRuntime):
+            room = self.runtime.room((len(pixels), *pixels[0].shape))
+        outputs = self.runtime.start(np.stack(pixels, out=room))
         done = None
         if self.stream is not None:
             done = torch.cuda.current_stream(self.device).record_event()
