@@ -24,6 +24,8 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["dwn"], "labellerr: argument up|status|open|annotate: invalid choice: 'dwn'"),
         (["status", "--port", "1"], "--port only goes with up"),
         (["open", "--as-of", "2026-06"], "--as-of only goes with up"),
+        (["up", "--port", "70000"], "--port 70000 is no port; give one of 1 to 65535, or 0 for"),
+        (["up", "--port", "-1"], "--port -1 is no port"),
         (["up", "street"], "takes no project, it serves all"),
         (["up", "--as-of", "2024-01"], "--as-of 2024-01: must be one of 2025-11, 2026-06"),
         (["up", "labellerr=cloud"], "only a platform of this machine's own can be kept up"),

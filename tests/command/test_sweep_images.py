@@ -59,6 +59,7 @@ def outcome(
     folder: Path,
     found: Mapping[str, Sequence[int]],
     val: Mapping[str, float],
+    searched_by: Sequence[str] = (),
 ) -> Path:
     """Run such a sweep over a and seeds; gives the folder of the parent's artifacts."""
     with journals.record(settings, "sweep", {}) as journal:
@@ -70,7 +71,8 @@ def outcome(
         runs = journals.cells(settings, journal.run_id)
         compared = settings_of(runs, ["trainer.a", "seed"])
         defaults = {"trainer.a": 1, "seed": 0}
-        conclude_images(journal, settings, compared, defaults, apart(compared, "train"))
+        trained = apart(compared, "train")
+        conclude_images(journal, settings, compared, defaults, trained, searched_by)
     return folder / "artifacts" / settings.experiment / journal.run_id / "artifacts"
 
 
@@ -125,6 +127,15 @@ def test_without_validation_nothing_tests_the_choice(
     assert "one seed: the noise of training is not in the intervals" in said
     with (parent / "images" / "best.csv").open() as file:
         assert [row["setting"] for row in csv.DictReader(file)] == ["a=2", "a=2"]
+
+
+def test_what_a_search_drew_by_test_images_was_not_chosen_by_validation(
+    settings: MlflowSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    val = {"1": 0.3, "2": 0.5}
+    outcome(settings, tmp_path, {"1": [3], "2": [5]}, val, ["test/class/car/mask_map50"])
+    said = capsys.readouterr().out
+    assert "nothing tests the choice" in said and "chosen by" not in said
 
 
 def test_settings_that_evaluated_the_same_are_not_compared(

@@ -200,6 +200,7 @@ def test_area(values: dict[str, Any], area: float, codes: list[str]) -> None:
         ([POLYGON, [1, 2]], ["few_points"], 1),
         ([POLYGON, [1, 2, 3]], ["odd_coordinates"], 1),
         ([[1, 2, 3], POLYGON, [0, 0, 9, 0, 9, 9]], ["odd_coordinates"], 2),
+        ([[-1e308, 0, 1e308, 0, 1e308, 48]], ["outside"], 0),  # what is cut off has no digits
         ([[200, 200, 300, 200, 300, 300]], ["outside"], 0),  # its box would lie there too
     ],
 )
@@ -207,6 +208,14 @@ def test_what_is_kept_of_bad_shapes(segmentation: Any, codes: list[str], parts: 
     kept, found = read(segmentation=segmentation)
     assert (kept.get("parts", 0), found) == (parts, codes)
     assert kept["tally"].unreadable == ("odd_coordinates" in codes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e9, 1e308])
+def test_what_no_image_reaches_is_left_out_and_said(far: float) -> None:
+    """Half of it lies in the image, so that clipped it would count as an object."""
+    kept, found = read(segmentation=[POLYGON, [-far, 0, far, 0, far, 48, -far, 48]])
+    assert (kept["parts"], found) == (1, ["outside"])
 
 
 def test_corners_that_leave_the_image_are_asked_about() -> None:

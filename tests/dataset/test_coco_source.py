@@ -65,6 +65,13 @@ def pixels(*boxes: tuple[int, int, int, int]) -> np.ndarray:
     return image
 
 
+def test_very_many_classes_are_not_all_named(coco: CocoFolder, run: Prepare) -> None:
+    coco.content["categories"] += [{"id": 10 + i, "name": f"kind {i}"} for i in range(500)]
+    (finding,) = run(coco.settings()).findings()
+    assert finding["code"] == "class_never"
+    assert finding["message"].endswith("kind 18 and 481 more") and len(finding["message"]) < 300
+
+
 def test_polygons(coco: CocoFolder, run: Prepare) -> None:
     second = [40, 40, 50, 40, 50, 47]
     coco.add(segmentation=[SQUARE, second], area=123.5, category_id=3)

@@ -33,6 +33,7 @@ from segtrack.report import (
     document_html,
     document_latex,
     document_markdown,
+    gap_columns,
     with_best,
     write_document,
 )
@@ -405,3 +406,13 @@ def _picture(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(DOT)
     return path
+
+
+def test_units_that_do_not_differ_have_no_interval_of_no_width() -> None:
+    assert shown_cell(Difference(0, 0, 0)).text == "0.00 (same in all units)"
+    same = Interval(0, 0, 0, 0.0, 6, 7)
+    assert shown_cell(Difference.of(same, 1)).text == "0.0 (same in all 7 units)"
+    assert shown_cell(Difference(0, -0.001, 0.001, digits=1)).text == "0.0 (0.0 to 0.0)"
+    columns = gap_columns(same, 0.95, "difference")
+    assert columns["difference"] == 0
+    assert math.isnan(columns["95% low"]) and math.isnan(columns["95% high"])

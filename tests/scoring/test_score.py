@@ -1,6 +1,7 @@
 """Scores of trajectories: the rules of each ground truth, the files of the stage, combination."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,6 +334,20 @@ def test_names_of_metrics(tmp_path: Path) -> None:
     }
     assert not any(name.startswith("track/tuning") for name in score_metrics({"a": good}, {}))
     assert score_metrics({}, {}) == {}
+
+
+def test_the_ground_truth_is_known_again(tmp_path: Path) -> None:
+    """By its boxes, not by how many there are; scores of before say nothing of it."""
+    first = scored(tmp_path / "a", SIM, [])
+    assert scored(tmp_path / "b", SIM, [(0, 1, 0, A)]).truth == first.truth
+    assert set(first.truth) == {"box"}
+    moved = re.sub(r"^(\d+,\d+,)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 1}", SIM, flags=re.MULTILINE)
+    other = scored(tmp_path / "c", moved, [])
+    assert other.truth != first.truth and totals(other) == totals(first)
+    with np.load(tmp_path / "a" / "counts.npz") as file:
+        arrays = {key: values for key, values in file.items() if key != "truth"}
+    np.savez(tmp_path / "a" / "counts.npz", **arrays)
+    assert SequenceScores.load(tmp_path / "a").truth == {}
 
 
 def test_names_that_differ_in_case_only(tmp_path: Path) -> None:

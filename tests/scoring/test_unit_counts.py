@@ -1,5 +1,7 @@
 """Sequences as units: leaving one out is a subtraction; what does not pair is named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -130,6 +132,15 @@ class TestUnits:
         text = "b has 3 ground-truth objects in the one and 4 in the other"
         with pytest.raises(DataError, match=text):
             check_paired(a, b, ("A", "B"))
+
+    def test_ground_truth_of_as_many_objects_is_paired_where_it_is_the_same(self) -> None:
+        def made(boxes: str) -> Units:
+            return units({"a": replace(scored("a", {CAR: 5}), truth={"box": boxes, "mask": boxes})})
+
+        check_paired(made("one"), made("one"), ("A", "B"))
+        check_paired(made("one"), units({"a": scored("a", {CAR: 5})}), ("A", "B"))  # kept before
+        with pytest.raises(DataError, match=r"a has as many objects in both, and others in the"):
+            check_paired(made("one"), made("other"), ("A", "B"))
 
     def test_other_units_are_not_paired(self) -> None:
         a, b = cell((1, 0, 0, 0), (2, 0, 0, 0)), cell((1, 0, 0, 0))

@@ -32,6 +32,7 @@ from segtrack.report import table_text
 from segtrack.settings import Settings
 from segtrack.store import store_folder, store_of
 
+HIGHEST_PORT = 65535
 _LOOK = 0.5  # s, how late Ctrl-C may be seen
 
 
@@ -86,6 +87,11 @@ def _options_of(words: Sequence[str]) -> argparse.Namespace:
     for name in ("port", "as_of"):
         if getattr(options, name) is not None and options.what != "up":
             raise SettingsError(f"labellerr: --{name.replace('_', '-')} only goes with up")
+    if options.port is not None and not 0 <= options.port <= HIGHEST_PORT:
+        raise SettingsError(
+            f"labellerr up: --port {options.port} is no port; give one of 1 to {HIGHEST_PORT}, or "
+            "0 for any that is free"
+        )
     if options.what == "up" and options.project is not None:
         raise SettingsError(f"labellerr up {options.project}: takes no project, it serves all")
     return options

@@ -46,7 +46,8 @@ def conclude(
     if len(compared) > 1:
         defaults = default_of(swept)
         trained = sweep_cells.apart(compared, "train")
-        conclude_images(journal, settings, compared, defaults, trained)
+        by = searched.objectives if searched else ()
+        conclude_images(journal, settings, compared, defaults, trained, by)
         conclude_tracks(journal, compared, defaults, trained)
     if searched is not None:
         conclude_search(journal, searched, children, swept)

@@ -27,6 +27,7 @@ def conclude_images(
     settings: Sequence[Cells],
     defaults: Mapping[str, Any],
     trained: bool,
+    searched_by: Sequence[str] = (),
 ) -> None:
     """Put the comparison of all settings into the parent run and print its outcome.
 
@@ -36,6 +37,7 @@ def conclude_images(
         settings: the finished cells.
         defaults: values of the swept keys where the sweep does not set them.
         trained: weights differ between settings.
+        searched_by: metrics by which a search drew the settings.
     """
     if not apart(settings, "evaluate"):  # as in a sweep over a tracker's knobs
         return
@@ -62,7 +64,9 @@ def conclude_images(
         return
     if first is None or len(compared) < 2:
         return
-    validated = first.split == "test" and trained and all(one.choice for one in compared)
+    by_test = any(name.startswith("test/") for name in searched_by)
+    validated = first.split == "test" and trained and not by_test
+    validated = validated and all(one.choice for one in compared)
     if not validated:
         compared = [replace(one, choice=None) for one in compared]
     units = f"{first.split} {evaluation.unit_name(first)}"

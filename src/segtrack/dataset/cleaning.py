@@ -17,6 +17,7 @@ SMALLEST = 1e-9  # share of the image under which an area is nothing but roundin
 # Masks are drawn at a cost of the outline's length; none that somebody drew comes near.
 MOST_CROSSINGS = 1000
 MOST_TESTED = 10_000  # points
+FARTHEST = 1e6  # image sizes; beyond it nobody drew, and what is cut off has no digits left
 _FEW = 4000  # polygons that a process is done with before a compiler would have loaded
 
 
@@ -62,6 +63,9 @@ def clean_polygon(points: Polygon, size: tuple[float, float], line: int, what: s
     low, high = written.min(0), written.max(0)
     if (low < -slack).any() or (high > limit + slack).any():
         where = f"x {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}"
+        if (low < -FARTHEST * limit).any() or (high > FARTHEST * limit).any():
+            message = f"{what} reaches {FARTHEST:,.0f} image sizes away ({where}); it is left out"
+            return _dropped("outside", line, message, _outside_hint(size))
         points = geometry.clip(points, size)
         if len(points) < 3:
             message = f"{what} lies outside of the image ({where}); it is left out"

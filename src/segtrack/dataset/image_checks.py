@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segtrack.base.errors import some
 from segtrack.dataset.catalogue import Catalogue
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.classes import ClassMap
@@ -73,12 +74,12 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
         if split in outputs:
             missing = [classes.names[i] for i in sorted(everywhere - outputs[split])]
             if missing:
-                message = f"the {split} split has no {', '.join(missing)}"
+                message = f"the {split} split has no {some(missing, 20)}"
                 hint = "scores of these classes mean nothing there; add images or merge classes"
                 checks.warn("class_missing", where, message, hint)
     never = [n for i, n in enumerate(classes.names) if i not in everywhere]
     if never:
-        message = f"no image has {', '.join(never)}"
+        message = f"no image has {some(never, 20)}"
         checks.warn("class_never", where, message, "leave them out by dataset.classes")
 
 

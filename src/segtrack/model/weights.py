@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from segtrack.base.errors import DataError, nearest, some
 from segtrack.model.port import ModelFamily, Request, RunWeights, Weights, family_of
 from segtrack.settings import ModelSettings
 
+LONGEST_NAME = 1000  # letters of a class; those of an open vocabulary are whole sentences
 FROM_SCRATCH = "nothing to start from, so training begins from scratch"
 
 
@@ -21,9 +23,24 @@ def resolve_weights(settings: ModelSettings, run_weights: RunWeights) -> Weights
         run_weights: gives the weights file of an MLflow run by the run's id.
 
     Raises:
-        DataError: the file is missing, is no checkpoint, or has no masks; nothing ships for this
-            network; there is no network of that name.
+        DataError: the file is missing, is no checkpoint, has no masks, or names its classes so
+            that no result can hold it; nothing ships for this network; there is no network of that
+            name.
     """
+    found = _resolved(settings, run_weights)
+    for class_id, name in enumerate(found.names):
+        # Whoever wrote the file may have put anything there, half a character too.
+        odd = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)
+        if odd or not name.strip() or len(name) > LONGEST_NAME:
+            raise DataError(
+                f"model.weights={found.path}: class {class_id} has the name {name[:60]!r} of "
+                f"{len(name)} letters; a name has 1 to {LONGEST_NAME}, and no control characters: "
+                "give other weights"
+            )
+    return found
+
+
+def _resolved(settings: ModelSettings, run_weights: RunWeights) -> Weights:
     family, choice = family_of(settings), settings.weights or "auto"
     if choice == "auto":
         return _automatic(family, settings)

@@ -156,10 +156,15 @@ def _unknown(wanted: str) -> Iterator[Problem]:
 
 
 def val_problems(wanted: str) -> Iterator[Problem]:
-    """An objective of test images, where training records the same of validation images."""
+    """An objective of test images, where training records scores of validation images.
+
+    Not all that test images are scored in is recorded of those too, so that another may be nearest.
+    """
     group, _, figure = wanted.partition("/")
-    if group == "test" and figure in VALIDATED:
-        allowed = f"is of the images that test the choice; choose by val/{figure}"
+    if group == "test":
+        kind = "box" if figure.rpartition("/")[2].startswith("box_") else "mask"
+        near = figure if figure in VALIDATED else f"{kind}_{_SUMMARY[0]}"
+        allowed = f"is of the images that test the choice; choose by val/{near}"
         yield Problem("objective", wanted, allowed)
 
 

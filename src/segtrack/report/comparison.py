@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segtrack.base.claims import said
@@ -334,7 +334,12 @@ def score_columns(name: str, one: Estimate) -> dict[str, float]:
 
 
 def gap_columns(gap: Interval, level: float, head: str, prefix: str = "") -> dict[str, float]:
-    """A difference under ``head``, and the ends of its interval, in percentage points."""
+    """A difference under ``head``, and the ends of its interval, in percentage points.
+
+    NaN where all units are the same: no spread is no certainty, and of other units some may differ.
+    """
+    if gap.difference == gap.low == gap.high == 0:
+        gap = replace(gap, low=math.nan, high=math.nan)
     ends = {f"{prefix}{100 * level:g}% {end}": getattr(gap, end) for end in ("low", "high")}
     return {key: percent(value) for key, value in ({head: gap.difference} | ends).items()}
 

@@ -43,6 +43,7 @@ class Difference:
     Attributes:
         value: of b - a. low, high: ends of the interval. told: 0 lies outside of it.
         digits: behind the point.
+        units: that it is of, where it is known how many.
     """
 
     value: float
@@ -50,11 +51,13 @@ class Difference:
     high: float = math.nan
     told: bool = False
     digits: int = 2
+    units: int | None = None
 
     @classmethod
     def of(cls, gap: Interval, digits: int = 2) -> Difference:
         """Of fractions, in percentage points."""
-        return cls(100 * gap.difference, 100 * gap.low, 100 * gap.high, gap.told, digits)
+        ends = 100 * gap.low, 100 * gap.high
+        return cls(100 * gap.difference, *ends, gap.told, digits, gap.units)
 
 
 Cell: TypeAlias = str | int | Number | Difference | None
@@ -200,6 +203,9 @@ def shown_cell(cell: Cell) -> Shown:
         if math.isnan(cell.value):
             return Shown(MISSING)
         text = signed(cell.value, cell.digits)
+        if cell.value == cell.low == cell.high == 0:
+            # No spread is no certainty: of other units some may differ.
+            return Shown(f"{text} (same in all{f' {cell.units}' if cell.units else ''} units)")
         if not math.isnan(cell.low):
             text += f" ({signed(cell.low, cell.digits)} to {signed(cell.high, cell.digits)})"
         return Shown(text, star=cell.told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,13 @@ class SequenceScores:
     Attributes:
         name: of the sequence.
         counts: float64 (D,) by kind and class; ``counts.FIELDS`` names them.
+        truth: digest of the ground truth by kind (``Truth.digests``); empty of scores that were
+            made before it was kept.
     """
 
     name: str
     counts: dict[Key, np.ndarray]
+    truth: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def load(folder: Path) -> SequenceScores:
@@ -69,11 +72,12 @@ class SequenceScores:
                 arrays = dict(file)
             keys = [(str(kind), str(name)) for kind, name in arrays["keys"].tolist()]
             name, counts = str(arrays["name"]), arrays["counts"]
+            truth = {str(kind): str(one) for kind, one in arrays.get("truth", np.empty((0, 2)))}
             # Earlier versions did not count occlusions, whose fields are the last ones.
             counts = np.pad(counts, ((0, 0), (0, len(FIELDS) - counts.shape[1])))
         except (OSError, KeyError, ValueError) as error:
             raise DataError(f"{path}: not readable as scores ({error})") from error
-        return SequenceScores(name, dict(zip(keys, counts, strict=True)))
+        return SequenceScores(name, dict(zip(keys, counts, strict=True)), truth)
 
 
 def score_tracks(
@@ -238,6 +242,7 @@ def _write(
         name=np.array(truth.name),
         keys=np.array([(one.kind, one.name) for one in scores]).reshape(-1, 2),
         counts=np.array([one.counts for one in scores]).reshape(-1, len(FIELDS)),
+        truth=np.array(list(truth.digests().items())).reshape(-1, 2),
     )
     write_matches(folder / MATCHES_FILE, [(one.kind, one.name, one.matches) for one in scores])
     judged = {one.name for one in scores}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
+from segtrack.base.files import digest
 from segtrack.scoring.protocols import Names
 
 TRUTH_FILE = "truth.npz"
@@ -131,9 +133,27 @@ class Truth:
             arrays |= _packed("mask_region_rle", list(self.masks.regions.values()))
         np.savez(folder / TRUTH_FILE, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the objects and regions that are scored against, ``box`` and ``mask``, where
+        there are such; the same of the same ground truth, however it was read."""
+        found = {}
+        if (boxes := self.boxes) is not None:
+            parts = [getattr(boxes, key).tobytes() for key in _BOX_ARRAYS]
+            found["box"] = _digest(boxes.names, [boxes.protocol.encode(), *parts])
+        if (masks := self.masks) is not None:
+            parts = [getattr(masks, key).tobytes() for key in _MASK_ARRAYS]
+            regions = [b"%d" % frame + rle for frame, rle in sorted(masks.regions.items())]
+            found["mask"] = _digest(masks.names, [*parts, *masks.rle, b"regions", *regions])
+        return found
+
 
 _MASK_ARRAYS = ("frame", "track_id", "class_id")
 _BOX_ARRAYS = (*_MASK_ARRAYS, "box", "judged", "region_frame", "region_box")
+
+
+def _digest(names: Names, parts: list[bytes]) -> str:
+    each = [hashlib.sha256(part).hexdigest() for part in parts]
+    return digest([list(map(list, names)), each])
 
 
 def _packed(key: str, texts: list[bytes]) -> dict[str, np.ndarray]:

@@ -30,10 +30,12 @@ class Units:
     Attributes:
         names: U names, ascending.
         counts: float64 (U, D).
+        truth: U digests of their ground truth, empty where it is not known.
     """
 
     names: tuple[str, ...]
     counts: np.ndarray
+    truth: tuple[str, ...] = ()
 
     @property
     def objects(self) -> np.ndarray:
@@ -75,11 +77,15 @@ def units(
         )
     of = Counter(footage(name) for name in scored)
     sums: dict[str, np.ndarray] = {}
+    truth: dict[str, list[str]] = {}
     for name in scored:
         counts = {key: values for key, values in scores[name].counts.items() if key in classes}
         unit = footage(name) if of[footage(name)] > 1 else name
         sums[unit] = sums.get(unit, 0) + detection_averaged(counts, kind)
-    return Units(tuple(sorted(sums)), np.stack([sums[name] for name in sorted(sums)]))
+        truth.setdefault(unit, []).append(scores[name].truth.get(kind, ""))
+    order = tuple(sorted(sums))
+    digests = (" ".join(truth[name]) if all(truth[name]) else "" for name in order)
+    return Units(order, np.stack([sums[name] for name in order]), tuple(digests))
 
 
 def estimates(
@@ -153,4 +159,10 @@ def check_paired(a: Units, b: Units, names: tuple[str, str]) -> None:
             raise DataError(
                 f"{who} were not scored on the same ground truth: {a.names[i]} has {one[i]:.0f} "
                 f"{what} in the one and {other[i]:.0f} in the other. {mend}"
+            )
+    for name, mine, theirs in zip(a.names, a.truth, b.truth, strict=False):
+        if mine and theirs and mine != theirs:
+            raise DataError(
+                f"{who} were not scored on the same ground truth: {name} has as many objects in "
+                f"both, and others in the one than in the other. {mend}"
             )

@@ -1,11 +1,14 @@
 """Where weights come from, and what is said of those that cannot be used."""
 
+import math
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segtrack.base.errors import DataError
@@ -165,6 +168,69 @@ def test_detection_only(tmp_path):
     library.torch_save({"model": model, "train_args": {}}, tmp_path / "yolov8n.pt")
     with pytest.raises(DataError, match=r"yolov8n.pt: weights for task 'detect', which predict no"):
         read_weights(tmp_path / "yolov8n.pt", "path")
+
+
+def changed(weights, path, change):
+    """The same checkpoint after ``change`` of its network, as somebody may send it."""
+    from segtrack.model.ultralytics import library
+
+    content = library.read_content(weights.path)
+    change(content["model"])
+    library.torch_save(content, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a\udcff", "", " ", "a\0b", "a\nb", "a" * 1001])
+def test_a_name_that_no_result_can_hold(tiny_weights, tmp_path, name):
+    path = changed(tiny_weights, tmp_path / "w.pt", lambda model: model.names.update({1: name}))
+    with pytest.raises(DataError, match=rf"{path}: class 1 has the name .* give other") as caught:
+        resolve(str(path))
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
+
+
+def layer(kind, **numbers):
+    """Change these attributes of the first layer of that kind."""
+
+    def change(model):
+        one = next(one for one in model.modules() if type(one).__name__ == kind)
+        vars(one).update(numbers)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda model: setattr(model.model[3], "f", 10**6), "IndexError: list index out of range"),
+        (lambda model: setattr(model.model[3], "f", 1), "TypeError: "),  # what is not kept
+        (layer("Conv2d", stride=(0, 1)), "stride=0 of a layer Conv2d"),
+        (layer("Conv2d", padding=(10**6, 1)), "padding=1000000 of a layer Conv2d"),
+        (layer("Conv2d", padding=(np.int64(10**6), 1)), "padding=1000000 of a layer Conv2d"),
+        (layer("Upsample", scale_factor=64.0), "RuntimeError: Sizes of tensors must match"),
+        (layer("MaxPool2d", padding=10**6), "padding=1000000 of a layer MaxPool2d"),
+        (layer("Upsample", scale_factor=1000.0), "scale_factor=1000.0 of a layer Upsample"),
+        (layer("Upsample", scale_factor=math.nan), "scale_factor=nan of a layer Upsample"),
+        (layer("ConvTranspose2d", stride=(10**6, 2)), "stride=1000000 of a layer ConvTranspose2d"),
+        (lambda model: model.stride.fill_(1e9), "stride=1000000000.0 of a layer Segment"),
+    ],
+)
+def test_a_network_that_cannot_be_computed(tiny_weights, tmp_path, change, why):
+    """Said of the file, before anything is done with it and before it takes memory."""
+    path = changed(tiny_weights, tmp_path / "w.pt", change)
+    with pytest.raises(DataError) as caught:
+        read_weights(path, "path")
+    assert str(caught.value).startswith(f"model.weights={path}: its network cannot be computed (")
+    assert re.search(why, str(caught.value)), caught.value
+
+
+def test_a_network_that_takes_more_memory_than_any(tiny_weights, tmp_path, monkeypatch):
+    """Each layer within bounds, and what they make together is not."""
+    from segtrack.model.ultralytics import computable
+
+    path = changed(tiny_weights, tmp_path / "w.pt", layer("MaxPool2d", padding=0))
+    monkeypatch.setattr(computable, "MOST_NUMBERS", 0.1)
+    with pytest.raises(DataError, match=r"\(a layer \w+ makes 1x\w+ numbers of 64 px\)"):
+        read_weights(path, "path")
 
 
 def test_unknown_network():

@@ -20,6 +20,7 @@ from segtrack.model.ultralytics.home import folder, kept
 from segtrack.model.ultralytics.settings import END2END
 
 DOWNLOAD_HOST = DOWNLOAD_HOSTS["YOLO"]
+CHECKED = 2  # higher where more is refused: what was read before is read again
 
 
 def read_weights(
@@ -101,7 +102,7 @@ def _read(
     import is most of the start of a short prediction by another library.
     """
     sha256 = file_digest(path)
-    file = kept() / f"{sha256}-{version('ultralytics')}.json"
+    file = kept() / f"{sha256}-{version('ultralytics')}-{CHECKED}.json"
     with contextlib.suppress(OSError, ValueError):
         if not trust:
             task, names, imgsz, both = json.loads(file.read_text(encoding="utf-8"))
@@ -113,6 +114,10 @@ def _read(
     task = str(model.task)[:20]
     names, imgsz = ((), 0) if task != "segment" else _facts(model)
     both = getattr(model.model[-1], "one2one_cv2", None) is not None
+    if task == "segment" and not trust:
+        from segtrack.model.ultralytics.computable import require_computable
+
+        require_computable(model)
     with contextlib.suppress(OSError):
         if not trust:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +127,7 @@ def _read(
 
 def refusal(error: Exception) -> str:
     """Why a checkpoint cannot be used, in one line, and what to do."""
+    from segtrack.model.ultralytics.computable import Uncomputable
     from segtrack.model.ultralytics.unpickle import Refused
 
     text = " ".join(str(error).split())[:300] or type(error).__name__
@@ -130,6 +136,8 @@ def refusal(error: Exception) -> str:
             f"refused: {text}. Give a .pt file that ultralytics saved or, if you trust whoever "
             "made this one, let it run its code with model.trust=true"
         )
+    if isinstance(error, Uncomputable):
+        return f"its network cannot be computed ({text}); give a .pt file that ultralytics saved"
     return f"not an ultralytics YOLO checkpoint ({text}); give a .pt file that ultralytics saved"
 
 
