@@ -1,5 +1,7 @@
 """Secrets: which values are such, in which spellings, and what stays as it is."""
 
+import errno
+import io
 import json
 import logging
 import shlex
@@ -33,8 +35,10 @@ def _forget():  # type: ignore[no-untyped-def]
         *((name, True) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "KEY", "A_KEY")),
         *((name, True) for name in ("PASSWORD", "PGPASSWORD", "DB_PASSWD", "CAM_PW", "SMTP_PASS")),
         *((name, True) for name in ("OPENAI_APIKEY", "X_CREDENTIALS", "BASIC_AUTH")),
-        *((name, True) for name in ("LABELLERR_API_KEY", "LABELLERR_CLIENT_ID")),
+        *((name, True) for name in ("LABELLERR_API_KEY", "LABELLERR_CLIENT_ID", "GITHUB_PAT")),
+        *((name, True) for name in ("SLACK_WEBHOOK_URL", "A_COOKIE", "DB_PWD", "MYSQLPWD")),
         *((name, False) for name in ("TOKENIZERS_PARALLELISM", "KEYBOARD", "MONKEY", "PWD")),
+        *((name, False) for name in ("OLDPWD", "PATTERN", "MYPATH")),
         *((name, False) for name in ("PATH", "AUTHOR", "COMPASS", "BYPASS", "HOME")),
     ],
 )
@@ -83,6 +87,44 @@ def test_what_is_no_secret_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     know(monkeypatch, SSH_KEY=str(tmp_path), A_TOKEN="short", B_TOKEN="", LONG_KEY="x" * 9000)
     text = f"a short path {tmp_path}/b.mp4 of the tracker"
     assert without_secrets(text) == text
+
+
+def test_a_short_id_of_labellerr_is_hidden_as_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, LABELLERR_CLIENT_ID="zq9x7")
+    text = without_secrets("of zq9x7, client_id=zq9x7 and azq9x7b")
+    assert text == "of ***, client_id=*** and azq9x7b"
+
+
+def test_a_secret_is_hidden_where_a_folder_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key-9f3a7c11").mkdir()
+    monkeypatch.chdir(tmp_path)
+    know(monkeypatch, MY_TOKEN="key-9f3a7c11")
+    assert without_secrets("of key-9f3a7c11") == "of ***"
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_takes_what_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], closed: str
+) -> None:
+    """As the shell's ``>&-`` leaves it."""
+    monkeypatch.setattr(sys, closed, None)
+    with hidden():
+        print("out", flush=True)
+        print("err", file=sys.stderr, flush=True)
+        assert not sys.stdout.isatty() and not sys.stderr.isatty()
+    assert capsys.readouterr() == (("", "err\n") if closed == "stdout" else ("out\n", ""))
+
+
+def test_a_full_stream_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(OSError, match=r"No space .* 'standard output'"), hidden():
+        print("out")
 
 
 def test_values_without_secrets_still_differ(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from segtrack.base.errors import SettingsError
 from segtrack.command.app import CONF, _options_first, main
 from segtrack.command.checking import check
 from segtrack.command.composition import compose_settings
+from segtrack.command.folders import require_writable
 from segtrack.command.help import help_text
 from segtrack.command.keys import formerly, normalised, unknown
 
@@ -254,3 +260,41 @@ def test_weights_that_hold_code(
         assert said.count("\n") == 1 and "refused: it asks for posix.system" in said
         assert "nothing was executed" in said and "model.trust=true" in said
     assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]
+
+
+def test_output_that_cannot_be_written_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["--version"]) == 2
+    assert capsys.readouterr().err == (
+        "error: cannot write to standard output (No space left on device); make room or send it "
+        "elsewhere\n"
+    )
+
+
+def test_a_folder_that_is_not_in_utf8_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parquet, SQLite and MLflow cannot write its name down."""
+    odd = tmp_path / os.fsdecode(b"b\xff")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    (tmp_path / "plain").mkdir()
+    monkeypatch.chdir(odd)
+    assert main(["stages=[prepare]", f"hydra.run.dir={tmp_path}/plain"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: the working folder: {tmp_path}/b\\xff is not written in UTF-8; rename it, or work "
+        "in another folder\n"
+    )
+    assert not list(odd.iterdir())
+    with pytest.raises(
+        SettingsError, match=r"store=x: .*b\\xff/store is not written in UTF-8; choose"
+    ):
+        require_writable(odd / "store", "store=x", "choose another")

@@ -363,3 +363,9 @@ def test_detections_that_mean_other_frames_are_said(tmp_path: Path) -> None:
     assert told == [("frame_numbers", "gt.txt"), ("frame_numbers", "det.txt")]
     (folder / "det" / "det.txt").write_text("nonsense\n")  # matters to those only who ask for it
     sequences_from(str(folder), lambda *_: None)
+
+
+@pytest.mark.parametrize("address", ["file:///videos/a.mp4", "FTP://host/a.mp4", "s3://b/a.mp4"])
+def test_an_address_that_is_not_read_is_said(address: str) -> None:
+    with pytest.raises(DataError, match=f"^{address}: addresses of this kind are not read; give"):
+        sequences_from(address)

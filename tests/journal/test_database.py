@@ -197,6 +197,10 @@ def of_another_program(path: Path) -> None:
         (truncated, r"is damaged or no SQLite database \(.* malformed\); put a copy back, or move"),
         (lambda p: p.write_text("notes\n" * 999), r"damaged or no SQLite database \(file is not"),
         (a_folder, r"is a folder; name a file: mlflow.uri=sqlite:///.*/mlflow.db/mlflow.db"),
+        (
+            lambda p: sql(p, "DROP TABLE latest_metrics"),
+            r"is damaged \(it has no table latest_metrics\); put a copy back, or move mlflow.db",
+        ),
         (a_pipe, "is a device, pipe or socket; choose another place with mlflow.uri"),
         (of_another_program, "is the database of another program; choose another place"),
         (

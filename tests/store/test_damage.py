@@ -276,3 +276,14 @@ def test_what_lies_in_the_place_of_an_attempt_gives_way(
 def test_the_digest_of_a_record_survives_json() -> None:
     record = {"x": 0.1 + 0.2, "y": [1e300, float("inf")], "ü\udc80": None}
     assert digest(json.loads(json.dumps(record))) == digest(record)
+
+
+@pytest.mark.parametrize("name", ["stage.json", "empty"])
+def test_a_pipe_among_results_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    folder = Store(tmp_path).run(CALL, make).folder
+    records._read.clear()
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    ((found, why),) = Store(tmp_path).damaged()
+    assert found == folder
+    assert "is no file" in why

@@ -6,12 +6,18 @@ import re
 from urllib.parse import urlsplit
 
 _STREAM = re.compile(r"^(rtsps?|rtmps?|rtp|udp|tcp|srt|https?|mms)://", re.IGNORECASE)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PAGES = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com", "tiktok.com", "bilibili.com")
 
 
 def is_live(video: str | None) -> bool:
     """Whether ``video=`` names a camera by its number, or a stream by its address."""
     return video is not None and (video.strip().isdecimal() or bool(_STREAM.match(video.strip())))
+
+
+def other_address(video: str) -> bool:
+    """Whether it is an address that nothing here reads, such as ``file:///...`` or ``ftp://...``."""
+    return bool(_ADDRESS.match(video.strip())) and not is_live(video)
 
 
 def page_of(video: str) -> str | None:

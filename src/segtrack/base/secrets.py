@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
+OUTPUT = "standard output"  # as errors of writing to it name it
 SHORTEST = 6  # a shorter value is a word that stands in other places too
+_SHORT = 4  # what Labellerr knows an account by is hidden from here on, where it is a whole word
 
 # Up to the last @, as passwords hold some too; behind a name and a colon, also behind slashes. The
 # next address of a list is another one.
@@ -33,8 +35,9 @@ _QUERY = re.compile(
 )
 # Names of variables whose values are secrets: a part of the name, or a whole word of it.
 _TELLING = re.compile(
-    r"TOKEN(?!IZER)|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|APIKEY"
-    r"|(?:^|_)(?:KEY|PASS|PW|AUTH|LABELLERR)(?:_|$)",
+    r"TOKEN(?!IZER)|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|APIKEY|WEBHOOK|COOKIE"
+    r"|(?:^|_)(?:KEY|PASS|PW|AUTH|PAT|LABELLERR)(?:_|$)"
+    r"|(?<!^)(?<!^OLD)PWD(?:_|$)",  # PWD and OLDPWD are the shell's own: folders
     re.IGNORECASE,
 )
 
@@ -84,7 +87,10 @@ def hidden() -> Iterator[None]:
 
     _values.cache_clear()
     logging.setLogRecordFactory(record)
-    out, err = cast(TextIO, _Hiding(sys.stdout)), cast(TextIO, _Hiding(sys.stderr))
+    out, err = (
+        cast(TextIO, _Hiding(_there(stream), name))
+        for stream, name in ((sys.stdout, OUTPUT), (sys.stderr, "standard error"))
+    )
     try:
         with redirect_stdout(out), redirect_stderr(err):
             yield
@@ -92,20 +98,41 @@ def hidden() -> Iterator[None]:
         logging.setLogRecordFactory(known)
 
 
+def _there(stream: TextIO | None) -> TextIO:
+    """A stream to write to, also where the shell closed it (``>&-``)."""
+    if stream is not None:
+        return stream
+    handle = os.open(os.devnull, os.O_RDWR)
+    if handle <= 2:  # the closed one: no file that is opened later gets what is printed there
+        os.set_inheritable(handle, True)
+    return open(handle, "w", encoding="utf-8")  # noqa: PTH123
+
+
 class _Hiding:
     """A text stream without secrets."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream, self._name = stream, name
 
     def write(self, text: str) -> int:
         if not self._stream.closed:  # a handler of logging may outlive what it was made for
-            self._stream.write(without_secrets(text))
+            with self._told():
+                self._stream.write(without_secrets(text))
         return len(text)
 
     def flush(self) -> None:
         if not self._stream.closed:
-            self._stream.flush()
+            with self._told():
+                self._stream.flush()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the system name no file: this is which."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = self._name
+            raise
 
     def writelines(self, lines: Any) -> None:
         self.write("".join(lines))
@@ -118,17 +145,23 @@ class _Hiding:
 def _values() -> re.Pattern[str] | None:
     """What fits the values of all variables that are secret, as they are and as they are quoted."""
     found: set[str] = set()
+    short: set[str] = set()
     for name, value in os.environ.items():
         value = value.strip()
-        if len(value) < SHORTEST or not _TELLING.search(name):
+        if len(value) < _SHORT or not _TELLING.search(name):
             continue
-        # A path, such as SSH_AUTH_SOCK has, is where a secret is and none itself.
-        if not os.path.exists(value):  # noqa: PTH110  (Path's fails where a value is too long)
+        if len(value) < SHORTEST:
+            if name.upper().startswith("LABELLERR_"):
+                short |= _spellings(value)
+        # A path, such as SSH_AUTH_SOCK has, is where a secret is and none itself; a file's name
+        # alone may be like a secret by chance. (Path's own fails where a value is too long.)
+        elif not (os.path.isabs(value) and os.path.exists(value)):  # noqa: PTH110, PTH117
             found |= _spellings(value)
     longest_first = sorted(found, key=len, reverse=True)
     # YAML breaks lines at blanks, and writes some as escapes.
-    words = (r"(?:\\[nrt]|[\s\\])+".join(map(re.escape, one.split())) for one in longest_first)
-    return re.compile("|".join(words)) if found else None
+    words = [r"(?:\\[nrt]|[\s\\])+".join(map(re.escape, one.split())) for one in longest_first]
+    words += [rf"(?<!\w){re.escape(one)}(?!\w)" for one in sorted(short)]
+    return re.compile("|".join(words)) if words else None
 
 
 def _spellings(value: str) -> set[str]:

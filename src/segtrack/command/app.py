@@ -18,8 +18,8 @@ from segtrack import __version__
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
-from segtrack.base.secrets import hidden
-from segtrack.command.folders import require_plain, require_writable
+from segtrack.base.secrets import OUTPUT, hidden
+from segtrack.command.folders import require_plain, require_utf8, require_writable
 from segtrack.command.subcommands import subcommand, without_word
 from segtrack.command.worker import at_home, is_worker, take_gpu
 
@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    if "--version" in words:
-        say(f"segtrack {__version__}")
-        return 0
     try:
+        if "--version" in words:
+            say(f"segtrack {__version__}")
+            return 0
         other = subcommand(words)
         code = _run(without_word(words)) if other is None else other(words[1:])
         sys.stdout.flush()
@@ -68,13 +68,22 @@ def _main(words: list[str]) -> int:
         stop_if_asked()  # what was cut short may look like anything
         return _fail(error)
     except BrokenPipeError:  # whoever reads has enough, as ``head`` does
-        with contextlib.suppress(OSError, AttributeError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        _drop_output()
         return GONE
     except OSError as error:
         stop_if_asked()
+        if error.filename == OUTPUT:
+            _drop_output()
+            text = f"cannot write to {OUTPUT} ({error.strerror}); make room or send it elsewhere"
+            return _fail(SettingsError(text))
         where = f"{error.filename}: " if error.filename else ""
         return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
+
+
+def _drop_output() -> None:
+    """Python flushes what is left at its end, which would fail again."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
@@ -188,6 +197,7 @@ def _check_output(overrides: Sequence[str]) -> None:
     given = dict(word.lstrip("+").partition("=")[::2] for word in overrides)
     folder = given.get("hydra.run.dir") or given.get("hydra.sweep.dir") or "outputs"
     path = Path(folder.strip("'\"").split("${")[0] or ".")
+    require_utf8(Path.cwd(), "the working folder", "rename it, or work in another folder")
     instead = "work in another folder, or choose one with hydra.run.dir=FOLDER"
     require_writable(path, f"the run's folder {folder}", instead)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
         SettingsError: they cannot.
     """
     there = folder.expanduser().absolute()
+    require_utf8(there, given, instead)
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             there.stat()  # says what else is wrong: a name too long, a loop of links
@@ -33,6 +35,21 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
     except OSError as error:
         why = "it is no folder" if error.errno == errno.ENOTDIR else error.strerror
         raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error
+
+
+def require_utf8(folder: Path, given: str, instead: str) -> None:
+    """Refuse a path that Parquet, SQLite and MLflow cannot write down, before any work.
+
+    Raises:
+        SettingsError: it holds bytes that are no UTF-8; ``given`` and ``instead`` as above.
+    """
+    text = os.fsencode(folder.expanduser().absolute())
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        shown = text.decode("utf-8", "backslashreplace")
+        given = os.fsencode(given).decode("utf-8", "backslashreplace")
+        raise SettingsError(f"{given}: {shown} is not written in UTF-8; {instead}") from error
 
 
 def remove_unused(store: Path) -> None:

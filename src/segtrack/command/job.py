@@ -35,7 +35,7 @@ from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
 from segtrack.command.composition import to_settings
-from segtrack.command.folders import remove_run, remove_unused, require_writable
+from segtrack.command.folders import remove_run, remove_unused, require_utf8, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
 from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
@@ -81,6 +81,7 @@ def look(settings: Settings) -> Runner:
     given = f"store_cache={settings.store_cache}"
     given = given if is_address(settings.store) else f"store={settings.store}"
     writable = partial(require_writable, folder, given, "choose another folder")
+    require_utf8(folder, given, "choose another folder")
     if not there:
         writable()
     store.reach()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from segtrack.base.addresses import other_address
 from segtrack.base.errors import DataError, SettingsError, some
 from segtrack.base.files import file_digest
 from segtrack.dataset.frame_numbers import image_numbers
@@ -92,6 +93,11 @@ def _expand(pattern: str, warn: Warn = unheard) -> list[Path]:
     literal = Path(pattern).expanduser()
     if literal.exists():
         return [literal]
+    if other_address(pattern):
+        raise DataError(
+            f"{pattern}: addresses of this kind are not read; give the path of a file, or a stream "
+            "(rtsp://..., http(s)://...)"
+        )
     if "**" in pattern:
         _refuse_circles(literal)
     found = [Path(path) for path in sorted(glob.glob(str(literal), recursive=True))]  # noqa: PTH207

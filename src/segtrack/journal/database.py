@@ -26,6 +26,8 @@ from segtrack.base.saying import say
 
 LOCKED_SECONDS = 8.0  # that another program may hold it; a commit takes milliseconds
 STILL_SECONDS = 2.0  # one that is being made by another program changes more often
+# Those that every run is written to; MLflow has dozens more.
+_TABLES = {"experiments", "runs", "tags", "params", "metrics", "latest_metrics"}
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
@@ -102,9 +104,12 @@ def _whole(path: Path, database: sqlite3.Connection) -> bool:
     tables = {name for (name,) in names}
     version = _first(database, "SELECT version_num FROM alembic_version", tables)
     known, head = _revisions()
-    if version is not None and (version == head or head is None):
-        return True
     aside = f"move {path.name} away, and a new one is made; the store keeps its results"
+    if version is not None and (version == head or head is None):
+        if lost := sorted(_TABLES - tables):
+            what = f"is damaged (it has no table {', '.join(lost)})"
+            raise _problem(path, what, f"put a copy back, or {aside}")
+        return True
     if version is None and tables and "experiments" not in tables:  # which MLflow makes first
         raise _problem(path, "is the database of another program", _elsewhere())
     if version is not None and version not in known:

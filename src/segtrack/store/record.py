@@ -13,10 +13,10 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 from typing import Any
 
-from segtrack.base.atomic import write_whole
+from segtrack.base.atomic import is_special, write_whole
 from segtrack.base.files import digest, file_digest
 
 FILE = "stage.json"
@@ -51,6 +51,8 @@ def read_record(folder: Path) -> dict[str, Any]:
         Unusable: there is none, or it is not as it was written.
     """
     try:
+        if is_special(folder / FILE):  # reading a pipe waits for ever
+            raise Unusable(f"{FILE} is no file")
         text = (folder / FILE).read_bytes()
     except OSError as error:
         raise Unusable(f"{FILE} is not readable ({error.strerror})") from error
@@ -142,6 +144,8 @@ def _stamp(folder: Path, name: str, row: Mapping[str, Any]) -> int:
     try:
         for path in members(folder, name):  # one by one: there may be millions
             stat = os.lstat(path)
+            if not (S_ISREG(stat.st_mode) or S_ISLNK(stat.st_mode)):
+                raise Unusable(f"{name} is damaged ({path.rpartition('/')[2]} is no file)")
             count, size = count + 1, size + stat.st_size
             stamp.update(b"%d %d %d\n" % (stat.st_size, stat.st_mtime_ns, stat.st_ino))
     except OSError as error:
