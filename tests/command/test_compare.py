@@ -369,7 +369,7 @@ def test_what_cannot_be_compared(
     old = evaluated(settings, tmp_path / "h", seen(6))
     (file,) = journals.run_files(settings, old, IMAGES, tmp_path)
     with np.load(file) as arrays:
-        without = {name: arrays[name] for name in arrays.files if name != "group"}
+        without = {name: arrays[name] for name in arrays.files if name != "group_text"}
     file.unlink()
     np.savez(file, **without)
     for words, message in [
@@ -392,7 +392,7 @@ def test_what_cannot_be_compared(
         ([a, b, "mlflow.ury=x"], "did you mean mlflow.uri?"),
         ([images, relabelled], "on the split val with fingerprint"),
         ([images, damaged], "units.npz: not readable as the units of an evaluation"),
-        ([images, old], "group is not a file in the archive'); evaluate again"),
+        ([images, old], "group_text is not a file in the archive'); evaluate again"),
         ([images, images, "--metric", "HOTA"], "HOTA: there is no such score of images"),
         ([images, images, "--sequences", "v"], "images belong to none"),
     ]:
