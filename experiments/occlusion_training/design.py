@@ -11,7 +11,8 @@ from pathlib import Path
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.command.app import CONF
-from segtrack.command.composition import check, compose_settings
+from segtrack.command.checking import check
+from segtrack.command.composition import compose_settings
 from segtrack.command.job import look
 
 LEVELS = (0.1, 0.5, 0.9)  # of occlusion in the streets that test

@@ -336,7 +336,7 @@ def test_images(
     rows = [line.split() for line in lines if "map50 " in line and "%" not in line][-2:]
     assert rows == [
         ["box_map50", "50.00", "100.00", "50.00", "n/a", "n/a", "no"],
-        ["class/car/mask_map50", "100.00", "100.00", "0.00", "0.00", "0.00", "no"],
+        ["class/car/mask_map50", "100.00", "100.00", "0.00", "n/a", "n/a", "no"],
     ]
     c = evaluated(settings, tmp_path / "c", seen(3))
     (line,) = told(capsys, settings, a, c, "--json", "--metric", "mask_map50")
