@@ -18,7 +18,8 @@ are missed, some are of another class, some are where nothing is.
 - view: the pages on that evaluation: first page, a page in the middle, a search, one image.
 
 Each step is a process of its own. Peaks are of resident memory: of the process itself, and the sum
-over it and its children, as seen ten times a second.
+over it and its children, as seen ten times a second. CPU seconds are of the process and of its
+children.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -99,7 +101,7 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     of_files = name in ("make", "prepare")
     count = (options.pictures or options.rows) if of_files else options.rows
     command = [sys.executable, __file__, name, "--child", "--keep", str(folder)]
-    started = time.perf_counter()
+    started, used = time.perf_counter(), cpu_of_children()
     with subprocess.Popen(
         [*command, "--rows", str(count)], stdout=subprocess.PIPE, text=True
     ) as child:
@@ -115,6 +117,7 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     seconds = time.perf_counter() - started
     files, size = on_disk(out)
     found = {"step": name, "images": count, "seconds": seconds}
+    found["cpu_seconds"] = cpu_of_children() - used
     found |= {"peak_mib": own / 2**20, "peak_tree_mib": tree / 2**20}
     return {**found, "files": files, "mib": size / 2**20, **json.loads(said.splitlines()[-1])}
 
@@ -126,13 +129,20 @@ def line(row: dict[str, Any]) -> str:
         f"{k} {v:,.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in rest.items()
     )
     return (
-        f"{row['step']:10} {row['images']:>9,} images {row['seconds']:8.1f} s  peak "
+        f"{row['step']:10} {row['images']:>9,} images {row['seconds']:8.1f} s "
+        f"(CPU {row['cpu_seconds']:8.1f})  peak "
         f"{row['peak_mib']:6,.0f} MiB, with children {row['peak_tree_mib']:6,.0f}  on disk "
         f"{row['files']:>9,} files, {row['mib']:8,.0f} MiB  {values}"
     )
 
 
-_SHOWN = ("seconds", "peak_mib", "peak_tree_mib", "files", "mib")
+_SHOWN = ("seconds", "cpu_seconds", "peak_mib", "peak_tree_mib", "files", "mib")
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of all ended processes below this one; other work beside hardly moves them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def resident(pid: int) -> list[int]:
