@@ -189,8 +189,8 @@ def measure(given: argparse.Namespace) -> Rates:
         first, second = (predict(at, kind, given.words, place / "run") for at in (few, many))
         if second.units <= first.units or second.seconds <= first.seconds:
             sys.exit(
-                f"{first.units} images or frames took {first.seconds:.1f} s and {second.units} took "
-                f"{second.seconds:.1f} s: no rate follows; measure while nothing else computes"
+                f"{second.units} images or frames took {second.seconds:.1f} s, {first.units} took "
+                f"{first.seconds:.1f}: no rate follows; measure while nothing else computes"
             )
         each = (second.seconds - first.seconds) / (second.units - first.units)
         decode = decode_ms(sorted(many.iterdir())[: 256 if kind == "image" else 1], kind)
