@@ -22,8 +22,6 @@ from segtrack.command.keys import formerly, normalised, unknown
 
 NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
 
-pytestmark = pytest.mark.usefixtures("composed_once")
-
 
 @pytest.mark.parametrize(
     ("word", "expected"),
