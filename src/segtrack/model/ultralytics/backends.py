@@ -86,10 +86,12 @@ def make_runtime(network: Network, backend: str) -> Runtime:
 
 
 def _chosen(network: Network) -> str:
-    named = named_backend(network.settings, network.device, network.weights.path)
-    if named and (network.weights.trained or network.settings.backend != "auto"):
+    settings, weights = network.settings, network.weights
+    assert isinstance(settings, YoloSegSettings)
+    named = named_backend(settings, network.device, weights.path)
+    if named and (weights.trained or settings.backend != "auto"):
         return named
-    return _fastest(network) if network.weights.trained else "torch"
+    return _fastest(network) if weights.trained else "torch"
 
 
 def named_backend(settings: ModelSettings, device: Any, path: Path | None) -> str:

@@ -15,7 +15,7 @@ from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.files import hand_out
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
-from segtrack.pipeline.stages.weights import require_model
+from segtrack.pipeline.stages.weights import require_model, say_lacking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,6 +215,9 @@ def _predictions(
 
 def _publish(run: Run, made: Result) -> None:
     """Keep it with the run, as a model that MLflow serves, and say how near it comes."""
+    dataset: Dataset = run("prepare").value
+    request = model.Request(dataset.names, dataset.class_map)
+    say_lacking(run, request, "its AP is 0 where it is labelled")
     files = sorted(file for file in (made.folder / model.SERVED).iterdir() if file.is_file())
     for file in files:
         hand_out(file, run.output / "export" / file.name)

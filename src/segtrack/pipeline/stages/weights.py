@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import model
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, some
 from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 
@@ -93,6 +93,17 @@ def _named(ask: Ask) -> Weights:
             "model.weights_folder=FOLDER, or give others with model.weights=FILE"
         )
     return found
+
+
+def say_lacking(run: Run, request: model.Request, means: str) -> None:
+    """Warn of wanted classes that the weights do not know, and tag the run with them.
+
+    Args:
+        means: what follows for them.
+    """
+    if lacking := some(model.lacking_classes(run("weights").value, request)):
+        say(f"warning: the weights have no class {lacking}: {means}")
+        run.tag({"classes.lacking": lacking})
 
 
 def _of_run(ask: Ask, run_id: str) -> Path:
