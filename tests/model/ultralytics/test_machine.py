@@ -57,6 +57,7 @@ def test_mixed_precision_is_not_downloaded_for(monkeypatch, card, works):
     assert not trainer.check_amp(torch.nn.Linear(1, 1))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize(
     ("workers", "batch", "cores", "expected"),
     [
