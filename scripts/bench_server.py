@@ -3,7 +3,8 @@
     python scripts/bench_server.py               200 cells, 8 processes, PostgreSQL and S3
     python scripts/bench_server.py --against     the same into a SQLite file, as mlflow=local
     python scripts/bench_server.py --uri http://HOST:5000 --cells 12 --processes 2
-    python scripts/bench_server.py --sweep joblib_cells --processes 2       a real sweep
+    python scripts/bench_server.py --sweep joblib_cells --processes 2       a real sweep; its plugin
+                                              comes with `make .venv-hydra-1.4/.installed`
 
 Each cell is recorded by segtrack's own journal under one parent: 50 parameters, 200 values of 10
 metrics, 5 tags, 3 artifacts. Then all of it is read back and compared, value by value. Without

@@ -1,6 +1,7 @@
 """Hydra composes the same words, of the same files and options, once.
 
-A command composes its words four times, .1 s each, which is most of a short one.
+A command composes its words four times, .1 s each, which is most of a short one. Words that choose
+the same options are put on top of one composition of these, by Hydra itself.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.defaults_list import DefaultsList, Overrides
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobRuntime
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -21,14 +25,21 @@ from omegaconf import OmegaConf
 CONF = Path(__file__).resolve().parents[1] / "conf"
 _composed: dict[Any, Any] = {}
 _parsed: dict[str, Any] = {}
+_read: dict[tuple[str, str], Any] = {}
+_listed: dict[str, Any] = {}
+_chosen: dict[str, Any] = {}
 
 
 def install() -> None:
-    """From here on, in a process that forks, with all files parsed."""
+    """From here on, in a process that forks; files are parsed, and what most choose is composed."""
+    from segtrack.command.composition import compose_settings
+
     compose_once(pytest.MonkeyPatch())
     for path in CONF.rglob("*.yaml"):
         with path.open(encoding="utf-8") as file:
             OmegaConf.load(file)
+    for words in ([], ["trainer=smoke"], ["dataset=labellerr"], ["dataset=images"]):
+        compose_settings(CONF, words)
 
 
 def compose_once(patch: pytest.MonkeyPatch) -> None:
@@ -37,6 +48,9 @@ def compose_once(patch: pytest.MonkeyPatch) -> None:
     Words that compose as those of one run compose to the same in each way that Hydra asks for them.
     """
     load, parse = ConfigLoaderImpl.load_configuration, OmegaConf.load
+    choose, read = ConfigLoaderImpl._compose_config_from_defaults_list, OverridesParser.parse_rule
+    list_ = config_loader_impl.create_defaults_list
+    state = ""
 
     def once(
         self: Any,
@@ -56,7 +70,9 @@ def compose_once(patch: pytest.MonkeyPatch) -> None:
             for file in sorted(folder.rglob("*.yaml"))
         ]
         words = [config_name, list(overrides), named]
-        run = json.dumps([places, files, groups, *words])
+        nonlocal state
+        state = json.dumps([places, files, groups])
+        run = json.dumps([state, *words])
         how = (run_mode, from_shell, validate_sweep_overrides)
         key = run if run in _composed else json.dumps([run, *map(str, how)])
         if key not in _composed:
@@ -69,6 +85,32 @@ def compose_once(patch: pytest.MonkeyPatch) -> None:
             if found.hydra.job.name == job:
                 found.hydra.job.name = JobRuntime().get("name")
         return found
+
+    def listed(
+        repo: Any, config_name: Any, overrides_list: Any, prepend_hydra: Any, skip_missing: Any
+    ) -> DefaultsList:
+        """What words that set values have nothing to do with."""
+        given = Overrides(repo=repo, overrides_list=overrides_list)
+        choices = [given.override_choices, given.append_group_defaults, given.deletions]
+        how = [config_name, prepend_hydra, skip_missing]
+        key = json.dumps([state, _places(repo), how, repr(choices)])
+        if key not in _listed:
+            _listed[key] = list_(repo, config_name, overrides_list, prepend_hydra, skip_missing)
+        found = copy.copy(_listed[key])
+        given.known_choices = found.overrides.known_choices
+        found.overrides, found.config_overrides = given, given.config_overrides
+        return found
+
+    def chosen(self: Any, defaults: Any, repo: Any) -> Any:
+        key = json.dumps([state, _places(repo), repr(defaults)])
+        if key not in _chosen:
+            _chosen[key] = choose(self, defaults, repo)
+        return copy.deepcopy(_chosen[key])
+
+    def word(self: Any, text: str, rule: str) -> Any:
+        if (text, rule) not in _read:
+            _read[text, rule] = read(self, text, rule)
+        return copy.copy(_read[text, rule])
 
     def light(self: Any, delegate: Any) -> None:
         """Copies what is changed, where Hydra copies every option that is registered."""
@@ -85,4 +127,11 @@ def compose_once(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(OmegaConf, "load", staticmethod(parsed))
     patch.setattr(ConfigLoaderImpl, "load_configuration", once)
+    patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", chosen)
+    patch.setattr(config_loader_impl, "create_defaults_list", listed)
+    patch.setattr(OverridesParser, "parse_rule", word)
     patch.setattr(CachingConfigRepository, "__init__", light)
+
+
+def _places(repo: Any) -> list[str]:
+    return [f"{source.scheme()}://{source.path}" for source in repo.get_sources()]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 # In the background of a script it is ignored, and so it would be by all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# As a command does: looking for garbage among what is imported takes a fifth of importing it.
+gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -151,9 +156,13 @@ def coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     coarse(monkeypatch)
 
 
-@pytest.fixture
-def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra composes the same words, of the same files and options, once."""
+@pytest.fixture(scope="module", autouse=True)
+def _composed_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hydra composes the same words, of the same files and options, once; not in modules with
+    ``PLAIN = True``."""
     from tests.composing import compose_once
 
-    compose_once(monkeypatch)
+    with pytest.MonkeyPatch.context() as patch:
+        if not getattr(request.module, "PLAIN", False):
+            compose_once(patch)
+        yield

@@ -13,8 +13,6 @@ from segtrack.command.app import CONF, main
 from segtrack.command.checking import check
 from segtrack.command.compare import options_of
 
-pytestmark = pytest.mark.usefixtures("composed_once")
-
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 COMMAND = "python src/run.py"

@@ -22,8 +22,6 @@ from segtrack.command.keys import formerly, normalised, unknown
 
 NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
 
-pytestmark = pytest.mark.usefixtures("composed_once")
-
 
 @pytest.mark.parametrize(
     ("word", "expected"),
@@ -50,6 +48,14 @@ pytestmark = pytest.mark.usefixtures("composed_once")
         ("trainer.extra=3", "must be a mapping: trainer.extra={name: value}"),
         ("trainer.extra=null", "trainer.extra=null: must not be null"),
         ("store=", "store=: is empty; type store=VALUE, such as store=.segtrack"),
+        ("store=s3:/bucket/x", "store=s3:/bucket/x: begins like an address: s3://BUCKET"),
+        ("store=s3://", "store=s3://: names no bucket"),
+        ("mlflow.artifacts=s3:/b", "mlflow.artifacts=s3:/b: begins like an address"),
+        ("scale.ray=lokal", "scale.ray=lokal: must be local, auto, or HOST:PORT"),
+        ("scale.ray=true", "scale.ray=True: must be local, auto, or HOST:PORT"),
+        ("scale.ray=host:port", "must be local, auto, or HOST:PORT"),
+        ("hparams_search=tracker", "hparams_search=tracker: .*a single run: add -m"),
+        ("hydra/launcher=basic", "hydra/launcher=basic: .*a single run: add -m"),
         ("mlflow.uri=", "mlflow.uri=: is empty; type mlflow.uri=VALUE"),
         ("dataset.path=", "dataset.path=: is empty; type .* or dataset.path=null for none"),
         ("tracker.class_aware=", "is empty; type .* such as tracker.class_aware=false"),

@@ -30,7 +30,7 @@ TAGS |= {"weights.origin": "trained", "weights.sha256": "feed", "stage.train": "
 
 @pytest.fixture
 def settings(
-    tmp_path: Path, mlflow_template: Path, composed_once: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mlflow_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MlflowSettings:
     (tmp_path / "mlruns").mkdir()
     shutil.copy2(mlflow_template, tmp_path / "mlruns" / "mlflow.db")

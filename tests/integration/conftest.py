@@ -140,7 +140,6 @@ def project(tmp_path: Path, new_project: Callable[[Path], Project]) -> Project:
 @pytest.fixture
 def here(  # type: ignore[no-untyped-def]
     project: Project,
-    composed_once: None,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ):

@@ -48,7 +48,7 @@ def project(
 
 
 @pytest.fixture(autouse=True)
-def _there(project: Project, composed_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def _there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
 
 

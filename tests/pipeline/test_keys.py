@@ -16,8 +16,6 @@ from segtrack.pipeline import STAGES, Planner, Recipe, Result
 from segtrack.pipeline.walk import Asking
 from segtrack.store.store import Store
 
-pytestmark = pytest.mark.usefixtures("composed_once")
-
 WEIGHTS = Weights(Path("w.pt"), "abc", "path", ("car",), 640)
 DATASET: Any = SimpleNamespace(
     names=("car",),

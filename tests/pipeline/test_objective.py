@@ -24,8 +24,6 @@ from segtrack.scoring.combine import BOX_NAMES, MASK_NAMES, SHORT
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 
-pytestmark = pytest.mark.usefixtures("composed_once")
-
 ALL = "stages=[prepare,train,evaluate,track]"
 
 

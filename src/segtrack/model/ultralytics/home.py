@@ -11,9 +11,12 @@ import os
 import stat
 import sys
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 # What the user said, before the library sets one OpenMP thread.
 USER_THREADS = os.environ.get("OMP_NUM_THREADS", "")
@@ -57,13 +60,27 @@ def import_openvino() -> Any:
     return openvino
 
 
-@cache
 def openvino_core() -> Any:
     """OpenVINO's one core of this process, which lasts as long.
 
     The plugin for CPUs gives the thread that loads it another stack for signals, and frees it when
     its core goes, in whatever thread: the next signal, a Ctrl-C, was a segmentation fault.
+
+    OpenVINO fills its tables of types when one is first asked, and lets go of Python's lock in the
+    midst of it: two threads that ask at once wait for each other for ever, deaf to Ctrl-C. So one
+    has asked before there are several.
     """
-    core = import_openvino().Core()
+    with _LOADING:
+        return _core()
+
+
+_LOADING = threading.Lock()
+
+
+@cache
+def _core() -> Any:
+    openvino = import_openvino()
+    openvino.Tensor(np.zeros(1, np.uint8)).element_type.to_dtype()
+    core = openvino.Core()
     core.get_property("CPU", "FULL_DEVICE_NAME")  # loads it, before any other core does
     return core
