@@ -145,7 +145,7 @@ def test_a_process_beside_a_script_does_not_run_it_again(
     before = sorted(project.folder.rglob("*"))
     monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
     with pytest.raises(segtrack.SettingsError, match=r"segtrack.track\(\) .* `if __name__ =="):
-        segtrack.track("no video.mp4")
+        segtrack.track(video="no video.mp4")
     assert sorted(project.folder.rglob("*")) == before
 
 
