@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,17 +94,17 @@ def main() -> None:
     two = parts.add_parser("plan", help="what so much takes on so many machines")
     two.add_argument("rates", type=Path)
     amount = two.add_mutually_exclusive_group(required=True)
-    amount.add_argument("--images", type=int)
-    amount.add_argument("--hours", type=float, help="of video")
-    two.add_argument("--fps", type=float, default=30, help="frames of a second of video (30)")
-    two.add_argument("--longest", type=float, default=0, help="hours of the longest video")
-    two.add_argument("--machines", type=int, default=1)
-    two.add_argument("--cores", type=int, help="of each, where they are others than measured")
-    two.add_argument("--gpus", type=int, help="of each, where rates are of a machine without")
-    two.add_argument("--gpu-rate", type=float, help="images or frames a second of one GPU")
-    two.add_argument("--network", type=float, help="MB/s between a machine and the storage")
-    two.add_argument("--read", type=float, help="MB/s that the shared storage gives all together")
-    two.add_argument("--price", type=float, help="of an hour of one machine")
+    amount.add_argument("--images", type=whole)
+    amount.add_argument("--hours", type=above_0, help="of video")
+    two.add_argument("--fps", type=above_0, default=30, help="frames of a second of video (30)")
+    two.add_argument("--longest", type=above_0, default=0, help="hours of the longest video")
+    two.add_argument("--machines", type=whole, default=1)
+    two.add_argument("--cores", type=whole, help="of each, where they are others than measured")
+    two.add_argument("--gpus", type=whole, help="of each, where rates are of a machine without")
+    two.add_argument("--gpu-rate", type=above_0, help="images or frames a second of one GPU")
+    two.add_argument("--network", type=above_0, help="MB/s between a machine and the storage")
+    two.add_argument("--read", type=above_0, help="MB/s that the shared storage gives all together")
+    two.add_argument("--price", type=above_0, help="of an hour of one machine")
     three = parts.add_parser("check", help="compare with a run of bench_predict.py")
     three.add_argument("rates", type=Path)
     three.add_argument("bench", type=Path)
@@ -132,10 +132,45 @@ def main() -> None:
     sys.exit(plan(rates, given) if given.part == "plan" else check(rates, given.bench))
 
 
+def whole(text: str) -> int:
+    """A word of the command line that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 on")
+    return int(text)
+
+
+def above_0(text: str) -> float:
+    """A word of the command line that is an amount."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0")
+    return value
+
+
+def try_out(given: argparse.Namespace) -> None:
+    """Use once what is written to at the end, before minutes are spent on predictions."""
+    tries: dict[str, Callable[[], object]] = {}
+    if given.json:
+        tries[f"--json {given.json}"] = lambda: given.json.open("a").close()
+    if given.store:
+        tries[f"--store {given.store}"] = lambda: object_store(given.store, [Path(__file__)])
+    if given.mlflow:
+        tries[f"--mlflow {given.mlflow}"] = lambda: tracking(given.mlflow, 1)
+    for word, use in tries.items():
+        try:
+            use()
+        except Exception as error:  # of whichever library
+            sys.exit(f"{word}: cannot be used: {' '.join(str(error).split())[:300]}")
+
+
 def measure(given: argparse.Namespace) -> Rates:
     """The rates of this machine, from two samples of the user's own files."""
     from segtrack import dataset
 
+    try_out(given)
     folder, kind = given.folder.absolute(), given.kind
     small, large = SAMPLES[kind]
     if kind == "image":
@@ -152,6 +187,11 @@ def measure(given: argparse.Namespace) -> Rates:
         few, many = (sample(paths, count, place / f"{count}") for count in (small, large))
         predict(few, kind, given.words, place / "before")  # which backend is fastest, once
         first, second = (predict(at, kind, given.words, place / "run") for at in (few, many))
+        if second.units <= first.units or second.seconds <= first.seconds:
+            sys.exit(
+                f"{second.units} images or frames took {second.seconds:.1f} s, {first.units} took "
+                f"{first.seconds:.1f}: no rate follows; measure while nothing else computes"
+            )
         each = (second.seconds - first.seconds) / (second.units - first.units)
         decode = decode_ms(sorted(many.iterdir())[: 256 if kind == "image" else 1], kind)
         store = object_store(given.store, sorted(many.iterdir())) if given.store else {}
@@ -363,7 +403,12 @@ def plan(rates: Rates, given: argparse.Namespace) -> int:
 
 def check(rates: Rates, bench: Path) -> int:
     """Whether a finished run took what the plan says, within ``NEAR``."""
-    content = json.loads(bench.read_text(encoding="utf-8"))[f"{rates.kind}s"]
+    try:
+        content = json.loads(bench.read_text(encoding="utf-8"))[f"{rates.kind}s"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        sys.exit(
+            f"{bench}: no run of {rates.kind}s that bench_predict.py --json has kept ({error})"
+        )
     alone = argparse.Namespace(
         machines=1, cores=None, gpus=None, gpu_rate=None, longest=0, network=None, read=None, fps=30
     )

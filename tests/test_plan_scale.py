@@ -96,10 +96,35 @@ def test_a_check_fails_beyond_a_fifth(
 
 
 @pytest.mark.parametrize(
-    "words", [["plan", "nowhere.json", "--images", "1"], ["measure", "x", "y"]]
+    "words",
+    [
+        ["plan", "nowhere.json", "--images", "1"],
+        ["measure", "x", "y"],
+        *(
+            ["plan", "RATES", "--images", "9", *wrong.split()]
+            for wrong in ("--machines 0", "--cores -2", "--network 0", "--read -1", "--gpus 0")
+        ),
+        ["plan", "RATES", "--images", "9", "--gpus", "1", "--gpu-rate", "nan"],
+        *(["plan", "RATES", "--images", wrong] for wrong in ("0", "-5", "1.5")),
+        *(["plan", "RATES", "--hours", wrong] for wrong in ("0", "-5", "inf", "two")),
+        ["check", "RATES", "nowhere.json"],
+        ["check", "RATES", "RATES"],
+        ["measure", "nowhere", "--json", "nowhere/rates.json"],
+        ["measure", "nowhere", "--store", "s4://bucket"],
+        ["measure", "nowhere", "--mlflow", "ftp://nobody"],
+    ],
+    ids=" ".join,
 )
-def test_what_is_wrong_is_said(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, *words) == 2
+def test_what_is_wrong_is_said(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rates = kept(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *(rates if word == "RATES" else word for word in words)) == 2
+    assert not capsys.readouterr().out  # no plan of what cannot be
 
 
 def test_samples_are_spread_over_all(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segtrack.base.addresses import is_live, page_of, stream_name
+from segtrack.base.addresses import is_live, no_place, page_of, stream_name
 from segtrack.base.secrets import without_secrets
 
 
@@ -17,6 +17,20 @@ from segtrack.base.secrets import without_secrets
 )
 def test_is_live(video: str | None, expected: bool) -> None:
     assert is_live(video) is expected
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        *((place, None) for place in (".segtrack", "C:/store", "a:b", "/mnt/a:/b", "memory://a")),
+        *((place, None) for place in ("s3://bucket", "gs://bucket/x", "file:///shared")),
+        *((place, "with two slashes") for place in ("s3:/bucket/x", "gs:/bucket", "file:/shared")),
+        *((place, "names no bucket") for place in ("s3://", "s3:///folder", "abfs:// /x")),
+    ],
+)
+def test_an_address_of_a_store_that_is_a_slip(place: str, told: str | None) -> None:
+    found = no_place(place)
+    assert found is None if told is None else told in str(found)
 
 
 @pytest.mark.parametrize(

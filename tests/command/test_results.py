@@ -32,6 +32,22 @@ def test_a_store_that_is_not_there_is_said(
     assert f"--root {tmp_path / 'none'}: no such folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("root", "told"), [("s3://", "no bucket"), ("s3:/b", "two slashes")])
+def test_an_address_that_is_none_is_said(
+    root: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "verify", "--root", root]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["ls", "verify"])
+def test_where_nothing_is_nothing_is_whole(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(tmp_path, command) == 0
+    assert capsys.readouterr().out == f"no results in {tmp_path}\n"
+
+
 def test_what_is_damaged_is_named_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,13 +17,13 @@ from segtrack.base.errors import SegtrackError
 from segtrack.base.names import short
 from segtrack.command import objective, worker
 from segtrack.command.app import CONF
-from segtrack.command.cells import probes_of
+from segtrack.command.cells import probes_of, sweep_problems
 from segtrack.command.checking import check
 from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweep_cells import once, settings_of
 from segtrack.command.sweep_search import Found, front, importance
-from segtrack.command.sweeper import VERSION_BASE, sweeper_of
+from segtrack.command.sweeper import VERSION_BASE, Sweeper, sweeper_of
 from segtrack.pipeline import minimised
 from segtrack.settings import validate
 
@@ -77,6 +77,55 @@ def test_a_plugin_that_is_not_installed_is_named() -> None:
             assert "it comes with pip install 'segtrack[" in str(problem)
     (wrong,) = check(CONF, ["seed=1,2", "hydra/sweeper=optima"])
     assert str(wrong).startswith("hydra/sweeper=optima: ") and "pip" not in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("a.b=interval(0.7,0.4)", "must begin below its end"),
+        ("a.b=interval(1,1)", "must begin below its end"),
+        ("a.b=tag(log,interval(0,1))", "must begin above 0"),
+        ("a.b=tag(log,interval(0.1,1))", None),
+        ("a.b=interval(-1,0)", None),
+    ],
+)
+def test_an_interval_that_nothing_can_be_drawn_from(word: str, told: str | None) -> None:
+    found = [str(problem) for problem in sweep_problems(parsed(word), draws=True)]
+    assert found == [] if told is None else told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "told"),
+    [
+        ({"n_trials": 0, "n_jobs": 0}, ["a=1,2"], ["hydra.sweeper.n_trials=0", "n_jobs=0"]),
+        ({"n_trials": -2}, ["a=1,2"], ["n_trials=-2: must be a whole number from 1 on"]),
+        ({"n_trials": 3, "n_jobs": 1}, ["a=interval(0,1)"], []),
+        ({"n_trials": 3}, ["a=1"], ["hydra/sweeper=OptunaSweeper: has nothing to draw"]),
+    ],
+)
+def test_a_sweeper_that_cannot_draw(
+    settings: dict[str, Any], words: list[str], told: list[str]
+) -> None:
+    sweeper = Sweeper("hydra_plugins.hydra_optuna_sweeper.OptunaSweeper", (), settings)
+    found = [str(problem) for problem in sweeper.problems(parsed(*words))]
+    assert len(found) == len(told)
+    assert all(part in line for line, part in zip(found, told, strict=True))
+    assert Sweeper().problems(parsed(*words)) == []
+
+
+@pytest.mark.skipif(not optuna_version().release[0], reason="pip install 'segtrack[optuna]'")
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("hydra.sweeper.n_trials=abc", "n_trials=abc: must be a whole number"),
+        ("hydra.sweeper.n_trails=2", "no such setting; did you mean hydra.sweeper.n_trials?"),
+    ],
+)
+def test_a_slip_in_a_sweepers_settings_is_the_only_problem(word: str, told: str) -> None:
+    own = ["objective=track/hota", "seed=1,2", "tracker.track_thresh=interval(0.3,0.7)"]
+    for words in ([word, "hydra/sweeper=tpe"], ["hydra/sweeper=tpe", word]):
+        (problem,) = check(CONF, [*own, *words])
+        assert told in str(problem)
 
 
 def test_nothing_is_said_of_a_version_base_that_hydra_knows_no_more() -> None:

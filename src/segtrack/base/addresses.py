@@ -1,4 +1,4 @@
-"""Addresses of cameras and streams: which words are such, and how they are shown."""
+"""Addresses of cameras, streams and stores: which words are such, and how they are shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 _STREAM = re.compile(r"^(rtsps?|rtmps?|rtp|udp|tcp|srt|https?|mms)://", re.IGNORECASE)
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_ONE_SLASH = re.compile(r"^([a-z][a-z0-9+.-]+):/(?!/)", re.IGNORECASE)  # of C:/ there is one letter
+_FILES = ("file", "local", "memory")  # addresses of fsspec in which no machine or bucket stands
 _PAGES = ("youtube.com", "youtu.be", "twitch.tv", "vimeo.com", "tiktok.com", "bilibili.com")
 
 
@@ -34,6 +36,19 @@ def page_words(video: str) -> str | None:
         f"a page of {site}, not a video: download it first, "
         "yt-dlp -f 'bv*[ext=mp4]' -o video.mp4 ADDRESS, then video=video.mp4"
     )
+
+
+def no_place(text: str) -> str | None:
+    """Why a folder or an address of a store is neither, where it is a slip; else None.
+
+    ``s3:/bucket`` would be a folder ``s3:`` of this machine, where nobody else looks.
+    """
+    if slip := _ONE_SLASH.match(text):
+        return f"begins like an address: {slip[1]}://BUCKET/FOLDER, with two slashes"
+    scheme, found, rest = text.partition("://")
+    if found and scheme not in _FILES and not rest.split("/")[0].strip():
+        return f"names no bucket: {scheme}://BUCKET/FOLDER"
+    return None
 
 
 def stream_name(video: str) -> str:

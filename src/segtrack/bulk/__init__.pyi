@@ -1,3 +1,4 @@
+from .cluster import require_ray as require_ray
 from .plan import Plan as Plan
 from .plan import plan_images as plan_images
 from .plan import plan_videos as plan_videos

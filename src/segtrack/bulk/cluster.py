@@ -9,6 +9,7 @@ are numbers of shards and what the manifest says of them.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -35,6 +36,22 @@ _VARIABLES = ("SEGTRACK_HOME", "SEGTRACK_PLUGINS", "SEGTRACK_BACKEND")
 _QUIET = "ray", "ray.data", "ray._private.authentication.authentication_token_setup"
 
 
+def require_ray(address: str) -> None:
+    """Look, in moments, for what would keep Ray from being used.
+
+    Args:
+        address: as ``scale.ray``.
+
+    Raises:
+        SettingsError: it is not installed, or nothing answers there.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise SettingsError(
+            "scale.ray: Ray is not installed; pip install 'segtrack[scale]', or leave scale.ray out"
+        )
+    _require_reached(address)
+
+
 def run_on_ray(
     job: Job, scale: ScaleSettings, numbers: list[int], report: Report
 ) -> Iterator[dict[str, Any]]:
@@ -44,6 +61,7 @@ def run_on_ray(
         SettingsError: Ray is not installed, there is no such cluster, or it has no room.
         SegtrackError: what a shard raised.
     """
+    require_ray(str(scale.ray))
     ray = _ray()
     compute = dict(job.network.family.compute(job.network))
     gpus = scale.gpus_per_actor
@@ -139,20 +157,15 @@ def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ray() -> Any:
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise SettingsError(
-            "scale.ray: Ray is not installed; pip install 'segtrack[scale]', or leave scale.ray out"
-        ) from error
+    import ray
+    import ray.data
+
     return ray
 
 
 @contextlib.contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Connected to a cluster for the length of the block; one of this machine ends with it."""
-    _require_reached(address)
     here = {"include_dashboard": False} if address == LOCAL else {}
     # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")

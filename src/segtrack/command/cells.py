@@ -90,9 +90,11 @@ def sweep_problems(parsed: Sequence[Override], draws: bool = False) -> list[Prob
     """
     problems, cells = [], 1
     for one in parsed:
+        text = (one.input_line or "").partition("=")[2]
+        if one.is_sweep_override() and isinstance(interval := one.value(), IntervalSweep):
+            problems += _interval_problems(one.key_or_group, text, interval)
         if not one.is_discrete_sweep():
             continue
-        text = (one.input_line or "").partition("=")[2]
         try:
             value = one.value()
             values = value.range() if isinstance(value, RangeSweep) else one.sweep_string_iterator()
@@ -107,6 +109,15 @@ def sweep_problems(parsed: Sequence[Override], draws: bool = False) -> list[Prob
         allowed = f"these would be more than {MOST_CELLS} cells; give fewer values"
         problems.append(Problem("--multirun", ..., allowed))
     return problems
+
+
+def _interval_problems(key: str, text: str, interval: IntervalSweep) -> list[Problem]:
+    start, end = float(interval.start or 0), float(interval.end or 0)
+    if not start < end:
+        return [Problem(key, text, "must begin below its end: interval(LOW,HIGH)")]
+    if "log" in interval.tags and start <= 0:
+        return [Problem(key, text, "must begin above 0, to be drawn by its logarithm")]
+    return []
 
 
 def knobs_after_choices(overrides: Sequence[str]) -> dict[str, str]:

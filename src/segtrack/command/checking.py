@@ -65,13 +65,22 @@ def check(
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
             problems += [Problem(key, value, allowed) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
+            for_sweeps = "chooses for a sweep and does nothing to a single run: add -m"
+            chosen = [o for o in parsed if o.key_or_group in _OF_SWEEPS]
+            texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in chosen]
+            problems += [Problem(key, value, for_sweeps) for key, value in texts]
+            theirs = (*_OF_SWEEPS, "hydra.sweeper.", "hydra.launcher.") if chosen else ()
+            parsed = [o for o in parsed if not o.key_or_group.startswith(theirs)]
         sweeper = Sweeper()
         if sweep:
             # What of them does not compose is told below, with the others.
+            choices = [o for o in parsed if not o.key_or_group.startswith("hydra.")]
             with suppress(Exception):
+                sweeper = sweeper_of(choices)
                 sweeper = sweeper_of(parsed)
             parsed += parse(sweeper.words)[0]
-        if wrong := sweep_problems(parsed, sweeper.draws):  # cells that cannot be counted
+        wrong = [*sweeper.problems(parsed), *sweep_problems(parsed, sweeper.draws)]
+        if wrong:  # cells that cannot be counted
             return [*problems, *wrong]
         problems += [problem for one in parsed if (problem := twice(one))]
         checker = Checker(names)
@@ -85,6 +94,9 @@ def check(
             for problem in checker.problems(cell.overrides):
                 seen.setdefault(str(problem), problem)
     return [*problems, *seen.values()]
+
+
+_OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hparams_search")
 
 
 class Checker:
@@ -113,10 +125,11 @@ class Checker:
         config = self._compose(choices)
         if isinstance(config, Exception):
             good: list[str] = []
-            for choice in choices:
+            # Settings of a sweeper after the word that chooses it, wherever that stands.
+            for choice in sorted(choices, key=lambda word: word.lstrip("+").startswith("hydra.")):
                 result = self._compose([*good, choice])
                 if isinstance(result, Exception):
-                    problems.append(self._explain(choice, result, self._compose(good)))
+                    problems.append(self._explain(choice, result, good))
                 else:
                     good.append(choice)
             config = self._compose(good)
@@ -224,10 +237,14 @@ class Checker:
         assert isinstance(plain, dict)
         return sorted({*flatten(plain), *map(str, plain)})
 
-    def _explain(self, override: str, error: Exception, config: Any) -> Problem:
+    def _explain(self, override: str, error: Exception, good: Sequence[str]) -> Problem:
         key, _, value = override.partition("=")
         text = "\n".join(str(e) for e in (error, error.__cause__) if e is not None)
-        return Problem(key, value, _in_files(text, self._known(config), self.names))
+        if key.lstrip("+").startswith("hydra."):
+            known = _hydra_keys(good)
+            wrong = _type_message(_in_files(text, known, {}))
+            return Problem(key, value, wrong.removeprefix(f"{key.lstrip('+')}: "))
+        return Problem(key, value, _in_files(text, self._known(self._compose(good)), self.names))
 
 
 def _of_the_files(error: Exception) -> Problem:
@@ -256,9 +273,9 @@ def _left_open(error: Exception) -> Problem:
     return Problem(key, "?", first_line(str(error)))
 
 
-def _hydra_keys() -> list[str]:
-    """All keys of Hydra itself, as they are without any override."""
-    config = composed([], hydra=True)
+def _hydra_keys(words: Sequence[str] = ()) -> list[str]:
+    """All keys of Hydra itself, as they are with these overrides alone."""
+    config = composed(list(words), hydra=True)
     plain = OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)
     assert isinstance(plain, dict)
     return sorted(flatten(plain, "hydra"))

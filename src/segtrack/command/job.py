@@ -132,6 +132,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
         from segtrack.pipeline import Planner
 
         live_in(store_folder(settings))
+        store_of(settings).reach()
         say("\n".join(Planner(settings, store_of(settings)).lines()))
         return None
     program = Path(sys.argv[0]).name

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from segtrack.base.addresses import no_place
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
 from segtrack.base.words import counted
@@ -46,6 +47,8 @@ def main(words: Sequence[str]) -> int:
     if options.cache is not None and options.what != "push":
         raise SettingsError("store: --cache only goes with push")
     days = 30.0 if options.days is None else options.days
+    if slip := no_place(options.root):
+        raise SettingsError(f"--root {options.root}: {slip}")
     if is_address(options.root):
         return _at_address(options.what, options.root, options.cache or "", days)
     if options.what == "push":
@@ -97,7 +100,8 @@ def _list(entries: list[Entry], where: str) -> int:
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         say(f"{entry.name:10} {entry.key}  {entry.size / 1e6:10.1f} MB  used {used}")
-    say(f"{sum(entry.size for entry in found) / 1e6:.1f} MB in {where}")
+    size = sum(entry.size for entry in found) / 1e6
+    say(f"{size:.1f} MB in {where}" if found else f"no results in {where}")
     return 0
 
 
@@ -107,7 +111,7 @@ def _verified(damaged: list[tuple[str, str, str]], count: int, where: str) -> in
     if damaged:
         say(f"{len(damaged)} damaged in {where}; the command that needs one makes it anew")
         return 1
-    say(f"all {count} results are whole in {where}")
+    say(f"all {count} results are whole in {where}" if count else f"no results in {where}")
     return 0
 
 

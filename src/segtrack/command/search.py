@@ -8,6 +8,7 @@ from typing import Any
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.command.composition import Swept
 from segtrack.command.study import KEPT_FROM, Study, hush, optuna_version, require_search, words_of
 from segtrack.command.sweeper import Searched
@@ -63,9 +64,10 @@ class Search:
         self.parent = str(run.info.run_id)
         if self.left or run.info.status not in ("FINISHED", "FAILED"):
             return False
+        trials = counted(self._study.total, "trials")
         say(
-            f"this search has its {self._study.total} trials, in the run {self.parent}: nothing is "
-            f"left to do. hydra.sweeper.n_trials={2 * self._study.total} goes on with it, "
+            f"this search has its {trials}, in the run {self.parent}: nothing is left to do. "
+            f"hydra.sweeper.n_trials={2 * self._study.total} goes on with it, "
             "hydra.sweeper.study_name=NAME begins another"
         )
         return True
@@ -90,7 +92,8 @@ class Search:
             return
         self._study.belongs_to(run_id)
         if self._study.done:
-            say(f"going on with a search that has {self._study.done} trials: run {run_id}")
+            done = counted(self._study.done, "trials")
+            say(f"going on with a search that has {done}: run {run_id}")
         self._study.settle()
         if why := self._study.begin_with(defaults, self._sweep.drawn):
             say(f"warning: no trial has the defaults: {why}")

@@ -16,6 +16,7 @@ from packaging.version import Version
 from segtrack.base.errors import SettingsError
 from segtrack.command.composed import composed
 from segtrack.command.keys import of_hydra
+from segtrack.settings import Problem
 
 HYDRA = Version(version("hydra-core"))
 # From 1.4 on a warning says that it has no meaning; before, one says that it is missing.
@@ -47,6 +48,25 @@ class Sweeper:
     def is_optuna(self) -> bool:
         """Whether it is Hydra's own plugin for Optuna."""
         return "hydra_optuna_sweeper" in self.target
+
+    def problems(self, parsed: Sequence[Override]) -> list[Problem]:
+        """What keeps it from drawing anything.
+
+        Args:
+            parsed: the command's words, with what its settings sweep.
+        """
+        if not self.draws:
+            return []
+        counts = [key for key in ("n_trials", "n_jobs") if key in self.settings]
+        found = [
+            Problem(f"hydra.sweeper.{key}", self.settings[key], "must be a whole number from 1 on")
+            for key in counts
+            if not isinstance(value := self.settings[key], int) or value < 1
+        ]
+        if not any(one.is_sweep_override() for one in parsed):
+            allowed = "has nothing to draw: name what is searched, KEY=interval(LOW,HIGH) or a list"
+            found.append(Problem("hydra/sweeper", self.target.rpartition(".")[2], allowed))
+        return found
 
 
 @dataclass(frozen=True)

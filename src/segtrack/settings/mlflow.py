@@ -9,10 +9,12 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from segtrack.base.addresses import no_place
 from segtrack.base.secrets import without_secrets
 from segtrack.settings.knobs import Group, Problem, knob
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9]*)(?:\+\w+)?(?::|(?<=databricks)$)", re.IGNORECASE)
+_HOST = re.compile(r"[\w.-]+:\d{1,5}(/.*)?")  # as browsers take it
 # What MLflow's client speaks to; the driver of a database is behind a plus.
 _SERVERS = ("http", "https", "postgresql", "mysql", "mssql", "databricks")
 
@@ -77,6 +79,8 @@ class MlflowSettings(Group):
         if (shown := without_secrets(artifacts)) != artifacts:
             allowed = "would be kept with a password in it; put that into the environment or ~/.aws"
             yield Problem("mlflow.artifacts", shown, allowed)
+        elif slip := no_place(artifacts):
+            yield Problem("mlflow.artifacts", artifacts, slip)
         elif "://" in artifacts and not self.bucket:
             allowed = (
                 "must be a folder of this machine or s3://BUCKET/FOLDER; where else artifacts lie, "
@@ -88,7 +92,9 @@ class MlflowSettings(Group):
         found = _ADDRESS.match(self.uri)
         kind = found.group(1).lower() if found else "file"
         shown = without_secrets(self.uri) or "''"
-        if kind == "file":
+        if self.mode is MlflowMode.server and _HOST.fullmatch(self.uri):
+            allowed = f"must begin with http:// or https://: mlflow.uri=http://{self.uri}"
+        elif kind == "file":
             folder = re.sub("^file:(//)?", "", self.uri).rstrip("/") or "mlruns"
             allowed = (
                 f"MLflow records in no plain folder any more; give a file, sqlite:///{folder}/"

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from segtrack.base.addresses import is_live, page_words
+from segtrack.base.addresses import is_live, no_place, page_words
 from segtrack.base.secrets import without_secrets
 from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.device import gpu_indices
@@ -95,6 +95,8 @@ def _store(settings: Settings) -> Iterator[Problem]:
             "the environment or the library's own files, such as ~/.aws"
         )
         yield Problem("store", shown, allowed)
+    elif slip := no_place(settings.store):
+        yield Problem("store", settings.store, slip)
 
 
 def _live(settings: Settings) -> Iterator[Problem]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from segtrack.settings.knobs import Group, Problem, knob
+
+_RAY = re.compile(r"local|auto|(?:ray://)?(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}")
 
 
 @dataclass
@@ -54,6 +57,8 @@ class ScaleSettings(Group):
         gpus = self.gpus_per_actor
         if gpus is not None and gpus > 1 and gpus != int(gpus):
             yield Problem("scale.gpus_per_actor", gpus, "a share below 1, or a whole number")
+        if self.ray is not None and not _RAY.fullmatch(self.ray):
+            yield Problem("scale.ray", self.ray, "must be local, auto, or HOST:PORT of a cluster")
         if self.ray is None:
             for name in ("actors", "cpus_per_actor", "gpus_per_actor"):
                 if getattr(self, name) is not None:

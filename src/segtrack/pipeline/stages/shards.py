@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from segtrack.base.errors import SettingsError, some
 from segtrack.base.files import hand_out
 from segtrack.base.metrics import Report
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
 from segtrack.pipeline.stages.weights import require_model
 from segtrack.pipeline.videos import merged_classes
@@ -48,23 +50,35 @@ def shards(ask: Ask) -> Recipe:
         libraries = (*libraries, *kind.libraries)
     elif (most := getattr(settings.dataset, "max_pixels", None)) is not None:
         facts["max_pixels"] = most
-    return Recipe(build, facts, {"files": plan.digest, "weights": weights.sha256}, libraries)
+    sources = {"files": plan.digest, "weights": weights.sha256}
+    ray = settings.scale.ray
+    check = None if ray is None else partial(bulk.require_ray, ray)
+    return Recipe(build, facts, sources, libraries, check=check)
 
 
 def _plan(settings: Settings) -> Plan:
     """The files, by name, size and time: reading a million of them would take as long as the work.
 
     Raises:
-        SettingsError: neither images nor videos are named.
+        SettingsError: neither images nor videos are named, or both.
         DataError: there are none.
     """
-    if settings.video is not None and not is_live(settings.video):
-        return bulk.plan_videos(settings.video)
-    path = settings.dataset.path if settings.dataset.source == "images" else None
-    if settings.video is not None or path is None:
+    video, source, path = settings.video, settings.dataset.source, settings.dataset.path
+    if video is not None and is_live(video):
         raise SettingsError(
-            "predict: name what to predict: dataset=images dataset.path=FOLDER, or video=FOLDER of "
-            "video files (a camera or a stream is for stages=[track])"
+            "video: predict takes video files; a camera or a stream is for stages=[track]"
+        )
+    if video is not None and source == "images" and path is not None:
+        raise SettingsError(
+            f"video={video} and dataset.path={path}: predict takes either videos or pictures; give "
+            "a command for each"
+        )
+    if video is not None:
+        return bulk.plan_videos(video)
+    if source != "images" or path is None:
+        raise SettingsError(
+            f"dataset={source}: predict takes pictures, dataset=images dataset.path=FOLDER, or "
+            "video=FOLDER of video files: name either"
         )
     return bulk.plan_images(Path(path).expanduser(), settings.scale.shard_size)
 
@@ -87,9 +101,10 @@ def _publish(run: Run, made: Result) -> None:
     for name in bulk.shard_files(made.folder):
         hand_out(made.folder / name, target / name)
     content = json.loads((target / bulk.MANIFEST).read_text(encoding="utf-8"))
-    what = f"{content['files']} {content['kind']}s"
-    what += f" with {content['frames']} frames" if content["frames"] else ""
-    run.say(f"{what}, {content['rows']} objects, {len(content['shards'])} shards")
+    what = counted(content["files"], f"{content['kind']}s")
+    what += f" with {counted(content['frames'], 'frames')}" if content["frames"] else ""
+    objects, shards = counted(content["rows"], "objects"), counted(len(content["shards"]), "shards")
+    run.say(f"{what}, {objects}, {shards}")
     if content["skipped"]:
         first = next(one["first_skipped"] for one in content["shards"] if one["skipped"])
         more = content["skipped"] - 1
