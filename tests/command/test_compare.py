@@ -16,7 +16,7 @@ from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
 from segtrack.command.compare import options_of
-from segtrack.evaluation import evaluate
+from segtrack.evaluation.measurement import measure
 from segtrack.scoring import PLAIN_FIELDS, SequenceScores, counts_of
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
@@ -305,12 +305,15 @@ def evaluated(
     group_by: str | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> str:
-    """A run whose evaluation of such detections was kept as the pipeline keeps it."""
+    """A run that keeps what a comparison needs of an evaluation of such detections."""
     predictions = write_predictions(folder / "predictions", NAMES, 6, found)
     (folder / "evaluation").mkdir()
     knobs = replace(EvaluationSettings(), gallery=0)
     dataset = hand_made(NAMES, 6, objects)
-    evaluate(dataset, split, predictions, knobs, folder / "evaluation", lambda *_: None, group_by)
+    measured = measure(dataset, split, predictions, knobs, group_by)
+    measured.units.save(folder / "evaluation" / "units.npz")
+    content = {"counts": measured.counts, "metrics": measured.metrics()}
+    (folder / "evaluation" / "metrics.json").write_text(json.dumps(content))
     return kept(settings, folder, params)
 
 

@@ -12,7 +12,8 @@ from segtrack import journal as journals
 from segtrack.base.metrics import Metric
 from segtrack.command.sweep_cells import apart, settings_of
 from segtrack.command.sweep_images import conclude_images
-from segtrack.evaluation import ImageUnits, evaluate
+from segtrack.evaluation import ImageUnits
+from segtrack.evaluation.measurement import measure
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 
@@ -45,7 +46,7 @@ def cell(
     (folder / "evaluation").mkdir()
     knobs = EvaluationSettings(gallery=0)
     dataset = hand_made(("car",), 6, OBJECTS)
-    evaluate(dataset, "test", predictions, knobs, folder / "evaluation", lambda *_: None)
+    measure(dataset, "test", predictions, knobs).units.save(folder / "evaluation" / "units.npz")
     tags = {f"stage.{stage}": f"built in 1.0 s {folder.name}" for stage in ("train", "evaluate")}
     with journals.record(settings, folder.name, tags, parent) as journal:
         journal.params(params)

@@ -33,12 +33,19 @@ WRITTEN = (
 )
 
 
+_made: dict[str, bytes] = {}
+
+
 def made(path: Path, suffix: str) -> Path:
     """A video as its suffix says, in a file of any name."""
-    options = {"tick": Fraction(1, 15), **OTHER.get(LIKE.get(suffix, suffix), {})}
-    format_of = {".m2t": ".ts", ".m2ts": ".mts", ".f4v": ".mp4", ".3g2": ".3gp"}
-    source = film(path.with_suffix(format_of.get(suffix, suffix)), **options)
-    return source.rename(path)
+    if suffix not in _made:
+        options = {"tick": Fraction(1, 15), **OTHER.get(LIKE.get(suffix, suffix), {})}
+        format_of = {".m2t": ".ts", ".m2ts": ".mts", ".f4v": ".mp4", ".3g2": ".3gp"}
+        source = film(path.with_suffix(format_of.get(suffix, suffix)), **options)
+        _made[suffix] = source.read_bytes()
+        source.unlink()
+    path.write_bytes(_made[suffix])
+    return path
 
 
 def told_of(pattern: Path | str) -> tuple[list[str], Told]:

@@ -8,6 +8,7 @@ begins empty.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from matplotlib.figure import Figure
+from mlflow.store.db import utils
 
 from segtrack.base import saying
 from segtrack.base.metrics import FILE, Report, read_metrics
@@ -43,6 +45,10 @@ def install(patch: pytest.MonkeyPatch | None = None) -> None:
 
     patch.setattr(stores.Store, "_run", remembering)
     coarse(patch)
+    # MLflow reads its 70 migrations each time that it opens a database; here once.
+    newest = functools.cache(utils._get_latest_schema_revision)
+    newest()
+    patch.setattr(utils, "_get_latest_schema_revision", newest)
     if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", _unsynced):
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _unsynced)
 

@@ -23,7 +23,7 @@ SIM = [*TINY, "dataset.train=1", "dataset.val=1", "dataset.test=1", "dataset.vid
 SIM += ["dataset.pool=4", "model.imgsz=192", "model.weights=shipped"]
 # The SDK numbers its calls itself, so that no platform can tell a repeated one from a new one.
 SIM.append("labellerr.transport=http")
-FILES, WORKERS = 300, 4
+FILES, WORKERS = 150, 4
 
 
 @dataclass(frozen=True)

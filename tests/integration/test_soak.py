@@ -4,35 +4,60 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import signal
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-from tests.integration.conftest import ROOT
+from tests.forked import Running
+from tests.integration.conftest import LOADED, ROOT
 
 SCRIPT = ROOT / "scripts" / "soak.py"
 
 
-def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
-    words = ["--rounds", "1", "--seed", "1", "--commands", "prepare", "--undisturbed", "1"]
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *words, "--folder", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "project-1: as if undisturbed (prepare)" in done.stdout
-    compared = re.search(r"compared: (\d+) metrics, (\d+) files", done.stdout)
+# A session of its own, with its output where it is told, as the script starts its commands.
+APART = """
+import os, runpy, sys
+os.setsid()
+for number in (1, 2):
+    os.dup2(os.open(sys.argv.pop(1), os.O_WRONLY | os.O_APPEND), number)
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_kills_at_random_moments_lose_nothing(
+    soak: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its commands are forks: what is killed in all of them is what they do, not their imports."""
+
+    def start(project: Any, name: str, out: Any, err: Any) -> Running:
+        files = [str(file.name) for file in (out, err)]
+        env = {k: v for k, v in os.environ.items() if not k.startswith("LABELLERR_")}
+        env["PYTHONPATH"] = str(ROOT / "src")
+        python, *command = soak.COMMANDS[name]
+        return LOADED.start([python, "-c", APART, *files, *command], project.folder, env)
+
+    monkeypatch.setattr(soak, "_start", start)
+    words = ["--rounds", "1", "--seed", "12", "--commands", "prepare", "--undisturbed", "1"]
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words, "--folder", str(tmp_path)])
+    code = soak.main()
+    out = capsys.readouterr().out
+    assert code == 0, out
+    assert "project-1: as if undisturbed (prepare)" in out
+    compared = re.search(r"compared: (\d+) metrics, (\d+) files", out)
     assert compared is not None and int(compared[2]) > 5
-    kills = re.search(r"(\d+) kills in 1 rounds", done.stdout)
+    kills = re.search(r"(\d+) kills in 1 rounds", out)
     assert kills is not None and int(kills[1]) >= 1
     assert not list(tmp_path.iterdir())
 

@@ -35,7 +35,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (wheel,) = wheels.glob("segtrack-*.whl")
     _done([*pip, "install", "--no-deps", "--target", str(work / "site"), str(wheel)], work)
+    _compiled(ROOT / "src", work / "site")
     return work / "site"
+
+
+def _compiled(source: Path, site: Path) -> None:
+    """Loops that numba has compiled out of the same text, and that it knows by a file's time."""
+    for path in source.rglob("__pycache__/*.nb[ic]"):
+        name = path.relative_to(source).parent.parent / f"{path.name.partition('.')[0]}.py"
+        if not (site / name).is_file():
+            continue
+        stat = (source / name).stat()
+        os.utime(site / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        shutil.copy2(path, site / path.relative_to(source))
 
 
 def test_what_it_holds(site: Path) -> None:

@@ -2,13 +2,15 @@
 
 import argparse
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from segtrack.model import Weights
 
-pytest.importorskip("rfdetr", reason="the extra rfdetr is not installed")
+if find_spec("rfdetr") is None:  # importing it takes seconds, in each worker
+    pytest.skip("the extra rfdetr is not installed", allow_module_level=True)
 
 NAME = "rfdetr-seg-nano"
 NAMES = ("car", "truck", "boat")
