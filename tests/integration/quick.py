@@ -1,6 +1,6 @@
 """What costs integration tests seconds and is not what they are about.
 
-Figures are drawn coarsely, a database is not synced with its disk, and a stage that an earlier test
+Figures are blank pictures, a database is not synced with its disk, and a stage that an earlier test
 has built of the very same inputs is filled with what that one left. To the run it is a build like
 any other: it says and reports the same, is counted, and is written into the run's own store, which
 begins empty.
@@ -9,6 +9,7 @@ begins empty.
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import shutil
@@ -33,8 +34,8 @@ REMEMBERED = "PYTEST_REMEMBERED"
 _SAID = "said.json"
 
 
-def install(patch: pytest.MonkeyPatch | None = None) -> None:
-    """From here on, for as long as ``patch`` lasts."""
+def install(patch: pytest.MonkeyPatch | None = None, drawn: bool = False) -> None:
+    """From here on, for as long as ``patch`` lasts; ``drawn``: figures are."""
     patch = patch or pytest.MonkeyPatch()
     run = stores.Store._run
 
@@ -44,7 +45,8 @@ def install(patch: pytest.MonkeyPatch | None = None) -> None:
         return run(self, call, build, *more, **named)
 
     patch.setattr(stores.Store, "_run", remembering)
-    coarse(patch)
+    if not drawn:
+        blank_figures(patch)
     # MLflow reads its 70 migrations each time that it opens a database; here once.
     newest = functools.cache(utils._get_latest_schema_revision)
     newest()
@@ -59,13 +61,21 @@ def _unsynced(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
-def coarse(patch: pytest.MonkeyPatch) -> None:
-    """Figures of few points, whose parts lie where they come to lie."""
+def blank_figures(patch: pytest.MonkeyPatch) -> None:
+    """Figures that are made and not drawn; their numbers lie beside them."""
     savefig = Figure.savefig
 
-    def save(self: Figure, *given: Any, **options: Any) -> None:
-        self.set_layout_engine("none")  # arranges the parts by drawing them all once more
-        savefig(self, *given, **{**options, "dpi": 30})
+    @functools.cache
+    def blank() -> bytes:
+        picture = io.BytesIO()
+        savefig(Figure((2, 1)), picture, format="png", dpi=30)
+        return picture.getvalue()
+
+    def save(self: Figure, path: Any, **options: Any) -> None:
+        if isinstance(path, Path) and path.suffix == ".png":
+            path.write_bytes(blank())
+        else:
+            savefig(self, path, **options)
 
     patch.setattr(Figure, "savefig", save)
 
