@@ -27,7 +27,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, redirect_stdout
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -243,14 +243,17 @@ def folder_of_videos(bench: Bench) -> Row:
     settings = compose_settings(CONF, [*words, f"device={bench.device}"])
     found: Row = {"videos": count}
     how: Any = nullcontext() if bench.card else mock.patch.object(Together, "most", count)
+    detecting: list[float] = []
+    timed_run = mock.patch.object(Together, "run", timed(Together.run, detecting))
     for name in ("cold", "warm"):
         place = bench.folder / name
         place.mkdir()
         runner = Runner(settings, Store(place / "store"), None, place)
         begin = time.perf_counter()
-        with how:
+        with how, timed_run:
             runner.run()
         found[f"{name}_s"] = time.perf_counter() - begin
+        found[f"{name}_detect_s"] = detecting[-1]
         reports = [json.loads(p.read_text()) for p in place.glob("tracking/*/results.json")]
         found["frames"] = sum(one["video"]["frame_count"] for one in reports)
     ours, theirs = found["frames"] / found["warm_s"], their_track(bench, paths[0])
@@ -349,19 +352,26 @@ def command(bench: Bench) -> Row:
 
 
 def training(bench: Bench) -> Row:
-    """Seconds of an epoch of fine-tuning: ours and theirs with equal settings, ours with auto."""
+    """Seconds of an epoch of fine-tuning: ours and theirs with equal settings, ours with auto; the
+    shorter of two trainings each, and what of it were validation and checkpoints."""
     data = simulated(bench)
     equal = {"batch": 16, "workers": 8 if bench.card else 0, "cache": False}
-    ours = epoch_ours(bench, data, "ours", **equal)
-    theirs = epoch_theirs(bench, data, **equal)
-    auto = epoch_ours(bench, data, "auto", batch="auto", workers=None, cache=None)
+    auto = {"batch": "auto", "workers": None, "cache": None}
+    runs: dict[str, list[Row]] = {"ours": [], "theirs": [], "auto": []}
+    order = ("ours", "theirs", "auto", "theirs", "ours", "auto") if bench.card else runs
+    for kind in order:
+        name = f"{kind}{len(runs[kind])}"
+        knobs = auto if kind == "auto" else equal
+        train = epoch_theirs if kind == "theirs" else epoch_ours
+        runs[kind].append(epoch_parts(train, bench, data, name, **knobs))
+    shortest = {kind: min(rows, key=lambda row: row["s"]) for kind, rows in runs.items()}
+    found = {f"{kind}_{part}": s for kind, row in shortest.items() for part, s in row.items()}
     return {
         "images": bench.images,
-        "ours_s": ours,
-        "theirs_s": theirs,
-        "auto_s": auto,
-        "ratio": ours / theirs,
-        "auto_speedup": theirs / auto,
+        **found,
+        "all_s": {kind: [round(row["s"], 3) for row in rows] for kind, rows in runs.items()},
+        "ratio": found["ours_s"] / found["theirs_s"],
+        "auto_speedup": found["theirs_s"] / found["auto_s"],
         "targets": ("ratio <= 1.02", "auto_speedup >= 1.8"),
     }
 
@@ -494,16 +504,45 @@ def epoch_ours(bench: Bench, data: Any, name: str, **knobs: Any) -> float:
     return epoch_seconds(folder / "results.csv")
 
 
-def epoch_theirs(bench: Bench, data: Any, **knobs: Any) -> float:
+def epoch_parts(train: Callable[..., float], *arguments: Any, **knobs: Any) -> Row:
+    """Seconds of an epoch, of its validation and of its checkpoints."""
+    from segtrack.model.ultralytics.engine import Trainer
+    from segtrack.model.ultralytics.library import SegmentationTrainer
+
+    parts: dict[str, list[float]] = {"validate": [], "save_model": []}
+    owner = SegmentationTrainer if train is epoch_theirs else Trainer
+    with ExitStack() as stack:
+        for method, took in parts.items():
+            change = mock.patch.object(owner, method, timed(getattr(owner, method), took))
+            stack.enter_context(change)
+        seconds = train(*arguments, **knobs)
+    return {
+        "s": seconds,
+        "validation_s": min(parts["validate"]),
+        "checkpoint_s": min(parts["save_model"]),
+    }
+
+
+def timed(method: Callable[..., Any], took: list[float]) -> Callable[..., Any]:
+    def call(self: Any, *arguments: Any, **knobs: Any) -> Any:
+        begin = time.perf_counter()
+        found = method(self, *arguments, **knobs)
+        took.append(time.perf_counter() - begin)
+        return found
+
+    return call
+
+
+def epoch_theirs(bench: Bench, data: Any, name: str, **knobs: Any) -> float:
     from ultralytics import YOLO
 
     from segtrack.model.ultralytics.data import link_tree
 
-    tree = link_tree(data, bench.folder / "tree")
+    tree = link_tree(data, bench.folder / f"{name}_tree")
     knobs |= {"epochs": bench.epochs, "imgsz": bench.imgsz, "device": bench.theirs, "seed": 0}
-    knobs |= {"plots": False, "close_mosaic": 0, "project": str(bench.folder), "name": "theirs"}
+    knobs |= {"plots": False, "close_mosaic": 0, "project": str(bench.folder), "name": name}
     YOLO(str(bench.weights)).train(data=str(tree), patience=50, verbose=False, **knobs)
-    return epoch_seconds(bench.folder / "theirs" / "results.csv")
+    return epoch_seconds(bench.folder / name / "results.csv")
 
 
 def epoch_seconds(path: Path) -> float:

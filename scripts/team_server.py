@@ -71,8 +71,14 @@ class TeamServer:
 
     def __enter__(self) -> TeamServer:
         self.folder = self.folder.absolute()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "is a file" if self.folder.is_file() else f"cannot be made: {error.strerror}"
+            raise CannotStart(f"{self.folder}: {why}; choose another folder") from error
         self.port = self.port or free_port()
+        if self.artifacts is not None:
+            require_bucket(self.artifacts, self.endpoint)
         try:
             if self.database == "postgres":
                 self._start_postgres()
@@ -158,6 +164,11 @@ class TeamServer:
         data, new = self.folder / "postgres", not (self.folder / "postgres" / "PG_VERSION").exists()
         if new:
             self._make_database(data, as_user)
+        if process := running_at(data):  # whose password file is not to be written over
+            raise CannotStart(
+                f"{self.folder}: a PostgreSQL is at it, process {process}: another team_server.py "
+                f"has this folder; what a killed one left behind ends with: kill -INT {process}"
+            )
         self._database_port = free_port()
         words = [
             *("postgres", "-D", str(data), "-h", HERE, "-p", str(self._database_port)),
@@ -242,15 +253,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path)
-    parser.add_argument("--port", type=int, default=5000, help="of MLflow; default: %(default)s")
+    parser.add_argument("--port", type=port, default=5000, help="of MLflow; default: %(default)s")
     parser.add_argument("--host", default=HERE, help="0.0.0.0: other machines reach it too")
     parser.add_argument("--workers", type=int, default=2, help="processes of MLflow")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--artifacts", metavar="s3://BUCKET", help="default: in memory")
     parser.add_argument("--endpoint", metavar="URL", help="of the S3 server; default: Amazon's")
     asked = parser.parse_args()
-    if not free(asked.host, asked.port):
-        print(f"team_server.py: port {asked.port} is taken; give --port", file=sys.stderr)
+    if why := taken(asked.host, asked.port):
+        print(f"team_server.py: --host {asked.host} --port {asked.port}: {why}", file=sys.stderr)
         return 1
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -319,13 +330,55 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def free(host: str, port: int) -> bool:
-    """Whether a port can be listened at."""
+def port(text: str) -> int:
+    """A word of the command line that is a port; 0: one that is free."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 0 to 65535")
+    return int(text)
+
+
+def taken(host: str, number: int) -> str:
+    """Why nothing can listen at an address; empty where it can."""
     try:
-        socket.create_server((host, port)).close()
-    except OSError:
-        return False
-    return True
+        socket.create_server((host, number)).close()
+    except OSError as error:
+        return f"cannot listen there ({error.strerror}); give another"
+    return ""
+
+
+def running_at(data: Path) -> str:
+    """The process of the PostgreSQL that has a folder; empty where none answers."""
+    try:
+        process, _, _, number = (data / "postmaster.pid").read_text().splitlines()[:4]
+        socket.create_connection((HERE, int(number)), timeout=5).close()
+    except (OSError, ValueError):
+        return ""
+    return process
+
+
+def require_bucket(artifacts: str, endpoint: str | None) -> None:
+    """Write a file where artifacts are to lie: a server without it would lose all of them.
+
+    Raises:
+        CannotStart: it cannot be written.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    given = f"--artifacts {artifacts}"
+    scheme, _, place = artifacts.partition("://")
+    name, _, folder = place.partition("/")
+    if scheme != "s3" or not name:
+        raise CannotStart(f"{given}: must be s3://BUCKET or s3://BUCKET/FOLDER")
+    times = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    try:
+        client = boto3.client("s3", endpoint_url=endpoint, config=times)
+        client.put_object(Bucket=name, Key=f"{folder.strip('/')}/.team_server".lstrip("/"))
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise CannotStart(
+            f"{given}: cannot write there ({error}); mend bucket, --endpoint or credentials"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import team_server
-from scripts.team_server import TeamServer
+from scripts.team_server import CannotStart, TeamServer, main
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "lab.example.org", "127.0.0.1"])
@@ -43,3 +43,62 @@ def test_it_is_asked_where_it_listens(
     monkeypatch.setattr(team_server, "answers", answers)
     TeamServer(tmp_path, port=5000, host=host).start()
     assert asked == [f"http://{at}:5000/health"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--port", "99999"], 2, "99999: must be a number from 0 to 65535"),
+        (["--port", "0", "--host", "no.such.host.invalid"], 1, "cannot listen there ("),
+        (["--port", "0", "--artifacts", "/tmp/x"], 1, "must be s3://BUCKET"),
+        (["--port", "0", "--artifacts", "s3:///x"], 1, "must be s3://BUCKET"),
+        (
+            ["--port", "0", "--artifacts", "s3://b/x", "--endpoint", "http://127.0.0.1:1"],
+            1,
+            "--artifacts s3://b/x: cannot write there (Could not connect",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(
+    words: list[str],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    if "--artifacts" in words:
+        pytest.importorskip("boto3", reason="pip install 'segtrack[s3]'")
+    monkeypatch.setattr("sys.argv", ["team_server.py", str(tmp_path / "made"), *words])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    try:
+        ended = main()
+    except SystemExit as end:
+        ended = int(str(end.code))
+    assert ended == code and told in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(CannotStart, match="choose another folder"):
+            TeamServer(folder).__enter__()
+
+
+def test_another_one_has_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its PostgreSQL answers, and the file with its password stays as it is."""
+    data = tmp_path / "postgres"
+    data.mkdir()
+    (data / "PG_VERSION").touch()
+    (tmp_path / "pgpass").write_text("of the other")
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(team_server, "system_user", lambda folder: {})
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        lines = ("4711", str(data), "0", str(other.getsockname()[1]), "", "127.0.0.1")
+        (data / "postmaster.pid").write_text("\n".join(lines))
+        with pytest.raises(CannotStart, match=r"another team_server.*-INT 4711"):
+            TeamServer(tmp_path).__enter__()
+    assert (tmp_path / "pgpass").read_text() == "of the other"
+    assert not team_server.running_at(data)  # what a kill of the machine left is no process

@@ -15,11 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from segtrack.base.errors import SegtrackError
 from segtrack.base.names import short
-from segtrack.command import objective, worker
+from segtrack.command import objective, search, worker
 from segtrack.command.app import CONF
 from segtrack.command.cells import probes_of, sweep_problems
 from segtrack.command.checking import check
-from segtrack.command.composition import compose_settings, composing, swept
+from segtrack.command.composition import Swept, compose_settings, composing, swept
 from segtrack.command.study import KEPT_FROM, optuna_version
 from segtrack.command.sweep_cells import once, settings_of
 from segtrack.command.sweep_search import Found, front, importance
@@ -149,6 +149,8 @@ def test_an_objective_is_a_name_or_several() -> None:
         objective.objective_values(replace(settings, objective="track/hot"), metrics, [])
     wrong = [str(problem) for problem in check(CONF, ["objective=[track/hota,track/hoto]"])]
     assert wrong == ["objective=track/hoto: there is no such metric; did you mean track/hota?"]
+    (twice,) = check(CONF, ["objective=[track/hota,track/hota]"])
+    assert str(twice) == "objective=[track/hota,track/hota]: names one of them twice"
     assert objective.read(objective.kept([0.5, 3.0])) == [0.5, 3.0]
     assert objective.read({}) == objective.read(objective.kept([float("nan")])) == []
 
@@ -233,6 +235,19 @@ def test_what_was_found_comes_back_from_its_file() -> None:
     title = "10 trials of Optuna's TPESampler (9 finished, 1 pruned), by track/hota"
     assert found.title == title
     assert found.importance_rows()[1] == {"knob": "t.b", "track/hota": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "name"),
+    [
+        ("hydra_plugins.x.create_nsgaii_sampler", "Optuna's NSGAIISampler"),
+        ("optuna.samplers.TPESampler", "Optuna's TPESampler"),
+    ],
+)
+def test_a_search_is_called_by_its_sampler(sampler: str, name: str) -> None:
+    settings = {"sampler": {"_target_": sampler}}
+    sweeper = Sweeper("hydra_plugins.hydra_optuna_sweeper.OptunaSweeper", (), settings)
+    assert search._name(Swept(sweeper, [])) == name
 
 
 def test_each_worker_has_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import io
 import logging
+import multiprocessing
 import os
 import re
 import shutil
@@ -136,6 +137,16 @@ def test_compare_and_load_run(tracked: segtrack.Run) -> None:
         segtrack.compare(tracked, other, level=95)
     with pytest.raises(segtrack.SettingsError, match="no such run"):
         segtrack.load_run("nobody")
+
+
+def test_a_process_beside_a_script_does_not_run_it_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(project.folder.rglob("*"))
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(segtrack.SettingsError, match=r"segtrack.track\(\) .* `if __name__ =="):
+        segtrack.track(video="no video.mp4")
+    assert sorted(project.folder.rglob("*")) == before
 
 
 def test_wrong_settings_are_all_said_and_leave_nothing(project: Project) -> None:

@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
+from segtrack.base.processes import process_mark
 from segtrack.model import Together
+from segtrack.pipeline import runner
 from tests.integration.conftest import LOADED, ROOT, Outcome, Project
 from tests.model.conftest import make_tiny_weights
 
@@ -61,6 +63,16 @@ def stored(project: Project) -> dict[str, bytes]:
     return {k: v for k, v in kept.items() if not k.endswith(("stage.json", "metrics.jsonl"))}
 
 
+def written(project: Project) -> dict[str, bytes]:
+    """The text files beside results.json."""
+    found = (project.folder / "outputs").rglob("tracking/*/mot*.txt")
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in found}
+
+
+def not_here(*_: Any) -> None:
+    raise AssertionError("this process is busy with the network")
+
+
 def objects(project: Project, name: str) -> Any:
     (path,) = (project.folder / "outputs").rglob(f"tracking/{name}/results.json")
     return json.loads(path.read_text())["objects"]
@@ -77,17 +89,25 @@ def test_results_are_those_of_one_after_the_other(
     assert first.code == 0, first.err
     assert "together" not in first.out
     alone, found = stored(project), {name: objects(project, name) for name in LENGTHS}
+    texts = written(project)
     assert all(found.values()) and len([k for k in alone if k.startswith("detect/")]) >= 6
     for name in (".segtrack", "outputs"):
         shutil.rmtree(project.folder / name)
     with monkeypatch.context() as patched:
         patched.setattr(Together, "most", 3)
+        patched.setattr(runner, "cores", lambda: 4)
+        for name in ("association.make_tracker", "results.replacing"):  # other processes do it
+            patched.setattr(f"segtrack.tracker.{name}", not_here)
         second = here(*words)
         assert second.code == 0, second.err
         assert second.out.count("detect     3 together") == 1
-        assert second.out.count("detect     built in ") == 3
+        for name in ("detect", "associate"):
+            assert second.out.count(f"{name:10} built in ") == 3
         assert stored(project) == alone
         assert {name: objects(project, name) for name in LENGTHS} == found
+        assert written(project) == texts
+    with monkeypatch.context() as patched:
+        patched.setattr(Together, "most", 3)
         # What is there is left alone: one that is missing is not together with anything.
         film(tmp_path / "videos" / "d.avi", 3, (64, 48))
         third = here(*words)
@@ -128,11 +148,18 @@ def test_a_video_that_cannot_be_read_leaves_the_others_their_results(
     assert again.out.count("detect     reused") == 2
 
 
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(one) for task in tasks for one in task.read_text().split()]
+
+
 KILLED = """
 import sys
 sys.path.insert(0, {root!r})
 from segtrack.model import Together, together
+from segtrack.pipeline import runner
 Together.most = 3
+runner.cores = lambda: {cores}
 import time
 take, most = together._Meeting._compute, 0
 def slow(self, asking):
@@ -150,19 +177,24 @@ sys.exit(main(sys.argv[1:] or {words!r}))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "cores"), [(signal.SIGKILL, 4), (signal.SIGTERM, 4)])
 def test_a_video_that_was_done_when_the_command_is_killed_stays(
-    project: Project, here: Run, words: tuple[str, ...], number: int
+    project: Project, here: Run, words: tuple[str, ...], number: int, cores: int
 ) -> None:
-    text = KILLED.format(root=str(ROOT / "src"), words=list(words))
+    text = KILLED.format(root=str(ROOT / "src"), words=list(words), cores=cores)
     with LOADED.start([sys.executable, "-c", text], project.folder, merged=True) as child:
         while "one is done" not in child.out:
             assert child.poll() is None, child.out
             time.sleep(0.02)
+        helpers = [pid for pid in children(child.pid) if process_mark(pid)]
+        assert len(helpers) >= 2
         begin = time.monotonic()
         child.send_signal(number)
         child.wait(timeout=60)
         assert time.monotonic() - begin < 30
+    while any(map(process_mark, helpers)):
+        assert time.monotonic() - begin < 30
+        time.sleep(0.02)
     assert child.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     done = len([one for one in project.results() if one.startswith("detect/")])
     assert 1 <= done < 3

@@ -17,6 +17,13 @@ from typing import Any
 from segtrack.base.saying import say
 
 
+def cores() -> int:
+    """CPU cores that this process may use: a container or a scheduler may give it some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def process_mark(pid: int) -> str:
     """The process id with its start time, since ids are used again; empty if it is not running."""
     try:

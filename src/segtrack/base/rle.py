@@ -115,7 +115,9 @@ def encode_runs(
 
 def pixels(counts: bytes) -> int:
     """How many pixels a mask has."""
-    return int(run_lengths(counts)[1::2].sum())
+    from segtrack.base.rle_kernels import area
+
+    return area(np.frombuffer(counts, np.uint8))
 
 
 def disjoint(
@@ -130,39 +132,35 @@ def disjoint(
     Returns:
         What is left of each; None for nothing. Masks that lose nothing keep their very bytes.
     """
+    from segtrack.base.rle_kernels import cut_out, extents
+
     rle = list(masks)
-    runs = {i: run_lengths(counts) for i in order if (counts := rle[i]) is not None}
-    boxes = {i: mask_box(run, height) for i, run in runs.items()}
+    there = [i for i in order if rle[i] is not None]
+    texts = [counts for i in there if (counts := rle[i]) is not None]
+    stops = np.cumsum(np.array([len(text) for text in texts], np.int64))
+    box = extents(np.frombuffer(b"".join(texts), np.uint8), stops, height)
+    first = np.maximum(box[:, None, :2], box[None, :, :2])  # of what two share, x and y
+    last = np.minimum(box[:, None, 2:], box[None, :, 2:])
+    before, after = np.nonzero(np.triu((first < last).all(2), 1))
     decoded: dict[int, np.ndarray] = {}
 
-    def mask(i: int) -> np.ndarray:
-        if i not in decoded:
-            decoded[i] = decode_box(runs[i], height, boxes[i])
-        return decoded[i]
+    def mask(at: int) -> np.ndarray:
+        if at not in decoded:
+            columns, _, _ = cut_out(np.frombuffer(texts[at], np.uint8), height)
+            decoded[at] = columns.view(bool).T
+        return decoded[at]
 
-    better: list[int] = []
-    for i in runs:
-        others = [j for j in better if _overlap(boxes[i], boxes[j]) is not None]
-        if others:
-            own = mask(i).copy()
-            for j in others:
-                x1, y1, x2, y2 = _overlap(boxes[i], boxes[j]) or (0, 0, 0, 0)
-                (ix, iy), (jx, jy) = boxes[i][:2], boxes[j][:2]
-                theirs = mask(j)[y1 - jy : y2 - jy, x1 - jx : x2 - jx]
-                own[y1 - iy : y2 - iy, x1 - ix : x2 - ix] &= ~theirs
-            if own.sum() < mask(i).sum():
-                ix, iy = boxes[i][:2]
-                rle[i] = encode_box(own, height, width, (ix, iy)) if own.any() else None
-        better.append(i)
+    for at in np.unique(after).tolist():
+        own = mask(at).copy()
+        x, y = box[at, :2].tolist()
+        for other in before[after == at].tolist():
+            (x1, y1), (x2, y2) = first[at, other].tolist(), last[at, other].tolist()
+            other_x, other_y = box[other, :2].tolist()
+            theirs = mask(other)[y1 - other_y : y2 - other_y, x1 - other_x : x2 - other_x]
+            own[y1 - y : y2 - y, x1 - x : x2 - x] &= ~theirs
+        if own.sum() < mask(at).sum():
+            rle[there[at]] = encode_box(own, height, width, (x, y)) if own.any() else None
     return rle
-
-
-def _overlap(
-    a: tuple[int, int, int, int], b: tuple[int, int, int, int]
-) -> tuple[int, int, int, int] | None:
-    """x1, y1, x2, y2 of what two boxes share, ends excluded; None for nothing."""
-    x1, y1, x2, y2 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
 def compressed(segmentation: dict[str, Any], width: int, height: int) -> bytes:

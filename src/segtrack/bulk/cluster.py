@@ -223,7 +223,9 @@ def _room(ray: Any, cpus: float, gpus: float, wanted: int | None) -> int:
         each = there.get("GPU", 0)
         most = min(most, int(each / gpus + 1e-9) if gpus >= 1 else int(each) * int(1 / gpus + 1e-9))
     if most < (wanted or 1):
-        given = f"scale.actors={wanted}" if wanted else "scale.cpus_per_actor"
+        given = f"scale.actors={wanted}" if wanted else f"scale.cpus_per_actor={cpus:g}"
+        if gpus and there.get("GPU", 0) < gpus:
+            given = f"scale.gpus_per_actor={gpus:g}"
         raise SettingsError(
             f"{given}: the cluster has {there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} "
             f"GPUs, room for {most} actors with {_amount(cpus, gpus)} each"

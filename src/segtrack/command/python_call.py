@@ -8,6 +8,7 @@ with it) stays as it is.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,11 @@ def run_stages(
         Where the run is recorded, and its id.
 
     Raises:
-        SettingsError: all that is wrong with the settings; nothing is left behind.
+        SettingsError: all that is wrong with the settings; nothing is left behind. Or this is a
+            process that works beside a script.
         SegtrackError: what else ended the run.
     """
+    _require_own_process(function)
     words = override_words({"stages": list(stages), **given})
     with hidden(), _own_hydra():
         chosen = video_choices(CONF, words)
@@ -73,6 +76,15 @@ def mlflow_settings(given: Mapping[str, Any]) -> MlflowSettings:
     with _own_hydra():
         require_settings(words)
         return compose_settings(CONF, words).mlflow
+
+
+def _require_own_process(function: str) -> None:
+    """Refuse in a process beside this one, which reads a script again from its beginning."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SettingsError(
+            f"segtrack.{function}() is called where processes that work beside a script call it "
+            "again: put what the script does below `if __name__ == '__main__':`"
+        )
 
 
 @contextlib.contextmanager

@@ -147,4 +147,6 @@ class Search:
 def _name(sweep: Swept) -> str:
     sampler = (sweep.sweeper.settings.get("sampler") or {}).get("_target_", "")
     last = str(sampler or sweep.sweeper.target).rpartition(".")[2]
+    if (made := last.removeprefix("create_").removesuffix("_sampler")) != last:
+        last = f"{made.upper()}Sampler"  # the plugin makes some by functions: create_nsgaii_sampler
     return f"Optuna's {last}" if sweep.sweeper.is_optuna else last

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.processes import cores
 from segtrack.settings import gpu_indices
 
 
@@ -76,8 +76,7 @@ def loading_processes(wanted: int | None, device: Any) -> int:
         return wanted
     if device_class(device) != "cuda":
         return 0
-    mine = hasattr(os, "sched_getaffinity")  # what a container or a scheduler gives
-    return min(16, len(os.sched_getaffinity(0)) if mine else os.cpu_count() or 1)
+    return min(16, cores())
 
 
 def first_device(device: Any) -> str:

@@ -101,8 +101,11 @@ def objective_problems(settings: Settings) -> Iterator[Problem]:
     Stages of other packages record what they like: where there are such, nothing is refused.
     """
     ours = all(STAGES.get(name).make.__module__.startswith("segtrack.") for name in STAGES)
-    for wanted in settings.objectives if ours else ():
+    objectives = dict.fromkeys(settings.objectives)
+    for wanted in objectives if ours else ():
         yield from _problems(settings, wanted)
+    if len(objectives) < len(settings.objectives):
+        yield Problem("objective", f"[{','.join(settings.objectives)}]", "names one of them twice")
     if settings.prune is None:
         return
     names = settings.objectives

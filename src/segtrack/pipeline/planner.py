@@ -88,7 +88,7 @@ class Planner(Walk):
             raise ends[0]
         return results
 
-    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str, then: str) -> None:
         """Nothing: each has its line when it is asked for."""
 
     def _stored(self, stage: Stage, recipe: Recipe, owner: str) -> Result:

@@ -11,15 +11,16 @@ from typing import Any
 
 from segtrack.base.metrics import Metric, Report
 from segtrack.base.names import level
-from segtrack.base.processes import stop_if_asked
+from segtrack.base.processes import cores, stop_if_asked
 from segtrack.base.progress import doing
 from segtrack.base.saying import say
 from segtrack.journal import Journal
+from segtrack.pipeline.ahead import Ahead
 from segtrack.pipeline.stage import STAGES, Crew, Given, Recipe, Result, Stage, Visit
 from segtrack.pipeline.walk import Asking, Walk, missing, owner_of
 from segtrack.report import table_csv, table_text
 from segtrack.settings import Settings
-from segtrack.store import StageCall, Store
+from segtrack.store import StageCall, StageResult, Store
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Runner(Walk):
         self._looking = False
         self._fresh: set[str] = set()  # keys of what was built together, and not asked for yet
         self._failed: dict[str, BaseException] = {}  # what became of others of them, by key
+        self._ahead: Ahead | None = None
         self._found: dict[Any, Recipe | Visit | Given] = {}  # what was found by looking
         self._unpublished: list[tuple[Stage, Mapping[str, Any], str, Result]] = []
         self.builds: dict[str, int] = {}
@@ -143,6 +145,8 @@ class Runner(Walk):
         """
         stop_if_asked()
         which = (stage.name, *sorted(of.items()))
+        if self._ahead:
+            self._ahead.wait(which)
         made = self._found.pop(which, None) or stage.make(Run(self, stage, owner), **of)
         if self._looking and not isinstance(made, Given):
             self._found[which] = made
@@ -178,24 +182,33 @@ class Runner(Walk):
     def _publish(self, stage: Stage, of: Mapping[str, Any], owner: str, result: Result) -> None:
         if result.warning:
             say(f"warning: {result.warning}")
+        which = (stage.name, *sorted(of.items()))
+        if stage.write and not (self._ahead and which in self._ahead.written):
+            self._writing(stage, of, result)()
         if stage.publish:
             stage.publish(Run(self, stage, owner), result, **of)
+
+    def _writing(self, stage: Stage, of: Mapping[str, Any], result: Result) -> Callable[[], object]:
+        assert stage.write is not None
+        return stage.write(self.output, self.facts, result, **of)
 
     def each(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> list[Result]:
         """Several results of one stage, one after the other."""
         return [self.get(name, one, asking) for one in of]
 
-    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str, then: str) -> None:
         """Build what is not there side by side, where there are several and their crew does so.
 
-        Each is told and recorded when it is asked for, and what one of them failed with is raised
-        then. What another process is building is left to that moment too.
+        What follows from each, up to ``then``, is built beside as soon as it is there, by every
+        second core, where there are enough. Each is told and recorded when it is asked for, and
+        what one of them failed with is raised then. What another process is building is left to
+        that moment too.
         """
         stage = STAGES.get(name)
         owner = owner_of(stage, asking)
         if self._looking or owner not in self.listed:
             return
-        lacking: dict[str, tuple[StageCall, Recipe]] = {}
+        lacking: dict[str, tuple[StageCall, Recipe, Mapping[str, Any]]] = {}
         crew: Crew | None = None
         for one in of:
             which = (name, *sorted(one.items()))
@@ -206,12 +219,25 @@ class Runner(Walk):
             crew = made.crew
             call, there = self.find(stage, made)
             if there is None:
-                lacking[call.key] = call, made
+                lacking[call.key] = call, made, one
         if crew is None or len(lacking) < 2:
             return
         say(f"{name:10} {len(lacking)} together")
-        works = [partial(self.store.run_if_free, c, r.build) for c, r in lacking.values()]
-        amounts = [recipe.amount for _, recipe in lacking.values()]
+        following = STAGES.get(then) if then else None
+        processes = min(len(lacking), cores() // 2)
+        if following and following.load_apart and processes > 1:
+            load = following.load_apart(self.settings)
+            ahead = Ahead(self, processes, load, self._writing)
+            self._ahead = self.closing.enter_context(ahead)
+
+        def work(call: StageCall, recipe: Recipe, one: Mapping[str, Any]) -> StageResult | None:
+            built = self.store.run_if_free(call, recipe.build)
+            if built and self._ahead:
+                self._ahead.follow(then, one, asking)
+            return built
+
+        works = [partial(work, *one) for one in lacking.values()]
+        amounts = [recipe.amount for _, recipe, _ in lacking.values()]
         futures = crew.run(works, sum(amounts) if all(amounts) else None)
         stop_if_asked()
         for key, future in zip(lacking, futures, strict=True):
@@ -260,9 +286,10 @@ class Runner(Walk):
             stop_if_asked()  # a callback that was cut short may have left a wrong result
 
         result = self.store.run(call, build, listen)
-        if call.key in self._fresh:
-            self._fresh.remove(call.key)
-            result = replace(result, hit=False)
+        for fresh in (self._fresh, self._ahead.fresh if self._ahead else set()):
+            if call.key in fresh:
+                fresh.remove(call.key)
+                result = replace(result, hit=False)
         if self.journal and not result.hit:
             self.journal.worked = True
         self.builds[stage.name] = self.builds.get(stage.name, 0) + (not result.hit)

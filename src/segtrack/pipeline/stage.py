@@ -40,9 +40,14 @@ class Ask(Protocol):
     def each(self, stage: str, of: Iterable[Mapping[str, Any]]) -> list[Result]:
         """Several results of one stage, in order."""
 
-    def together(self, stage: str, of: Iterable[Mapping[str, Any]]) -> None:
+    def together(self, stage: str, of: Iterable[Mapping[str, Any]], then: str = "") -> None:
         """That several results of one stage will be asked for: what is not there of them may be
-        built at once, where their recipes say that it pays."""
+        built at once, where their recipes say that it pays.
+
+        Args:
+            then: a stage of which the same results follow: each, with all that it needs, may be
+                built beside, as soon as that of ``stage`` is there.
+        """
 
     def scratch(self, name: str) -> Path:
         """A folder of the store for what only saves time, or must be remembered."""
@@ -82,6 +87,7 @@ class Recipe:
         check: finds in moments what ``build`` would refuse; called before there is a run.
         crew: lets several recipes of a stage, which share it, be built at once (``Ask.together``);
             ``build`` is then called in a thread. amount: of work, for its bar; 0: not known.
+        apart: ``build`` may be called in another process: it can be pickled, and uses no GPU.
     """
 
     build: Build
@@ -94,6 +100,7 @@ class Recipe:
     check: Callable[[], object] | None = None
     crew: Crew | None = None
     amount: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,10 @@ class Stage:
         load: opens the folder of a result.
         publish: what a run records and prints of the result (``run, result`` and, by name, the
             further arguments of ``make``); a plan never does.
+        write: writes the result's files into the run's folder, before ``publish``: given
+            ``output, facts, result`` and the further arguments it returns a function for another
+            process. load_apart: returns one, given the settings, that loads there what it takes to
+            build and to write (``Ask.together``).
         require: looks for what would only fail after hours, before anything runs.
         listed: it can be listed; else it belongs to the stage that asks for it, or to ``part_of``.
         after: the listed stage that it follows.
@@ -176,6 +187,8 @@ class Stage:
     libraries: tuple[str, ...] = ()
     load: Callable[[Path], Any] | None = None
     publish: Callable[..., None] | None = None
+    write: Callable[..., Callable[[], object]] | None = None
+    load_apart: Callable[[Settings], Callable[[], object]] | None = None
     require: Callable[[Ask], None] | None = None
     listed: bool = True
     part_of: str = ""

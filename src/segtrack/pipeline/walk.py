@@ -50,8 +50,8 @@ class Walk(ABC):
         """Several results of one stage."""
 
     @abstractmethod
-    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str) -> None:
-        """Several results of one stage will be asked for."""
+    def together(self, name: str, of: Iterable[Mapping[str, Any]], asking: str, then: str) -> None:
+        """Several results of one stage will be asked for, and those of ``then`` from them."""
 
     def find(self, stage: Stage, recipe: Recipe) -> tuple[StageCall, StageResult | None]:
         """What decides a result, and the result if the store has it."""
@@ -95,10 +95,11 @@ class Asking:
         self._declared(stage)
         return self._walk.each(stage, of, self._owner)
 
-    def together(self, stage: str, of: Iterable[Mapping[str, Any]]) -> None:
-        """Several results of one stage will be asked for."""
-        self._declared(stage)
-        self._walk.together(stage, of, self._owner)
+    def together(self, stage: str, of: Iterable[Mapping[str, Any]], then: str = "") -> None:
+        """Several results of one stage will be asked for, and those of ``then`` from them."""
+        for name in filter(None, (stage, then)):
+            self._declared(name)
+        self._walk.together(stage, of, self._owner, then)
 
     def scratch(self, name: str) -> Path:
         """A folder of the store that holds no results."""

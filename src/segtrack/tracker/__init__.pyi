@@ -3,6 +3,7 @@ from .live import LiveSummary as LiveSummary
 from .live import LiveTracker as LiveTracker
 from .live import LiveVideo as LiveVideo
 from .live import track_live as track_live
+from .loading import load_compiled as load_compiled
 from .motfiles import mot_lines as mot_lines
 from .motfiles import mots_ids as mots_ids
 from .motfiles import mots_lines as mots_lines

@@ -20,6 +20,7 @@ from tests.model.ultralytics.test_train import MODEL, go, numbers
         ({}, "cpu", (4, 0, False)),
         ({"batch": "auto", "cache": None}, "cpu", (16, 0, False)),
         ({"batch": "auto", "cache": None}, "0", (-1, 12, True)),
+        ({}, "0", (4, 12, False)),
         ({"batch": "auto", "workers": 3}, "0,1", (32, 3, False)),
         ({"cache": None}, "0,1", (4, 12, False)),
         ({"cache": True, "workers": 0}, "1", (4, 0, True)),
@@ -54,6 +55,35 @@ def test_mixed_precision_is_not_downloaded_for(monkeypatch, card, works):
     network = types.SimpleNamespace(parameters=lambda: iter([parameter]))
     assert trainer.check_amp(network) is works
     assert not trainer.check_amp(torch.nn.Linear(1, 1))
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize(
+    ("workers", "batch", "cores", "expected"),
+    [
+        (4, 64, 16, (5, 2)),  # ten of the images fit into a batch: halves, each by a process
+        (4, 2, 16, (2, 4)),  # several batches already
+        (0, 64, 16, (10, 0)),
+        (16, 64, 1, (5, 1)),
+    ],
+)
+def test_validation_is_loaded_beside_the_training(
+    start_weights, tmp_path, monkeypatch, workers, batch, cores, expected
+):
+    """As for a GPU, whose trainer has ``workers``; with one batch the library takes none."""
+    trainer = object.__new__(engine.Trainer)
+    trainer.args = types.SimpleNamespace(workers=workers)
+
+    def theirs(self, path, batch_size, rank, mode):
+        from ultralytics.data.build import build_dataloader
+
+        return build_dataloader(list(range(10)), batch_size, workers, shuffle=False, device="cpu")
+
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(engine.SegmentationTrainer, "get_dataloader", theirs)
+    loader = trainer.get_dataloader("images", batch, -1, "val")
+    assert (loader.batch_size, loader.num_workers) == expected
+    assert trainer.get_dataloader("images", batch, -1, "train").batch_size == min(batch, 10)
 
 
 def test_compile_reaches_the_library(start_weights):

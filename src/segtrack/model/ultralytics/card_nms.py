@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torchvision.ops import batched_nms
 
 PAIRS = 1 << 25  # of candidates that are compared at once, about 0.5 GB
 CROWD = 4096  # candidates of an image, from which on each is compared with its betters alone
@@ -88,6 +87,8 @@ def _of_images(
         return torch.zeros(0, dtype=torch.bool, device=boxes.device)
     widest = int(place.max()) + 1
     if widest > CROWD:  # one image, as ``_spans`` has it
+        from torchvision.ops import batched_nms  # 2 s, which few ever need
+
         stay = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
         stay[batched_nms(boxes, scores[ours], groups, iou)] = True
         return stay

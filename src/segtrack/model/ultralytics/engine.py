@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.atomic import settle
+from segtrack.base.files import link_or_copy
 from segtrack.base.processes import end_with
 from segtrack.model.ultralytics.library import SegmentationTrainer, bfloat16_cpu
 from segtrack.model.ultralytics.occluders import OccludingDataset
@@ -48,6 +49,19 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
             dataset.paste_occluders = self.paste_occluders
         return dataset
 
+    def get_dataloader(
+        self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train"
+    ) -> Any:
+        """The library's; but processes have the validation images ready when an epoch ends.
+
+        Those that fit into one batch the library would load in this process, with the GPU waiting.
+        """
+        loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
+        count = len(loader.dataset)
+        if mode == "val" and self.args.workers and len(loader) == 1 and count > 1:
+            loader = super().get_dataloader(dataset_path, -(-count // 2), rank, mode)
+        return loader
+
     def _setup_train(self) -> None:
         """Set up as the library does, and let ``amp`` mean bfloat16 on a CPU that computes in it.
 
@@ -67,18 +81,19 @@ class Trainer(SegmentationTrainer):  # type: ignore[misc]
         """Save ``last.pt`` and, where this epoch is the best so far, ``best.pt`` by renaming.
 
         The library overwrites both in place, so that a kill at the wrong moment leaves no usable
-        checkpoint at all.
+        checkpoint at all. Where both are the same, the bytes go to the disk once.
         """
-        final = {"best": self.best, "last": self.last}
-        fresh = {role: path.with_suffix(".new") for role, path in final.items()}
-        self.best, self.last = fresh["best"], fresh["last"]
+        best, last = self.best, self.last
+        fresh, better = last.with_suffix(".new"), best.with_suffix(".new")
+        self.best = self.last = fresh
         try:
             saved = bool(super().save_model())
         finally:
-            self.best, self.last = final["best"], final["last"]
-        for role in ("best", "last"):  # last is last: it is what a training continues from
-            if fresh[role].exists():
-                settle(fresh[role], final[role])
+            self.best, self.last = best, last
+        if self.best_fitness == self.fitness:
+            link_or_copy(fresh, better)
+            settle(better, best)
+        settle(fresh, last)  # last: it is what a training continues from
         return saved
 
     def final_eval(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from segtrack.pipeline.videos import detections_of, metric_of, tracker_kind
 
 if TYPE_CHECKING:
     from segtrack.dataset import VideoSequence
+    from segtrack.model import Predictions
+    from segtrack.settings import TrackerSettings, TracksSettings
     from segtrack.tracker import Tracks
 
 
@@ -31,15 +34,29 @@ def associate(ask: Ask, sequence: VideoSequence) -> Recipe:
     for number, path in enumerate(kind.files(settings)):
         inputs[f"file {number}"] = content_digest(path)
 
-    def build(folder: Path, report: Report) -> None:
-        frames = datasets.read_frames(sequence) if looks else None
-        motion = None if moved.value is None else tracker.load_motion(moved.folder)
-        tracker.associate(detected.value, settings, after, folder, report, frames, motion)
-
+    look_in = sequence if looks else None
+    motion = None if moved.value is None else moved.folder
+    build = partial(_build, detected.value, settings, after, look_in, motion)
     facts: dict[str, Any] = {"version": kind.version}
     if compute := kind.compute(settings):
         facts["compute"] = dict(compute)
-    return Recipe(build, facts, inputs, kind.libraries, metric=metric_of(sequence))
+    named = metric_of(sequence)
+    # Those that look at frames may compute with a network, which is loaded once here.
+    return Recipe(build, facts, inputs, kind.libraries, metric=named, apart=not looks)
+
+
+def _build(
+    detected: Predictions,
+    settings: TrackerSettings,
+    after: TracksSettings,
+    look_in: VideoSequence | None,
+    moved: Path | None,
+    folder: Path,
+    report: Report,
+) -> None:
+    frames = None if look_in is None else datasets.read_frames(look_in)
+    motion = None if moved is None else tracker.load_motion(moved)
+    tracker.associate(detected, settings, after, folder, report, frames, motion)
 
 
 def _load(folder: Path) -> Tracks:

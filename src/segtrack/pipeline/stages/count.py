@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from segtrack.pipeline.videos import metric_of
 if TYPE_CHECKING:
     from segtrack.dataset import VideoSequence
     from segtrack.pipeline.runner import Run
-    from segtrack.settings import Settings
+    from segtrack.settings import CountingSettings, Settings
     from segtrack.tracker import Tracks
 
 
@@ -26,14 +27,21 @@ def count(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
         return Given(None)
     require_rules(ask.settings, [sequence])
     associated = ask("associate", sequence=sequence)
-
-    def build(folder: Path, report: Report) -> None:
-        tracks: Tracks = associated.value
-        rules = counting.rules_for(ask.settings.counting, sequence, tracks)
-        counting.count_tracks(tracks, rules, folder, report)
-
+    build = partial(_build, ask.settings.counting, sequence, associated.value)
     size = {"width": sequence.width, "height": sequence.height}
-    return Recipe(build, size, {"tracks": associated.key}, metric=metric_of(sequence))
+    inputs, named = {"tracks": associated.key}, metric_of(sequence)
+    return Recipe(build, size, inputs, metric=named, apart=True)
+
+
+def _build(
+    settings: CountingSettings,
+    sequence: VideoSequence,
+    tracks: Tracks,
+    folder: Path,
+    report: Report,
+) -> None:
+    rules = counting.rules_for(settings, sequence, tracks)
+    counting.count_tracks(tracks, rules, folder, report)
 
 
 def require_rules(settings: Settings, sequences: Iterable[VideoSequence]) -> None:

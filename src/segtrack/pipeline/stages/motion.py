@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ def motion(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     if not tracker_kind(ask, sequence).needs_motion(ask.settings.tracker):
         return Given(None)
 
-    def build(folder: Path, report: Report) -> None:
-        tracker.camera_motion(datasets.read_frames(sequence), folder, report)
+    inputs = {"video": sequence.sha256}
+    return Recipe(partial(_build, sequence), inputs=inputs, metric=metric_of(sequence), apart=True)
 
-    return Recipe(build, inputs={"video": sequence.sha256}, metric=metric_of(sequence))
+
+def _build(sequence: VideoSequence, folder: Path, report: Report) -> None:
+    tracker.camera_motion(datasets.read_frames(sequence), folder, report)
 
 
 STAGE = register(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from segtrack.pipeline.videos import wants_video
 
 if TYPE_CHECKING:
     from segtrack.dataset import VideoSequence
+    from segtrack.settings import CountingSettings
     from segtrack.tracker import Tracks
 
 FILE = "annotated.mp4"
@@ -23,22 +25,30 @@ def render(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     if not wants_video(ask.settings) or not sequence.path:
         return Given(None)
     associated = ask("associate", sequence=sequence)
-    tracks: Tracks = associated.value
     trail = ask.settings.render.trail
     counted = ask("count", sequence=sequence)
-
-    def build(folder: Path, report: Report) -> None:
-        frames = datasets.read_frames(sequence)
-        drawn = None
-        if counted.value is not None:
-            rules = counting.rules_for(ask.settings.counting, sequence, tracks)
-            drawn = counting.Drawn(rules, counted.value)
-        tracker.render_video(frames, tracks, tracks.info.names, folder / FILE, trail, drawn)
-
+    counts = None if counted.value is None else (ask.settings.counting, counted.value)
+    build = partial(_build, sequence, associated.value, trail, counts)
     inputs = {"tracks": associated.key, "video": sequence.sha256}
     if counted.value is not None:
         inputs["counted"] = counted.key
-    return Recipe(build, {"trail": trail}, inputs)
+    return Recipe(build, {"trail": trail}, inputs, apart=True)
+
+
+def _build(
+    sequence: VideoSequence,
+    tracks: Tracks,
+    trail: int,
+    counts: tuple[CountingSettings, Path] | None,
+    folder: Path,
+    report: Report,
+) -> None:
+    """``counts``: what was to be counted, and the folder of what was."""
+    drawn = None
+    if counts is not None:
+        drawn = counting.Drawn(counting.rules_for(counts[0], sequence, tracks), counts[1])
+    frames, names = datasets.read_frames(sequence), tracks.info.names
+    tracker.render_video(frames, tracks, names, folder / FILE, trail, drawn)
 
 
 def _load(folder: Path) -> Path:

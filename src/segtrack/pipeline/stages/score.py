@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,20 +26,21 @@ def score(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     if parsed.value is None:
         return Given(None)
     associated = ask("associate", sequence=sequence)
-    tracks: Tracks = associated.value
     merge = merged_classes(ask.settings.dataset)
-
-    def build(folder: Path, report: Report) -> None:
-        truth = scoring.Truth.load(parsed.folder)
-        names = tracks.info.names
-        scoring.score_tracks(truth, tracks, names, folder, report, merge)
-
     return Recipe(
-        build,
+        partial(_build, parsed.folder, associated.value, merge),
         {"merge": merge},
         {"tracks": associated.key, "truth": parsed.key},
         metric=metric_of(sequence),
+        apart=True,
     )
+
+
+def _build(
+    truth: Path, tracks: Tracks, merge: dict[str, str], folder: Path, report: Report
+) -> None:
+    parsed, names = scoring.Truth.load(truth), tracks.info.names
+    scoring.score_tracks(parsed, tracks, names, folder, report, merge)
 
 
 def _publish(run: Run, made: Result, sequence: VideoSequence) -> None:

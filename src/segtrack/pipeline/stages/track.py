@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,8 @@ from segtrack.pipeline.videos import REPORT, detecting, detections_of
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset, VideoSequence
     from segtrack.model import Predictions, Weights
-    from segtrack.pipeline.runner import Run
+    from segtrack.pipeline.runner import Run, RunFacts
+    from segtrack.settings import Settings
     from segtrack.tracker import Tracks
 
 NO_VIDEO = "there is no video to track in; name one with video=FILE, a folder or a glob"
@@ -65,7 +68,7 @@ def track(ask: Ask) -> Given:
     if not found and set(ask.settings.stages) <= {"prepare", "track"}:
         raise DataError(f"stage track: {NO_VIDEO}.")
     by_model = (one for one in found if detecting(ask, one) == "detect")
-    ask.together("detect", ({"sequence": one} for one in by_model))
+    ask.together("detect", ({"sequence": one} for one in by_model), then="video")
     done = [one.value for one in ask.each("video", ({"sequence": one} for one in found))]
     count = "1 video" if len(done) == 1 else f"{len(done)} videos"
     return Given(done, count if done else f"nothing to do: {NO_VIDEO}")
@@ -146,13 +149,29 @@ def video(ask: Ask, sequence: VideoSequence) -> Given:
     )
 
 
+def _write_video(
+    output: Path, facts: RunFacts, made: Result, sequence: VideoSequence
+) -> Callable[[], None]:
+    """Writes results.json and the text files beside it."""
+    one: Tracked = made.value
+    folder = _folder_of(output, sequence)
+    folder.mkdir(parents=True, exist_ok=True)
+    info, run = one.tracks.info, dataclasses.asdict(facts)
+    how = one.tracks, sequence, one.predictions.info, info.tracker, run, folder
+    return partial(tracker.write_results, *how)
+
+
+def _folder_of(output: Path, sequence: VideoSequence) -> Path:
+    return output / "tracking" / level(sequence.name)
+
+
+def _load_apart(settings: Settings) -> Callable[[], None]:
+    return partial(tracker.load_compiled, settings.tracker, settings.tracks)
+
+
 def _publish_video(run: Run, made: Result, sequence: VideoSequence) -> None:
     one: Tracked = made.value
-    folder = run.output / "tracking" / level(sequence.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    facts = dataclasses.asdict(run.facts)
-    info = one.tracks.info
-    tracker.write_results(one.tracks, sequence, one.predictions.info, info.tracker, facts, folder)
+    folder = _folder_of(run.output, sequence)
     run.show("results.json", folder / "results.json")
     if one.video is not None:
         hand_out(one.video, folder / one.video.name)
@@ -257,6 +276,14 @@ for _stage in (
         publish=_publish_classes,
         listed=False,
     ),
-    Stage(name="video", make=video, inputs=_STAGES, publish=_publish_video, listed=False),
+    Stage(
+        name="video",
+        make=video,
+        inputs=_STAGES,
+        publish=_publish_video,
+        write=_write_video,
+        load_apart=_load_apart,
+        listed=False,
+    ),
 ):
     register(_stage)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from segtrack import scoring
 from segtrack.base.files import file_digest
-from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Given, Recipe, Stage, register
 from segtrack.pipeline.videos import metric_of
 
@@ -20,11 +19,8 @@ def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
     if sequence.gt is None and sequence.mots is None:
         return Given(None)
 
-    def build(folder: Path, report: Report) -> None:
-        scoring.build_truth(sequence, folder, report)
-
     return Recipe(
-        build,
+        partial(scoring.build_truth, sequence),
         {
             "name": sequence.name,
             "format": sequence.gt_format,
@@ -39,6 +35,7 @@ def truth(ask: Ask, sequence: VideoSequence) -> Recipe | Given:
             "mots": file_digest(sequence.mots) if sequence.mots else "",
         },
         metric=metric_of(sequence),
+        apart=True,
     )
 
 
