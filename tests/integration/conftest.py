@@ -30,6 +30,7 @@ LOADED = Forks(
     *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
     *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
     *("tests.integration.quick:install", "tests.composing:install"),
+    "tests.integration.quick:load_compiled",
 )
 # A data set and a training of seconds: what they compute is tested elsewhere.
 TINY = [

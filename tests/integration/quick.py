@@ -23,6 +23,7 @@ import pytest
 import sqlalchemy
 from matplotlib.figure import Figure
 from mlflow.store.db import utils
+from numba.core.dispatcher import Dispatcher
 
 from segtrack.base import saying
 from segtrack.base.metrics import FILE, Report, read_metrics
@@ -53,6 +54,16 @@ def install(patch: pytest.MonkeyPatch | None = None, drawn: bool = False) -> Non
     patch.setattr(utils, "_get_latest_schema_revision", newest)
     if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", _unsynced):
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _unsynced)
+
+
+def load_compiled() -> None:
+    """In a process that forks: load the loops that are compiled, as each of its forks would."""
+    for name in [name for name in sys.modules if name.startswith("segtrack.")]:
+        for loop in vars(sys.modules[name]).values():
+            if isinstance(loop, Dispatcher):
+                for key in loop._cache._cache_file._load_index():
+                    if key == loop._cache._index_key(key[0], loop.targetctx.codegen()):
+                        loop.compile(key[0])
 
 
 def _unsynced(connection: Any, _: Any) -> None:
