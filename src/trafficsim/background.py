@@ -98,9 +98,10 @@ def _paint_skyline(image: Image, rng: Rng, light: Light, horizon: float) -> None
             cv2.rectangle(image, box[0], box[1], tone.tolist(), -1)
             x += w * float(rng.uniform(0.7, 1.6))
     green = light.haze * 0.5 + 0.5 * light.ambient * np.array([60, 95, 75])
-    for x in np.arange(0.0, width, 6.0 * unit):
-        r = float(rng.uniform(2.5, 6.5)) * unit
-        cv2.circle(image, (int(x), int(horizon)), max(1, int(r)), green.tolist(), -1, cv2.LINE_AA)
+    across = np.arange(0.0, width, 6.0 * unit)
+    radii = (rng.uniform(2.5, 6.5, len(across)) * unit).astype(int).tolist()
+    for x, radius in zip(across.astype(int).tolist(), radii, strict=True):
+        cv2.circle(image, (x, int(horizon)), max(1, radius), green.tolist(), -1, cv2.LINE_AA)
 
 
 def _hazy(image: Image, closeness: Plane, light: Light, horizon: float) -> Image:
@@ -233,9 +234,17 @@ class _Houses:
         self._note(outline, origin, normal)
 
     def _note(self, outline: Array, point: Array, normal: Array) -> None:
-        mask = np.zeros(self._closeness.shape, np.uint8)
-        cv2.fillConvexPoly(mask, fixed(outline / _COARSE), 1, cv2.LINE_8, SHIFT)
         offset = float(normal @ (point - self._camera.position))
-        if abs(offset) > 1e-9:
-            near = (self._rays @ normal) / offset
-            np.copyto(self._closeness, np.clip(near, 1.0 / 390.0, 2.0), "same_kind", mask > 0)
+        if abs(offset) <= 1e-9:
+            return
+        corners = fixed(outline / _COARSE)
+        height, width = self._closeness.shape
+        x0, y0 = ((corners.min(axis=0) >> SHIFT) - 1).clip(0, (width, height)).tolist()
+        x1, y1 = ((corners.max(axis=0) >> SHIFT) + 2).clip(0, (width, height)).tolist()
+        if x0 >= x1 or y0 >= y1:
+            return
+        mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        cv2.fillConvexPoly(mask, corners - [x0 << SHIFT, y0 << SHIFT], 1, cv2.LINE_8, SHIFT)
+        near = (self._rays[y0:y1] @ normal)[:, x0:x1] / offset
+        closeness = self._closeness[y0:y1, x0:x1]
+        np.copyto(closeness, near.clip(1.0 / 390.0, 2.0), "same_kind", mask.view(np.bool_))

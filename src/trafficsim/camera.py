@@ -7,7 +7,7 @@ are pixel centres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Camera:
     def shifted(self, dx: float, dy: float, size: tuple[int, int] | None = None) -> Camera:
         """The same view with its picture moved by (dx, dy) px."""
         centre = (self.centre[0] + dx, self.centre[1] + dy)
-        return replace(self, centre=centre, size=size or self.size)
+        return Camera(self.position, self.rotation, self.focal, centre, size or self.size)
 
     def to_camera(self, points: Array) -> Array:
         """World points (N, 3) as camera points (N, 3), m."""

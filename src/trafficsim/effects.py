@@ -101,13 +101,13 @@ class Noise:
         width, height = size
         shape = (height + 64, width + 64)
         grains = rng.standard_normal((*shape, 3), dtype=np.float32)
-        greys = rng.standard_normal(shape, dtype=np.float32)
         self._plus: Image = np.empty((*shape, 3), np.uint8)
         self._minus: Image = np.empty((*shape, 3), np.uint8)
         zero = np.zeros(4)  # a number for each channel
         for top in range(0, shape[0], _STRIP):
             rows = slice(top, top + _STRIP)
-            grain, grey = grains[rows], greys[rows]
+            grain = grains[rows]
+            grey = rng.standard_normal(grain.shape[:2], dtype=np.float32)
             grain *= 0.6
             grey *= 0.7
             grain += cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)

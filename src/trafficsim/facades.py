@@ -58,6 +58,11 @@ class _Front:
         b = (round(x1 * PER_METRE) - 1, round(rows - y0 * PER_METRE) - 1)
         cv2.rectangle(self.image, a, b, colour if own else self.lit(colour), -1)
 
+    def courses(self, apart: int, colour: Colour) -> None:
+        """Lines of a pixel's height from the ground up, `apart` px from each other."""
+        lines = self.image[(self._rows - 1) % apart :: apart, : round(self.width * PER_METRE)]
+        cv2.rectangle(lines, (0, 0), lines.shape[1::-1], self.lit(colour), -1)
+
 
 def draw_front(
     rng: Rng, width: float, height: float, light: Light, gain: Array, gable: bool = False
@@ -82,8 +87,7 @@ def draw_front(
     ground = FLOOR + 0.5
     floors = max(1, int((height - ground - 0.5) // FLOOR))
     if style == "brick":
-        for y in np.arange(0.0, height, 0.25).tolist():
-            front.rectangle(0, width, y, y + 0.06, darker(wall, 0.86))
+        front.courses(PER_METRE // 4, darker(wall, 0.86))
     elif style == "old":
         for y in np.arange(ground, height, FLOOR).tolist():
             front.rectangle(0, width, y - 0.1, y + 0.12, darker(wall, 1.12))
@@ -103,8 +107,7 @@ def draw_front(
 
 def _gable(front: _Front, rng: Rng, light: Light, wall: Colour) -> None:
     """A nearly blank wall with a column of small windows and a plinth."""
-    for y in np.arange(0.0, front.height, 0.5).tolist():
-        front.rectangle(0, front.width, y, y + 0.05, darker(wall, 0.93))
+    front.courses(PER_METRE // 2, darker(wall, 0.93))
     front.rectangle(0, front.width, 0, 0.7, darker(wall, 0.75))
     for x in (0.22 * front.width, 0.62 * front.width):
         if rng.random() < 0.75:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import cv2
 import numpy as np
@@ -44,7 +45,7 @@ def make_sprite(
     sun, lamp = ground_light.at(piece.x, piece.z)
     if piece.kind == "tree":
         return make_tree(rng, piece, camera, background, light, (sun, lamp), depth)
-    mesh = _BUILDERS[piece.kind](rng, piece.side).turned(0.0)
+    mesh = _mesh(rng, piece.kind, piece.side)
     box = _window(camera, mesh, position)
     if box is None:
         return None
@@ -76,7 +77,7 @@ def _window(camera: Camera, mesh: Mesh, position: Array) -> tuple[int, int, int,
     )
 
 
-def _lamp(_: Rng, side: int) -> Mesh:
+def _lamp(side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.09, 0.09), (0.0, 0.9), (-0.09, 0.09), darker(_STEEL, 0.8))
     b.box((-0.055, 0.055), (0.9, 6.0), (-0.055, 0.055), _STEEL)
@@ -92,7 +93,7 @@ def _lamp(_: Rng, side: int) -> Mesh:
     return b.build()
 
 
-def _signal(_: Rng, side: int) -> Mesh:
+def _signal(side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.06, 0.06), (0.0, 2.4), (-0.06, 0.06), (60, 60, 58))
     b.box((-0.17, 0.17), (2.3, 3.2), (-0.14, 0.14), (35, 35, 35), layer=1)
@@ -126,7 +127,7 @@ def _sign(rng: Rng, side: int) -> Mesh:
     return b.build()
 
 
-def _bench(_: Rng, side: int) -> Mesh:
+def _bench(side: int) -> Mesh:
     b = MeshBuilder()
     for z in (-0.7, 0.7):
         b.box((-0.2, 0.2), (0.0, 0.42), (z - 0.05, z + 0.05), (50, 50, 50))
@@ -158,13 +159,13 @@ def _planter(rng: Rng, side: int) -> Mesh:
     return b.build()
 
 
-def _hedge(rng: Rng, side: int) -> Mesh:
+def _hedge(side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.32, 0.32), (0.0, 1.05), (-1.6, 1.6), (38, 72, 48))
     return b.build()
 
 
-def _bollards(_: Rng, side: int) -> Mesh:
+def _bollards(side: int) -> Mesh:
     b = MeshBuilder()
     for z in (-1.4, 0.0, 1.4):
         b.box((-0.08, 0.08), (0.0, 0.85), (z - 0.08, z + 0.08), (70, 70, 70))
@@ -200,7 +201,7 @@ def _shelter(rng: Rng, side: int) -> Mesh:
     return b.build()
 
 
-def _fence(_: Rng, side: int) -> Mesh:
+def _fence(side: int) -> Mesh:
     b = MeshBuilder()
     for z in (-1.2, 1.2):
         b.box((-0.15, 0.15), (0.0, 0.9), (z - 0.04, z + 0.04), (90, 90, 90))
@@ -211,7 +212,7 @@ def _fence(_: Rng, side: int) -> Mesh:
     return b.build()
 
 
-def _hydrant(_: Rng, side: int) -> Mesh:
+def _hydrant(side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.12, 0.12), (0.0, 0.6), (-0.12, 0.12), (40, 40, 190))
     b.box((-0.18, 0.18), (0.38, 0.5), (-0.06, 0.06), (40, 40, 170), layer=1)
@@ -227,9 +228,21 @@ def _postbox(rng: Rng, side: int) -> Mesh:
     return b.build()
 
 
-_BUILDERS: dict[str, Callable[[Rng, int], Mesh]] = {
-    "lamp": _lamp, "signal": _signal, "sign": _sign, "bench": _bench, "bin": _bin,
-    "cabinet": _cabinet, "planter": _planter, "hedge": _hedge, "bollards": _bollards,
-    "kiosk": _kiosk, "shelter": _shelter, "fence": _fence, "hydrant": _hydrant,
-    "postbox": _postbox,
+_SAME: dict[str, Callable[[int], Mesh]] = {
+    "lamp": _lamp, "signal": _signal, "bench": _bench, "hedge": _hedge, "bollards": _bollards,
+    "fence": _fence, "hydrant": _hydrant,
 }  # fmt: skip
+_DRAWN: dict[str, Callable[[Rng, int], Mesh]] = {
+    "sign": _sign, "bin": _bin, "cabinet": _cabinet, "planter": _planter, "kiosk": _kiosk,
+    "shelter": _shelter, "postbox": _postbox,
+}  # fmt: skip
+
+
+def _mesh(rng: Rng, kind: str, side: int) -> Mesh:
+    return _same(kind, side) if kind in _SAME else _DRAWN[kind](rng, side)
+
+
+@cache
+def _same(kind: str, side: int) -> Mesh:
+    """What looks alike everywhere is built once."""
+    return _SAME[kind](side)

@@ -197,18 +197,20 @@ def _shine(
 ) -> None:
     """Lights a strip of the image, in place."""
     factor = texture.astype(np.float64)
-    sun = ground_light.sun_at(*at).astype(np.float64)
+    sun: Array | float = 1.0
+    if ground_light.shaded:
+        sun = ground_light.sun_at(*at).astype(np.float64)
     lamp = ground_light.lamp_at(*at).astype(np.float64) if light.lamp.any() else None
     high = float(light.sun_direction[1])
     planes = []
     for channel, plane in enumerate(cv2.split(image)):
-        gain = light.sun[channel] * high * sun
-        gain += light.ambient[channel]
+        gain = light.sun[channel] * high * sun + light.ambient[channel]
         if lamp is not None:
-            gain += light.lamp[channel] * 1.3 * lamp
-        gain *= factor
-        gain *= plane
-        planes.append(np.clip(gain, 0, 255, out=gain).astype(np.uint8))
+            gain = gain + light.lamp[channel] * 1.3 * lamp
+        lit = gain * factor
+        lit *= plane
+        np.maximum(lit, 0, out=lit)
+        planes.append(np.minimum(lit, 255, out=lit).astype(np.uint8))
     cv2.merge(planes, image)
 
 

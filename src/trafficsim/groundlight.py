@@ -19,10 +19,14 @@ _LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60.0, 220.0, 4
 
 @dataclass(frozen=True)
 class GroundLight:
-    """Shares 0..1 of sun and of lamp light on the ground, float32, 4 cells per m, rows along z."""
+    """Shares 0..1 of sun and of lamp light on the ground, float32, 4 cells per m, rows along z.
+
+    `shaded` is whether the share of sun is below 1 anywhere.
+    """
 
     sun: Plane
     lamp: Plane
+    shaded: bool
 
     def at(self, x: float, z: float) -> tuple[float, float]:
         """Shares of sun and lamp light at (x, z), m."""
@@ -43,7 +47,8 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
     """Casts the shadows of houses, trees and lamps, and lights the lamps."""
     shape = (int(_LENGTH * _CELLS), int(_WIDTH * _CELLS))
     sun = np.full(shape, 255, np.uint8)
-    if float(light.sun.max()) > 0.3 and light.kind == "day":
+    shaded = float(light.sun.max()) > 0.3 and light.kind == "day"
+    if shaded:
         _cast(sun, street, light)
         sun = np.asarray(cv2.GaussianBlur(sun, (5, 5), 0), dtype=np.uint8)
     lamp = np.zeros((shape[0] // 4, shape[1] // 4), np.float32)
@@ -55,7 +60,7 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
                 distance = (columns - (piece.x - piece.side * 1.6)) ** 2 + (rows - piece.z) ** 2
                 lamp += np.exp(-distance / 42.0)
     lamp = np.asarray(cv2.resize(np.minimum(lamp, 1.0), shape[::-1]), dtype=np.float32)
-    return GroundLight(sun.astype(np.float32) / 255.0, lamp)
+    return GroundLight(sun.astype(np.float32) / 255.0, lamp, shaded)
 
 
 def _seen(plane: Plane, x: Plane, z: Plane) -> Plane:

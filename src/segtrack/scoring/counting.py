@@ -78,8 +78,9 @@ def count(
     gt_frames = np.bincount(gt_id, minlength=len(gt_names))
     track_frames = np.bincount(track_id, minlength=len(track_names))
     frames = (*pairing.pairs, pairing.gt_start, pairing.track_start, gt_id, track_id)
+    of_ids = np.argsort(gt_id, kind="stable")
     number, id_first, overlapping = id_pairs(
-        *pairing.pairs[:2], gt_id, track_id, len(gt_names), len(track_names)
+        *pairing.pairs[:2], gt_id, of_ids, track_id, len(gt_names), len(track_names)
     )
     track_of, similarity, together = hota_matches(*frames, number, len(overlapping))
     matched = np.flatnonzero(similarity > 0)

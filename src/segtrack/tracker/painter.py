@@ -7,7 +7,7 @@ supervision's annotators draw over whole frames, to the byte.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from functools import lru_cache
 from typing import Any
 
@@ -47,14 +47,26 @@ class Painter:
         self.letters = _Letters(text_px, max(2, text_px // 5))
         self.number = -1
         self._held: deque[int] = deque()  # numbers of the frames that the paths go through
-        self._paths: dict[int, deque[tuple[int, list[int]]]] = defaultdict(deque)
+        self._paths: dict[int, _Path] = {}
+        # What objects are tinted in: memory that is new to a process takes longer than the tint.
+        self._tint = np.empty((self.size[1], self.size[0], 3), np.uint8)
 
-    def paint(self, image: np.ndarray, rows: TrackRows | None) -> np.ndarray:
-        """The frame with its objects, at the size of the output; BGR uint8, as ``image`` is."""
+    def paint(
+        self, image: np.ndarray, rows: TrackRows | None, canvas: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The frame with its objects, at the size of the output; BGR uint8, as ``image`` is.
+
+        Args:
+            image: (H, W, 3); it is left as it is.
+            rows: the objects of the frame.
+            canvas: C-contiguous, of the output's size; what is drawn on and returned, if given.
+        """
+        if canvas is None:
+            canvas = self.canvas()
         if self.scale > 1:
-            canvas = np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_CUBIC))
+            cv2.resize(image, self.size, canvas, interpolation=cv2.INTER_CUBIC)
         else:
-            canvas = np.ascontiguousarray(image).copy()
+            np.copyto(canvas, image)
         self.number += 1
         if rows is None:
             return canvas
@@ -64,10 +76,13 @@ class Painter:
         self._draw_masks(canvas, rows)
         if self.trail:
             self._draw_trails(canvas, ids, boxes)
-        for track, box in zip(ids, boxes.astype(int).tolist(), strict=True):
-            self._draw_corners(canvas, box, _COLOURS[track % len(PALETTE)])
+        self._draw_corners(canvas, ids, boxes)
         self._draw_labels(canvas, rows, boxes)
         return canvas
+
+    def canvas(self) -> np.ndarray:
+        """Memory for one picture."""
+        return np.empty((self.size[1], self.size[0], 3), np.uint8)
 
     def _draw_masks(self, canvas: np.ndarray, rows: TrackRows) -> None:
         """Large objects first, each inside its own extent."""
@@ -82,42 +97,45 @@ class Painter:
             x, y = x * self.scale, y * self.scale
             part = canvas[y : y + height, x : x + width]
             colour = _COLOURS[int(rows.track_id[i]) % len(PALETTE)]
-            paint = np.empty_like(part)
-            cv2.rectangle(paint, (0, 0), (width, height), colour, -1)
-            cv2.copyTo(cv2.addWeighted(paint, FILL, part, 1 - FILL, 0), inside, part)
+            tint = self._tint[:height, :width]
+            cv2.rectangle(tint, (0, 0), (width, height), colour, -1)
+            cv2.copyTo(cv2.addWeighted(tint, FILL, part, 1 - FILL, 0, tint), inside, part)
             outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
             lines = [outline for outline in outlines if len(outline) >= 3]
             cv2.polylines(part, lines, True, colour, self.line)
 
     def _draw_trails(self, canvas: np.ndarray, ids: list[int], boxes: np.ndarray) -> None:
         """Where the feet of the boxes were; a frame without objects has no part in it."""
-        feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
-        for track, foot in zip(ids, feet.astype(int).tolist(), strict=True):
-            self._paths[track].append((self.number, foot))
+        feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1).astype(np.int32)
+        for track, foot in zip(ids, feet, strict=True):
+            if track not in self._paths:
+                self._paths[track] = _Path(self.trail)
+            self._paths[track].add(self.number, foot)
         self._held.append(self.number)
         if len(self._held) > self.trail:
             first = self.number - self.trail + 1
             while self._held[0] < first:
                 self._held.popleft()
-            for track, path in list(self._paths.items()):
-                while path and path[0][0] < first:
-                    path.popleft()
-                if not path:
-                    del self._paths[track]
+            for path in self._paths.values():
+                path.forget(first)
+            self._paths = {track: path for track, path in self._paths.items() if path.numbers}
         for track in ids:
-            points = [foot for _, foot in self._paths[track]]
-            if len(points) > 1:
+            line = self._paths[track].line()
+            if len(line) > 1:
                 colour = _COLOURS[track % len(PALETTE)]
-                line = np.array(points, np.int32)
                 cv2.polylines(canvas, [line], False, colour, self.line + 1)
 
-    def _draw_corners(self, canvas: np.ndarray, box: list[int], colour: Colour) -> None:
-        x1, y1, x2, y2 = box
-        lines = []
-        for x, y in ((x1, y1), (x2, y1), (x1, y2), (x2, y2)):
-            lines.append([(x, y), (x + self.corner if x == x1 else x - self.corner, y)])
-            lines.append([(x, y), (x, y + self.corner if y == y1 else y - self.corner)])
-        cv2.polylines(canvas, list(np.array(lines, np.int32)), False, colour, self.line + 1)
+    def _draw_corners(self, canvas: np.ndarray, ids: list[int], boxes: np.ndarray) -> None:
+        """Two short lines at each corner of the boxes, inwards."""
+        whole = boxes.astype(np.int32)
+        x, y = whole[:, [0, 2, 0, 2]], whole[:, [1, 1, 3, 3]]
+        lines = np.empty((len(ids), 4, 2, 2, 2), np.int32)  # box, corner, line, end, (x, y)
+        lines[..., 0], lines[..., 1] = x[..., None, None], y[..., None, None]
+        lines[:, :, 0, 1, 0] += np.where(x == whole[:, :1], self.corner, -self.corner)
+        lines[:, :, 1, 1, 1] += np.where(y == whole[:, 1:2], self.corner, -self.corner)
+        for track, of_box in zip(ids, lines.reshape(-1, 8, 2, 2), strict=True):
+            colour = _COLOURS[track % len(PALETTE)]
+            cv2.polylines(canvas, list(of_box), False, colour, self.line + 1)
 
     def _draw_labels(self, canvas: np.ndarray, rows: TrackRows, boxes: np.ndarray) -> None:
         ids = rows.track_id.tolist()
@@ -127,6 +145,33 @@ class Painter:
         ]
         for label in place_labels(boxes, wishes, self.letters.size, self.size):
             self.letters.write(canvas, label, ids[label.row] % len(PALETTE))
+
+
+class _Path:
+    """Where one object was in the last frames."""
+
+    def __init__(self, most: int) -> None:
+        """Room for ``most`` frames and as many again, so that it is seldom moved."""
+        self.numbers: deque[int] = deque()  # of the frames
+        self._points, self._end = np.empty((2 * most + 2, 2), np.int32), 0
+
+    def add(self, number: int, point: np.ndarray) -> None:
+        """The place, px, in the next frame."""
+        if self._end == len(self._points):
+            kept = self.line().copy()
+            self._points[: len(kept)], self._end = kept, len(kept)
+        self._points[self._end] = point
+        self._end += 1
+        self.numbers.append(number)
+
+    def forget(self, first: int) -> None:
+        """What was before frame ``first``."""
+        while self.numbers and self.numbers[0] < first:
+            self.numbers.popleft()
+
+    def line(self) -> np.ndarray:
+        """The places, int32 (N, 2)."""
+        return self._points[self._end - len(self.numbers) : self._end]
 
 
 class _Letters:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segtrack.base.ahead import Behind, read_ahead
+from segtrack.base.ahead import AHEAD, Behind, read_ahead
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.frame_times import FrameTimes
@@ -78,9 +78,12 @@ def _annotated(
     ahead = next(rows, None)
     painter: Painter | None = None
     for number, image in enumerate(frames):
-        painter = painter or Painter(image.shape[1], image.shape[0], names, trail)
+        if painter is None:
+            painter = Painter(image.shape[1], image.shape[0], names, trail)
+            # Used in turn: of those before, so many wait to be encoded and one is.
+            canvases = cycle([painter.canvas() for _ in range(AHEAD + 2)])
         seen = ahead if ahead is not None and ahead.frame == number else None
-        picture = painter.paint(image, seen)
+        picture = painter.paint(image, seen, next(canvases))
         if drawn is not None:
             drawn(picture, number, painter.scale)
         yield picture
@@ -143,9 +146,9 @@ class Encoder:
         import av
         from av.video.reformatter import ColorRange, Colorspace
 
-        frame = av.VideoFrame.from_ndarray(_padded(image, *self._size), format="bgr24")
+        padded = np.ascontiguousarray(_padded(image, *self._size))
         frame = self._yuv.reformat(
-            frame,
+            av.VideoFrame.from_numpy_buffer(padded, format="bgr24"),  # without a copy
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
