@@ -149,11 +149,11 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures that are there, for tests that do not look at them."""
-    from tests.integration.quick import coarse
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures that are there and blank, for tests that do not look at them."""
+    from tests.integration.quick import blank_figures
 
-    coarse(monkeypatch)
+    blank_figures(monkeypatch)
 
 
 @pytest.fixture(scope="module", autouse=True)

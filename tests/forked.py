@@ -42,6 +42,7 @@ LATE = (
     *("SEGTRACK_PLUGINS", "SEGTRACK_STORE", "LABELLERR_", "MLFLOW_", "PYTEST_", "PYTHONPATH"),
     *("AWS_", "RAY_"),  # of libraries that no process which forks has imported
     *("NO_ALBUMENTATIONS_UPDATE", "TORCHINDUCTOR_CACHE_DIR"),  # what each training sets anew
+    *("YOLO_", "ULTRALYTICS_", "GIT_PYTHON_REFRESH"),  # what segtrack sets for its libraries
 )
 _LARGEST = 1 << 20  # bytes of a request
 

@@ -21,7 +21,7 @@ from segtrack.scoring import PLAIN_FIELDS, SequenceScores, counts_of
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 
-pytestmark = pytest.mark.usefixtures("coarse_figures")
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 COUNTS, IMAGES = "tracking/*/scores/counts.npz", "evaluation/units.npz"
 SIZE = 200  # objects in a sequence: one more or less is half a point of MOTA

@@ -137,6 +137,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("tracker.gmc_method=orb", "tracker.gmc_method=orb: no such setting"),
         ("model.conf_floor=0.3", "must not lie above tracker.low_thresh=0.1"),
         ("model.imgsz=100", "model.imgsz=100: must be a multiple of 32 px .*such as 96"),
+        ("model=yolo26n-seg.pt", "did you mean yolo26n-seg.; weights in a file are model.weights="),
         ("model=rfdetr-seg-tiny", "tiny: must be one of .*; did you mean rfdetr-seg-nano"),
         ("model.weights=no.pt", "model.weights=no.pt: no such file"),
         ("model.name=yolov8n", "model.name=yolov8n: masks are needed"),

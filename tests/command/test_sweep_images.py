@@ -17,7 +17,7 @@ from segtrack.evaluation.measurement import measure
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
 
-pytestmark = pytest.mark.usefixtures("coarse_figures")
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 BOX, OTHER = (10, 10, 20, 20), (60, 60, 20, 20)
 OBJECTS = [Object(i, 0, box) for i in range(6) for box in (BOX, OTHER)]

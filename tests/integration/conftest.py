@@ -30,6 +30,7 @@ LOADED = Forks(
     *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
     *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
     *("tests.integration.quick:install", "tests.composing:install"),
+    "tests.integration.quick:load_compiled",
 )
 # A data set and a training of seconds: what they compute is tested elsewhere.
 TINY = [
@@ -111,10 +112,10 @@ class Project:
 def _quick(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """Coarse figures; and in modules with ``REMEMBERS = True``, whose tests build what others
-    build too and change nothing in how, each result is built once in all workers."""
+    """Figures are blank, not in modules with ``DRAWS = True``. In modules with ``REMEMBERS = True``
+    (their tests build what others build too, and change nothing in how) a result is built once."""
     with pytest.MonkeyPatch.context() as patch:
-        quick.install(patch)
+        quick.install(patch, drawn=getattr(request.module, "DRAWS", False))
         if getattr(request.module, "REMEMBERS", False):
             worker = "PYTEST_XDIST_WORKER" in os.environ
             base = tmp_path_factory.getbasetemp()

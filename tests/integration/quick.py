@@ -1,6 +1,6 @@
 """What costs integration tests seconds and is not what they are about.
 
-Figures are drawn coarsely, a database is not synced with its disk, and a stage that an earlier test
+Figures are blank pictures, a database is not synced with its disk, and a stage that an earlier test
 has built of the very same inputs is filled with what that one left. To the run it is a build like
 any other: it says and reports the same, is counted, and is written into the run's own store, which
 begins empty.
@@ -9,6 +9,7 @@ begins empty.
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ import pytest
 import sqlalchemy
 from matplotlib.figure import Figure
 from mlflow.store.db import utils
+from numba.core.dispatcher import Dispatcher
 
 from segtrack.base import saying
 from segtrack.base.metrics import FILE, Report, read_metrics
@@ -33,8 +35,8 @@ REMEMBERED = "PYTEST_REMEMBERED"
 _SAID = "said.json"
 
 
-def install(patch: pytest.MonkeyPatch | None = None) -> None:
-    """From here on, for as long as ``patch`` lasts."""
+def install(patch: pytest.MonkeyPatch | None = None, drawn: bool = False) -> None:
+    """From here on, for as long as ``patch`` lasts; ``drawn``: figures are."""
     patch = patch or pytest.MonkeyPatch()
     run = stores.Store._run
 
@@ -44,7 +46,8 @@ def install(patch: pytest.MonkeyPatch | None = None) -> None:
         return run(self, call, build, *more, **named)
 
     patch.setattr(stores.Store, "_run", remembering)
-    coarse(patch)
+    if not drawn:
+        blank_figures(patch)
     # MLflow reads its 70 migrations each time that it opens a database; here once.
     newest = functools.cache(utils._get_latest_schema_revision)
     newest()
@@ -53,19 +56,37 @@ def install(patch: pytest.MonkeyPatch | None = None) -> None:
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _unsynced)
 
 
+def load_compiled() -> None:
+    """In a process that forks: load the loops that are compiled, as each of its forks would."""
+    for name in [name for name in sys.modules if name.startswith("segtrack.")]:
+        for loop in vars(sys.modules[name]).values():
+            if isinstance(loop, Dispatcher):
+                for key in loop._cache._cache_file._load_index():
+                    if key == loop._cache._index_key(key[0], loop.targetctx.codegen()):
+                        loop.compile(key[0])
+
+
 def _unsynced(connection: Any, _: Any) -> None:
     """A killed process loses nothing by it, only a machine that goes off."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 
 
-def coarse(patch: pytest.MonkeyPatch) -> None:
-    """Figures of few points, whose parts lie where they come to lie."""
+def blank_figures(patch: pytest.MonkeyPatch) -> None:
+    """Figures that are made and not drawn; their numbers lie beside them."""
     savefig = Figure.savefig
 
-    def save(self: Figure, *given: Any, **options: Any) -> None:
-        self.set_layout_engine("none")  # arranges the parts by drawing them all once more
-        savefig(self, *given, **{**options, "dpi": 30})
+    @functools.cache
+    def blank() -> bytes:
+        picture = io.BytesIO()
+        savefig(Figure((2, 1)), picture, format="png", dpi=30)
+        return picture.getvalue()
+
+    def save(self: Figure, path: Any, **options: Any) -> None:
+        if isinstance(path, Path) and path.suffix == ".png":
+            path.write_bytes(blank())
+        else:
+            savefig(self, path, **options)
 
     patch.setattr(Figure, "savefig", save)
 

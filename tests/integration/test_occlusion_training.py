@@ -15,6 +15,7 @@ from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import HandMade, random_scene, write_predictions
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "occlusion_training"
+DRAWS = True
 NAMES = ("person", "car", "traffic sign")
 
 

@@ -15,6 +15,7 @@ def asked(name="yolov8n-seg", **knobs):
         model=model.model_settings(name),
         export=ExportSettings(**knobs),
         mlflow=SimpleNamespace(register=""),
+        device="cpu",
     )
     return SimpleNamespace(settings=settings)
 

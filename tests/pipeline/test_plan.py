@@ -56,6 +56,15 @@ def test_a_start_from_scratch_is_a_warning_of_the_plan(
     assert last.startswith("warning: model=yolov8s-seg starts from scratch: ")
 
 
+def test_weights_of_another_network_are_a_warning_of_the_plan(tmp_path: Path) -> None:
+    shipped = FAMILIES.get("ultralytics").shipped["yolov8n-seg"]
+    words = ["stages=[prepare,evaluate]", "model=yolo11s-seg", f"model.weights={shipped}"]
+    *_, last = Planner(compose_settings(CONF, words), Store(tmp_path)).lines()
+    assert last.endswith(
+        " is a yolov8n-seg, which the records would call yolo11s-seg: add model=yolov8n-seg"
+    )
+
+
 @pytest.mark.parametrize("words", [[], ["model.weights=auto"]])
 def test_nothing_starts_from_scratch_by_itself_for_a_few_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]

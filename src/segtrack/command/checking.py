@@ -186,6 +186,8 @@ class Checker:
         if key == "experiment" and isinstance(value, list) and set(value) <= set(options):
             return None
         near = nearest(str(value), options)
+        if key == "model" and Path(str(value)).suffix:
+            near += f"; weights in a file are model.weights={value}"
         listed = "; choose one" if isinstance(value, list) else near
         known = isinstance(value, str) and value in options
         return None if known else f"must be one of {', '.join(options)}{listed}"

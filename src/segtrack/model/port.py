@@ -38,6 +38,7 @@ class Weights:
         names: class names by class id; empty for ``scratch``.
         imgsz: px, longer side of the input that it was trained with; 640 for ``scratch``.
         note: what a user should know about the choice, else empty.
+        model: name of the network that they are of, as the file says; empty where it does not.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Weights:
     names: tuple[str, ...]
     imgsz: int
     note: str = ""
+    model: str = ""
 
     @property
     def trained(self) -> bool:
@@ -159,6 +161,7 @@ class ModelFamily(ABC):
             distributions that it takes.
         reads: endings of the exported networks that ``read`` and ``detector`` take as well.
         original: knobs under which a checkpoint is computed as it was trained, without conversion.
+        written: knobs under which an exported network is computed as it stands in its file.
         embeds: whether it offers ``extractor``.
     """
 
@@ -175,6 +178,7 @@ class ModelFamily(ABC):
     exports_else: ClassVar[str] = ""
     quantizes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     original: ClassVar[Mapping[str, Any]] = {}
+    written: ClassVar[Mapping[str, Any]] = {}
     embeds: ClassVar[bool] = False
 
     @abstractmethod
@@ -185,6 +189,18 @@ class ModelFamily(ABC):
 
         Raises:
             DataError: it cannot be read, or is none of this family.
+        """
+
+    def require(  # noqa: B027 (most families have nothing to look for)
+        self, settings: ModelSettings, device: Any, path: Path | None
+    ) -> None:
+        """Look, before there is any work, whether predictions can be computed as the settings say.
+
+        Args:
+            path: of the weights, where they were named; None: they are yet to come.
+
+        Raises:
+            SettingsError: they cannot.
         """
 
     @abstractmethod

@@ -6,12 +6,16 @@ MLflow imports this module by its name, which stands in models that were kept, a
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from segtrack.base.errors import DataError
 from segtrack.model.images import decode_image
@@ -88,14 +92,16 @@ class Served:
             from 0; boxes in px, masks as COCO run lengths, at the image's own size.
 
         Raises:
-            DataError: one of them is no image.
+            DataError: one of them is no image, or ``conf`` no score.
         """
         import pandas
 
         lowest = float((params or {}).get("conf", SCORE))
+        if not 0 <= lowest <= 1:
+            raise DataError(f"conf={lowest:g}: must lie between 0 and 1")
         rows: list[dict[str, Any]] = []
         for number, content in enumerate(table["image"]):
-            image = decode_image(content, f"image {number}")
+            image = _decoded(content, number)
             (raw,) = self.detector.predict([self.detector.prepare(image)])
             found = raw.decode(number)
             for i in range(len(found)):
@@ -133,5 +139,32 @@ def load_served(folder: Path) -> Served:
     return Served(load_detector(Network(settings, weights), request), names)
 
 
-def _load_pyfunc(path: str) -> Served:
-    return load_served(Path(path))
+def _decoded(content: bytes, number: int) -> np.ndarray:
+    """MLflow's server decodes the base64 of ``dataframe_records`` and ``_split``, but of ``inputs``
+    and ``instances`` it hands over the text."""
+    name = f"image {number}"
+    try:
+        return decode_image(content, name)
+    except DataError as error:
+        with contextlib.suppress(ValueError, DataError):
+            return decode_image(base64.b64decode(content, validate=True), name)
+        raise DataError(f"{error}; send the content of an image's file, base64 in JSON") from error
+
+
+class _Answering:
+    """``Served`` for MLflow, whose server tells those who ask only what its own errors say."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def predict(self, table: Any, params: Mapping[str, Any] | None = None) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._served.predict(table, params)
+        except DataError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+
+
+def _load_pyfunc(path: str) -> _Answering:
+    return _Answering(load_served(Path(path)))

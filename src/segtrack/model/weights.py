@@ -100,9 +100,10 @@ def _read(family: ModelFamily, settings: ModelSettings, path: Path, origin: str)
                 "give the file"
             )
         path = inside[0]
+    what = "is no file but a pipe or a device" if path.exists() else "no such file"
     if not path.is_file():
         raise DataError(
-            f"model.weights={path}: no such file; give a {family.suffix} checkpoint, shipped, "
+            f"model.weights={path}: {what}; give a {family.suffix} checkpoint, shipped, "
             "run:<MLflow run id>, scratch or auto"
         )
     return family.read(settings, path, origin)

@@ -317,7 +317,7 @@ class Runner(Walk):
 def named_work(stage: Stage, of: Mapping[str, Any]) -> str:
     """What is built, for people: ``score sim-0``."""
     names = (getattr(value, "name", value) for value in of.values())
-    return " ".join([stage.name, *(name for name in names if isinstance(name, str))])
+    return " ".join(dict.fromkeys([stage.name, *(n for n in names if isinstance(n, str))]))
 
 
 class Run(Asking):

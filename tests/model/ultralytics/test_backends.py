@@ -19,6 +19,7 @@ from segtrack.model.ultralytics.detector import YoloDetector
 from segtrack.model.ultralytics.exported import read_exported
 from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.store import Store
+from tests.model.conftest import make_tiny_weights
 
 BACKENDS = ("openvino", "onnx")
 RNG = np.random.default_rng(0)
@@ -143,7 +144,7 @@ def test_results_say_what_computed_them(tiny_weights):
 class Waits:
     """A runtime that takes its time."""
 
-    batch = 2
+    batch, stride = 2, 32
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -217,6 +218,19 @@ def test_auto_leaves_out_what_does_not_compute_a_network(tiny_weights, monkeypat
     said = capsys.readouterr().out
     assert "openvino does not compute it: no such operation" in said
     assert "an image takes: onnx" in said and ", torch" in said
+
+
+def test_a_network_of_a_larger_stride(tmp_path, monkeypatch, capsys):
+    """It is converted and measured with images whose sides are multiples of 64 px."""
+    monkeypatch.delenv("SEGTRACK_BACKEND")
+    weights = make_tiny_weights(tmp_path / "p6.pt", network="yolov8n-seg-p6")
+    assert backends.backend_of(network(weights, "auto", imgsz=96))[0] in backends.PACKAGES
+    assert "does not compute it" not in capsys.readouterr().out
+    image = RNG.integers(0, 255, (70, 100, 3), np.uint8)
+    for backend in BACKENDS:
+        one = detector(weights, backend, imgsz=96)
+        assert one.prepare(image).pixels.shape == (128, 128, 3)
+        assert one.predict([one.prepare(image)])[0].outputs.result()[0].shape[1] == 4 + 3 + 32
 
 
 def test_an_exported_network_says_what_it_is_computed_with(tiny_weights, tmp_path):

@@ -1,6 +1,8 @@
 """Exported networks in place of a checkpoint, and as MLflow serves them."""
 
+import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -60,6 +62,7 @@ def test_a_file_says_what_it_is(form, exported):
     assert problems(path) == problems(path.parent) == []
     found = resolve(path)
     assert (found.names, found.imgsz, found.path) == (("car", "truck", "boat"), 96, path)
+    assert found.model == NAME
     assert found.trained and len(found.sha256) == 64
     assert resolve(path.parent) == found
     with pytest.raises(DataError, match=r"exported with model.end2end=false; give that too"):
@@ -110,6 +113,13 @@ def test_files_that_are_none(exported, tmp_path):
         onnx.save(model, other)
         with pytest.raises(DataError, match=r"network.onnx: says nothing usable of itself"):
             resolve(other)
+    del model.metadata_props[:]  # of another program
+    onnx.save(model, other)
+    with pytest.raises(DataError, match=r"metadata \(no 'names'\); .*, or give its checkpoint's"):
+        resolve(other)
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(DataError, match=r"pipe.onnx: is no file but a pipe or a device; give a"):
+        resolve(tmp_path / "pipe.onnx")
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(DataError, match="a folder with 0 exported networks"):
@@ -310,6 +320,14 @@ def test_mlflow_serves_it(exported, tiny_weights, photo, tmp_path, mlflow_templa
         table = pandas.DataFrame({"image": [content, content]})
         answer = model.predict(table, params={"conf": 0.0001})
         assert len(model.predict(table)) < len(answer)  # the score that counts by default
+        text = table.map(base64.b64encode)  # as MLflow's server hands over `inputs`
+        assert model.predict(text, params={"conf": 0.0001}).equals(answer)
+        # Of other errors the server tells whoever asks nothing.
+        with pytest.raises(mlflow.MlflowException, match="image 1: not readable as an image; send"):
+            model.predict(pandas.DataFrame({"image": [content, b"hello"]}))
+        for conf in (7.0, float("nan")):
+            with pytest.raises(mlflow.MlflowException, match=r"conf=.*: must lie between 0 and 1"):
+                model.predict(table, params={"conf": conf})
     finally:
         mlflow.set_tracking_uri(None)
     network = Network(settings, resolve(exported["openvino"]), "cpu")

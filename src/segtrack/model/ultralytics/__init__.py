@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from segtrack.base.metrics import Report
 from segtrack.model.port import (
@@ -41,6 +41,7 @@ class Ultralytics(ModelFamily):
     reads = READS
     embeds = True
     original: ClassVar = {"backend": "torch", "precision": "float32"}
+    written: ClassVar = {"backend": "auto", "precision": "float32"}
 
     def read(self, settings: ModelSettings, path: Path, origin: str, note: str = "") -> Weights:
         from segtrack.model.ultralytics.weights import read_export, read_weights
@@ -49,6 +50,11 @@ class Ultralytics(ModelFamily):
         if path.suffix in READS:
             return read_export(path, origin, note, settings.end2end, settings.imgsz)
         return read_weights(path, origin, note, settings.trust, settings.end2end)
+
+    def require(self, settings: ModelSettings, device: Any, path: Path | None) -> None:
+        from segtrack.model.ultralytics.backends import named_backend
+
+        named_backend(settings, device, path)
 
     def scratch(self, settings: ModelSettings, note: str = "") -> Weights:
         from segtrack.model.ultralytics.weights import untrained

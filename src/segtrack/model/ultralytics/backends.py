@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from segtrack.model.devices import first_device
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.home import kept, openvino_core
 from segtrack.model.ultralytics.settings import BACKENDS, YoloSegSettings
+from segtrack.settings import ModelSettings
 
 if TYPE_CHECKING:
     from segtrack.model.ultralytics.runtime import Runtime
@@ -85,13 +86,27 @@ def make_runtime(network: Network, backend: str) -> Runtime:
 
 
 def _chosen(network: Network) -> str:
-    settings = network.settings
+    settings, weights = network.settings, network.weights
     assert isinstance(settings, YoloSegSettings)
-    wanted, device = settings.backend, first_device(network.device)
-    form = {".xml": "openvino", ".onnx": "onnx"}.get(network.weights.path.suffix)
+    named = named_backend(settings, network.device, weights.path)
+    if named and (weights.trained or settings.backend != "auto"):
+        return named
+    return _fastest(network) if weights.trained else "torch"
+
+
+def named_backend(settings: ModelSettings, device: Any, path: Path | None) -> str:
+    """The backend that follows from settings, device and the file of the weights, if there is one
+    yet; empty where the fastest is to be found.
+
+    Raises:
+        SettingsError: it does not compute that file, or not on that device.
+    """
+    assert isinstance(settings, YoloSegSettings)
+    asked, wanted, device = device, settings.backend, first_device(device)
+    form = {".xml": "openvino", ".onnx": "onnx"}.get(path.suffix) if path else None
     if form and wanted not in ("auto", form):
         raise SettingsError(
-            f"model.backend={wanted}: {network.weights.path} is computed by {form}; use "
+            f"model.backend={wanted}: {path} is computed by {form}; use "
             "model.backend=auto, or the checkpoint"
         )
     if settings.precision == "bfloat16":
@@ -100,18 +115,18 @@ def _chosen(network: Network) -> str:
     if form:
         return form
     if wanted in ("openvino", "onnx"):
-        if device != "cpu" and network.device != "auto":
+        if device != "cpu" and asked != "auto":
             raise SettingsError(
                 f"model.backend={wanted}: it computes on the CPU here, not on device="
-                f"{network.device}; use device=cpu, or model.backend=torch"
+                f"{asked}; use device=cpu, or model.backend=torch"
             )
         return wanted
-    if wanted == "torch" or device != "cpu" or not network.weights.trained:
+    if wanted == "torch" or device != "cpu":
         return "torch"
     said = os.environ.get(VARIABLE, "")
     if said and (said not in BACKENDS or said == "auto"):
         raise SettingsError(f"{VARIABLE}={said}: must be one of {', '.join(BACKENDS[1:])}")
-    return said or _fastest(network)
+    return said
 
 
 def precision_of(network: Network) -> str:
@@ -188,8 +203,6 @@ def _read(file: Path) -> dict[str, str]:
 def _measured(network: Network, names: Sequence[str], size: int) -> str:
     """The fastest one with images of 4:3, alternated in rounds."""
     say(f"measuring once which of {', '.join(names)} is fastest here")
-    images = np.random.default_rng(0).integers(0, 255, (IMAGES, size, size, 3), np.uint8)
-    images = images[:, : max(32, size * 3 // 4 // 32 * 32)]
     runtimes = {}
     for name in names:
         try:
@@ -200,6 +213,10 @@ def _measured(network: Network, names: Sequence[str], size: int) -> str:
                 raise
             say(f"{name} does not compute it: {' '.join(str(error).split())[:150]}")
     names = tuple(runtimes)
+    stride = runtimes[names[-1]].stride
+    wide = -(-size // stride) * stride
+    shape = (IMAGES, max(stride, wide * 3 // 4 // stride * stride), wide, 3)
+    images = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
     seconds = dict.fromkeys(names, float("inf"))
     first = time.perf_counter()
     for round_ in range(ROUNDS + 1):

@@ -27,7 +27,8 @@ Shape = tuple[int, int] | None
 def load_whole(network: Network) -> tuple[torch.nn.Module, int]:
     """The network with what comes before it, on the CPU, and its stride in px."""
     model = load_network(network, torch.device("cpu"))
-    return _Whole(model).eval(), stride_of(model)
+    stride = stride_of(model)
+    return _Whole(model, stride).eval(), stride
 
 
 def write(
@@ -43,9 +44,9 @@ def write(
 class _Whole(torch.nn.Module):  # type: ignore[misc]
     """The network with what comes before it."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, stride: int) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.stride = model, stride
         for parameter in model.parameters():
             parameter.requires_grad = False
         head = model.model[-1]
@@ -57,15 +58,16 @@ class _Whole(torch.nn.Module):  # type: ignore[misc]
         return outputs_of(self.model(images))
 
 
-def _example() -> torch.Tensor:
-    return torch.from_numpy(np.zeros((1, 64, 96, 3), np.uint8))
+def _example(whole: torch.nn.Module) -> torch.Tensor:
+    size = (1, 2 * whole.stride, 3 * whole.stride, 3)
+    return torch.from_numpy(np.zeros(size, np.uint8))
 
 
 def _write_openvino(
     whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
 ) -> None:
     openvino = import_openvino()
-    traced = torch.jit.freeze(torch.jit.trace(whole, _example(), check_trace=False))
+    traced = torch.jit.freeze(torch.jit.trace(whole, _example(whole), check_trace=False))
     size = [-1, -1, -1, 3] if shape is None else [1, *shape, 3]
     model = openvino.convert_model(traced, input=[(openvino.PartialShape(size), openvino.Type.u8)])
     model.set_rt_info(json.dumps(facts), [key])
@@ -75,7 +77,7 @@ def _write_openvino(
 def _write_onnx(whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape) -> None:
     import onnx
 
-    example = _example() if shape is None else torch.zeros((1, *shape, 3), dtype=torch.uint8)
+    example = _example(whole) if shape is None else torch.zeros((1, *shape, 3), dtype=torch.uint8)
     free = {"pixels": {0: "batch", 1: "height", 2: "width"}}
     free |= {"candidates": {0: "batch", 2: "anchors"}}
     free |= {"prototypes": {0: "batch", 2: "mask_height", 3: "mask_width"}}

@@ -82,7 +82,12 @@ def read_exported(path: Path) -> Exported:
     except DataError:
         raise
     except Exception as error:  # whatever may stand there
-        raise DataError(f"model.weights={path}: says nothing usable of itself ({error})") from error
+        why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
+        raise DataError(
+            f"model.weights={path}: says nothing usable of itself in its metadata ({why}); "
+            "`segtrack export` and ultralytics' export write class names, size and stride there: "
+            "export it with one of them, or give its checkpoint's .pt file"
+        ) from error
 
 
 def _checked(path: Path, graph: _Graph) -> Exported:

@@ -17,10 +17,10 @@ from segtrack.base.reachable import reachable as _reachable
 from segtrack.model.hosts import DOWNLOAD_HOSTS
 from segtrack.model.port import Weights
 from segtrack.model.ultralytics.home import folder, kept
-from segtrack.model.ultralytics.settings import END2END
+from segtrack.model.ultralytics.settings import END2END, NAMES
 
 DOWNLOAD_HOST = DOWNLOAD_HOSTS["YOLO"]
-CHECKED = 2  # higher where more is refused: what was read before is read again
+CHECKED = 3  # higher where more is refused: what was read before is read again
 
 
 def read_weights(
@@ -41,7 +41,7 @@ def read_weights(
         if stat.st_size == 0:
             raise EOFError("the file is empty")
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        task, names, imgsz, both, sha256 = _read(path.absolute(), stamp, trust)
+        task, names, imgsz, both, made, sha256 = _read(path.absolute(), stamp, trust)
     except Exception as error:  # a pickle that is none fails in any way
         raise DataError(f"model.weights={path}: {refusal(error)}") from error
     if task != "segment":
@@ -51,7 +51,7 @@ def read_weights(
         )
     if end2end and not both:
         raise no_end2end(path.name)
-    return Weights(path, sha256, origin, names, imgsz, note)
+    return Weights(path, sha256, origin, names, imgsz, note, made)
 
 
 def read_export(
@@ -80,7 +80,8 @@ def read_export(
         )
     digests = [file_digest(file) for file in found.files]
     sha256 = digests[0] if len(digests) == 1 else digest(digests)
-    return Weights(path, sha256, origin, found.names, found.imgsz, note)
+    made = str(found.facts.get("model", ""))
+    return Weights(path, sha256, origin, found.names, found.imgsz, note, made)
 
 
 def no_end2end(name: str) -> DataError:
@@ -94,9 +95,9 @@ def no_end2end(name: str) -> DataError:
 @functools.lru_cache(maxsize=64)  # each cell of a sweep asks for the same ones
 def _read(
     path: Path, stamp: tuple[int, int, int], trust: bool
-) -> tuple[str, tuple[str, ...], int, bool, str]:
-    """Task, class names, size of the input, whether there is an end-to-end head, and digest of a
-    file, which ``stamp`` tells again.
+) -> tuple[str, tuple[str, ...], int, bool, str, str]:
+    """Task, class names, size of the input, whether there is an end-to-end head, name of the
+    network, and digest of a file, which ``stamp`` tells again.
 
     What a file of that digest once said is kept: reading it takes torch and ultralytics, whose
     import is most of the start of a short prediction by another library.
@@ -105,8 +106,8 @@ def _read(
     file = kept() / f"{sha256}-{version('ultralytics')}-{CHECKED}.json"
     with contextlib.suppress(OSError, ValueError):
         if not trust:
-            task, names, imgsz, both = json.loads(file.read_text(encoding="utf-8"))
-            return task, tuple(names), imgsz, both, sha256
+            task, names, imgsz, both, made = json.loads(file.read_text(encoding="utf-8"))
+            return task, tuple(names), imgsz, both, made, sha256
     from segtrack.model.ultralytics import library
 
     with library.trusting(trust):
@@ -114,6 +115,10 @@ def _read(
     task = str(model.task)[:20]
     names, imgsz = ((), 0) if task != "segment" else _facts(model)
     both = getattr(model.model[-1], "one2one_cv2", None) is not None
+    made = Path(
+        str(getattr(model, "yaml", {}).get("yaml_file"))
+    ).stem  # where it has the name of a network
+    made = made if made in NAMES else ""
     if task == "segment" and not trust:
         from segtrack.model.ultralytics.computable import require_computable
 
@@ -121,8 +126,8 @@ def _read(
     with contextlib.suppress(OSError):
         if not trust:
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps([task, names, imgsz, both]))
-    return task, names, imgsz, both, sha256
+            write_whole(file, json.dumps([task, names, imgsz, both, made]))
+    return task, names, imgsz, both, made, sha256
 
 
 def refusal(error: Exception) -> str:

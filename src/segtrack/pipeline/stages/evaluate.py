@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segtrack import evaluation
+from segtrack import evaluation, model
 from segtrack.base.errors import DataError
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
-from segtrack.pipeline.stages.weights import require_model
+from segtrack.pipeline.stages.weights import require_model, say_lacking
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
     from segtrack.pipeline.runner import Run
+
+LACKING = (
+    "its AP is 0 where it is labelled, which counts in all means; name what it is called there, or "
+    "leave it out, by dataset.classes"
+)
 
 
 def evaluate(ask: Ask) -> Recipe:
@@ -36,7 +41,9 @@ def evaluate(ask: Ask) -> Recipe:
 
 
 def _publish(run: Run, made: Result) -> None:
-    run.named("class", run("prepare").value.names)
+    dataset: Dataset = run("prepare").value
+    say_lacking(run, model.Request(dataset.names, dataset.class_map), LACKING)
+    run.named("class", dataset.names)
     run.keep(made.folder, "evaluation")
 
 
@@ -46,7 +53,7 @@ STAGE = register(
         make=evaluate,
         version=8,
         reads=("evaluation",),
-        inputs=("prepare", "predict", "start"),
+        inputs=("prepare", "predict", "weights", "start"),
         require=require_model,
         libraries=("pycocotools",),
         publish=_publish,

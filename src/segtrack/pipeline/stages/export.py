@@ -15,7 +15,7 @@ from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.base.files import hand_out
 from segtrack.base.metrics import Report
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
-from segtrack.pipeline.stages.weights import require_model
+from segtrack.pipeline.stages.weights import require_model, say_lacking
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,11 +36,6 @@ def export(ask: Ask) -> Recipe:
     dataset: Dataset = ask("prepare").value
     weights: Weights = ask("weights").value
     family = model.family_of(settings.model)
-    if weights.path.suffix != family.suffix:
-        raise SettingsError(
-            f"model.weights={weights.path}: it is an exported network already; export the "
-            f"checkpoint ({family.suffix}) that it was made of"
-        )
     form = settings.export.format
     split = next((s for s in ("test", "val") if dataset.counts.get(s)), None)
     if split is None:
@@ -56,6 +51,7 @@ def export(ask: Ask) -> Recipe:
         )
     exact = dataclasses.replace(settings.model, **family.original)
     network = model.Network(exact, weights, settings.device)
+    model.wanted_classes(weights, model.Request(dataset.names, dataset.class_map))
 
     def build(folder: Path, report: Report) -> None:
         files = folder / model.SERVED
@@ -93,8 +89,10 @@ def _calibration(dataset: Dataset) -> list[np.ndarray]:
 
 def _require(ask: Ask) -> None:
     """Look for what the format needs, before hours of work."""
-    require_model(ask)
     settings, form = ask.settings, ask.settings.export.format
+    if settings.model.weights is not None:
+        _require_checkpoint(ask("start").value, model.family_of(settings.model))
+    require_model(ask)
     family = model.family_of(settings.model)
     if form not in family.exports:
         there = f"use one of {', '.join(family.exports) or 'none'}"
@@ -117,6 +115,14 @@ def _require(ask: Ask) -> None:
         raise SettingsError(
             f"export.format={form}: {', '.join(missing)} is not installed; pip install "
             f"{' '.join(missing)}, or choose another format"
+        )
+
+
+def _require_checkpoint(weights: Weights, family: ModelFamily) -> None:
+    if weights.path.suffix in family.reads:
+        raise SettingsError(
+            f"model.weights={weights.path}: it is an exported network already; export the "
+            f"checkpoint ({family.suffix}) that it was made of"
         )
 
 
@@ -155,7 +161,8 @@ def _compare(
         StageError: they do not.
     """
     request = _request(dataset, settings)
-    knobs = dataclasses.replace(settings.model, weights=str(path))
+    family = model.family_of(settings.model)
+    knobs = dataclasses.replace(settings.model, weights=str(path), **family.written)
     written = model.resolve_weights(knobs, lambda _: path)
     other = model.Network(knobs, written, settings.device)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -208,6 +215,9 @@ def _predictions(
 
 def _publish(run: Run, made: Result) -> None:
     """Keep it with the run, as a model that MLflow serves, and say how near it comes."""
+    dataset: Dataset = run("prepare").value
+    request = model.Request(dataset.names, dataset.class_map)
+    say_lacking(run, request, "its AP is 0 where it is labelled")
     files = sorted(file for file in (made.folder / model.SERVED).iterdir() if file.is_file())
     for file in files:
         hand_out(file, run.output / "export" / file.name)

@@ -10,10 +10,9 @@ from segtrack import convert, model
 from segtrack.base.errors import some
 from segtrack.base.files import digest, hand_out
 from segtrack.base.metrics import Report
-from segtrack.base.saying import say
 from segtrack.pipeline.pool import require_pool
 from segtrack.pipeline.stage import Ask, Recipe, Result, Stage, register
-from segtrack.pipeline.stages.weights import require_model
+from segtrack.pipeline.stages.weights import require_model, say_lacking
 
 if TYPE_CHECKING:
     from segtrack.dataset import Dataset
@@ -51,8 +50,7 @@ def _publish(run: Run, made: Result) -> None:
     dataset: Dataset = run("prepare").value
     if dataset.names:
         wanted = model.Request(dataset.names, dataset.class_map)
-        if lacking := model.lacking_classes(run("weights").value, wanted):
-            say(f"warning: the weights have no class {some(lacking)}: none of it can be found")
+        say_lacking(run, wanted, "none of it can be found")
     counts = json.loads((made.folder / _COUNTS).read_text(encoding="utf-8"))
     found = some([f"{name} {count}" for name, count in counts.items()]) or "nothing"
     run.say(f"{dataset.counts['pool']} pictures: {found}")

@@ -19,10 +19,9 @@ from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest, hand_out
 from segtrack.base.metrics import Metric, read_metrics
 from segtrack.base.names import level
-from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 from segtrack.pipeline.stages.count import require_rules
-from segtrack.pipeline.stages.weights import require_model
+from segtrack.pipeline.stages.weights import require_model, say_lacking
 from segtrack.pipeline.videos import REPORT, detecting, detections_of
 
 if TYPE_CHECKING:
@@ -117,11 +116,7 @@ def _require(ask: Ask) -> None:
 
 
 def _publish_classes(run: Run, made: Result) -> None:
-    lacking = model.lacking_classes(run("weights").value, model.Request(*made.value))
-    if lacking:
-        text = some(lacking)
-        say(f"warning: the weights have no class {text}: none of it can be found")
-        run.tag({"classes.lacking": text})
+    say_lacking(run, model.Request(*made.value), "none of it can be found")
 
 
 def video(ask: Ask, sequence: VideoSequence) -> Given:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack import model
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, some
 from segtrack.base.saying import say
 from segtrack.pipeline.stage import Ask, Given, Result, Stage, register
 
@@ -44,7 +44,7 @@ def start(ask: Ask) -> Given:
             f"stages, or give the checkpoint ({suffix}) that it was made of"
         )
     if found.trained or not learns:
-        return Given(found, _text(name, found))
+        return Given(found, _text(name, found), _misnamed(name, found))
     note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
     epochs, why = settings.trainer.epochs, f" ({note})" if note else ""
     if chosen != "scratch" and epochs < SCRATCH_EPOCHS:
@@ -71,9 +71,10 @@ def weights(ask: Ask) -> Given:
 
 
 def require_model(ask: Ask) -> None:
-    """Look at the weights that were named, before hours of work."""
-    if ask.settings.model.weights is not None:
-        _named(ask)
+    """Look at the weights that were named and at what computes them, before hours of work."""
+    settings = ask.settings
+    path = None if settings.model.weights is None else _named(ask).path
+    model.family_of(settings.model).require(settings.model, settings.device, path)
 
 
 def _named(ask: Ask) -> Weights:
@@ -94,10 +95,30 @@ def _named(ask: Ask) -> Weights:
     return found
 
 
+def say_lacking(run: Run, request: model.Request, means: str) -> None:
+    """Warn of wanted classes that the weights do not know, and tag the run with them.
+
+    Args:
+        means: what follows for them.
+    """
+    if lacking := some(model.lacking_classes(run("weights").value, request)):
+        say(f"warning: the weights have no class {lacking}: {means}")
+        run.tag({"classes.lacking": lacking})
+
+
 def _of_run(ask: Ask, run_id: str) -> Path:
     from segtrack.journal import run_weights
 
     return run_weights(ask.settings.mlflow, run_id, ask.scratch("downloads"))
+
+
+def _misnamed(name: str, found: Weights) -> str:
+    if found.model in ("", name):
+        return ""
+    return (
+        f"model.weights={found.path} is a {found.model}, which the records would call {name}: add "
+        f"model={found.model}"
+    )
 
 
 def _text(name: str, found: Weights) -> str:
