@@ -45,6 +45,9 @@ def test_of_a_path_its_end_is_said(values: dict[str, str], name: str) -> None:
         ("store=/s mlflow=off mlflow.uri=sqlite:////x/y.db objective=track/hota", "n bytetrack"),
         ("device=cpu plan=true dataset.workers=1 render.enabled=false trainer.threads=1",
          "n bytetrack"),
+        ("stages=[shards] model.weights=street-2024-small.pt model.imgsz=160 model.batch=4 "
+         "dataset=images dataset.path=a/monday",
+         "n shards dataset=images path=monday +2"),
         ("model.imgsz=640 trainer.imgsz=320", "n model.imgsz=640 trainer.imgsz=320"),
     ],
 )  # fmt: skip

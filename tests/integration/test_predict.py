@@ -429,7 +429,7 @@ def test_nothing_to_predict(here: Run, project: Project, material: Path) -> None
     (project.folder / "empty").mkdir()
     assert "holds no pictures" in refusal("dataset=images", "dataset.path=empty")
     assert "there is no video file" in refusal("video=empty")
-    assert "dataset=none: predict takes pictures" in refusal()
+    assert "dataset=traffic_sim: predict takes pictures" in refusal()
     assert "predict takes video files" in refusal("video=rtsp://host/x")
     both = refusal("dataset=images", "dataset.path=empty", "video=empty")
     assert "video=empty and dataset.path=empty: predict takes either" in both

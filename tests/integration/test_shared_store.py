@@ -97,3 +97,5 @@ def test_an_address_that_cannot_be_used_leaves_nothing(
     outcome = here(*TINY, "stages=[prepare]", f"store={store}")
     assert outcome.code == 2 and told in outcome.err and "secret" not in outcome.err
     assert project.runs() == [] and not (project.folder / "outputs").exists()
+    plan = here(*TINY, "stages=[prepare]", f"store={store}", "plan=true")
+    assert plan.code == 2 and told in plan.err and "build" not in plan.out

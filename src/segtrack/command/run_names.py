@@ -24,6 +24,7 @@ MOST_OF_CELL = 150  # of a cell's, whose every word tells it from others
 MOST_VALUE = 48  # letters of a value in it
 _SHORT_VALUE = 24  # where nothing has to be told apart
 _FIRST = ("experiment", "model", "stages")  # said by their values alone, before all others
+_INPUTS = ("video", "dataset", "dataset.path")
 _VIDEOS = ("video", "dataset.videos")
 _SUFFIX = re.compile(r"(?<=.)\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}\Z")
 
@@ -38,6 +39,9 @@ def run_name(model: str, tracker: str, values: Mapping[str, str]) -> str:
     typed = dict(_typed(values))
     told = {key: text for key, text in typed.items() if not belongs(key, CHANGE_NO_RESULT)}
     words = _words("", model, told, {})
+    if len(" ".join(words)) > MOST:  # what is read must not be among what there is no room for
+        told = dict(sorted(told.items(), key=lambda one: one[0] not in _INPUTS))
+        words = _words("", model, told, {})
     return _within([*words, tracker] if words == [model] else words)
 
 

@@ -162,6 +162,8 @@ class Server:
 
         try:
             return retry(attempt, TRIES, lambda number: PAUSE * 3**number)
+        except Refused:  # an answer, and at once: it may be asked again
+            raise
         except Away as away:
             self._rests, self._why = time.monotonic() + REST, str(away)
             raise
