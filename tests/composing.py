@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,17 @@ _chosen: dict[str, Any] = {}
 
 def install() -> None:
     """From here on, in a process that forks; files are parsed, and what most choose is composed."""
+    from segtrack.base import registry
     from segtrack.command.composition import compose_settings
 
+    os.environ.pop(registry.VARIABLE, None)  # each fork has its own plugins, and loads them
     compose_once(pytest.MonkeyPatch())
     for path in CONF.rglob("*.yaml"):
         with path.open(encoding="utf-8") as file:
             OmegaConf.load(file)
     for words in ([], ["trainer=smoke"], ["dataset=labellerr"], ["dataset=images"]):
         compose_settings(CONF, words)
+    registry._loaded.clear()
 
 
 def compose_once(patch: pytest.MonkeyPatch) -> None:
