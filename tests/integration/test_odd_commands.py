@@ -133,7 +133,7 @@ ODD = {
         before=preset("experiment/x", "hydra: {callbacks: {a: {_target_: os.system}}}"),
     ),
     "package": odd("--package", "x", said="--package x: only goes with --cfg"),
-    "mode": odd("hydra.mode=FOO", said="hydra.mode=FOO: .*expected one of"),
+    "mode": odd("hydra.mode=FOO", said="hydra.mode=FOO: must be one of RUN, MULTIRUN"),
     "null folder": odd("hydra.run.dir=null", said="hydra.run.dir=null: .*not Optional"),
     "odd parameters": odd("-m", "hydra.sweeper.params={a: 1}", said="Hydra cannot take this val"),
     "a rerun": odd("--experimental-rerun", "x.pickle", said="reading a pickle runs whatever code"),

@@ -48,11 +48,14 @@ def test_kills_at_random_moments_lose_nothing(
         python, *command = soak.COMMANDS[name]
         return LOADED.start([python, "-c", APART, *files, *command], project.folder, env)
 
+    # It kills within the seconds that an undisturbed command took: without the start of that process.
+    LOADED.run([sys.executable, "-c", ""], tmp_path)
     monkeypatch.setattr(soak, "_start", start)
     words = ["--rounds", "1", "--seed", "12", "--commands", "prepare", "--undisturbed", "1"]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words, "--folder", str(tmp_path)])
     code = soak.main()
     out = capsys.readouterr().out
+    print(out)
     assert code == 0, out
     assert "project-1: as if undisturbed (prepare)" in out
     compared = re.search(r"compared: (\d+) metrics, (\d+) files", out)
