@@ -48,7 +48,7 @@ def test_kills_at_random_moments_lose_nothing(
         python, *command = soak.COMMANDS[name]
         return LOADED.start([python, "-c", APART, *files, *command], project.folder, env)
 
-    # It kills within the seconds that an undisturbed command took: without the start of that process.
+    # It kills within the seconds that an undisturbed command took: not with that process's start.
     LOADED.run([sys.executable, "-c", ""], tmp_path)
     monkeypatch.setattr(soak, "_start", start)
     words = ["--rounds", "1", "--seed", "12", "--commands", "prepare", "--undisturbed", "1"]
