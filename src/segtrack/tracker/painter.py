@@ -51,22 +51,12 @@ class Painter:
         # What objects are tinted in: memory that is new to a process takes longer than the tint.
         self._tint = np.empty((self.size[1], self.size[0], 3), np.uint8)
 
-    def paint(
-        self, image: np.ndarray, rows: TrackRows | None, canvas: np.ndarray | None = None
-    ) -> np.ndarray:
-        """The frame with its objects, at the size of the output; BGR uint8, as ``image`` is.
-
-        Args:
-            image: (H, W, 3); it is left as it is.
-            rows: the objects of the frame.
-            canvas: C-contiguous, of the output's size; what is drawn on and returned, if given.
-        """
-        if canvas is None:
-            canvas = self.canvas()
+    def paint(self, image: np.ndarray, rows: TrackRows | None) -> np.ndarray:
+        """The frame with its objects, at the size of the output; BGR uint8, as ``image`` is."""
         if self.scale > 1:
-            cv2.resize(image, self.size, canvas, interpolation=cv2.INTER_CUBIC)
+            canvas = np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_CUBIC))
         else:
-            np.copyto(canvas, image)
+            canvas = np.ascontiguousarray(image).copy()
         self.number += 1
         if rows is None:
             return canvas
@@ -79,10 +69,6 @@ class Painter:
         self._draw_corners(canvas, ids, boxes)
         self._draw_labels(canvas, rows, boxes)
         return canvas
-
-    def canvas(self) -> np.ndarray:
-        """Memory for one picture."""
-        return np.empty((self.size[1], self.size[0], 3), np.uint8)
 
     def _draw_masks(self, canvas: np.ndarray, rows: TrackRows) -> None:
         """Large objects first, each inside its own extent."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from itertools import chain, cycle, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segtrack.base.ahead import AHEAD, Behind, read_ahead
+from segtrack.base.ahead import Behind, read_ahead
 from segtrack.base.atomic import whole_file
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.frame_times import FrameTimes
@@ -78,12 +78,9 @@ def _annotated(
     ahead = next(rows, None)
     painter: Painter | None = None
     for number, image in enumerate(frames):
-        if painter is None:
-            painter = Painter(image.shape[1], image.shape[0], names, trail)
-            # Used in turn: of those before, so many wait to be encoded and one is.
-            canvases = cycle([painter.canvas() for _ in range(AHEAD + 2)])
+        painter = painter or Painter(image.shape[1], image.shape[0], names, trail)
         seen = ahead if ahead is not None and ahead.frame == number else None
-        picture = painter.paint(image, seen, next(canvases))
+        picture = painter.paint(image, seen)
         if drawn is not None:
             drawn(picture, number, painter.scale)
         yield picture
