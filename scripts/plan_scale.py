@@ -152,6 +152,8 @@ def above_0(text: str) -> float:
 
 def try_out(given: argparse.Namespace) -> None:
     """Use once what is written to at the end, before minutes are spent on predictions."""
+    from segtrack.base.secrets import without_secrets
+
     tries: dict[str, Callable[[], object]] = {}
     if given.json:
         tries[f"--json {given.json}"] = lambda: given.json.open("a").close()
@@ -163,7 +165,8 @@ def try_out(given: argparse.Namespace) -> None:
         try:
             use()
         except Exception as error:  # of whichever library
-            sys.exit(f"{word}: cannot be used: {' '.join(str(error).split())[:300]}")
+            text = f"{word}: cannot be used: {' '.join(str(error).split())[:300]}"
+            sys.exit(without_secrets(text))  # the address may hold a password
 
 
 def measure(given: argparse.Namespace) -> Rates:
@@ -305,6 +308,7 @@ def object_store(address: str, paths: Sequence[Path]) -> dict[str, float]:
 
 def tracking(uri: str, records: int) -> dict[str, float]:
     """Records a second that a tracking server takes, in a run that is deleted afterwards."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # else minutes, of nobody there
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 

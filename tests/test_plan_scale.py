@@ -127,6 +127,16 @@ def test_what_is_wrong_is_said(
     assert not capsys.readouterr().out  # no plan of what cannot be
 
 
+def test_a_password_in_an_address_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["measure", str(tmp_path), "--mlflow", "http://ann:sesame@127.0.0.1:9"]
+    monkeypatch.setattr("sys.argv", ["plan_scale.py", *words])
+    with pytest.raises(SystemExit) as end:
+        plan_scale.main()
+    assert "127.0.0.1:9: cannot be used" in str(end.value) and "sesame" not in str(end.value)
+
+
 def test_samples_are_spread_over_all(tmp_path: Path) -> None:
     paths = [tmp_path / f"{n}.jpg" for n in range(10)]
     for path in paths:

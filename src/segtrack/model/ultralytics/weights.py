@@ -115,9 +115,8 @@ def _read(
     task = str(model.task)[:20]
     names, imgsz = ((), 0) if task != "segment" else _facts(model)
     both = getattr(model.model[-1], "one2one_cv2", None) is not None
-    made = Path(
-        str(getattr(model, "yaml", {}).get("yaml_file"))
-    ).stem  # where it has the name of a network
+    written = getattr(model, "yaml", {}).get("yaml_file")  # the name of a network, as a rule
+    made = Path(str(written)).stem
     made = made if made in NAMES else ""
     if task == "segment" and not trust:
         from segtrack.model.ultralytics.computable import require_computable
