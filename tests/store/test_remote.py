@@ -8,6 +8,7 @@ import gzip
 import json
 import lzma
 import os
+import random
 import signal
 import tarfile
 import threading
@@ -32,7 +33,7 @@ from segtrack.store.record import Unusable
 from tests.store.elsewhere import FORK, elsewhere
 
 CALL = StageCall("train", 1, {"epochs": 3}, {"data": "abc"})
-LARGE = os.urandom((1 << 20) + 5)
+LARGE = random.Random(0).randbytes((1 << 20) + 5)
 
 
 def build(folder: Path, report: Report) -> None:

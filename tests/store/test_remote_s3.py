@@ -17,7 +17,7 @@ from segtrack.store import SharedStore, StageCall
 from segtrack.store import record as records
 from segtrack.store import server as servers
 from tests.store.s3 import Server, hang, running, variables
-from tests.store.test_remote import CALL, LARGE, build, never, tree
+from tests.store.test_remote import CALL, LARGE, build, flipped, never, tree
 
 Machine = Callable[[str], SharedStore]
 
@@ -214,7 +214,7 @@ def test_a_changed_byte_on_the_server(machine: Machine, capsys: pytest.CaptureFi
     machine("one").run(CALL, build)
     server = machine("one").far.server
     (path,) = server.below("blobs")
-    server.write(path, LARGE[:-1] + b"?")
+    server.write(path, flipped(LARGE))
     assert not machine("two").run(CALL, build).hit
     assert "is damaged (its digest is another); the result is to be" in capsys.readouterr().out
     assert machine("three").run(CALL, never).hit
