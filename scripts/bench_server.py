@@ -69,6 +69,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="for all that is made; default: a new one")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"  # a bar per artifact read back
     results: dict[str, dict[str, Any]] = {}
     with contextlib.ExitStack() as stack:
         folder = asked.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
