@@ -215,18 +215,19 @@ class _Houses:
         right, bottom = ceil(min(max(x1 + 1, 0), limit_x)), ceil(min(max(y1 + 1, 0), limit_y))
         if right - left < 2 or bottom - top < 2:
             return
-        front = draw_front(rng, width, height, self._light, self._gain(normal), gable)
+        extent, size = (width, height), (x1 - x0, y1 - y0)
+        front = draw_front(rng, extent, size, self._light, self._gain(normal), gable)
         rows, columns = front.shape[:2]
-        size = int(min(max(x1 - x0, 4), columns)), int(min(max(y1 - y0, 4), rows))
-        # shrink first: warpPerspective does not average over the pixels it skips
-        front = np.asarray(cv2.resize(front, size, interpolation=cv2.INTER_AREA), np.uint8)
-        to_plane = np.diag([width / size[0], -height / size[1], 1.0])
+        to_plane = np.diag([width / columns, -height / rows, 1.0])
         to_plane[1, 2] = height
         window = self._camera.shifted(-float(left), -float(top))
         homography = window.plane_homography(origin, u, up) @ to_plane
-        extent = right - left, bottom - top
         warped = cv2.warpPerspective(
-            front, homography, extent, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            front,
+            homography,
+            (right - left, bottom - top),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         mask = np.zeros(warped.shape[:2], np.uint8)
         cv2.fillConvexPoly(mask, fixed(outline - (left, top)), 255, cv2.LINE_8, SHIFT)

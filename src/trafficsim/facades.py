@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trafficsim.colours import Colour, darker, fill, pick
+from trafficsim.colours import Colour, darker, pick
 from trafficsim.light import Light
 
 Rng = np.random.Generator
@@ -18,6 +20,9 @@ PER_METRE = 16
 
 FLOOR = 3.1
 """Height of a floor, m."""
+
+_WIDER, _VARIANTS, _KEPT = 2.5, 3, 256
+"""Drawn fronts differ by so many m in width and by floors in height; of each there are so many."""
 
 WALLS: tuple[Colour, ...] = (
     (80, 95, 165), (95, 120, 175), (150, 190, 215), (200, 212, 222), (165, 195, 205),
@@ -32,22 +37,16 @@ _LAMPS: tuple[Colour, ...] = ((120, 200, 250), (150, 215, 250), (185, 225, 245),
 
 
 class _Front:
-    """A picture that is drawn in metres, from the lower left corner, already lit."""
+    """A picture that is drawn in metres, from the lower left corner.
 
-    def __init__(self, width: float, height: float, gain: Array) -> None:
+    The fourth number of a pixel is 255 where the colour is light of its own.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        rows, columns = max(8, int(height * PER_METRE)), max(8, int(width * PER_METRE))
-        self.image: Image = np.zeros((rows, columns, 3), np.uint8)
-        self._gain: list[float] = gain.tolist()
+        rows, columns = int(height * PER_METRE), int(width * PER_METRE)
+        self.image: Image = np.zeros((rows, columns, 4), np.uint8)
         self._rows = rows
-
-    def lit(self, colour: Colour) -> tuple[float, ...]:
-        gain = self._gain
-        return (
-            min(colour[0] * gain[0], 255.0),
-            min(colour[1] * gain[1], 255.0),
-            min(colour[2] * gain[2], 255.0),
-        )
 
     def rectangle(
         self, x0: float, x1: float, y0: float, y1: float, colour: Colour, own: bool = False
@@ -56,33 +55,67 @@ class _Front:
         rows = self._rows
         a = (round(x0 * PER_METRE), round(rows - y1 * PER_METRE))
         b = (round(x1 * PER_METRE) - 1, round(rows - y0 * PER_METRE) - 1)
-        cv2.rectangle(self.image, a, b, colour if own else self.lit(colour), -1)
+        cv2.rectangle(self.image, a, b, (*colour, 255.0 if own else 0.0), -1)
 
     def courses(self, apart: int, colour: Colour) -> None:
         """Lines of a pixel's height from the ground up, `apart` px from each other."""
-        lines = self.image[(self._rows - 1) % apart :: apart, : round(self.width * PER_METRE)]
-        cv2.rectangle(lines, (0, 0), lines.shape[1::-1], self.lit(colour), -1)
+        lines = self.image[(self._rows - 1) % apart :: apart]
+        cv2.rectangle(lines, (0, 0), lines.shape[1::-1], (*colour, 0.0), -1)
 
 
 def draw_front(
-    rng: Rng, width: float, height: float, light: Light, gain: Array, gable: bool = False
-) -> Image:
-    """A front of `width` x `height` m as uint8 (h, w, 3) BGR, `PER_METRE` px per m.
+    rng: Rng, extent: tuple[float, float], size: tuple[float, float], light: Light, gain: Array,
+    gable: bool = False,
+) -> Image:  # fmt: skip
+    """A front as uint8 (h, w, 3) BGR.
+
+    It is one of those that are drawn once in a process, stretched a little, lit and weathered: the
+    windows of a street's houses would take a sixth of a picture's time.
 
     Args:
         rng: Where chance comes from.
-        width: m.
-        height: m.
+        extent: Its width and height, m.
+        size: How many px it has to be wide and high; it gets fewer where `PER_METRE` gives fewer.
         light: Decides which windows are lit.
         gain: Light on the wall (3,), a factor.
         gable: A side wall: few windows, no door.
     """
-    front = _Front(width, height, gain)
+    width, height = extent
+    which = int(rng.integers(_VARIANTS))
+    sizes = max(round(width / _WIDER), 1), max(round(height / FLOOR), 2)
+    levels = _drawn(*sizes, which, light.lit_windows, gable)
+    front = next(
+        (one for one in levels if one.shape[1] >= size[0] and one.shape[0] >= size[1]), levels[-1]
+    )
+    rows, columns = front.shape[:2]
+    fitting = int(min(max(size[0], 4), columns)), int(min(max(size[1], 4), rows))
+    # shrunk here, since warping does not average over the pixels that it skips
+    front = cv2.resize(front, fitting, interpolation=cv2.INTER_AREA)
+    bgr, own = cv2.cvtColor(front, cv2.COLOR_BGRA2BGR), cv2.extractChannel(front, 3)
+    tint = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
+    lit = cv2.multiply(bgr, (*(gain * tint).tolist(), 0.0))
+    cv2.copyTo(bgr, cv2.compare(own, 127, cv2.CMP_GT), lit)
+    return _weathered(lit, extent, rng)
+
+
+@lru_cache(_KEPT)
+def _drawn(
+    widths: int, floors: int, which: int, lit_windows: float, gable: bool
+) -> tuple[Image, ...]:
+    """A front in its own colours, uint8 (h, w, 4): at a quarter, half and all of `PER_METRE`."""
+    rng = np.random.default_rng((widths, floors, which, int(100 * lit_windows), gable))
+    front = _front(rng, widths * _WIDER, floors * FLOOR, lit_windows, gable)
+    half = cv2.resize(front, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return cv2.resize(half, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), half, front
+
+
+def _front(rng: Rng, width: float, height: float, lit_windows: float, gable: bool) -> Image:
+    front = _Front(width, height)
     wall = pick(rng, WALLS)
-    fill(front.image, front.lit(wall))
+    front.rectangle(0, width, 0, height, wall)
     if gable:
-        _gable(front, rng, light, wall)
-        return _weathered(front.image, rng)
+        _gable(front, rng, lit_windows, wall)
+        return front.image
     style = str(rng.choice(["flats", "brick", "office", "old"], p=[0.35, 0.3, 0.15, 0.2]))
     ground = FLOOR + 0.5
     floors = max(1, int((height - ground - 0.5) // FLOOR))
@@ -92,20 +125,20 @@ def draw_front(
         for y in np.arange(ground, height, FLOOR).tolist():
             front.rectangle(0, width, y - 0.1, y + 0.12, darker(wall, 1.12))
     if style == "office":
-        _bands(front, rng, light, wall, ground, floors)
+        _bands(front, rng, lit_windows, ground, floors)
     else:
-        _windows(front, rng, light, wall, ground, floors, style)
+        _windows(front, rng, lit_windows, wall, ground, floors, style)
     if rng.random() < 0.62:
-        _shop(front, rng, light, ground)
+        _shop(front, rng, lit_windows, ground)
     else:
-        _doors(front, rng, light, wall, ground)
+        _doors(front, rng, lit_windows, wall)
     front.rectangle(0, width, height - 0.35, height, darker(wall, 0.8))
     front.rectangle(0, width, height - 0.45, height - 0.35, darker(wall, 0.55))
     front.rectangle(0, 0.08, 0, height, darker(wall, 0.7))
-    return _weathered(front.image, rng)
+    return front.image
 
 
-def _gable(front: _Front, rng: Rng, light: Light, wall: Colour) -> None:
+def _gable(front: _Front, rng: Rng, lit_windows: float, wall: Colour) -> None:
     """A nearly blank wall with a column of small windows and a plinth."""
     front.courses(PER_METRE // 2, darker(wall, 0.93))
     front.rectangle(0, front.width, 0, 0.7, darker(wall, 0.75))
@@ -114,16 +147,23 @@ def _gable(front: _Front, rng: Rng, light: Light, wall: Colour) -> None:
             for y in np.arange(
                 1.2 if rng.random() < 0.5 else 4.3, front.height - 1.8, FLOOR
             ).tolist():
-                _window(front, rng, light, x, float(y), 1.0, 1.3, darker(wall, 1.15))
+                _window(front, rng, lit_windows, x, float(y), 1.0, 1.3, darker(wall, 1.15))
     front.rectangle(0.3, 0.42, 0, front.height, darker(wall, 0.6))
     front.rectangle(0, front.width, front.height - 0.3, front.height, darker(wall, 0.65))
 
 
 def _window(
-    front: _Front, rng: Rng, light: Light, x: float, y: float, w: float, h: float, frame: Colour
+    front: _Front,
+    rng: Rng,
+    lit_windows: float,
+    x: float,
+    y: float,
+    w: float,
+    h: float,
+    frame: Colour,
 ) -> None:
     front.rectangle(x - 0.09, x + w + 0.09, y - 0.09, y + h + 0.09, frame)
-    if rng.random() < light.lit_windows:
+    if rng.random() < lit_windows:
         lamp = pick(rng, _LAMPS)
         front.rectangle(x, x + w, y, y + h, darker(lamp, 0.9), own=True)
         front.rectangle(x, x + w, y, y + 0.35 * h, lamp, own=True)
@@ -141,7 +181,13 @@ def _window(
 
 
 def _windows(
-    front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, floors: int, style: str
+    front: _Front,
+    rng: Rng,
+    lit_windows: float,
+    wall: Colour,
+    ground: float,
+    floors: int,
+    style: str,
 ) -> None:
     pitch = float(rng.uniform(2.1, 3.2))
     count = max(1, int((front.width - 0.8) // pitch))
@@ -154,7 +200,7 @@ def _windows(
         y = ground + floor * FLOOR + 0.75
         for k in range(count):
             x = start + k * pitch + 0.5 * (pitch - w)
-            _window(front, rng, light, x, y, w, h, frame)
+            _window(front, rng, lit_windows, x, y, w, h, frame)
             if balconies and k in stacks:
                 front.rectangle(x - 0.4, x + w + 0.4, y - 0.62, y - 0.45, darker(wall, 0.6))
                 for bar in np.arange(x - 0.4, x + w + 0.4, 0.22).tolist():
@@ -164,13 +210,13 @@ def _windows(
                 front.rectangle(x - 0.2, x + w + 0.2, y + h + 0.12, y + h + 0.3, darker(wall, 1.15))
 
 
-def _bands(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, floors: int) -> None:
+def _bands(front: _Front, rng: Rng, lit_windows: float, ground: float, floors: int) -> None:
     step = float(rng.uniform(1.2, 1.9))
     for floor in range(floors):
         y = ground + floor * FLOOR + 0.7
         front.rectangle(0.2, front.width - 0.2, y, y + 2.0, (70, 66, 62))
         for x in np.arange(0.3, front.width - step, step).tolist():
-            if rng.random() < light.lit_windows:
+            if rng.random() < lit_windows:
                 front.rectangle(x, x + step - 0.12, y + 0.06, y + 1.94, pick(rng, _LAMPS), own=True)
             else:
                 tone = float(rng.uniform(0.75, 1.25))
@@ -182,15 +228,15 @@ def _bands(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float, f
                 )
 
 
-def _shop(front: _Front, rng: Rng, light: Light, ground: float) -> None:
+def _shop(front: _Front, rng: Rng, lit_windows: float, ground: float) -> None:
     x = 0.3
     while x < front.width - 2.5:
         w = min(float(rng.uniform(3.5, 6.5)), front.width - x - 0.3)
         paint = pick(rng, _SHOPS)
         front.rectangle(x, x + w, 0, ground - 0.25, darker(paint, 0.8))
-        shining = rng.random() < 0.2 + 2.0 * light.lit_windows
-        glass = (150, 205, 235) if shining and light.lit_windows > 0.1 else (92, 84, 76)
-        own = shining and light.lit_windows > 0.1
+        shining = rng.random() < 0.2 + 2.0 * lit_windows
+        glass = (150, 205, 235) if shining and lit_windows > 0.1 else (92, 84, 76)
+        own = shining and lit_windows > 0.1
         front.rectangle(x + 0.2, x + w - 1.4, 0.5, 2.5, glass, own=own)
         if not own:
             front.rectangle(x + 0.2, x + w - 1.4, 1.6, 2.5, (125, 115, 102))
@@ -210,7 +256,7 @@ def _shop(front: _Front, rng: Rng, light: Light, ground: float) -> None:
         x += w + 0.25
 
 
-def _doors(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float) -> None:
+def _doors(front: _Front, rng: Rng, lit_windows: float, wall: Colour) -> None:
     front.rectangle(0, front.width, 0, 0.6, darker(wall, 0.72))
     x = 0.7
     while x < front.width - 1.6:
@@ -221,15 +267,15 @@ def _doors(front: _Front, rng: Rng, light: Light, wall: Colour, ground: float) -
             front.rectangle(x - 0.2, x + 1.3, 0, 0.15, (150, 150, 150))
             x += 2.4
         else:
-            _window(front, rng, light, x, 1.05, 1.1, 1.4, (205, 208, 210))
+            _window(front, rng, lit_windows, x, 1.05, 1.1, 1.4, (205, 208, 210))
             x += 2.2
 
 
-def _weathered(image: Image, rng: Rng) -> Image:
+def _weathered(image: Image, extent: tuple[float, float], rng: Rng) -> Image:
     """Slow stains, and a wall that darkens a little towards the ground."""
     rows, columns = image.shape[:2]
-    coarse = rng.normal(1.0, 0.05, (max(2, rows // 24), max(2, columns // 24)))
-    slope = np.linspace(1.03, 0.9, rows, dtype=np.float32)[:, None]
-    stains = cv2.resize(coarse.astype(np.float32), (columns, rows)) * slope
-    factor = cv2.cvtColor(stains, cv2.COLOR_GRAY2BGR)
+    cells = max(2, int(extent[1] / 1.5)), max(2, int(extent[0] / 1.5))
+    coarse = rng.normal(1.0, 0.05, cells) * np.linspace(1.03, 0.9, cells[0])[:, None]
+    factor = cv2.cvtColor(coarse.astype(np.float32), cv2.COLOR_GRAY2BGR)
+    factor = cv2.resize(factor, (columns, rows))
     return np.asarray(cv2.multiply(image, factor, dtype=cv2.CV_8U), dtype=np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -161,17 +163,28 @@ def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
     """Grain, sun and shadow, lamp light: one factor per pixel."""
     image, camera, rng = ground.image, ground.camera, ground.rng
     rows, columns = image.shape[:2]
-    tile = rng.normal(0.0, 1.0, (256, 256)).astype(np.float32)
-    tile = tile * 0.05 + cv2.resize(rng.normal(0, 0.035, (24, 24)).astype(np.float32), (256, 256))
-    broad: Plane = rng.normal(0, 1.0, (32, 32)).astype(np.float32)
-    broad = np.asarray(cv2.resize(broad, (256, 256)), dtype=np.float32)
+    tile, broad = _tiles()
+    across, along = rng.uniform(0.0, 255.0, 2).tolist()  # where in the tiles the street begins
     xs = (np.arange(columns, dtype=np.float32) - camera.centre[0]) / camera.focal
     ys = (np.arange(rows, dtype=np.float32) - camera.centre[1]) / camera.focal
     for top in range(0, rows, _STRIP):
         x, z, depth = _seen(camera, xs, ys[top : top + _STRIP, None])
-        texture = 1.0 + _laid(tile, x * 24, z * 24) * np.clip(18.0 / depth, 0.0, 1.0)
-        texture += 0.03 * _laid(broad, x * 7 + 90, z * 3)
+        texture = 1.0 + _laid(tile, x * 24 + across, z * 24 + along) * np.clip(
+            18.0 / depth, 0.0, 1.0
+        )
+        texture += _laid(broad, x * 7 + along, z * 3 + across)
         _shine(image[top : top + _STRIP], texture, (x, z), light, ground_light)
+
+
+@cache
+def _tiles() -> tuple[Plane, Plane]:
+    """Grain and broad stains of the ground, float32 (256, 256) around 0."""
+    rng = np.random.default_rng(0)
+    grain, spots, stains = (
+        cv2.resize(rng.normal(0.0, sd, (side, side)).astype(np.float32), (256, 256))
+        for sd, side in ((0.05, 256), (0.035, 24), (0.03, 32))
+    )
+    return grain + spots, stains
 
 
 def _seen(camera: Camera, xs: Plane, ys: Plane) -> tuple[Plane, Plane, Plane]:
@@ -196,21 +209,16 @@ def _shine(
     image: Image, texture: Plane, at: tuple[Plane, Plane], light: Light, ground_light: GroundLight
 ) -> None:
     """Lights a strip of the image, in place."""
-    factor = texture.astype(np.float64)
-    sun: Array | float = 1.0
-    if ground_light.shaded:
-        sun = ground_light.sun_at(*at).astype(np.float64)
-    lamp = ground_light.lamp_at(*at).astype(np.float64) if light.lamp.any() else None
+    sun = ground_light.sun_at(*at) if ground_light.shaded else 1.0
+    lamp = ground_light.lamp_at(*at) if light.lamp.any() else None
     high = float(light.sun_direction[1])
     planes = []
     for channel, plane in enumerate(cv2.split(image)):
-        gain = light.sun[channel] * high * sun + light.ambient[channel]
+        # plain numbers, which leave float32 what it is
+        gain = float(light.sun[channel] * high) * sun + float(light.ambient[channel])
         if lamp is not None:
-            gain = gain + light.lamp[channel] * 1.3 * lamp
-        lit = gain * factor
-        lit *= plane
-        np.maximum(lit, 0, out=lit)
-        planes.append(np.minimum(lit, 255, out=lit).astype(np.uint8))
+            gain = gain + float(light.lamp[channel] * 1.3) * lamp
+        planes.append(cv2.multiply(plane, gain * texture, dtype=cv2.CV_8U))
     cv2.merge(planes, image)
 
 

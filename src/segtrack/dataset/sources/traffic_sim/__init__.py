@@ -23,4 +23,6 @@ def _class_names(_: TrafficSimSettings) -> tuple[str, ...]:
     return CLASS_NAMES
 
 
-register_source(Source("traffic_sim", TrafficSimSettings, _read, class_names=_class_names))
+register_source(
+    Source("traffic_sim", TrafficSimSettings, _read, class_names=_class_names, version=2)
+)
