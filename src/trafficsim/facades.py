@@ -91,11 +91,12 @@ def draw_front(
     fitting = int(min(max(size[0], 4), columns)), int(min(max(size[1], 4), rows))
     # shrunk here, since warping does not average over the pixels that it skips
     front = cv2.resize(front, fitting, interpolation=cv2.INTER_AREA)
-    bgr, own = cv2.cvtColor(front, cv2.COLOR_BGRA2BGR), cv2.extractChannel(front, 3)
+    bgr = cv2.cvtColor(front, cv2.COLOR_BGRA2BGR)
+    own = (front[..., 3] > 127).view(np.uint8)
     tint = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
     lit = cv2.multiply(bgr, (*(gain * tint).tolist(), 0.0))
-    cv2.copyTo(bgr, cv2.compare(own, 127, cv2.CMP_GT), lit)
-    return _weathered(lit, extent, rng)
+    cv2.copyTo(bgr, own, lit)
+    return _weathered(np.asarray(lit, dtype=np.uint8), extent, rng)
 
 
 @lru_cache(_KEPT)
@@ -105,8 +106,11 @@ def _drawn(
     """A front in its own colours, uint8 (h, w, 4): at a quarter, half and all of `PER_METRE`."""
     rng = np.random.default_rng((widths, floors, which, int(100 * lit_windows), gable))
     front = _front(rng, widths * _WIDER, floors * FLOOR, lit_windows, gable)
-    half = cv2.resize(front, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return cv2.resize(half, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), half, front
+    half, quarter = (
+        np.asarray(cv2.resize(front, None, fx=f, fy=f, interpolation=cv2.INTER_AREA), np.uint8)
+        for f in (0.5, 0.25)
+    )
+    return quarter, half, front
 
 
 def _front(rng: Rng, width: float, height: float, lit_windows: float, gable: bool) -> Image:

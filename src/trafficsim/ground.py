@@ -184,7 +184,7 @@ def _tiles() -> tuple[Plane, Plane]:
         cv2.resize(rng.normal(0.0, sd, (side, side)).astype(np.float32), (256, 256))
         for sd, side in ((0.05, 256), (0.035, 24), (0.03, 32))
     )
-    return grain + spots, stains
+    return np.asarray(grain + spots, np.float32), np.asarray(stains, np.float32)
 
 
 def _seen(camera: Camera, xs: Plane, ys: Plane) -> tuple[Plane, Plane, Plane]:
