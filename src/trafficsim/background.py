@@ -222,12 +222,9 @@ class _Houses:
         to_plane[1, 2] = height
         window = self._camera.shifted(-float(left), -float(top))
         homography = window.plane_homography(origin, u, up) @ to_plane
+        window_size = right - left, bottom - top
         warped = cv2.warpPerspective(
-            front,
-            homography,
-            (right - left, bottom - top),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+            front, homography, window_size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         mask = np.zeros(warped.shape[:2], np.uint8)
         cv2.fillConvexPoly(mask, fixed(outline - (left, top)), 255, cv2.LINE_8, SHIFT)

@@ -21,7 +21,7 @@ PER_METRE = 16
 FLOOR = 3.1
 """Height of a floor, m."""
 
-_WIDER, _VARIANTS, _KEPT = 2.5, 3, 256
+_WIDER, _VARIANTS, _KEPT = 2.5, 5, 256
 """Drawn fronts differ by so many m in width and by floors in height; of each there are so many."""
 
 WALLS: tuple[Colour, ...] = (
@@ -93,8 +93,8 @@ def draw_front(
     front = cv2.resize(front, fitting, interpolation=cv2.INTER_AREA)
     bgr = cv2.cvtColor(front, cv2.COLOR_BGRA2BGR)
     own = (front[..., 3] > 127).view(np.uint8)
-    tint = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
-    lit = cv2.multiply(bgr, (*(gain * tint).tolist(), 0.0))
+    tint = rng.uniform(0.85, 1.15) * rng.uniform(0.9, 1.1, 3)
+    lit = cv2.multiply(bgr, np.append(gain * tint, 0.0))
     cv2.copyTo(bgr, own, lit)
     return _weathered(np.asarray(lit, dtype=np.uint8), extent, rng)
 
