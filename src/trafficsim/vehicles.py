@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def make_vehicle(class_id: int, rng: np.random.Generator, heading: float) -> Mes
     return _model(class_id, int(rng.integers(_MODELS)), heading)
 
 
-@cache
+@lru_cache(2 * _MODELS)
 def _model(class_id: int, number: int, heading: float) -> Mesh:
     """Built once in a process: most of a scene's time would go into vehicles that nobody sees."""
     if heading:
