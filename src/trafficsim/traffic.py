@@ -123,7 +123,8 @@ class Traffic:
     def new_vehicle(self, lane: Lane, z: float, class_id: int | None = None) -> Vehicle:
         """A vehicle with drawn class (unless given), shape and wished speed."""
         kind = class_id or int(self.rng.choice([1, 2, 3], p=[0.6, 0.21, 0.19]))
-        mesh = make_vehicle(kind, self.rng, 0.0 if lane.direction > 0 else np.pi)
+        mesh = make_vehicle(kind, self.rng)
+        mesh = mesh.turned(0.0 if lane.direction > 0 else np.pi)
         wish = float(self.rng.uniform(7.0, 12.0)) * (1.0 if kind == 1 else 0.8)
         self._next_key += 1
         return Vehicle(self._next_key, kind, mesh, lane, z, wish, wish)
@@ -154,8 +155,7 @@ def make_traffic(rng: Rng, street: Street, knobs: SimulatorKnobs, camera_x: floa
         _park(traffic, rng)
     traffic.time = float(rng.uniform(0.0, traffic.signal.cycle * 2))
     traffic.walkers = make_people(rng, street, knobs, camera_x)
-    for _ in range(20):  # 4 s, in longer steps than those that are filmed
-        traffic._step(0.2)
+    traffic.advance(4.0)
     return traffic
 
 
