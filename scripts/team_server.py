@@ -374,7 +374,11 @@ def require_bucket(artifacts: str, endpoint: str | None) -> None:
     times = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     try:
         client = boto3.client("s3", endpoint_url=endpoint, config=times)
-        client.put_object(Bucket=name, Key=f"{folder.strip('/')}/.team_server".lstrip("/"))
+        key = f"{folder.strip('/')}/.team_server".lstrip("/")
+        client.put_object(Bucket=name, Key=key)
+        # Nothing of ours stays; MLflow needs no right to remove what it wrote.
+        with contextlib.suppress(ClientError):
+            client.delete_object(Bucket=name, Key=key)
     except (BotoCoreError, ClientError, ValueError) as error:
         raise CannotStart(
             f"{given}: cannot write there ({error}); mend bucket, --endpoint or credentials"

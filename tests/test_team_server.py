@@ -102,3 +102,28 @@ def test_another_one_has_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             TeamServer(tmp_path).__enter__()
     assert (tmp_path / "pgpass").read_text() == "of the other"
     assert not team_server.running_at(data)  # what a kill of the machine left is no process
+
+
+@pytest.mark.parametrize("may_remove", [True, False])
+def test_the_try_leaves_nothing_in_the_bucket(
+    may_remove: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boto3 = pytest.importorskip("boto3", reason="pip install 'segtrack[s3]'")
+    from botocore.exceptions import ClientError
+
+    class Bucket:
+        def __init__(self) -> None:
+            self.files: list[tuple[str, str]] = []
+
+        def put_object(self, Bucket: str, Key: str) -> None:
+            self.files.append((Bucket, Key))
+
+        def delete_object(self, Bucket: str, Key: str) -> None:
+            if not may_remove:
+                raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObject")
+            self.files.remove((Bucket, Key))
+
+    bucket = Bucket()
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: bucket)
+    team_server.require_bucket("s3://b/x", None)
+    assert bucket.files == ([] if may_remove else [("b", "x/.team_server")])

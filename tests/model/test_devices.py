@@ -77,7 +77,7 @@ def test_it_is_said_before_the_run_begins(cards, words, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     assert main(["device=cuda:7", "stages=[prepare]", *words]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: device='cuda:7': there is no GPU 7; torch sees 2.")
+    assert said.startswith("error: device=cuda:7: there is no GPU 7; torch sees 2.")
     assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
 

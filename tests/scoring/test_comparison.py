@@ -61,3 +61,9 @@ class TestSameTrajectories:
     def test_cells_that_failed_are_left_out(self) -> None:
         params = {name: {"a": name} for name in "123"}
         assert same_trajectories({"1": "p", "3": "q"}, params) == []
+
+
+def test_numbers_that_a_search_drew_are_said_short() -> None:
+    params = {"one": {"a": "0.49069977178955193"}, "two": {"a": "0.5112233445566778"}}
+    (line,) = same_trajectories({"one": "x", "two": "x"}, params)
+    assert line.endswith("trajectories: a=0.4907,0.5112 had no effect")

@@ -302,9 +302,9 @@ def test_what_is_damaged_at_the_address_is_said_and_made_anew(
     machine("one").run(CALL, build)
     spoil(machine("one"), part, change)
     capsys.readouterr()
-    assert [(one[:2], told in one[2]) for one in machine("one").far.damaged()] == [
-        (("train", CALL.key), True)
-    ]
+    far = machine("one").far
+    for _ in range(2):  # asked again, it is named again
+        assert [(one[:2], told in one[2]) for one in far.damaged()] == [(("train", CALL.key), True)]
     two = machine("two")
     assert two.find(CALL) is None  # as a run looks before it begins
     result = two.run(CALL, build)

@@ -23,6 +23,7 @@ import requests
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from PIL import Image
 
+from segtrack.base import secrets
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
@@ -121,6 +122,18 @@ class TestWords:
         made = Attempt(1, "k", "t", "video", tuple(words_of(self.VIDEO, Choice("shipped"), {})))
         typed = shlex.split(made.command)
         assert typed[:2] == ["segtrack", "run"] and tuple(typed[2:]) == made.words
+
+    def test_what_is_shown_of_the_command_has_no_secrets(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "correct-horse")
+        secrets._values.cache_clear()
+        words = ("mlflow.uri=http://me:battery@host:5000", "mlflow.run_name=correct-horse")
+        made = Attempt(1, "k", "t", "video", words)
+        assert "battery" not in made.command and "correct-horse" not in made.command
+        assert made.words == words  # which is what runs
+        monkeypatch.undo()
+        secrets._values.cache_clear()
 
 
 class TestJudging:

@@ -35,7 +35,7 @@ def device_argument(device: Any) -> str:
     missing = [str(index) for index in indices or () if index >= count]
     if missing or not indices:
         raise SettingsError(
-            f"device={device!r}: there is no GPU {', '.join(missing)}; torch sees {count}. "
+            f"device={device}: there is no GPU {', '.join(missing)}; torch sees {count}. "
             "Use device=auto, device=cpu, or indices below that number."
         )
     return ",".join(map(str, indices))

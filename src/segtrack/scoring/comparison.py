@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segtrack.base.names import short
+
 NAMED = 6  # cells that a warning names before it only counts the rest
 
 
@@ -36,7 +38,8 @@ def same_trajectories(
         for knob in knobs:
             values = list(dict.fromkeys(texts[name][knob] for name in group))
             if len(values) > 1:
-                parts.append(f"{knob}={','.join(values)} {effects[knob]}")
+                shown = ",".join(map(short, values))
+                parts.append(f"{knob}={shown} {effects[knob]}")
         why = "; ".join(parts) or "they have the same settings"
         warnings.append(f"{_named(group)} have byte-identical trajectories: {why}")
     return warnings

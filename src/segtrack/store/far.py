@@ -97,6 +97,15 @@ class Far:
             return False
         if _sha256(text) in self._damaged:
             return False
+        self._fetch(name, key, text, into)
+        return True
+
+    def _fetch(self, name: str, key: str, text: bytes, into: Path) -> None:
+        """The result of a record.
+
+        Raises:
+            Unusable: as ``fetch``.
+        """
         try:
             (into / records.FILE).write_bytes(text)
             record = records.read_record(into)
@@ -105,7 +114,6 @@ class Far:
         except Unusable:
             self._damaged.add(_sha256(text))
             raise
-        return True
 
     def _fetch_files(
         self, name: str, key: str, record: Mapping[str, Any], digest: str, into: Path
@@ -192,7 +200,8 @@ class Far:
                 into = Path(scratch, place[1])
                 into.mkdir()
                 try:
-                    self.fetch(*place, into)
+                    if (text := self._read(*place)) is not None:
+                        self._fetch(*place, text, into)  # also what was found damaged before
                 except Unusable as why:
                     yield *place, str(why)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.secrets import without_secrets
 from segtrack.view.library import Unknown
 
 LINES = 200  # of what a run says, that are kept
@@ -59,8 +60,8 @@ class Attempt:
 
 
 def command_of(words: Sequence[str]) -> str:
-    """A run's settings as they can be typed in a shell."""
-    return shlex.join(["segtrack", "run", *words])
+    """A run's settings as they can be typed in a shell; it is shown, so secrets are ``***``."""
+    return without_secrets(shlex.join(["segtrack", "run", *words]))
 
 
 class Attempts:
