@@ -13,7 +13,7 @@ from typing import Any
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from segtrack.settings import options
 
@@ -33,16 +33,32 @@ def composed(overrides: Sequence[str], hydra: bool = False) -> DictConfig:
     Raises:
         HydraException, OmegaConfBaseException: they do not compose.
     """
+    found = copy.deepcopy(_whole(overrides))
+    if not hydra:
+        with open_dict(found):
+            del found["hydra"]
+    return found
+
+
+def sweeper_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """What ``hydra.sweeper`` is with these words, nothing resolved; the rest is not copied for it.
+
+    Raises:
+        HydraException, OmegaConfBaseException: they do not compose.
+    """
+    found = OmegaConf.to_container(_whole(overrides).hydra.sweeper, resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def _whole(overrides: Sequence[str]) -> DictConfig:
+    """The kept one itself, not to be changed."""
     key = (*_state(), *overrides)
     if key not in _kept:
         if len(_kept) == _MOST:
             _kept.pop(next(iter(_kept)))
         _kept[key] = compose(CONFIG, overrides=list(overrides), return_hydra_config=True)
-    found = copy.deepcopy(_kept[key])
-    if not hydra:
-        with open_dict(found):
-            del found["hydra"]
-    return found
+    return _kept[key]
 
 
 def _state() -> Iterator[Any]:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from packaging.version import Version
 
 from segtrack.base.errors import SettingsError
-from segtrack.command.composed import composed
+from segtrack.command.composed import sweeper_settings
 from segtrack.command.keys import of_hydra
 from segtrack.settings import Problem
 
@@ -96,9 +96,7 @@ def sweeper_of(parsed: Sequence[Override]) -> Sweeper:
         if of_hydra(one.key_or_group) or one.key_or_group in _PRESETS
         if not one.is_sweep_override()
     ]
-    found = OmegaConf.to_container(composed(words, hydra=True).hydra.sweeper, resolve=False)
-    assert isinstance(found, dict)
-    settings = {str(key): value for key, value in found.items()}
+    settings = sweeper_settings(words)
     typed = {one.key_or_group for one in parsed}
     params: Mapping[str, Any] = settings.get("params") or {}
     swept = [f"{key}={value}" for key, value in params.items()]
