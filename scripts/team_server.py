@@ -376,8 +376,8 @@ def require_bucket(artifacts: str, endpoint: str | None) -> None:
         client = boto3.client("s3", endpoint_url=endpoint, config=times)
         key = f"{folder.strip('/')}/.team_server".lstrip("/")
         client.put_object(Bucket=name, Key=key)
-        # Nothing of ours stays; MLflow needs no right to remove what it wrote.
-        with contextlib.suppress(ClientError):
+        # Removed where it may be: MLflow needs no right to.
+        with contextlib.suppress(BotoCoreError, ClientError):
             client.delete_object(Bucket=name, Key=key)
     except (BotoCoreError, ClientError, ValueError) as error:
         raise CannotStart(

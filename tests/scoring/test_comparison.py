@@ -67,3 +67,6 @@ def test_numbers_that_a_search_drew_are_said_short() -> None:
     params = {"one": {"a": "0.49069977178955193"}, "two": {"a": "0.5112233445566778"}}
     (line,) = same_trajectories({"one": "x", "two": "x"}, params)
     assert line.endswith("trajectories: a=0.4907,0.5112 had no effect")
+    params = {"one": {"a": "0.490661234567"}, "two": {"a": "0.490674444444"}}
+    (line,) = same_trajectories({"one": "x", "two": "x"}, params)
+    assert line.endswith("trajectories: a=0.490661234567,0.490674444444 had no effect")

@@ -38,8 +38,9 @@ def same_trajectories(
         for knob in knobs:
             values = list(dict.fromkeys(texts[name][knob] for name in group))
             if len(values) > 1:
-                shown = ",".join(map(short, values))
-                parts.append(f"{knob}={shown} {effects[knob]}")
+                shorts = list(map(short, values))
+                shown = shorts if len(set(shorts)) == len(values) else values
+                parts.append(f"{knob}={','.join(shown)} {effects[knob]}")
         why = "; ".join(parts) or "they have the same settings"
         warnings.append(f"{_named(group)} have byte-identical trajectories: {why}")
     return warnings

@@ -60,8 +60,8 @@ class Attempt:
 
 
 def command_of(words: Sequence[str]) -> str:
-    """A run's settings as they can be typed in a shell; it is shown, so secrets are ``***``."""
-    return without_secrets(shlex.join(["segtrack", "run", *words]))
+    """A run's settings as they are typed in a shell; it is shown, so secrets are ``***``."""
+    return shlex.join(["segtrack", "run", *map(without_secrets, words)])
 
 
 class Attempts:
