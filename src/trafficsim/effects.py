@@ -107,7 +107,7 @@ class Noise:
     Args:
         rng: Where chance comes from.
         size: Image (width, height), px.
-        sigma: Standard deviation, grey levels.
+        sigma: Of its two parts, of which the standard deviation is .92 in all; grey levels.
         room: By how many px the tile is wider and higher; 0 for a single frame.
     """
 

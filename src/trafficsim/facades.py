@@ -15,8 +15,11 @@ Rng = np.random.Generator
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-_WIDER, _VARIANTS, _KEPT = 2.5, 5, 256
-"""Drawn fronts differ by so many m in width and by floors in height; of each there are so many."""
+_WIDER, _ROOM = 2.5, 1.2
+"""Drawn fronts differ by so many m in width; they are so many m higher than their floors."""
+
+_VARIANTS, _KEPT = 3, 512
+"""Fronts of each size, and how many of all a process keeps, of some 0.2 MB each."""
 
 
 def draw_front(
@@ -25,8 +28,8 @@ def draw_front(
 ) -> Image:  # fmt: skip
     """A front as uint8 (h, w, 3) BGR.
 
-    It is one of those that are drawn once in a process, stretched a little, lit and weathered: the
-    windows of a street's houses would take a sixth of a picture's time.
+    It is one of those that a process keeps, stretched a little (a narrow one is cut), lit and
+    weathered: drawing the windows of a street's houses takes a sixth of a picture's time.
 
     Args:
         rng: Where chance comes from.
@@ -38,11 +41,12 @@ def draw_front(
     """
     width, height = extent
     which = int(rng.integers(_VARIANTS))
-    sizes = max(round(width / _WIDER), 1), max(round(height / FLOOR), 2)
-    levels = _drawn(*sizes, which, light.lit_windows, gable)
-    front = next(
-        (one for one in levels if one.shape[1] >= size[0] and one.shape[0] >= size[1]), levels[-1]
-    )
+    sizes = max(round(width / _WIDER), 1), max(round((height - _ROOM) / FLOOR), 2)
+    half, front = _drawn(*sizes, which, light.lit_windows, gable)
+    if half.shape[1] >= size[0] and half.shape[0] >= size[1]:
+        front = half
+    if width < _WIDER:
+        front = front[:, : max(round(front.shape[1] * width / _WIDER), 4)]
     rows, columns = front.shape[:2]
     fitting = int(min(max(size[0], 4), columns)), int(min(max(size[1], 4), rows))
     # shrunk here, since warping does not average over the pixels that it skips
@@ -58,15 +62,12 @@ def draw_front(
 @lru_cache(_KEPT)
 def _drawn(
     widths: int, floors: int, which: int, lit_windows: float, gable: bool
-) -> tuple[Image, ...]:
-    """A front in its own colours, uint8 (h, w, 4): at a quarter, half and all of its size."""
+) -> tuple[Image, Image]:
+    """A front in its own colours, uint8 (h, w, 4): at half its size, and at all of it."""
     rng = np.random.default_rng((widths, floors, which, int(100 * lit_windows), gable))
-    front = paint_front(rng, widths * _WIDER, floors * FLOOR, lit_windows, gable)
-    half, quarter = (
-        np.asarray(cv2.resize(front, None, fx=f, fy=f, interpolation=cv2.INTER_AREA), np.uint8)
-        for f in (0.5, 0.25)
-    )
-    return quarter, half, front
+    front = paint_front(rng, widths * _WIDER, floors * FLOOR + _ROOM, lit_windows, gable)
+    half = cv2.resize(front, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(half, dtype=np.uint8), front
 
 
 def _weathered(image: Image, extent: tuple[float, float], rng: Rng) -> Image:

@@ -16,7 +16,6 @@ from trafficsim.mesh import SHIFT, fixed
 from trafficsim.scene import LANE, Street
 
 Rng = np.random.Generator
-Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
@@ -184,7 +183,10 @@ def _tiles() -> tuple[Plane, Plane]:
         cv2.resize(rng.normal(0.0, sd, (side, side)).astype(np.float32), (256, 256))
         for sd, side in ((0.05, 256), (0.035, 24), (0.03, 32))
     )
-    return np.asarray(grain + spots, np.float32), np.asarray(stains, np.float32)
+    tiles = np.asarray(grain + spots, np.float32), np.asarray(stains, np.float32)
+    for tile in tiles:  # they repeat after 255 cells: without a seam
+        tile[255], tile[:, 255] = tile[0], tile[:, 0]
+    return tiles
 
 
 def _seen(camera: Camera, xs: Plane, ys: Plane) -> tuple[Plane, Plane, Plane]:

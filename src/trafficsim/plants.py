@@ -61,13 +61,14 @@ def make_tree(
     bright = float(light.sun_direction @ camera.rotation[0])
     few = min(max(radius * scale / 50.0, 0.25), 1.0)  # of a far tree: fewer clusters, larger ones
     for ring, number in ((0.5, 24), (0.8, 80), (1.0, 150)):
-        count = int(number * few)
-        angles = rng.uniform(0, 2 * np.pi, count)
-        reach = np.sqrt(rng.uniform(0.0, 1.0, count)) * ring
-        sizes = rng.uniform(0.09, 0.2, count) * (2.2 - 1.4 * ring) / few**0.5
+        # as many are drawn by chance at any size of the image, so that the scene stays the same
+        shown = slice(int(number * few))
+        angles = rng.uniform(0, 2 * np.pi, number)[shown]
+        reach = np.sqrt(rng.uniform(0.0, 1.0, number)[shown]) * ring
+        sizes = rng.uniform(0.09, 0.2, number)[shown] * (2.2 - 1.4 * ring) / few**0.5
         u, v = reach * np.cos(angles), reach * np.sin(angles) * 0.92
         at = middle + np.stack([u, -v], axis=1) * radius * scale - origin
-        relief = 0.78 + 0.26 * v + 0.12 * u * bright + rng.normal(0, 0.1, count)
+        relief = 0.78 + 0.26 * v + 0.12 * u * bright + rng.normal(0, 0.1, number)[shown]
         relief += 0.1 * (ring - 0.7)
         size_px = np.maximum(1, (sizes * radius * scale * 16).astype(int)).tolist()
         spots = (at * 16).astype(int).tolist()
