@@ -31,7 +31,9 @@ def test_the_transcript(
     ]
     assert sum(counts[0].values()) == 24 and counts[0]["pool"] == 0
     assert counts[1] == {**counts[0], "train": counts[0]["train"] + 12}
-    assert "on these" in outputs["segtrack compare first second --kind image"]
+    # So few images of so short a training may be scored 0 by both: then without intervals.
+    compared = outputs["segtrack compare first second --kind image"]
+    assert re.search(r"^mask_map50_95 +\d+\.\d\d +\d+\.\d\d ", compared, re.M)
 
 
 def test_the_readme_shows_commands_of_the_transcript() -> None:
