@@ -51,7 +51,8 @@ def test_kills_at_random_moments_lose_nothing(
     # It kills within the seconds that an undisturbed command took: not with that process's start.
     LOADED.run([sys.executable, "-c", ""], tmp_path)
     monkeypatch.setattr(soak, "_start", start)
-    words = ["--rounds", "1", "--seed", "12", "--commands", "prepare", "--undisturbed", "1"]
+    # Of this seed it kills in the middle of that time: where a busy machine becomes idle, too.
+    words = ["--rounds", "1", "--seed", "26", "--commands", "prepare", "--undisturbed", "1"]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words, "--folder", str(tmp_path)])
     code = soak.main()
     out = capsys.readouterr().out
