@@ -54,6 +54,9 @@ def test_names_that_tell(monkeypatch: pytest.MonkeyPatch, name: str, secret: boo
         ("http://bob:pw/SECRET@localhost:1", "http://***@localhost:1"),
         ("http://localhost:8080/@user/v.mp4", "http://localhost:8080/@user/v.mp4"),
         ("rtsp://a:b@one,rtsp://c:d@two", "rtsp://***@one,rtsp://***@two"),
+        ("http://me:o'brien@host:5", "http://***@host:5"),
+        ('http://me:a"b"c@host', "http://***@host"),
+        ("['http://host','x@y']", "['http://host','x@y']"),
         ("http://h/v?api_key=A1&channel=2", "http://h/v?api_key=***&channel=2"),
         (
             "http://h/v?client_secret=A1&auth_token=B2",

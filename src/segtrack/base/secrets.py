@@ -21,8 +21,8 @@ SHORTEST = 6  # a shorter value is a word that stands in other places too
 _SHORT = 4  # what Labellerr knows an account by is hidden from here on, where it is a whole word
 
 # Up to the last @, as passwords hold some too; behind a name and a colon, also behind slashes. The
-# next address of a list is another one.
-_LETTER = r"(?:(?!,\s*[a-z][a-z0-9+.-]*://)[^\s'\"])"
+# next address of a list is another one, and a quote ends one unless more of the word follows it.
+_LETTER = r"(?:(?!,\s*[a-z][a-z0-9+.-]*://)(?!['\"](?:[^\w@]|$))\S)"
 _PASSWORD = re.compile(
     rf"(\b[a-z][a-z0-9+.-]{{0,30}}://)"  # bounds: whatever is printed comes by here, of any length
     rf"(?:(?:(?!/){_LETTER}){{1,999}}|(?:(?![/:]){_LETTER}){{0,99}}:(?!\d+/){_LETTER}{{0,999}})@",
