@@ -21,7 +21,8 @@ from trafficsim import (
     render_still,
     render_video,
 )
-from trafficsim.ground import _modulo
+from trafficsim.facades import _drawn
+from trafficsim.ground import _modulo, _tiles
 from trafficsim.labels import Silhouette, encode, label, outline
 from trafficsim.mesh import SHIFT
 from trafficsim.order import back_to_front
@@ -434,3 +435,15 @@ def global_shift(a: Frame, b: Frame) -> tuple[float, float]:
     window = cv2.createHanningWindow((grey[0].shape[1], grey[0].shape[0]), cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(grey[0], grey[1], window)
     return dx, dy
+
+
+def test_a_still_does_not_depend_on_what_was_drawn_before() -> None:
+    """Fronts and tiles are kept between stills."""
+    knobs = SimulatorKnobs()
+    render_still(knobs, 3, 8)
+    after = render_still(knobs, 3, 5)
+    _drawn.cache_clear()
+    _tiles.cache_clear()
+    first = render_still(knobs, 3, 5)
+    assert np.array_equal(first.image, after.image)
+    assert _drawn.cache_info().misses > 0

@@ -91,11 +91,8 @@ class Far:
         Raises:
             Unusable: it is damaged, or something of it is missing; from then on it is not there.
         """
-        try:
-            text = self.server.read(record_path(name, key))
-        except FileNotFoundError:
-            return False
-        if _sha256(text) in self._damaged:
+        text = self._read(name, key)
+        if text is None or _sha256(text) in self._damaged:
             return False
         self._fetch(name, key, text, into)
         return True
