@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from statistics import NormalDist
 
@@ -20,6 +21,10 @@ Box = tuple[int, int, int, int]
 
 _STRIP = 32
 """Rows of noise that are made at a time, which stay in the processor's cache."""
+
+
+_ROOM = 64
+"""By how many px a tile of noise may be moved, across and down."""
 
 
 class GroundLayer:
@@ -105,36 +110,41 @@ class Noise:
     """Sensor noise from a tile that is laid down at a new place in each frame.
 
     Args:
-        rng: Where chance comes from.
         size: Image (width, height), px.
         sigma: Of its two parts, of which the standard deviation is .92 in all; grey levels.
-        room: By how many px the tile is wider and higher; 0 for a single frame.
     """
 
-    def __init__(self, rng: Rng, size: tuple[int, int], sigma: float, room: int) -> None:
-        width, height = size
-        self._room = room
-        shape = (height + room, width + room)
-        own, shared = ((c * sigma * _NORMAL).astype(np.float32) for c in (0.6, 0.7))
-        self._plus: Image = np.empty((*shape, 3), np.uint8)
-        self._minus: Image = np.empty((*shape, 3), np.uint8)
-        zero = np.zeros(4)  # a number for each channel
-        for top in range(0, shape[0], _STRIP):
-            rows = slice(top, min(top + _STRIP, shape[0]))
-            strip = (rows.stop - top, shape[1])
-            grain = cv2.LUT(_bytes(rng, (*strip, 3)), own)
-            grey = cv2.LUT(_bytes(rng, strip), shared)
-            cv2.add(grain, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), grain)
-            # whole numbers from 0 to 255: OpenCV rounds half to even
-            cv2.add(grain, zero, self._plus[rows], dtype=cv2.CV_8U)
-            cv2.subtract(zero, grain, self._minus[rows], dtype=cv2.CV_8U)
+    def __init__(self, size: tuple[int, int], sigma: float) -> None:
+        self._plus, self._minus = _noise_tile(size, sigma)
 
     def apply(self, image: Image, rng: Rng) -> None:
         """Adds noise to `image` in place."""
-        y, x = rng.integers(0, self._room, 2, endpoint=True).tolist()
+        y, x = rng.integers(0, _ROOM, 2, endpoint=True).tolist()
         height, width = image.shape[:2]
         cv2.add(image, self._plus[y : y + height, x : x + width], image)
         cv2.subtract(image, self._minus[y : y + height, x : x + width], image)
+
+
+@lru_cache(4)
+def _noise_tile(size: tuple[int, int], sigma: float) -> tuple[Image, Image]:
+    """What noise adds and what it takes away; a tile is `_ROOM` px wider and higher than images."""
+    rng = np.random.default_rng(0)
+    width, height = size
+    shape = (height + _ROOM, width + _ROOM)
+    own, shared = ((c * sigma * _NORMAL).astype(np.float32) for c in (0.6, 0.7))
+    plus: Image = np.empty((*shape, 3), np.uint8)
+    minus: Image = np.empty((*shape, 3), np.uint8)
+    zero = np.zeros(4)  # a number for each channel
+    for top in range(0, shape[0], _STRIP):
+        rows = slice(top, min(top + _STRIP, shape[0]))
+        strip = (rows.stop - top, shape[1])
+        grain = cv2.LUT(_bytes(rng, (*strip, 3)), own)
+        grey = cv2.LUT(_bytes(rng, strip), shared)
+        cv2.add(grain, cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), grain)
+        # whole numbers from 0 to 255: OpenCV rounds half to even
+        cv2.add(grain, zero, plus[rows], dtype=cv2.CV_8U)
+        cv2.subtract(zero, grain, minus[rows], dtype=cv2.CV_8U)
+    return plus, minus
 
 
 def _bytes(rng: Rng, shape: tuple[int, ...]) -> Image:

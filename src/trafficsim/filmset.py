@@ -71,7 +71,7 @@ def make_film_set(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) ->
     for sprite in sprites:
         sprite.paste(picture, None, 0, 0)
     traffic = make_traffic(traffic_rng, street, knobs, float(camera.position[0]))
-    noise = Noise(frame_rng, camera.size, light.noise, room=64 if moving else 0)
+    noise = Noise(camera.size, light.noise)
     return FilmSet(
         knobs, street, camera, light, ground_light, picture, tuple(sprites), traffic, noise, shake,
         frame_rng,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -21,6 +22,9 @@ Plane = NDArray[np.float32]
 
 _FAR = 300.0
 _RING = [(float(np.sin(a)), float(np.cos(a))) for a in np.linspace(0, 2 * np.pi, 15)[:-1]]
+_PERIOD = 255
+"""Cells after which the ground's tiles repeat."""
+
 _STRIP = 16
 """Rows that are lit at a time: what is worked out for them stays in the processor's cache."""
 
@@ -66,17 +70,23 @@ class _Ground:
     def draw(self) -> None:
         """Draws what was filled: all of it is projected in one go, which takes half the time."""
         seen = self.camera.to_camera(np.array(self._corners))
-        ahead = (seen[:, 2] >= NEAR).tolist()
+        counts = [count for count, _ in self._waiting]
+        firsts = np.cumsum([0, *counts[:-1]])
+        nearest = np.minimum.reduceat(seen[:, 2], firsts)
         with np.errstate(divide="ignore", invalid="ignore"):  # beside the camera: cut below
             pixels = self.camera.to_pixels(seen)
-        first = 0
-        for count, colour in self._waiting:
+            corners = fixed(pixels.clip(-1e6, 1e6))
+        low, high = np.minimum.reduceat(pixels, firsts), np.maximum.reduceat(pixels, firsts)
+        shown = ((high > -1.0) & (low < self.image.shape[1::-1])).all(axis=1)
+        whole, shown = nearest >= NEAR, shown & (np.maximum(high, -low) < 1e6).all(axis=1)
+        parts = zip(firsts.tolist(), self._waiting, whole.tolist(), shown.tolist(), strict=True)
+        for first, (count, colour), ahead, inside in parts:
             part = slice(first, first + count)
-            first += count
-            outline = pixels[part]
-            if not all(ahead[part]):
-                cut = clip_near(seen[part])
-                outline = self.camera.to_pixels(cut)
+            if ahead:
+                if inside:
+                    cv2.fillConvexPoly(self.image, corners[part], colour, cv2.LINE_AA, SHIFT)
+                continue
+            outline = self.camera.to_pixels(clip_near(seen[part]))
             if len(outline) >= 3 and np.abs(outline).max() < 1e6:
                 cv2.fillConvexPoly(self.image, fixed(outline), colour, cv2.LINE_AA, SHIFT)
 
@@ -163,46 +173,69 @@ def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
     image, camera, rng = ground.image, ground.camera, ground.rng
     rows, columns = image.shape[:2]
     tile, broad = _tiles()
-    across, along = rng.uniform(0.0, 255.0, 2).tolist()  # where in the tiles the street begins
+    across, along = rng.uniform(0.0, _PERIOD, 2).tolist()  # where in the tiles the street begins
     xs = (np.arange(columns, dtype=np.float32) - camera.centre[0]) / camera.focal
     ys = (np.arange(rows, dtype=np.float32) - camera.centre[1]) / camera.focal
     for top in range(0, rows, _STRIP):
-        x, z, depth = _seen(camera, xs, ys[top : top + _STRIP, None])
-        texture = 1.0 + _laid(tile, x * 24 + across, z * 24 + along) * np.clip(
-            18.0 / depth, 0.0, 1.0
-        )
-        texture += _laid(broad, x * 7 + along, z * 3 + across)
-        _shine(image[top : top + _STRIP], texture, (x, z), light, ground_light)
+        x, z, depth = _seen(camera, ys[top : top + _STRIP, None])
+        texture = _laid(broad, x.cells(xs, 7, along), z.cells(xs, 3, across))
+        texture += 1.0
+        fade = np.clip(18.0 / depth - 0.25, 0.0, 1.0)
+        if fade.any():
+            grain = _laid(tile, x.cells(xs, 24, across), z.cells(xs, 24, along))
+            grain *= fade
+            texture += grain
+        at = x.cells(xs), z.cells(xs)
+        _shine(image[top : top + _STRIP], texture, at, light, ground_light)
 
 
 @cache
 def _tiles() -> tuple[Plane, Plane]:
-    """Grain and broad stains of the ground, float32 (256, 256) around 0."""
+    """Grain and broad stains of the ground, float32 (256, 256) around 0, which repeat."""
     rng = np.random.default_rng(0)
     grain, spots, stains = (
         cv2.resize(rng.normal(0.0, sd, (side, side)).astype(np.float32), (256, 256))
         for sd, side in ((0.05, 256), (0.035, 24), (0.03, 32))
     )
     tiles = np.asarray(grain + spots, np.float32), np.asarray(stains, np.float32)
-    for tile in tiles:  # they repeat after 255 cells: without a seam
-        tile[255], tile[:, 255] = tile[0], tile[:, 0]
+    for tile in tiles:  # without a seam
+        tile[_PERIOD], tile[:, _PERIOD] = tile[0], tile[:, 0]
     return tiles
 
 
-def _seen(camera: Camera, xs: Plane, ys: Plane) -> tuple[Plane, Plane, Plane]:
-    """The ground's x and z, m, in a strip of pixels (h, w), and the depth of its rows (h, 1)."""
+@dataclass(frozen=True)
+class _Axis:
+    """A coordinate of the ground, m, on rows of the image, where it grows evenly: (h, 1) each."""
+
+    slope: Plane
+    start: Plane
+
+    def cells(self, xs: Plane, per_metre: int = 1, first: float | None = None) -> Plane:
+        """It at columns `xs` (w,), (h, w); with a `first` cell whole periods are left out."""
+        start = self.start * per_metre
+        if first is not None:
+            start = (start + np.float32(first)) % _PERIOD
+        cells = (self.slope * per_metre) * xs
+        cells += start
+        return cells
+
+
+def _seen(camera: Camera, ys: Plane) -> tuple[_Axis, _Axis, Plane]:
+    """The ground's x and z in rows (h, 1) of pixels, and their depth, m."""
     right, down, forward = camera.rotation.astype(np.float32)
-    x, z = (xs * right[axis] + ys * down[axis] + forward[axis] for axis in (0, 2))
     fall = ys * down[1] + forward[1]  # the camera does not roll: one number for each row
     depth = (-camera.position[1] / np.minimum(fall, -1e-4)).astype(np.float32)
-    x = (camera.position[0] + depth * x).astype(np.float32)
-    z = (camera.position[2] + depth * z).astype(np.float32)
+    x, z = (
+        _Axis(depth * right[axis],
+              (camera.position[axis] + depth * (ys * down[axis] + forward[axis])).astype(np.float32))
+        for axis in (0, 2)
+    )  # fmt: skip
     return x, z, depth
 
 
 def _laid(tile: Plane, across: Plane, along: Plane) -> Plane:
     """A tile as it lies repeated on the ground; the places are used up."""
-    places = _modulo(across), _modulo(along)
+    places = _repeated(across), _repeated(along)
     laid = cv2.remap(tile, *places, cv2.INTER_LINEAR, None, cv2.BORDER_WRAP)
     return np.asarray(laid, dtype=np.float32)
 
@@ -224,13 +257,12 @@ def _shine(
     cv2.merge(planes, image)
 
 
-def _modulo(values: Plane) -> Plane:
-    """``values % 255`` to the last bit, in place, in a third of the time: remainders are slow."""
-    quotient = values / 255
-    np.floor(quotient, out=quotient)
-    quotient *= 255
-    values -= quotient  # exact: both are whole multiples of the last place of `values`
-    low = values < 0
-    if low.any():
-        values[low] += 255  # the quotient was rounded up to a whole number
+def _repeated(values: Plane) -> Plane:
+    """Values brought into one period, in place, in a third of a remainder's time."""
+    low, high = float(values[:, [0, -1]].min()), float(values[:, [0, -1]].max())
+    if low < 0.0 or high >= _PERIOD:  # they grow evenly: the ends tell
+        whole = values * np.float32(1.0 / _PERIOD)
+        np.floor(whole, out=whole)
+        whole *= _PERIOD
+        values -= whole
     return values
