@@ -25,7 +25,7 @@ _RING = [(float(np.sin(a)), float(np.cos(a))) for a in np.linspace(0, 2 * np.pi,
 _PERIOD = 255
 """Cells after which the ground's tiles repeat."""
 
-_STRIP = 16
+_STRIP = 64
 """Rows that are lit at a time: what is worked out for them stays in the processor's cache."""
 
 _WHITE: Colour = (215, 220, 222)
@@ -169,24 +169,49 @@ def _mark(ground: _Ground, street: Street) -> None:
 
 
 def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
-    """Grain, sun and shadow, lamp light: one factor per pixel."""
+    """Grain, stains, sun and shadow, lamp light: one factor per pixel and channel."""
     image, camera, rng = ground.image, ground.camera, ground.rng
     rows, columns = image.shape[:2]
-    tile, broad = _tiles()
     across, along = rng.uniform(0.0, _PERIOD, 2).tolist()  # where in the tiles the street begins
+    # what is soft on every second pixel
+    half = (np.arange(n, dtype=np.float32) * 2 + 0.5 for n in ((columns + 1) // 2, (rows + 1) // 2))
+    soft = _soft(camera, *half, (across, along), light, ground_light)
+    soft = cv2.resize(soft, (columns, rows))
     xs = (np.arange(columns, dtype=np.float32) - camera.centre[0]) / camera.focal
     ys = (np.arange(rows, dtype=np.float32) - camera.centre[1]) / camera.focal
+    grain, _ = _tiles()
     for top in range(0, rows, _STRIP):
-        x, z, depth = _seen(camera, ys[top : top + _STRIP, None])
-        texture = _laid(broad, x.cells(xs, 7, along), z.cells(xs, 3, across))
-        texture += 1.0
+        strip = slice(top, top + _STRIP)
+        x, z, depth = _seen(camera, ys[strip, None])
         fade = np.clip(18.0 / depth - 0.25, 0.0, 1.0)
+        factor = soft[strip]
         if fade.any():
-            grain = _laid(tile, x.cells(xs, 24, across), z.cells(xs, 24, along))
-            grain *= fade
-            texture += grain
-        at = x.cells(xs), z.cells(xs)
-        _shine(image[top : top + _STRIP], texture, at, light, ground_light)
+            texture = _laid(grain, x.cells(xs, 24, across), z.cells(xs, 24, along))
+            texture *= fade
+            texture += 1.0
+            factor = cv2.multiply(factor, cv2.cvtColor(texture, cv2.COLOR_GRAY2BGR))
+        cv2.multiply(image[strip], factor, image[strip], dtype=cv2.CV_8U)
+
+
+def _soft(
+    camera: Camera, columns: Plane, rows: Plane, first: tuple[float, float], light: Light,
+    ground_light: GroundLight,
+) -> Plane:  # fmt: skip
+    """Light times stains at `columns` (w,) and `rows` (h,), px: a factor (h, w, 3)."""
+    xs, ys = (columns - camera.centre[0]) / camera.focal, (rows - camera.centre[1]) / camera.focal
+    x, z, _ = _seen(camera, ys[:, None])
+    stains = _laid(_tiles()[1], x.cells(xs, 7, first[1]), z.cells(xs, 3, first[0]))
+    stains += 1.0
+    at = x.cells(xs), z.cells(xs)
+    sun = ground_light.sun_at(*at) if ground_light.shaded else 1.0
+    lamp = ground_light.lamp_at(*at) if light.lamp.any() else 0.0
+    high = float(light.sun_direction[1])
+    planes = []
+    for channel in range(3):
+        # plain numbers, which leave float32 what it is
+        gain = float(light.sun[channel] * high) * sun + float(light.ambient[channel])
+        planes.append((gain + float(light.lamp[channel] * 1.3) * lamp) * stains)
+    return np.asarray(cv2.merge(planes), dtype=np.float32)
 
 
 @cache
@@ -238,23 +263,6 @@ def _laid(tile: Plane, across: Plane, along: Plane) -> Plane:
     places = _repeated(across), _repeated(along)
     laid = cv2.remap(tile, *places, cv2.INTER_LINEAR, None, cv2.BORDER_WRAP)
     return np.asarray(laid, dtype=np.float32)
-
-
-def _shine(
-    image: Image, texture: Plane, at: tuple[Plane, Plane], light: Light, ground_light: GroundLight
-) -> None:
-    """Lights a strip of the image, in place."""
-    sun = ground_light.sun_at(*at) if ground_light.shaded else 1.0
-    lamp = ground_light.lamp_at(*at) if light.lamp.any() else None
-    high = float(light.sun_direction[1])
-    planes = []
-    for channel, plane in enumerate(cv2.split(image)):
-        # plain numbers, which leave float32 what it is
-        gain = float(light.sun[channel] * high) * sun + float(light.ambient[channel])
-        if lamp is not None:
-            gain = gain + float(light.lamp[channel] * 1.3) * lamp
-        planes.append(cv2.multiply(plane, gain * texture, dtype=cv2.CV_8U))
-    cv2.merge(planes, image)
 
 
 def _repeated(values: Plane) -> Plane:
