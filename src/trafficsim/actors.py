@@ -31,7 +31,7 @@ class Wardrobe:
         """Colours (F, 3) in the shade, what the sun adds, what a lamp adds."""
         known = self._colours.get(vehicle.key)
         if known is None:
-            mesh, light = vehicle.mesh, self.stage.light
+            mesh, light = vehicle.body.mesh, self.stage.light
             shade = shaded(mesh, light, 0.0)
             sun = shaded(mesh, light, 1.0) - shade
             above = (0.55 + 0.45 * np.clip(mesh.normals[:, 1], 0, 1))[:, None]
@@ -45,10 +45,10 @@ class Wardrobe:
         known = self._hulls.get(vehicle.key)
         if known is None:
             direction = self.stage.light.sun_direction
-            vertices = vehicle.mesh.vertices
+            vertices = vehicle.body.mesh.vertices
             slide = vertices[:, 1:2] * (direction[[0, 2]] / max(direction[1], 0.1))
             shadow = _grounded(vertices[:, [0, 2]] - slide)
-            x, z = vehicle.mesh.half_size[0] + 0.08, vehicle.mesh.half_size[1] + 0.1
+            x, z = vehicle.body.half_size[0] + 0.08, vehicle.body.half_size[1] + 0.1
             foot = np.array([(-x, 0.0, -z), (x, 0.0, -z), (x, 0.0, z), (-x, 0.0, z)])
             known = self._hulls[vehicle.key] = (shadow, foot)
         return known
@@ -137,13 +137,13 @@ class VehicleActor(Actor):
         self._vehicle = vehicle
         self.key, self.class_id = vehicle.key, vehicle.class_id
         self.position = np.array([vehicle.lane.x, 0.0, vehicle.z])
-        half_x, half_z, self.height = vehicle.mesh.half_size
+        half_x, half_z, self.height = vehicle.body.half_size
         x, z = vehicle.lane.x, vehicle.z
         self.footprint = (x - half_x, x + half_x, z - half_z, z + half_z)
         self._driving = vehicle.wish > 0 and vehicle not in wardrobe.stage.traffic.parked
 
     def paint(self, image: Image, camera: Camera) -> list[Pixels]:
-        light, mesh = self.stage.light, self._vehicle.mesh
+        light, mesh = self.stage.light, self._vehicle.body.mesh
         shade, sun, lamp = self.wardrobe.colours(self._vehicle)
         colours = shade + sun * self.sun + lamp * self.lamp
         if self._vehicle.braking and self._driving:
@@ -164,7 +164,7 @@ class VehicleActor(Actor):
         if not self._driving:
             return []
         direction = self._vehicle.lane.direction
-        front = self._vehicle.mesh.half_size[1]
+        front = self._vehicle.body.half_size[1]
         beams = []
         for near, far, wide in ((0.3, 11.0, 2.4), (0.5, 6.5, 1.5)):
             corners = np.array(
@@ -175,7 +175,7 @@ class VehicleActor(Actor):
         return beams
 
     def _shine(self, image: Image, camera: Camera) -> None:
-        direction, half = self._vehicle.lane.direction, self._vehicle.mesh.half_size
+        direction, half = self._vehicle.lane.direction, self._vehicle.body.half_size
         night = 1.0 if self.stage.light.kind == "night" else 0.6
         towards = (camera.position[2] - self.position[2]) * direction
         end, colour, size = (1.0, (0.75, 0.95, 1.0), 0.85) if towards > half[1] else (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from trafficsim.colours import Colour, darker, pick
-from trafficsim.mesh import GLOWING, HEADLIGHT, TAILLIGHT, Mesh, MeshBuilder
+from trafficsim.mesh import GLOWING, HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
     BUS_PAINTS,
     GLASS,
@@ -19,13 +21,20 @@ from trafficsim.vehicle_parts import (
 Rng = np.random.Generator
 
 
-def make_bus(rng: Rng) -> Mesh:
+def make_bus(rng: Rng) -> Body:
     """A city bus; its doors are on the right."""
     length = float(rng.uniform(9.0, 12.0))
     half = 0.5 * float(rng.uniform(2.45, 2.55))
     height = float(rng.uniform(2.9, 3.2))
     paint, stripe = pick(rng, BUS_PAINTS), pick(rng, BUS_PAINTS)
     two_tone = bool(rng.random() < 0.5)
+    size = half + 0.03, 0.5 * length + 0.02, height + 0.22
+    return Body(size, partial(_bus, length, height, half, paint, stripe, two_tone))
+
+
+def _bus(
+    length: float, height: float, half: float, paint: Colour, stripe: Colour, two_tone: bool
+) -> Mesh:
     front, rear = 0.5 * length, -0.5 * length
     builder = MeshBuilder()
     builder.box((-half * 0.9, half * 0.9), (0.2, 0.5), (rear + 0.3, front - 0.3), UNDER)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from trafficsim.colours import Colour, darker, pick
-from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Mesh, MeshBuilder
+from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
     GLASS,
     HEAD,
@@ -27,7 +29,7 @@ _CAR_PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-def make_car(rng: Rng) -> Mesh:
+def make_car(rng: Rng) -> Body:
     """A sedan, hatchback, off-roader or estate."""
     style = str(rng.choice(["sedan", "hatch", "suv", "wagon"], p=[0.32, 0.3, 0.24, 0.14]))
     length = {"sedan": 4.6, "hatch": 3.9, "suv": 4.5, "wagon": 4.7}[style] * rng.uniform(0.95, 1.05)
@@ -36,6 +38,11 @@ def make_car(rng: Rng) -> Mesh:
     )
     half = 0.5 * float(rng.uniform(1.74, 1.9))
     paint = pick(rng, _CAR_PAINTS)
+    size = half + 0.02, 0.5 * length + 0.015, height
+    return Body(size, partial(_car, style, length, height, half, paint))
+
+
+def _car(style: str, length: float, height: float, half: float, paint: Colour) -> Mesh:
     lift = 0.1 if style == "suv" else 0.0
     waist = 0.60 * height + 0.02
     front, rear = 0.5 * length, -0.5 * length

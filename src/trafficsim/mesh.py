@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -37,7 +37,7 @@ def hull_of(points: Pixels) -> Pixels:
 class Mesh:
     """Faces in the order of painting; all points in m, x right, y up, z ahead.
 
-    Most vehicles of a street are never seen: what only painting needs is worked out for the first.
+    What only painting needs is worked out for the first that is painted.
 
     Attributes:
         vertices: float64 (V, 3).
@@ -105,6 +105,29 @@ class Mesh:
 
     def _as_turned(self, points: Array) -> Array:
         return points if self._turn is None else points @ self._turn.T
+
+
+class Body:
+    """A vehicle's shape. Most are never seen, so that a mesh is built for the first who looks.
+
+    Attributes:
+        half_size: Half extents (x, z) of its footprint, and its height, m: those of `mesh`.
+    """
+
+    def __init__(
+        self, half_size: tuple[float, float, float], build: Callable[[], Mesh], heading: float = 0.0
+    ) -> None:
+        """What `build` makes, turned by `heading`, 0 or pi."""
+        self.half_size, self._build, self._heading = half_size, build, heading
+
+    def turned(self, heading: float) -> Body:
+        """The same, which looks along +z, turned by `heading`, 0 or pi, so that its size stays."""
+        return Body(self.half_size, self._build, heading)
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """Its faces."""
+        return self._build().turned(self._heading)
 
 
 class MeshBuilder:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trafficsim.frame import SimulatorKnobs
-from trafficsim.mesh import Mesh
+from trafficsim.mesh import Body
 from trafficsim.people import (
     Place,
     Signal,
@@ -37,7 +37,7 @@ class Vehicle:
 
     key: int
     class_id: int
-    mesh: Mesh
+    body: Body
     lane: Lane
     z: float
     speed: float
@@ -46,7 +46,7 @@ class Vehicle:
 
     @property
     def length(self) -> float:
-        return 2.0 * self.mesh.half_size[1]
+        return 2.0 * self.body.half_size[1]
 
 
 @dataclass
@@ -123,11 +123,10 @@ class Traffic:
     def new_vehicle(self, lane: Lane, z: float, class_id: int | None = None) -> Vehicle:
         """A vehicle with drawn class (unless given), shape and wished speed."""
         kind = class_id or int(self.rng.choice([1, 2, 3], p=[0.6, 0.21, 0.19]))
-        mesh = make_vehicle(kind, self.rng)
-        mesh = mesh.turned(0.0 if lane.direction > 0 else np.pi)
+        body = make_vehicle(kind, self.rng).turned(0.0 if lane.direction > 0 else np.pi)
         wish = float(self.rng.uniform(7.0, 12.0)) * (1.0 if kind == 1 else 0.8)
         self._next_key += 1
-        return Vehicle(self._next_key, kind, mesh, lane, z, wish, wish)
+        return Vehicle(self._next_key, kind, body, lane, z, wish, wish)
 
 
 def spacing(density: float) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from trafficsim.colours import Colour, darker, pick
-from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Mesh, MeshBuilder
+from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
     BUS_PAINTS,
     GLASS,
@@ -17,6 +20,11 @@ from trafficsim.vehicle_parts import (
 )
 
 Rng = np.random.Generator
+_Load = Callable[[MeshBuilder, tuple[float, float]], None]
+"""Builds a cargo between two places along z, m."""
+
+_DECK = 1.0
+"""Height at which cargo lies, m."""
 
 _CAB_PAINTS: tuple[Colour, ...] = (
     (40, 40, 185), (170, 80, 30), (225, 225, 225), (50, 140, 60), (40, 170, 230), (90, 70, 150),
@@ -28,20 +36,27 @@ _CARGO_PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-def make_truck(rng: Rng) -> Mesh:
+def make_truck(rng: Rng) -> Body:
     """A truck with one of four kinds of cargo."""
-    body = str(rng.choice(["box", "tipper", "tank", "flat"], p=[0.62, 0.18, 0.1, 0.1]))
+    kind = str(rng.choice(["box", "tipper", "tank", "flat"], p=[0.62, 0.18, 0.1, 0.1]))
     cab_length = float(rng.uniform(1.7, 2.2))
     cargo_length = float(rng.uniform(4.2, 7.0))
     half = 0.5 * float(rng.uniform(2.25, 2.5))
     cab_height = float(rng.uniform(2.4, 2.9))
     paint, cargo = pick(rng, _CAB_PAINTS), pick(rng, _CARGO_PAINTS)
-    length = cab_length + 0.25 + cargo_length
-    front = 0.5 * length
+    high, wide, load = _LOADS[kind](rng, half, cargo)
+    front = 0.5 * (cab_length + 0.25 + cargo_length)
+    size = max(wide, half * 0.97 + 0.02), front + 0.045, max(high, cab_height)
+    return Body(size, partial(_truck, front, cab_length, cargo_length, half, cab_height, paint, load))
+
+
+def _truck(
+    front: float, cab_length: float, cargo_length: float, half: float, cab_height: float,
+    paint: Colour, load: _Load,
+) -> Mesh:  # fmt: skip
     rear, cut = -front, front - cab_length
-    deck = 1.0
     builder = MeshBuilder()
-    builder.box((-half * 0.8, half * 0.8), (0.5, deck), (rear + 0.1, front - 0.2), (45, 44, 44))
+    builder.box((-half * 0.8, half * 0.8), (0.5, _DECK), (rear + 0.1, front - 0.2), (45, 44, 44))
     axles = [front - 0.95, rear + 1.1] + ([rear + 2.2] if cargo_length > 5.6 else [])
     add_wheels(builder, axles, half * 0.97, 0.48)
     for s in (-1.0, 1.0):
@@ -53,15 +68,7 @@ def make_truck(rng: Rng) -> Mesh:
             (130, 130, 130),
         )  # fmt: skip
     _cab(builder, front, cut, half, cab_height, paint)
-    z0, z1 = rear, cut - 0.25
-    if body == "box":
-        _box_cargo(builder, rng, half, deck, float(rng.uniform(3.1, 3.7)), (z0, z1), cargo)
-    elif body == "tipper":
-        _tipper(builder, half, deck, (z0, z1), pick(rng, _CAB_PAINTS))
-    elif body == "tank":
-        _tank(builder, half, deck, (z0, z1), cargo)
-    else:
-        _flatbed(builder, rng, half, deck, (z0, z1))
+    load(builder, (rear, cut - 0.25))
     return builder.build()
 
 
@@ -96,93 +103,107 @@ def _cab(
                       (x, height - 0.3, b - 0.06)], darker(paint, 0.5))  # fmt: skip
 
 
-def _truck_rear(builder: MeshBuilder, z: float, half: float, deck: float) -> None:
+def _truck_rear(builder: MeshBuilder, z: float, half: float) -> None:
     for s in (-1.0, 1.0):
         x = (s * half * 0.7, s * half * 0.97)
-        add_end_panel(builder, z - 0.02, x, (deck - 0.05, deck + 0.17), TAIL, TAILLIGHT)
+        add_end_panel(builder, z - 0.02, x, (_DECK - 0.05, _DECK + 0.17), TAIL, TAILLIGHT)
 
 
-def _box_cargo(
-    builder: MeshBuilder, rng: Rng, half: float, deck: float, height: float,
-    z: tuple[float, float], paint: Colour,
-) -> None:  # fmt: skip
-    builder.box((-half, half), (deck, height), z, paint, layer=2)
-    trim = darker(paint, 0.7)
-    logo = pick(rng, BUS_PAINTS)
-    add_end_panel(
-        builder, z[0] - 0.01, (-0.02, 0.02), (deck + 0.1, height - 0.1), darker(paint, 0.4)
-    )
-    add_end_panel(builder, z[0] - 0.01, (-half, half), (height - 0.12, height), trim)
-    _truck_rear(builder, z[0], half, deck)
-    add_end_panel(
-        builder, z[1] + 0.01, (-half * 0.6, half * 0.6), (height - 0.5, height - 0.15), trim
-    )
-    span = z[1] - z[0]
-    la, lb = sorted(rng.uniform(0.15, 0.85, 2))
+def _draw_box(rng: Rng, half: float, paint: Colour) -> tuple[float, float, _Load]:
+    height, logo = float(rng.uniform(3.1, 3.7)), pick(rng, BUS_PAINTS)
+    logo_from, logo_to = sorted(rng.uniform(0.15, 0.85, 2).tolist())
     kind = int(rng.integers(3))
-    for s in (-1.0, 1.0):
-        x = s * (half + 0.01)
-        stripes = [(z[0], z[1], deck, deck + 0.14, trim), (z[0], z[1], height - 0.1, height, trim)]
-        if kind == 0 and lb - la > 0.2:
-            middle = 0.5 * (deck + height)
-            stripes.append((z[0] + la * span, z[0] + lb * span, middle - 0.35, middle + 0.35, logo))
+
+    def load(builder: MeshBuilder, z: tuple[float, float]) -> None:
+        builder.box((-half, half), (_DECK, height), z, paint, layer=2)
+        trim = darker(paint, 0.7)
+        add_end_panel(
+            builder, z[0] - 0.01, (-0.02, 0.02), (_DECK + 0.1, height - 0.1), darker(paint, 0.4)
+        )
+        add_end_panel(builder, z[0] - 0.01, (-half, half), (height - 0.12, height), trim)
+        _truck_rear(builder, z[0], half)
+        add_end_panel(
+            builder, z[1] + 0.01, (-half * 0.6, half * 0.6), (height - 0.5, height - 0.15), trim
+        )
+        span = z[1] - z[0]
+        stripes = [(z[0], z[1], _DECK, _DECK + 0.14, trim), (z[0], z[1], height - 0.1, height, trim)]
+        if kind == 0 and logo_to - logo_from > 0.2:
+            middle = 0.5 * (_DECK + height)
+            ends = z[0] + logo_from * span, z[0] + logo_to * span
+            stripes.append((*ends, middle - 0.35, middle + 0.35, logo))
         elif kind == 1:
-            stripes.append((z[0], z[1], deck + 0.4, deck + 0.8, logo))
+            stripes.append((z[0], z[1], _DECK + 0.4, _DECK + 0.8, logo))
         else:
-            stripes += [
-                (z[0] + k * span / 8, z[0] + k * span / 8 + 0.05, deck, height, darker(paint, 0.85))
-                for k in range(1, 8)
-            ]
-        for z0, z1, y0, y1, colour in stripes:
-            builder.face([(x, y0, z0), (x, y0, z1), (x, y1, z1), (x, y1, z0)], colour)
+            for k in range(1, 8):
+                at = z[0] + k * span / 8
+                stripes.append((at, at + 0.05, _DECK, height, darker(paint, 0.85)))
+        for s in (-1.0, 1.0):
+            x = s * (half + 0.01)
+            for z0, z1, y0, y1, colour in stripes:
+                builder.face([(x, y0, z0), (x, y0, z1), (x, y1, z1), (x, y1, z0)], colour)
+
+    return height, half + 0.01, load
 
 
-def _tipper(
-    builder: MeshBuilder, half: float, deck: float, z: tuple[float, float], paint: Colour
-) -> None:
-    top = deck + 1.35
-    builder.part(2, (0.0, deck + 0.6, 0.5 * (z[0] + z[1])))
-    builder.prism(
-        [(z[0] + 0.35, deck), (z[0], top), (z[1], top), (z[1], deck)], [half] * 4, paint,
-        (70, 95, 120),
-    )  # fmt: skip
-    for s in (-1.0, 1.0):
-        x = s * (half + 0.01)
-        for k in range(1, 6):
-            zz = z[0] + 0.3 + k * (z[1] - z[0] - 0.3) / 6
-            builder.face(
-                [(x, deck, zz), (x, deck, zz + 0.12), (x, top, zz + 0.12), (x, top, zz)],
-                darker(paint, 0.72),
-            )
-    _truck_rear(builder, z[0], half, deck)
+def _draw_tipper(rng: Rng, half: float, cargo: Colour) -> tuple[float, float, _Load]:
+    paint, top = pick(rng, _CAB_PAINTS), _DECK + 1.35
+
+    def load(builder: MeshBuilder, z: tuple[float, float]) -> None:
+        builder.part(2, (0.0, _DECK + 0.6, 0.5 * (z[0] + z[1])))
+        builder.prism(
+            [(z[0] + 0.35, _DECK), (z[0], top), (z[1], top), (z[1], _DECK)], [half] * 4, paint,
+            (70, 95, 120),
+        )  # fmt: skip
+        for s in (-1.0, 1.0):
+            x = s * (half + 0.01)
+            for k in range(1, 6):
+                zz = z[0] + 0.3 + k * (z[1] - z[0] - 0.3) / 6
+                builder.face(
+                    [(x, _DECK, zz), (x, _DECK, zz + 0.12), (x, top, zz + 0.12), (x, top, zz)],
+                    darker(paint, 0.72),
+                )
+        _truck_rear(builder, z[0], half)
+
+    return top, half + 0.01, load
 
 
-def _tank(
-    builder: MeshBuilder, half: float, deck: float, z: tuple[float, float], paint: Colour
-) -> None:
+def _draw_tank(rng: Rng, half: float, paint: Colour) -> tuple[float, float, _Load]:
     radius = 0.95
     angles = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False) + np.pi / 12
-    ring = [(half * 0.95 * np.cos(a), deck + radius * (1 + np.sin(a))) for a in angles]
-    builder.part(2, (0.0, deck + radius, 0.5 * (z[0] + z[1])))
-    for i in range(len(ring)):
-        (x0, y0), (x1, y1) = ring[i - 1], ring[i]
-        builder.face([(x0, y0, z[0]), (x1, y1, z[0]), (x1, y1, z[1]), (x0, y0, z[1])], paint)
-    for end in z:
-        builder.face([(x, y, end) for x, y in ring], darker(paint, 0.85))
-    builder.solid([(x, y, end) for end in z for x, y in ring])
-    _truck_rear(builder, z[0], half, deck)
+    ring = [(half * 0.95 * np.cos(a), _DECK + radius * (1 + np.sin(a))) for a in angles]
+
+    def load(builder: MeshBuilder, z: tuple[float, float]) -> None:
+        builder.part(2, (0.0, _DECK + radius, 0.5 * (z[0] + z[1])))
+        for i in range(len(ring)):
+            (x0, y0), (x1, y1) = ring[i - 1], ring[i]
+            builder.face([(x0, y0, z[0]), (x1, y1, z[0]), (x1, y1, z[1]), (x0, y0, z[1])], paint)
+        for end in z:
+            builder.face([(x, y, end) for x, y in ring], darker(paint, 0.85))
+        builder.solid([(x, y, end) for end in z for x, y in ring])
+        _truck_rear(builder, z[0], half)
+
+    return max(y for _, y in ring), 0.0, load
 
 
-def _flatbed(
-    builder: MeshBuilder, rng: Rng, half: float, deck: float, z: tuple[float, float]
-) -> None:
-    builder.box((-half, half), (deck, deck + 0.25), z, (60, 80, 110), layer=2)
-    _truck_rear(builder, z[0], half, deck)
+def _draw_flatbed(rng: Rng, half: float, cargo: Colour) -> tuple[float, float, _Load]:
     count = int(rng.integers(2, 4))
-    span = (z[1] - z[0]) / count
-    for k in range(count):
-        height = float(rng.uniform(0.7, 1.5))
-        builder.box(
-            (-half * 0.85, half * 0.85), (deck + 0.25, deck + 0.25 + height),
-            (z[0] + k * span + 0.1, z[0] + (k + 1) * span - 0.1), pick(rng, _CARGO_PAINTS), 3,
-        )  # fmt: skip
+    goods = [(float(rng.uniform(0.7, 1.5)), pick(rng, _CARGO_PAINTS)) for _ in range(count)]
+    bed = _DECK + 0.25
+
+    def load(builder: MeshBuilder, z: tuple[float, float]) -> None:
+        builder.box((-half, half), (_DECK, bed), z, (60, 80, 110), layer=2)
+        _truck_rear(builder, z[0], half)
+        span = (z[1] - z[0]) / count
+        for k, (height, paint) in enumerate(goods):
+            builder.box(
+                (-half * 0.85, half * 0.85), (bed, bed + height),
+                (z[0] + k * span + 0.1, z[0] + (k + 1) * span - 0.1), paint, 3,
+            )  # fmt: skip
+
+    return bed + max(height for height, _ in goods), half, load
+
+
+_LOADS: dict[str, Callable[[Rng, float, Colour], tuple[float, float, _Load]]] = {
+    "box": _draw_box, "tipper": _draw_tipper, "tank": _draw_tank, "flat": _draw_flatbed,
+}  # fmt: skip
+"""What draws a kind of cargo: its height and half its width, m, and what builds it."""

@@ -319,7 +319,7 @@ class TestVideo:
             traffic = make_traffic(rng, street, knobs, float(camera.position[0]))
             for _ in range(40):
                 boxes = np.array(
-                    [(v.lane.x, v.z, *v.mesh.half_size[:2])
+                    [(v.lane.x, v.z, *v.body.half_size[:2])
                      for v in traffic.vehicles + traffic.parked]
                 )  # fmt: skip
                 gap = np.abs(boxes[:, None, :2] - boxes[None, :, :2])
