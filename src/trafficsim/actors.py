@@ -10,7 +10,7 @@ import numpy as np
 from trafficsim.camera import Camera, clip_cloud
 from trafficsim.effects import add_glow
 from trafficsim.filmset import FilmSet
-from trafficsim.mesh import TAILLIGHT, Array, Image, Pixels, paint, shaded
+from trafficsim.mesh import PLAIN, TAILLIGHT, Array, Image, Pixels, paint, shaded
 from trafficsim.pedestrians import paint_figure
 from trafficsim.people import Place
 from trafficsim.traffic import Vehicle
@@ -32,11 +32,12 @@ class Wardrobe:
         known = self._colours.get(vehicle.key)
         if known is None:
             mesh, light = vehicle.body.mesh, self.stage.light
-            shade = shaded(mesh, light, 0.0)
-            sun = shaded(mesh, light, 1.0) - shade
-            above = (0.55 + 0.45 * np.clip(mesh.normals[:, 1], 0, 1))[:, None]
-            lamp = mesh.albedo * light.lamp * above
-            lamp[mesh.kinds != 0] *= 0.0 if light.headlights else 1.0
+            shade, sun = shaded(mesh, light)
+            lamp = np.zeros_like(shade)
+            if light.lamp.any():
+                above = (0.55 + 0.45 * np.maximum(mesh.normals[:, 1], 0.0))[:, None]
+                lamp = mesh.albedo * light.lamp * above
+                lamp[mesh.kinds != PLAIN] *= 0.0 if light.headlights else 1.0
             known = self._colours[vehicle.key] = (shade, sun, lamp)
         return known
 

@@ -69,17 +69,19 @@ def _paint_sky(image: Image, rng: Rng, light: Light, horizon: float) -> None:
     rows = int(np.clip(np.ceil(horizon) + 2, 1, height))
     share = (np.arange(rows) / max(horizon, 1.0)).clip(0, 1)[:, None] ** 1.2
     column = light.sky_top * (1 - share) + light.sky_horizon * share
-    clouds = np.zeros((rows, width), np.float32)
+    half = (width + 1) // 2, (rows + 1) // 2  # clouds are soft
+    clouds = np.zeros(half[::-1], np.float32)
     for cells, weight in ((3, 0.5), (6, 0.28), (12, 0.15), (26, 0.08)):
         coarse = rng.random((max(2, cells * rows // width * 3 + 2), cells + 2)).astype(np.float32)
-        clouds += weight * cv2.resize(coarse, (width, rows), interpolation=cv2.INTER_CUBIC)
+        clouds += weight * cv2.resize(coarse, half, interpolation=cv2.INTER_CUBIC)
     cover = float(rng.uniform(0.42, 0.58))
-    amount = np.clip((clouds - cover) * 5.0, 0.0, 0.85)
+    amount = cv2.resize(np.clip((clouds - cover) * 5.0, 0.0, 0.85), (width, rows))
     planes = []
     for channel, cloud in enumerate(light.cloud.astype(np.float32)):
         tone = column[:, channel : channel + 1].astype(np.float32)
-        sky = tone + (cloud - tone) * amount
-        planes.append(np.clip(sky, 0, 255, out=sky).astype(np.uint8))
+        sky = (cloud - tone) * amount
+        sky += tone
+        planes.append(sky.astype(np.uint8))  # between two colours
     cv2.merge(planes, image[:rows])
 
 
@@ -208,8 +210,8 @@ class _Houses:
             x += width
 
     def _gain(self, normal: Array) -> Array:
-        gain = self._light.shade(np.ones((1, 3)), normal[None])[0]
-        return np.asarray(gain + 0.25 * self._light.lamp, dtype=np.float64)
+        shade, sun = self._light.shade(np.ones((1, 3)), normal[None])
+        return np.asarray((shade + sun)[0] + 0.25 * self._light.lamp, dtype=np.float64)
 
     def _roof(self, building: Building, x: float, side: int, paint: Colour) -> None:
         top, ridge = building.height, building.height + 2.6
@@ -221,7 +223,8 @@ class _Houses:
                     (x + side * 4.5, ridge, z),
                     (x + side * 9.3, top - 0.3, z),
                 ]
-                self._waiting.append(_Flat(np.array(gable), np.array([0.0, 0.0, normal]), (150, 160, 170)))
+                facing = np.array([0.0, 0.0, normal])
+                self._waiting.append(_Flat(np.array(gable), facing, (150, 160, 170)))
         corners = [(x - side * 0.3, top - 0.1, z0), (x - side * 0.3, top - 0.1, z1),
                    (x + side * 4.5, ridge, z1), (x + side * 4.5, ridge, z0)]  # fmt: skip
         self._waiting.append(_Flat(np.array(corners), np.array([-side * 0.5, 0.86, 0.0]), paint))

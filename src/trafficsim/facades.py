@@ -20,7 +20,7 @@ _WIDER, _ROOM = 2.5, 1.2
 """Drawn fronts differ by so many m in width; they are so many m higher than their floors."""
 
 _VARIANTS, _KEPT = 3, 2048
-"""Fronts of each size, and how many of all, small and large, a process keeps, of some 0.1 MB each."""
+"""Fronts of each size, and how many pictures of them a process keeps, of some 0.1 MB each."""
 
 
 def draw_front(

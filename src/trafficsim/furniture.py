@@ -44,7 +44,7 @@ def make_sprite(
         return None
     sun, lamp = ground_light.at(piece.x, piece.z)
     if piece.kind == "tree":
-        return make_tree(rng, piece, camera, background, light, (sun, lamp), depth)
+        return make_tree(rng, piece, camera, light, (sun, lamp), depth)
     mesh = _mesh(rng, piece.kind, piece.side)
     box = _window(camera, mesh, position)
     if box is None:
@@ -52,9 +52,11 @@ def make_sprite(
     patch = background[box[1] : box[3], box[0] : box[2]].copy()
     cover: Image = np.zeros(patch.shape[:2], np.uint8)
     view = camera.shifted(-box[0], -box[1])
-    colours = shaded(mesh, light, sun)
-    dull = mesh.kinds != GLOWING
-    colours[dull] += (mesh.albedo * light.lamp * (0.7 * lamp))[dull]
+    colours, sunlit = shaded(mesh, light)
+    colours += sunlit * sun
+    if light.lamp.any():
+        dull = mesh.kinds != GLOWING
+        colours[dull] += (mesh.albedo * light.lamp * (0.7 * lamp))[dull]
     colours += (light.haze - colours) * light.haze_share(depth)
     for hull in paint(patch, view, mesh, position, colours):
         cv2.fillConvexPoly(cover, hull, 255, cv2.LINE_AA, SHIFT)

@@ -77,13 +77,12 @@ class _Ground:
             pixels = self.camera.to_pixels(seen)
             corners = fixed(pixels.clip(-1e6, 1e6))
         low, high = np.minimum.reduceat(pixels, firsts), np.maximum.reduceat(pixels, firsts)
-        shown = ((high > -1.0) & (low < self.image.shape[1::-1])).all(axis=1)
-        whole, shown = nearest >= NEAR, shown & (np.maximum(high, -low) < 1e6).all(axis=1)
-        parts = zip(firsts.tolist(), self._waiting, whole.tolist(), shown.tolist(), strict=True)
-        for first, (count, colour), ahead, inside in parts:
-            part = slice(first, first + count)
-            if ahead:
-                if inside:
+        shown: NDArray[np.bool_] = ((high > -1.0) & (low < self.image.shape[1::-1])).all(axis=1)
+        shown &= (np.maximum(high, -low) < 1e6).all(axis=1)
+        for i, (count, colour) in enumerate(self._waiting):
+            part = slice(firsts[i], firsts[i] + count)
+            if nearest[i] >= NEAR:
+                if shown[i]:
                     cv2.fillConvexPoly(self.image, corners[part], colour, cv2.LINE_AA, SHIFT)
                 continue
             outline = self.camera.to_pixels(clip_near(seen[part]))
@@ -173,12 +172,14 @@ def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
     image, camera, rng = ground.image, ground.camera, ground.rng
     rows, columns = image.shape[:2]
     across, along = rng.uniform(0.0, _PERIOD, 2).tolist()  # where in the tiles the street begins
-    # what is soft on every second pixel
-    half = (np.arange(n, dtype=np.float32) * 2 + 0.5 for n in ((columns + 1) // 2, (rows + 1) // 2))
-    soft = _soft(camera, *half, (across, along), light, ground_light)
-    soft = cv2.resize(soft, (columns, rows))
-    xs = (np.arange(columns, dtype=np.float32) - camera.centre[0]) / camera.focal
-    ys = (np.arange(rows, dtype=np.float32) - camera.centre[1]) / camera.focal
+    centre = np.asarray(camera.centre, np.float32)
+    x_half, y_half = (np.arange(0.5, n + 0.5, 2.0).astype(np.float32) for n in (columns, rows))
+    first = across, along
+    soft = _soft(camera, x_half - centre[0], y_half - centre[1], first, light, ground_light)
+    soft = np.asarray(cv2.resize(soft, (columns, rows)), dtype=np.float32)  # of every second pixel
+    focal = np.float32(camera.focal)
+    xs = (np.arange(columns, dtype=np.float32) - centre[0]) / focal
+    ys = (np.arange(rows, dtype=np.float32) - centre[1]) / focal
     grain, _ = _tiles()
     for top in range(0, rows, _STRIP):
         strip = slice(top, top + _STRIP)
@@ -189,7 +190,7 @@ def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
             texture = _laid(grain, x.cells(xs, 24, across), z.cells(xs, 24, along))
             texture *= fade
             texture += 1.0
-            factor = cv2.multiply(factor, cv2.cvtColor(texture, cv2.COLOR_GRAY2BGR))
+            cv2.multiply(factor, cv2.cvtColor(texture, cv2.COLOR_GRAY2BGR), factor)
         cv2.multiply(image[strip], factor, image[strip], dtype=cv2.CV_8U)
 
 
@@ -197,9 +198,10 @@ def _soft(
     camera: Camera, columns: Plane, rows: Plane, first: tuple[float, float], light: Light,
     ground_light: GroundLight,
 ) -> Plane:  # fmt: skip
-    """Light times stains at `columns` (w,) and `rows` (h,), px: a factor (h, w, 3)."""
-    xs, ys = (columns - camera.centre[0]) / camera.focal, (rows - camera.centre[1]) / camera.focal
-    x, z, _ = _seen(camera, ys[:, None])
+    """Light times stains, a factor (h, w, 3), `columns` (w,) and `rows` (h,) px off the centre."""
+    focal = np.float32(camera.focal)
+    xs = columns / focal
+    x, z, _ = _seen(camera, (rows / focal)[:, None])
     stains = _laid(_tiles()[1], x.cells(xs, 7, first[1]), z.cells(xs, 3, first[0]))
     stains += 1.0
     at = x.cells(xs), z.cells(xs)
@@ -250,11 +252,10 @@ def _seen(camera: Camera, ys: Plane) -> tuple[_Axis, _Axis, Plane]:
     right, down, forward = camera.rotation.astype(np.float32)
     fall = ys * down[1] + forward[1]  # the camera does not roll: one number for each row
     depth = (-camera.position[1] / np.minimum(fall, -1e-4)).astype(np.float32)
+    position = camera.position.astype(np.float32)
     x, z = (
-        _Axis(depth * right[axis],
-              (camera.position[axis] + depth * (ys * down[axis] + forward[axis])).astype(np.float32))
-        for axis in (0, 2)
-    )  # fmt: skip
+        _Axis(depth * right[i], position[i] + depth * (ys * down[i] + forward[i])) for i in (0, 2)
+    )
     return x, z, depth
 
 

@@ -12,64 +12,68 @@ from trafficsim.light import Light
 from trafficsim.scene import Furniture, Street
 
 Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-_LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60.0, 220.0, 4
+_LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60, 220, 4
 
 
 @dataclass(frozen=True)
 class GroundLight:
-    """Shares 0..1 of sun and of lamp light on the ground, float32, 4 cells per m, rows along z.
+    """Sun and lamp light on the ground, rows along z.
 
-    `shaded` is whether the share of sun is below 1 anywhere.
+    Attributes:
+        sun: uint8, the share of sun, 255 for all of it, 4 cells per m.
+        lamp: float32, the share 0..1 of lamp light, one cell per m.
+        shaded: Whether the share of sun is below 1 anywhere.
     """
 
-    sun: Plane
+    sun: Image
     lamp: Plane
     shaded: bool
 
     def at(self, x: float, z: float) -> tuple[float, float]:
         """Shares of sun and lamp light at (x, z), m."""
-        column = min(max(int((x - _LEFT) * _CELLS), 0), self.sun.shape[1] - 1)
-        row = min(max(int((z - _BEHIND) * _CELLS), 0), self.sun.shape[0] - 1)
-        return float(self.sun[row, column]), float(self.lamp[row, column])
+        column, row = int((x - _LEFT) * _CELLS), int((z - _BEHIND) * _CELLS)
+        column = min(max(column, 0), self.sun.shape[1] - 1)
+        row = min(max(row, 0), self.sun.shape[0] - 1)
+        lamp = self.lamp[row // _CELLS, column // _CELLS]
+        return float(self.sun[row, column]) / 255.0, float(lamp)
 
     def sun_at(self, x: Plane, z: Plane) -> Plane:
         """The share of sun at each of the points x, z (h, w), m."""
-        return _seen(self.sun, x, z)
+        return np.multiply(_seen(self.sun, x, z, _CELLS), np.float32(1.0 / 255.0))
 
     def lamp_at(self, x: Plane, z: Plane) -> Plane:
         """The share of lamp light at each of the points x, z (h, w), m."""
-        return _seen(self.lamp, x, z)
+        return _seen(self.lamp, x, z, 1)
 
 
 def make_ground_light(street: Street, light: Light) -> GroundLight:
     """Casts the shadows of houses, trees and lamps, and lights the lamps."""
-    shape = (int(_LENGTH * _CELLS), int(_WIDTH * _CELLS))
-    sun = np.full(shape, 255, np.uint8)
+    sun = np.full((_LENGTH * _CELLS, _WIDTH * _CELLS), 255, np.uint8)
     shaded = float(light.sun.max()) > 0.3 and light.kind == "day"
     if shaded:
         _cast(sun, street, light)
         sun = np.asarray(cv2.GaussianBlur(sun, (5, 5), 0), dtype=np.uint8)
-    lamp = np.zeros((shape[0] // 4, shape[1] // 4), np.float32)
+    lamp = np.zeros((_LENGTH, _WIDTH), np.float32)
     if float(light.lamp.max()) > 0.0:
-        rows = np.arange(lamp.shape[0], dtype=np.float32)[:, None] + _BEHIND
-        columns = np.arange(lamp.shape[1], dtype=np.float32)[None, :] + _LEFT
+        rows = np.arange(_LENGTH, dtype=np.float32)[:, None] + _BEHIND
+        columns = np.arange(_WIDTH, dtype=np.float32)[None, :] + _LEFT
         for piece in street.furniture:
             if piece.kind == "lamp":
                 distance = (columns - (piece.x - piece.side * 1.6)) ** 2 + (rows - piece.z) ** 2
                 lamp += np.exp(-distance / 42.0)
-    lamp = np.asarray(cv2.resize(np.minimum(lamp, 1.0), shape[::-1]), dtype=np.float32)
-    return GroundLight(sun.astype(np.float32) / 255.0, lamp, shaded)
+    return GroundLight(sun, np.minimum(lamp, np.float32(1.0)), shaded)
 
 
-def _seen(plane: Plane, x: Plane, z: Plane) -> Plane:
-    columns, rows = (x - _LEFT) * _CELLS, (z - _BEHIND) * _CELLS
+def _seen(plane: Image | Plane, x: Plane, z: Plane, cells: int) -> Plane:
+    columns, rows = (x - _LEFT) * cells, (z - _BEHIND) * cells
     seen = cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     return np.asarray(seen, dtype=np.float32)
 
 
-def _cast(sun: NDArray[np.uint8], street: Street, light: Light) -> None:
+def _cast(sun: Image, street: Street, light: Light) -> None:
     direction = light.sun_direction
     per_metre = -direction[[0, 2]] / direction[1]
     for building in street.buildings:
@@ -90,17 +94,17 @@ def _cast(sun: NDArray[np.uint8], street: Street, light: Light) -> None:
             _fill(sun, np.array([foot + side, foot - side, tip + side, tip - side]), 60)
 
 
-def _tree(sun: NDArray[np.uint8], piece: Furniture, foot: Array, per_metre: Array) -> None:
-    angles = np.linspace(0, 2 * np.pi, 9)[:-1]
-    for k in range(14):
-        spin = 2.4 * k
-        out = 0.42 * np.sqrt(k) * piece.scale
-        middle = foot + per_metre * 4.4 * piece.scale + out * np.array([np.cos(spin), np.sin(spin)])
-        ring = 0.8 * piece.scale * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        _fill(sun, middle + ring, 25)
+def _tree(sun: Image, piece: Furniture, foot: Array, per_metre: Array) -> None:
+    k = np.arange(14)
+    out = 0.42 * np.sqrt(k)[:, None] * np.stack([np.cos(2.4 * k), np.sin(2.4 * k)], axis=1)
+    middles = foot + (per_metre * 4.4 + out) * piece.scale
+    cells = np.rint((middles - (_LEFT, _BEHIND)) * _CELLS).astype(int)
+    radius = round(0.8 * piece.scale * _CELLS)
+    for middle in cells.tolist():
+        cv2.circle(sun, middle, radius, 25, -1)
 
 
-def _fill(plane: NDArray[np.uint8], points: Array, value: int) -> None:
+def _fill(plane: Image, points: Array, value: int) -> None:
     cells = (points - (_LEFT, _BEHIND)) * _CELLS
     hull = cv2.convexHull(np.rint(cells).astype(np.int32))
     cv2.fillConvexPoly(plane, hull, value)

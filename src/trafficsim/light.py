@@ -44,12 +44,15 @@ class Light:
     headlights: bool
     noise: float
 
-    def shade(self, albedo: Array, normals: Array, sunlit: float = 1.0) -> Array:
-        """Colours (N, 3) of surfaces with `albedo` (N, 3) and unit `normals` (N, 3)."""
-        facing = np.clip(normals @ self.sun_direction, 0.0, 1.0)[:, None]
+    def shade(self, albedo: Array, normals: Array) -> tuple[Array, Array]:
+        """Surfaces with `albedo` (N, 3) and unit `normals` (N, 3).
+
+        Returns:
+            Their colours (N, 3) in the shade, and what full sun adds.
+        """
+        facing = np.maximum(normals @ self.sun_direction, 0.0)[:, None]
         above = (0.8 + 0.2 * normals[:, 1])[:, None]
-        shaded: Array = albedo * (self.ambient * above + self.sun * (facing * sunlit))
-        return shaded
+        return albedo * (self.ambient * above), albedo * (self.sun * facing)
 
     def haze_share(self, depth: float) -> float:
         """Share of haze, 0..1, in front of something `depth` m away."""

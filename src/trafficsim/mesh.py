@@ -227,14 +227,15 @@ def _normals(vertices: Array, anchors: NDArray[np.int64], inside: Array) -> Arra
     return np.ascontiguousarray((normals / size).T)
 
 
-def shaded(mesh: Mesh, light: Light, sunlit: float = 1.0) -> Array:
-    """Colours (F, 3) of a mesh that stands as it is, before haze; lights are on if it is dark."""
-    colours = light.shade(mesh.albedo, mesh.normals, sunlit)
-    if light.headlights:
+def shaded(mesh: Mesh, light: Light) -> tuple[Array, Array]:
+    """Colours (F, 3) of a mesh in the shade and what sun adds; lights are on if it is dark."""
+    colours, sun = light.shade(mesh.albedo, mesh.normals)
+    if light.headlights and mesh.kinds.any():
         colours[mesh.kinds == HEADLIGHT] = (215.0, 245.0, 255.0)
         colours[mesh.kinds == TAILLIGHT] = (50.0, 45.0, 235.0)
         colours[mesh.kinds == GLOWING] = mesh.albedo[mesh.kinds == GLOWING]
-    return colours
+        sun[mesh.kinds != PLAIN] = 0.0
+    return colours, sun
 
 
 def paint(

@@ -51,17 +51,6 @@ class Sprite:
             np.copyto(ids[top:bottom, left:right], 0, where=self.solid[inside])
 
 
-def empty_canvas(background: Image, box: Box) -> Image:
-    """What a sprite is painted on, uint8 (h, w, 4): the background in `box`, and 0 for its cover.
-
-    Its parts are painted with 255 as fourth number: in one go with their cover.
-    """
-    x0, y0, x1, y1 = box
-    canvas = cv2.cvtColor(background[y0:y1, x0:x1], cv2.COLOR_BGR2BGRA)
-    canvas[..., 3] = 0
-    return np.asarray(canvas, dtype=np.uint8)
-
-
 def cut_out(
     canvas: Image, box: Box, footprint: tuple[float, float, float, float], depth: float
 ) -> Sprite:

@@ -47,7 +47,8 @@ def make_truck(rng: Rng) -> Body:
     high, wide, load = _LOADS[kind](rng, half, cargo)
     front = 0.5 * (cab_length + 0.25 + cargo_length)
     size = max(wide, half * 0.97 + 0.02), front + 0.045, max(high, cab_height)
-    return Body(size, partial(_truck, front, cab_length, cargo_length, half, cab_height, paint, load))
+    drawn = front, cab_length, cargo_length, half, cab_height, paint, load
+    return Body(size, partial(_truck, *drawn))
 
 
 def _truck(
@@ -126,7 +127,7 @@ def _draw_box(rng: Rng, half: float, paint: Colour) -> tuple[float, float, _Load
             builder, z[1] + 0.01, (-half * 0.6, half * 0.6), (height - 0.5, height - 0.15), trim
         )
         span = z[1] - z[0]
-        stripes = [(z[0], z[1], _DECK, _DECK + 0.14, trim), (z[0], z[1], height - 0.1, height, trim)]
+        stripes = [(*z, _DECK, _DECK + 0.14, trim), (*z, height - 0.1, height, trim)]
         if kind == 0 and logo_to - logo_from > 0.2:
             middle = 0.5 * (_DECK + height)
             ends = z[0] + logo_from * span, z[0] + logo_to * span

@@ -21,13 +21,16 @@ from trafficsim import (
     render_still,
     render_video,
 )
-from trafficsim.facades import _drawn
-from trafficsim.ground import _modulo, _tiles
+from trafficsim.effects import _noise_tile
+from trafficsim.facades import _drawn, _kept
+from trafficsim.ground import _repeated, _tiles
 from trafficsim.labels import Silhouette, encode, label, outline
 from trafficsim.mesh import SHIFT
 from trafficsim.order import back_to_front
+from trafficsim.plants import _drawn_tree
 from trafficsim.scene import make_street
 from trafficsim.traffic import make_traffic
+from trafficsim.vehicles import make_vehicle
 
 SEED = 7
 SMALL = SimulatorKnobs(width=320, height=180)
@@ -74,13 +77,17 @@ class TestSeeds:
         first, second = (list(render_video(SMALL, SEED, 1, 4)) for _ in range(2))
         assert all(same(a, b) for a, b in zip(first, second, strict=True))
 
-    def test_the_fast_remainder_is_numpys_to_the_last_bit(self) -> None:
-        rng = np.random.default_rng(SEED)
-        whole = 255 * np.arange(-4000, 4000, dtype=np.float32)
-        near = [np.nextafter(whole, np.float32(side)) for side in (-1e9, 1e9)]
-        far = [rng.uniform(-size, size, 20_000).astype(np.float32) for size in (1.0, 600.0, 1e6)]
-        values = np.concatenate([whole, *near, *far])
-        assert np.array_equal(_modulo(values.copy()), np.remainder(values, np.float32(255)))
+    @pytest.mark.parametrize("slope", [0.0, 0.02, -0.3, 4.0, -900.0])
+    def test_the_grounds_tiles_repeat(self, slope: float) -> None:
+        """What grows evenly is brought into one period; its both ends are the same place."""
+        first = np.random.default_rng(SEED).uniform(0.0, 255.0, (64, 1))
+        values = (first + slope * np.linspace(0.0, 1.0, 640)).astype(np.float32)
+        repeated = _repeated(values.copy())
+        assert repeated.min() > -1e-3 and repeated.max() < 255.001
+        apart = np.abs(repeated - np.remainder(values, np.float32(255)))
+        assert np.minimum(apart, 255.0 - apart).max() < 1e-3
+        for tile in _tiles():
+            assert np.array_equal(tile[255], tile[0]) and np.array_equal(tile[:, 255], tile[:, 0])
 
     @pytest.mark.parametrize(("seed", "index"), [(SEED, 1), (SEED + 1, 0)])
     def test_another_seed_or_index_is_another_scene(self, seed: int, index: int) -> None:
@@ -438,12 +445,22 @@ def global_shift(a: Frame, b: Frame) -> tuple[float, float]:
 
 
 def test_a_still_does_not_depend_on_what_was_drawn_before() -> None:
-    """Fronts and tiles are kept between stills."""
-    knobs = SimulatorKnobs()
+    """Fronts, trees and tiles are kept between stills."""
+    knobs, kept = SimulatorKnobs(), (_drawn, _kept, _drawn_tree, _tiles, _noise_tile)
     render_still(knobs, 3, 8)
     after = render_still(knobs, 3, 5)
-    _drawn.cache_clear()
-    _tiles.cache_clear()
+    for one in kept:
+        one.cache_clear()
     first = render_still(knobs, 3, 5)
     assert np.array_equal(first.image, after.image)
-    assert _drawn.cache_info().misses > 0
+    assert all(one.cache_info().misses > 0 for one in kept)
+
+
+@pytest.mark.parametrize("class_id", [1, 2, 3])
+def test_a_vehicle_is_as_large_before_it_is_built(class_id: int) -> None:
+    sizes = []
+    for seed in range(60):
+        body = make_vehicle(class_id, np.random.default_rng(seed)).turned(np.pi * (seed % 2))
+        sizes.append(body.half_size)
+        assert body.half_size == pytest.approx(body.mesh.half_size, abs=1e-12)
+    assert len(set(sizes)) == 60
