@@ -237,14 +237,15 @@ class _Houses:
         corners[:, 2:, 1] += np.array([wall.height for wall in walls])[:, None]
         seen = self._camera.to_camera(corners.reshape(-1, 3)).reshape(-1, 4, 3)
         ahead = (seen[..., 2] >= NEAR).sum(axis=1).tolist()
-        projected = zip(seen, ahead, strict=True)
+        normals = np.array([wall.normal for wall in walls])
+        towards = ((self._camera.position - corners[:, 0]) * normals).sum(axis=1).tolist()
+        each = zip(seen, ahead, towards, strict=True)
         for one in self._waiting:
             if isinstance(one, _Flat):
                 self._flat(one)
                 continue
-            outline, number = next(projected)
-            away = (self._camera.position - one.origin) @ one.normal
-            if away > 0 and number:
+            outline, number, facing = next(each)
+            if facing > 0 and number:
                 cut = outline if number == 4 else clip_near(outline)
                 self._front(one, self._camera.to_pixels(cut))
 
@@ -257,7 +258,8 @@ class _Houses:
         self._note(outline, corners[0], np.cross(corners[1] - corners[0], corners[2] - corners[1]))
 
     def _front(self, wall: _Wall, outline: Array) -> None:
-        (x0, y0), (x1, y1) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+        xs, ys = outline.T.tolist()  # plain numbers: there are four of them
+        x0, y0, x1, y1 = min(xs), min(ys), max(xs), max(ys)
         limit_y, limit_x = self._image.shape[:2]
         left, top = int(min(max(x0, 0), limit_x)), int(min(max(y0, 0), limit_y))
         right, bottom = ceil(min(max(x1 + 1, 0), limit_x)), ceil(min(max(y1 + 1, 0), limit_y))
@@ -287,10 +289,11 @@ class _Houses:
             return
         corners = fixed(outline / _COARSE)
         height, width = self._closeness.shape
-        left, top = (corners.min(axis=0) >> SHIFT).tolist()
-        right, bottom = (corners.max(axis=0) >> SHIFT).tolist()
-        x0, y0 = min(max(left - 1, 0), width), min(max(top - 1, 0), height)
-        x1, y1 = min(max(right + 2, 0), width), min(max(bottom + 2, 0), height)
+        xs, ys = corners.T.tolist()
+        x0 = min(max((min(xs) >> SHIFT) - 1, 0), width)
+        y0 = min(max((min(ys) >> SHIFT) - 1, 0), height)
+        x1 = min(max((max(xs) >> SHIFT) + 2, 0), width)
+        y1 = min(max((max(ys) >> SHIFT) + 2, 0), height)
         if x0 >= x1 or y0 >= y1:
             return
         mask = np.zeros((y1 - y0, x1 - x0), np.uint8)

@@ -51,8 +51,8 @@ class GroundLayer:
                 return None
         else:
             outline = camera.to_pixels(seen)
-        x0, y0 = outline.min(axis=0).tolist()
-        x1, y1 = outline.max(axis=0).tolist()
+        xs, ys = outline.T.tolist()
+        x0, y0, x1, y1 = min(xs), min(ys), max(xs), max(ys)
         room = 2 * self._step
         box = (
             max(int(x0) - room, 0),

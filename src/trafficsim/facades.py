@@ -76,8 +76,9 @@ def _kept(
     if narrower or lower:
         size = max(picture.shape[1] >> narrower, 2), max(picture.shape[0] >> lower, 2)
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    own = (picture[..., 3] > 127).view(np.uint8)
-    return np.ascontiguousarray(picture[..., :3]), own if own.any() else None
+    own = np.asarray(cv2.inRange(cv2.extractChannel(picture, 3), (128,), (255,)), np.uint8)
+    bgr = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR), np.uint8)
+    return bgr, own if cv2.countNonZero(own) else None
 
 
 @lru_cache(_KEPT // 8)
@@ -93,7 +94,8 @@ def _weathered(image: Image, extent: tuple[float, float], rng: Rng) -> Image:
     rows, columns = image.shape[:2]
     cells = max(2, int(extent[1] / 1.5)), max(2, int(extent[0] / 1.5))
     coarse = rng.normal(1.0, 0.05, cells) * np.linspace(1.03, 0.9, cells[0])[:, None]
-    factor = cv2.resize(coarse.astype(np.float32), (columns, rows))[..., None]
-    factor = np.where(image[..., 3:] > 0, np.float32(1), factor)
-    image[..., :3] = np.clip(np.rint(image[..., :3] * factor), 0, 255)
-    return image
+    factor = cv2.cvtColor(coarse.astype(np.float32), cv2.COLOR_GRAY2BGRA)
+    factor[..., 3] = 1.0
+    worn = cv2.multiply(image, cv2.resize(factor, (columns, rows)), dtype=cv2.CV_8U)
+    cv2.copyTo(image, cv2.extractChannel(image, 3), worn)
+    return np.asarray(worn, dtype=np.uint8)

@@ -72,17 +72,19 @@ class _Ground:
         seen = self.camera.to_camera(np.array(self._corners))
         counts = [count for count, _ in self._waiting]
         firsts = np.cumsum([0, *counts[:-1]])
-        nearest = np.minimum.reduceat(seen[:, 2], firsts)
+        whole = (np.minimum.reduceat(seen[:, 2], firsts) >= NEAR).tolist()
         with np.errstate(divide="ignore", invalid="ignore"):  # beside the camera: cut below
             pixels = self.camera.to_pixels(seen)
             corners = fixed(pixels.clip(-1e6, 1e6))
         low, high = np.minimum.reduceat(pixels, firsts), np.maximum.reduceat(pixels, firsts)
-        shown: NDArray[np.bool_] = ((high > -1.0) & (low < self.image.shape[1::-1])).all(axis=1)
-        shown &= (np.maximum(high, -low) < 1e6).all(axis=1)
-        for i, (count, colour) in enumerate(self._waiting):
-            part = slice(firsts[i], firsts[i] + count)
-            if nearest[i] >= NEAR:
-                if shown[i]:
+        sides = [low < self.image.shape[1::-1], high > -1.0, low > -1e6, high < 1e6]
+        shown: list[bool] = np.all(np.concatenate(sides, axis=1), axis=1).tolist()
+        first = 0
+        for (count, colour), ahead, inside in zip(self._waiting, whole, shown, strict=True):
+            part = slice(first, first + count)
+            first += count
+            if ahead:
+                if inside:
                     cv2.fillConvexPoly(self.image, corners[part], colour, cv2.LINE_AA, SHIFT)
                 continue
             outline = self.camera.to_pixels(clip_near(seen[part]))

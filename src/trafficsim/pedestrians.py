@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, hypot, isnan, pi, sin
 
 import cv2
 import numpy as np
@@ -159,21 +160,21 @@ class _Pose:
         return (side * self._beside + forward * self._ahead, height)
 
     def _swing(self, side: float) -> float:
-        if np.isnan(self._phase):
+        if isnan(self._phase):
             return 0.0
-        return float(np.sin(self._phase + (0.0 if side > 0 else np.pi)))
+        return sin(self._phase + (0.0 if side > 0 else pi))
 
     def _leg(self, side: float) -> None:
         figure, h = self._figure, self._figure.height
         swing = self._swing(side)
         lift = 0.0
-        if not np.isnan(self._phase):
-            lift = max(0.0, float(np.cos(self._phase + (0.0 if side > 0 else np.pi))))
+        if not isnan(self._phase):
+            lift = max(0.0, cos(self._phase + (0.0 if side > 0 else pi)))
         thigh = figure.stride * swing + 0.12 * lift
         shin = thigh - 0.06 - 0.75 * lift
         hip = (side * 0.052 * h, 0.0, 0.50 * h)
-        knee_f, knee_h = 0.245 * h * np.sin(thigh), 0.50 * h - 0.245 * h * np.cos(thigh)
-        foot_f, foot_h = knee_f + 0.225 * h * np.sin(shin), knee_h - 0.225 * h * np.cos(shin)
+        knee_f, knee_h = 0.245 * h * sin(thigh), 0.50 * h - 0.245 * h * cos(thigh)
+        foot_f, foot_h = knee_f + 0.225 * h * sin(shin), knee_h - 0.225 * h * cos(shin)
         drop = max(0.0, foot_h - 0.03 * h) * (1.0 - lift) if lift < 0.3 else 0.0
         a = self._joint(hip[0], 0.0, hip[2])
         b = self._joint(hip[0], knee_f, knee_h - 0.5 * drop)
@@ -191,9 +192,9 @@ class _Pose:
         figure, h, g = self._figure, self._figure.height, self._figure.girth
         swing = -0.55 * self._swing(side)
         shoulder = side * 0.112 * h * (0.5 + 0.5 * g)
-        elbow_f, elbow_h = 0.165 * h * np.sin(swing), 0.795 * h - 0.165 * h * np.cos(swing)
+        elbow_f, elbow_h = 0.165 * h * sin(swing), 0.795 * h - 0.165 * h * cos(swing)
         bend = swing + 0.3
-        hand_f, hand_h = elbow_f + 0.15 * h * np.sin(bend), elbow_h - 0.15 * h * np.cos(bend)
+        hand_f, hand_h = elbow_f + 0.15 * h * sin(bend), elbow_h - 0.15 * h * cos(bend)
         a = self._joint(shoulder, 0.0, 0.795 * h)
         b = self._joint(shoulder * 1.1, elbow_f, elbow_h)
         c = self._joint(shoulder * 1.08, hand_f, hand_h)
@@ -208,7 +209,7 @@ class _Pose:
 
     def _width(self, wide: float, deep: float) -> float:
         h, g = self._figure.height, self._figure.girth
-        return h * g * float(np.hypot(wide * self._beside, deep * self._ahead))
+        return h * g * hypot(wide * self._beside, deep * self._ahead)
 
     def _torso(self) -> None:
         figure, h = self._figure, self._figure.height
