@@ -90,6 +90,12 @@ class Mesh:
         return self._as_turned(_normals(_points(self._builder.vertices), self.anchors, inside))
 
     @cached_property
+    def offsets(self) -> Array:
+        """float64 (F,), m, of the faces' planes along their normals."""
+        corners = self.vertices[self.anchors]
+        return np.asarray((corners * self.normals).sum(axis=1))
+
+    @cached_property
     def albedo(self) -> Array:
         """float64 (F, 3), BGR 0..255."""
         return _points(self._builder.albedo)
@@ -248,7 +254,7 @@ def paint(
         silhouette; empty if the mesh is behind the camera.
     """
     eye = camera.position - position
-    visible = ((eye - mesh.vertices[mesh.anchors]) * mesh.normals).sum(axis=1) > 0.0
+    visible = mesh.normals @ eye > mesh.offsets
     seen = camera.to_camera(mesh.vertices + position)
     ahead = seen[:, 2] >= NEAR
     if not ahead.any():
@@ -257,8 +263,7 @@ def paint(
     if len(parts) > 1:
         away = ((mesh.centres - eye) ** 2).sum(axis=1)
         parts = tuple(parts[i] for i in np.lexsort((-away, mesh.layers)))
-    tones = np.clip(colours, 0.0, 255.0).tolist()
-    shown = visible.tolist()
+    tones, shown = colours.tolist(), visible.tolist()  # OpenCV keeps them in 0..255
     if ahead.all():
         pixels = fixed(camera.to_pixels(seen))
         for first, last in parts:
