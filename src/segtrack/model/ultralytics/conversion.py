@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def write(
     Args:
         device: the setting ``device``; an engine is made by its GPU, and for that one.
     """
-    functions = {
+    functions: dict[str, Callable[..., None]] = {
         "openvino": _write_openvino,
         "onnx": _write_onnx,
         "tensorrt": partial(_write_tensorrt, device),
