@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from segtrack.base.errors import StageError
+from segtrack.base.errors import StageError, of_machine
 from segtrack.model.devices import first_device
 from segtrack.model.port import Network
-from segtrack.model.ultralytics.home import import_openvino
+from segtrack.model.ultralytics.home import import_openvino, save_openvino
 from segtrack.model.ultralytics.runtimes import load_network, outputs_of, stride_of
 
 OPSET = 17
@@ -82,7 +82,7 @@ def _write_openvino(
     size = [-1, -1, -1, 3] if shape is None else [1, *shape, 3]
     model = openvino.convert_model(traced, input=[(openvino.PartialShape(size), openvino.Type.u8)])
     model.set_rt_info(json.dumps(facts), [key])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    save_openvino(model, path)
 
 
 def _write_onnx(whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape) -> None:
@@ -120,6 +120,8 @@ def _write_tensorrt(
             with torch.cuda.device(first_device(device)):
                 onnx2engine(str(file), path, metadata=facts)
         except (RuntimeError, ValueError, AssertionError) as error:
+            if of_machine(error):
+                raise
             raise StageError(
                 f"export.format=tensorrt: TensorRT makes no engine of it "
                 f"({' '.join(str(error).split())[:200]}); use export.format=onnx"

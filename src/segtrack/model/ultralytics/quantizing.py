@@ -20,7 +20,7 @@ from segtrack.base.errors import DataError, SettingsError
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.exported import read_exported
 from segtrack.model.ultralytics.exporting import KEY, export_network
-from segtrack.model.ultralytics.home import import_openvino, openvino_core
+from segtrack.model.ultralytics.home import import_openvino, openvino_core, save_openvino
 from segtrack.model.ultralytics.letterbox import letterbox
 
 
@@ -40,7 +40,7 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
     """
     if find_spec("nncf") is None:
         raise SettingsError("int8: nncf is not installed; pip install 'segtrack[int8]'")
-    openvino = import_openvino()  # before NNCF, which would find the telemetry
+    import_openvino()  # before NNCF, which would find the telemetry
     import nncf
     from nncf.quantization.advanced_parameters import OverflowFix
 
@@ -68,7 +68,7 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
     facts |= {"precision": "int8", "calibration_images": len(seen)}
     quantized.set_rt_info(json.dumps(facts), [KEY])
     path = folder / path.name
-    openvino.save_model(quantized, path, compress_to_fp16=False)
+    save_openvino(quantized, path)
     return path
 
 

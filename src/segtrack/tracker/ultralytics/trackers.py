@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError, of_machine
 from segtrack.model import FrameDetections, first_device
 from segtrack.settings import plain
 from segtrack.tracker.cascade import CascadeSettings, buffer_frames, new_track_thresh
@@ -219,6 +219,8 @@ def _encoder(settings: SimpleNamespace, device: Any) -> Any:
     try:
         return build_encoder(True, str(Path(settings.model).expanduser()), place)
     except Exception as error:  # whatever the library raises for a file that is no model
+        if of_machine(error):
+            raise
         why = " ".join(str(error).split())[:300]
         raise SettingsError(
             f"tracker.model={settings.model}: not usable as a ReID model ({why}); name a .pt "
