@@ -43,7 +43,7 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
     if find_spec("nncf") is None:
         raise SettingsError("int8: nncf is not installed; pip install 'segtrack[int8]'")
     import_openvino()  # before NNCF, which would find the telemetry
-    # It loads what builds kernels, of which none is wanted: that there is no GPU for them is no news.
+    # It loads what builds kernels for a GPU, of which none is wanted here.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import nncf
     from nncf.quantization.advanced_parameters import OverflowFix
