@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 
 from segtrack.base.errors import StageError
+from segtrack.model.devices import first_device
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.home import import_openvino
 from segtrack.model.ultralytics.runtimes import load_network, outputs_of, stride_of
@@ -32,10 +35,18 @@ def load_whole(network: Network) -> tuple[torch.nn.Module, int]:
 
 
 def write(
-    form: str, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
+    form: str, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape, device: Any
 ) -> None:
-    """Write the file at ``path``, with the facts as JSON text under ``key``."""
-    functions = {"openvino": _write_openvino, "onnx": _write_onnx, "tensorrt": _write_tensorrt}
+    """Write the file at ``path``, with the facts as JSON text under ``key``.
+
+    Args:
+        device: the setting ``device``; an engine is made by its GPU, and for that one.
+    """
+    functions: dict[str, Callable[..., None]] = {
+        "openvino": _write_openvino,
+        "onnx": _write_onnx,
+        "tensorrt": partial(_write_tensorrt, device),
+    }
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch about its own tracing
         functions[form](whole, key, facts, path, shape)
@@ -97,7 +108,7 @@ def _write_onnx(whole: torch.nn.Module, key: str, facts: Facts, path: Path, shap
 
 
 def _write_tensorrt(
-    whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
+    device: Any, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
 ) -> None:
     """The library's own way from ONNX to an engine, with its header that holds the facts."""
     from ultralytics.utils.export.engine import onnx2engine
@@ -106,7 +117,8 @@ def _write_tensorrt(
         file = Path(scratch) / "network.onnx"
         _write_onnx(whole, key, facts, file, shape)
         try:
-            onnx2engine(str(file), path, metadata=facts)
+            with torch.cuda.device(first_device(device)):
+                onnx2engine(str(file), path, metadata=facts)
         except (RuntimeError, ValueError, AssertionError) as error:
             raise StageError(
                 f"export.format=tensorrt: TensorRT makes no engine of it "
