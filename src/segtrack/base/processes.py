@@ -227,7 +227,7 @@ def _watch(number: int, main: int) -> None:
             time.sleep(_LOST)
             if _Stop.asked and not _Stop.held and not _ends(main):
                 _Stop.again = True
-                _thread.interrupt_main(number)
+                _thread.interrupt_main(signal.Signals(number))
     finally:
         _Stop.watched = False
 
