@@ -229,6 +229,7 @@ def record_run(
                 settings.mlflow, name, tags, settings.parent_run, may_wait=True
             ) as journal,
             _kept_log(journal, output),
+            _files(settings, output),
         ):
             say(f"run {name} ({journal.run_id})")
             flat = flatten({str(k): v for k, v in composed.items()})
@@ -246,7 +247,7 @@ def record_run(
             runner.begin(journal, output, facts)
             runner.watch = watcher(settings, launch.sweeper, launch.overrides)
             try:
-                with _files(settings, output), _gpu(settings, journal):
+                with _gpu(settings, journal):
                     runner.run()
                 named = [name for _, name in runner.names]
                 values = objective_values(settings, journal.latest, named)
