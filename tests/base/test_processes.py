@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -246,4 +247,4 @@ raise SystemExit(until_asked(lambda: 3, lasting=True))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     folder, frozen = ended.stdout.split()
     assert (ended.returncode, frozen, ended.stderr) == (3, "True", "")
-    assert not os.path.exists(folder)
+    assert not Path(folder).exists()
