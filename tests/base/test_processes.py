@@ -1,5 +1,6 @@
 """Signals that ask to stop: also where a library's callback prints their exception and goes on."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -8,9 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from segtrack.base import processes
 from segtrack.base.errors import StageError
 from segtrack.base.metrics import MetricsFile
-from segtrack.base.processes import held, stop_if_asked, stoppable
+from segtrack.base.processes import held, obeyed, stop_if_asked, stoppable
 from segtrack.base.progress import progress
 from segtrack.base.retry import retry
 
@@ -52,6 +54,57 @@ def test_a_lost_signal_is_raised_at_the_next_look(number: int) -> None:
         stop_if_asked()
         pytest.fail("it went on")
     assert after == ["went on"]
+
+
+def test_a_signal_that_a_library_lost_is_obeyed_within_two_seconds() -> None:
+    """By whatever looks at nothing, such as the drawing of a figure or a forest of trees."""
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Deaf()
+        while time.monotonic() < begin + 10:
+            sum(range(1000))
+        pytest.fail("it went on")
+    assert time.monotonic() - begin < 2
+
+
+def test_what_ends_because_of_a_signal_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_LOST", 0.02)
+    done = []
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            try:
+                int("odd")
+            except ValueError:
+                time.sleep(0.2)
+            done.append("closed")
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        try:
+            with opened():
+                signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            time.sleep(0.2)
+            done.append("told")
+            raise
+    assert done == ["closed", "told"]
+    with stoppable():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            obeyed()
+        time.sleep(0.2)  # a page that is served ends with it, and what it had is closed
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        with held():
+            Deaf()
+            time.sleep(0.2)
+            done.append("held")
+        time.sleep(0.2)
+        done.append("went on")
+    assert done[2:] == ["held"]
 
 
 def _loop(_: object) -> None:

@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from segtrack.base.errors import of_machine
 from segtrack.base.nested import flatten
 from segtrack.command.cells import again, cells_of, probes_of, sweep_problems, twice, undrawn
 from segtrack.command.composed import composed
@@ -232,7 +233,9 @@ class Checker:
                 self.composed[words] = composed(words)
             except (HydraException, OmegaConfBaseException) as error:
                 self.composed[words] = error
-            except Exception:  # values for Hydra itself fail in any way
+            except Exception as error:  # values for Hydra itself fail in any way
+                if of_machine(error):
+                    raise
                 self.composed[words] = HydraException("Hydra cannot take this value")
         return self.composed[words]
 
