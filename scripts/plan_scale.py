@@ -34,6 +34,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = {"image": (512, 4096), "video": (2, 8)}  # files of the small sample and the larger one
+MOST = 1e15  # of anything, so that no product of amounts is beyond what a number holds
 NEAR = 0.2  # of the measured time: what a plan may be wrong by
 
 
@@ -69,6 +70,17 @@ class Rates:
     @property
     def unit(self) -> str:
         return "images" if self.kind == "image" else "frames"
+
+    def require(self) -> None:
+        """Raise ValueError for what no measurement gives."""
+        if self.kind not in SAMPLES:
+            raise ValueError(f"kind is {self.kind!r}")
+        for name, value in asdict(self).items():
+            if name == "kind" or (value is None and getattr(Rates, name, 0) is None):
+                continue
+            least = name in ("fixed_s", "bytes_out", "records")  # may be 0
+            if not is_amount(value) and not (least and value == 0):
+                raise ValueError(f"{name} is {value!r}")
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,9 @@ def main() -> None:
             rates = measure(given)
         except SegtrackError as error:
             parser.error(str(error))
+        except KeyboardInterrupt:
+            print("interrupted; nothing is kept", file=sys.stderr)
+            sys.exit(130)
         text = json.dumps(asdict(rates), indent=1)
         print(text)
         if given.json:
@@ -127,6 +142,7 @@ def main() -> None:
         return
     try:
         rates = Rates(**json.loads(given.rates.read_text(encoding="utf-8")))
+        rates.require()
     except (OSError, ValueError, TypeError) as error:
         parser.error(f"{given.rates}: no rates that `measure --json` has kept ({error})")
     sys.exit(plan(rates, given) if given.part == "plan" else check(rates, given.bench))
@@ -134,8 +150,8 @@ def main() -> None:
 
 def whole(text: str) -> int:
     """A word of the command line that counts something."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 on")
+    if not (text.isdecimal() and len(text) < 18 and is_amount(int(text))):
+        raise argparse.ArgumentTypeError(f"{text[:40]}: must be a whole number from 1 to {MOST:g}")
     return int(text)
 
 
@@ -145,9 +161,14 @@ def above_0(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0")
+    if not is_amount(value):
+        raise argparse.ArgumentTypeError(f"{text[:40]}: must be a number above 0, up to {MOST:g}")
     return value
+
+
+def is_amount(value: object) -> bool:
+    """Whether it is a number that something can be counted or divided by."""
+    return isinstance(value, int | float) and value is not True and 0 < value <= MOST
 
 
 def try_out(given: argparse.Namespace) -> None:
@@ -156,7 +177,7 @@ def try_out(given: argparse.Namespace) -> None:
 
     tries: dict[str, Callable[[], object]] = {}
     if given.json:
-        tries[f"--json {given.json}"] = lambda: given.json.open("a").close()
+        tries[f"--json {given.json}"] = lambda: writable(given.json)
     if given.store:
         tries[f"--store {given.store}"] = lambda: object_store(given.store, [Path(__file__)])
     if given.mlflow:
@@ -169,11 +190,21 @@ def try_out(given: argparse.Namespace) -> None:
             sys.exit(without_secrets(text))  # the address may hold a password
 
 
+def writable(path: Path) -> None:
+    """Raise OSError where a file cannot be written; one that was not there is not there then."""
+    there = path.exists()
+    path.open("a").close()
+    if not there:
+        path.unlink()
+
+
 def measure(given: argparse.Namespace) -> Rates:
     """The rates of this machine, from two samples of the user's own files."""
     from segtrack import dataset
 
     try_out(given)
+    if not given.folder.is_dir():
+        sys.exit(f"{given.folder}: no such folder; give one with pictures or videos of yours")
     folder, kind = given.folder.absolute(), given.kind
     small, large = SAMPLES[kind]
     if kind == "image":
@@ -407,8 +438,11 @@ def plan(rates: Rates, given: argparse.Namespace) -> int:
 
 def check(rates: Rates, bench: Path) -> int:
     """Whether a finished run took what the plan says, within ``NEAR``."""
+    took = "plain_s" if rates.actors == 1 else "ray_s"
     try:
         content = json.loads(bench.read_text(encoding="utf-8"))[f"{rates.kind}s"]
+        if wrong := [name for name in ("count", took) if not is_amount(content[name])]:
+            raise ValueError(f"{wrong[0]} is {content[wrong[0]]!r}")
     except (OSError, ValueError, TypeError, KeyError) as error:
         sys.exit(
             f"{bench}: no run of {rates.kind}s that bench_predict.py --json has kept ({error})"
@@ -417,7 +451,7 @@ def check(rates: Rates, bench: Path) -> int:
         machines=1, cores=None, gpus=None, gpu_rate=None, longest=0, network=None, read=None, fps=30
     )
     seconds = expected(rates, resources(rates, content["count"], alone))
-    measured = content["plain_s" if rates.actors == 1 else "ray_s"]
+    measured = content[took]
     off = seconds / measured - 1
     print(
         f"{content['count']:,} {rates.unit}: planned {seconds:.1f} s, measured {measured:.1f} s, "

@@ -35,9 +35,10 @@ from pathlib import Path
 
 USER = NAME = "mlflow"  # of the database
 BUCKET = "mlflow"
+MOST_WORKERS = 64
 SECONDS = 180.0  # that each of the three has to answer; a busy machine takes a minute
 HERE = "127.0.0.1"
-ANY = ("0.0.0.0", "::")  # to listen at all addresses of the machine
+ANY = "0.0.0.0"  # to listen at all addresses of the machine
 # MLflow's own, which it takes no more once it is given others: this machine and private networks.
 ALLOWED = [
     *(f"{name}{port}" for name in ("localhost", HERE, "0.0.0.0") for port in ("", ":*")),
@@ -49,6 +50,10 @@ class CannotStart(Exception):
     """What was wrong, and what to do."""
 
 
+class Ended(Exception):
+    """It was asked to end while it started."""
+
+
 @dataclass
 class TeamServer:
     """PostgreSQL, S3 and MLflow of one folder; ``with`` starts and ends them.
@@ -56,7 +61,7 @@ class TeamServer:
     Attributes:
         folder: where all of it lies. port: of MLflow, 0 for a free one. host: that it listens at.
         database: postgres or sqlite. artifacts: s3://...; None: a bucket of a server in memory.
-        endpoint: of the S3 server; None: Amazon's.
+        endpoint: of the S3 server; None: Amazon's. ended: set, it starts no further.
     """
 
     folder: Path
@@ -66,6 +71,7 @@ class TeamServer:
     database: str = "postgres"
     artifacts: str | None = None
     endpoint: str | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _database_port: int = 0
 
@@ -97,7 +103,7 @@ class TeamServer:
     @property
     def uri(self) -> str:
         """For ``mlflow.uri``."""
-        return f"http://{socket.gethostname() if self.host in ANY else self.host}:{self.port}"
+        return f"http://{socket.gethostname() if self.host == ANY else self.host}:{self.port}"
 
     @property
     def store_uri(self) -> str:
@@ -131,7 +137,7 @@ class TeamServer:
             *("--artifacts-destination", self.artifacts or f"s3://{BUCKET}"),
         ]
         self._start("mlflow", words, env=self.environment)
-        at = HERE if self.host in ANY else self.host
+        at = HERE if self.host == ANY else self.host
         self._wait("mlflow", lambda: answers(f"http://{at}:{self.port}/health"))
 
     def signal(self, number: int, name: str = "mlflow") -> None:
@@ -244,7 +250,8 @@ class TeamServer:
                 raise CannotStart(f"{name} ended: {(lines or ['it says nothing'])[-1]} ({log})")
             if time.monotonic() > until:
                 raise CannotStart(f"{name} does not answer within {SECONDS:g} s; see {log}")
-            time.sleep(0.1)
+            if self.ended.wait(0.1):
+                raise Ended
 
 
 def main() -> int:
@@ -255,11 +262,13 @@ def main() -> int:
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     parser.add_argument("--port", type=port, default=5000, help="of MLflow; default: %(default)s")
     parser.add_argument("--host", default=HERE, help="0.0.0.0: other machines reach it too")
-    parser.add_argument("--workers", type=int, default=2, help="processes of MLflow")
+    parser.add_argument("--workers", type=workers, default=2, help="processes of MLflow")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--artifacts", metavar="s3://BUCKET", help="default: in memory")
     parser.add_argument("--endpoint", metavar="URL", help="of the S3 server; default: Amazon's")
     asked = parser.parse_args()
+    if asked.endpoint and not asked.artifacts:
+        parser.error(f"--endpoint {asked.endpoint}: say what lies there: --artifacts s3://BUCKET")
     if why := taken(asked.host, asked.port):
         print(f"team_server.py: --host {asked.host} --port {asked.port}: {why}", file=sys.stderr)
         return 1
@@ -267,7 +276,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with TeamServer(**vars(asked)) as server:
+        with TeamServer(**vars(asked), ended=ended) as server:
             print(f"MLflow answers at {server.uri}; its database is {server.store_uri}")
             print(f"artifacts: {server.artifacts or 'in memory, gone at the end'}")
             print(
@@ -275,8 +284,14 @@ def main() -> int:
                 flush=True,
             )
             ended.wait()
+    except Ended:
+        pass
     except CannotStart as error:
         print(f"team_server.py: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a file where a folder belongs, or the other way; a full disk
+        why = f"{error.filename or asked.folder}: {error.strerror or error}; choose another folder"
+        print(f"team_server.py: {why}", file=sys.stderr)
         return 1
     print("ended")
     return 0
@@ -337,12 +352,21 @@ def port(text: str) -> int:
     return int(text)
 
 
+def workers(text: str) -> int:
+    """A word of the command line that counts processes."""
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 1 to {MOST_WORKERS}")
+    return int(text)
+
+
 def taken(host: str, number: int) -> str:
     """Why nothing can listen at an address; empty where it can."""
+    if not host:
+        return f"no address; {HERE} is this machine alone, {ANY} lets others reach it"
     try:
         socket.create_server((host, number)).close()
-    except OSError as error:
-        return f"cannot listen there ({error.strerror}); give another"
+    except (OSError, ValueError) as error:  # what is no name of a machine fails as a text
+        return f"cannot listen there ({getattr(error, 'strerror', None) or error}); give another"
     return ""
 
 

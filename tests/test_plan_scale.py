@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -107,6 +108,9 @@ def test_a_check_fails_beyond_a_fifth(
         ["plan", "RATES", "--images", "9", "--gpus", "1", "--gpu-rate", "nan"],
         *(["plan", "RATES", "--images", wrong] for wrong in ("0", "-5", "1.5")),
         *(["plan", "RATES", "--hours", wrong] for wrong in ("0", "-5", "inf", "two")),
+        ["plan", "RATES", "--images", "9" * 400],
+        ["plan", "RATES", "--hours", "1e308"],
+        ["plan", "RATES", "--images", "9", "--machines", "9" * 400],
         ["check", "RATES", "nowhere.json"],
         ["check", "RATES", "RATES"],
         ["measure", "nowhere", "--json", "nowhere/rates.json"],
@@ -125,6 +129,55 @@ def test_what_is_wrong_is_said(
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, *(rates if word == "RATES" else word for word in words)) == 2
     assert not capsys.readouterr().out  # no plan of what cannot be
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"per_s": 0}, "per_s is 0"),
+        ({"per_s": "fast"}, "per_s is 'fast'"),
+        ({"decode_ms": math.nan}, "decode_ms is nan"),
+        ({"shard": -3}, "shard is -3"),
+        ({"cores": None}, "cores is None"),
+        ({"kind": "picture"}, "kind is 'picture'"),
+        ({"read_mb_s": 0}, "read_mb_s is 0"),
+    ],
+)
+def test_rates_that_nobody_measured(
+    change: dict[str, object],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "rates.json"
+    path.write_text(json.dumps({**asdict(RATES), **change}))
+    assert run(monkeypatch, "plan", str(path), "--images", "9") == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [7, {"count": 5}, {"count": 5, "ray_s": 0}, {"count": 0, "ray_s": 2}]
+)
+def test_a_bench_without_figures(
+    content: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = tmp_path / "bench.json"
+    bench.write_text(json.dumps({"images": content}))
+    monkeypatch.setattr("sys.argv", ["plan_scale.py", "check", kept(tmp_path), str(bench)])
+    with pytest.raises(SystemExit, match=r"bench.json: no run of images that bench_predict"):
+        plan_scale.main()
+
+
+def test_a_measurement_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = tmp_path / "rates.json"
+    words = ["plan_scale.py", "measure", str(tmp_path / "nowhere"), "--json", str(rates)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="nowhere: no such folder"):
+        plan_scale.main()
+    assert not rates.exists()
 
 
 def test_a_password_in_an_address_is_not_shown(

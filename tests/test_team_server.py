@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import signal
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,11 @@ def test_it_is_asked_where_it_listens(
     [
         (["--port", "99999"], 2, "99999: must be a number from 0 to 65535"),
         (["--port", "0", "--host", "no.such.host.invalid"], 1, "cannot listen there ("),
+        (["--port", "0", "--host", "a" * 70], 1, "cannot listen there ("),
+        (["--port", "0", "--host", ""], 1, "no address; 127.0.0.1 is this machine alone"),
+        (["--workers", "0"], 2, "0: must be a number from 1 to 64"),
+        (["--workers", "-2"], 2, "-2: must be a number from 1 to 64"),
+        (["--endpoint", "http://127.0.0.1:1"], 2, "say what lies there: --artifacts s3://BUCKET"),
         (["--port", "0", "--artifacts", "/tmp/x"], 1, "must be s3://BUCKET"),
         (["--port", "0", "--artifacts", "s3:///x"], 1, "must be s3://BUCKET"),
         (
@@ -85,6 +93,48 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(CannotStart, match="choose another folder"):
             TeamServer(folder).__enter__()
+
+
+@pytest.mark.parametrize("name", ["mlflow.log", "s3.log"])
+def test_a_folder_where_a_file_belongs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).mkdir()
+    words = ["team_server.py", str(tmp_path), "--port", "0", "--database", "sqlite"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    if name == "mlflow.log":
+        monkeypatch.setattr(TeamServer, "_start_s3", lambda _: None)
+    assert main() == 1
+    told = capsys.readouterr().err
+    assert told == f"team_server.py: {tmp_path / name}: Is a directory; choose another folder\n"
+
+
+def test_ctrl_c_while_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not wait for an answer first, and leaves no process."""
+    handlers: dict[int, Callable[..., None]] = {}
+    monkeypatch.setattr("signal.signal", lambda number, what: handlers.update({number: what}))
+    words = ["team_server.py", str(tmp_path), "--port", "0", "--database", "sqlite"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr(TeamServer, "_start_s3", lambda _: None)
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def answers(url: str) -> bool:
+        handlers[signal.SIGINT]()
+        return False
+
+    def start(server: TeamServer, name: str, *_: object, **__: object) -> None:
+        sleeping = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        begun.append(sleeping)
+        server._running[name] = sleeping
+
+    monkeypatch.setattr(team_server, "answers", answers)
+    monkeypatch.setattr(TeamServer, "_start", start)
+    assert main() == 0
+    assert [process.poll() for process in begun] == [-signal.SIGTERM]
+    assert capsys.readouterr().out == "ended\n"
 
 
 def test_another_one_has_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,21 @@
 """Signals that ask to stop: also where a library's callback prints their exception and goes on."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from segtrack.base import processes
 from segtrack.base.errors import StageError
 from segtrack.base.metrics import MetricsFile
-from segtrack.base.processes import held, stop_if_asked, stoppable
+from segtrack.base.processes import held, obeyed, stop_if_asked, stoppable
 from segtrack.base.progress import progress
 from segtrack.base.retry import retry
 
@@ -52,6 +57,57 @@ def test_a_lost_signal_is_raised_at_the_next_look(number: int) -> None:
         stop_if_asked()
         pytest.fail("it went on")
     assert after == ["went on"]
+
+
+def test_a_signal_that_a_library_lost_is_obeyed_within_two_seconds() -> None:
+    """By whatever looks at nothing, such as the drawing of a figure or a forest of trees."""
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Deaf()
+        while time.monotonic() < begin + 10:
+            sum(range(1000))
+        pytest.fail("it went on")
+    assert time.monotonic() - begin < 2
+
+
+def test_what_ends_because_of_a_signal_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_LOST", 0.02)
+    done = []
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            try:
+                int("odd")
+            except ValueError:
+                time.sleep(0.2)
+            done.append("closed")
+
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        try:
+            with opened():
+                signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            time.sleep(0.2)
+            done.append("told")
+            raise
+    assert done == ["closed", "told"]
+    with stoppable():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            obeyed()
+        time.sleep(0.2)  # a page that is served ends with it, and what it had is closed
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        with held():
+            Deaf()
+            time.sleep(0.2)
+            done.append("held")
+        time.sleep(0.2)
+        done.append("went on")
+    assert done[2:] == ["held"]
 
 
 def _loop(_: object) -> None:
@@ -176,3 +232,19 @@ def test_other_threads_are_left_alone() -> None:
         thread.join()
         stop_if_asked()
     assert not found
+
+
+def test_the_last_steps_of_a_process_are_short() -> None:
+    """The objects of large libraries are not gone through at its end, only what says so ends."""
+    code = """
+import atexit, gc, tempfile
+from segtrack.base.processes import until_asked
+atexit.register(lambda: print(gc.get_freeze_count() > 0))
+folder = tempfile.TemporaryDirectory()
+print(folder.name)
+raise SystemExit(until_asked(lambda: 3, lasting=True))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    folder, frozen = ended.stdout.split()
+    assert (ended.returncode, frozen, ended.stderr) == (3, "True", "")
+    assert not Path(folder).exists()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +13,11 @@ import pytest
 
 from segtrack.base.errors import SettingsError
 from segtrack.bulk import require_ray
-from segtrack.bulk.cluster import _room
+from segtrack.bulk.cluster import Shards, _room
+from segtrack.bulk.work import Job
+from segtrack.model import Network, model_settings, resolve_weights
+from segtrack.settings import TracksSettings
+from segtrack.tracker.ultralytics import BotSortSettings
 
 
 def cluster(**resources: float) -> Any:
@@ -48,3 +55,44 @@ def test_a_cluster_is_asked_before_there_is_a_run() -> None:
         require_ray(f"127.0.0.1:{port}")
     with pytest.raises(SettingsError, match=rf"scale.ray=127.0.0.1:{port}: nothing answers"):
         require_ray(f"127.0.0.1:{port}")
+
+
+def job(folder: Path, device: str, **knobs: Any) -> Job:
+    settings = model_settings("yolov8n-seg", weights="shipped", **knobs)
+    network = Network(settings, resolve_weights(settings, Path), device)
+    reid = BotSortSettings(with_reid=True, model=str(folder / "reid.onnx"))
+    request = network.request(network.weights.names, {})
+    return Job(folder, folder, "video", 1, network, request, reid, TracksSettings(), None, "")
+
+
+@pytest.mark.parametrize(
+    ("device", "backend", "network", "tracker"),
+    [
+        ("cpu", "openvino", "cpu", "cpu"),
+        ("auto", "openvino", "cpu", "cuda"),  # the file's library computes on the CPU alone
+        ("cuda:0", "torch", "cuda", "cuda"),
+    ],
+)
+def test_what_a_shard_is_computed_with_follows_from_the_run_s_device(
+    device: str,
+    backend: str,
+    network: str,
+    tracker: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "NVIDIA H200")
+    found = job(tmp_path, device, backend=backend).compute()
+    assert (found["network"]["device"], found["tracker"]) == (network, {"device": tracker})
+    pictures = replace(job(tmp_path, device, backend=backend), kind="image")
+    assert pictures.compute() == {"network": found["network"], "tracker": {}}
+
+
+def test_an_actor_that_would_compute_with_something_else_does_nothing(tmp_path: Path) -> None:
+    one = job(tmp_path, "cpu", backend="openvino")
+    compute = {**one.compute(), "tracker": {"device": "cuda"}}
+    actor = Shards.__new__(Shards)
+    with pytest.raises(SettingsError, match=r"the tracker computes with .*'cpu'.* but with .*cuda"):
+        actor._load(pickle.dumps((one, compute)))

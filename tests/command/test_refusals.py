@@ -97,7 +97,7 @@ def test_a_word_that_means_nothing_is_one_line_and_exit_code_2(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["-m", "++tracker.track_tresh=0.4,0.6"], ["0.4: no such", "0.6: no such"]),
+        (["-m", "++tracker.track_tresh=0.4,0.6"], ["0.4: no such setting; did"]),
         (["-m", "tracker.track_tresh=interval(0,1)"], ["did you mean tracker.track_thresh?"]),
         (["-m", "tracker.track_thresh="], ["tracker.track_thresh=: is empty"]),
         (["-m", "tracker=bytetrack,null"], ["tracker=null: must be one of"]),

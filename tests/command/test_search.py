@@ -67,7 +67,7 @@ def test_hydras_own_sweeper_draws_nothing_and_may_have_parameters_of_its_own(
     assert sweep.sweeper.words == ("tracker.low_thresh=0.1,0.2",) and not sweep.drawn
     assert len(sweep.cells) == 6
     assert sweep.cells[1].swept == {"seed": "3", "tracker.low_thresh": "0.2"}
-    first, _ = check(CONF, ["experiment=wrong"], tmp_path)
+    (first,) = check(CONF, ["experiment=wrong"], tmp_path)
     assert str(first).startswith("tracker.low_tresh=0.1: no such setting; did you mean tracker.l")
 
 
@@ -95,6 +95,49 @@ def test_an_interval_that_nothing_can_be_drawn_from(word: str, told: str | None)
 
 
 @pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("a=tag(logg,interval(0.1,1))", "logg is no tag of a search; there is tag(log,"),
+        ("a=tag(log,range(1,4))", "only an interval is drawn by its logarithm"),
+        ("a=tag(log,choice(1,2))", "only an interval is drawn by its logarithm"),
+        ("a=tag(log,interval(0.1,1))", None),
+        ("a=1,2", None),
+    ],
+)
+def test_a_tag_that_nothing_reads(word: str, told: str | None) -> None:
+    sweeper = Sweeper("hydra_plugins.hydra_optuna_sweeper.OptunaSweeper", (), {"n_trials": 3})
+    found = [str(problem) for problem in sweeper.problems(parsed(word))]
+    assert found == [] if told is None else told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["seed=intervall(0,3)"], "there is no intervall(...); did you mean interval(LOW,HIGH)"),
+        (["seed=interval(3)"], "is written interval(LOW,HIGH), two numbers"),
+        (["seed=interval(a,b)"], "is written interval(LOW,HIGH), two numbers"),
+        (["seed=tag(log,intervl(1,2))"], "there is no intervl(...); did you mean interval("),
+        (["seed=rnge(3)"], "there is no rnge(...); did you mean range("),
+        (["seed=1,2", "seed=3,4"], "seed=3,4: is swept and given twice, before as seed=1,2"),
+        (["seed=1,2", "seed=3"], "seed=3: is swept and given twice, before as seed=1,2"),
+        (["seed=3", "+seed=1,2"], "seed=1,2: is swept and given twice, before as seed=3"),
+        (["tracker.trak_thresh=0.3,0.4"], "tracker.trak_thresh=0.3: no such setting; did you"),
+        (
+            ["hydra.sweeper.params.seed=1,2"],
+            "no such setting of Hydra; what is searched is typed b",
+        ),
+    ],
+)
+def test_a_slip_in_what_is_swept_is_one_problem(words: list[str], told: str) -> None:
+    (problem,) = check(CONF, words)
+    assert told in str(problem)
+
+
+def test_a_mapping_may_be_swept() -> None:
+    assert check(CONF, ["dataset.classes={a: [x]},{b: [y]}", "seed=1", "seed=2"]) == []
+
+
+@pytest.mark.parametrize(
     ("settings", "words", "told"),
     [
         ({"n_trials": 0, "n_jobs": 0}, ["a=1,2"], ["hydra.sweeper.n_trials=0", "n_jobs=0"]),
@@ -119,6 +162,8 @@ def test_a_sweeper_that_cannot_draw(
     [
         ("hydra.sweeper.n_trials=abc", "n_trials=abc: must be a whole number"),
         ("hydra.sweeper.n_trails=2", "no such setting; did you mean hydra.sweeper.n_trials?"),
+        ("tracker.trak_buffer=interval(1,9)", "no such setting; did you mean tracker.track_buff"),
+        ("+hydra.sweeper.params.seed=range(1,3)", "what is searched is typed by itself: seed="),
     ],
 )
 def test_a_slip_in_a_sweepers_settings_is_the_only_problem(word: str, told: str) -> None:
@@ -266,3 +311,25 @@ def test_each_worker_has_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     worker.take_gpu(0, locks=tmp_path)  # a scheduler's
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+@pytest.mark.skipif(not optuna_version().release[0], reason="pip install 'segtrack[optuna]'")
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("hydra.sweeper.sampler.seed=-5", "hydra.sweeper: cannot be made with these settings: "),
+        ("+hydra.sweeper.foo=3", "hydra.sweeper: cannot be made with these settings: "),
+        ("hydra.sweeper.max_failure_rate=5", "hydra.sweeper: cannot be made with these setting"),
+        ("hydra.sweeper.direction=minimize", "of objective=track/hota it is maximize, which"),
+        ("hydra.sweeper.direction=sideways", "hydra.sweeper.direction=sideways: of objective="),
+    ],
+)
+def test_a_sweeper_that_hydra_could_not_make(word: str, told: str) -> None:
+    """Otherwise a parent run would be there without a single cell."""
+    own = ["objective=track/hota", "tracker.track_thresh=interval(0.3,0.7)", "hydra/sweeper=tpe"]
+    with composing(CONF, None):
+        sweep = swept([*own, word])
+    first = compose_settings(CONF, ["objective=track/hota"])
+    with pytest.raises(SegtrackError) as refused:
+        search.Search(sweep, first, [*own, word])
+    assert str(refused.value).startswith(told) or told in str(refused.value)

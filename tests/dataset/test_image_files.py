@@ -1,9 +1,13 @@
 """What one image file says of itself."""
 
 import contextlib
+import errno
 import hashlib
 import io
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 from PIL import Image
 
 from segtrack.dataset.image_files import read_image_file
+from segtrack.dataset.pixels import by_pillow
 from tests.dataset.conftest import write_image
 
 
@@ -124,3 +129,33 @@ def test_the_message_is_the_same_once_ultralytics_has_changed_pillow(tmp_path: P
     path.write_bytes(b"this is text")
     error = read_image_file(str(path), True).error
     assert error == "not readable as an image (cannot identify image file)"
+
+
+def test_a_machine_without_memory_says_nothing_of_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be left out of the data set, and of the next one by the cache."""
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 6)).save(path)
+
+    def fails(error: Exception) -> Callable[..., Any]:
+        def work(*_: Any, **__: Any) -> Any:
+            raise error
+
+        return work
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", fails(MemoryError()))
+        with pytest.raises(MemoryError, match=r"none is left to decode .*a\.png"):
+            read_image_file(str(path), decode=True)
+        with pytest.raises(MemoryError):
+            by_pillow(path.read_bytes())
+    many = OSError(errno.EMFILE, "Too many open files", str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fails(many))
+        with pytest.raises(OSError, match="Too many open files"):
+            read_image_file(str(path), decode=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fails(PermissionError(errno.EACCES, "Permission denied")))
+        assert read_image_file(str(path), decode=True).refused
+    assert read_image_file(str(path), decode=True).error == ""

@@ -1,5 +1,6 @@
 """What a person would see of a video: which stream, at which times, in which shape."""
 
+import errno
 import io
 import os
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -379,3 +381,22 @@ def test_a_fork_while_another_thread_has_read_frames(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         pytest.fail("the fork waits for ever")
     assert os.waitstatus_to_exitcode(ended[1]) == 3
+
+
+def test_a_machine_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is damaged is left out, and the result is kept."""
+    path = film(tmp_path / "a.mp4", regular(3))
+    reading: Any = SimpleNamespace(damage=[], broken=False)
+    for code in (errno.EMFILE, errno.ESTALE):
+        with pytest.raises(OSError, match=rf"Errno {code}"):
+            video_stream.Reading._fail(reading, av.error.OSError(code, "lost", str(path)), 2)
+    for error in (av.error.MemoryError(errno.ENOMEM, "lost"), av.error.OSError(errno.EIO, "lost")):
+        video_stream.Reading._fail(reading, error, 2)  # FFmpeg says so of damaged files, too
+    assert reading.damage == ["lost near frame 2"] * 2 and reading.broken
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise av.error.OSError(errno.EMFILE, "Too many open files", str(path))
+
+    monkeypatch.setattr(av, "open", full)
+    with pytest.raises(OSError, match="Too many open files"):
+        probe_video(path)

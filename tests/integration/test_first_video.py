@@ -95,6 +95,10 @@ def test_a_data_set_that_is_named_and_prepared_says_the_classes(
     ("typed", "message"),
     [
         ("stages=[track] video=v.mp4", r"lacks weights: give model.weights=FILE, or add prep"),
+        (
+            "stages=[track] video=v.mp4 model=yolo26n-seg",
+            "; model.weights=auto takes what is published of model=yolo26n-seg",
+        ),
         ("stages=[track]", "lacks weights and a video: give model.weights=FILE and video=FILE, or"),
         ("stages=[track] model.weights=shipped", r"lacks a video: give video=FILE, or add prepare"),
         ("stages=[evaluate]", r"needs a data set, .*: add prepare and train to stages, or prepare"),

@@ -248,6 +248,39 @@ def test_a_server_that_answers_otherwise_than_mlflow_is_said(
     assert "\n" not in str(caught.value)
 
 
+def test_a_server_whose_api_hangs_is_away_in_time() -> None:
+    """Its health is answered by a process that asks nobody, such as one of its workers."""
+    asked: list[str] = []
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if not self.path.endswith("/health"):
+                over.wait(20)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}"
+        settings = MlflowSettings(
+            mode=MlflowMode.server, uri=uri, experiment="two words", timeout=0.5
+        )
+        for look in (journals.require_tracking, journals.connect):
+            begin = time.monotonic()
+            with pytest.raises(SettingsError, match=r"no MLflow server answers .* within 0\.5 s"):
+                look(settings)
+            assert time.monotonic() - begin < 2
+        over.set()
+        server.shutdown()
+    path = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=two+words"
+    assert asked == [path, path]
+
+
 def test_a_server_of_a_database_is_asked_before_it_is_tried(settings: MlflowSettings) -> None:
     settings.uri, settings.timeout = "postgresql://127.0.0.1:9/runs", 0.5
     with pytest.raises(SettingsError, match=r"postgresql://127.0.0.1:9/runs: no MLflow server"):

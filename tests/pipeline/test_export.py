@@ -10,12 +10,12 @@ from segtrack.pipeline.stages import export
 from segtrack.settings import ExportSettings
 
 
-def asked(name="yolov8n-seg", **knobs):
+def asked(name="yolov8n-seg", device="cpu", **knobs):
     settings = SimpleNamespace(
         model=model.model_settings(name),
         export=ExportSettings(**knobs),
         mlflow=SimpleNamespace(register=""),
-        device="cpu",
+        device=device,
     )
     return SimpleNamespace(settings=settings)
 
@@ -27,6 +27,17 @@ def test_which_format(monkeypatch):
         export._require(asked(format="onnx", precision="int8"))
     with pytest.raises(SettingsError, match="nncf is not installed; pip install nncf"):
         export._require(asked(format="openvino", precision="int8"))
+
+
+def test_an_engine_is_refused_before_any_work_where_the_run_has_no_gpu(monkeypatch):
+    monkeypatch.setattr(export, "_installed", lambda name: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    for there, device in ((False, "auto"), (False, "cpu"), (True, "cpu")):
+        monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
+        with pytest.raises(SettingsError, match=rf"format=tensorrt device={device}: .*GPU"):
+            export._require(asked(format="tensorrt", device=device))
+    for device in ("auto", 0):
+        export._require(asked(format="tensorrt", device=device))
 
 
 @pytest.mark.parametrize(("there", "expected"), [(2, [0, 1]), (7, [0, 1, 3, 5])])

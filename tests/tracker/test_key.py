@@ -87,9 +87,24 @@ def test_a_reid_model_on_a_gpu_is_not_the_one_on_a_cpu(
     for there in (False, True):
         monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
         monkeypatch.setattr("torch.cuda.device_count", lambda there=there: int(there))
-        found.append(recipe(*words).settings["compute"])
-    assert found == [{"device": "cpu"}, {"device": "cuda"}]
-    assert "compute" not in recipe("tracker=botsort").settings
+        for device in ("auto", "cpu"):
+            found.append(recipe(*words, f"device={device}").settings["compute"]["device"])
+    assert found == ["cpu", "cpu", "cuda", "cpu"]
+    assert recipe(*words, "device=0").settings["compute"] == {"device": "cuda"}
+    assert "compute" not in recipe("tracker=botsort", "device=0").settings
+    blind = recipe("tracker=bytetrack", "device=0")
+    assert blind.settings == recipe("tracker=bytetrack").settings
+
+
+def test_the_run_s_device_reaches_the_tracker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("segtrack.tracker.associate", lambda *how: given.append(how[-1]))
+    for device in ("auto", "cpu", "cuda"):
+        build = recipe("tracker=ocsort", f"device={device}").build
+        build(tmp_path, lambda *_: None)
+    assert given == ["auto", "cpu", "cuda"]
 
 
 def test_where_a_reid_model_lies_does_not_count(tmp_path: Path) -> None:

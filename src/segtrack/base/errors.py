@@ -1,6 +1,7 @@
 """The one family of exceptions. A traceback is for bugs only; these end in one clear message."""
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable, Sequence
 
@@ -55,14 +56,36 @@ class NothingToExport(PlatformError):
 
 _NO_ROOM = re.compile(  # the last two are what CUDA's libraries say instead
     "can(?:'t|not) allocate memory|out of memory|insufficient memory"
-    "|STATUS_ALLOC_FAILED|unable to find an engine",
+    "|STATUS_ALLOC_FAILED|unable to find an engine|bad.?alloc|failed to allocate memory",
     re.IGNORECASE,
+)
+# Of the machine, or of what is mounted there: what a file or a network is cannot be the reason.
+_OF_MACHINE = {
+    getattr(errno, name)
+    for name in ("EDQUOT", "EFBIG", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EROFS", "ESTALE")
+    if hasattr(errno, name)
+}
+_NO_ROOM_OR_FILE = re.compile(
+    "no space left on|quota exceeded|too many open files|read-only file system", re.IGNORECASE
 )
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether it says that memory ran out, the machine's or a card's."""
     return isinstance(error, MemoryError) or bool(_NO_ROOM.search(str(error)))
+
+
+def of_machine(error: BaseException) -> bool:
+    """Whether it says that the machine failed: no memory, no room on a disk, no further file.
+
+    Then nothing follows about what was read, converted or computed, whatever a library calls it:
+    who takes any error for a broken file lets these pass. The words count where a library may have
+    made them of the system's; an error about a file's content may quote that.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _OF_MACHINE:
+        return True
+    said = isinstance(error, RuntimeError | OSError)
+    return said and (out_of_memory(error) or bool(_NO_ROOM_OR_FILE.search(str(error))))
 
 
 def some(names: Sequence[str], most: int = 10) -> str:

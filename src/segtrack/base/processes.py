@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -47,15 +49,18 @@ class _Stop:
 
     Attributes:
         process: the one that listens, 0 for none. asked: signals that came. last: when, in seconds.
-        held: blocks that are to end first.
+        held: blocks that are to end first. watched: whether somebody looks whether it is obeyed.
+        again: the next one is no signal, but one that was lost.
     """
 
     process = asked = held = 0
     last = float("-inf")
+    watched = again = False
 
 
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Ctrl-C, kill, a closed terminal; Windows
 _INSIST = 3  # signals after which nothing is waited for
+_LOST = 0.5  # s; between two looks whether an exception was lost
 _ONE = 1.0  # s; signals that are closer are one: what started us passes on what reached us as well
 
 
@@ -64,8 +69,9 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     """Let Ctrl-C, SIGTERM (what schedulers and ``kill`` send) and SIGHUP end this block alike.
 
     They raise KeyboardInterrupt, and are remembered: an exception that arrives while a library's
-    callback runs is lost, or becomes another one. ``stop_if_asked`` raises it again,
-    and an error that leaves the block afterwards leaves it as KeyboardInterrupt.
+    callback runs is lost, or becomes another one. ``stop_if_asked`` raises it again, half a second
+    later it raises itself again wherever Python runs, and an error that leaves the block afterwards
+    leaves it as KeyboardInterrupt.
 
     Args:
         lasting: the process ends with this block, so that nothing else need listen afterwards.
@@ -84,6 +90,7 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     finally:
         if first and lasting:
             _Stop.held += 1
+            gc.freeze()  # Python's last search for garbage takes a second or two, for nothing
             # Python's last steps would give signals back their own ways, and end as if killed.
             atexit.register(_deaf, *before)
         elif first:
@@ -114,6 +121,11 @@ def stop_if_asked() -> None:
     main = threading.main_thread()
     if _Stop.asked and not _Stop.held and threading.current_thread() is main:
         raise KeyboardInterrupt
+
+
+def obeyed() -> None:
+    """Whoever listens ended what was to end, and goes on to its own end."""
+    _Stop.asked = 0
 
 
 @contextlib.contextmanager
@@ -169,6 +181,7 @@ def _listen() -> dict[int, Any]:
     """Take over the signals; returns the handlers that they had."""
     before: dict[int, Any] = {}
     _Stop.process, _Stop.asked, _Stop.last = os.getpid(), 0, float("-inf")
+    _Stop.again = False
     for name in _STOPPING:
         number = getattr(signal, name, None)
         # What is ignored, as by nohup or in the background of a script, stays so.
@@ -193,8 +206,38 @@ def _asked(number: int, _frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         return
+    lost, _Stop.again = _Stop.again, False
+    if lost:
+        stop_if_asked()
+        return
     now = time.monotonic()
     again, _Stop.last = now - _Stop.last < _ONE, now
     _Stop.asked += 1
+    if not _Stop.watched:
+        _Stop.watched = True
+        with contextlib.suppress(RuntimeError):  # no further thread, or Python is ending
+            # Not threading's, which waits for the thread, perhaps with a lock that this one holds.
+            _thread.start_new_thread(_watch, (number, threading.main_thread().ident or 0))
     if not (_Stop.held or again) or _Stop.asked >= _INSIST:
         raise KeyboardInterrupt
+
+
+def _watch(number: int, main: int) -> None:
+    """Raise it again where it was lost: neither raised any more, nor handled, with what ends."""
+    try:
+        while _Stop.asked and _Stop.process == os.getpid():
+            time.sleep(_LOST)
+            if _Stop.asked and not _Stop.held and not _ends(main):
+                _Stop.again = True
+                _thread.interrupt_main(signal.Signals(number))
+    finally:
+        _Stop.watched = False
+
+
+def _ends(thread: int) -> bool:
+    """Whether a KeyboardInterrupt is on its way there: ``finally`` and ``except`` are at work."""
+    found = sys._current_exceptions().get(thread)
+    error: Any = found[1] if isinstance(found, tuple) else found  # Python 3.11 gives a tuple
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None

@@ -45,6 +45,8 @@ def read_yaml(path: Path) -> Document:
         return Document(node, yaml.SafeLoader("").construct_document(node))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except MemoryError:
+        raise
     except Exception as error:  # the constructors of dates, numbers, tags raise nearly anything
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 

@@ -63,15 +63,16 @@ def run_on_ray(
     """
     require_ray(str(scale.ray))
     ray = _ray()
-    compute = dict(job.network.family.compute(job.network))
+    compute = job.compute()
     gpus = scale.gpus_per_actor
-    gpus = float(compute["device"] == "cuda") if gpus is None else gpus
+    if gpus is None:
+        gpus = float(any(one.get("device") == "cuda" for one in compute.values()))
     cpus = scale.cpus_per_actor or (4.0 if gpus else 1.0)
     # An actor sees the GPU that Ray gave it alone, under the number 0.
-    there = replace(job.network, device="cuda" if gpus else "cpu")
+    there = replace(job.network, device="auto" if gpus else "cpu")
     content = pickle.dumps((replace(job, network=there), compute))
     given = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-    given["SEGTRACK_BACKEND"] = compute.get("backend", "torch").partition(" ")[0]
+    given["SEGTRACK_BACKEND"] = compute["network"].get("backend", "torch").partition(" ")[0]
     begin = time.perf_counter()
     with _connected(ray, str(scale.ray)):
         report("predict/cluster_start_s", time.perf_counter() - begin)
@@ -123,11 +124,13 @@ class Shards:
         found = network.family.read(network.settings, network.weights.path, "path")
         if found.sha256 != network.weights.sha256:
             raise DataError(f"{found.path}: another file on {os.uname().nodename} than here")
-        if (here := dict(network.family.compute(network))) != compute:
-            raise SettingsError(
-                f"scale.ray: {os.uname().nodename} computes with {here}, this command "
-                f"with {compute}, and results could differ; give it on one like the cluster's"
-            )
+        for what, here in job.compute().items():
+            if here != compute[what]:
+                raise SettingsError(
+                    f"scale.ray: the {what} computes with {here} on {os.uname().nodename}, but "
+                    f"with {compute[what]} here, and results could differ; give the command on a "
+                    "machine like the cluster's"
+                )
         return job, self._open.enter_context(model.loaded(network, job.request))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:

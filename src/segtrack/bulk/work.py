@@ -65,6 +65,18 @@ class Job:
         """The files of all shards."""
         return read_plan(self.folder / PLAN, self.root, self.kind, self.per_shard)
 
+    def compute(self) -> dict[str, dict[str, str]]:
+        """What ``network`` and ``tracker`` calculate with, which results depend on.
+
+        Raises:
+            SettingsError: the device is not there.
+        """
+        follows: dict[str, str] = {}
+        if self.kind != IMAGE:
+            kind = tracker.TRACKERS.get(self.tracker.name)
+            follows = kind.computes(self.tracker, self.network.device)
+        return {"network": dict(self.network.family.compute(self.network)), "tracker": follows}
+
     def done(self, what: str, number: int) -> dict[str, Any] | None:
         """What is known of a finished shard (``detect``) or association (``track``)."""
         try:
@@ -177,7 +189,7 @@ def track_video(job: Job, number: int) -> dict[str, Any]:
         if sequence is not None and kind.needs_frames(job.tracker):
             frames = datasets.read_frames(sequence)
         found_in = model.Predictions.load(kept)
-        how = job.tracker, job.tracks, work, _unheard, frames, motion
+        how = job.tracker, job.tracks, work, _unheard, frames, motion, job.network.device
         tracker.associate(found_in, *how)
         made = tracker.Tracks.load(work)
         count = len(made.summary())

@@ -158,6 +158,18 @@ def meaning(text: str) -> Any:
         return text
 
 
+def again(parsed: Sequence[Override]) -> list[Problem]:
+    """Keys that are swept and stand in another word too, of which either would be lost."""
+    found, words = [], [one for one in parsed if one.is_sweep_override() or one.value() is not None]
+    for key in dict.fromkeys(one.get_key_element().lstrip("+") for one in words):
+        same = [one for one in words if one.get_key_element().lstrip("+") == key]
+        if len(same) > 1 and any(one.is_sweep_override() for one in same):
+            text = (same[-1].input_line or "").partition("=")[2]
+            first = str(same[0].input_line).lstrip("+")
+            found.append(Problem(key, text, f"is swept and given twice, before as {first}"))
+    return found
+
+
 def twice(override: Override) -> Problem | None:
     """A sweep would run the cells of a value that stands there twice twice."""
     if not override.is_discrete_sweep():

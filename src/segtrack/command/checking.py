@@ -20,8 +20,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from segtrack.base.errors import of_machine
 from segtrack.base.nested import flatten
-from segtrack.command.cells import cells_of, probes_of, sweep_problems, twice, undrawn
+from segtrack.command.cells import again, cells_of, probes_of, sweep_problems, twice, undrawn
 from segtrack.command.composed import composed
 from segtrack.command.composition import (
     composing,
@@ -32,6 +33,7 @@ from segtrack.command.composition import (
     to_settings,
 )
 from segtrack.command.keys import (
+    NO_SUCH,
     flat,
     locate,
     nearest,
@@ -79,7 +81,9 @@ def check(
                 sweeper = sweeper_of(choices)
                 sweeper = sweeper_of(parsed)
             parsed += parse(sweeper.words)[0]
-        wrong = [*sweeper.problems(parsed), *sweep_problems(parsed, sweeper.draws)]
+        wrong = [
+            *again(parsed), *sweeper.problems(parsed), *sweep_problems(parsed, sweeper.draws)
+        ]  # fmt: skip
         if wrong:  # cells that cannot be counted
             return [*problems, *wrong]
         problems += [problem for one in parsed if (problem := twice(one))]
@@ -92,7 +96,9 @@ def check(
                     seen |= {str(problem): problem for problem in wrong}
         for cell in probes_of(parsed) if sweeper.draws else cells_of(parsed):
             for problem in checker.problems(cell.overrides):
-                seen.setdefault(str(problem), problem)
+                # A key that does not exist is one slip, however many values it has.
+                unknown_key = problem.allowed.startswith(NO_SUCH)
+                seen.setdefault(problem.key if unknown_key else str(problem), problem)
     return [*problems, *seen.values()]
 
 
@@ -227,7 +233,9 @@ class Checker:
                 self.composed[words] = composed(words)
             except (HydraException, OmegaConfBaseException) as error:
                 self.composed[words] = error
-            except Exception:  # values for Hydra itself fail in any way
+            except Exception as error:  # values for Hydra itself fail in any way
+                if of_machine(error):
+                    raise
                 self.composed[words] = HydraException("Hydra cannot take this value")
         return self.composed[words]
 
@@ -259,7 +267,9 @@ def _in_files(text: str, known: Sequence[str], names: Mapping[str, Sequence[str]
     """An error of composing in one line, with the right name where a file has a wrong one."""
     line = first_line(text)
     if plugin := re.search(r"Could not (?:find|load) 'hydra/(?:sweeper|launcher)/(\w+)'", line):
-        return line.removesuffix(".") + lacking(plugin.group(1))
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
+        near = nearest(plugin.group(1), options) if "find" in line else ""
+        return line.removesuffix(".") + (lacking(plugin.group(1)) or near)
     found = re.search(r"full_key: (\S+)", text)
     if found and re.search(r"Key '.*' not in '", text):
         key = found.group(1)
@@ -290,13 +300,16 @@ def _refused_by_hydra(override: Override) -> str | None:
         return None
     if override.value() == "":
         return f"is empty; type {key}=VALUE"
+    if key.startswith("hydra.sweeper.params."):
+        name = key.removeprefix("hydra.sweeper.params.")
+        return f"{NO_SUCH} of Hydra; what is searched is typed by itself: {name}=..."
     known = _hydra_keys()
     part = ".".join(key.split(".")[:2])
     there = key in known or any(k.startswith((f"{key}.", f"{part}.")) for k in known)
     closed = part in ("hydra.run", "hydra.sweep", "hydra.job") and "env_set" not in key
     if there and not (closed and not any(k == key or k.startswith(f"{key}.") for k in known)):
         return None
-    return f"no such setting of Hydra{nearest(key, known)}"
+    return f"{NO_SUCH} of Hydra{nearest(key, known)}"
 
 
 def _shown(override: Override) -> Any:

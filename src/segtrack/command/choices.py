@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, of_machine
 from segtrack.command.checking import Checker
 from segtrack.command.composed import composed
 from segtrack.command.composition import composing, expand, groups
@@ -47,7 +47,9 @@ def video_choices(
             if config is None or config.video is None:
                 return {}
             plain = composed([], hydra=True)
-        except Exception:  # words that nobody has checked yet fail in any way
+        except Exception as error:  # words that nobody has checked yet fail in any way
+            if of_machine(error):
+                raise
             return {}
         typed = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -149,6 +150,8 @@ def _unreadable(word: str, detail: str) -> Problem:
         if key.endswith(("}", "]", ")")):
             allowed = "is the rest of a word that the shell has cut at a space; quote the whole"
         return Problem(key or "''", ..., allowed)
+    if text := _call_words(value):
+        return Problem(key, value, text)
     if any(value.count(left) != value.count(right) for left, right in ("[]", "{}", "()")):
         allowed = (
             f"a bracket is not closed, perhaps since the shell has cut the word at a space; quote "
@@ -169,7 +172,31 @@ def _unreadable(word: str, detail: str) -> Problem:
     )
 
 
+# As they are written that stand for several values, or for one of another kind.
+_CALLS = {
+    "interval": "interval(LOW,HIGH), two numbers",
+    "range": "range(START,STOP) or range(START,STOP,STEP), numbers",
+    "choice": "choice(A,B,...)",
+    "tag": "tag(log,interval(LOW,HIGH))",
+    "shuffle": "shuffle(A,B,...)",
+    "sort": "sort(A,B,...)",
+    "glob": "glob(PATTERN)",
+}
+
+
+def _call_words(value: str) -> str:
+    """What is wrong with a call such as ``interval(1)``; empty: it is none of Hydra's."""
+    if not re.fullmatch(r"[a-z_]+\(.*\)", value):
+        return ""
+    names = re.findall(r"([a-z_]+)\(", value)
+    for name in names:
+        near = difflib.get_close_matches(name, _CALLS, n=1, cutoff=0.75)
+        if name not in _CALLS and near:
+            return f"there is no {name}(...); did you mean {_CALLS[near[0]]}?"
+    return f"is written {_CALLS[names[-1]]}" if names[-1] in _CALLS else ""
+
+
 def first_line(text: str) -> str:
     """Of an error of Hydra's, the line that says what is wrong."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it does not say why"]
     return next((line for line in lines if "Error merging override" not in line), lines[0])

@@ -26,6 +26,7 @@ from segtrack.base.errors import (
     SegtrackError,
     SettingsError,
     StageError,
+    of_machine,
     out_of_memory,
 )
 from segtrack.base.files import digest, real
@@ -104,6 +105,8 @@ def look(settings: Settings) -> Runner:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
         raise
+    except (MemoryError, RuntimeError) as error:
+        raise _of_machine(error) from error
 
 
 @stoppable()
@@ -226,6 +229,7 @@ def record_run(
                 settings.mlflow, name, tags, settings.parent_run, may_wait=True
             ) as journal,
             _kept_log(journal, output),
+            _files(settings, output),
         ):
             say(f"run {name} ({journal.run_id})")
             flat = flatten({str(k): v for k, v in composed.items()})
@@ -243,7 +247,7 @@ def record_run(
             runner.begin(journal, output, facts)
             runner.watch = watcher(settings, launch.sweeper, launch.overrides)
             try:
-                with _files(settings, output), _gpu(settings, journal):
+                with _gpu(settings, journal):
                     runner.run()
                 named = [name for _, name in runner.names]
                 values = objective_values(settings, journal.latest, named)
@@ -306,17 +310,28 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
         where = error.filename or output
         raise StageError(f"cannot write or read {where}: {error.strerror}") from error
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        why = (str(error).strip().splitlines() or ["none is left"])[0]
-        raise StageError(
-            f"not enough memory ({why}). Give smaller batches (model.batch, trainer.batch), a "
-            "smaller model.imgsz or fewer dataset.workers, or look at what is so large in the input"
-        ) from error
+        raise _of_machine(error) from error
     except sqlite3.OperationalError as error:
         # Those of the store; disk full, locked, not writable. MLflow's have their own family.
         where = store_folder(settings)
         raise StageError(f"cannot write or read in {where}: {error}") from error
+
+
+def _of_machine(error: Exception) -> StageError:
+    """What a machine lacks that a library could not go on without.
+
+    Raises:
+        Exception: ``error`` itself, which says nothing of that kind.
+    """
+    if not of_machine(error):
+        raise error
+    why = (str(error).strip().splitlines() or ["none is left"])[0]
+    if not out_of_memory(error):
+        return StageError(f"this machine lacks something: {why}")
+    return StageError(
+        f"not enough memory ({why}). Give smaller batches (model.batch, trainer.batch), a "
+        "smaller model.imgsz or fewer dataset.workers, or look at what is so large in the input"
+    )
 
 
 def git_state() -> tuple[str, bool]:

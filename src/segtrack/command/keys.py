@@ -13,6 +13,7 @@ from omegaconf import MISSING
 
 from segtrack.settings import Knob, Settings, knobs_of, options, plain
 
+NO_SUCH = "no such setting"
 Classes = Callable[[str], Sequence[type]]  # settings classes that a group's value may have
 
 
@@ -128,8 +129,8 @@ def unknown(key: str, known: Sequence[str], names: Mapping[str, Sequence[str]]) 
     group = key.partition(".")[0]
     if others := owners(key):
         listed = ", ".join(f"{group}={name}" for name in others)
-        return f"no such setting of the {group} that is chosen; it is one of {listed}"
-    return f"no such setting{nearest(key, [*known, *names])}"
+        return f"{NO_SUCH} of the {group} that is chosen; it is one of {listed}"
+    return f"{NO_SUCH}{nearest(key, [*known, *names])}"
 
 
 def formerly() -> dict[str, str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from segtrack.annotation import Desk, Progress, keep_up, kept_platform, open_desk
 from segtrack.base.errors import SettingsError
-from segtrack.base.processes import stop_if_asked
+from segtrack.base.processes import obeyed, stop_if_asked
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
@@ -110,6 +110,7 @@ def _up(settings: Settings, folder: Path, options: argparse.Namespace) -> int:
             while not threading.Event().wait(_LOOK):
                 stop_if_asked()
         except KeyboardInterrupt:
+            obeyed()
             say("\nended; its projects stay")
     return 0
 

@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Transformer
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 from packaging.version import Version
 
 from segtrack import __version__
@@ -21,7 +23,7 @@ from segtrack.base.errors import SettingsError
 from segtrack.base.files import digest
 from segtrack.base.saying import say
 from segtrack.command.cells import meaning
-from segtrack.command.composition import Swept
+from segtrack.command.composition import Swept, first_line
 from segtrack.command.job import config_hash
 from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
@@ -57,6 +59,7 @@ def require_search(sweep: Swept, first: Settings) -> None:
             "objective=null: a sweeper that draws values needs a score to raise: give "
             "objective=track/hota, objective=val/mask_map50_95 or another metric's name"
         )
+    _require_sweeper(sweep)
     if first.plan:
         raise SettingsError(
             "plan=true: which values will be drawn is not known; plan one cell, without -m"
@@ -76,20 +79,42 @@ def require_search(sweep: Swept, first: Settings) -> None:
         )
 
 
+def _require_sweeper(sweep: Swept) -> None:
+    """Make the sweeper as Hydra will when the parent run has begun.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        Plugins.instance()._instantiate(OmegaConf.create(dict(sweep.sweeper.settings)))
+    except Exception as error:  # of its class, of its sampler's, of Hydra's
+        why = first_line(str(error.__cause__ or error))
+        raise SettingsError(f"hydra.sweeper: cannot be made with these settings: {why}") from error
+
+
 def words_of(sweep: Swept, first: Settings, overrides: Sequence[str]) -> list[str]:
     """What Hydra's plugin for Optuna must be told beside the command; empty for other sweepers.
 
     Which way is better follows from the objective. A cell that fails leaves the others alone, as in
     other sweeps.
+
+    Raises:
+        SettingsError: the command says that another way is better.
     """
     if not sweep.sweeper.is_optuna:
         return []
     typed = {word.lstrip("+").partition("=")[0] for word in overrides}
     words = []
+    ways = directions(first)
+    listed = f"[{','.join(ways)}]" if isinstance(first.objective, list) else ways[0]
     if "hydra.sweeper.direction" not in typed:
-        ways = directions(first)
-        listed = f"[{','.join(ways)}]" if isinstance(first.objective, list) else ways[0]
         words.append(f"hydra.sweeper.direction={listed}")
+    elif sweep.sweeper.settings.get("direction") not in (ways, *(ways if len(ways) == 1 else ())):
+        given = sweep.sweeper.settings.get("direction")
+        raise SettingsError(
+            f"hydra.sweeper.direction={given}: of objective={','.join(first.objectives)} it is "
+            f"{listed}, which follows from the name: leave it out"
+        )
     if "hydra.sweeper.max_failure_rate" not in typed:
         words.append("hydra.sweeper.max_failure_rate=1.0")
     return words

@@ -98,6 +98,8 @@ def run_sweep(
             say(f"once it answers: {journals.SYNC}, and then: segtrack report {journal.run_id}")
             count, failed = len(cells), 0
         if failed or code:
+            if not count:
+                raise StageError("no cell was run; what kept Hydra from it is said above")
             raise StageError(f"{failed or 'some'} of {count} cells failed; see their runs")
     return 0
 

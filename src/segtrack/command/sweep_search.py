@@ -51,7 +51,8 @@ class Found:
         """``20 trials of Optuna's TPESampler (18 finished, 2 pruned), by track/tuning/hota``."""
         ended = ", ".join(f"{count} {state}" for state, count in self.states.items())
         trials = counted(sum(self.states.values()), "trials")
-        return f"{trials} of {self.sweeper} ({ended}), by {' and '.join(self.objectives)}"
+        ended = f" ({ended})" if ended else ""
+        return f"{trials} of {self.sweeper}{ended}, by {' and '.join(self.objectives)}"
 
     @property
     def importance_title(self) -> str:

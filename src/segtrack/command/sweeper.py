@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from packaging.version import Version
@@ -66,6 +66,8 @@ class Sweeper:
         if not any(one.is_sweep_override() for one in parsed):
             allowed = "has nothing to draw: name what is searched, KEY=interval(LOW,HIGH) or a list"
             found.append(Problem("hydra/sweeper", self.target.rpartition(".")[2], allowed))
+        if self.is_optuna:
+            found += [problem for one in parsed for problem in _tag_problems(one)]
         return found
 
 
@@ -119,6 +121,21 @@ def storage_of(settings: Mapping[str, Any]) -> str | None:
         why = str(error).splitlines()[0]
         raise SettingsError(f"hydra.sweeper.storage={storage}: {why}") from error
     return None if found is None else str(found)
+
+
+def _tag_problems(override: Override) -> Iterator[Problem]:
+    """What the plugin reads over: a misspelt tag would be no tag, and the draw another one."""
+    if not override.is_sweep_override():
+        return
+    value = override.value()
+    if wrong := sorted(getattr(value, "tags", set()) - {"log"}):
+        allowed = f"{wrong[0]} is no tag of a search; there is tag(log,interval(LOW,HIGH)) alone"
+    elif getattr(value, "tags", set()) and not isinstance(value, IntervalSweep):
+        allowed = "only an interval is drawn by its logarithm: tag(log,interval(LOW,HIGH))"
+    else:
+        return
+    text = (override.input_line or "").partition("=")[2]
+    yield Problem(override.key_or_group, text, allowed)
 
 
 def lacking(name: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.base.errors import SettingsError
-from segtrack.base.processes import stop_if_asked
+from segtrack.base.processes import obeyed, stop_if_asked
 from segtrack.base.saying import say
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
@@ -67,6 +67,7 @@ def main(words: Sequence[str]) -> int:
                 while not threading.Event().wait(_LOOK):
                     stop_if_asked()
             except KeyboardInterrupt:
+                obeyed()
                 say("\nended")
             finally:
                 library.close()

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
+from segtrack.base.errors import of_machine
 from segtrack.dataset.pixels import (
     HEAD,
     TREE_SUFFIX,
@@ -61,13 +62,16 @@ class ImageFile:
 
 
 def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS) -> ImageFile:
-    """Read one image file; what is wrong with it is in ``error``, nothing is raised.
+    """Read one image file; what is wrong with it is in ``error``.
 
     Args:
         path: the file.
         decode: decode all pixels, strictly: a cut off file is an error.
         max_pixels: an image of more has its size from the header alone and is never decoded, since
             a file of kilobytes may hold gigabytes; None decodes all.
+
+    Raises:
+        OSError, MemoryError: the machine has no memory or no further file, whatever this one is.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (hot loop)
@@ -78,6 +82,8 @@ def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS
                 return _broken("", f"has {size} bytes, more than an image of {max_pixels} pixels")
             data = file.read()
     except OSError as error:
+        if of_machine(error):
+            raise
         return replace(_broken("", error.strerror or str(error)), refused=True)
     sha = hashlib.sha256(data).hexdigest()
     if not data:
@@ -109,6 +115,8 @@ def read_image_file(path: str, decode: bool, max_pixels: int | None = MAX_PIXELS
     except (UnidentifiedImageError, ImportError):
         return _not_of_pillow(data, sha, decode)
     except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+        if of_machine(error):
+            raise MemoryError(f"none is left to decode {path}") from error
         text = str(error).replace(" <_io.BytesIO object", "").split(" at 0x")[0]
         return _broken(sha, f"not readable as an image ({text or type(error).__name__})")
     if orientation in _TURNED:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.errors import of_machine
+
 
 def _suffixes(words: str) -> frozenset[str]:
     return frozenset(f".{word}" for word in words.split())
@@ -79,7 +81,9 @@ def read_pixels(path: Path | str) -> NDArray[np.uint8] | None:
     """BGR uint8 (H, W, 3) of the first picture in a file, turned as its EXIF data say, or None."""
     try:
         data = np.fromfile(path, np.uint8)  # a path of any characters, on any system
-    except OSError:
+    except OSError as error:
+        if of_machine(error):
+            raise
         return None
     return decode_pixels(data.tobytes())
 
@@ -125,7 +129,9 @@ def by_pillow(data: bytes) -> NDArray[np.uint8] | None:
                     grey = _bytes(np.asarray(upright).astype(np.uint16))
                     return np.repeat(grey[..., None], 3, axis=2)
                 return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
-    except Exception:  # Pillow's decoders raise nearly anything on bad bytes
+    except Exception as error:  # Pillow's decoders raise nearly anything on bad bytes
+        if of_machine(error):
+            raise
         return None
 
 

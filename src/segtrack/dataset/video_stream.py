@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, of_machine
 from segtrack.dataset.video_rate import nominal_rate
 from segtrack.settings import MAX_PIXELS
 
@@ -170,6 +170,8 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         container = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError, ValueError) as error:
+        if _of_machine(error):
+            raise
         raise DataError(
             f"{path}: not readable as a video ({error_text(error)}): another kind of file, or one "
             "that lost its end, where an index may stand. Give a video that FFmpeg reads, or a "
@@ -229,6 +231,8 @@ class Reading:
             yield from self._rest()
 
     def _fail(self, error: BaseException, count: int) -> None:
+        if _of_machine(error):  # no damage: what follows would be left out for good
+            raise error
         self.damage.append(f"{error_text(error)} near frame {count}")
         self.broken |= count > 0
 
@@ -237,7 +241,9 @@ class Reading:
 
         try:
             return list(self._stream.decode(None))
-        except (av.FFmpegError, ValueError):  # it is empty already
+        except (av.FFmpegError, ValueError) as error:  # it is empty already
+            if _of_machine(error):
+                raise
             return []
 
     def _note(self, packet: Any) -> None:
@@ -250,6 +256,11 @@ class Reading:
             self.reached = end if self.reached is None else max(self.reached, end)
             if ours:
                 self.shown = end if self.shown is None else max(self.shown, end)
+
+
+def _of_machine(error: BaseException) -> bool:
+    """FFmpeg's want of memory is not: it follows from sizes that stand in damaged files, too."""
+    return of_machine(error) and not isinstance(error, MemoryError)
 
 
 def limit_size(stream: Any) -> None:

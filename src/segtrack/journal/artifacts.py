@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SettingsError, some
+from segtrack.base.errors import SettingsError, of_machine, some
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.delivery import by_first_id
 from segtrack.journal.places import local_path
@@ -194,6 +194,8 @@ class Artifacts:
         try:
             yield
         except Exception as error:
+            if of_machine(error):
+                raise
             raise SettingsError(
                 f"{self.run_id}: its artifacts {what} cannot be fetched from {self.uri} ({error}). "
                 f"Run this where they can be reached."

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 from filelock import FileLock, Timeout
 
@@ -158,12 +158,14 @@ def one_line(error: Exception) -> str:
 
 
 def probe(settings: MlflowSettings) -> None:
-    """Ask a tracking server for its health, once.
+    """Ask a tracking server for the experiment, once, and without MLflow, which would ask for a
+    minute. Its ``/health`` answers also while its database does not, and with it nothing else.
 
     Raises:
         ServerAway: no answer within ``settings.timeout`` seconds, or one that it is ill.
     """
-    url = settings.uri.rstrip("/") + "/health"
+    name = urlencode({"experiment_name": storable(settings.experiment)})
+    url = f"{settings.uri.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name?{name}"
     try:
         parts = urlparse(settings.uri)
         if port := _PORTS.get(parts.scheme.partition("+")[0]):
@@ -176,7 +178,7 @@ def probe(settings: MlflowSettings) -> None:
             return
     except urllib.error.HTTPError as error:
         if error.code < 500:
-            return  # it answers; a proxy in front of it may not know /health
+            return  # it answers: there is no such experiment yet, or it wants to know who asks
         why: Exception = error
     except (OSError, ValueError, HTTPException) as error:
         why = error

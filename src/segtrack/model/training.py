@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.base.atomic import whole_file, write_whole
-from segtrack.base.errors import DataError, StageError, out_of_memory
+from segtrack.base.errors import DataError, StageError, of_machine, out_of_memory
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
 from segtrack.base.processes import stop_if_asked
@@ -86,6 +86,8 @@ def reading(checkpoint: Path, run: Path, refusal: Callable[[Exception], str]) ->
     try:
         yield
     except Exception as error:  # what is none fails in any way
+        if of_machine(error):  # a training of hours is not to be removed for that
+            raise
         raise DataError(
             f"{checkpoint}, of a training that was stopped, is {refusal(error)}. Remove {run} to "
             "train from the beginning"

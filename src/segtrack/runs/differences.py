@@ -15,11 +15,13 @@ UNSET = "not set"
 def settings_of(run: KeptRun) -> dict[str, str]:
     """The run's settings as text by dotted key, without those that change no score.
 
-    MLflow cuts long values; those of the run's configuration are whole.
+    MLflow cuts long values; those of the run's configuration are whole. A cell of a sweep over the
+    options of a group has the option beside the group's settings, which say more.
     """
     config = run.config
     known = run.params or config
-    keys = [key for key in known if not among(key, CHANGE_NO_SCORE)]
+    groups = {key[:at] for key in known for at, sign in enumerate(key) if sign == "."}
+    keys = [key for key in known if key not in groups and not among(key, CHANGE_NO_SCORE)]
     return {key: value_text(config.get(key, known[key])) for key in keys}
 
 

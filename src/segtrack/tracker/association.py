@@ -39,6 +39,7 @@ def associate(
     report: Report,
     frames: Iterable[np.ndarray] | None = None,
     motion: np.ndarray | None = None,
+    device: Any = "auto",
 ) -> None:
     """Track the detections of one video and write its trajectories into ``folder``.
 
@@ -65,6 +66,7 @@ def associate(
             (``needs_frames``); no more than ``predictions.info.frame_count`` of them are taken.
         motion: float (T, 2, 3), the camera's motion to each frame from the one before
             (``load_motion``).
+        device: the setting ``device``, for trackers that compute with a network.
 
     Raises:
         DataError: ``frames`` or ``motion`` are those of another video: too few, or another size.
@@ -77,7 +79,7 @@ def associate(
             f"the camera's motion is known for {len(motion)} frames, but the predictions in "
             f"{predictions.folder} have {info.frame_count}: they are of different videos"
         )
-    tracker = make_tracker(settings, info.fps, info.height)
+    tracker = make_tracker(settings, info.fps, info.height, device)
     begin = time.perf_counter()  # after the tracker's library is imported
     raw = folder / RAW
     shutil.rmtree(raw, ignore_errors=True)

@@ -63,6 +63,7 @@ class LiveTracker:
     Attributes:
         detector: predicts one frame at a time. predicted: names the network in the results.
         trail: frames of path in the annotated video; None draws none.
+        device: the setting ``device``, for trackers that compute with a network.
     """
 
     detector: Detector
@@ -70,6 +71,7 @@ class LiveTracker:
     settings: TrackerSettings
     after: TracksSettings
     trail: int | None
+    device: Any = "auto"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class _Session:
         info = TracksInfo(names, 0, video.width, video.height, fps, settings)
         kind = TRACKERS.get(how.settings.name)
         self.after, self.info = how.after, info
-        self.tracker = make_tracker(how.settings, fps, video.height)
+        self.tracker = make_tracker(how.settings, fps, video.height, how.device)
         self.follower = CameraFollower() if kind.needs_motion(how.settings) else None
         self.tally, self.frames, self.seconds = Tally(len(names)), 0, 0.0
         self.left_out = Counter[str]()

@@ -76,10 +76,6 @@ def _no_files(settings: Any) -> tuple[Path, ...]:
     return ()
 
 
-def _no_compute(settings: Any) -> Mapping[str, str]:
-    return {}
-
-
 def _nothing(settings: Any, fps: float) -> Mapping[str, Any]:
     return {}
 
@@ -91,8 +87,9 @@ class TrackerKind(Generic[S]):
     Attributes:
         name: as it is typed.
         settings: dataclass of its knobs, the config group ``tracker``.
-        make: a fresh tracker for one video of (settings, fps, height); see ``make_tracker``. What
-            is slow to import is imported when this is called.
+        make: a fresh tracker for one video of (settings, fps, height), and of the device where
+            there is ``compute``; see ``make_tracker``. What is slow to import is imported when this
+            is called.
         version: raised whenever the tracker's code changes what it gives.
         libraries: distributions whose version shapes what it gives.
         needs_frames: whether it looks at the picture under these settings.
@@ -101,22 +98,31 @@ class TrackerKind(Generic[S]):
             never does.
         files: those whose content shapes what it gives under these settings, such as weights; a
             folder stands for all that it holds.
-        compute: what it calculates with under these settings, such as the kind of ``device``, where
-            results depend on it.
+        compute: of those that calculate on a device: what with, of (settings, device), such as the
+            kind of ``device``, where results depend on it; see ``computes``.
         derived: what follows from the settings at a frame rate, for the record of a result.
     """
 
     name: str
     settings: type[S]
-    make: Callable[[S, float, int], Tracker]
+    make: Callable[..., Tracker]
     version: int
     libraries: tuple[str, ...] = ()
     needs_frames: Callable[[S], bool] = _never
     needs_motion: Callable[[S], bool] = _never
     without_frames: str = ""
     files: Callable[[S], tuple[Path, ...]] = _no_files
-    compute: Callable[[S], Mapping[str, str]] = _no_compute
+    compute: Callable[[S, Any], Mapping[str, str]] | None = None
     derived: Callable[[S, float], Mapping[str, Any]] = _nothing
+
+    def computes(self, settings: S, device: Any) -> dict[str, str]:
+        """What it calculates with on the run's ``device``, for the key of its results; empty where
+        they do not depend on it.
+
+        Raises:
+            SettingsError: there is no such device.
+        """
+        return {} if self.compute is None else dict(self.compute(settings, device))
 
 
 TRACKERS: Registry[TrackerKind[Any]] = Registry("tracker", "tracker.name")
@@ -128,15 +134,20 @@ def register_tracker(kind: TrackerKind[Any]) -> None:
     TRACKERS.register(kind.name, kind)
 
 
-def make_tracker(settings: TrackerSettings, fps: float, height: int = 0) -> Tracker:
+def make_tracker(
+    settings: TrackerSettings, fps: float, height: int = 0, device: Any = "auto"
+) -> Tracker:
     """A fresh tracker for one video.
 
     Args:
         settings: the config group ``tracker``.
         fps: of the video, frames per second; 0 where it is not known.
         height: of the video, pixels; 0 where it is not known. Trackers that compare masks need it.
+        device: the setting ``device``, for those that compute with a network.
 
     Raises:
-        SettingsError: there is no tracker of that name.
+        SettingsError: there is no tracker of that name, or no such device.
     """
-    return TRACKERS.get(settings.name).make(settings, fps, height)
+    kind = TRACKERS.get(settings.name)
+    where = () if kind.compute is None else (device,)
+    return kind.make(settings, fps, height, *where)

@@ -1,7 +1,9 @@
 """OpenVINO and ONNX Runtime find what torch finds, and a machine chooses among them once."""
 
 import dataclasses
+import errno
 import json
+import resource
 import time
 from concurrent.futures import Future
 from importlib.metadata import version
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError, StageError
 from segtrack.model import Network
 from segtrack.model.ultralytics import backends, compiled, exporting, home
 from segtrack.model.ultralytics.compiled import OFTEN
@@ -218,6 +220,56 @@ def test_auto_leaves_out_what_does_not_compute_a_network(tiny_weights, monkeypat
     said = capsys.readouterr().out
     assert "openvino does not compute it: no such operation" in said
     assert "an image takes: onnx" in said and ", torch" in said
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        StageError("cannot write network.xml: OpenVINO says no more than 'iostream error'"),
+        MemoryError(),
+        RuntimeError("Failed to allocate memory for requested buffer of size 4"),
+    ],
+)
+def test_what_the_machine_lacks_says_nothing_of_a_backend(
+    failure, tiny_weights, monkeypatch, capsys
+):
+    """Neither is one chosen without it, nor is anything kept."""
+    monkeypatch.delenv("SEGTRACK_BACKEND")
+    asked = []
+
+    def some(_, name):
+        asked.append(name)
+        if name == "openvino":
+            raise failure
+        return Waits(0.001)
+
+    monkeypatch.setattr(backends, "make_runtime", some)
+    file = home.kept() / "fastest.json"
+    file.unlink(missing_ok=True)
+    one = network(tiny_weights, "auto", batch=3)
+    with pytest.raises(type(failure)) as found:
+        backends.backend_of(one)
+    assert (found.value, asked, backends._results) == (failure, ["openvino"], {})
+    assert not file.exists()
+    assert "does not compute it" not in capsys.readouterr().out
+
+
+def test_a_full_disk_while_a_network_is_converted(tiny_weights, tmp_path):
+    """OpenVINO itself says nothing but an iostream error."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    one = network(tiny_weights, "openvino")
+    with pytest.raises(StageError) as found:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            exporting.export_network(one, "openvino", tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    text = str(found.value)
+    assert text.startswith(f"cannot write {tmp_path / 'yolov8n-seg.xml'}, where ")
+    assert "iostream error" in text and "store=FOLDER" in text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_of_a_larger_stride(tmp_path, monkeypatch, capsys):

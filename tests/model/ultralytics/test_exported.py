@@ -1,6 +1,7 @@
 """Exported networks in place of a checkpoint, and as MLflow serves them."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -221,10 +222,12 @@ def test_onnx_with_its_numbers_in_another_file(exported, tmp_path):
             resolve(path)
 
 
-def test_what_tensorrt_lacks_here(tiny_weights, tmp_path):
+def test_what_tensorrt_lacks_here(tiny_weights, tmp_path, monkeypatch):
     network = Network(YoloSegSettings(NAME), tiny_weights, "cpu")
-    with pytest.raises(SettingsError, match=r"export.format=tensorrt: .*GPU is not there"):
-        export_network(network, "tensorrt", tmp_path)
+    for there in (False, True):  # device=cpu is no GPU, whatever the machine has
+        monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
+        with pytest.raises(SettingsError, match=r"tensorrt: .*GPU \(device=cpu\) is not there"):
+            export_network(network, "tensorrt", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,23 +236,29 @@ def test_what_tensorrt_is_given(tiny_weights, tmp_path, monkeypatch):
     import onnx
     from ultralytics.utils.export import engine
 
-    given = []
+    given, places = [], []
+
+    def place(where):
+        places.append(where)
+        return contextlib.nullcontext()
 
     def build(file, path, metadata):
         graph = onnx.load(file).graph
         shape = [size.dim_value for size in graph.input[0].type.tensor_type.shape.dim]
         first = [node.op_type for node in graph.node if "pixels" in node.input]
-        given.append((first, shape, metadata["names"]))
+        given.append((places[-1], first, shape, metadata["names"]))
         raise RuntimeError("failed to load ONNX file")
 
     monkeypatch.setattr(engine, "onnx2engine", build)
     monkeypatch.setattr(exporting, "require", lambda *_: None)
-    network = Network(YoloSegSettings(NAME), tiny_weights, "cpu")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.device", place)
+    network = Network(YoloSegSettings(NAME), tiny_weights, "1")
     with pytest.raises(
         StageError, match=r"makes no engine of it \(failed to load ONNX file\); use"
     ):
         export_network(network, "tensorrt", tmp_path)
-    assert given == [(["Cast"], [1, 64, 64, 3], ["car", "truck", "boat"])]
+    assert given == [("cuda:1", ["Cast"], [1, 64, 64, 3], ["car", "truck", "boat"])]
     assert list(tmp_path.iterdir()) == []
 
 

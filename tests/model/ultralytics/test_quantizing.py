@@ -20,9 +20,17 @@ def network(tiny_weights):
     return Network(YoloSegSettings(name="yolov8n-seg", backend="torch"), tiny_weights, "cpu")
 
 
-def test_close_to_the_network_that_it_was(network, tmp_path):
-    pytest.importorskip("nncf")
+def test_close_to_the_network_that_it_was(network, tmp_path, monkeypatch, capfd):
+    nncf = pytest.importorskip("nncf")
+    counted = []
+    monkeypatch.setattr(
+        quantizing, "progress", lambda items, *what: counted.append(what) or iter(list(items))
+    )
+    bars = nncf.common.logging.track_progress.Progress
     path = quantizing.quantize_network(network, iter(IMAGES), tmp_path)
+    assert capfd.readouterr() == ("", "")  # no bars of NNCF's
+    assert nncf.common.logging.track_progress.Progress is bars
+    assert set(counted) == {("calibrate", len(IMAGES), "images")}
     facts = read_exported(path).facts
     assert (facts["precision"], facts["calibration_images"]) == ("int8", len(IMAGES))
     exact = backends.make_runtime(network, "torch").start(IMAGES[:2]).result()

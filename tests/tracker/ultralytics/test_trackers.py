@@ -319,6 +319,32 @@ def test_appearance(shared_data: Path) -> None:
         tracker.update(detections(3, []))
 
 
+@pytest.mark.parametrize(
+    ("device", "there", "place"),
+    [("auto", 0, "cpu"), ("auto", 2, "cuda:0"), ("cpu", 2, "cpu"), ("cuda:1", 2, "cuda:1")],
+)
+def test_the_reid_model_is_where_the_run_computes(
+    device: str, there: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library by itself takes a GPU wherever there is one."""
+    given: list[object] = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: there)
+    monkeypatch.setattr(
+        "ultralytics.trackers.utils.reid.build_encoder",
+        lambda wanted, model, where: given.append((wanted, Path(model).name, where)),
+    )
+    (tmp_path / "reid.onnx").touch()
+    for name in ("botsort", "deepocsort", "tracktrack"):
+        seeing = options(name, "with_reid=true", f"model={tmp_path / 'reid.onnx'}")
+        make_tracker(seeing, 30, device=device)
+        assert TRACKERS.get(name).computes(seeing, device) == {"device": place.partition(":")[0]}
+    assert given == [(True, "reid.onnx", place)] * 3
+    make_tracker(options("botsort"), 30, device="cuda:7")  # computes with no network
+    with pytest.raises(SettingsError, match=r"device=cuda:7: there is no GPU 7"):
+        make_tracker(seeing, 30, device="cuda:7")
+
+
 def test_a_file_that_is_no_reid_model(tmp_path: Path) -> None:
     path = tmp_path / "reid.pt"
     path.write_bytes(b"not a checkpoint")

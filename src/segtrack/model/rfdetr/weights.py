@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.errors import DataError, SettingsError, StageError, of_machine
 from segtrack.base.files import digest, file_digest
 from segtrack.base.reachable import reachable
 from segtrack.model.hosts import DOWNLOAD_HOSTS
@@ -73,6 +73,8 @@ def read_weights(
     except SettingsError:
         raise
     except Exception as error:  # what is none fails in any way
+        if of_machine(error):
+            raise
         raise DataError(f"model.weights={path}: {refusal(error)}") from error
     if facts.network and facts.network != name:
         known = facts.network in NAMES
@@ -222,6 +224,11 @@ def download_weights(name: str) -> tuple[Path | None, str]:
     try:
         library.download(target)
     except Exception as error:  # of the network, of the server, or of a file that is another one
+        if of_machine(error):  # others would be trained from, or none
+            raise StageError(
+                f"{target}: cannot be downloaded ({str(error).splitlines()[0]}); free space there, "
+                "or give weights: model.weights=FILE"
+            ) from error
         return None, f"the download failed ({(str(error) or repr(error)).splitlines()[0]})"
     return target, ""
 

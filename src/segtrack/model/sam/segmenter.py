@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, of_machine
 from segtrack.base.rle import encode_box
 from segtrack.model.sam.weights import SamWeights
 from segtrack.model.ultralytics.sam import sam_predictor
@@ -29,6 +29,8 @@ class Segmenter:
         try:
             self.predictor = sam_predictor(weights.network, weights.path, device, IMGSZ)
         except RuntimeError as error:
+            if of_machine(error):
+                raise
             raise DataError(
                 f"model.sam={weights.path}: looks like {weights.network}, but its parameters "
                 f"do not fit that network ({' '.join(str(error).split())[:200]}); give a whole "

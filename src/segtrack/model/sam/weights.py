@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, of_machine
 from segtrack.base.files import file_digest
 
 # Networks by the number of blocks in their image encoder, which differs within a family.
@@ -81,6 +81,8 @@ def read_sam(path: Path, origin: str) -> SamWeights:
     except OSError as error:
         raise DataError(f"model.sam={path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # what is no file of parameters fails in any way
+        if of_machine(error):
+            raise
         why = "it holds something else than parameters"
         if "ultralytics.nn" in str(error):
             why = "it is a YOLO checkpoint, which is named by model.weights"

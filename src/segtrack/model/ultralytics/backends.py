@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segtrack.base.atomic import alone_with, write_whole
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import SettingsError, StageError, of_machine
+from segtrack.base.processes import stop_if_asked
 from segtrack.base.progress import doing
 from segtrack.base.saying import say
 from segtrack.model.devices import first_device
@@ -178,16 +179,16 @@ def _fastest(network: Network) -> str:
     file = kept() / "fastest.json"
     if what not in _results:
         _results.update(_read(file))
-    with contextlib.suppress(OSError):  # a store that can only be read: once in each process
-        if what not in _results:
-            with alone_with(file):
-                _results.update(_read(file))
-                if what not in _results:
-                    _results[what] = _measured(network, there, size)
-                    text = json.dumps(_read(file) | _results, indent=1, ensure_ascii=False)
-                    write_whole(file, text)
     if what not in _results:
-        _results[what] = _measured(network, there, size)
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a store that can only be read: in each process
+                stack.enter_context(alone_with(file))
+            _results.update(_read(file))
+            if what not in _results:
+                _results[what] = _measured(network, there, size)
+                text = json.dumps(_read(file) | _results, indent=1, ensure_ascii=False)
+                with contextlib.suppress(OSError):
+                    write_whole(file, text)
     return _results[what]
 
 
@@ -201,7 +202,12 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _measured(network: Network, names: Sequence[str], size: int) -> str:
-    """The fastest one with images of 4:3, alternated in rounds."""
+    """The fastest one with images of 4:3, alternated in rounds.
+
+    Raises:
+        OSError, MemoryError, StageError: the machine lacks room or memory, so that nothing is known
+            of a backend, and none is chosen.
+    """
     say(f"measuring once which of {', '.join(names)} is fastest here")
     runtimes = {}
     for name in names:
@@ -209,7 +215,9 @@ def _measured(network: Network, names: Sequence[str], size: int) -> str:
             with doing(f"compile for {name}"):
                 runtimes[name] = make_runtime(network, name)
         except Exception as error:  # of a converter: there are networks that it does not know
-            if name == "torch":
+            stop_if_asked()  # which a library may have made an error of its own
+            ours = isinstance(error, StageError) or getattr(error, "errno", None) is not None
+            if name == "torch" or ours or of_machine(error):
                 raise
             say(f"{name} does not compute it: {' '.join(str(error).split())[:150]}")
     names = tuple(runtimes)

@@ -49,7 +49,7 @@ def require_computable(model: Any) -> None:
             model(picture)
     except Uncomputable:
         raise
-    except Exception as error:  # of whatever layer, about whatever is wrong with it
+    except Exception as error:  # of any layer; so small a picture needs no memory
         raise Uncomputable(f"{type(error).__name__}: {error}") from error
     finally:
         for hook in hooks:

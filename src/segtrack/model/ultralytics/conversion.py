@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from segtrack.base.errors import StageError
+from segtrack.base.errors import StageError, of_machine
+from segtrack.model.devices import first_device
 from segtrack.model.port import Network
-from segtrack.model.ultralytics.home import import_openvino
+from segtrack.model.ultralytics.home import import_openvino, save_openvino
 from segtrack.model.ultralytics.runtimes import load_network, outputs_of, stride_of
 
 OPSET = 17
@@ -32,10 +35,18 @@ def load_whole(network: Network) -> tuple[torch.nn.Module, int]:
 
 
 def write(
-    form: str, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
+    form: str, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape, device: Any
 ) -> None:
-    """Write the file at ``path``, with the facts as JSON text under ``key``."""
-    functions = {"openvino": _write_openvino, "onnx": _write_onnx, "tensorrt": _write_tensorrt}
+    """Write the file at ``path``, with the facts as JSON text under ``key``.
+
+    Args:
+        device: the setting ``device``; an engine is made by its GPU, and for that one.
+    """
+    functions: dict[str, Callable[..., None]] = {
+        "openvino": _write_openvino,
+        "onnx": _write_onnx,
+        "tensorrt": partial(_write_tensorrt, device),
+    }
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of torch about its own tracing
         functions[form](whole, key, facts, path, shape)
@@ -71,7 +82,7 @@ def _write_openvino(
     size = [-1, -1, -1, 3] if shape is None else [1, *shape, 3]
     model = openvino.convert_model(traced, input=[(openvino.PartialShape(size), openvino.Type.u8)])
     model.set_rt_info(json.dumps(facts), [key])
-    openvino.save_model(model, path, compress_to_fp16=False)
+    save_openvino(model, path)
 
 
 def _write_onnx(whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape) -> None:
@@ -97,7 +108,7 @@ def _write_onnx(whole: torch.nn.Module, key: str, facts: Facts, path: Path, shap
 
 
 def _write_tensorrt(
-    whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
+    device: Any, whole: torch.nn.Module, key: str, facts: Facts, path: Path, shape: Shape
 ) -> None:
     """The library's own way from ONNX to an engine, with its header that holds the facts."""
     from ultralytics.utils.export.engine import onnx2engine
@@ -106,8 +117,11 @@ def _write_tensorrt(
         file = Path(scratch) / "network.onnx"
         _write_onnx(whole, key, facts, file, shape)
         try:
-            onnx2engine(str(file), path, metadata=facts)
+            with torch.cuda.device(first_device(device)):
+                onnx2engine(str(file), path, metadata=facts)
         except (RuntimeError, ValueError, AssertionError) as error:
+            if of_machine(error):
+                raise
             raise StageError(
                 f"export.format=tensorrt: TensorRT makes no engine of it "
                 f"({' '.join(str(error).split())[:200]}); use export.format=onnx"

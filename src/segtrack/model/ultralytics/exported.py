@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, of_machine
 from segtrack.model.ultralytics.exporting import KEY, require
 from segtrack.model.ultralytics.home import openvino_core
 
@@ -73,6 +73,8 @@ def read_exported(path: Path) -> Exported:
     except DataError:
         raise
     except Exception as error:  # either library has errors of its own kinds
+        if of_machine(error):
+            raise
         raise DataError(
             f"model.weights={path}: no network that `segtrack export` or ultralytics' export "
             f"wrote ({' '.join(str(error).split())[:200]}); give one, or a checkpoint's .pt file"
@@ -82,6 +84,8 @@ def read_exported(path: Path) -> Exported:
     except DataError:
         raise
     except Exception as error:  # whatever may stand there
+        if of_machine(error):
+            raise
         why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
         raise DataError(
             f"model.weights={path}: says nothing usable of itself in its metadata ({why}); "

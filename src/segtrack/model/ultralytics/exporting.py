@@ -11,10 +11,11 @@ from __future__ import annotations
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.errors import SettingsError, StageError
 from segtrack.base.metrics import Report
-from segtrack.model.devices import first_device
+from segtrack.model.devices import device_class
 from segtrack.model.port import Network
 from segtrack.model.ultralytics import home
 from segtrack.store import StageCall, Store
@@ -44,7 +45,7 @@ def export_network(
     Raises:
         SettingsError: a package is missing.
     """
-    require(form, "export.format")
+    require(form, "export.format", network.device)
     from segtrack.model.ultralytics.conversion import load_whole, write
 
     whole, stride = load_whole(network)
@@ -63,7 +64,7 @@ def export_network(
     path = folder / f"{network.settings.name}{SUFFIXES[form]}"
     if form == "tensorrt" and shape is None:  # an engine is for one size
         shape = (size, size)
-    write(form, whole, KEY, facts, path, shape)
+    write(form, whole, KEY, facts, path, shape, network.device)
     return path
 
 
@@ -75,7 +76,7 @@ def converted(network: Network, form: str) -> Path:
     Raises:
         SettingsError: a package is missing.
     """
-    require(form, "model.backend")
+    require(form, "model.backend", network.device)
     call = StageCall(
         "convert",
         CONVERSION,
@@ -98,14 +99,15 @@ def converted(network: Network, form: str) -> Path:
     return folder / f"{network.settings.name}{SUFFIXES[form]}"
 
 
-def require(form: str, key: str) -> None:
+def require(form: str, key: str, device: Any = "cpu") -> None:
     """Raises:
-    SettingsError: what computes files of that form is not installed.
+    SettingsError: what computes files of that form is not installed, or it is an engine and
+        ``device`` no GPU.
     """
     needed = [PACKAGES[form], *(["onnx"] if form != "openvino" and key != "model.weights" else [])]
     missing = [name for name in needed if find_spec(name) is None]
-    if form == "tensorrt" and first_device("auto") == "cpu":
-        missing.append("an NVIDIA GPU")
+    if form == "tensorrt" and device_class(device) != "cuda":
+        missing.append(f"an NVIDIA GPU (device={device})")
     if missing:
         does = {"onnx": "pip install 'segtrack[onnx]'", "openvino": "pip install openvino"}
         do = does.get(form, "pip install tensorrt onnx on the machine that will compute it")

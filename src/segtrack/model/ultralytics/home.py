@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from segtrack.base.errors import StageError
+from segtrack.base.processes import stop_if_asked
 
 # What the user said, before the library sets one OpenMP thread.
 USER_THREADS = os.environ.get("OMP_NUM_THREADS", "")
@@ -58,6 +62,24 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def save_openvino(model: Any, path: Path) -> None:
+    """Write a network of OpenVINO's as ``path``, an .xml file, with its numbers in a .bin beside.
+
+    Raises:
+        StageError: it cannot be written. OpenVINO does not say why, and removes what it wrote.
+    """
+    try:
+        import_openvino().save_model(model, path, compress_to_fp16=False)
+    except RuntimeError as error:
+        stop_if_asked()
+        left, why = shutil.disk_usage(path.parent).free / 1e6, " ".join(str(error).split())[:150]
+        raise StageError(
+            f"cannot write {path}, where {left:.0f} MB are free: OpenVINO says no more than "
+            f"{why!r}. Free space or permissions, or choose another folder with store=FOLDER, or "
+            "TMPDIR=FOLDER for temporary files"
+        ) from error
 
 
 def openvino_core() -> Any:

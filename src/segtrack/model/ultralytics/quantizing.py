@@ -6,9 +6,10 @@ it had. What follows the last convolutions (boxes from distances, scores) stays 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError, SettingsError
+from segtrack.base.progress import progress
 from segtrack.model.port import Network
 from segtrack.model.ultralytics.exported import read_exported
 from segtrack.model.ultralytics.exporting import KEY, export_network
-from segtrack.model.ultralytics.home import import_openvino, openvino_core
+from segtrack.model.ultralytics.home import import_openvino, openvino_core, save_openvino
 from segtrack.model.ultralytics.letterbox import letterbox
 
 
@@ -40,7 +42,9 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
     """
     if find_spec("nncf") is None:
         raise SettingsError("int8: nncf is not installed; pip install 'segtrack[int8]'")
-    openvino = import_openvino()  # before NNCF, which would find the telemetry
+    import_openvino()  # before NNCF, which would find the telemetry
+    # It loads what builds kernels for a GPU, of which none is wanted here.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import nncf
     from nncf.quantization.advanced_parameters import OverflowFix
 
@@ -50,26 +54,51 @@ def quantize_network(network: Network, images: Iterable[np.ndarray], folder: Pat
         facts = read_exported(path).facts
         model = openvino_core().read_model(path)
         # Of one shape: the ranges are to come from what is seen, not from how it was cut.
-        seen = [letterbox(image, facts["imgsz"], None)[None] for image in images]
+        seen = _Seen(letterbox(image, facts["imgsz"], None)[None] for image in images)
         if not seen:
             raise DataError("int8: no images to calibrate with; give some, or stay with float32")
-        quantized = nncf.quantize(
-            model,
-            nncf.Dataset(seen),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(seen),
-            ignored_scope=_after_the_convolutions(model),
-            # CPUs without VNNI add products of 8 bits in 16, which overflow: by a half of the range
-            # they never do, and the same file gives the same numbers on every CPU.
-            advanced_parameters=nncf.AdvancedQuantizationParameters(
-                overflow_fix=OverflowFix.ENABLE
-            ),
-        )
+        with _without_bars():
+            quantized = nncf.quantize(
+                model,
+                nncf.Dataset(seen),
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(seen),
+                ignored_scope=_after_the_convolutions(model),
+                # CPUs without VNNI add products of 8 bits in 16, which overflow: by a half of the
+                # range they never do, and the same file gives the same numbers on every CPU.
+                advanced_parameters=nncf.AdvancedQuantizationParameters(
+                    overflow_fix=OverflowFix.ENABLE
+                ),
+            )
     facts |= {"precision": "int8", "calibration_images": len(seen)}
     quantized.set_rt_info(json.dumps(facts), [KEY])
     path = folder / path.name
-    openvino.save_model(quantized, path, compress_to_fp16=False)
+    save_openvino(quantized, path)
     return path
+
+
+class _Seen(list[Any]):
+    """Images, counted whenever they are gone through."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return progress(super().__iter__(), "calibrate", len(self), "images")
+
+
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Without NNCF's bars, which nothing of its own turns off, and a run's log would have too."""
+    from nncf.common.logging import track_progress
+
+    theirs = track_progress.Progress
+
+    def hidden(*columns: Any, **knobs: Any) -> Any:
+        return theirs(*columns, **{**knobs, "disable": True})
+
+    track_progress.Progress = hidden
+    try:
+        yield
+    finally:
+        track_progress.Progress = theirs
 
 
 def _after_the_convolutions(model: Any) -> Any:

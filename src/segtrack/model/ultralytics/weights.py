@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.atomic import write_whole
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, StageError, of_machine
 from segtrack.base.files import digest, file_digest
 from segtrack.base.reachable import reachable as _reachable
 from segtrack.model.hosts import DOWNLOAD_HOSTS
@@ -43,6 +43,8 @@ def read_weights(
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
         task, names, imgsz, both, made, sha256 = _read(path.absolute(), stamp, trust)
     except Exception as error:  # a pickle that is none fails in any way
+        if of_machine(error):
+            raise
         raise DataError(f"model.weights={path}: {refusal(error)}") from error
     if task != "segment":
         raise DataError(
@@ -176,6 +178,11 @@ def download_weights(file_name: str) -> tuple[Path | None, str]:
     try:
         library.download(file_name, target)
     except Exception as error:  # of the network, of the server, or of a name it does not have
+        if of_machine(error):  # others would be trained from, or none
+            raise StageError(
+                f"{target}: cannot be downloaded ({str(error).splitlines()[0]}); free space there, "
+                "or give weights: model.weights=FILE"
+            ) from error
         return None, f"the download failed ({str(error).splitlines()[0]})"
     return target, ""
 

@@ -36,10 +36,11 @@ def associate(ask: Ask, sequence: VideoSequence) -> Recipe:
 
     look_in = sequence if looks else None
     motion = None if moved.value is None else moved.folder
-    build = partial(_build, detected.value, settings, after, look_in, motion)
+    device = ask.settings.device
+    build = partial(_build, detected.value, settings, after, look_in, motion, device)
     facts: dict[str, Any] = {"version": kind.version}
-    if compute := kind.compute(settings):
-        facts["compute"] = dict(compute)
+    if compute := kind.computes(settings, device):
+        facts["compute"] = compute
     named = metric_of(sequence)
     # Those that look at frames may compute with a network, which is loaded once here.
     return Recipe(build, facts, inputs, kind.libraries, metric=named, apart=not looks)
@@ -51,12 +52,13 @@ def _build(
     after: TracksSettings,
     look_in: VideoSequence | None,
     moved: Path | None,
+    device: Any,
     folder: Path,
     report: Report,
 ) -> None:
     frames = None if look_in is None else datasets.read_frames(look_in)
     motion = None if moved is None else tracker.load_motion(moved)
-    tracker.associate(detected, settings, after, folder, report, frames, motion)
+    tracker.associate(detected, settings, after, folder, report, frames, motion, device)
 
 
 def _load(folder: Path) -> Tracks:

@@ -105,6 +105,12 @@ def _require(ask: Ask) -> None:
             f"mlflow.register={settings.mlflow.register}: MLflow cannot serve an engine; use "
             "export.format=onnx or openvino, or leave mlflow.register out"
         )
+    if form == "tensorrt" and model.device_class(settings.device) != "cuda":
+        raise SettingsError(
+            f"export.format=tensorrt device={settings.device}: an engine is made by the NVIDIA GPU "
+            "that is to compute it; give device=cuda on a machine that has one, or use "
+            "export.format=onnx"
+        )
     if settings.export.precision == "int8" and form not in family.quantizes:
         there = ", ".join(f"export.format={name}" for name in family.quantizes) or "no format"
         raise SettingsError(

@@ -45,7 +45,8 @@ def live(ask: Ask) -> Visit:
             conf_floor=request.conf_floor,
         )
         trail = settings.render.trail if wants_video(settings) else None
-        how = tracker.LiveTracker(detector, predicted, settings.tracker, settings.tracks, trail)
+        follows = settings.tracker, settings.tracks
+        how = tracker.LiveTracker(detector, predicted, *follows, trail, settings.device)
         _track(run, how)
 
     return Visit(f"live from {without_secrets(settings.video)}: nothing of it is kept", do)

@@ -106,6 +106,8 @@ def _lacking(settings: Settings) -> str:
     none = f"the store has nothing of dataset={settings.dataset.source} for these settings"
     untrained = settings.model.weights in (None, "scratch") and "train" not in settings.stages
     add = "prepare and train" if untrained else "prepare"
+    if settings.model.weights is None and untrained:
+        none += f"; model.weights=auto takes what is published of model={settings.model.name}"
     needs = [("weights", "model.weights=FILE")] if untrained else []
     if set(settings.stages) == {"track"} and settings.video is None:
         needs.append(("a video", "video=FILE"))

@@ -45,7 +45,7 @@ def shards(ask: Ask) -> Recipe:
         facts |= {"tracker": settings.tracker, "tracks": settings.tracks}
         facts |= {
             "tracker_version": kind.version,
-            "tracker_compute": kind.compute(settings.tracker),
+            "tracker_compute": kind.computes(settings.tracker, settings.device),
         }
         libraries = (*libraries, *kind.libraries)
     elif (most := getattr(settings.dataset, "max_pixels", None)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from segtrack import model
 from segtrack.tracker.cascade import CascadeSettings, derived
@@ -38,13 +39,18 @@ def _make(settings: CascadeSettings, fps: float, height: int) -> Tracker:
     return UltralyticsTracker(settings, fps)
 
 
+def _make_seeing(settings: SeeingSettings, fps: float, height: int, device: Any) -> Tracker:
+    from segtrack.tracker.ultralytics.trackers import UltralyticsTracker
+
+    return UltralyticsTracker(settings, fps, device)
+
+
 def _reid_model(settings: SeeingSettings) -> tuple[Path, ...]:
     return (Path(settings.model).expanduser(),) if settings.with_reid else ()
 
 
-def _reid_compute(settings: SeeingSettings) -> Mapping[str, str]:
-    """The library takes a GPU for the ReID model wherever there is one."""
-    return {"device": model.device_class("auto")} if settings.with_reid else {}
+def _reid_compute(settings: SeeingSettings, device: Any) -> Mapping[str, str]:
+    return {"device": model.device_class(device)} if settings.with_reid else {}
 
 
 for blind in (OcSortSettings, FastTrackSettings):
@@ -54,7 +60,7 @@ for seeing in (BotSortSettings, DeepOcSortSettings, TrackTrackSettings):
         TrackerKind(
             seeing.name,
             seeing,
-            _make,
+            _make_seeing,
             VERSION,
             (*LIBRARIES, *EYES),
             needs_frames=SeeingSettings.looks,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from segtrack.base.errors import DataError, SettingsError
-from segtrack.model import FrameDetections
+from segtrack.base.errors import DataError, SettingsError, of_machine
+from segtrack.model import FrameDetections, first_device
 from segtrack.settings import plain
 from segtrack.tracker.cascade import CascadeSettings, buffer_frames, new_track_thresh
 from segtrack.tracker.port import TrackedFrame
@@ -59,7 +59,7 @@ class UltralyticsTracker:
     right, so that the order in which they come does not matter.
     """
 
-    def __init__(self, settings: CascadeSettings, fps: float) -> None:
+    def __init__(self, settings: CascadeSettings, fps: float, device: Any = "auto") -> None:
         """See ``make_tracker``.
 
         Raises:
@@ -81,7 +81,7 @@ class UltralyticsTracker:
         self._class_aware = settings.class_aware
         self._needs_frames = isinstance(settings, SeeingSettings) and settings.looks()
         self._motion = _Motion(getattr(self._arguments, "gmc_method", "none"))
-        self._encoder = _encoder(self._arguments)
+        self._encoder = _encoder(self._arguments, device)
         self._trackers: dict[int, Any] = {}
         self._ids: dict[tuple[int, int], int] = {}
         self._frames = 0
@@ -209,15 +209,18 @@ class _Motion:
         return self._warp
 
 
-def _encoder(settings: SimpleNamespace) -> Any:
-    """The ReID model, or None where it is off."""
+def _encoder(settings: SimpleNamespace, device: Any) -> Any:
+    """The ReID model on its device, or None where it is off."""
     if not getattr(settings, "with_reid", False):
         return None
     from ultralytics.trackers.utils.reid import build_encoder
 
+    place = first_device(device)  # the library's own choice is a GPU wherever there is one
     try:
-        return build_encoder(True, str(Path(settings.model).expanduser()))
+        return build_encoder(True, str(Path(settings.model).expanduser()), place)
     except Exception as error:  # whatever the library raises for a file that is no model
+        if of_machine(error):
+            raise
         why = " ".join(str(error).split())[:300]
         raise SettingsError(
             f"tracker.model={settings.model}: not usable as a ReID model ({why}); name a .pt "
