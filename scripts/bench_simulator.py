@@ -10,6 +10,7 @@ counts little. Encoding is not part of it.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1, got {getattr(options, name)}")
     cv2.setNumThreads(1)
+    gc.disable()  # as where data sets are rendered
     mixed = SimulatorKnobs(width=options.width, height=options.height)
     # of the first, also what a process draws once: more stills, less for each
     started = time.process_time()
