@@ -132,6 +132,25 @@ def test_files_that_are_none(exported, tmp_path):
     ]
 
 
+def test_openvino_that_was_copied_in_part(exported, tmp_path):
+    whole = exported["openvino"]
+    copy = Path(shutil.copy(whole, tmp_path / "street.xml"))
+    with pytest.raises(DataError, match=r"belong to it are missing: .*street.bin; keep the two"):
+        resolve(copy)
+    numbers = whole.with_suffix(".bin").read_bytes()
+    for part in (numbers[: len(numbers) // 2], b""):
+        copy.with_suffix(".bin").write_bytes(part)
+        with pytest.raises(DataError, match=r"street.bin, \d+ bytes, does not have the numbers"):
+            resolve(copy)
+    copy.with_suffix(".bin").write_bytes(numbers)
+    copy.write_bytes(whole.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"export wrote \(Error parsing [^:]*\); give one"):
+        resolve(copy)
+    shutil.copy(exported["onnx"], copy)
+    with pytest.raises(DataError, match=r"street.xml: says nothing of itself, and metadata.yaml"):
+        resolve(copy)
+
+
 @pytest.fixture(scope="module")
 def of_ultralytics(tiny_weights, tmp_path_factory) -> dict[str, Path]:
     """Files of its own export: ONNX for any size, OpenVINO for 64 px alone."""
