@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import json
 import os
 import pickle
@@ -41,6 +42,8 @@ def install() -> None:
     from segtrack.command.composition import compose_settings
 
     os.environ.pop(registry.VARIABLE, None)  # each fork has its own plugins, and loads them
+    points = functools.cache(registry.entry_points)  # which reads hundreds of files
+    pytest.MonkeyPatch().setattr(registry, "entry_points", points)
     compose_once(pytest.MonkeyPatch())
     for path in CONF.rglob("*.yaml"):
         with path.open(encoding="utf-8") as file:

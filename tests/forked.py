@@ -346,6 +346,20 @@ def _become(job: _Job) -> None:
         runpy.run_path(first, run_name="__main__")
 
 
+class _End:
+    """Ends a fork whose exit code is known. To take apart all that it was given, as Python does
+    after the last that is to be done, takes longer than most commands: it would first copy it."""
+
+    code: object = None
+
+    def __call__(self) -> None:
+        if isinstance(self.code, int):
+            for stream in (sys.stdout, sys.stderr):
+                if not stream.closed:
+                    stream.flush()
+            os._exit(self.code & 0xFF)
+
+
 def _main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -356,10 +370,17 @@ def _main() -> None:
     }
     ours = [str(ROOT / "src"), str(ROOT)]
     sys.path[:] = [*ours, *(path for path in sys.path if path not in own)]
+    end = _End()
+    atexit.register(end)  # first, so what libraries do at the end is done before
     job = _serve(control, sys.argv[2:])
     for path in ours:
         sys.path.remove(path)
-    _become(job)
+    try:
+        _become(job)
+        end.code = 0
+    except SystemExit as said:
+        end.code = said.code or 0
+        raise
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import os
 import re
-import subprocess
 import sys
 import textwrap
 import tomllib
@@ -19,6 +18,7 @@ from segtrack.model import ModelFamily
 from segtrack.pipeline import Stage
 from segtrack.settings import knob
 from segtrack.tracker import TrackerKind
+from tests.integration.light import LIGHT
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -60,14 +60,9 @@ def test_commands_name_plugins_that_are_there_and_can_be_typed(block: str) -> No
             "from segtrack.command.checking import check; "
             "sys.exit('; '.join(map(str, check(CONF, sys.argv[1:], sweep=False))) or None)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words],
-            env=os.environ | {"SEGTRACK_PLUGINS": match[1]},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        command = [sys.executable, "-c", code, *words]
+        done = LIGHT.run(command, ROOT, os.environ | {"SEGTRACK_PLUGINS": match[1]})
+        assert done.code == 0, done.err
 
 
 def test_every_plugin_has_a_command_and_a_row() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.forked import Outcome
+from tests.integration.conftest import LOADED, with_ours
 
 KILLED = """
 import os, signal, sys
@@ -23,23 +25,23 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def run(given: Path, out: Path, with_signal: str) -> subprocess.CompletedProcess[str]:
+def run(given: Path, out: Path, with_signal: str) -> Outcome:
     code = KILLED.format(signal=with_signal)
     words = [sys.executable, "-c", code, "convert", str(given), str(out), "--to", "labelme"]
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    return LOADED.run(words, given.parent, with_ours())
 
 
 def test_killed(given: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run(given, out, "SIGKILL")
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.code == -signal.SIGKILL, done.err
     (left,) = [path for path in tmp_path.iterdir() if path != given]
     assert left.name.startswith(".out.") and left.name.endswith(".partial")
     assert len(list((left / "new").rglob("*.jpg"))) == 3
     done = run(given, out, "SIGTERM")  # asked to stop: nothing is left at all
-    assert done.returncode == 130, done.stderr
+    assert done.code == 130, done.err
     assert [path for path in tmp_path.iterdir() if path != given] == []
     done = run(given, out, "SIGCONT")  # which does nothing
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert {path.name for path in tmp_path.iterdir()} == {given.name, "out"}
     assert len(list(out.rglob("*.json"))) == 6

@@ -50,6 +50,16 @@ TINY = [
 ]
 
 
+def module_run(name: str, *words: str, cwd: Path = ROOT) -> Outcome:
+    """Run ``python -m NAME WORDS`` in a process of its own, with our own modules on the path."""
+    return LOADED.run([sys.executable, "-m", name, *words], cwd, with_ours())
+
+
+def with_ours() -> dict[str, str]:
+    """The environment with our own modules on the path."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder to work in, with an MLflow database that is already there."""
@@ -75,8 +85,7 @@ class Project:
 
     def module(self, name: str, *words: str) -> Outcome:
         """Run ``python -m NAME WORDS`` with our own modules on the path."""
-        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-        return LOADED.run([sys.executable, "-m", name, *words], self.folder, env)
+        return module_run(name, *words, cwd=self.folder)
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, str(ROOT / "src" / "run.py"), *words]

@@ -18,7 +18,9 @@ from tests.forked import ROOT, Forks
 HEAVY = ("cv2", "matplotlib", "mlflow", "numba", "scipy", "torch", "ultralytics")
 LIMIT = 20  # seconds, after which a command that has not refused is ended
 LIGHT = Forks(
-    *("hydra.main", "segtrack.command.checking", "segtrack.settings:register"),
+    *("hydra.main", "segtrack.command.app", "segtrack.command.job", "segtrack.command.choices"),
+    *("segtrack.command.sweep", "segtrack.annotation.labellerr", "segtrack.dataset.signatures"),
+    *("segtrack.settings:register", "pandas", "av"),
     "tests.composing:install",
 )
 

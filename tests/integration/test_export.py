@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.integration.conftest import TINY, Project
 
+REMEMBERS = True
+
 
 def answer(url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     headers = {"Content-Type": "application/json"}

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.conftest import ROOT, TINY, Project
 
+REMEMBERS = True
 WORDS = [*TINY, "stages=[prepare,sizes]"]
 
 

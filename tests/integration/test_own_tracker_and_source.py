@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.conftest import ROOT, TINY, Project
 
+REMEMBERS = True
 PLUGINS = "tests.plugins.toy_tracker,tests.plugins.toy_source"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -89,6 +90,7 @@ def stoppable(lasting: bool = False) -> Iterator[None]:
     finally:
         if first and lasting:
             _Stop.held += 1
+            gc.freeze()  # Python's last search for garbage takes a second or two, for nothing
             # Python's last steps would give signals back their own ways, and end as if killed.
             atexit.register(_deaf, *before)
         elif first:

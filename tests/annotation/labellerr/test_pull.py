@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -44,11 +41,11 @@ from segtrack.model.predictions import Predictions, PredictionsInfo, Predictions
 from segtrack.pipeline.stages.pull import _pull as pull_stage
 from segtrack.pipeline.stages.review import Sent
 from segtrack.settings import LabellerrSettings
+from tests.integration.conftest import module_run
 
 from .conftest import QUICK, unique
 from .reviews import Numbers, _frame, planted_predictions, prepared, send, small_dataset, take_back
 
-REPOSITORY = Path(__file__).parents[3]
 RATES = Rates(miss_correction=0.2, miss_deletion=0.4, miss_addition=0.3, wrong_deletion=0.1)
 SQUARE = np.array([[2.0, 3.0], [12.0, 3.0], [12.0, 13.0], [2.0, 13.0]])
 
@@ -169,17 +166,9 @@ def test_killed_in_the_middle_and_again(served: Emulator, loop: Loop, tmp_path: 
     folder = tmp_path / "pull"
     shutil.copytree(loop.review.folder, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    command = [sys.executable, "-m", "tests.annotation.labellerr.killed_pull", served.url]
-    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'src'}:{REPOSITORY}"}
-    killed = subprocess.run(
-        [*command, str(loop.sent.folder), str(folder)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    words = [served.url, str(loop.sent.folder), str(folder)]
+    killed = module_run("tests.annotation.labellerr.killed_pull", *words, cwd=tmp_path)
+    assert killed.code == -signal.SIGKILL, killed.err
     assert (tmp_path / "pull.partial" / "labels.coco.json").exists()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     again = take_back(loop.platform, loop.sent.folder, folder, Numbers())

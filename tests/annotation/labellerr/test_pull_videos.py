@@ -6,8 +6,6 @@ import csv
 import math
 import shutil
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +39,7 @@ from segtrack.tracker.tracks import (
     TracksWriter,
     write_info,
 )
+from tests.integration.conftest import module_run
 
 from .conftest import unique
 from .reviews import Numbers, ignore
@@ -529,10 +528,8 @@ def test_a_killed_pull_goes_on(desk: Callable[..., Desk], emulator: Emulator) ->
     before, _ = one.pull()
     tables = {path.name: path.read_bytes() for path in before.folder.glob("*.csv")}
     words = [emulator.url, str(one.sent.folder), str(before.folder)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.annotation.labellerr.killed_video_pull", *words], cwd=ROOT
-    )
-    assert done.returncode == -signal.SIGKILL
+    done = module_run("tests.annotation.labellerr.killed_video_pull", *words)
+    assert done.code == -signal.SIGKILL, done.err
     assert {path.name: path.read_bytes() for path in before.folder.glob("*.csv")} == tables
     # In the midst of it.
     assert (before.folder.with_name("pulled.partial") / "export.json").exists()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -26,9 +23,9 @@ from segtrack.annotation.labellerr.uploader import Limits, upload
 from segtrack.base.errors import DataError, PlatformError, SettingsError
 from segtrack.base.labellerr_api import READY
 from tests.annotation.labellerr.conftest import adapter, jpeg, unique
+from tests.integration.conftest import LOADED, with_ours
 
 Images = Callable[[int], list[Path]]
-REPOSITORY = Path(__file__).parents[3]
 
 
 def puts(emulator: Emulator, names: set[str] | None = None) -> dict[str, int]:
@@ -204,19 +201,12 @@ def test_killed_in_the_middle(emulator: Emulator, images: Images, tmp_path: Path
     emulator.fault("delay", path="/storage/session", seconds=0.02, times=-1)
     command = [sys.executable, "-m", "tests.annotation.labellerr.killed_push", emulator.url]
     command += [str(tmp_path / "images"), str(tmp_path / "ledger"), name]
-    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'src'}:{REPOSITORY}"}
-    pushing = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
+    with LOADED.start(command, tmp_path, with_ours()) as pushing:  # killed where this ends
         deadline = time.monotonic() + 30
         while sum(puts(emulator, names).values()) < 25:
-            assert pushing.poll() is None, pushing.stderr.read()  # type: ignore[union-attr]
+            assert pushing.poll() is None, pushing.err
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    finally:
-        pushing.send_signal(signal.SIGKILL)
-        pushing.communicate()
     before = puts(emulator, names)
     assert 25 <= sum(before.values()) < 50
     emulator.faults.clear()

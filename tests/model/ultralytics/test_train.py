@@ -5,8 +5,6 @@ import hashlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from segtrack.model.ultralytics import library
 from segtrack.model.ultralytics import train as module
 from segtrack.model.ultralytics.settings import YoloSegSettings
 from segtrack.model.ultralytics.weights import read_weights
+from tests.integration.conftest import module_run
 from tests.model.ultralytics.conftest import NAMES, smallest
 
 MODEL = YoloSegSettings(name="yolov8n-seg")
@@ -121,18 +120,9 @@ def test_killed_training_goes_on(drawn, start_weights, tmp_path, monkeypatch, la
     """Killed after epoch 1 of 3, and after epoch 3 but before its weights were put away."""
     folder = tmp_path / "result"
     folder.mkdir()
-    command = [
-        sys.executable,
-        "-m",
-        "tests.model.ultralytics.killed",
-        str(drawn.folder),
-        str(folder),
-    ]
-    command += [str(start_weights.path), str(last)]
-    root = Path(__file__).parents[3]
-    environment = os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    words = [str(drawn.folder), str(folder), str(start_weights.path), str(last)]
+    done = module_run("tests.model.ultralytics.killed", *words)
+    assert done.code == -signal.SIGKILL, done.err
     before = numbers(folder)
     assert set(before["val/mask_map50"]) == set(range(1, last + 1))
     assert not (folder / "train.json").exists()
