@@ -241,6 +241,15 @@ def test_onnx_with_its_numbers_in_another_file(exported, tmp_path):
             resolve(path)
 
 
+def test_an_exported_file_without_what_reads_it(exported, monkeypatch):
+    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    for form, do in (("onnx", r"'segtrack\[onnx\]'"), ("openvino", "openvino")):
+        path = exported[form]
+        told = rf"model.weights={path}: .* is not there; pip install {do}, or give the checkpoint's"
+        with pytest.raises(SettingsError, match=told):
+            resolve(path)
+
+
 def test_what_tensorrt_lacks_here(tiny_weights, tmp_path, monkeypatch):
     network = Network(YoloSegSettings(NAME), tiny_weights, "cpu")
     for there in (False, True):  # device=cpu is no GPU, whatever the machine has

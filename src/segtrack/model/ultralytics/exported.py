@@ -68,7 +68,7 @@ def read_exported(path: Path) -> Exported:
         SettingsError: what reads it is not installed.
     """
     form = FORMS[path.suffix]
-    require(form, f"model.weights={path.name}")
+    require(form, f"model.weights={path}")
     try:
         graph = {"onnx": _onnx, "openvino": _openvino}[form](path)
     except DataError:
@@ -218,7 +218,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 def _openvino(path: Path) -> _Graph:
     numbers = path.with_suffix(".bin")
-    if not numbers.is_file() and path.read_bytes()[:512].lstrip().startswith((b"<?xml", b"<net")):
+    if not numbers.is_file() and b"<net name=" in path.read_bytes()[:512]:
         raise DataError(
             f"model.weights={path}: the numbers that belong to it are missing: {numbers}; keep the "
             "two files in one folder, under one name"
