@@ -43,6 +43,9 @@ LATE = (
     *("AWS_", "RAY_"),  # of libraries that no process which forks has imported
     *("NO_ALBUMENTATIONS_UPDATE", "TORCHINDUCTOR_CACHE_DIR"),  # what each training sets anew
     *("YOLO_", "ULTRALYTICS_", "GIT_PYTHON_REFRESH"),  # what segtrack sets for its libraries
+    # What ultralytics sets when it is imported, there as here, and what it sets for each training.
+    *("TORCH_CPP_LOG_LEVEL", "TF_CPP_MIN_LOG_LEVEL", "KINETO_LOG_LEVEL", "NUMEXPR_MAX_THREADS"),
+    "CUBLAS_WORKSPACE_CONFIG",
 )
 _LARGEST = 1 << 20  # bytes of a request
 
