@@ -113,7 +113,8 @@ def test_a_signal_while_a_cell_ends_ends_the_sweep(
         end(self, status, message)
 
     monkeypatch.setattr(Journal, "end", then_asked)
-    outcome = here(*TINY, "stages=[prepare]", "-m", "dataset.val=2,3,4")
+    words = [word for word in TINY if not word.startswith("dataset.val=")]
+    outcome = here(*words, "stages=[prepare]", "-m", "dataset.val=2,3,4")
     assert outcome.code == 130
     parent, cell = project.runs()
     assert (parent.info.status, cell.info.status) == ("KILLED", "FINISHED")
