@@ -171,8 +171,8 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     """Connected to a cluster for the length of the block; one of this machine ends with it."""
     here = {"include_dashboard": False} if address == LOCAL else {}
     if address != LOCAL:
-        # Of one that does not answer, or not to us, it says so every second before it gives up. With
-        # one of its own it says nothing but that it was told to be quiet.
+        # Of one that does not answer, or not to us, it says so every second before it gives up; of
+        # one that it begins itself nothing but that it was told to be quiet.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of the cluster
     in_main = threading.current_thread() is threading.main_thread()
