@@ -16,6 +16,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -170,15 +171,14 @@ def _ray() -> Any:
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Connected to a cluster for the length of the block; one of this machine ends with it."""
     here = {"include_dashboard": False} if address == LOCAL else {}
-    if address != LOCAL:
-        # Of one that does not answer, or not to us, it says so every second before it gives up; of
-        # one that it begins itself nothing but that it was told to be quiet.
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # What Ray says beside its logs, of its own making, is nothing that a user could act upon.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of the cluster
     in_main = threading.current_thread() is threading.main_thread()
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
+        with _unheard():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
     except (ConnectionError, RuntimeError, ValueError) as error:
         why = (str(error).strip(" .\n").splitlines() or [type(error).__name__])[0]
         do = "ray start begins a cluster, and scale.ray=local is one of this machine alone"
@@ -200,6 +200,27 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Without what Ray's core writes past Python while it begins: that it was told to be quiet."""
+    ours = sys.stderr
+    if ours is None:  # it was closed
+        yield
+        return
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    with os.fdopen(kept, "w", 1, encoding=ours.encoding, errors="backslashreplace") as apart:
+        if ours is sys.__stderr__:
+            sys.stderr = apart
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            apart.flush()
+            os.dup2(kept, 2)
+            sys.stderr = ours
 
 
 def _require_reached(address: str) -> None:
