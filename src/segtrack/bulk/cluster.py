@@ -26,6 +26,7 @@ from typing import Any
 from segtrack.base.errors import DataError, SegtrackError, SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.saying import say
+from segtrack.base.secrets import hidden
 from segtrack.bulk.work import Job, do_shard
 from segtrack.settings import ScaleSettings
 
@@ -205,22 +206,23 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
     """Without what Ray's core writes past Python while it begins: that it was told to be quiet."""
-    ours = sys.stderr
-    if ours is None:  # it was closed
+    try:
+        heard = sys.stderr.fileno() == 2
+    except (AttributeError, OSError):  # closed, or of a notebook or a test
+        heard = False
+    if not heard:
         yield
         return
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    with os.fdopen(kept, "w", 1, encoding=ours.encoding, errors="backslashreplace") as apart:
-        if ours is sys.__stderr__:
-            sys.stderr = apart
+    ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    encoding = sys.stderr.encoding
+    with os.fdopen(ours, "w", 1, encoding=encoding, errors="backslashreplace") as apart:
         os.dup2(nowhere, 2)
         os.close(nowhere)
         try:
-            yield
+            with contextlib.redirect_stderr(apart), hidden():
+                yield
         finally:
-            apart.flush()
-            os.dup2(kept, 2)
-            sys.stderr = ours
+            os.dup2(ours, 2)
 
 
 def _require_reached(address: str) -> None:
