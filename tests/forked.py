@@ -43,6 +43,10 @@ LATE = (
     *("AWS_", "RAY_"),  # of libraries that no process which forks has imported
     *("NO_ALBUMENTATIONS_UPDATE", "TORCHINDUCTOR_CACHE_DIR"),  # what each training sets anew
     *("YOLO_", "ULTRALYTICS_", "GIT_PYTHON_REFRESH"),  # what segtrack sets for its libraries
+    # What libraries set for themselves when they are imported, there as here, or at each training.
+    *("TORCH_CPP_LOG_LEVEL", "TF_CPP_MIN_LOG_LEVEL", "KINETO_LOG_LEVEL", "NUMEXPR_MAX_THREADS"),
+    *("PYTORCH_NVML_BASED_CUDA_CHECK", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
+    *("_MLFLOW_TELEMETRY_SESSION_ID", "_RJEM_MALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG"),
 )
 _LARGEST = 1 << 20  # bytes of a request
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from segtrack.base.files import digest, file_digest, hand_out, link_or_copy
+from segtrack.base.files import digest, file_digest, hand_out, link_or_copy, not_saved
 
 
 @pytest.mark.parametrize("size", [0, 1, 1 << 18, (1 << 20) + 7])
@@ -64,3 +65,14 @@ def test_editing_what_was_handed_out_leaves_the_original_alone(
         assert target.stat().st_mode & 0o200  # one may write into a copy
         target.write_bytes(b"b")
         assert source.read_bytes() == b"a" * size
+
+
+def test_a_saved_file_that_was_cut_is_told_from_one_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.pkl", bytes(1000))
+    assert not not_saved(path)
+    path.write_bytes(path.read_bytes()[:500])
+    assert not_saved(path).endswith("but its end is missing: copy it again")
+    path.write_bytes(b"")
+    assert not_saved(path) == "it is no file that PyTorch saved"

@@ -2,8 +2,10 @@
 
 import hashlib
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -241,6 +243,26 @@ def test_a_frame_that_changes_its_size_later(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(DataError, match=r"2\.png: frame 2 is 10x10 pixels, but 0\.png is 96x64"):
         list(read_frames(sequence))
+
+
+def test_a_video_that_changes_its_size_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "grows.mkv"
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(4):
+            size = (48, 64, 3) if number < 2 else (96, 128, 3)
+            packet = av.Packet(cv2.imencode(".jpg", np.full(size, 90, np.uint8))[1].tobytes())
+            packet.pts = packet.dts = 100 * number
+            packet.time_base, packet.stream = Fraction(1, 1000), stream
+            made.mux(packet)
+    sequence = probe_video(path)
+    for _ in range(2):
+        assert {frame.shape for frame in read_frames(sequence)} == {(48, 64, 3)}
+    told = "from frame 2 on its pictures are 128x96; all are made 64x48, as the first is\n"
+    assert capsys.readouterr().out == f"warning: {path}: {told}"
 
 
 def test_frames_of_any_kind_in_a_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,20 +179,17 @@ def _one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def platform(project: Project) -> Iterator[Callable[[str], str]]:
     """Starts a command that stays, and gives what it printed; ended as Ctrl-C ends it."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Running] = []
 
     def start(command: str) -> str:
         words = shlex.split(command)
         assert words[0] == "segtrack"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "segtrack", *words[1:]],
-            cwd=project.folder,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = LOADED.start([sys.executable, "-m", "segtrack", *words[1:]], project.folder)
         started.append(process)
-        assert process.stdout is not None
-        return "".join(process.stdout.readline() for _ in range(3))
+        while process.out.count("\n") < 3:
+            assert process.poll() is None, process.err
+            time.sleep(0.01)
+        return process.out
 
     yield start
     for process in started:

@@ -136,7 +136,7 @@ def test_a_running_run_goes_on_where_a_record_is_refused(
     assert capsys.readouterr().err.count("refuses a record for good (params: ") == 1
     assert client.get_run(run).data.metrics == {"m": 0.5}
     (held,) = journals.sync(Path(), 1)
-    assert "still running" in held.why
+    assert "still runs" in held.why
     sender.end(end(1_500))
     assert "2 records are refused for good" in capsys.readouterr().err
     (left,) = journals.sync(Path(), 1)

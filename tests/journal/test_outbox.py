@@ -155,13 +155,22 @@ def test_the_word(box: Outbox, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "first  1 record, " in capsys.readouterr().out
     assert main(["journal", "sync", str(tmp_path)]) == 1
     told = capsys.readouterr()
-    assert "first waits on: it is still running, and brings them itself" in told.err
+    assert "first waits on: another process is at it: the run itself, which still" in told.err
     box.close()
     assert main(["journal", "sync", "mlflow.timeout=0.5"]) == 1
     told = capsys.readouterr()
     assert told.out == "1 run waits\n" and "no MLflow server answers there" in told.err
+    assert told.err.endswith("Start it, or give its address with mlflow.uri=...\n")
     assert main(["journal", "sync", "nowhere"]) == 2
     assert main(["journal", "sync", "mlflow.uri=nowhere"]) == 2
+    capsys.readouterr()
+    for words, why in (
+        (["ls", "mlflow.timeout=2"], "mlflow.timeout=2: journal ls takes no settings"),
+        (["sync", "seed=3"], "seed=3: journal sync takes mlflow.uri and mlflow.timeout alone"),
+        (["sync", "mlflow=local"], "mlflow=local: journal sync takes mlflow.uri and"),
+    ):
+        assert main(["journal", *words]) == 2
+        assert why in capsys.readouterr().err
     box.remove()
     assert main(["journal", "sync"]) == 0
     assert capsys.readouterr().out.endswith("nothing waits\n")

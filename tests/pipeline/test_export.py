@@ -25,7 +25,10 @@ def test_which_format(monkeypatch):
     export._require(asked(format="openvino"))
     with pytest.raises(SettingsError, match=r"so with export\.format=openvino, not"):
         export._require(asked(format="onnx", precision="int8"))
-    with pytest.raises(SettingsError, match="nncf is not installed; pip install nncf"):
+    with pytest.raises(
+        SettingsError,
+        match=r"int8: nncf is not installed; pip install 'segtrack\[int8\]', or use export.preci",
+    ):
         export._require(asked(format="openvino", precision="int8"))
 
 

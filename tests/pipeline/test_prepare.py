@@ -7,10 +7,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from segtrack.base.errors import DataError
 from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
-from segtrack.dataset import Dataset
+from segtrack.dataset import Dataset, require_unchanged
 from segtrack.pipeline import RunFacts, Runner
 from segtrack.store.store import Store
 
@@ -52,6 +54,26 @@ def test_a_folder_that_was_moved_is_prepared_where_it_is_now(tmp_path: Path) -> 
     kept = [Dataset.load(folder) for folder in (first_key, second_key)]
     assert kept[0].split_fingerprints == kept[1].split_fingerprints  # the same to all that follows
     assert kept[0].fingerprint == kept[1].fingerprint
+
+
+@pytest.mark.parametrize("change", ["cut", "other", "gone"])
+def test_pictures_that_changed_since_they_were_prepared(tmp_path: Path, change: str) -> None:
+    data = tmp_path / "data"
+    write_data(data)
+    dataset = prepare(tmp_path, data).get("prepare", {}).value
+    splits = tuple(dataset.counts)
+    require_unchanged(dataset, *splits)
+    file = next(iter(dataset.iter_images("train"))).path
+    content = file.read_bytes()
+    file.touch()  # is the same picture
+    require_unchanged(dataset, *splits)
+    if change == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content[:-100] if change == "cut" else content[:-1] + b"x")
+    told = "is gone since the data" if change == "gone" else "was changed since the data set was pr"
+    with pytest.raises(DataError, match=rf"{file}: {told}"):
+        require_unchanged(dataset, *splits)
 
 
 def test_a_copy_is_prepared_anew_where_the_first_was_changed(tmp_path: Path) -> None:

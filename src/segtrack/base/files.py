@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def content_digest(path: Path) -> str:
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     rows = (f"{p.relative_to(path.parent).as_posix()}:{file_digest(p)}\n" for p in files)
     return hashlib.sha256("".join(rows).encode()).hexdigest()
+
+
+def not_saved(path: Path) -> str:
+    """Why a file is not whole as PyTorch saves one, a zip archive; empty: it is."""
+    if zipfile.is_zipfile(path):
+        return ""
+    with path.open("rb") as file:
+        begun = file.read(4) == b"PK\x03\x04"
+    if begun:
+        return "it begins as a file that PyTorch saved, but its end is missing: copy it again"
+    return "it is no file that PyTorch saved"
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -23,6 +23,7 @@ from segtrack.command.subcommands import Parser
 
 CHOICES = ("ls", "sync")
 _SERVER = "mlflow=server"
+_READ = ("mlflow.uri", "mlflow.timeout")  # where it goes, and how long that has to answer
 
 
 def main(words: Sequence[str]) -> int:
@@ -43,6 +44,14 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args([word for word in words if word not in overrides])
     if not options.folder.is_dir():
         raise SettingsError(f"journal: {options.folder}: no such folder")
+    known = () if options.what == "ls" else _READ
+    if wrong := [
+        one
+        for one in overrides
+        if one.lstrip("+").partition("=")[0] not in known and not (known and one == _SERVER)
+    ]:
+        takes = f"takes {' and '.join(known)} alone" if known else "takes no settings"
+        raise SettingsError(f"{wrong[0]}: journal {options.what} {takes}")
     return _list(options.folder) if options.what == "ls" else _sync(options.folder, overrides)
 
 
@@ -69,8 +78,7 @@ def _sync(folder: Path, overrides: Sequence[str]) -> int:
     from segtrack.command.composition import compose_settings
     from segtrack.journal import sync
 
-    named = any(one.startswith("mlflow=") for one in overrides)
-    given = [*([] if named else [_SERVER]), *overrides]
+    given = [_SERVER, *overrides]
     if problems := check(CONF, given, sweep=False):
         raise SettingsError("; ".join(map(str, problems)))
     settings = compose_settings(CONF, given).mlflow

@@ -70,6 +70,7 @@ from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSett
 from .sources.yolo import YoloSettings as YoloSettings
 from .splits import Grouping as Grouping
 from .telling import told_by_kind as told_by_kind
+from .unchanged import require_unchanged as require_unchanged
 from .version_folder import AS_BEFORE as AS_BEFORE
 from .version_folder import Version as Version
 from .version_folder import parent_digest as parent_digest

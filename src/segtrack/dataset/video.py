@@ -16,6 +16,7 @@ import numpy as np
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.frame_times import TimesRead
+from segtrack.base.saying import say
 from segtrack.dataset.frame_folder import probe_folder, read_folder
 from segtrack.dataset.image_files import too_large
 from segtrack.dataset.sequences import VideoSequence
@@ -160,7 +161,9 @@ def _read_file(sequence: VideoSequence, facts: TimesRead) -> Iterator[tuple[np.n
         clock = Clock(chosen.fps, facts.tick)
         for frame, image in shown_ahead(reading.frames(), shape):
             if (image.shape[1], image.shape[0]) != (width, height) and width and height:
-                image = resized(image, width, height)  # the stream changes its size on the way
+                other = f"from frame {count} on its pictures are {image.shape[1]}x{image.shape[0]}"
+                _say_resized(path, f"{other}; all are made {width}x{height}, as the first is")
+                image = resized(image, width, height)
             yield image, clock.seconds(frame.time)
             count += 1
         missing = _missing(container, stream, chosen.fps, reading)
@@ -172,6 +175,16 @@ def _read_file(sequence: VideoSequence, facts: TimesRead) -> Iterator[tuple[np.n
             f"{path}: the video is damaged or cut short: {count} frames could be read, the last "
             f"is frame {count - 1}{', ' * bool(expected)}{expected}{reason}"
         )
+
+
+def _say_resized(path: Path, what: str) -> None:
+    """Once for each file, though several stages read it and each picture is made so."""
+    if path not in _RESIZED:
+        _RESIZED.add(path)
+        say(f"warning: {path}: {what}")
+
+
+_RESIZED: set[Path] = set()
 
 
 def _declared_frames(stream: Any) -> int:

@@ -129,14 +129,15 @@ class Artifacts:
         """Tell a run that kept nothing from one whose artifacts are gone.
 
         Raises:
-            SettingsError: the folder of its whole experiment is not there, though it did a stage,
-                and so kept its settings at least.
+            SettingsError: its folder is not there, though it did a stage, and so kept its settings
+                at least.
         """
         local = local_path(self.uri)
-        above = local and local.parent.parent
-        if above is not None and self._worked and not above.exists():
+        if local is not None and self._worked and not local.exists():
+            above = local.parent.parent  # of the whole experiment
+            gone = local if above.exists() else above
             raise SettingsError(
-                f"{self.run_id}: its artifacts are recorded in {above}, which is not there. "
+                f"{self.run_id}: its artifacts are recorded in {gone}, which is not there. "
                 "Bring it back, or say with mlflow.artifacts=FOLDER where it went"
             )
 

@@ -15,6 +15,7 @@ from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
 from segtrack.journal.outbox import Head, Outbox, outboxes
 from segtrack.journal.tracking import (
+    LOCAL,
     ServerAway,
     asked_once,
     client_of,
@@ -29,6 +30,7 @@ AGAIN_SECONDS = 30.0  # after which a server that took nothing is asked again; i
 _LONGEST_SECONDS = 600.0
 FIRST_ID = "segtrack.id"  # tag: the id that a run had before its server gave it one
 SYNC = "segtrack journal sync"
+BUSY = "another process is at it: the run itself, which still runs and brings them, or another sync"
 
 
 class Sender:
@@ -274,7 +276,7 @@ def sync(
             yield Sent(head, 0, why=one_line(error))
             continue
         if not free:
-            yield Sent(head, 0, why="it is still running, and brings them itself")
+            yield Sent(head, 0, why=BUSY)
         elif not outbox.there:  # its run has just brought it
             outbox.remove()
         elif outbox.settled:
@@ -284,7 +286,7 @@ def sync(
             settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=timeout)
             sent = _synced(outbox, settings)
             if isinstance(sent, ServerAway):
-                away[uri] = str(sent)
+                away[uri] = str(sent).removesuffix(LOCAL)
                 sent = Sent(head, 0, why=away[uri])
             yield sent
 

@@ -36,6 +36,7 @@ _THEIRS = (
     *("boto3", "botocore", "azure", "fsspec", "s3fs"),
 )
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+LOCAL = "; mlflow=local records on this machine"  # of a new run; not of what waits
 
 
 class ServerAway(SettingsError):
@@ -184,8 +185,7 @@ def probe(settings: MlflowSettings) -> None:
         why = error
     raise ServerAway(
         f"mlflow.uri={settings.uri}: no MLflow server answers there within "
-        f"{settings.timeout:g} s ({why}). Start it, give its address with mlflow.uri=..., "
-        f"or record locally with mlflow=local."
+        f"{settings.timeout:g} s ({why}). Start it, or give its address with mlflow.uri=...{LOCAL}"
     ) from why
 
 

@@ -132,6 +132,25 @@ def test_files_that_are_none(exported, tmp_path):
     ]
 
 
+def test_openvino_that_was_copied_in_part(exported, tmp_path):
+    whole = exported["openvino"]
+    copy = Path(shutil.copy(whole, tmp_path / "street.xml"))
+    with pytest.raises(DataError, match=r"belong to it are missing: .*street.bin; keep the two"):
+        resolve(copy)
+    numbers = whole.with_suffix(".bin").read_bytes()
+    for part in (numbers[: len(numbers) // 2], b""):
+        copy.with_suffix(".bin").write_bytes(part)
+        with pytest.raises(DataError, match=r"street.bin, \d+ bytes, does not have the numbers"):
+            resolve(copy)
+    copy.with_suffix(".bin").write_bytes(numbers)
+    copy.write_bytes(whole.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"export wrote \(Error parsing [^:]*\); give one"):
+        resolve(copy)
+    shutil.copy(exported["onnx"], copy)
+    with pytest.raises(DataError, match=r"street.xml: says nothing of itself, and metadata.yaml"):
+        resolve(copy)
+
+
 @pytest.fixture(scope="module")
 def of_ultralytics(tiny_weights, tmp_path_factory) -> dict[str, Path]:
     """Files of its own export: ONNX for any size, OpenVINO for 64 px alone."""
@@ -219,6 +238,15 @@ def test_onnx_with_its_numbers_in_another_file(exported, tmp_path):
                 entry.value = place if entry.key == "location" else entry.value
         onnx.save(model, path)
         with pytest.raises(DataError, match=rf"would be read from outside of its folder, {place}"):
+            resolve(path)
+
+
+def test_an_exported_file_without_what_reads_it(exported, monkeypatch):
+    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    for form, do in (("onnx", r"'segtrack\[onnx\]'"), ("openvino", "openvino")):
+        path = exported[form]
+        told = rf"model.weights={path}: .* is not there; pip install {do}, or give the checkpoint's"
+        with pytest.raises(SettingsError, match=told):
             resolve(path)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack.base.errors import DataError, SettingsError, StageError, of_machine
-from segtrack.base.files import digest, file_digest
+from segtrack.base.files import digest, file_digest, not_saved
 from segtrack.base.reachable import reachable
 from segtrack.model.hosts import DOWNLOAD_HOSTS
 from segtrack.model.port import Weights
@@ -117,8 +117,8 @@ def load(path: Path, trust: bool = False) -> Mapping[str, Any]:
     """
     import torch
 
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no file that PyTorch saved")
+    if why := not_saved(path):
+        raise ValueError(why)
     with zipfile.ZipFile(path) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
     if size > path.stat().st_size:

@@ -111,6 +111,11 @@ def named_backend(settings: ModelSettings, device: Any, path: Path | None) -> st
             "model.backend=auto, or the checkpoint"
         )
     if settings.precision == "bfloat16":
+        if form == "onnx":
+            raise SettingsError(
+                f"model.precision=bfloat16: {path} is computed by onnx, which does not have it; "
+                "leave it out, or give the checkpoint"
+            )
         _require_bfloat16(form or wanted, "cpu" if form else device)
         return "openvino"
     if form:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_exported(path: Path) -> Exported:
         SettingsError: what reads it is not installed.
     """
     form = FORMS[path.suffix]
-    require(form, f"model.weights={path.name}")
+    require(form, f"model.weights={path}")
     try:
         graph = {"onnx": _onnx, "openvino": _openvino}[form](path)
     except DataError:
@@ -77,7 +78,7 @@ def read_exported(path: Path) -> Exported:
             raise
         raise DataError(
             f"model.weights={path}: no network that `segtrack export` or ultralytics' export "
-            f"wrote ({' '.join(str(error).split())[:200]}); give one, or a checkpoint's .pt file"
+            f"wrote ({_plain(error)}); give one, or a checkpoint's .pt file"
         ) from error
     try:
         return _checked(path, graph)
@@ -92,6 +93,12 @@ def read_exported(path: Path) -> Exported:
             "`segtrack export` and ultralytics' export write class names, size and stride there: "
             "export it with one of them, or give its checkpoint's .pt file"
         ) from error
+
+
+def _plain(error: Exception) -> str:
+    """What a library says, without where in its own source it says so."""
+    text = " ".join(str(error).split())
+    return re.sub(r"Exception from \S+ |Check '.*?' failed at \S+ ", "", text)[:200]
 
 
 def _checked(path: Path, graph: _Graph) -> Exported:
@@ -210,14 +217,33 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _openvino(path: Path) -> _Graph:
-    model = openvino_core().read_model(path)
+    numbers = path.with_suffix(".bin")
+    if not numbers.is_file() and b"<net name=" in path.read_bytes()[:512]:
+        raise DataError(
+            f"model.weights={path}: the numbers that belong to it are missing: {numbers}; keep the "
+            "two files in one folder, under one name"
+        )
+    try:
+        model = openvino_core().read_model(path)
+    except RuntimeError as error:  # where in its own source is nobody's business
+        if not re.search("weights|size of (?:dimension|constant)", str(error)):
+            raise
+        raise DataError(
+            f"model.weights={path}: {numbers.name}, {numbers.stat().st_size} bytes, does not have "
+            "the numbers that belong to it: perhaps a copy that was cut; copy both files again"
+        ) from error
     takes, gives = (
         [[-1 if size.is_dynamic else size.get_length() for size in one.partial_shape] for one in of]
         for of in (model.inputs, model.outputs)
     )
-    files = [file for file in (path, path.with_suffix(".bin")) if file.is_file()]
+    files = [file for file in (path, numbers) if file.is_file()]
     if model.has_rt_info([KEY]):
         return _Graph(takes, gives, {KEY: model.get_rt_info([KEY]).astype(str)}, files)
     beside = path.parent / METADATA
+    if not beside.is_file():
+        raise DataError(
+            f"model.weights={path}: says nothing of itself, and {METADATA}, which ultralytics' "
+            "export writes, is not beside it; copy the whole folder, or export it again"
+        )
     said = yaml.safe_load(beside.read_text(encoding="utf-8"))
     return _Graph(takes, gives, {k: str(v) for k, v in dict(said).items()}, [*files, beside])

@@ -104,14 +104,17 @@ def require(form: str, key: str, device: Any = "cpu") -> None:
     SettingsError: what computes files of that form is not installed, or it is an engine and
         ``device`` no GPU.
     """
-    needed = [PACKAGES[form], *(["onnx"] if form != "openvino" and key != "model.weights" else [])]
+    needed = [PACKAGES[form], *(["onnx"] if form != "openvino" else [])]
     missing = [name for name in needed if find_spec(name) is None]
     if form == "tensorrt" and device_class(device) != "cuda":
         missing.append(f"an NVIDIA GPU (device={device})")
     if missing:
         does = {"onnx": "pip install 'segtrack[onnx]'", "openvino": "pip install openvino"}
         do = does.get(form, "pip install tensorrt onnx on the machine that will compute it")
-        instead = "model.backend=torch" if key == "model.backend" else "export.format=onnx"
-        raise SettingsError(
-            f"{key}={form}: {', '.join(missing)} is not there; {do}, or use {instead}"
-        )
+        other = "openvino" if form == "onnx" else "onnx"
+        instead = {
+            "model.backend": "use model.backend=torch",
+            "export.format": f"use export.format={other}",
+        }.get(key, "give the checkpoint's .pt file")
+        given = key if "=" in key else f"{key}={form}"
+        raise SettingsError(f"{given}: {', '.join(missing)} is not there; {do}, or {instead}")

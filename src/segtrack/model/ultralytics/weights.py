@@ -12,7 +12,7 @@ from typing import Any
 
 from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError, StageError, of_machine
-from segtrack.base.files import digest, file_digest
+from segtrack.base.files import digest, file_digest, not_saved
 from segtrack.base.reachable import reachable as _reachable
 from segtrack.model.hosts import DOWNLOAD_HOSTS
 from segtrack.model.port import Weights
@@ -40,6 +40,8 @@ def read_weights(
         stat = path.stat()
         if stat.st_size == 0:
             raise EOFError("the file is empty")
+        if not trust and (why := not_saved(path)):  # torch reads older forms too
+            raise ValueError(why)
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
         task, names, imgsz, both, made, sha256 = _read(path.absolute(), stamp, trust)
     except Exception as error:  # a pickle that is none fails in any way

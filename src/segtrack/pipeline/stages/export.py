@@ -118,9 +118,14 @@ def _require(ask: Ask) -> None:
             f"not with export.format={form}"
         )
     if missing := [name for name in _needed(family, settings.export) if not _installed(name)]:
+        extra = {"nncf": "'segtrack[int8]'", "onnx": "'segtrack[onnx]'"}
+        extra["onnxruntime"] = extra["onnx"]
+        packages = dict.fromkeys(extra.get(name, name) for name in missing)
+        eight = settings.export.precision == "int8" and missing == ["nncf"]
+        given = "export.precision=int8" if eight else f"export.format={form}"
         raise SettingsError(
-            f"export.format={form}: {', '.join(missing)} is not installed; pip install "
-            f"{' '.join(missing)}, or choose another format"
+            f"{given}: {', '.join(missing)} is not installed; pip install {' '.join(packages)}, or "
+            f"{'use export.precision=float32' if eight else 'choose another format'}"
         )
 
 

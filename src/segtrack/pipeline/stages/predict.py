@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.files import digest
 from segtrack.base.metrics import Report
@@ -42,6 +43,7 @@ def predict(
     def build(folder: Path, report: Report) -> None:
         images, count = dataset.iter_images(split), dataset.counts[split]
         model.predict_images(images, network, request, folder, report, count)
+        datasets.require_unchanged(dataset, split)
 
     # Predictions name images by id, and ids move when another split of the data set grows.
     ids = digest([image.image_id for image in dataset.iter_images(split)])[:16]

@@ -106,13 +106,15 @@ def _lacking(settings: Settings) -> str:
     none = f"the store has nothing of dataset={settings.dataset.source} for these settings"
     untrained = settings.model.weights in (None, "scratch") and "train" not in settings.stages
     add = "prepare and train" if untrained else "prepare"
-    if settings.model.weights is None and untrained:
-        none += f"; model.weights=auto takes what is published of model={settings.model.name}"
+    if settings.dataset.path is not None:
+        none += " and its files as they are now"
     needs = [("weights", "model.weights=FILE")] if untrained else []
     if set(settings.stages) == {"track"} and settings.video is None:
         needs.append(("a video", "video=FILE"))
     if set(settings.stages) == {"track"} and needs:
         what, give = (" and ".join(words) for words in zip(*needs, strict=True))
+        if settings.model.weights is None:
+            none += f"; model.weights=auto takes what is published of model={settings.model.name}"
         return f"{listed} lacks {what}: give {give}, or add {add} to stages; {none}."
     instead = ", or prepare alone, with model.weights=FILE" if untrained else ""
     return f"{listed} needs a data set, and {none}: add {add} to stages{instead}."

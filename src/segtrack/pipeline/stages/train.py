@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segtrack import dataset as datasets
 from segtrack import model
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.metrics import Report, read_metrics
@@ -34,7 +35,9 @@ def train(ask: Ask) -> Recipe:
     network = model.Network(settings.model, start, settings.device)
 
     def build(folder: Path, report: Report) -> None:
+        datasets.require_unchanged(dataset, "train", "val")
         model.train(dataset, network, settings.trainer, settings.seed, folder, report)
+        datasets.require_unchanged(dataset, "train", "val")
 
     return Recipe(
         build,
