@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 
 from segtrack.base.errors import SettingsError
 from segtrack.bulk import require_ray
-from segtrack.bulk.cluster import Shards, _room
+from segtrack.bulk.cluster import Shards, _room, _unheard
 from segtrack.bulk.work import Job
 from segtrack.model import Network, model_settings, resolve_weights
 from segtrack.settings import TracksSettings
@@ -96,3 +98,16 @@ def test_an_actor_that_would_compute_with_something_else_does_nothing(tmp_path: 
     actor = Shards.__new__(Shards)
     with pytest.raises(SettingsError, match=r"the tracker computes with .*'cpu'.* but with .*cuda"):
         actor._load(pickle.dumps((one, compute)))
+
+
+def test_what_is_written_past_python_is_not_heard_and_ours_is(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    with pytest.raises(ConnectionError), _unheard():
+        os.write(2, b"logging.cc:303: Set ray log level\n")
+        print("predict 0 of 6 images", file=sys.stderr)
+        raise ConnectionError
+    os.write(2, b"later\n")
+    assert sys.stderr is sys.__stderr__
+    assert capfd.readouterr().err == "predict 0 of 6 images\nlater\n"

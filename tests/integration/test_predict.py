@@ -523,6 +523,7 @@ def test_ray_with_a_killed_worker_and_a_killed_command(
         outcome = project.run(*bright, "scale.ray=local", "scale.actors=1")
         assert outcome.code == 0, outcome.err
         assert "ray: 1 actor with 1 core each" in outcome.out
+        assert not [line for line in outcome.err.splitlines() if ".cc:" in line or "RAY_" in line]
         wait_for_end(short)
     finally:
         shutil.rmtree(short, ignore_errors=True)

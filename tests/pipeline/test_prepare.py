@@ -14,6 +14,7 @@ from segtrack.command.app import CONF
 from segtrack.command.composition import compose_settings
 from segtrack.dataset import Dataset, require_unchanged
 from segtrack.pipeline import RunFacts, Runner
+from segtrack.pipeline.stages.train import keep_if_unchanged
 from segtrack.store.store import Store
 
 FACTS = RunFacts("", "", "", "")
@@ -74,6 +75,20 @@ def test_pictures_that_changed_since_they_were_prepared(tmp_path: Path, change: 
     told = "is gone since the data" if change == "gone" else "was changed since the data set was pr"
     with pytest.raises(DataError, match=rf"{file}: {told}"):
         require_unchanged(dataset, *splits)
+
+
+def test_nothing_goes_on_from_what_other_pictures_taught(tmp_path: Path) -> None:
+    data, made = tmp_path / "data", tmp_path / "made"
+    write_data(data)
+    dataset = prepare(tmp_path, data).get("prepare", {}).value
+    (made / "run").mkdir(parents=True)
+    (made / "last.pt").touch()
+    keep_if_unchanged(dataset, made)
+    assert len(list(made.iterdir())) == 2
+    next(iter(dataset.iter_images("train"))).path.write_bytes(b"another")
+    with pytest.raises(DataError, match="was changed since"):
+        keep_if_unchanged(dataset, made)
+    assert not list(made.iterdir())
 
 
 def test_a_copy_is_prepared_anew_where_the_first_was_changed(tmp_path: Path) -> None:

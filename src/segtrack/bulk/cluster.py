@@ -16,6 +16,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from typing import Any
 from segtrack.base.errors import DataError, SegtrackError, SettingsError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.saying import say
+from segtrack.base.secrets import hidden
 from segtrack.bulk.work import Job, do_shard
 from segtrack.settings import ScaleSettings
 
@@ -176,7 +178,8 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     in_main = threading.current_thread() is threading.main_thread()
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} if in_main else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
+        with _unheard():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
     except (ConnectionError, RuntimeError, ValueError) as error:
         why = (str(error).strip(" .\n").splitlines() or [type(error).__name__])[0]
         do = "ray start begins a cluster, and scale.ray=local is one of this machine alone"
@@ -198,6 +201,28 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Without what Ray's core writes past Python while it begins: that it was told to be quiet."""
+    try:
+        heard = sys.stderr.fileno() == 2
+    except (AttributeError, OSError):  # closed, or of a notebook or a test
+        heard = False
+    if not heard:
+        yield
+        return
+    ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    encoding = sys.stderr.encoding
+    with os.fdopen(ours, "w", 1, encoding=encoding, errors="backslashreplace") as apart:
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            with contextlib.redirect_stderr(apart), hidden():
+                yield
+        finally:
+            os.dup2(ours, 2)
 
 
 def _require_reached(address: str) -> None:

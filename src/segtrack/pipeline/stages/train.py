@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def train(ask: Ask) -> Recipe:
     def build(folder: Path, report: Report) -> None:
         datasets.require_unchanged(dataset, "train", "val")
         model.train(dataset, network, settings.trainer, settings.seed, folder, report)
-        datasets.require_unchanged(dataset, "train", "val")
+        keep_if_unchanged(dataset, folder)
 
     return Recipe(
         build,
@@ -49,6 +50,21 @@ def train(ask: Ask) -> Recipe:
         },
         network.family.libraries,
     )
+
+
+def keep_if_unchanged(dataset: Dataset, folder: Path) -> None:
+    """Empty a training's folder where its pictures were changed while it ran: what was learnt from
+    others is no training of these, and nothing that one of these could go on from.
+
+    Raises:
+        DataError: they were, with the first of them.
+    """
+    try:
+        datasets.require_unchanged(dataset, "train", "val")
+    except DataError:
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
 
 
 def _load(folder: Path) -> Training:
