@@ -48,7 +48,9 @@ def draw_front(
     share = min(width / _WIDER, 1.0)
     drawn = sizes[0] * _WIDER * share * PER_METRE, (sizes[1] * FLOOR + _ROOM) * PER_METRE
     halvings = [_halvings(has, wanted) for has, wanted in zip(drawn, size, strict=True)]
-    front, own = _kept((*sizes, which, light.lit_windows, gable), *halvings)
+    # at dusk and at night the same ones: each that is drawn costs as much as ten that are lit
+    lit_windows = 0.36 if light.lit_windows > 0.1 else light.lit_windows
+    front, own = _kept((*sizes, which, lit_windows, gable), *halvings)
     if share < 1.0:
         cut = max(round(front.shape[1] * share), 2)
         front, own = front[:, :cut], None if own is None else own[:, :cut]
@@ -72,16 +74,26 @@ def _kept(
     Shrunk here, since warping does not average over the pixels that it skips. The own light is
     uint8 (h, w), above 0 where a pixel has some; None where none has.
     """
-    picture = _drawn(*front)
-    if narrower or lower:
-        size = max(picture.shape[1] >> narrower, 2), max(picture.shape[0] >> lower, 2)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    picture = _shrunk(front, narrower, lower)
     own = np.asarray(cv2.inRange(cv2.extractChannel(picture, 3), (128,), (255,)), np.uint8)
     bgr = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR), np.uint8)
     return bgr, own if cv2.countNonZero(own) else None
 
 
-@lru_cache(_KEPT // 8)
+@lru_cache(_KEPT)
+def _shrunk(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -> Image:
+    """A front as `_drawn` has it, shrunk from one of twice the size."""
+    if not narrower and not lower:
+        return _drawn(*front)
+    picture = _shrunk(front, max(narrower - 1, 0), max(lower - 1, 0))
+    size = (
+        max(picture.shape[1] >> min(narrower, 1), 2),
+        max(picture.shape[0] >> min(lower, 1), 2),
+    )
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+@lru_cache(_KEPT // 4)
 def _drawn(widths: int, floors: int, which: int, lit_windows: float, gable: bool) -> Image:
     """A front in its own colours, weathered, uint8 (h, w, 4) as `paint_front` makes it."""
     rng = np.random.default_rng((widths, floors, which, int(100 * lit_windows), gable))
