@@ -232,6 +232,8 @@ class _Houses:
     def draw(self) -> None:
         """Draws what was added: all walls are projected in one go, which takes less time."""
         walls = [wall for wall in self._waiting if isinstance(wall, _Wall)]
+        if not walls:
+            return
         corners = np.array([wall.origin for wall in walls]).repeat(4, axis=0).reshape(-1, 4, 3)
         corners[:, 1:3] += np.array([wall.u * wall.width for wall in walls])[:, None]
         corners[:, 2:, 1] += np.array([wall.height for wall in walls])[:, None]

@@ -61,16 +61,6 @@ class Camera:
         seen = clip_near(self.to_camera(points))
         return self.to_pixels(seen) if len(seen) >= 3 else None
 
-    def rays(self, step: int = 1) -> Array:
-        """World directions (h, w, 3) of every `step`-th pixel, with forward part 1."""
-        xs = (np.arange(0, self.size[0], step) - self.centre[0]) / self.focal
-        ys = (np.arange(0, self.size[1], step) - self.centre[1]) / self.focal
-        right, down, forward = self.rotation
-        directions: Array = (
-            xs[None, :, None] * right + ys[:, None, None] * down + forward[None, None, :]
-        )
-        return directions
-
     def plane_homography(self, origin: Array, u: Array, v: Array) -> Array:
         """3x3 that maps (a, b, 1) on the plane origin + a u + b v to homogeneous px."""
         k = np.array(

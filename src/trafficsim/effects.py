@@ -107,7 +107,9 @@ _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
 
 
 class Noise:
-    """Sensor noise from a tile that is laid down at a new place in each frame.
+    """Sensor noise from a tile that is laid down at a place of chance in each frame.
+
+    The tile is the same for all scenes of a size and a light.
 
     Args:
         size: Image (width, height), px.
@@ -125,7 +127,7 @@ class Noise:
         cv2.subtract(image, self._minus[y : y + height, x : x + width], image)
 
 
-@lru_cache(4)
+@lru_cache(3)
 def _noise_tile(size: tuple[int, int], sigma: float) -> tuple[Image, Image]:
     """What noise adds and what it takes away; a tile is `_ROOM` px wider and higher than images."""
     rng = np.random.default_rng(0)

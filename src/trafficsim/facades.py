@@ -30,13 +30,13 @@ def draw_front(
     """A front as uint8 (h, w, 3) BGR.
 
     It is one of those that a process keeps, stretched a little (a narrow one is cut), and lit:
-    drawing the windows of a street's houses takes a sixth of a picture's time.
+    drawing the windows of a street's houses takes long.
 
     Args:
         rng: Where chance comes from.
         extent: Its width and height, m.
-        size: How many px it has to be wide and high; it has .7 to 1.4 times as many, or fewer
-            where it was drawn with fewer.
+        size: How many px it has to be wide and high; it has .7 to 1.4 times as many, fewer
+            where it was drawn with fewer, and not fewer than some four.
         light: Decides which windows are lit.
         gain: Light on the wall (3,), a factor.
         gable: A side wall: few windows, no door.
@@ -48,9 +48,7 @@ def draw_front(
     share = min(width / _WIDER, 1.0)
     drawn = sizes[0] * _WIDER * share * PER_METRE, (sizes[1] * FLOOR + _ROOM) * PER_METRE
     halvings = [_halvings(has, wanted) for has, wanted in zip(drawn, size, strict=True)]
-    # at dusk and at night the same ones: each that is drawn costs as much as ten that are lit
-    lit_windows = 0.36 if light.lit_windows > 0.1 else light.lit_windows
-    front, own = _kept((*sizes, which, lit_windows, gable), *halvings)
+    front, own = _kept((*sizes, which, light.lit_windows, gable), *halvings)
     if share < 1.0:
         cut = max(round(front.shape[1] * share), 2)
         front, own = front[:, :cut], None if own is None else own[:, :cut]
@@ -80,16 +78,12 @@ def _kept(
     return bgr, own if cv2.countNonZero(own) else None
 
 
-@lru_cache(_KEPT)
 def _shrunk(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -> Image:
-    """A front as `_drawn` has it, shrunk from one of twice the size."""
+    """A front as `_drawn` has it, with its width and its height halved so often."""
+    picture = _drawn(*front)
     if not narrower and not lower:
-        return _drawn(*front)
-    picture = _shrunk(front, max(narrower - 1, 0), max(lower - 1, 0))
-    size = (
-        max(picture.shape[1] >> min(narrower, 1), 2),
-        max(picture.shape[0] >> min(lower, 1), 2),
-    )
+        return picture
+    size = max(picture.shape[1] >> narrower, 2), max(picture.shape[0] >> lower, 2)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

@@ -178,7 +178,8 @@ def _light_up(ground: _Ground, light: Light, ground_light: GroundLight) -> None:
     x_half, y_half = (np.arange(0.5, n + 0.5, 2.0).astype(np.float32) for n in (columns, rows))
     first = across, along
     soft = _soft(camera, x_half - centre[0], y_half - centre[1], first, light, ground_light)
-    soft = np.asarray(cv2.resize(soft, (columns, rows)), dtype=np.float32)  # of every second pixel
+    whole = cv2.resize(soft, (2 * soft.shape[1], 2 * soft.shape[0]))  # of every second pixel
+    soft = np.asarray(whole, dtype=np.float32)[:rows, :columns]
     focal = np.float32(camera.focal)
     xs = (np.arange(columns, dtype=np.float32) - centre[0]) / focal
     ys = (np.arange(rows, dtype=np.float32) - centre[1]) / focal
@@ -208,7 +209,7 @@ def _soft(
     stains += 1.0
     at = x.cells(xs), z.cells(xs)
     sun = ground_light.sun_at(*at) if ground_light.shaded else 1.0
-    lamp = ground_light.lamp_at(*at) if light.lamp.any() else 0.0
+    lamp = ground_light.lamp_at(*at) if ground_light.lit else 0.0
     high = float(light.sun_direction[1])
     planes = []
     for channel in range(3):
@@ -240,7 +241,7 @@ class _Axis:
     start: Plane
 
     def cells(self, xs: Plane, per_metre: int = 1, first: float | None = None) -> Plane:
-        """It at columns `xs` (w,), (h, w); with a `first` cell whole periods are left out."""
+        """Cells (h, w) at columns `xs` (w,); with a `first` one, less whole periods per row."""
         start = self.start * per_metre
         if first is not None:
             start = (start + np.float32(first)) % _PERIOD

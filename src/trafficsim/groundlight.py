@@ -26,19 +26,20 @@ class GroundLight:
         sun: uint8, the share of sun, 255 for all of it, 4 cells per m.
         lamp: float32, the share 0..1 of lamp light, one cell per m.
         shaded: Whether the share of sun is below 1 anywhere.
+        lit: Whether there is lamp light.
     """
 
     sun: Image
     lamp: Plane
     shaded: bool
+    lit: bool
 
     def at(self, x: float, z: float) -> tuple[float, float]:
         """Shares of sun and lamp light at (x, z), m."""
-        column, row = int((x - _LEFT) * _CELLS), int((z - _BEHIND) * _CELLS)
-        column = min(max(column, 0), self.sun.shape[1] - 1)
-        row = min(max(row, 0), self.sun.shape[0] - 1)
-        lamp = self.lamp[row // _CELLS, column // _CELLS]
-        return float(self.sun[row, column]) / 255.0, float(lamp)
+        place = np.array([[x]], np.float32), np.array([[z]], np.float32)
+        sun = float(self.sun_at(*place)[0, 0]) if self.shaded else 1.0
+        lamp = float(self.lamp_at(*place)[0, 0]) if self.lit else 0.0
+        return sun, lamp
 
     def sun_at(self, x: Plane, z: Plane) -> Plane:
         """The share of sun at each of the points x, z (h, w), m."""
@@ -57,14 +58,15 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
         _cast(sun, street, light)
         sun = np.asarray(cv2.GaussianBlur(sun, (5, 5), 0), dtype=np.uint8)
     lamp = np.zeros((_LENGTH, _WIDTH), np.float32)
-    if float(light.lamp.max()) > 0.0:
+    lit = float(light.lamp.max()) > 0.0
+    if lit:
         rows = np.arange(_LENGTH, dtype=np.float32)[:, None] + _BEHIND
         columns = np.arange(_WIDTH, dtype=np.float32)[None, :] + _LEFT
         for piece in street.furniture:
             if piece.kind == "lamp":
                 distance = (columns - (piece.x - piece.side * 1.6)) ** 2 + (rows - piece.z) ** 2
                 lamp += np.exp(-distance / 42.0)
-    return GroundLight(sun, np.minimum(lamp, np.float32(1.0)), shaded)
+    return GroundLight(sun, np.minimum(lamp, np.float32(1.0)), shaded, lit)
 
 
 def _seen(plane: Image | Plane, x: Plane, z: Plane, cells: int) -> Plane:

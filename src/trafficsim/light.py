@@ -95,12 +95,12 @@ def draw_light(rng: np.random.Generator, wanted: str, fog: float) -> Light:
         ambient, sun = np.array([0.50, 0.42, 0.42]), np.array([0.10, 0.22, 0.36])
         top, horizon = np.array([128.0, 84.0, 70.0]), np.array([120.0, 160.0, 232.0])
         cloud, lamp = np.array([140.0, 140.0, 205.0]), np.array([0.10, 0.17, 0.22])
-        lit, noise = 0.3, 3.0
+        lit, noise = 0.36, 3.0  # as at night: kept fronts are the same
     else:
         ambient, sun = np.array([0.42, 0.36, 0.335]), np.zeros(3)
         top, horizon = np.array([42.0, 24.0, 16.0]), np.array([66.0, 48.0, 44.0])
         cloud, lamp = np.array([58.0, 46.0, 44.0]), np.array([0.34, 0.50, 0.60])
-        lit, noise = 0.42, 3.5
+        lit, noise = 0.36, 3.5
     tint = exposure * np.array([1.0 - warm, 1.0, 1.0 + warm])
     haze = 0.8 * horizon + 0.2 * cloud
     if foggy:

@@ -128,7 +128,7 @@ class Body:
 
     def turned(self, heading: float) -> Body:
         """The same, which looks along +z, turned by `heading`, 0 or pi, so that its size stays."""
-        return Body(self.half_size, self._build, heading)
+        return Body(self.half_size, self._build, self._heading + heading)
 
     @cached_property
     def mesh(self) -> Mesh:

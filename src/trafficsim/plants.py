@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import log2
+from math import ceil, floor, log2
 
 import cv2
 import numpy as np
@@ -18,13 +18,13 @@ from trafficsim.sprites import Sprite
 Rng = np.random.Generator
 
 _TREES = 24
-"""Trees that a process keeps, each at the sizes that were asked for."""
+"""Trees that a process keeps, each at the sizes that were asked for, of 40 kB to 2 MB."""
 
 _RADIUS, _CROWN = 1.9, 4.6
 """Of a tree of scale 1: the radius of its crown, and how high the crown's middle is, m."""
 
-_ROOM, _LARGEST = 1.25, 9
-"""A drawn tree has so many radii around the crown's middle; its largest radius is 2 ** 9 px."""
+_ROOM, _LARGEST = 1.35, 8
+"""A drawn tree has so many radii around the crown's middle; its largest radius is 2 ** 8 px."""
 
 _LEAVES: tuple[Colour, ...] = ((45, 110, 62), (50, 125, 85), (40, 95, 70), (45, 130, 110))
 _BLOSSOM: tuple[Colour, ...] = ((80, 80, 220), (60, 190, 240), (220, 160, 220))
@@ -41,19 +41,25 @@ def make_tree(
     seen = camera.to_camera(foot + np.array([[0, 0, 0], [0, _CROWN * piece.scale, 0]]))
     if seen[:, 2].min() < 1.5:
         return None
-    (_, base), (x, y) = camera.to_pixels(seen).tolist()
+    (foot_x, foot_y), (x, y) = camera.to_pixels(seen).tolist()
     size = radius * camera.focal / depth  # of the crown, px
     room = _ROOM * size
-    left, top, right, bottom = (round(v) for v in (x - room, y - room, x + room, base))
-    (width, height), (x0, y0) = camera.size, (max(left, 0), max(top, 0))
-    x1, y1 = min(right, width), min(bottom, height)
+    (width, height), (x0, y0) = camera.size, (max(floor(x - room), 0), max(floor(y - room), 0))
+    x1, y1 = min(ceil(max(x, foot_x) + room), width), min(ceil(foot_y), height)
+    x0 = max(min(x0, floor(foot_x - room)), 0)
     if x1 - x0 < 2 or y1 - y0 < 2:
         return None
-    tree = _drawn_tree(which, min(max(round(log2(size)), 3), _LARGEST))
-    if light.sun_direction @ camera.rotation[0] < 0.0:
-        tree = np.ascontiguousarray(tree[:, ::-1])
-    full = cv2.resize(tree, (right - left, bottom - top))
-    tree = np.asarray(full, np.uint8)[y0 - top : y1 - top, x0 - left : x1 - left]
+    level = min(max(round(log2(size)), 3), _LARGEST)
+    tree = _drawn_tree(which, level)
+    # from the drawn tree's crown and foot to those in the picture, as wide as the crown is seen
+    high, shrunk = _CROWN / _RADIUS * 2**level, size / 2**level
+    across = shrunk if light.sun_direction @ camera.rotation[0] >= 0.0 else -shrunk
+    lean, fall = (foot_x - x) / high, (foot_y - y) / high
+    middle = _ROOM * 2**level
+    place = np.array(
+        [[across, lean, x - x0 - (across + lean) * middle], [0.0, fall, y - y0 - fall * middle]]
+    )
+    tree = np.asarray(cv2.warpAffine(tree, place, (x1 - x0, y1 - y0)), dtype=np.uint8)
     sun, lamp = shares
     gain = light.ambient + 0.5 * light.sun * max(sun, 0.6) + 0.5 * light.lamp * lamp
     share = light.haze_share(depth)
@@ -73,7 +79,7 @@ def make_tree(
     )
 
 
-@lru_cache(4 * _TREES)
+@lru_cache(6 * _TREES)
 def _drawn_tree(which: int, size: int) -> Image:
     """A tree in its own colours, multiplied by their cover, the sun on its right; uint8 (h, w, 4).
 

@@ -21,14 +21,16 @@ from trafficsim import (
     render_still,
     render_video,
 )
+from trafficsim.camera import look
 from trafficsim.effects import _noise_tile
-from trafficsim.facades import _drawn, _kept
+from trafficsim.facades import _drawn, _kept, draw_front
 from trafficsim.ground import _repeated, _tiles
+from trafficsim.groundlight import make_ground_light
 from trafficsim.labels import Silhouette, encode, label, outline
 from trafficsim.mesh import SHIFT
 from trafficsim.order import back_to_front
-from trafficsim.plants import _drawn_tree
-from trafficsim.scene import make_street
+from trafficsim.plants import _drawn_tree, make_tree
+from trafficsim.scene import Furniture, make_street
 from trafficsim.traffic import make_traffic
 from trafficsim.vehicles import make_vehicle
 
@@ -445,15 +447,69 @@ def global_shift(a: Frame, b: Frame) -> tuple[float, float]:
 
 
 def test_a_still_does_not_depend_on_what_was_drawn_before() -> None:
-    """Fronts, trees and tiles are kept between stills."""
+    """Fronts, trees and tiles are kept between stills, and nobody writes to them."""
     knobs, kept = SimulatorKnobs(), (_drawn, _kept, _drawn_tree, _tiles, _noise_tile)
     render_still(knobs, 3, 8)
     after = render_still(knobs, 3, 5)
     for one in kept:
         one.cache_clear()
     first = render_still(knobs, 3, 5)
-    assert np.array_equal(first.image, after.image)
     assert all(one.cache_info().misses > 0 for one in kept)
+    assert same(first, after) and same(first, render_still(knobs, 3, 5))
+
+
+@pytest.mark.parametrize("x", [-6.0, 0.0, 5.0])
+def test_a_tree_stands_on_its_foot(x: float) -> None:
+    """Also where the camera looks down, so that its crown leans away from the middle."""
+    _, _, light = make_street(np.random.default_rng(SEED), SimulatorKnobs(light="day"))
+    camera = look((0.0, 5.0, 0.0), 0.0, -0.2, 600.0, (319.5, 179.5), (640, 360))
+    tree = Furniture("tree", x, 14.0, 1.0, 1)
+    depth = float(camera.to_camera(np.array([[x, 0.0, 14.0]]))[0, 2])
+    sprite = make_tree(np.random.default_rng(SEED), tree, camera, light, (1.0, 0.0), depth)
+    assert sprite is not None
+    assert np.array_equal(sprite.solid, sprite.rest[..., 0] < 128)
+    foot = camera.to_pixels(camera.to_camera(np.array([[x, 0.02, 14.0]])))[0]
+    row = sprite.solid[round(foot[1]) - sprite.box[1] - 1]
+    assert row.any()
+    assert np.flatnonzero(row).mean() + sprite.box[0] == pytest.approx(foot[0], abs=3.0)
+    crown = camera.to_pixels(camera.to_camera(np.array([[x, 4.6, 14.0]])))[0]
+    assert sprite.solid[round(crown[1]) - sprite.box[1], round(crown[0]) - sprite.box[0]]
+
+
+@pytest.mark.parametrize("light", ["day", "night"])
+def test_light_on_the_ground_changes_evenly(light: str) -> None:
+    """What drives through the light of lamps does not flicker."""
+    knobs = SimulatorKnobs(light=light, fog=0.0)
+    street, _, scene = make_street(np.random.default_rng(SEED), knobs)
+    ground = make_ground_light(street, scene)
+    along = np.arange(5.0, 40.0, 0.1)
+    for x in (-3.0, 3.0):
+        shares = np.array([ground.at(x, z) for z in along.tolist()])
+        places = np.full((1, len(along)), x, np.float32), along[None].astype(np.float32)
+        if light == "night":
+            assert np.ptp(shares[:, 1]) > 0.2
+            assert np.abs(np.diff(shares[:, 1])).max() < 0.03
+            assert shares[:, 1] == pytest.approx(ground.lamp_at(*places)[0], abs=1e-3)
+        else:
+            assert shares[:, 0] == pytest.approx(ground.sun_at(*places)[0], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("extent", "size", "expected"),
+    [
+        ((10.0, 10.5), (160, 168), (160, 168)),
+        ((10.0, 10.5), (81, 41), (80, 42)),
+        ((10.0, 10.5), (1, 1), (5, 5)),
+        ((1.25, 10.5), (20, 168), (20, 168)),
+        ((10.0, 10.5), (9000, 9000), (160, 168)),
+    ],
+)
+def test_a_front_has_about_the_size_that_is_asked_for(
+    extent: tuple[float, float], size: tuple[float, float], expected: tuple[int, int]
+) -> None:
+    _, _, light = make_street(np.random.default_rng(SEED), SimulatorKnobs())
+    front = draw_front(np.random.default_rng(SEED), extent, size, light, np.ones(3))
+    assert front.shape == (*expected[::-1], 3)
 
 
 @pytest.mark.parametrize("class_id", [1, 2, 3])
