@@ -16,7 +16,7 @@ import pytest
 from segtrack.base.errors import SettingsError
 from segtrack.bulk import require_ray
 from segtrack.bulk.cluster import Shards, _room, _unheard
-from segtrack.bulk.work import Job
+from segtrack.bulk.job import Job
 from segtrack.model import Network, model_settings, resolve_weights
 from segtrack.settings import TracksSettings
 from segtrack.tracker.ultralytics import BotSortSettings

@@ -22,7 +22,7 @@ import pytest
 from pycocotools import mask as coco
 
 from segtrack.base.files import file_digest
-from segtrack.bulk import running, work
+from segtrack.bulk import job, running, work
 from segtrack.dataset import image_files
 from segtrack.store import record as records
 from segtrack.tracker import Tracks
@@ -220,7 +220,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     begun: list[str] = []
 
     def counting(do: Callable[..., Any]) -> Callable[..., Any]:
-        def count(job: work.Job, files: Any, *more: Any) -> Any:
+        def count(job: job.Job, files: Any, *more: Any) -> Any:
             begun.append(files[0].name)
             return do(job, files, *more)
 
@@ -292,14 +292,14 @@ def test_a_mark_that_a_shared_folder_hides_loses_nothing(
     here: Run, project: Project, material: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """As NFS does for a while after somebody looked for it, and it was not there yet."""
-    seen, hidden = work.Job.done, set()
+    seen, hidden = job.Job.done, set()
 
-    def done(self: work.Job, what: str, number: int) -> dict[str, Any] | None:
+    def done(self: job.Job, what: str, number: int) -> dict[str, Any] | None:
         found = seen(self, what, number)
         hidden.update([(what, number)] * (found is None))
         return None if (what, number) in hidden else found
 
-    monkeypatch.setattr(work.Job, "done", done)
+    monkeypatch.setattr(job.Job, "done", done)
     outcome = here(*{"images": images, "videos": videos}[kind](material))
     assert outcome.code == 0, outcome.err
     told = manifest(predicted(project))
@@ -328,7 +328,7 @@ def test_detections_that_are_gone_are_not_no_tracks(
 ) -> None:
     track = work.track_video
 
-    def lost(job: work.Job, number: int) -> dict[str, Any]:
+    def lost(job: job.Job, number: int) -> dict[str, Any]:
         if number == 1:
             shutil.rmtree(job.folder / "detected" / "00001")
         return track(job, number)
@@ -405,10 +405,10 @@ def test_a_shard_that_always_ends_its_process(
 ) -> None:
     """As three attempts of this command left it that were killed."""
 
-    def after_three(folder: Path, *given: Any) -> work.Job:
-        for i in range(work.MOST):
+    def after_three(folder: Path, *given: Any) -> job.Job:
+        for i in range(job.MOST):
             (folder / "work" / f"detect-00001.mine.{i}").mkdir(parents=True)
-        return work.Job(folder, *given[:-1], "mine")
+        return job.Job(folder, *given[:-1], "mine")
 
     monkeypatch.setattr(running, "Job", after_three)
     outcome = here(*images(material))

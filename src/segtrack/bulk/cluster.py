@@ -27,7 +27,8 @@ from segtrack.base.errors import DataError, SegtrackError, SettingsError, StageE
 from segtrack.base.metrics import Report
 from segtrack.base.saying import say
 from segtrack.base.secrets import hidden
-from segtrack.bulk.work import Job, do_shard
+from segtrack.bulk.job import Job
+from segtrack.bulk.work import do_shard
 from segtrack.settings import ScaleSettings
 
 CONNECT_S = 5.0

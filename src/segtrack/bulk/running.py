@@ -17,18 +17,9 @@ from segtrack.base.atomic import write_whole
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.metrics import Report
 from segtrack.base.progress import doing
+from segtrack.bulk.job import DETECTED, DONE, INPUTS, OBJECTS, PLAN, TRACKS, WORK, Job
 from segtrack.bulk.plan import IMAGE, Plan, keep_plan
-from segtrack.bulk.work import (
-    DETECTED,
-    DONE,
-    INPUTS,
-    OBJECTS,
-    PLAN,
-    TRACKS,
-    WORK,
-    Job,
-    do_shard,
-)
+from segtrack.bulk.work import do_shard
 from segtrack.settings import ScaleSettings, Settings
 
 MANIFEST = "shards.json"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segtrack.base.frame_times import FrameTimes
 from segtrack.base.frames import row_groups
 
 _OBJECT = [
@@ -70,6 +71,23 @@ def write_objects(
             writer.write_table(rows)
             count += len(rows)
     return count
+
+
+def of_video(
+    name: str, times: FrameTimes, height: int, width: int
+) -> Callable[[np.ndarray], Columns]:
+    """What ``write_objects`` asks for of a video with ``times`` and frames of ``height, width``."""
+
+    def about(frames: np.ndarray) -> Columns:
+        count = len(frames)
+        return {
+            "video": [name] * count,
+            "seconds": np.array([times.seconds(frame) for frame in frames.tolist()]),
+            "height": np.full(count, height),
+            "width": np.full(count, width),
+        }
+
+    return about
 
 
 def write_facts(rows: Sequence[Mapping[str, Any]], target: Path, schema: pa.Schema) -> None:

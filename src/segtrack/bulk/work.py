@@ -1,98 +1,28 @@
-"""What is done to a shard, whoever does it: from its files to finished tables, once.
-
-``done/detect-00000.json`` stands for a finished shard, ``done/track-00000.json`` for a finished
-association. Until then everything lies in a folder of the attempt's own in ``work``, which a
-killed one leaves behind: so attempts can be counted.
-"""
+"""What is done to a shard, whoever does it: from its files to finished tables, once."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from segtrack import dataset as datasets
-from segtrack import model, tracker
-from segtrack.base.atomic import settle, write_whole
+from segtrack import model
+from segtrack.base.atomic import settle
 from segtrack.base.errors import DataError, StageError
 from segtrack.base.files import file_digest
-from segtrack.base.frame_times import FrameTimes, TimesRead
+from segtrack.base.frame_times import TimesRead
 from segtrack.bulk import tables
-from segtrack.bulk.plan import IMAGE, NO_FILE, Input, Plan, read_plan
-from segtrack.settings import TrackerSettings, TracksSettings
+from segtrack.bulk.associating import track_video
+from segtrack.bulk.job import DETECTED, INPUTS, OBJECTS, Job, attempt, clocks, since
+from segtrack.bulk.plan import IMAGE, NO_FILE, Input
 
-OBJECTS, INPUTS, TRACKS = "objects", "inputs", "tracks"  # folders of what is handed over
-DONE, WORK, DETECTED, PLAN = "done", "work", "detected", "plan.arrow"  # what is gone at the end
-MOST = 3  # attempts at a shard in one command, each of which ended its process
 Lend = Callable[[], AbstractContextManager[model.Loaded]]
 Numbers = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all shards share; goes to other processes as it is.
-
-    Attributes:
-        folder: where results grow, which every process sees under this path.
-        root, kind, per_shard: of the plan. max_pixels: of an image that is decoded, or None.
-        attempt: of this command, beside those of an earlier one that was killed.
-    """
-
-    folder: Path
-    root: Path
-    kind: str
-    per_shard: int
-    network: model.Network
-    request: model.Request
-    tracker: TrackerSettings
-    tracks: TracksSettings
-    max_pixels: int | None
-    attempt: str
-
-    @cached_property
-    def plan(self) -> Plan:
-        """The files of all shards."""
-        return read_plan(self.folder / PLAN, self.root, self.kind, self.per_shard)
-
-    def compute(self) -> dict[str, dict[str, str]]:
-        """What ``network`` and ``tracker`` calculate with, which results depend on.
-
-        Raises:
-            SettingsError: the device is not there.
-        """
-        follows: dict[str, str] = {}
-        if self.kind != IMAGE:
-            kind = tracker.TRACKERS.get(self.tracker.name)
-            follows = kind.computes(self.tracker, self.network.device)
-        return {"network": dict(self.network.family.compute(self.network)), "tracker": follows}
-
-    def done(self, what: str, number: int) -> dict[str, Any] | None:
-        """What is known of a finished shard (``detect``) or association (``track``)."""
-        try:
-            found: dict[str, Any] = json.loads(self.mark(what, number).read_text("utf-8"))
-        except FileNotFoundError:
-            return None
-        return found
-
-    def finish(self, what: str, number: int, facts: dict[str, Any]) -> dict[str, Any]:
-        """From here on it is finished."""
-        write_whole(self.mark(what, number), json.dumps(facts, ensure_ascii=False))
-        return facts
-
-    def mark(self, what: str, number: int) -> Path:
-        """The file that says that it is finished."""
-        return self.folder / DONE / f"{what}-{number:05d}.json"
 
 
 def do_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
@@ -124,8 +54,8 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     """
     if found := job.done("detect", number):
         return found
-    begin = _clocks()
-    with _attempt(job, "detect", number) as work:
+    begin = clocks()
+    with attempt(job, "detect", number) as work:
         files, numbers = job.plan.files(number), Numbers()
         how = job, files, lend, work, numbers
         rows, facts = _images(*how) if job.kind == IMAGE else _video(*how)
@@ -151,65 +81,8 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
             "ms": {name.rpartition("_ms")[0]: round(ms, 1) for name, ms in numbers.items()},
             **facts,
         }
-        told["ms"] |= _since(begin)
+        told["ms"] |= since(begin)
         return job.finish("detect", number, told)
-
-
-def track_video(job: Job, number: int) -> dict[str, Any]:
-    """Associate the detections of one video that has frames, unless that is done.
-
-    Returns:
-        What the manifest says of its trajectories.
-
-    Raises:
-        StageError: its detections are not there any more.
-    """
-    kept = job.folder / DETECTED / f"{number:05d}"
-    if found := job.done("track", number):
-        shutil.rmtree(kept, ignore_errors=True)
-        return found
-    if not kept.is_dir():
-        raise StageError(
-            f"{kept}: the detections of {job.plan.files(number)[0].name} are not there, or not "
-            f"seen by {os.uname().nodename}; give the same command again. To detect them once more "
-            f"remove {job.mark('detect', number)} before"
-        )
-    begin = _clocks()
-    with _attempt(job, "track", number) as work:
-        (file,) = job.plan.files(number)
-        sequence = None
-        frames, motion = None, None
-        kind = tracker.TRACKERS.get(job.tracker.name)
-        if kind.needs_frames(job.tracker) or kind.needs_motion(job.tracker):
-            sequence = datasets.probe_video(job.root / file.name)
-        if sequence is not None and kind.needs_motion(job.tracker):
-            (work / "motion").mkdir()
-            tracker.camera_motion(datasets.read_frames(sequence), work / "motion", _unheard)
-            motion = tracker.load_motion(work / "motion")
-        if sequence is not None and kind.needs_frames(job.tracker):
-            frames = datasets.read_frames(sequence)
-        found_in = model.Predictions.load(kept)
-        how = job.tracker, job.tracks, work, _unheard, frames, motion, job.network.device
-        tracker.associate(found_in, *how)
-        made = tracker.Tracks.load(work)
-        count = len(made.summary())
-        about = _of_video(file.name, found_in.times, made.info.height, made.info.width)
-        schema, names = tables.TRACK_OBJECTS, made.info.names
-        rows = tables.write_objects(work / "tracks.parquet", work / TRACKS, schema, names, about)
-        where = Path(TRACKS) / f"{number:05d}.parquet"
-        settle(work / TRACKS, job.folder / where)
-        told = {
-            "shard": number,
-            "video": file.name,
-            "tracks": where.as_posix(),
-            "count": count,
-            "rows": rows,
-            "sha256": file_digest(job.folder / where),
-            "ms": _since(begin),
-        }
-        job.finish("track", number, told)
-    shutil.rmtree(kept, ignore_errors=True)
-    return told
 
 
 class _Image(NamedTuple):
@@ -305,25 +178,10 @@ def _video(
     _not_there(path, file)
     row |= {"width": info.width, "height": info.height, "fps": info.fps}
     row |= {"frames": info.frame_count, "problem": info.truncated.removeprefix(f"{path}: ")}
-    about = _of_video(file.name, found.times, info.height, info.width)
+    about = tables.of_video(file.name, found.times, info.height, info.width)
     how_to = work / OBJECTS, tables.VIDEO_OBJECTS, info.names, about
     row["objects"] = tables.write_objects(detected / "predictions.parquet", *how_to)
     return [row], {"frames": info.frame_count}
-
-
-def _of_video(
-    name: str, times: FrameTimes, height: int, width: int
-) -> Callable[[np.ndarray], tables.Columns]:
-    def about(frames: np.ndarray) -> tables.Columns:
-        count = len(frames)
-        return {
-            "video": [name] * count,
-            "seconds": np.array([times.seconds(frame) for frame in frames.tolist()]),
-            "height": np.full(count, height),
-            "width": np.full(count, width),
-        }
-
-    return about
 
 
 def _not_there(path: Path, file: Input) -> str:
@@ -370,37 +228,6 @@ class Changed(DataError):
     """A file is not the one any more that was planned."""
 
 
-@contextlib.contextmanager
-def _attempt(job: Job, what: str, number: int) -> Iterator[Path]:
-    """A folder for one attempt, which goes at its end unless the process is killed."""
-    begun = f"{what}-{number:05d}.{job.attempt}."
-    above = job.folder / WORK
-    if sum(name.startswith(begun) for name in os.listdir(above)) >= MOST:  # noqa: PTH208
-        files = job.plan.files(number)
-        last = f" to {files[-1].name}" if len(files) > 1 else ""
-        raise DataError(
-            f"shard {number} ({files[0].name}{last} in {job.root}) ended its process {MOST} times; "
-            "the machine may lack memory, or one of these files ends its decoder: take it away"
-        )
-    work = above / f"{begun}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    work.mkdir()
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _clocks() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
-
-
-def _since(begin: tuple[float, float]) -> dict[str, float]:
-    """ms that passed, and ms of computing by all threads of this process."""
-    now = _clocks()
-    all_, cpu = (round(1000 * (b - a), 1) for a, b in zip(begin, now, strict=True))
-    return {"all": all_, "cpu": cpu}
-
-
 def _into(numbers: Numbers) -> Callable[..., None]:
     """Keeps the times that a prediction reports, of an image or a frame."""
 
@@ -409,7 +236,3 @@ def _into(numbers: Numbers) -> Callable[..., None]:
             numbers[name.rpartition("/")[2].removeprefix("images_")] = value
 
     return report
-
-
-def _unheard(name: str, value: float, step: int = 0) -> None:
-    """What is reported of each of very many videos is too much for a record."""
