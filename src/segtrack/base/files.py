@@ -35,15 +35,22 @@ def content_digest(path: Path) -> str:
     return hashlib.sha256("".join(rows).encode()).hexdigest()
 
 
+CUT_SHORT = "it begins as a file that PyTorch saved, but its end is missing: copy it again"
+
+
+def cut_short(path: Path) -> bool:
+    """Whether a file begins as PyTorch saves one, a zip archive, and its end is missing."""
+    if zipfile.is_zipfile(path):
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
 def not_saved(path: Path) -> str:
     """Why a file is not whole as PyTorch saves one, a zip archive; empty: it is."""
-    if zipfile.is_zipfile(path):
-        return ""
-    with path.open("rb") as file:
-        begun = file.read(4) == b"PK\x03\x04"
-    if begun:
-        return "it begins as a file that PyTorch saved, but its end is missing: copy it again"
-    return "it is no file that PyTorch saved"
+    if cut_short(path):
+        return CUT_SHORT
+    return "" if zipfile.is_zipfile(path) else "it is no file that PyTorch saved"
 
 
 def link_or_copy(source: Path, target: Path) -> None:

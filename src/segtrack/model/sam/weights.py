@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.base.errors import DataError, of_machine
-from segtrack.base.files import file_digest, not_saved
+from segtrack.base.files import CUT_SHORT, cut_short, file_digest
 
 # Networks by the number of blocks in their image encoder, which differs within a family.
 _VIT = {12: "sam_b", 24: "sam_l", 32: "sam_h"}
@@ -86,8 +86,8 @@ def read_sam(path: Path, origin: str) -> SamWeights:
         why = "it holds something else than parameters"
         if "ultralytics.nn" in str(error):
             why = "it is a YOLO checkpoint, which is named by model.weights"
-        elif broken := not_saved(path):
-            why = broken
+        elif cut_short(path):
+            why = CUT_SHORT
         raise _no_sam(path, why) from error
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]  # as SAM 2 is published
