@@ -45,6 +45,7 @@ def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path
     for name, (metrics, tags) in done.items():
         with journals.record(settings, name, {**tags, "store": str(store)}) as journal:
             journal.params({"stages": [name], "labellerr.mode": "emulator"})
+            journal.text(f"stages: [{name}]", "settings.yaml")  # as every run keeps them
             for metric, value in metrics.items():
                 journal.metric(Metric(metric, value, 0))
             if name == "pulled":
