@@ -249,7 +249,8 @@ def test_where_it_ends_no_more_than_one_shard_is_done_again(
 ) -> None:  # fmt: skip
     typed = {"images": images, "videos": videos}[kind](material)
     begun = counted(monkeypatch)
-    module = {"rmtree": shutil, "write_record": records}.get(name, work if call else running)
+    modules = {"rmtree": shutil, "write_record": records, "settle": work}
+    module = modules.get(name, job if call else running)
     did, calls = getattr(module, name), 0
 
     def ends(*given: Any, **named: Any) -> Any:
