@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SMALLEST := 'stages=[prepare,evaluate,track]' model.weights=shipped model.backend=torch \
+	dataset.train=1 dataset.val=1 dataset.test=2 dataset.pool=0 dataset.video_seconds=0.2
 PORT ?= 5000
 
 .DEFAULT_GOAL := help
@@ -21,6 +23,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --force-reinstall --no-deps \
 		"opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
+	@echo "compiling loops, and trying them on four pictures (a minute)"
+	@# numba compiles a loop at its first call on a machine: here, so that no first command waits for it
+	@there=$$(mktemp -d) && cd "$$there" && "$(CURDIR)/$(BIN)/python" "$(CURDIR)/src/run.py" $(SMALLEST) \
+		> log 2>&1 && cd / && rm -rf "$$there" || { cat "$$there/log"; exit 1; }
 	@touch $(STAMP)
 
 demo: install ## the whole loop on the embedded data set, offline, and a retraining on its reviewed labels
