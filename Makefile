@@ -33,7 +33,7 @@ demo: install ## the whole loop on the embedded data set, offline, and a retrain
 	$(BIN)/python src/run.py experiment=demo
 	$(BIN)/python src/run.py experiment=demo dataset=reviewed 'stages=[prepare,train,evaluate]'
 
-test: install ## the whole test suite, two files at a time (about half an hour on 2 cores)
+test: install ## the whole test suite, two files at a time (some 20 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses 2 --durations 40
 
 test-fast: install ## without the slow ones (about ten minutes on 2 cores)
