@@ -57,6 +57,9 @@ def test_names_that_tell(monkeypatch: pytest.MonkeyPatch, name: str, secret: boo
         ("http://me:o'brien@host:5", "http://***@host:5"),
         ('http://me:a"b"c@host', "http://***@host"),
         ("['http://host','x@y']", "['http://host','x@y']"),
+        ("postgres:/me:SECRET@host/db", "postgres:/***@host/db"),
+        ("file:/a:b/c@d.jpg C:/me:x@y", "file:/***@d.jpg C:/me:x@y"),
+        ("s3:/bucket/me@home.jpg", "s3:/bucket/me@home.jpg"),
         ("http://h/v?api_key=A1&channel=2", "http://h/v?api_key=***&channel=2"),
         (
             "http://h/v?client_secret=A1&auth_token=B2",

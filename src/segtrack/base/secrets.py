@@ -28,6 +28,11 @@ _PASSWORD = re.compile(
     rf"(?:(?:(?!/){_LETTER}){{1,999}}|(?:(?![/:]){_LETTER}){{0,99}}:(?!\d+/){_LETTER}{{0,999}})@",
     re.IGNORECASE,
 )
+# Where a slash was lost in typing; two letters, since C:/ begins a path.
+_MISTYPED = re.compile(
+    rf"(\b[a-z][a-z0-9+.-]{{1,30}}:/)(?!/)(?:(?![/:]){_LETTER}){{1,99}}:{_LETTER}{{1,99}}@",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(
     r"([?&;#][\w.%-]*(?:token|key|secret|sig|pass|pss|pwd|pw|auth|jwt|session|cred|x-amz-)"
     r"[\w.%-]*\\?=)[^&;#\s'\"]+",
@@ -48,7 +53,8 @@ def without_secrets(text: str) -> str:
     These are names, passwords and tokens in addresses, and the values of variables of the
     environment whose names tell that they are secret, such as HF_TOKEN, in whatever quotes.
     """
-    text = _QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+    text = _MISTYPED.sub(r"\1***@", _PASSWORD.sub(r"\1***@", text))
+    text = _QUERY.sub(r"\1***", text)
     values = _values()
     return values.sub("***", text) if values is not None else text
 
