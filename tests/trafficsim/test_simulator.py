@@ -23,7 +23,7 @@ from trafficsim import (
 )
 from trafficsim.camera import look
 from trafficsim.effects import _noise_tile
-from trafficsim.facades import _drawn, _kept, draw_front
+from trafficsim.facades import _drawn, _kept, choose_front
 from trafficsim.ground import _repeated, _tiles
 from trafficsim.groundlight import make_ground_light
 from trafficsim.labels import Silhouette, encode, label, outline
@@ -499,17 +499,18 @@ def test_light_on_the_ground_changes_evenly(light: str) -> None:
     [
         ((10.0, 10.5), (160, 168), (160, 168)),
         ((10.0, 10.5), (81, 41), (80, 42)),
-        ((10.0, 10.5), (1, 1), (5, 5)),
+        ((10.0, 10.5), (1, 1), (5, 5.25)),
         ((1.25, 10.5), (20, 168), (20, 168)),
         ((10.0, 10.5), (9000, 9000), (160, 168)),
     ],
 )
 def test_a_front_has_about_the_size_that_is_asked_for(
-    extent: tuple[float, float], size: tuple[float, float], expected: tuple[int, int]
+    extent: tuple[float, float], size: tuple[float, float], expected: tuple[float, float]
 ) -> None:
-    _, _, light = make_street(np.random.default_rng(SEED), SimulatorKnobs())
-    front = draw_front(np.random.default_rng(SEED), extent, size, light, np.ones(3))
-    assert front.shape == (*expected[::-1], 3)
+    front = choose_front(np.random.default_rng(SEED), extent, size, 0.3)
+    assert front.shown == pytest.approx(expected)
+    rows, columns = front.texture.shape
+    assert rows == np.ceil(expected[1]) and columns >= expected[0]
 
 
 @pytest.mark.parametrize("class_id", [1, 2, 3])
