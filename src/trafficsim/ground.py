@@ -174,7 +174,7 @@ def _tiles() -> NDArray[np.int8]:
     for sd, side in ((0.05, 256), (0.035, 24), (0.03, 32)):
         noise = rng.normal(0.0, sd, (side, side)).astype(np.float32)
         # without a seam: an eighth more of it on all sides while it is resized
-        noise = cv2.copyMakeBorder(noise, *[side // 8] * 4, cv2.BORDER_WRAP)
+        noise = np.pad(noise, side // 8, "wrap")
         wide = cv2.resize(noise, (SIDE * 5 // 4, SIDE * 5 // 4))
         planes.append(wide[SIDE // 8 : -SIDE // 8, SIDE // 8 : -SIDE // 8])
     tiles = np.stack([planes[0] + planes[1], planes[2]])

@@ -73,7 +73,7 @@ def _glow(street: Street) -> Image:
     xs, zs = np.array([(lamp.x - lamp.side * 1.6, lamp.z) for lamp in lamps]).T
     across = np.exp(-((np.arange(_WIDTH) + _LEFT - xs[:, None]) ** 2) / 42.0)
     along = np.exp(-((np.arange(_LENGTH) + _BEHIND - zs[:, None]) ** 2) / 42.0)
-    return np.rint(255.0 * np.minimum(along.T @ across, 1.0)).astype(np.uint8)
+    return np.asarray(np.rint(255.0 * np.minimum(along.T @ across, 1.0)), np.uint8)
 
 
 def _cast(sun: Image, street: Street, light: Light) -> None:
