@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trafficsim import raster
 from trafficsim.light import Light
-from trafficsim.scene import Furniture, Street
+from trafficsim.scene import Street
 
-Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 _LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60, 220, 4
+
+_DISC = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0.0, 2.0 * np.pi, 9)[1:]])
+_CROWN = 0.75 * _DISC + [
+    [(0.42 * np.sqrt(k) * np.cos(2.4 * k), 0.42 * np.sqrt(k) * np.sin(2.4 * k))] for k in range(14)
+]
+"""(14, 8, 2), m, discs of shadow that a tree's leaves make."""
 
 
 @dataclass(frozen=True)
 class GroundLight:
-    """Sun and lamp light on the ground, rows along z.
+    """Sun and lamp light on the ground, rows along z; of both 255 is all of it.
 
     Attributes:
-        sun: uint8, the share of sun, 255 for all of it, 4 cells per m.
-        lamp: float32, the share 0..1 of lamp light, one cell per m.
+        sun: uint8, 4 cells per m.
+        lamp: uint8, one cell per m.
+        origin: x and z of the first cells, m.
         shaded: Whether the share of sun is below 1 anywhere.
         lit: Whether there is lamp light.
     """
 
     sun: Image
-    lamp: Plane
+    lamp: Image
+    origin: tuple[float, float]
     shaded: bool
     lit: bool
 
     def at(self, x: float, z: float) -> tuple[float, float]:
-        """Shares of sun and lamp light at (x, z), m."""
-        place = np.array([[x]], np.float32), np.array([[z]], np.float32)
-        sun = float(self.sun_at(*place)[0, 0]) if self.shaded else 1.0
-        lamp = float(self.lamp_at(*place)[0, 0]) if self.lit else 0.0
-        return sun, lamp
-
-    def sun_at(self, x: Plane, z: Plane) -> Plane:
-        """The share of sun at each of the points x, z (h, w), m."""
-        return np.multiply(_seen(self.sun, x, z, _CELLS), np.float32(1.0 / 255.0))
-
-    def lamp_at(self, x: Plane, z: Plane) -> Plane:
-        """The share of lamp light at each of the points x, z (h, w), m."""
-        return _seen(self.lamp, x, z, 1)
+        """Shares, 0..1, of sun and lamp light at (x, z), m."""
+        across, along = x - self.origin[0], z - self.origin[1]
+        sun = _between(self.sun, _CELLS * across, _CELLS * along) if self.shaded else 1.0
+        return sun, _between(self.lamp, across, along) if self.lit else 0.0
 
 
 def make_ground_light(street: Street, light: Light) -> GroundLight:
@@ -57,56 +56,67 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
     if shaded:
         _cast(sun, street, light)
         sun = np.asarray(cv2.GaussianBlur(sun, (5, 5), 0), dtype=np.uint8)
-    lamp = np.zeros((_LENGTH, _WIDTH), np.float32)
     lit = float(light.lamp.max()) > 0.0
-    if lit:
-        rows = np.arange(_LENGTH, dtype=np.float32)[:, None] + _BEHIND
-        columns = np.arange(_WIDTH, dtype=np.float32)[None, :] + _LEFT
-        for piece in street.furniture:
-            if piece.kind == "lamp":
-                distance = (columns - (piece.x - piece.side * 1.6)) ** 2 + (rows - piece.z) ** 2
-                lamp += np.exp(-distance / 42.0)
-    return GroundLight(sun, np.minimum(lamp, np.float32(1.0)), shaded, lit)
+    lamp = _glow(street) if lit else np.zeros((_LENGTH, _WIDTH), np.uint8)
+    return GroundLight(sun, lamp, (_LEFT, _BEHIND), shaded, lit)
 
 
-def _seen(plane: Image | Plane, x: Plane, z: Plane, cells: int) -> Plane:
-    columns, rows = (x - _LEFT) * cells, (z - _BEHIND) * cells
-    seen = cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return np.asarray(seen, dtype=np.float32)
+def _between(plane: Image, across: float, along: float) -> float:
+    """The share at a place among the cells of a plane, 0..1."""
+    height, width = plane.shape
+    across, along = min(max(across, 0.0), width - 1.001), min(max(along, 0.0), height - 1.001)
+    c, r = int(across), int(along)
+    u, v = across - c, along - r
+    a, b, d, e = (
+        plane.item(r, c),
+        plane.item(r, c + 1),
+        plane.item(r + 1, c),
+        plane.item(r + 1, c + 1),
+    )
+    return ((1.0 - v) * (a + u * (b - a)) + v * (d + u * (e - d))) / 255.0
+
+
+def _glow(street: Street) -> Image:
+    """Lamp light, as `GroundLight` has it."""
+    lamps = [piece for piece in street.furniture if piece.kind == "lamp"]
+    if not lamps:
+        return np.zeros((_LENGTH, _WIDTH), np.uint8)
+    xs, zs = np.array([(lamp.x - lamp.side * 1.6, lamp.z) for lamp in lamps]).T
+    across = np.exp(-((np.arange(_WIDTH) + _LEFT - xs[:, None]) ** 2) / 42.0)
+    along = np.exp(-((np.arange(_LENGTH) + _BEHIND - zs[:, None]) ** 2) / 42.0)
+    return np.asarray(np.rint(255.0 * np.minimum(along.T @ across, 1.0)), np.uint8)
 
 
 def _cast(sun: Image, street: Street, light: Light) -> None:
-    direction = light.sun_direction
-    per_metre = -direction[[0, 2]] / direction[1]
-    for building in street.buildings:
-        wall = building.side * (
-            street.road + street.pavement[(building.side + 1) // 2] + building.setback
-        )
-        back = wall + building.side * 10.0
-        corners = np.array([(x, z) for x in (wall, back) for z in (building.z0, building.z1)])
-        _fill(sun, np.concatenate([corners, corners + per_metre * building.height]), 0)
+    """Shadows, the darkest last, so that none lightens another."""
+    east, up, north = light.sun_direction.tolist()
+    per_x, per_z = -east / up, -north / up  # m of shadow per m of height
+    poles, trees, houses = [], [], []
     for piece in street.furniture:
-        foot = np.array([piece.x, piece.z])
+        x, z = piece.x, piece.z
         if piece.kind == "tree":
-            _tree(sun, piece, foot, per_metre)
+            reach = 4.4 * piece.scale
+            trees.append((x + per_x * reach, z + per_z * reach, piece.scale))
         elif piece.kind in ("lamp", "signal"):
             height = 6.0 if piece.kind == "lamp" else 3.2
-            side = 0.09 * np.array([-per_metre[1], per_metre[0]]) / np.hypot(*per_metre)
-            tip = foot + per_metre * height
-            _fill(sun, np.array([foot + side, foot - side, tip + side, tip - side]), 60)
-
-
-def _tree(sun: Image, piece: Furniture, foot: Array, per_metre: Array) -> None:
-    k = np.arange(14)
-    out = 0.42 * np.sqrt(k)[:, None] * np.stack([np.cos(2.4 * k), np.sin(2.4 * k)], axis=1)
-    middles = foot + (per_metre * 4.4 + out) * piece.scale
-    cells = np.rint((middles - (_LEFT, _BEHIND)) * _CELLS).astype(int)
-    radius = round(0.8 * piece.scale * _CELLS)
-    for middle in cells.tolist():
-        cv2.circle(sun, middle, radius, 25, -1)
-
-
-def _fill(plane: Image, points: Array, value: int) -> None:
-    cells = (points - (_LEFT, _BEHIND)) * _CELLS
-    hull = cv2.convexHull(np.rint(cells).astype(np.int32))
-    cv2.fillConvexPoly(plane, hull, value)
+            half = 0.09 / hypot(per_x, per_z)
+            dx, dz = per_x * height, per_z * height
+            ox, oz = -per_z * half, per_x * half  # half a pole's width
+            poles.append((x + ox, z + oz, x - ox, z - oz,
+                          x + dx - ox, z + dz - oz, x + dx + ox, z + dz + oz))  # fmt: skip
+    for house in street.buildings:
+        front = street.road + street.pavement[(house.side + 1) // 2] + house.setback
+        x0, x1 = house.side * front, house.side * (front + 10.0)
+        z0, z1 = house.z0, house.z1
+        dx, dz = per_x * house.height, per_z * house.height
+        # the corner towards the sun first
+        x0, x1 = (x0, x1) if (x1 - x0) * dx >= 0.0 else (x1, x0)
+        z0, z1 = (z0, z1) if (z1 - z0) * dz >= 0.0 else (z1, z0)
+        houses.append(
+            (x0, z0, x1, z0, x1 + dx, z0 + dz, x1 + dx, z1 + dz, x0 + dx, z1 + dz, x0, z1)
+        )
+    places = np.array(trees).reshape(-1, 3)[:, None, None]
+    crowns = places[..., :2] + places[..., 2:] * _CROWN
+    for value, corners, shapes in ((60, 4, poles), (25, len(_DISC), crowns), (0, 6, houses)):
+        points = (np.array(shapes, np.float64).reshape(-1, 2) - (_LEFT, _BEHIND)) * _CELLS
+        raster.stamp(sun, points, np.full(len(points) // corners, corners), value)

@@ -235,7 +235,7 @@ def _mix(
 
 
 @compiled
-def _apart(pixel: np.uint32) -> int:
+def _apart(pixel: np.uint32) -> np.int64:
     wide = np.int64(pixel)
     return (wide & 0x00FF00FF) | ((wide & 0xFF00FF00) << 24)
 
