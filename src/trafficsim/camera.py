@@ -36,6 +36,11 @@ class Camera:
     centre: tuple[float, float]
     size: tuple[int, int]
 
+    @property
+    def lens(self) -> tuple[float, float, float]:
+        """Focal length and principal point (x, y), px."""
+        return float(self.focal), float(self.centre[0]), float(self.centre[1])
+
     def widened(self, margin: int) -> Camera:
         """The same view with `margin` px more on every side."""
         return self.shifted(margin, margin, (self.size[0] + 2 * margin, self.size[1] + 2 * margin))
