@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from trafficsim.chance import uniform
 from trafficsim.colours import Colour, darker, pick
 from trafficsim.mesh import GLOWING, HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
@@ -23,9 +24,9 @@ Rng = np.random.Generator
 
 def make_bus(rng: Rng) -> Body:
     """A city bus; its doors are on the right."""
-    length = float(rng.uniform(9.0, 12.0))
-    half = 0.5 * float(rng.uniform(2.45, 2.55))
-    height = float(rng.uniform(2.9, 3.2))
+    length = uniform(rng, 9.0, 12.0)
+    half = 0.5 * uniform(rng, 2.45, 2.55)
+    height = uniform(rng, 2.9, 3.2)
     paint, stripe = pick(rng, BUS_PAINTS), pick(rng, BUS_PAINTS)
     two_tone = bool(rng.random() < 0.5)
     size = half + 0.03, 0.5 * length + 0.02, height + 0.22

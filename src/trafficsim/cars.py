@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from trafficsim.chance import one_of, uniform
 from trafficsim.colours import Colour, darker, pick
 from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
@@ -31,12 +32,14 @@ _CAR_PAINTS: tuple[Colour, ...] = (
 
 def make_car(rng: Rng) -> Body:
     """A sedan, hatchback, off-roader or estate."""
-    style = str(rng.choice(["sedan", "hatch", "suv", "wagon"], p=[0.32, 0.3, 0.24, 0.14]))
-    length = {"sedan": 4.6, "hatch": 3.9, "suv": 4.5, "wagon": 4.7}[style] * rng.uniform(0.95, 1.05)
-    height = {"sedan": 1.44, "hatch": 1.48, "suv": 1.72, "wagon": 1.5}[style] * rng.uniform(
-        0.97, 1.03
+    style = one_of(rng, ("sedan", "hatch", "suv", "wagon"), (0.32, 0.3, 0.24, 0.14))
+    length = {"sedan": 4.6, "hatch": 3.9, "suv": 4.5, "wagon": 4.7}[style] * uniform(
+        rng, 0.95, 1.05
     )
-    half = 0.5 * float(rng.uniform(1.74, 1.9))
+    height = {"sedan": 1.44, "hatch": 1.48, "suv": 1.72, "wagon": 1.5}[style] * uniform(
+        rng, 0.97, 1.03
+    )
+    half = 0.5 * uniform(rng, 1.74, 1.9)
     paint = pick(rng, _CAR_PAINTS)
     size = half + 0.02, 0.5 * length + 0.015, height
     return Body(size, partial(_car, style, length, height, half, paint))

@@ -14,12 +14,18 @@ Colour = tuple[float, float, float]
 def pick(rng: np.random.Generator, paints: Sequence[Colour]) -> Colour:
     """One of `paints`, a little lighter, darker or tinted."""
     base = paints[int(rng.integers(len(paints)))]
-    # plain numbers: arrays of three are slower
-    lightness, *tints = rng.random(4).tolist()
+    # plain numbers: arrays of three are slower, and so is a loop
+    lightness, blue, green, red = rng.random(4).tolist()
     factor = 0.88 + (1.08 - 0.88) * lightness
-    tinted = (c * factor + (16.0 * t - 8.0) for c, t in zip(base, tints, strict=True))
-    b, g, r = (min(max(c, 12.0), 245.0) for c in tinted)
-    return b, g, r
+    return (
+        _within(base[0] * factor + (16.0 * blue - 8.0)),
+        _within(base[1] * factor + (16.0 * green - 8.0)),
+        _within(base[2] * factor + (16.0 * red - 8.0)),
+    )
+
+
+def _within(tone: float) -> float:
+    return 12.0 if tone < 12.0 else 245.0 if tone > 245.0 else tone
 
 
 def darker(colour: Colour, factor: float) -> Colour:

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from trafficsim.chance import one_of, uniform
+
 Array = NDArray[np.float64]
 
 
@@ -63,10 +65,10 @@ def draw_light(rng: np.random.Generator, wanted: str, fog: float) -> Light:
         wanted: "day", "dusk", "night" or "mixed".
         fog: 0..1, chance and strength of fog.
     """
-    kind = str(rng.choice(["day", "dusk", "night"], p=[0.66, 0.18, 0.16]))
+    kind = one_of(rng, ("day", "dusk", "night"), (0.66, 0.18, 0.16))
     kind = kind if wanted == "mixed" else wanted
-    azimuth = rng.uniform(0.0, 2.0 * np.pi)
-    elevation = np.radians(rng.uniform(28, 62) if kind == "day" else rng.uniform(12, 20))
+    azimuth = uniform(rng, 0.0, 2.0 * np.pi)
+    elevation = np.radians(uniform(rng, 28, 62) if kind == "day" else uniform(rng, 12, 20))
     direction = np.array(
         [
             np.cos(elevation) * np.sin(azimuth),
@@ -75,11 +77,11 @@ def draw_light(rng: np.random.Generator, wanted: str, fog: float) -> Light:
         ]
     )
     foggy = bool(rng.random() < fog)
-    strength = float(rng.uniform(0.35, 1.0)) * (0.4 + 0.6 * fog)
+    strength = uniform(rng, 0.35, 1.0) * (0.4 + 0.6 * fog)
     density = 0.0022 + (0.024 * strength if foggy else 0.0)
-    exposure = float(rng.uniform(0.9, 1.1))
+    exposure = uniform(rng, 0.9, 1.1)
     overcast = bool(rng.random() < 0.3) or foggy
-    warm = rng.uniform(-0.03, 0.03)
+    warm = uniform(rng, -0.03, 0.03)
     if kind == "day":
         ambient = np.array([0.66, 0.62, 0.60]) if not overcast else np.array([0.92, 0.90, 0.88])
         sun = np.array([0.48, 0.56, 0.62]) if not overcast else np.array([0.10, 0.10, 0.10])

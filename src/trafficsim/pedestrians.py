@@ -10,6 +10,7 @@ import numpy as np
 
 from segtrack.base.compiled import compiled
 from trafficsim.camera import Array
+from trafficsim.chance import uniform
 from trafficsim.colours import Colour, pick
 from trafficsim.projection import Counts, Lens
 
@@ -76,13 +77,13 @@ class Figure:
 def make_figure(rng: Rng) -> Figure:
     """A person with drawn size and clothes."""
     child = rng.random() < 0.1
-    height = float(rng.uniform(1.15, 1.4) if child else np.clip(rng.normal(1.72, 0.09), 1.5, 1.95))
+    height = uniform(rng, 1.15, 1.4) if child else min(max(rng.normal(1.72, 0.09), 1.5), 1.95)
     coat = bool(rng.random() < 0.22)
     skirt = bool(rng.random() < 0.16) and not coat
     return Figure(
         height=height,
-        girth=float(rng.uniform(0.9, 1.25)),
-        stride=float(rng.uniform(0.34, 0.46)),
+        girth=uniform(rng, 0.9, 1.25),
+        stride=uniform(rng, 0.34, 0.46),
         skin=pick(rng, _SKINS),
         hair=pick(rng, _HAIRS),
         top=pick(rng, _TOPS),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trafficsim.chance import one_of, uniform
 from trafficsim.frame import SimulatorKnobs
 from trafficsim.pedestrians import Figure, make_figure
 from trafficsim.scene import Street
@@ -127,7 +128,7 @@ def make_people(
             x = side * float(track)
             if street.view == "along" and abs(x - camera_x) < 2.6:
                 continue
-            speed = float(rng.choice([-1.0, 1.0])) * float(rng.uniform(1.0, 1.6))
+            speed = one_of(rng, (-1.0, 1.0)) * uniform(rng, 1.0, 1.6)
             count = rng.poisson(knobs.density * crowding * (high - low))
             wanted = rng.uniform(low, high, int(count))
             if knobs.occlusion > 0.5:
@@ -137,17 +138,17 @@ def make_people(
             for z in _apart(wanted):
                 people.append(Walker(key(), make_figure(rng), x, z, speed))
         if knobs.density > 0 and rng.random() < 0.5:
-            z = float(rng.uniform(8 if street.view != "across" else -15, 28))
+            z = uniform(rng, 8 if street.view != "across" else -15, 28)
             x = side * (street.road + 1.05)
             for j in range(int(rng.integers(1, 3))):
-                face = -side * 0.5 * np.pi + float(rng.uniform(-0.5, 0.5))
+                face = -side * 0.5 * np.pi + uniform(rng, -0.5, 0.5)
                 people.append(Walker(key(), make_figure(rng), x, z + 0.75 * j, 0.0, facing=face))
     if street.crosswalk is not None:
         count = rng.poisson(5.0 * knobs.density)
         for slot in rng.permutation(np.linspace(-1.4, 1.4, 6))[:count]:
             z = street.crosswalk + float(slot)
-            crossing = int(rng.choice([-1, 1]))
-            delay = float(rng.uniform(0.0, 2.0))
+            crossing = one_of(rng, (-1, 1))
+            delay = uniform(rng, 0.0, 2.0)
             people.append(Walker(key(), make_figure(rng), 0.0, z, 0.0, crossing, delay))
     return tuple(people)
 
@@ -158,7 +159,7 @@ def _crossing(walker: Walker, street: Street, signal: Signal, time: float, pace:
     edge = street.road + _KERB
     way = (signal.crossing_time(time) - walker.delay) * 2.0 * edge / signal.walk
     moving = 0.0 < way < 2.0 * edge
-    x = direction * (-edge + float(np.clip(way, 0.0, 2.0 * edge)))
+    x = direction * (-edge + min(max(way, 0.0), 2.0 * edge))
     phase = pace * way + walker.key if moving else np.nan
     return Place(walker.key, walker.figure, x, walker.z, direction * 0.5 * np.pi, phase)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trafficsim.camera import Camera, look
+from trafficsim.chance import one_of, uniform
 from trafficsim.frame import SimulatorKnobs
 from trafficsim.light import Light, draw_light
 
@@ -92,21 +93,21 @@ class Street:
 def make_street(rng: Rng, knobs: SimulatorKnobs) -> tuple[Street, Camera, Light]:
     """Draws a street, where the camera stands, and the light."""
     light = draw_light(rng, knobs.light, knobs.fog)
-    view = str(rng.choice(["along", "oblique", "across"], p=[0.5, 0.26, 0.24]))
-    side = int(rng.choice([-1, 1]))
-    per_side = int(rng.choice([1, 2], p=[0.55, 0.45]))
+    view = one_of(rng, ("along", "oblique", "across"), (0.5, 0.26, 0.24))
+    side = one_of(rng, (-1, 1))
+    per_side = one_of(rng, (1, 2), (0.55, 0.45))
     drive = 1 if rng.random() < 0.8 else -1
     parking = (bool(rng.random() < 0.35), bool(rng.random() < 0.35))
     if view == "across":
         parking = (parking[0] and side > 0, parking[1] and side < 0)
     road = per_side * LANE + PARKING * (0.5 if any(parking) else 0.0) * 2
     lanes = tuple(Lane(s * (0.5 + k) * LANE, s * drive) for s in (-1, 1) for k in range(per_side))
-    pavement = (float(rng.uniform(3.2, 5.0)), float(rng.uniform(3.2, 5.0)))
+    pavement = (uniform(rng, 3.2, 5.0), uniform(rng, 3.2, 5.0))
     crosswalk = None
     if rng.random() < 0.65:
-        crosswalk = float(rng.uniform(-5, 5) if view == "across" else rng.uniform(13, 24))
+        crosswalk = uniform(rng, -5, 5) if view == "across" else uniform(rng, 13, 24)
     z_range = {"along": (-12.0, 80.0), "oblique": (-8.0, 75.0), "across": (-42.0, 42.0)}[view]
-    end = float(rng.uniform(78, 110)) if rng.random() < 0.45 and view != "across" else None
+    end = uniform(rng, 78, 110) if rng.random() < 0.45 and view != "across" else None
     camera = _place_camera(rng, knobs, view, side, road, pavement)
     buildings = _buildings(rng, view, side, end)
     layout = Street(
@@ -123,30 +124,30 @@ def _place_camera(
     rng: Rng, knobs: SimulatorKnobs, view: str, side: int, road: float,
     pavement: tuple[float, float],
 ) -> Camera:  # fmt: skip
-    half_view = np.radians(rng.uniform(25, 32))
+    half_view = np.radians(uniform(rng, 25, 32))
     size = (knobs.width, knobs.height)
     # the view keeps its size across aspect ratios: 16:9 is the frame that it is meant for
     focal = 0.5 * max(knobs.width, knobs.height * 16 / 9) / np.tan(half_view)
     walk = pavement[(side + 1) // 2]
     if view == "along":
-        height = float(rng.uniform(3.4, 6.4))
-        x = side * (road + rng.uniform(0.3, 0.8) * walk)
+        height = uniform(rng, 3.4, 6.4)
+        x = side * (road + uniform(rng, 0.3, 0.8) * walk)
         if height > 4.8 and rng.random() < 0.6:
             # over the road, high enough for lorries to pass below
-            x, height = float(rng.uniform(-road, road)), height + 1.4
-        aim = rng.uniform(-0.25, 0.6) * side * road - x
-        yaw = float(np.arctan2(aim, 32.0)) + float(rng.uniform(-0.08, 0.08))
-        pitch = -np.radians(rng.uniform(5.0, 7.0) + 1.2 * (height - 3.4))
+            x, height = uniform(rng, -road, road), height + 1.4
+        aim = uniform(rng, -0.25, 0.6) * side * road - x
+        yaw = float(np.arctan2(aim, 32.0)) + uniform(rng, -0.08, 0.08)
+        pitch = -np.radians(uniform(rng, 5.0, 7.0) + 1.2 * (height - 3.4))
     elif view == "oblique":
-        height = float(rng.uniform(3.2, 5.8))
-        x = side * (road + walk + rng.uniform(0.5, 2.5))
-        yaw = -side * float(np.radians(rng.uniform(24, 44)))
-        pitch = -np.radians(rng.uniform(6.0, 9.0) + (height - 3.2))
+        height = uniform(rng, 3.2, 5.8)
+        x = side * (road + walk + uniform(rng, 0.5, 2.5))
+        yaw = -side * float(np.radians(uniform(rng, 24, 44)))
+        pitch = -np.radians(uniform(rng, 6.0, 9.0) + (height - 3.2))
     else:
-        height = float(rng.uniform(2.4, 4.6))
-        x = side * (road + walk + rng.uniform(6.0, 10.0))
-        yaw = -side * float(np.radians(rng.uniform(76, 104)))
-        pitch = -np.radians(rng.uniform(2.5, 5.0) + (height - 2.4))
+        height = uniform(rng, 2.4, 4.6)
+        x = side * (road + walk + uniform(rng, 6.0, 10.0))
+        yaw = -side * float(np.radians(uniform(rng, 76, 104)))
+        pitch = -np.radians(uniform(rng, 2.5, 5.0) + (height - 2.4))
     centre = (0.5 * (knobs.width - 1), 0.5 * (knobs.height - 1))
     return look((x, height, 0.0), yaw, float(pitch), float(focal), centre, size)
 
@@ -155,19 +156,19 @@ def _buildings(rng: Rng, view: str, side: int, end: float | None) -> tuple[Build
     houses = []
     start, stop = (-75.0, 75.0) if view == "across" else (-30.0, 150.0)
     stop = end - 14.0 if end is not None else stop
-    tall = float(rng.uniform(0.8, 1.6))
+    tall = uniform(rng, 0.8, 1.6)
     for s in (-1, 1):
         if view != "along" and s == side:
             continue
-        z = start + float(rng.uniform(0, 8))
+        z = start + uniform(rng, 0, 8)
         while z < stop:
-            width = float(rng.uniform(8, 18))
+            width = uniform(rng, 8, 18)
             height = float(3.1 * rng.integers(2, 6)) * tall + 1.2
-            setback = 0.0 if rng.random() < 0.7 else float(rng.uniform(0.5, 3.0))
+            setback = 0.0 if rng.random() < 0.7 else uniform(rng, 0.5, 3.0)
             if rng.random() < 0.86:
                 z1 = min(z + width, stop)
                 houses.append(Building(s, z, z1, height, setback, int(rng.integers(1 << 30))))
-            z += width + (0.0 if rng.random() < 0.65 else float(rng.uniform(1.5, 5.0)))
+            z += width + (0.0 if rng.random() < 0.65 else uniform(rng, 1.5, 5.0))
     return tuple(houses)
 
 
@@ -181,19 +182,19 @@ def _furniture(
     for s in (-1, 1):
         kerb = s * (street.road + 0.55)
         near_side = s == street.camera_side
-        spacing = float(rng.uniform(16, 22)) * (1.0 + (3.0 * sparse if near_side else 0.0))
-        for z in np.arange(low + rng.uniform(0, spacing), high, spacing):
+        spacing = uniform(rng, 16, 22) * (1.0 + (3.0 * sparse if near_side else 0.0))
+        for z in np.arange(low + uniform(rng, 0, spacing), high, spacing):
             pieces.append(Furniture("lamp", kerb, float(z), 1.0, s))
         if rng.random() < 1.2 * knobs.occlusion:
-            spacing = float(rng.uniform(8, 12)) * (1.5 - 0.5 * knobs.occlusion)
-            for z in np.arange(low + rng.uniform(0, spacing), high, spacing):
-                scale = float(rng.uniform(0.75, 1.15))
+            spacing = uniform(rng, 8, 12) * (1.5 - 0.5 * knobs.occlusion)
+            for z in np.arange(low + uniform(rng, 0, spacing), high, spacing):
+                scale = uniform(rng, 0.75, 1.15)
                 pieces.append(Furniture("tree", kerb + s * 0.2, float(z) + 1.3, scale, s))
         kinds = _scattered(rng, knobs.occlusion, near_side)
         for kind in kinds:
-            z = float(rng.uniform(low, min(high, 45.0)))
-            x = kerb + s * float(rng.uniform(0.0, 0.4))
-            pieces.append(Furniture(kind, x, z, float(rng.uniform(0.9, 1.15)), s))
+            z = uniform(rng, low, min(high, 45.0))
+            x = kerb + s * uniform(rng, 0.0, 0.4)
+            pieces.append(Furniture(kind, x, z, uniform(rng, 0.9, 1.15), s))
         if street.crosswalk is not None:
             for dz in (-2.6, 2.6):
                 pieces.append(Furniture("signal", s * (street.road + 0.4), street.crosswalk + dz,

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from trafficsim.chance import one_of, uniform
 from trafficsim.colours import Colour, darker, pick
 from trafficsim.mesh import HEADLIGHT, TAILLIGHT, Body, Mesh, MeshBuilder
 from trafficsim.vehicle_parts import (
@@ -38,11 +39,11 @@ _CARGO_PAINTS: tuple[Colour, ...] = (
 
 def make_truck(rng: Rng) -> Body:
     """A truck with one of four kinds of cargo."""
-    kind = str(rng.choice(["box", "tipper", "tank", "flat"], p=[0.62, 0.18, 0.1, 0.1]))
-    cab_length = float(rng.uniform(1.7, 2.2))
-    cargo_length = float(rng.uniform(4.2, 7.0))
-    half = 0.5 * float(rng.uniform(2.25, 2.5))
-    cab_height = float(rng.uniform(2.4, 2.9))
+    kind = one_of(rng, ("box", "tipper", "tank", "flat"), (0.62, 0.18, 0.1, 0.1))
+    cab_length = uniform(rng, 1.7, 2.2)
+    cargo_length = uniform(rng, 4.2, 7.0)
+    half = 0.5 * uniform(rng, 2.25, 2.5)
+    cab_height = uniform(rng, 2.4, 2.9)
     paint, cargo = pick(rng, _CAB_PAINTS), pick(rng, _CARGO_PAINTS)
     high, wide, load = _LOADS[kind](rng, half, cargo)
     front = 0.5 * (cab_length + 0.25 + cargo_length)
@@ -111,7 +112,7 @@ def _truck_rear(builder: MeshBuilder, z: float, half: float) -> None:
 
 
 def _draw_box(rng: Rng, half: float, paint: Colour) -> tuple[float, float, _Load]:
-    height, logo = float(rng.uniform(3.1, 3.7)), pick(rng, BUS_PAINTS)
+    height, logo = uniform(rng, 3.1, 3.7), pick(rng, BUS_PAINTS)
     logo_from, logo_to = sorted(rng.uniform(0.15, 0.85, 2).tolist())
     kind = int(rng.integers(3))
 
@@ -188,7 +189,7 @@ def _draw_tank(rng: Rng, half: float, paint: Colour) -> tuple[float, float, _Loa
 
 def _draw_flatbed(rng: Rng, half: float, cargo: Colour) -> tuple[float, float, _Load]:
     count = int(rng.integers(2, 4))
-    goods = [(float(rng.uniform(0.7, 1.5)), pick(rng, _CARGO_PAINTS)) for _ in range(count)]
+    goods = [(uniform(rng, 0.7, 1.5), pick(rng, _CARGO_PAINTS)) for _ in range(count)]
     bed = _DECK + 0.25
 
     def load(builder: MeshBuilder, z: tuple[float, float]) -> None:
