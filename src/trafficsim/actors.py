@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from trafficsim.camera import Array, Camera
-from trafficsim.effects import Image, add_glow
 from trafficsim.filmset import FilmSet
 from trafficsim.light import Light
 from trafficsim.pedestrians import see_figure
@@ -48,6 +47,10 @@ class Sight:
     lamp: float
 
 
+Glow = tuple[tuple[float, float], float, tuple[float, float, float]]
+"""What `add_glow` takes: where, px, radius, px, and colour."""
+
+
 class Actor(ABC):
     """Something that moves and is labelled."""
 
@@ -74,8 +77,9 @@ class Actor(ABC):
         """World outlines (N, 3) of the light that it throws on the road, wide ones first."""
         return []
 
-    def shine(self, image: Image, camera: Camera) -> None:
-        """Adds the glow of its lights to `image`."""
+    def glows(self, camera: Camera) -> list[Glow]:
+        """The shine of its lights."""
+        return []
 
 
 class VehicleActor(Actor):
@@ -115,9 +119,9 @@ class VehicleActor(Actor):
             beams.append(corners + self.sight.position)
         return beams
 
-    def shine(self, image: Image, camera: Camera) -> None:
+    def glows(self, camera: Camera) -> list[Glow]:
         if not (self._driving and self.light.headlights):
-            return
+            return []
         direction, half = self._vehicle.lane.direction, self._vehicle.body.half_size
         position = self.sight.position
         night = 1.0 if self.light.kind == "night" else 0.6
@@ -130,11 +134,12 @@ class VehicleActor(Actor):
         )
         seen = camera.to_camera(points)
         if abs(towards) < half[1] or seen[:, 2].min() < 1.5:
-            return
+            return []
         strength = night * (1.0 - 0.5 * self.sight.haze) * self.sight.fade
         tone = (colour[0] * strength, colour[1] * strength, colour[2] * strength)
-        for (x, y), z in zip(camera.to_pixels(seen).tolist(), seen[:, 2].tolist(), strict=True):
-            add_glow(image, (x, y), size * camera.focal / z * 0.8, tone)
+        radii = (size * camera.focal * 0.8 / seen[:, 2]).tolist()
+        spots = camera.to_pixels(seen).tolist()
+        return [((x, y), radius, tone) for (x, y), radius in zip(spots, radii, strict=True)]
 
 
 class PersonActor(Actor):
@@ -159,7 +164,7 @@ class PersonActor(Actor):
         x, _, z = self.light.sun_direction.tolist()
         size = max((x * x + z * z) ** 0.5, 1e-6)
         height = self._place.figure.height
-        return self.sight.position + _SILHOUETTE * (-z / size, height, x / size) @ _ACROSS
+        return self.sight.position + _SILHOUETTE * (-z / size, height, x / size)
 
     def contact_shadow(self) -> Array:
         return self.sight.position + _DISC

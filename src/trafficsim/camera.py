@@ -104,14 +104,3 @@ def clip_near(seen: Array) -> Array:
         if ahead[i]:
             kept.append(b)
     return np.array(kept).reshape(-1, 3)
-
-
-def clip_cloud(seen: Array) -> Array:
-    """Corners of the part of a convex hull that is ahead: points, and all crossing chords."""
-    ahead = seen[seen[:, 2] >= NEAR]
-    behind = seen[seen[:, 2] < NEAR]
-    if not len(behind) or not len(ahead):
-        return ahead
-    a, b = ahead[:, None, :], behind[None, :, :]
-    crossing = a + (b - a) * ((NEAR - a[..., 2:]) / (b[..., 2:] - a[..., 2:]))
-    return np.concatenate([ahead, crossing.reshape(-1, 3)])

@@ -50,7 +50,9 @@ def make_sprite(
     cover: Image = np.zeros_like(patch)
     fill(patch, points - box[:2], counts, colours)
     fill(cover, outline - box[:2], corners, np.full((len(corners), 3), 255.0))
-    canvas = np.asarray(cv2.merge([*cv2.split(patch), cv2.extractChannel(cover, 0)]), dtype=np.uint8)
+    canvas = np.asarray(
+        cv2.merge([*cv2.split(patch), cv2.extractChannel(cover, 0)]), dtype=np.uint8
+    )
     if piece.kind in ("hedge", "planter"):
         add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]

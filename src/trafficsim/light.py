@@ -52,6 +52,16 @@ class Light:
         """float64 (5, 3): ambient, sun, the sun's direction, lamp, haze."""
         return np.stack([self.ambient, self.sun, self.sun_direction, self.lamp, self.haze])
 
+    def shade(self, albedo: Array, normals: Array) -> tuple[Array, Array]:
+        """Surfaces with `albedo` (N, 3) and unit `normals` (N, 3).
+
+        Returns:
+            Their colours (N, 3) in the shade, and what full sun adds.
+        """
+        facing = np.maximum(normals @ self.sun_direction, 0.0)[:, None]
+        above = (0.8 + 0.2 * normals[:, 1])[:, None]
+        return albedo * (self.ambient * above), albedo * (self.sun * facing)
+
     def haze_share(self, depth: float) -> float:
         """Share of haze, 0..1, in front of something `depth` m away."""
         return float(1.0 - np.exp(-self.haze_density * max(depth, 0.0)))

@@ -11,9 +11,7 @@ Array = NDArray[np.float64]
 
 
 @compiled
-def back_to_front(
-    footprints: Array, eye: tuple[float, float], depths: Array
-) -> NDArray[np.int64]:
+def back_to_front(footprints: Array, eye: tuple[float, float], depths: Array) -> NDArray[np.int64]:
     """The order in which to paint.
 
     A thing cannot hide another if a plane along an axis has it on the one side, and the other

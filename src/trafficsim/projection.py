@@ -72,10 +72,8 @@ def see_mesh(
             corners = _cut(vertices, first, firsts[i + 1], position, rotation, eye, room)
             if corners < 3:
                 continue
-            for k in range(corners):
-                points[used, 0] = room[k, 0] * (lens[0] / room[k, 2]) + lens[1]
-                points[used, 1] = room[k, 1] * (lens[0] / room[k, 2]) + lens[2]
-                used += 1
+            _flatten(room, corners, lens, points[used:])
+            used += corners
             size = max(sqrt(x * x + y * y + z * z), 1e-12) * out
             sizes[known] = corners
             _light_up(
@@ -104,12 +102,24 @@ def see_ground(
     Returns:
         Points float64 (M, 2), px, and int64 (P,), how many each has; 0 behind the camera.
     """
-    fallen = points.copy()
+    origin = np.zeros(3)
+    flat, most = np.empty((len(points), 2)), _largest(counts)
     for i in range(len(points)):
-        fallen[i, 0] += points[i, 1] * slide[0]
-        fallen[i, 1] = 0.0
-        fallen[i, 2] += points[i, 1] * slide[2]
-    return _outline(fallen, counts, np.zeros(3), rotation, eye, lens)
+        flat[i, 0] = points[i, 0] + points[i, 1] * slide[0]
+        flat[i, 1] = points[i, 2] + points[i, 1] * slide[2]
+    hull, ring, cut = np.empty((most + 1, 2)), np.zeros((most, 3)), np.empty((most + 1, 3))
+    pixels, sizes = np.empty((len(points) + len(counts), 2)), np.zeros(len(counts), np.int64)
+    first = used = 0
+    for k in range(len(counts)):
+        corners = _hull(flat[first : first + counts[k]], hull)
+        first += counts[k]
+        for i in range(corners):
+            ring[i, 0], ring[i, 2] = hull[i, 0], hull[i, 1]
+        corners = _cut(ring, 0, corners, origin, rotation, eye, cut)
+        if corners >= 3:
+            _flatten(cut, corners, lens, pixels[used:])
+            sizes[k], used = corners, used + corners
+    return pixels[:used], sizes
 
 
 @compiled
@@ -226,9 +236,7 @@ def _cut(
 
 
 @compiled
-def _seen(
-    point: Array, position: Array, rotation: Array, eye: Array
-) -> tuple[float, float, float]:
+def _seen(point: Array, position: Array, rotation: Array, eye: Array) -> tuple[float, float, float]:
     """A point of something at `position` in camera coordinates, m."""
     x = point[0] + position[0] - eye[0]
     y = point[1] + position[1] - eye[1]
@@ -238,6 +246,14 @@ def _seen(
         x * rotation[1, 0] + y * rotation[1, 1] + z * rotation[1, 2],
         x * rotation[2, 0] + y * rotation[2, 1] + z * rotation[2, 2],
     )
+
+
+@compiled
+def _flatten(seen: Array, count: int, lens: Lens, pixels: Array) -> None:
+    """Writes where the first `count` of camera points (n, 3) are in the picture to `pixels`."""
+    for i in range(count):
+        pixels[i, 0] = seen[i, 0] * (lens[0] / seen[i, 2]) + lens[1]
+        pixels[i, 1] = seen[i, 1] * (lens[0] / seen[i, 2]) + lens[2]
 
 
 @compiled
@@ -320,7 +336,10 @@ def _hull(points: Array, hull: Array) -> int:
         if step == len(points):
             least = count + 1
         while count >= least:
-            ux, uy = hull[count - 1, 0] - hull[count - 2, 0], hull[count - 1, 1] - hull[count - 2, 1]
+            ux, uy = (
+                hull[count - 1, 0] - hull[count - 2, 0],
+                hull[count - 1, 1] - hull[count - 2, 1],
+            )
             vx, vy = points[i, 0] - hull[count - 1, 0], points[i, 1] - hull[count - 1, 1]
             if ux * vy - uy * vx > 0.0:
                 break

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trafficsim.actors import Actor, actors_in_sight
 from trafficsim.camera import Camera
-from trafficsim.effects import GroundLayer, shadow_factor
+from trafficsim.effects import GroundLayer, add_glow, shadow_factor
 from trafficsim.filmset import FilmSet, make_film_set
 from trafficsim.frame import Frame, Instance, SimulatorKnobs
 from trafficsim.labels import Silhouette, label
@@ -127,7 +127,8 @@ class _Film:
             view, fade = image[y0:y1, x0:x1], thing.sight.fade
             before = view.copy() if fade < 1.0 else None
             fill(image, points, counts, colours)
-            thing.shine(image, camera)
+            for glow in thing.glows(camera):
+                add_glow(image, *glow)
             number = len(drawn) + 1
             area, *box = stamp_whole(ids, outline, corners, number)
             if before is not None:
