@@ -20,34 +20,27 @@ _LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60, 220, 4
 
 @dataclass(frozen=True)
 class GroundLight:
-    """Sun and lamp light on the ground, rows along z.
+    """Sun and lamp light on the ground, rows along z; of both 255 is all of it.
 
     Attributes:
-        sun: uint8, the share of sun, 255 for all of it, 4 cells per m.
-        lamp: float32, the share 0..1 of lamp light, one cell per m.
+        sun: uint8, 4 cells per m.
+        lamp: uint8, one cell per m.
+        origin: x and z of the first cells, m.
         shaded: Whether the share of sun is below 1 anywhere.
         lit: Whether there is lamp light.
     """
 
     sun: Image
-    lamp: Plane
+    lamp: Image
+    origin: tuple[float, float]
     shaded: bool
     lit: bool
 
     def at(self, x: float, z: float) -> tuple[float, float]:
-        """Shares of sun and lamp light at (x, z), m."""
-        place = np.array([[x]], np.float32), np.array([[z]], np.float32)
-        sun = float(self.sun_at(*place)[0, 0]) if self.shaded else 1.0
-        lamp = float(self.lamp_at(*place)[0, 0]) if self.lit else 0.0
-        return sun, lamp
-
-    def sun_at(self, x: Plane, z: Plane) -> Plane:
-        """The share of sun at each of the points x, z (h, w), m."""
-        return np.multiply(_seen(self.sun, x, z, _CELLS), np.float32(1.0 / 255.0))
-
-    def lamp_at(self, x: Plane, z: Plane) -> Plane:
-        """The share of lamp light at each of the points x, z (h, w), m."""
-        return _seen(self.lamp, x, z, 1)
+        """Shares, 0..1, of sun and lamp light at (x, z), m."""
+        across, along = x - self.origin[0], z - self.origin[1]
+        sun = _between(self.sun, _CELLS * across, _CELLS * along) if self.shaded else 1.0
+        return sun, _between(self.lamp, across, along) if self.lit else 0.0
 
 
 def make_ground_light(street: Street, light: Light) -> GroundLight:
@@ -57,22 +50,30 @@ def make_ground_light(street: Street, light: Light) -> GroundLight:
     if shaded:
         _cast(sun, street, light)
         sun = np.asarray(cv2.GaussianBlur(sun, (5, 5), 0), dtype=np.uint8)
-    lamp = np.zeros((_LENGTH, _WIDTH), np.float32)
     lit = float(light.lamp.max()) > 0.0
-    if lit:
-        rows = np.arange(_LENGTH, dtype=np.float32)[:, None] + _BEHIND
-        columns = np.arange(_WIDTH, dtype=np.float32)[None, :] + _LEFT
-        for piece in street.furniture:
-            if piece.kind == "lamp":
-                distance = (columns - (piece.x - piece.side * 1.6)) ** 2 + (rows - piece.z) ** 2
-                lamp += np.exp(-distance / 42.0)
-    return GroundLight(sun, np.minimum(lamp, np.float32(1.0)), shaded, lit)
+    lamp = _glow(street) if lit else np.zeros((_LENGTH, _WIDTH), np.uint8)
+    return GroundLight(sun, lamp, (_LEFT, _BEHIND), shaded, lit)
 
 
-def _seen(plane: Image | Plane, x: Plane, z: Plane, cells: int) -> Plane:
-    columns, rows = (x - _LEFT) * cells, (z - _BEHIND) * cells
-    seen = cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return np.asarray(seen, dtype=np.float32)
+def _between(plane: Image, across: float, along: float) -> float:
+    """The share at a place among the cells of a plane, 0..1."""
+    height, width = plane.shape
+    across, along = min(max(across, 0.0), width - 1.001), min(max(along, 0.0), height - 1.001)
+    c, r = int(across), int(along)
+    u, v = across - c, along - r
+    (a, b), (d, e) = plane[r : r + 2, c : c + 2].tolist()
+    return float((1.0 - v) * (a + u * (b - a)) + v * (d + u * (e - d))) / 255.0
+
+
+def _glow(street: Street) -> Image:
+    """Lamp light, as `GroundLight` has it."""
+    lamps = [piece for piece in street.furniture if piece.kind == "lamp"]
+    if not lamps:
+        return np.zeros((_LENGTH, _WIDTH), np.uint8)
+    xs, zs = np.array([(lamp.x - lamp.side * 1.6, lamp.z) for lamp in lamps]).T
+    across = np.exp(-((np.arange(_WIDTH) + _LEFT - xs[:, None]) ** 2) / 42.0)
+    along = np.exp(-((np.arange(_LENGTH) + _BEHIND - zs[:, None]) ** 2) / 42.0)
+    return np.asarray(np.rint(255.0 * np.minimum(along.T @ across, 1.0)), np.uint8)
 
 
 def _cast(sun: Image, street: Street, light: Light) -> None:
