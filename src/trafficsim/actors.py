@@ -164,7 +164,8 @@ class PersonActor(Actor):
         x, _, z = self.light.sun_direction.tolist()
         size = max((x * x + z * z) ** 0.5, 1e-6)
         height = self._place.figure.height
-        return self.sight.position + _SILHOUETTE * (-z / size, height, x / size)
+        points: Array = self.sight.position + _SILHOUETTE * np.array([-z / size, height, x / size])
+        return points
 
     def contact_shadow(self) -> Array:
         return self.sight.position + _DISC
@@ -205,15 +206,13 @@ def actors_in_sight(stage: FilmSet, camera: Camera, most: int) -> list[Actor]:
     shown = np.flatnonzero((high >= 0.0).all(axis=1) & (low <= camera.size).all(axis=1))[:most]
     near = near[shown]
     windows = np.column_stack([np.maximum(low[shown], 0.0), high[shown] + 1.0])
-    spots = x[near][None].astype(np.float32), z[near][None].astype(np.float32)
-    suns = ground.sun_at(*spots)[0].tolist() if ground.shaded else [1.0] * len(near)
-    lamps = ground.lamp_at(*spots)[0].tolist() if ground.lit else [0.0] * len(near)
     actors: list[Actor] = []
-    for i, footprint, window, depth, fade, sun, lamp in zip(
+    for i, footprint, window, depth, fade in zip(
         near.tolist(), footprints[shown].tolist(), windows.astype(int).tolist(),
-        depths[near].tolist(), fades[near].tolist(), suns, lamps, strict=True,
+        depths[near].tolist(), fades[near].tolist(), strict=True,
     ):  # fmt: skip
         position = np.array([x[i], 0.0, z[i]])
+        sun, lamp = ground.at(rows[i][0], rows[i][1])
         haze = light.haze_share(depth)
         sight = Sight(position, tuple(footprint), tuple(window), depth, fade, haze, sun, lamp)
         if i < len(vehicles):

@@ -69,8 +69,9 @@ class GroundLayer:
         boxes[:, :2] -= 2
         boxes[:, 2:] += 2
         boxes = np.clip(boxes * self._step, 0, [*self._size, *self._size])
-        self._boxes += boxes.tolist()
-        return boxes.tolist()
+        drawn: list[Box] = boxes.tolist()
+        self._boxes += drawn
+        return drawn
 
     def multiply_into(self, image: Image) -> None:
         """Darkens `image` by the layer, 255 being 1."""

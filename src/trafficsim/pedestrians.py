@@ -261,7 +261,8 @@ def _arm(
 
 @compiled
 def _width(figure: Array, wide: float, deep: float, ahead: float, beside: float) -> float:
-    return figure[_BODY, 0] * figure[_BODY, 1] * hypot(wide * beside, deep * ahead)
+    size: float = figure[_BODY, 0] * figure[_BODY, 1] * hypot(wide * beside, deep * ahead)
+    return size
 
 
 @compiled
