@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import cache
 
 import cv2
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from trafficsim import raster
 from trafficsim.camera import Camera
+from trafficsim.chance import one_of, uniform
 from trafficsim.colours import Colour, darker, fill, pick
 from trafficsim.ground_kernels import SIDE, light_up, outlines
 from trafficsim.groundlight import GroundLight
@@ -48,30 +48,33 @@ class _Ground:
     """Shapes on the ground, in metres."""
 
     def __init__(self) -> None:
-        self._corners, self._counts, self._colours = array("d"), array("q"), array("d")
+        # plain numbers, one after the other: x and z of the corners; blue, green and red
+        self._corners: list[float] = []
+        self._counts: list[int] = []
+        self._colours: list[float] = []
         # far along both axes, so that the near plane always cuts the same way
         self.back = -80.0
 
     def strip(self, x0: float, x1: float, z0: float, z1: float, colour: Colour) -> None:
         """Fills a rectangle between x0 and x1, z0 and z1."""
-        self._corners.extend((x0, z0, x1, z0, x1, z1, x0, z1))
+        self._corners += (x0, z0, x1, z0, x1, z1, x0, z1)
         self._counts.append(4)
-        self._colours.extend(colour)
+        self._colours += colour
 
     def ring(self, x: float, z: float, radius: float, colour: Colour) -> None:
         """Fills a circle."""
         for sin, cos in _RING:
-            self._corners.extend((x + radius * cos, z + radius * sin))
+            self._corners += (x + radius * cos, z + radius * sin)
         self._counts.append(len(_RING))
-        self._colours.extend(colour)
+        self._colours += colour
 
     def draw(self, image: Image, camera: Camera) -> None:
         """Draws what was filled."""
         pixels, counts, numbers = outlines(
-            np.frombuffer(self._corners).reshape(-1, 2), np.frombuffer(self._counts, np.int64),
+            np.array(self._corners).reshape(-1, 2), np.array(self._counts),
             camera.position, camera.rotation, camera.focal, camera.centre, camera.size, _THINNEST,
         )  # fmt: skip
-        raster.fill(image, pixels, counts, np.frombuffer(self._colours).reshape(-1, 3)[numbers])
+        raster.fill(image, pixels, counts, np.array(self._colours).reshape(-1, 3)[numbers])
 
 
 def _pave(ground: _Ground, street: Street, rng: Rng) -> None:
@@ -105,11 +108,11 @@ def _wear(ground: _Ground, street: Street, asphalt: Colour, rng: Rng) -> None:
     """Mended patches, manholes and stains."""
     low, high = (-25.0, 25.0) if street.view == "across" else (4.0, 60.0)
     for _ in range(int(rng.integers(3, 8))):
-        x, z = float(rng.uniform(-street.road, street.road - 2)), float(rng.uniform(low, high))
-        tone = darker(asphalt, float(rng.choice([0.82, 0.88, 1.1])))
-        ground.strip(x, x + float(rng.uniform(0.8, 2.0)), z, z + float(rng.uniform(1.0, 6.0)), tone)
+        x, z = uniform(rng, -street.road, street.road - 2), uniform(rng, low, high)
+        tone = darker(asphalt, one_of(rng, (0.82, 0.88, 1.1)))
+        ground.strip(x, x + uniform(rng, 0.8, 2.0), z, z + uniform(rng, 1.0, 6.0), tone)
     for _ in range(int(rng.integers(2, 6))):
-        x, z = float(rng.uniform(-street.road, street.road)), float(rng.uniform(low, high))
+        x, z = uniform(rng, -street.road, street.road), uniform(rng, low, high)
         for radius, share in ((0.42, 0.6), (0.34, 0.8)):
             ground.ring(x, z, radius, darker(asphalt, share))
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trafficsim import raster
 from trafficsim.light import Light
-from trafficsim.scene import Furniture, Street
+from trafficsim.scene import Street
 
-Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 _LEFT, _BEHIND, _WIDTH, _LENGTH, _CELLS = -30.0, -70.0, 60, 220, 4
+
+_DISC = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0.0, 2.0 * np.pi, 9)[1:]])
+_CROWN = 0.75 * _DISC + [
+    [(0.42 * np.sqrt(k) * np.cos(2.4 * k), 0.42 * np.sqrt(k) * np.sin(2.4 * k))] for k in range(14)
+]
+"""(14, 8, 2), m, discs of shadow that a tree's leaves make."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,13 @@ def _between(plane: Image, across: float, along: float) -> float:
     across, along = min(max(across, 0.0), width - 1.001), min(max(along, 0.0), height - 1.001)
     c, r = int(across), int(along)
     u, v = across - c, along - r
-    (a, b), (d, e) = plane[r : r + 2, c : c + 2].tolist()
-    return float((1.0 - v) * (a + u * (b - a)) + v * (d + u * (e - d))) / 255.0
+    a, b, d, e = (
+        plane.item(r, c),
+        plane.item(r, c + 1),
+        plane.item(r + 1, c),
+        plane.item(r + 1, c + 1),
+    )
+    return ((1.0 - v) * (a + u * (b - a)) + v * (d + u * (e - d))) / 255.0
 
 
 def _glow(street: Street) -> Image:
@@ -77,37 +88,35 @@ def _glow(street: Street) -> Image:
 
 
 def _cast(sun: Image, street: Street, light: Light) -> None:
-    direction = light.sun_direction
-    per_metre = -direction[[0, 2]] / direction[1]
-    for building in street.buildings:
-        wall = building.side * (
-            street.road + street.pavement[(building.side + 1) // 2] + building.setback
-        )
-        back = wall + building.side * 10.0
-        corners = np.array([(x, z) for x in (wall, back) for z in (building.z0, building.z1)])
-        _fill(sun, np.concatenate([corners, corners + per_metre * building.height]), 0)
+    """Shadows, the darkest last, so that none lightens another."""
+    east, up, north = light.sun_direction.tolist()
+    per_x, per_z = -east / up, -north / up  # m of shadow per m of height
+    poles, trees, houses = [], [], []
     for piece in street.furniture:
-        foot = np.array([piece.x, piece.z])
+        x, z = piece.x, piece.z
         if piece.kind == "tree":
-            _tree(sun, piece, foot, per_metre)
+            reach = 4.4 * piece.scale
+            trees.append((x + per_x * reach, z + per_z * reach, piece.scale))
         elif piece.kind in ("lamp", "signal"):
             height = 6.0 if piece.kind == "lamp" else 3.2
-            side = 0.09 * np.array([-per_metre[1], per_metre[0]]) / np.hypot(*per_metre)
-            tip = foot + per_metre * height
-            _fill(sun, np.array([foot + side, foot - side, tip + side, tip - side]), 60)
-
-
-def _tree(sun: Image, piece: Furniture, foot: Array, per_metre: Array) -> None:
-    k = np.arange(14)
-    out = 0.42 * np.sqrt(k)[:, None] * np.stack([np.cos(2.4 * k), np.sin(2.4 * k)], axis=1)
-    middles = foot + (per_metre * 4.4 + out) * piece.scale
-    cells = np.rint((middles - (_LEFT, _BEHIND)) * _CELLS).astype(int)
-    radius = round(0.8 * piece.scale * _CELLS)
-    for middle in cells.tolist():
-        cv2.circle(sun, middle, radius, 25, -1)
-
-
-def _fill(plane: Image, points: Array, value: int) -> None:
-    cells = (points - (_LEFT, _BEHIND)) * _CELLS
-    hull = cv2.convexHull(np.rint(cells).astype(np.int32))
-    cv2.fillConvexPoly(plane, hull, value)
+            half = 0.09 / hypot(per_x, per_z)
+            dx, dz = per_x * height, per_z * height
+            ox, oz = -per_z * half, per_x * half  # half a pole's width
+            poles.append((x + ox, z + oz, x - ox, z - oz,
+                          x + dx - ox, z + dz - oz, x + dx + ox, z + dz + oz))  # fmt: skip
+    for house in street.buildings:
+        front = street.road + street.pavement[(house.side + 1) // 2] + house.setback
+        x0, x1 = house.side * front, house.side * (front + 10.0)
+        z0, z1 = house.z0, house.z1
+        dx, dz = per_x * house.height, per_z * house.height
+        # the corner towards the sun first
+        x0, x1 = (x0, x1) if (x1 - x0) * dx >= 0.0 else (x1, x0)
+        z0, z1 = (z0, z1) if (z1 - z0) * dz >= 0.0 else (z1, z0)
+        houses.append(
+            (x0, z0, x1, z0, x1 + dx, z0 + dz, x1 + dx, z1 + dz, x0 + dx, z1 + dz, x0, z1)
+        )
+    places = np.array(trees).reshape(-1, 3)[:, None, None]
+    crowns = places[..., :2] + places[..., 2:] * _CROWN
+    for value, corners, shapes in ((60, 4, poles), (25, len(_DISC), crowns), (0, 6, houses)):
+        points = (np.array(shapes, np.float64).reshape(-1, 2) - (_LEFT, _BEHIND)) * _CELLS
+        raster.stamp(sun, points, np.full(len(points) // corners, corners), value)
