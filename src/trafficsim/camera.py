@@ -36,6 +36,11 @@ class Camera:
     centre: tuple[float, float]
     size: tuple[int, int]
 
+    @property
+    def lens(self) -> tuple[float, float, float]:
+        """Focal length and principal point (x, y), px."""
+        return float(self.focal), float(self.centre[0]), float(self.centre[1])
+
     def widened(self, margin: int) -> Camera:
         """The same view with `margin` px more on every side."""
         return self.shifted(margin, margin, (self.size[0] + 2 * margin, self.size[1] + 2 * margin))
@@ -99,14 +104,3 @@ def clip_near(seen: Array) -> Array:
         if ahead[i]:
             kept.append(b)
     return np.array(kept).reshape(-1, 3)
-
-
-def clip_cloud(seen: Array) -> Array:
-    """Corners of the part of a convex hull that is ahead: points, and all crossing chords."""
-    ahead = seen[seen[:, 2] >= NEAR]
-    behind = seen[seen[:, 2] < NEAR]
-    if not len(behind) or not len(ahead):
-        return ahead
-    a, b = ahead[:, None, :], behind[None, :, :]
-    crossing = a + (b - a) * ((NEAR - a[..., 2:]) / (b[..., 2:] - a[..., 2:]))
-    return np.concatenate([ahead, crossing.reshape(-1, 3)])

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from trafficsim.camera import Camera
 from trafficsim.light import Light
-from trafficsim.mesh import SHIFT, fixed
+from trafficsim.projection import see_ground
+from trafficsim.raster import stamp
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -42,30 +43,35 @@ class GroundLayer:
         self._boxes: list[Box] = []
         self._size = size
 
-    def draw(self, camera: Camera, ground: Array, value: float) -> Box | None:
-        """Fills the hull of world points (N, 3); returns where, px, or None if out of sight."""
-        seen = camera.to_camera(ground)
-        if seen[:, 2].min() < 0.6:
-            outline = camera.polygon(ground)
-            if outline is None:
-                return None
-        else:
-            outline = camera.to_pixels(seen)
-        xs, ys = outline.T.tolist()
-        x0, y0, x1, y1 = min(xs), min(ys), max(xs), max(ys)
-        room = 2 * self._step
-        box = (
-            max(int(x0) - room, 0),
-            max(int(y0) - room, 0),
-            min(int(x1) + room + 1, self._size[0]),
-            min(int(y1) + room + 1, self._size[1]),
-        )
-        if box[0] >= box[2] or box[1] >= box[3]:
-            return None
-        hull = cv2.convexHull(fixed(outline / self._step))
-        cv2.fillConvexPoly(self._plane, hull, value, cv2.LINE_8, SHIFT)
-        self._boxes.append(box)
-        return box
+    def draw(
+        self, camera: Camera, things: list[Array], values: list[float],
+        slide: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> list[Box]:  # fmt: skip
+        """Fills the hulls of shadows on the ground, and returns where, px; each has its value.
+
+        Args:
+            camera: What sees them.
+            things: World points (N, 3) of each.
+            values: What to fill with, 0..255.
+            slide: How far (x, 0, z) the shadow of what is 1 m high falls, m.
+        """
+        if not things:
+            return []
+        focal, x, y = camera.lens
+        lens = focal / self._step, (x + 0.5) / self._step - 0.5, (y + 0.5) / self._step - 0.5
+        points, counts = see_ground(
+            camera.rotation, camera.position, lens, np.concatenate(things),
+            np.array([len(thing) for thing in things]), slide,
+        )  # fmt: skip
+        boxes = stamp(self._plane, points, counts, np.rint(values).astype(np.int64))
+        boxes = boxes[boxes[:, 2] > 0]
+        # what is drawn is blurred afterwards
+        boxes[:, :2] -= 2
+        boxes[:, 2:] += 2
+        boxes = np.clip(boxes * self._step, 0, [*self._size, *self._size])
+        drawn: list[Box] = boxes.tolist()
+        self._boxes += drawn
+        return drawn
 
     def multiply_into(self, image: Image) -> None:
         """Darkens `image` by the layer, 255 being 1."""

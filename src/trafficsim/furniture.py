@@ -12,17 +12,9 @@ from trafficsim.camera import Camera
 from trafficsim.colours import Colour, darker, pick
 from trafficsim.groundlight import GroundLight
 from trafficsim.light import Light
-from trafficsim.mesh import (
-    GLOWING,
-    SHIFT,
-    Array,
-    Image,
-    Mesh,
-    MeshBuilder,
-    paint,
-    shaded,
-)
+from trafficsim.mesh import GLOWING, Image, Mesh, MeshBuilder
 from trafficsim.plants import add_leaves, make_tree
+from trafficsim.raster import fill
 from trafficsim.scene import Furniture
 from trafficsim.sprites import Sprite, clipped_box, cut_out
 
@@ -46,37 +38,28 @@ def make_sprite(
     if piece.kind == "tree":
         return make_tree(rng, piece, camera, light, (sun, lamp), depth)
     mesh = _mesh(rng, piece.kind, piece.side)
-    box = _window(camera, mesh, position)
+    nearest = float(((mesh.rims + (position - camera.position)) @ camera.rotation[2]).min())
+    if nearest < 1.0:
+        return None
+    shares = sun, 0.7 * lamp, light.haze_share(depth)
+    points, counts, colours, outline, corners = mesh.seen(camera, position, light, shares)
+    box = clipped_box(camera, outline, 3 + 0.4 * camera.focal / nearest)
     if box is None:
         return None
     patch = background[box[1] : box[3], box[0] : box[2]].copy()
-    cover: Image = np.zeros(patch.shape[:2], np.uint8)
-    view = camera.shifted(-box[0], -box[1])
-    colours, sunlit = shaded(mesh, light)
-    colours += sunlit * sun
-    if light.lamp.any():
-        dull = mesh.kinds != GLOWING
-        colours[dull] += (mesh.albedo * light.lamp * (0.7 * lamp))[dull]
-    colours += (light.haze - colours) * light.haze_share(depth)
-    for hull in paint(patch, view, mesh, position, colours):
-        cv2.fillConvexPoly(cover, hull, 255, cv2.LINE_AA, SHIFT)
-    canvas = np.asarray(cv2.merge([patch, cover]), dtype=np.uint8)
+    cover: Image = np.zeros_like(patch)
+    fill(patch, points - box[:2], counts, colours)
+    fill(cover, outline - box[:2], corners, np.full((len(corners), 3), 255.0))
+    canvas = np.asarray(
+        cv2.merge([*cv2.split(patch), cv2.extractChannel(cover, 0)]), dtype=np.uint8
+    )
     if piece.kind in ("hedge", "planter"):
-        add_leaves(rng, canvas, view, piece, light, depth)
+        add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
     footprint = (piece.x - half_x, piece.x + half_x, piece.z - half_z, piece.z + half_z)
     return cut_out(canvas, box, footprint, depth)
-
-
-def _window(camera: Camera, mesh: Mesh, position: Array) -> tuple[int, int, int, int] | None:
-    seen = camera.to_camera(mesh.vertices + position)
-    if seen[:, 2].min() < 1.0:
-        return None
-    return clipped_box(
-        camera, camera.to_pixels(seen), 3 + 0.4 * camera.focal / float(seen[:, 2].min())
-    )
 
 
 def _lamp(side: int) -> Mesh:

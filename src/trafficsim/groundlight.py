@@ -119,4 +119,5 @@ def _cast(sun: Image, street: Street, light: Light) -> None:
     crowns = places[..., :2] + places[..., 2:] * _CROWN
     for value, corners, shapes in ((60, 4, poles), (25, len(_DISC), crowns), (0, 6, houses)):
         points = (np.array(shapes, np.float64).reshape(-1, 2) - (_LEFT, _BEHIND)) * _CELLS
-        raster.stamp(sun, points, np.full(len(points) // corners, corners), value)
+        counts = np.full(len(points) // corners, corners)
+        raster.stamp(sun, points, counts, np.full(len(counts), value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -11,7 +12,6 @@ from pycocotools import mask as coco
 
 from segtrack.base.rle import edges
 from trafficsim.frame import Instance
-from trafficsim.mesh import SHIFT, Pixels
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -38,53 +38,18 @@ _UNSEEN_HEIGHT, _UNSEEN_AREA, _UNSEEN_FRACTION = 10, 80, 0.1
 _SMALLEST_PIECE = 12
 """Separate pieces and holes below this many pixels are left out, in small masks fewer."""
 
-_LARGEST_BUFFER = 1200
 
-
+@dataclass(frozen=True)
 class Silhouette:
-    """The whole object as it would be seen with nothing in front and no image border."""
+    """The whole object as it would be seen with nothing in front and no image border.
 
-    def __init__(self, outlines: list[Pixels]) -> None:
-        points = np.concatenate(outlines)
-        low = (points.min(axis=0) >> SHIFT) - 1
-        high = (points.max(axis=0) >> SHIFT) + 2
-        self.box: Box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        self._outlines = outlines
-        width, height = self.box[2] - self.box[0], self.box[3] - self.box[1]
-        self._scale = max(1.0, max(width, height) / _LARGEST_BUFFER)
-        if self._scale == 1.0:
-            self.mask: Image | None = np.zeros((height, width), np.uint8)
-            self._draw(self.mask, low, 1.0)
-            self.area = float(cv2.countNonZero(self.mask))
-        else:
-            self.mask = None
-            shape = (int(height / self._scale) + 2, int(width / self._scale) + 2)
-            small = np.zeros(shape, np.uint8)
-            self._draw(small, low, self._scale)
-            self.area = float(cv2.countNonZero(small)) * self._scale**2
+    Attributes:
+        area: Its pixels.
+        box: x0, y0, x1, y1 around it, px, ends excluded.
+    """
 
-    def stamp(self, ids: Image, number: int) -> None:
-        """Writes `number` where the object is, over whatever is there."""
-        height, width = ids.shape
-        x0, y0, x1, y1 = self.box
-        left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-        if left >= right or top >= bottom:
-            return
-        view = ids[top:bottom, left:right]
-        if self.mask is not None:
-            inside = self.mask[top - y0 : bottom - y0, left - x0 : right - x0]
-        else:
-            inside = np.zeros(view.shape, np.uint8)
-            self._draw(inside, np.array([left, top]), 1.0)
-        np.copyto(view, number, where=inside.view(np.bool_))
-
-    def _draw(self, target: Image, origin: NDArray[np.int32], scale: float) -> None:
-        offset = origin.astype(np.int32) << SHIFT
-        for outline in self._outlines:
-            moved = outline - offset
-            if scale != 1.0:
-                moved = (moved / scale).astype(np.int32)
-            cv2.fillConvexPoly(target, moved, 1, cv2.LINE_8, SHIFT)
+    area: int
+    box: Box
 
 
 def label(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,11 @@ class Light:
     lit_windows: float
     headlights: bool
     noise: float
+
+    @cached_property
+    def rows(self) -> Array:
+        """float64 (5, 3): ambient, sun, the sun's direction, lamp, haze."""
+        return np.stack([self.ambient, self.sun, self.sun_direction, self.lamp, self.haze])
 
     def shade(self, albedo: Array, normals: Array) -> tuple[Array, Array]:
         """Surfaces with `albedo` (N, 3) and unit `normals` (N, 3).

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, hypot, isnan, pi, sin
+from functools import cached_property
+from math import cos, hypot, isnan, pi, sin, sqrt
 
-import cv2
 import numpy as np
 
-from trafficsim.camera import Camera
+from segtrack.base.compiled import compiled
+from trafficsim.camera import Array
 from trafficsim.chance import uniform
 from trafficsim.colours import Colour, pick
-from trafficsim.mesh import SHIFT, Array, Image, Pixels, fixed
+from trafficsim.projection import Counts, Lens
 
 Rng = np.random.Generator
 
@@ -29,7 +30,13 @@ _BOTTOMS: tuple[Colour, ...] = (
     (110, 75, 45), (60, 45, 35), (40, 40, 42), (120, 140, 160), (90, 95, 90), (70, 85, 120),
 )  # fmt: skip
 
-_HALF_CAP = np.array([(0.0, 1.0), (-0.7, 0.7), (-1.0, 0.0), (-0.7, -0.7), (0.0, -1.0)])
+_HALF_CAP = ((0.0, 1.0), (-0.7, 0.7), (-1.0, 0.0), (-0.7, -0.7), (0.0, -1.0))
+
+_CORNERS = 2 * len(_HALF_CAP)
+"""Of a capsule as a polygon."""
+
+# rows of `Figure.rows`: its build, then its colours
+_BODY, _LIMBS, _LOOK, _SKIN, _HAIR, _TOP, _BOTTOM, _SHOE, _BACKPACK, _BAG = range(10)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,20 @@ class Figure:
     coat: bool
     backpack: Colour | None
     bag: Colour | None
+
+    @cached_property
+    def rows(self) -> Array:
+        """float64 (10, 3): height, girth and stride; what it wears, 0 or 1; its colours."""
+        nothing = (-1.0, -1.0, -1.0)
+        return np.array(
+            [
+                (self.height, self.girth, self.stride),
+                (self.short_sleeves, self.skirt, self.coat),
+                (self.long_hair, self.hat, 0.0),
+                self.skin, self.hair, self.top, self.bottom, self.shoe,
+                self.backpack or nothing, self.bag or nothing,
+            ]
+        )  # fmt: skip
 
 
 def make_figure(rng: Rng) -> Figure:
@@ -78,201 +99,217 @@ def make_figure(rng: Rng) -> Figure:
     )
 
 
-def paint_figure(
-    image: Image,
-    camera: Camera,
-    figure: Figure,
-    position: Array,
-    heading: float,
-    phase: float,
-    gain: Array,
-    haze: tuple[Array, float],
-) -> list[Pixels]:
-    """Draws a person and returns the outlines.
+@compiled
+def see_figure(
+    rotation: Array, eye: Array, lens: Lens, position: Array,
+    figure: Array, heading: float, phase: float, gain: Array, haze: Array, share: float,
+) -> tuple[Array, Counts, Array]:  # fmt: skip
+    """A person as convex polygons in the order of painting, whose union is the silhouette.
 
     Args:
-        image: Drawn into.
-        camera: What sees it.
-        figure: Who.
-        position: World (3,), the point between the feet.
+        rotation: float64 (3, 3), of the camera, as are the next two.
+        eye: float64 (3,), m.
+        lens: Focal length and principal point (x, y), px.
+        position: float64 (3,), world, the point between the feet.
+        figure: `Figure.rows`.
         heading: Radians to the right of +z.
         phase: Of the gait, radians; nan stands still.
         gain: Light (3,), a factor on colours.
-        haze: Its colour (3,) and its share, 0..1.
+        haze: Its colour (3,).
+        share: Of haze in front, 0..1.
 
     Returns:
-        Convex polygons, int32 (N, 2) with `SHIFT` fractional bits; empty if behind the camera.
+        Points float64 (N, 2) px, counts int64 (K,), colours float64 (K, 3); empty if behind the
+        camera.
     """
-    spine = np.stack([position, position + np.array([0.0, figure.height, 0.0])])
-    seen = camera.to_camera(spine)
-    if seen[:, 2].min() < 1.0:
-        return []
-    foot, head = camera.to_pixels(seen)
-    scale = camera.focal / float(seen[:, 2].mean())
-    up = (head - foot) / figure.height
-    right = camera.rotation[0]
-    ahead = np.array([np.sin(heading), 0.0, np.cos(heading)])
-    beside = np.array([np.cos(heading), 0.0, -np.sin(heading)])
-    far_side = -1.0 if beside @ camera.rotation[2] < 0 else 1.0
-    pose = _Pose(figure, float(ahead @ right), float(beside @ right), phase)
-    starts, ends, first, last, colours = pose.capsules(
-        far_side, away=float(ahead @ camera.rotation[2])
+    height = figure[_BODY, 0]
+    foot, head = np.zeros(3), np.zeros(3)
+    for axis in range(3):
+        for k in range(3):
+            foot[axis] += rotation[axis, k] * (position[k] - eye[k])
+        head[axis] = foot[axis] + rotation[axis, 1] * height
+    rows, count = np.empty((_MOST, 9)), 0
+    if min(foot[2], head[2]) >= 1.0:
+        # in the picture plane: how far ahead, and to the person's right, lead to the camera's right
+        ahead = sin(heading) * rotation[0, 0] + cos(heading) * rotation[0, 2]
+        beside = cos(heading) * rotation[0, 0] - sin(heading) * rotation[0, 2]
+        away = sin(heading) * rotation[2, 0] + cos(heading) * rotation[2, 2]
+        far = -1.0 if cos(heading) * rotation[2, 0] - sin(heading) * rotation[2, 2] < 0 else 1.0
+        count = _pose(rows, figure, ahead, beside, phase, far, away)
+    scale = lens[0] / (0.5 * (foot[2] + head[2]))
+    x, y = foot[0] * (lens[0] / foot[2]) + lens[1], foot[1] * (lens[0] / foot[2]) + lens[2]
+    up_x = (head[0] * (lens[0] / head[2]) + lens[1] - x) / height
+    up_y = (head[1] * (lens[0] / head[2]) + lens[2] - y) / height
+    points, colours = np.empty((count * _CORNERS, 2)), np.empty((count, 3))
+    for i in range(count):
+        au, av, bu, bv = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
+        length = max(sqrt((bu - au) ** 2 + (bv - av) ** 2), 1e-6)
+        u, v = (bu - au) / length, (bv - av) / length
+        for k in range(_CORNERS):
+            along, across = _HALF_CAP[k % len(_HALF_CAP)]
+            if k < len(_HALF_CAP):
+                right = au + (along * u - across * v) * rows[i, 4]
+                above = av + (along * v + across * u) * rows[i, 4]
+            else:
+                right = bu - (along * u - across * v) * rows[i, 5]
+                above = bv - (along * v + across * u) * rows[i, 5]
+            points[i * _CORNERS + k, 0] = x + right * scale + above * up_x
+            points[i * _CORNERS + k, 1] = y + above * up_y
+        for c in range(3):
+            tone = rows[i, 6 + c] * gain[c]
+            colours[i, c] = tone + (haze[c] - tone) * share
+    return points, np.full(count, _CORNERS), colours
+
+
+_MOST = 32
+"""Capsules of a figure at most."""
+
+
+@compiled
+def _pose(
+    rows: Array, figure: Array, ahead: float, beside: float, phase: float, far: float, away: float
+) -> int:
+    """Capsules in the order of painting, in the figure's picture plane.
+
+    Writes to `rows` (n, 9) and returns how many: both ends (u to the camera's right, v up), their
+    radii, all in m, and the colour. `far` is the side, 1 the right, that is farther away.
+    """
+    backpack = figure[_BACKPACK, 0] >= 0.0
+    count = 0
+    if backpack and away < 0:
+        count = _backpack(rows, count, figure, ahead, beside)
+    count = _arm(rows, count, figure, ahead, beside, phase, far)
+    count = _leg(rows, count, figure, ahead, beside, phase, far)
+    count = _leg(rows, count, figure, ahead, beside, phase, -far)
+    count = _torso(rows, count, figure, ahead, beside)
+    if backpack and away >= 0:
+        count = _backpack(rows, count, figure, ahead, beside)
+    count = _head(rows, count, figure, ahead, away)
+    return _arm(rows, count, figure, ahead, beside, phase, -far)
+
+
+@compiled
+def _add(
+    rows: Array, count: int, au: float, av: float, bu: float, bv: float, first: float,
+    last: float, colour: Array, tone: float,
+) -> int:  # fmt: skip
+    rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = au, av, bu, bv
+    rows[count, 4], rows[count, 5] = first, last
+    for c in range(3):
+        rows[count, 6 + c] = colour[c] * tone
+    return count + 1
+
+
+@compiled
+def _swing(phase: float, side: float) -> float:
+    if isnan(phase):
+        return 0.0
+    return sin(phase + (0.0 if side > 0 else pi))
+
+
+@compiled
+def _leg(
+    rows: Array, n: int, figure: Array, ahead: float, beside: float, phase: float, side: float
+) -> int:
+    h, g, stride = figure[_BODY, 0], figure[_BODY, 1], figure[_BODY, 2]
+    lift = 0.0
+    if not isnan(phase):
+        lift = max(0.0, cos(phase + (0.0 if side > 0 else pi)))
+    thigh = stride * _swing(phase, side) + 0.12 * lift
+    shin = thigh - 0.06 - 0.75 * lift
+    knee_f, knee_h = 0.245 * h * sin(thigh), 0.50 * h - 0.245 * h * cos(thigh)
+    foot_f, foot_h = knee_f + 0.225 * h * sin(shin), knee_h - 0.225 * h * cos(shin)
+    drop = max(0.0, foot_h - 0.03 * h) * (1.0 - lift) if lift < 0.3 else 0.0
+    hip = side * 0.052 * h * beside
+    knee_u, knee_v = hip + knee_f * ahead, knee_h - 0.5 * drop
+    foot_u, foot_v = 0.9 * hip + foot_f * ahead, foot_h - drop
+    toe_u = 1.1 * hip + (foot_f + 0.085 * h) * ahead
+    trousers = figure[_SKIN] if figure[_LIMBS, 1] > 0.0 else figure[_BOTTOM]
+    tone = 0.88 if side * beside < 0 else 1.0
+    n = _add(
+        rows, n, foot_u, foot_v, toe_u, foot_v - 0.008 * h, 0.023 * h, 0.019 * h, figure[_SHOE], 1.0
     )
-    outlines = _outlines(starts, ends, first, last, foot, scale, up)
-    tones = np.array(colours) * gain
-    tones = np.clip(tones + (haze[0] - tones) * haze[1], 0.0, 255.0).tolist()
-    drawn = [fixed(outline) for outline in outlines]
-    for outline, tone in zip(drawn, tones, strict=True):
-        cv2.fillConvexPoly(image, outline, tone, cv2.LINE_AA, SHIFT)
-    return drawn
+    n = _add(rows, n, knee_u, knee_v, foot_u, foot_v, 0.034 * h * g, 0.024 * h, trousers, tone)
+    return _add(rows, n, hip, 0.5 * h, knee_u, knee_v, 0.05 * h * g, 0.036 * h * g, trousers, tone)
 
 
-class _Pose:
-    """Joints in the figure's picture plane: u to the camera's right, v up, both in m."""
+@compiled
+def _arm(
+    rows: Array, n: int, figure: Array, ahead: float, beside: float, phase: float, side: float
+) -> int:
+    h, g = figure[_BODY, 0], figure[_BODY, 1]
+    swing = -0.55 * _swing(phase, side)
+    bend = swing + 0.3
+    elbow_f, elbow_v = 0.165 * h * sin(swing), 0.795 * h - 0.165 * h * cos(swing)
+    hand_f, hand_v = elbow_f + 0.15 * h * sin(bend), elbow_v - 0.15 * h * cos(bend)
+    shoulder = side * 0.112 * h * (0.5 + 0.5 * g) * beside
+    elbow_u, hand_u = 1.1 * shoulder + elbow_f * ahead, 1.08 * shoulder + hand_f * ahead
+    skin, top = figure[_SKIN], figure[_TOP]
+    if figure[_LIMBS, 0] > 0.0:
+        n = _add(rows, n, elbow_u, elbow_v, hand_u, hand_v, 0.024 * h, 0.019 * h, skin, 1.0)
+    else:
+        n = _add(rows, n, elbow_u, elbow_v, hand_u, hand_v, 0.024 * h, 0.019 * h, top, 0.86)
+    n = _add(rows, n, shoulder, 0.795 * h, elbow_u, elbow_v, 0.034 * h * g, 0.026 * h, top, 0.86)
+    n = _add(rows, n, hand_u, hand_v, hand_u, hand_v - 0.03 * h, 0.019 * h, 0.016 * h, skin, 1.0)
+    if figure[_BAG, 0] >= 0.0 and side > 0:
+        n = _add(
+            rows, n, hand_u, hand_v - 0.06 * h, hand_u, hand_v - 0.13 * h, 0.05 * h, 0.06 * h,
+            figure[_BAG], 1.0,
+        )  # fmt: skip
+    return n
 
-    def __init__(self, figure: Figure, ahead: float, beside: float, phase: float) -> None:
-        self._figure, self._ahead, self._beside, self._phase = figure, ahead, beside, phase
-        self._rows: list[tuple[tuple[float, float], tuple[float, float], float, float, Colour]] = []
 
-    def capsules(
-        self, far_side: float, away: float
-    ) -> tuple[Array, Array, Array, Array, list[Colour]]:
-        """Ends, their radii and the colours, in the order of painting."""
-        figure = self._figure
-        if figure.backpack is not None and away < 0:
-            self._backpack()
-        self._arm(far_side)
-        self._leg(far_side)
-        self._leg(-far_side)
-        self._torso()
-        if figure.backpack is not None and away >= 0:
-            self._backpack()
-        self._head(away)
-        self._arm(-far_side)
-        starts, ends, first, last, colours = zip(*self._rows, strict=True)
-        return np.array(starts), np.array(ends), np.array(first), np.array(last), list(colours)
+@compiled
+def _width(figure: Array, wide: float, deep: float, ahead: float, beside: float) -> float:
+    size: float = figure[_BODY, 0] * figure[_BODY, 1] * hypot(wide * beside, deep * ahead)
+    return size
 
-    def _add(
-        self, a: tuple[float, float], b: tuple[float, float], ra: float, rb: float, colour: Colour
-    ) -> None:
-        self._rows.append((a, b, ra, rb, colour))
 
-    def _joint(self, side: float, forward: float, height: float) -> tuple[float, float]:
-        return (side * self._beside + forward * self._ahead, height)
+@compiled
+def _torso(rows: Array, n: int, figure: Array, ahead: float, beside: float) -> int:
+    h, top, bottom = figure[_BODY, 0], figure[_TOP], figure[_BOTTOM]
+    chest = _width(figure, 0.118, 0.072, ahead, beside)
+    waist = _width(figure, 0.092, 0.07, ahead, beside)
+    hips = _width(figure, 0.098, 0.076, ahead, beside)
+    n = _add(rows, n, 0.0, 0.535 * h, 0.0, 0.50 * h, hips, hips * 0.95, bottom, 1.0)
+    if figure[_LIMBS, 1] > 0.0:
+        n = _add(rows, n, 0.0, 0.52 * h, 0.0, 0.36 * h, hips, hips * 1.3, bottom, 1.0)
+    if figure[_LIMBS, 2] > 0.0:
+        n = _add(rows, n, 0.0, 0.60 * h, 0.0, 0.34 * h, hips * 1.02, hips * 1.12, top, 1.0)
+    n = _add(rows, n, 0.0, 0.84 * h, 0.0, 0.80 * h, 0.032 * h, 0.036 * h, figure[_SKIN], 1.0)
+    n = _add(rows, n, 0.0, 0.825 * h - chest * 0.55, 0.0, 0.545 * h, chest, waist, top, 1.0)
+    light = np.minimum(1.12 * top + 4.0, 255.0)
+    return _add(
+        rows, n, -0.25 * chest, 0.80 * h - chest * 0.5, -0.2 * waist, 0.58 * h, chest * 0.5,
+        waist * 0.5, light, 1.0,
+    )  # fmt: skip
 
-    def _swing(self, side: float) -> float:
-        if isnan(self._phase):
-            return 0.0
-        return sin(self._phase + (0.0 if side > 0 else pi))
 
-    def _leg(self, side: float) -> None:
-        figure, h = self._figure, self._figure.height
-        swing = self._swing(side)
-        lift = 0.0
-        if not isnan(self._phase):
-            lift = max(0.0, cos(self._phase + (0.0 if side > 0 else pi)))
-        thigh = figure.stride * swing + 0.12 * lift
-        shin = thigh - 0.06 - 0.75 * lift
-        hip = (side * 0.052 * h, 0.0, 0.50 * h)
-        knee_f, knee_h = 0.245 * h * sin(thigh), 0.50 * h - 0.245 * h * cos(thigh)
-        foot_f, foot_h = knee_f + 0.225 * h * sin(shin), knee_h - 0.225 * h * cos(shin)
-        drop = max(0.0, foot_h - 0.03 * h) * (1.0 - lift) if lift < 0.3 else 0.0
-        a = self._joint(hip[0], 0.0, hip[2])
-        b = self._joint(hip[0], knee_f, knee_h - 0.5 * drop)
-        c = self._joint(hip[0] * 0.9, foot_f, foot_h - drop)
-        toe = self._joint(hip[0] * 1.1, foot_f + 0.085 * h, foot_h - drop - 0.008 * h)
-        g = figure.girth
-        trousers = figure.skin if figure.skirt else figure.bottom
-        tone = 0.88 if side * self._beside < 0 else 1.0
-        trousers = (trousers[0] * tone, trousers[1] * tone, trousers[2] * tone)
-        self._add(c, toe, 0.023 * h, 0.019 * h, figure.shoe)
-        self._add(b, c, 0.034 * h * g, 0.024 * h, trousers)
-        self._add(a, b, 0.050 * h * g, 0.036 * h * g, trousers)
+@compiled
+def _backpack(rows: Array, n: int, figure: Array, ahead: float, beside: float) -> int:
+    h = figure[_BODY, 0]
+    back = -0.09 * h * ahead
+    above = _width(figure, 0.075, 0.05, ahead, beside)
+    below = _width(figure, 0.085, 0.06, ahead, beside)
+    return _add(rows, n, back, 0.75 * h, back, 0.60 * h, above, below, figure[_BACKPACK], 1.0)
 
-    def _arm(self, side: float) -> None:
-        figure, h, g = self._figure, self._figure.height, self._figure.girth
-        swing = -0.55 * self._swing(side)
-        shoulder = side * 0.112 * h * (0.5 + 0.5 * g)
-        elbow_f, elbow_h = 0.165 * h * sin(swing), 0.795 * h - 0.165 * h * cos(swing)
-        bend = swing + 0.3
-        hand_f, hand_h = elbow_f + 0.15 * h * sin(bend), elbow_h - 0.15 * h * cos(bend)
-        a = self._joint(shoulder, 0.0, 0.795 * h)
-        b = self._joint(shoulder * 1.1, elbow_f, elbow_h)
-        c = self._joint(shoulder * 1.08, hand_f, hand_h)
-        sleeve = (figure.top[0] * 0.86, figure.top[1] * 0.86, figure.top[2] * 0.86)
-        self._add(b, c, 0.024 * h, 0.019 * h, figure.skin if figure.short_sleeves else sleeve)
-        self._add(a, b, 0.034 * h * g, 0.026 * h, sleeve)
-        self._add(c, (c[0], c[1] - 0.03 * h), 0.019 * h, 0.016 * h, figure.skin)
-        if figure.bag is not None and side > 0:
-            self._add(
-                (c[0], c[1] - 0.06 * h), (c[0], c[1] - 0.13 * h), 0.05 * h, 0.06 * h, figure.bag
-            )
 
-    def _width(self, wide: float, deep: float) -> float:
-        h, g = self._figure.height, self._figure.girth
-        return h * g * hypot(wide * self._beside, deep * self._ahead)
-
-    def _torso(self) -> None:
-        figure, h = self._figure, self._figure.height
-        chest, waist, hips = (
-            self._width(0.118, 0.072),
-            self._width(0.092, 0.07),
-            self._width(0.098, 0.076),
+@compiled
+def _head(rows: Array, n: int, figure: Array, ahead: float, away: float) -> int:
+    h, hair, hat = figure[_BODY, 0], figure[_HAIR], figure[_LOOK, 1] > 0.0
+    turn = 0.012 * h * ahead
+    r = 0.050 * h
+    if figure[_LOOK, 0] > 0.0:
+        n = _add(rows, n, -turn, 0.93 * h, -2.5 * turn, 0.83 * h, 0.058 * h, 0.05 * h, hair, 1.0)
+    n = _add(rows, n, turn, 0.945 * h, turn, 0.905 * h, r, r * 0.82, figure[_SKIN], 1.0)
+    cap = figure[_TOP] if hat else hair
+    if away > 0.25:
+        n = _add(rows, n, 0.0, 0.95 * h, 0.0, 0.91 * h, r * 1.06, r * 0.95, cap, 1.0)
+    else:
+        n = _add(
+            rows, n, -1.6 * turn, 0.955 * h, -1.2 * turn, 0.965 * h, r * 0.95, r * 0.8, cap, 1.0
         )
-        self._add((0.0, 0.535 * h), (0.0, 0.50 * h), hips, hips * 0.95, figure.bottom)
-        if figure.skirt:
-            self._add((0.0, 0.52 * h), (0.0, 0.36 * h), hips, hips * 1.3, figure.bottom)
-        if figure.coat:
-            self._add((0.0, 0.60 * h), (0.0, 0.34 * h), hips * 1.02, hips * 1.12, figure.top)
-        self._add((0.0, 0.84 * h), (0.0, 0.80 * h), 0.032 * h, 0.036 * h, figure.skin)
-        self._add((0.0, 0.825 * h - chest * 0.55), (0.0, 0.545 * h), chest, waist, figure.top)
-        light = tuple(min(255.0, 1.12 * c + 4) for c in figure.top)
-        self._add(
-            (-0.25 * chest, 0.80 * h - chest * 0.5), (-0.2 * waist, 0.58 * h), chest * 0.5,
-            waist * 0.5, (light[0], light[1], light[2]),
-        )  # fmt: skip
-
-    def _backpack(self) -> None:
-        h = self._figure.height
-        back = -0.09 * h * self._ahead
-        assert self._figure.backpack is not None
-        self._add(
-            (back, 0.75 * h), (back, 0.60 * h), self._width(0.075, 0.05), self._width(0.085, 0.06),
-            self._figure.backpack,
-        )  # fmt: skip
-
-    def _head(self, away: float) -> None:
-        figure, h = self._figure, self._figure.height
-        turn = 0.012 * h * self._ahead
-        radius = 0.050 * h
-        if figure.long_hair:
-            self._add((-turn, 0.93 * h), (-2.5 * turn, 0.83 * h), 0.058 * h, 0.05 * h, figure.hair)
-        self._add((turn, 0.945 * h), (turn, 0.905 * h), radius, radius * 0.82, figure.skin)
-        cap = figure.top if figure.hat else figure.hair
-        if away > 0.25:
-            self._add((0.0, 0.95 * h), (0.0, 0.91 * h), radius * 1.06, radius * 0.95, cap)
-        else:
-            self._add(
-                (-1.6 * turn, 0.955 * h), (-1.2 * turn, 0.965 * h), radius * 0.95, radius * 0.8, cap
-            )
-            self._add(
-                (-2.6 * turn, 0.95 * h), (-3.0 * turn, 0.92 * h), radius * 0.7, radius * 0.5, cap
-            )
-        if figure.hat:
-            self._add((-turn, 0.965 * h), (4.5 * turn, 0.96 * h), radius * 0.4, radius * 0.3, cap)
-
-
-def _outlines(
-    starts: Array, ends: Array, first: Array, last: Array, foot: Array, scale: float, up: Array
-) -> Array:
-    """Capsules (n) as px outlines (n, 10, 2)."""
-    along = ends - starts
-    length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6)
-    along = along / length[:, None]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    shape = _HALF_CAP[None, :, :1] * along[:, None] + _HALF_CAP[None, :, 1:] * across[:, None]
-    head = starts[:, None] + shape * first[:, None, None]
-    tail = ends[:, None] - shape * last[:, None, None]
-    plane = np.concatenate([head, tail], axis=1)
-    outlines: Array = foot + plane[..., :1] * np.array([scale, 0.0]) + plane[..., 1:] * up
-    return outlines
+        n = _add(rows, n, -2.6 * turn, 0.95 * h, -3.0 * turn, 0.92 * h, r * 0.7, r * 0.5, cap, 1.0)
+    if hat:
+        n = _add(rows, n, -turn, 0.965 * h, 4.5 * turn, 0.96 * h, r * 0.4, r * 0.3, cap, 1.0)
+    return n

@@ -17,6 +17,9 @@ Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+_FAR = 1_000_000_000
+"""No pixel is farther away than this."""
+
 
 @compiled
 def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
@@ -39,26 +42,100 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
 
 
 @compiled
-def stamp(mask: Image, points: Array, counts: Counts, value: int) -> None:
-    """Writes `value` where one of the polygons covers a pixel by half or more.
+def stamp(mask: Image, points: Array, counts: Counts, values: Counts) -> Counts:
+    """Writes a value where a polygon covers a pixel by half or more, one after the other.
 
     Args:
         mask: uint8 (H, W), written to; what lies outside is left out.
         points: float64 (N, 2), px, as in `fill`.
-        counts: int64 (P,), as in `fill`.
-        value: 0..255.
+        counts: int64 (P,), as in `fill`; nothing is drawn of those with 0 corners.
+        values: int64 (P,), 0..255.
+
+    Returns:
+        int64 (P, 4), x0, y0, x1, y1, ends excluded, around each; zeros where nothing is drawn.
     """
     edges = np.empty((_most(counts), 4))
+    boxes = np.zeros((len(counts), 4), np.int64)
     height, width = mask.shape
     first = 0
     for k in range(len(counts)):
+        if counts[k] == 0:
+            continue
         x0, y0, x1, y1, known = _edges(points[first : first + counts[k]], edges)
         first += counts[k]
-        for y in range(_first(y0 - 0.5, 0), _last(y1 + 0.5, height - 1) + 1):
+        left, right = _first(x0 - 0.5, 0), _last(x1 + 0.5, width - 1)
+        top, bottom = _first(y0 - 0.5, 0), _last(y1 + 0.5, height - 1)
+        if left > right or top > bottom:
+            continue
+        boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = left, top, right + 1, bottom + 1
+        for y in range(top, bottom + 1):
             low, high = _span(edges, known, y, 0.5)
-            begin, end = _first(max(low, x0 - 0.5), 0), _last(min(high, x1 + 0.5), width - 1)
-            for x in range(begin, end + 1):
-                mask[y, x] = value
+            for x in range(_first(low, left), _last(high, right) + 1):
+                mask[y, x] = values[k]
+    return boxes
+
+
+@compiled
+def stamp_whole(
+    ids: Image, points: Array, counts: Counts, number: int
+) -> tuple[int, int, int, int, int]:
+    """Writes `number` where polygons cover a pixel, as `stamp` does, and measures all of them.
+
+    Args:
+        ids: uint8 (H, W), written to; what lies outside is left out.
+        points: float64 (N, 2), px, as in `fill`.
+        counts: int64 (P,), as in `stamp`, at least one above 0.
+        number: 0..255.
+
+    Returns:
+        How many pixels they would cover in an endless image; and the box x0, y0, x1, y1, ends
+        excluded, of what `fill` would paint there.
+    """
+    height, width = ids.shape
+    edges, known = np.empty((len(points), 4)), np.empty(len(counts), np.int64)
+    firsts, boxes = np.empty(len(counts), np.int64), np.empty((len(counts), 4))
+    left, top, right, bottom = inf, inf, -inf, -inf
+    first = 0
+    for k in range(len(counts)):
+        last = first + counts[k]
+        if last == first:
+            boxes[k, 1], boxes[k, 3] = inf, -inf
+            continue
+        x0, y0, x1, y1, known[k] = _edges(points[first:last], edges[first:last])
+        boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = x0, y0, x1, y1
+        left, top, right, bottom = min(left, x0), min(top, y0), max(right, x1), max(bottom, y1)
+        firsts[k], first = first, last
+    spans, area = np.empty((len(counts), 2), np.int64), 0
+    for y in range(_first(top - 0.5, -_FAR), _last(bottom + 0.5, _FAR) + 1):
+        found = 0
+        for k in range(len(counts)):
+            if boxes[k, 1] - 0.5 <= y <= boxes[k, 3] + 0.5:
+                low, high = _span(edges[firsts[k] :], known[k], y, 0.5)
+                begin = _first(max(low, boxes[k, 0] - 0.5), -_FAR)
+                end = _last(min(high, boxes[k, 2] + 0.5), _FAR)
+                if begin <= end:
+                    _put_in_order(spans, found, begin, end)
+                    found += 1
+        reached = -_FAR
+        for k in range(found):
+            begin, end = max(spans[k, 0], reached + 1), spans[k, 1]
+            area += max(end + 1 - begin, 0)
+            reached = max(reached, end)
+            if 0 <= y < height:
+                for x in range(max(begin, 0), min(end, width - 1) + 1):
+                    ids[y, x] = number
+    x0, y0 = _first(left - 1.0, -_FAR), _first(top - 1.0, -_FAR)
+    return area, x0, y0, _last(right + 1.0, _FAR) + 1, _last(bottom + 1.0, _FAR) + 1
+
+
+@compiled
+def _put_in_order(spans: Counts, found: int, begin: int, end: int) -> None:
+    """Adds a span to the first `found` of `spans` (n, 2), which are sorted by their begin."""
+    place = found
+    while place > 0 and spans[place - 1, 0] > begin:
+        spans[place, 0], spans[place, 1] = spans[place - 1, 0], spans[place - 1, 1]
+        place -= 1
+    spans[place, 0], spans[place, 1] = begin, end
 
 
 @compiled

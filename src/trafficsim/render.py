@@ -9,15 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trafficsim.actors import Actor, PersonActor, VehicleActor, Wardrobe
+from trafficsim.actors import Actor, actors_in_sight
 from trafficsim.camera import Camera
-from trafficsim.effects import GroundLayer, shadow_factor
+from trafficsim.effects import GroundLayer, add_glow, shadow_factor
 from trafficsim.filmset import FilmSet, make_film_set
 from trafficsim.frame import Frame, Instance, SimulatorKnobs
 from trafficsim.labels import Silhouette, label
 from trafficsim.order import back_to_front
+from trafficsim.raster import fill, stamp_whole
 from trafficsim.sprites import Sprite
 
+Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -56,7 +58,6 @@ class _Film:
 
     def __init__(self, stage: FilmSet) -> None:
         self.stage = stage
-        self._wardrobe = Wardrobe(stage)
         self._track_ids: dict[int, int] = {}
         self._started = stage.traffic.time
 
@@ -69,44 +70,40 @@ class _Film:
         top, left = margin - dy, margin - dx
         image = stage.picture[top : top + height, left : left + width].copy()
         ids: Image = np.zeros((height, width), np.uint8)
-        actors = self._actors(camera)
+        actors = actors_in_sight(stage, camera, _MOST_OBJECTS)
         touched = self._shadows(image, camera, actors)
         drawn = self._paint(image, ids, camera, actors, touched, (dx - margin, dy - margin))
         stage.noise.apply(image, stage.rng)
         return Frame(image, tuple(self._labels(ids, drawn)))
 
-    def _actors(self, camera: Camera) -> list[Actor]:
-        traffic = self.stage.traffic
-        actors: list[Actor] = []
-        for vehicle in traffic.vehicles + traffic.parked:
-            actors.append(VehicleActor(vehicle, self._wardrobe))
-        for place in traffic.places():
-            actors.append(PersonActor(place, self._wardrobe))
-        return [actor for actor in actors if actor.in_sight(camera)][:_MOST_OBJECTS]
-
     def _shadows(self, image: Image, camera: Camera, actors: list[Actor]) -> list[Box]:
         light = self.stage.light
-        layer = GroundLayer(camera.size, 2, 255)
-        touched: list[Box | None] = []
         factor = shadow_factor(light)
+        x, _, z = (light.sun_direction / max(float(light.sun_direction[1]), 0.1)).tolist()
+        things: list[Array] = []
+        values: list[float] = []
         for actor in actors:
-            strength = actor.sun * actor.fade * (1.0 - actor.haze)
+            strength = actor.sight.sun * actor.sight.fade * (1.0 - actor.sight.haze)
             if factor < 0.93 and strength > 0.3:
-                value = 255 * (1 - (1 - factor) * strength)
-                touched += [layer.draw(camera, hull, value) for hull in actor.sun_shadows()]
+                things.append(actor.casts())
+                values.append(255 * (1 - (1 - factor) * strength))
         for actor in actors:
-            value = 255 * (1 - 0.55 * actor.fade * (1.0 - actor.haze))
-            touched.append(layer.draw(camera, actor.contact_shadow(), value))
+            things.append(actor.contact_shadow())
+            values.append(255 * (1 - 0.55 * actor.sight.fade * (1.0 - actor.sight.haze)))
+        layer = GroundLayer(camera.size, 2, 255)
+        touched = layer.draw(camera, things, values, (-x, 0.0, -z))
         layer.multiply_into(image)
         if light.headlights:
-            beams = GroundLayer(camera.size, 4, 0)
+            beams = [(actor, k, beam) for actor in actors for k, beam in enumerate(actor.beams())]
             power = 70.0 if light.kind == "night" else 28.0
-            for actor in actors:
-                for k, beam in enumerate(actor.beams()):
-                    value = power * (0.55 + 0.45 * k) * (1.0 - actor.haze) * actor.fade
-                    touched.append(beams.draw(camera, beam, value))
-            beams.add_into(image, (0.62, 0.85, 1.0))
-        return [box for box in touched if box is not None]
+            values = [
+                power * (0.55 + 0.45 * k) * (1.0 - actor.sight.haze) * actor.sight.fade
+                for actor, k, _ in beams
+            ]
+            layer = GroundLayer(camera.size, 4, 0)
+            touched += layer.draw(camera, [beam for _, _, beam in beams], values)
+            layer.add_into(image, (0.62, 0.85, 1.0))
+        return touched
 
     def _paint(
         self, image: Image, ids: Image, camera: Camera, actors: list[Actor], touched: list[Box],
@@ -123,24 +120,27 @@ class _Film:
                 if _meets(thing.box, offset, touched):
                     thing.paste(image, ids, *offset)
                 continue
-            x0, y0, x1, y1 = thing.window
-            view = image[y0:y1, x0:x1]
-            before = view.copy() if thing.fade < 1.0 else None
-            outlines = thing.paint(image, camera)
-            if not outlines:
+            points, counts, colours, outline, corners = thing.seen(camera)
+            if not len(outline):
                 continue
-            silhouette = Silhouette(outlines)
+            x0, y0, x1, y1 = thing.sight.window
+            view, fade = image[y0:y1, x0:x1], thing.sight.fade
+            before = view.copy() if fade < 1.0 else None
+            fill(image, points, counts, colours)
+            for glow in thing.glows(camera):
+                add_glow(image, *glow)
             number = len(drawn) + 1
-            silhouette.stamp(ids, number)
+            area, *box = stamp_whole(ids, outline, corners, number)
             if before is not None:
-                cv2.addWeighted(view, thing.fade, before, 1.0 - thing.fade, 0.0, view)
+                cv2.addWeighted(view, fade, before, 1.0 - fade, 0.0, view)
+            silhouette = Silhouette(area, (box[0], box[1], box[2], box[3]))
             touched.append(silhouette.box)
             drawn.append(_Drawn(number, thing, silhouette))
         return drawn
 
     def _labels(self, ids: Image, drawn: list[_Drawn]) -> Iterator[Instance]:
         for one in drawn:
-            if one.actor.fade < 0.5:
+            if one.actor.sight.fade < 0.5:
                 continue
             track_id = self._track_ids.get(one.actor.key, len(self._track_ids) + 1)
             instance = label(ids, one.number, one.silhouette, track_id, one.actor.class_id)

@@ -64,7 +64,10 @@ coordinates = st.tuples(st.floats(-80, 140), st.floats(-60, 100))
 @settings(deadline=None)  # the first call compiles
 @given(st.lists(coordinates, min_size=3, max_size=9))
 def test_every_pixel_is_covered_as_promised(points: list[tuple[float, float]]) -> None:
-    hull = cv2.convexHull(np.array(points, np.float32))[:, 0].astype(np.float64)
+    corners = np.array(points, np.float32)
+    if len(set(points)) < 3:  # OpenCV finds no hull
+        return
+    hull = cv2.convexHull(corners)[:, 0].astype(np.float64)
     if cv2.contourArea(hull.astype(np.float32)) < 1.0:
         return
     expected = cover_of(hull)
@@ -72,7 +75,7 @@ def test_every_pixel_is_covered_as_promised(points: list[tuple[float, float]]) -
         image = painted([np.ascontiguousarray(corners)], [(255, 255, 255)])
         assert np.abs(image[..., 0] / 255.0 - expected).max() < 0.01
     mask = np.zeros(SIZE, np.uint8)
-    stamp(mask, hull, np.array([len(hull)]), 7)
+    stamp(mask, hull, np.array([len(hull)]), np.array([7]))
     clear = np.abs(expected - 0.5) > 1e-3
     assert np.array_equal(mask[clear] == 7, expected[clear] > 0.5)
 
@@ -109,7 +112,7 @@ def test_it_paints_as_opencv_does() -> None:
         assert off.max() < 140  # OpenCV's corners and edges have an alphabet of their own
         assert off.mean() < 2.0
         mask, whole = np.zeros(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
-        stamp(mask, corners, np.array([len(corners)]), 1)
+        stamp(mask, corners, np.array([len(corners)]), np.array([1]))
         cv2.fillConvexPoly(whole, fixed, 1, cv2.LINE_8, 4)
         ring_length = cv2.arcLength(corners.astype(np.float32), True)
         assert np.count_nonzero(mask != whole) < 0.35 * ring_length

@@ -1,0 +1,357 @@
+"""What the camera sees of solids and of the ground, as convex polygons in pixels, compiled."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrack.base.compiled import compiled
+from trafficsim.camera import NEAR
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Lens = tuple[float, float, float]
+Shape = tuple[Array, Counts, Array, Array, Counts]
+
+PLAIN, HEADLIGHT, TAILLIGHT, GLOWING = 0, 1, 2, 3
+"""Kinds of faces; all but the first shine while lights are on."""
+
+
+@compiled
+def see_mesh(
+    rotation: Array, eye: Array, lens: Lens, position: Array,
+    vertices: Array, counts: Counts, albedo: Array, kinds: Counts,
+    parts: Counts, centres: Array, rims: Array, solids: Counts,
+    light: Array, shares: Lens, lights_on: bool, braking: bool,
+) -> Shape:  # fmt: skip
+    """A mesh as polygons in the order of painting, lit, and its outline.
+
+    Args:
+        rotation: float64 (3, 3), of the camera, as are the next two.
+        eye: float64 (3,), m.
+        lens: Focal length and principal point (x, y), px.
+        position: float64 (3,), where the mesh stands, m.
+        vertices: float64 (V, 3), m, the corners of all faces in a row.
+        counts: int64 (F,), the corners of each.
+        albedo: float64 (F, 3), BGR.
+        kinds: int64 (F,), `PLAIN` to `GLOWING`.
+        parts: int64 (P, 2), layer and first face of each.
+        centres: float64 (P, 3), m, which the faces of a part look away from.
+        rims: float64 (N, 3), m, points whose hulls together are the outline.
+        solids: int64 (S,), the points of each.
+        light: float64 (5, 3), of `Light.rows`.
+        shares: Of the sun, of lamp light, and of haze in front, 0..1.
+        lights_on: Whether what is not plain shines.
+        braking: Whether the tail lights are bright.
+
+    Returns:
+        Painted polygons: points float64 (N, 2) px, counts int64 (K,), colours float64 (K, 3);
+        and convex polygons whose union is the silhouette: points and counts. All empty if the
+        mesh is behind the camera.
+    """
+    firsts = np.empty(len(counts) + 1, np.int64)
+    firsts[0] = 0
+    for i in range(len(counts)):
+        firsts[i + 1] = firsts[i] + counts[i]
+    points = np.empty((len(vertices) + len(counts), 2))
+    sizes, tones = np.empty(len(counts), np.int64), np.empty((len(counts), 3))
+    room = np.empty((_largest(counts) + 1, 3))
+    used = known = 0
+    for part in _far_first(parts, centres, eye, position):
+        last = parts[part + 1, 1] if part + 1 < len(parts) else len(counts)
+        for i in range(parts[part, 1], last):
+            first = firsts[i]
+            x, y, z, out = _normal(vertices, first, centres[part])
+            a = vertices[first]
+            towards = x * (eye[0] - position[0] - a[0]) + y * (eye[1] - position[1] - a[1])
+            towards += z * (eye[2] - position[2] - a[2])
+            if towards * out <= 0.0:
+                continue
+            corners = _cut(vertices, first, firsts[i + 1], position, rotation, eye, room)
+            if corners < 3:
+                continue
+            _flatten(room, corners, lens, points[used:])
+            used += corners
+            size = max(sqrt(x * x + y * y + z * z), 1e-12) * out
+            sizes[known] = corners
+            _light_up(
+                tones[known], albedo[i], kinds[i], (x / size, y / size, z / size),
+                light, shares, lights_on, braking,
+            )  # fmt: skip
+            known += 1
+    outline, edges = _outline(rims, solids, position, rotation, eye, lens)
+    return points[:used], sizes[:known], tones[:known], outline, edges
+
+
+@compiled
+def see_ground(
+    rotation: Array, eye: Array, lens: Lens, points: Array, counts: Counts, slide: Lens
+) -> tuple[Array, Counts]:
+    """The hulls of shadows on the ground.
+
+    Args:
+        rotation: As in `see_mesh`, and `eye` and `lens`.
+        eye: See there.
+        lens: See there.
+        points: float64 (N, 3), world, m, the points of all that casts a shadow.
+        counts: int64 (P,), the points of each.
+        slide: How far (x, 0, z) the shadow of what is 1 m high falls, m.
+
+    Returns:
+        Points float64 (M, 2), px, and int64 (P,), how many each has; 0 behind the camera.
+    """
+    origin = np.zeros(3)
+    flat, most = np.empty((len(points), 2)), _largest(counts)
+    for i in range(len(points)):
+        flat[i, 0] = points[i, 0] + points[i, 1] * slide[0]
+        flat[i, 1] = points[i, 2] + points[i, 1] * slide[2]
+    hull, ring, cut = np.empty((most + 1, 2)), np.zeros((most, 3)), np.empty((most + 1, 3))
+    pixels, sizes = np.empty((len(points) + len(counts), 2)), np.zeros(len(counts), np.int64)
+    first = used = 0
+    for k in range(len(counts)):
+        corners = _hull(flat[first : first + counts[k]], hull)
+        first += counts[k]
+        for i in range(corners):
+            ring[i, 0], ring[i, 2] = hull[i, 0], hull[i, 1]
+        corners = _cut(ring, 0, corners, origin, rotation, eye, cut)
+        if corners >= 3:
+            _flatten(cut, corners, lens, pixels[used:])
+            sizes[k], used = corners, used + corners
+    return pixels[:used], sizes
+
+
+@compiled
+def see_boxes(rotation: Array, eye: Array, lens: Lens, boxes: Array) -> Array:
+    """Where upright boxes on the ground are seen.
+
+    Args:
+        rotation: As in `see_mesh`, and `eye` and `lens`.
+        eye: See there.
+        lens: See there.
+        boxes: float64 (N, 5), x0, x1, z0, z1 and height, m.
+
+    Returns:
+        float64 (N, 5), x0, y0, x1, y1 in px, and the depth of the nearest corner, m; infinite,
+        the ends negative, behind the camera.
+    """
+    seen = np.empty((len(boxes), 5))
+    corners, origin = np.empty((8, 3)), np.zeros(3)
+    for i in range(len(boxes)):
+        for k in range(8):
+            corners[k, 0] = boxes[i, k & 1]
+            corners[k, 1] = boxes[i, 4] if k & 2 else 0.0
+            corners[k, 2] = boxes[i, 3] if k & 4 else boxes[i, 2]
+        flat, count, nearest = _cloud(corners, 0, 8, origin, rotation, eye, lens)
+        seen[i, :2], seen[i, 2:4], seen[i, 4] = np.inf, -np.inf, nearest
+        for k in range(count):
+            for axis in range(2):
+                seen[i, axis] = min(seen[i, axis], flat[k, axis])
+                seen[i, axis + 2] = max(seen[i, axis + 2], flat[k, axis])
+    return seen
+
+
+@compiled
+def _far_first(parts: Counts, centres: Array, eye: Array, position: Array) -> Counts:
+    """The order of painting of the parts: lower layers first, and within one the farther."""
+    count = len(parts)
+    order, away = np.empty(count, np.int64), np.empty(count)
+    for i in range(count):
+        away[i] = 0.0
+        for axis in range(3):
+            away[i] += (centres[i, axis] + position[axis] - eye[axis]) ** 2
+        place = i
+        while place > 0:
+            other = order[place - 1]
+            if parts[other, 0] < parts[i, 0]:
+                break
+            if parts[other, 0] == parts[i, 0] and away[other] >= away[i]:
+                break
+            order[place] = other
+            place -= 1
+        order[place] = i
+    return order
+
+
+@compiled
+def _normal(vertices: Array, first: int, inside: Array) -> tuple[float, float, float, float]:
+    """A normal of the face that begins at `first`, not unit, and 1 if it looks out, or -1."""
+    a, b, c = vertices[first], vertices[first + 1], vertices[first + 2]
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vz = c[0] - b[0], c[1] - b[1], c[2] - b[2]
+    x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    # parts are convex, so any corner tells which side is out
+    out = x * (a[0] - inside[0]) + y * (a[1] - inside[1]) + z * (a[2] - inside[2])
+    return x, y, z, -1.0 if out < 0.0 else 1.0
+
+
+@compiled
+def _light_up(
+    tone: Array, albedo: Array, kind: int, normal: Lens, light: Array, shares: Lens,
+    lights_on: bool, braking: bool,
+) -> None:  # fmt: skip
+    """Writes the colour of a face to `tone` (3,)."""
+    facing = normal[0] * light[2, 0] + normal[1] * light[2, 1] + normal[2] * light[2, 2]
+    sun = max(facing, 0.0) * shares[0]
+    sky = 0.8 + 0.2 * normal[1]
+    lamp = (0.55 + 0.45 * max(normal[1], 0.0)) * shares[1]
+    for c in range(3):
+        tone[c] = albedo[c] * (light[0, c] * sky + light[1, c] * sun + light[3, c] * lamp)
+        if lights_on and kind == GLOWING:
+            tone[c] = albedo[c]
+    if kind == TAILLIGHT and braking:
+        tone[0], tone[1], tone[2] = 70.0, 70.0, 255.0
+    elif kind == TAILLIGHT and lights_on:
+        tone[0], tone[1], tone[2] = 50.0, 45.0, 235.0
+    elif kind == HEADLIGHT and lights_on:
+        tone[0], tone[1], tone[2] = 215.0, 245.0, 255.0
+    for c in range(3):
+        tone[c] += (light[4, c] - tone[c]) * shares[2]
+
+
+@compiled
+def _cut(
+    vertices: Array, first: int, last: int, position: Array, rotation: Array, eye: Array,
+    cut: Array,
+) -> int:  # fmt: skip
+    """A polygon in camera coordinates, cut at the near plane (Sutherland-Hodgman, one plane).
+
+    Writes to `cut` (n + 1, 3) and returns how many corners there are.
+    """
+    x0, y0, z0 = _seen(vertices[last - 1], position, rotation, eye)
+    count = 0
+    for i in range(first, last):
+        x, y, z = _seen(vertices[i], position, rotation, eye)
+        if (z >= NEAR) != (z0 >= NEAR):
+            share = (NEAR - z0) / (z - z0)
+            cut[count, 0], cut[count, 1] = x0 + (x - x0) * share, y0 + (y - y0) * share
+            cut[count, 2] = NEAR
+            count += 1
+        if z >= NEAR:
+            cut[count, 0], cut[count, 1], cut[count, 2] = x, y, z
+            count += 1
+        x0, y0, z0 = x, y, z
+    return count
+
+
+@compiled
+def _seen(point: Array, position: Array, rotation: Array, eye: Array) -> tuple[float, float, float]:
+    """A point of something at `position` in camera coordinates, m."""
+    x = point[0] + position[0] - eye[0]
+    y = point[1] + position[1] - eye[1]
+    z = point[2] + position[2] - eye[2]
+    return (
+        x * rotation[0, 0] + y * rotation[0, 1] + z * rotation[0, 2],
+        x * rotation[1, 0] + y * rotation[1, 1] + z * rotation[1, 2],
+        x * rotation[2, 0] + y * rotation[2, 1] + z * rotation[2, 2],
+    )
+
+
+@compiled
+def _flatten(seen: Array, count: int, lens: Lens, pixels: Array) -> None:
+    """Writes where the first `count` of camera points (n, 3) are in the picture to `pixels`."""
+    for i in range(count):
+        pixels[i, 0] = seen[i, 0] * (lens[0] / seen[i, 2]) + lens[1]
+        pixels[i, 1] = seen[i, 1] * (lens[0] / seen[i, 2]) + lens[2]
+
+
+@compiled
+def _outline(
+    points: Array, counts: Counts, position: Array, rotation: Array, eye: Array, lens: Lens
+) -> tuple[Array, Counts]:
+    """The hulls (M, 2), px, of sets of points (N, 3), and how many corners each has."""
+    room = 0
+    for count in counts:
+        room += _cloud_room(count)
+    hulls, sizes = np.empty((room, 2)), np.zeros(len(counts), np.int64)
+    first = used = 0
+    for k in range(len(counts)):
+        cloud, count, _ = _cloud(points, first, first + counts[k], position, rotation, eye, lens)
+        first += counts[k]
+        if count >= 3:
+            sizes[k] = _hull(cloud[:count], hulls[used:])
+            used += sizes[k]
+    return hulls[:used], sizes
+
+
+@compiled
+def _cloud_room(count: int) -> int:
+    """As many points as `_cloud` makes of `count` at most: with all chords between two halves."""
+    return count + (count // 2) * (count - count // 2) + 1
+
+
+@compiled
+def _cloud(
+    points: Array, first: int, last: int, position: Array, rotation: Array, eye: Array,
+    lens: Lens,
+) -> tuple[Array, int, float]:  # fmt: skip
+    """Corners (N, 2), px, of the part of a convex hull that is ahead, how many, and the nearest.
+
+    These are its points, and all chords that cross the near plane.
+    """
+    seen, behind = np.empty((last - first, 3)), 0
+    for i in range(last - first):
+        seen[i, 0], seen[i, 1], seen[i, 2] = _seen(points[first + i], position, rotation, eye)
+        behind += seen[i, 2] < NEAR
+    flat = np.empty((_cloud_room(len(seen)) if behind else len(seen), 2))
+    count, nearest = 0, np.inf
+    for a in seen:
+        if a[2] < NEAR:
+            continue
+        nearest = min(nearest, a[2])
+        flat[count, 0] = a[0] * (lens[0] / a[2]) + lens[1]
+        flat[count, 1] = a[1] * (lens[0] / a[2]) + lens[2]
+        count += 1
+        if not behind:
+            continue
+        for b in seen:
+            if b[2] < NEAR:
+                share, nearest = (NEAR - a[2]) / (b[2] - a[2]), NEAR
+                flat[count, 0] = (a[0] + (b[0] - a[0]) * share) * (lens[0] / NEAR) + lens[1]
+                flat[count, 1] = (a[1] + (b[1] - a[1]) * share) * (lens[0] / NEAR) + lens[2]
+                count += 1
+    return flat, count, nearest
+
+
+@compiled
+def _hull(points: Array, hull: Array) -> int:
+    """The convex hull of points (N, 2), which get sorted, by Andrew's monotone chain.
+
+    Writes to `hull` (at least N + 1, 2) and returns how many corners there are.
+    """
+    for i in range(1, len(points)):
+        x, y, place = points[i, 0], points[i, 1], i
+        while place > 0:
+            left, below = points[place - 1, 0], points[place - 1, 1]
+            if left < x or (left == x and below <= y):
+                break
+            points[place, 0], points[place, 1] = left, below
+            place -= 1
+        points[place, 0], points[place, 1] = x, y
+    count, least = 0, 2
+    for step in range(2 * len(points) - 1):
+        # there along the one side, and back along the other
+        i = step if step < len(points) else 2 * len(points) - 2 - step
+        if step == len(points):
+            least = count + 1
+        while count >= least:
+            ux, uy = (
+                hull[count - 1, 0] - hull[count - 2, 0],
+                hull[count - 1, 1] - hull[count - 2, 1],
+            )
+            vx, vy = points[i, 0] - hull[count - 1, 0], points[i, 1] - hull[count - 1, 1]
+            if ux * vy - uy * vx > 0.0:
+                break
+            count -= 1
+        hull[count, 0], hull[count, 1] = points[i, 0], points[i, 1]
+        count += 1
+    return max(count - 1, 1)  # the last is the first again
+
+
+@compiled
+def _largest(counts: Counts) -> int:
+    most = 0
+    for count in counts:
+        most = max(most, count)
+    return most
