@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.compiled import compiled
 from trafficsim.camera import Camera
 from trafficsim.ground import paint_ground
 from trafficsim.groundlight import GroundLight
@@ -12,7 +13,6 @@ from trafficsim.houses import paint_houses
 from trafficsim.light import Light
 from trafficsim.scene import Street
 from trafficsim.sky import paint_sky, paint_skyline
-from trafficsim.textures import fade_rows
 
 Rng = np.random.Generator
 Image = NDArray[np.uint8]
@@ -56,3 +56,20 @@ def _fade(image: Image, camera: Camera, light: Light, horizon: float) -> None:
     above = rows < horizon
     shares[above] *= (rows[above] / max(horizon, 1.0)) ** 2
     fade_rows(image, light.haze, np.rint(256.0 * shares).astype(np.int64))
+
+
+@compiled
+def fade_rows(image: Image, haze: NDArray[np.float64], shares: NDArray[np.int64]) -> None:
+    """Fades an image, uint8 (H, W, 3), to `haze`, float64 (3,), 0..255.
+
+    `shares`, int64 (H,), says how much of each row is haze, of 256.
+    """
+    height, width = image.shape[:2]
+    bytes_of = image.reshape(height, 3 * width)
+    fog = np.empty(3 * width, np.uint16)
+    for y in range(height):
+        left = np.uint16(256 - shares[y])
+        for c in range(3):
+            fog[c::3] = np.uint16(haze[c] * shares[y] + 128.0)
+        for i in range(3 * width):
+            bytes_of[y, i] = np.uint16(bytes_of[y, i] * left + fog[i]) >> 8

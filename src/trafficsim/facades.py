@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.compiled import compiled
 from trafficsim.fronts import FLOOR, PER_METRE, paint_front
-from trafficsim.textures import Texture, as_texture, halved
+from trafficsim.textures import Texture, as_texture
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -81,6 +82,29 @@ def _kept(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -
     for k in range(narrower + lower):
         texture = halved(texture, k < narrower)
     return texture
+
+
+@compiled
+def halved(texture: Texture, across: bool) -> Texture:
+    """A texture with half its columns (`across`) or rows, an odd one at the end as it is."""
+    height, width = texture.shape
+    if across:
+        shrunk = np.empty((height, (width + 1) // 2), np.uint32)
+        for y in range(height):
+            for x in range(width // 2):
+                a, b = texture[y, 2 * x], texture[y, 2 * x + 1]
+                shrunk[y, x] = (a & b) + (((a ^ b) & 0xFEFEFEFE) >> 1)  # four means, rounded down
+            if width % 2:
+                shrunk[y, width // 2] = texture[y, width - 1]
+        return shrunk
+    shrunk = np.empty(((height + 1) // 2, width), np.uint32)
+    for y in range(height // 2):
+        for x in range(width):
+            a, b = texture[2 * y, x], texture[2 * y + 1, x]
+            shrunk[y, x] = (a | b) - (((a ^ b) & 0xFEFEFEFE) >> 1)  # rounded up
+    if height % 2:
+        shrunk[height // 2] = texture[height - 1]
+    return shrunk
 
 
 @lru_cache(_KEPT // 4)

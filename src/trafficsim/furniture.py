@@ -16,7 +16,7 @@ from trafficsim.mesh import GLOWING, Image, Mesh, MeshBuilder
 from trafficsim.plants import add_leaves, make_tree
 from trafficsim.raster import fill
 from trafficsim.scene import Furniture
-from trafficsim.sprites import Sprite, clipped_box, cut_out
+from trafficsim.sprites import Sprite, clipped_box
 
 Rng = np.random.Generator
 
@@ -43,7 +43,8 @@ def make_sprite(
         return None
     shares = sun, 0.7 * lamp, light.haze_share(depth)
     points, counts, colours, outline, corners = mesh.seen(camera, position, light, shares)
-    box = clipped_box(camera, outline, 3 + 0.4 * camera.focal / nearest)
+    leafy = piece.kind in ("hedge", "planter")
+    box = clipped_box(camera, outline, 3 + (0.4 * camera.focal / nearest if leafy else 0.0))
     if box is None:
         return None
     patch = background[box[1] : box[3], box[0] : box[2]].copy()
@@ -53,13 +54,13 @@ def make_sprite(
     canvas = np.asarray(
         cv2.merge([*cv2.split(patch), cv2.extractChannel(cover, 0)]), dtype=np.uint8
     )
-    if piece.kind in ("hedge", "planter"):
+    if leafy:
         add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
     footprint = (piece.x - half_x, piece.x + half_x, piece.z - half_z, piece.z + half_z)
-    return cut_out(canvas, box, footprint, depth)
+    return Sprite(box, canvas, footprint, depth)
 
 
 def _lamp(side: int) -> Mesh:

@@ -27,27 +27,9 @@ def as_texture(picture: Image) -> Texture:
     return picture.view(np.uint32)[..., 0]
 
 
-@compiled
-def halved(texture: np.ndarray, across: bool) -> np.ndarray:
-    """A texture with half its columns (`across`) or rows, an odd one at the end as it is."""
-    height, width = texture.shape
-    if across:
-        shrunk = np.empty((height, (width + 1) // 2), np.uint32)
-        for y in range(height):
-            for x in range(width // 2):
-                a, b = texture[y, 2 * x], texture[y, 2 * x + 1]
-                shrunk[y, x] = (a & b) + (((a ^ b) & 0xFEFEFEFE) >> 1)  # four means, rounded down
-            if width % 2:
-                shrunk[y, width // 2] = texture[y, width - 1]
-        return shrunk
-    shrunk = np.empty(((height + 1) // 2, width), np.uint32)
-    for y in range(height // 2):
-        for x in range(width):
-            a, b = texture[2 * y, x], texture[2 * y + 1, x]
-            shrunk[y, x] = (a | b) - (((a ^ b) & 0xFEFEFEFE) >> 1)  # rounded up
-    if height % 2:
-        shrunk[height // 2] = texture[height - 1]
-    return shrunk
+def as_picture(texture: Texture) -> Image:
+    """The picture of a texture, uint8 (h, w, 4), as a view of it."""
+    return texture.view(np.uint8).reshape(*texture.shape, 4)
 
 
 @compiled
@@ -263,17 +245,66 @@ def _light(
 
 
 @compiled
-def fade_rows(image: np.ndarray, haze: np.ndarray, shares: np.ndarray) -> None:
-    """Fades an image, uint8 (H, W, 3), to `haze`, float64 (3,), 0..255.
+def paint_tree(
+    picture: Texture, tree: Texture, extents: NDArray[np.int64], to_tree: Array, gain: Array,
+    haze: Array, share: float,
+) -> None:  # fmt: skip
+    """Sets up a tree, lit and behind haze.
 
-    `shares`, int64 (H,), says how much of each row is haze, of 256.
+    Args:
+        picture: uint32 (H, W), zeros, written to: colours and, as the fourth number, the cover.
+        tree: uint32 (h, w), colours multiplied by the cover, and the cover.
+        extents: int64 (h, 2), the first and the last column of the tree with any cover.
+        to_tree: float64 (2, 3), makes of a pixel (x, y, 1) its place in `tree`, pixels' middles
+            at whole numbers; a row of the picture lies in one of the tree.
+        gain: float64 (3,), what the light makes of its colours, a factor.
+        haze: float64 (3,), 0..255.
+        share: Of the haze, 0..1.
     """
-    height, width = image.shape[:2]
-    bytes_of = image.reshape(height, 3 * width)
-    fog = np.empty(3 * width, np.uint16)
+    height, width = picture.shape
+    xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
+    step, rows = to_tree[0, 0], len(tree)
     for y in range(height):
-        left = np.uint16(256 - shares[y])
-        for c in range(3):
-            fog[c::3] = np.uint16(haze[c] * shares[y] + 128.0)
-        for i in range(3 * width):
-            bytes_of[y, i] = np.uint16(bytes_of[y, i] * left + fog[i]) >> 8
+        row = to_tree[1, 1] * y + to_tree[1, 2]
+        if row < -0.5 or row > rows - 0.5:
+            continue
+        row = min(max(row, 0.0), rows - 1.0)
+        above = int(row)
+        below = min(above + 1, rows - 1)
+        low = min(extents[above, 0], extents[below, 0]) - 1.0
+        high = max(extents[above, 1], extents[below, 1]) + 1.0
+        if low > high:
+            continue
+        offset = to_tree[0, 1] * y + to_tree[0, 2]
+        ends = (low - offset) / step, (high - offset) / step
+        first, last = max(ceil(min(ends)), 0), min(floor(max(ends)), width - 1)
+        count = max(last - first + 1, 0)
+        for i in range(count):
+            place = offset + step * (first + i)
+            xs[i] = np.int32(16.0 * min(max(place, 0.0), tree.shape[1] - 1.0))
+            ys[i] = np.int32(16.0 * row)
+        _mix(mixed, xs, ys, count, tree)
+        _leaves(picture[y, first : last + 1], mixed.view(np.uint16), gain, haze, share)
+
+
+@compiled
+def _leaves(
+    row: Texture, mixed: NDArray[np.uint16], gain: Array, haze: Array, share: float
+) -> None:
+    """What `_mix` made of a tree as colours that are not multiplied by their cover."""
+    one = np.float32
+    b, g, r = one(255 * gain[0]), one(255 * gain[1]), one(255 * gain[2])
+    clear, half, most, least = one(1.0 - share), one(0.5), one(255.0), one(1.0)
+    fog_b, fog_g, fog_r = one(haze[0] * share), one(haze[1] * share), one(haze[2] * share)
+    for i in range(len(row)):
+        cover = one(mixed[4 * i + 3])
+        whole = np.divide(one(1.0), max(cover, least))
+        blue = min(one(mixed[4 * i]) * whole * b, most) * clear + fog_b
+        green = min(one(mixed[4 * i + 2]) * whole * g, most) * clear + fog_g
+        red = min(one(mixed[4 * i + 1]) * whole * r, most) * clear + fog_r
+        row[i] = (
+            np.int32(blue + half)
+            | np.int32(green + half) << 8
+            | np.int32(red + half) << 16
+            | np.int32(cover * one(1.0 / 256.0) + half) << 24
+        )

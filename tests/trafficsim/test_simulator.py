@@ -451,13 +451,13 @@ def test_a_tree_stands_on_its_foot(x: float) -> None:
     depth = float(camera.to_camera(np.array([[x, 0.0, 14.0]]))[0, 2])
     sprite = make_tree(np.random.default_rng(SEED), tree, camera, light, (1.0, 0.0), depth)
     assert sprite is not None
-    assert np.array_equal(sprite.solid, sprite.rest[..., 0] < 128)
+    solid = sprite.picture[..., 3] > 127
     foot = camera.to_pixels(camera.to_camera(np.array([[x, 0.02, 14.0]])))[0]
-    row = sprite.solid[round(foot[1]) - sprite.box[1] - 1]
+    row = solid[round(foot[1]) - sprite.box[1] - 1]
     assert row.any()
     assert np.flatnonzero(row).mean() + sprite.box[0] == pytest.approx(foot[0], abs=3.0)
     crown = camera.to_pixels(camera.to_camera(np.array([[x, 4.6, 14.0]])))[0]
-    assert sprite.solid[round(crown[1]) - sprite.box[1], round(crown[0]) - sprite.box[0]]
+    assert solid[round(crown[1]) - sprite.box[1], round(crown[0]) - sprite.box[0]]
 
 
 def test_light_on_the_ground_changes_evenly() -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from trafficsim.background import fade_rows
 from trafficsim.camera import look
+from trafficsim.facades import halved
 from trafficsim.houses import _inverse
-from trafficsim.textures import as_texture, fade_rows, halved, outlines_of, paint_wall
+from trafficsim.textures import as_texture, outlines_of, paint_wall
 
 SIZE = (60, 80)
 ONES, NO_VEIL = np.ones(3), np.zeros(4000, np.float32)
