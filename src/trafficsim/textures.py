@@ -278,7 +278,9 @@ def paint_tree(
         offset = to_tree[0, 1] * y + to_tree[0, 2]
         ends = (low - offset) / step, (high - offset) / step
         first, last = max(ceil(min(ends)), 0), min(floor(max(ends)), width - 1)
-        count = max(last - first + 1, 0)
+        count = last - first + 1
+        if count <= 0:
+            continue
         for i in range(count):
             place = offset + step * (first + i)
             xs[i] = np.int32(16.0 * min(max(place, 0.0), tree.shape[1] - 1.0))

@@ -102,3 +102,13 @@ def test_of_a_tree_that_ends_above_nothing_is_below() -> None:
     picture[:] = 0
     paint_tree(picture, tree, extents, to_tree, np.ones(3), np.zeros(3), 0.0)
     assert not picture.any()
+
+
+@pytest.mark.parametrize("away", [-30, -8, 12, 30])
+def test_of_a_tree_beside_the_picture_nothing_is_seen(away: int) -> None:
+    """Its crown may be in the picture where its trunk is not."""
+    tree, picture = np.full((4, 4), 0xFFFFFFFF, np.uint32), np.zeros((9, 9), np.uint32)
+    extents, to_tree = np.tile([0, 3], (4, 1)), np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    extents[2:] += away
+    paint_tree(picture, tree, extents, to_tree, np.ones(3), np.zeros(3), 0.0)
+    assert picture[0, :4].all() and not picture[3].any()
