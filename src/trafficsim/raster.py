@@ -146,17 +146,24 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
     blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
     x0, y0, x1, y1, known = _edges(corners, edges)
     for y in range(_first(y0 - 1.0, 0), _last(y1 + 1.0, height - 1) + 1):
-        low, high = _span(edges, known, y, 1.0)
-        begin, end = _first(max(low, x0 - 1.0), 0), _last(min(high, x1 + 1.0), width - 1)
+        # what is touched, and between that what is covered wholly
+        start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
+        if y < y0 or y > y1:
+            low = inf
+        for i in range(known):
+            reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
+            if per_row > 0.0:
+                high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
+            elif per_row < 0.0:
+                low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
+            elif reach < 0.0:
+                low, stop = inf, stop if reach >= -1.0 else -inf
+        begin, end = _first(start, 0), _last(stop, width - 1)
         if begin > end:
             continue
-        # between them what is covered wholly
-        left, right = end + 1, end
-        if y0 <= y <= y1:
-            low, high = _span(edges, known, y, 0.0)
-            inner, outer = _first(max(low, x0), begin), _last(min(high, x1), end)
-            if inner <= outer:
-                left, right = inner, outer
+        left, right = _first(low, begin), _last(high, end)
+        if left > right:
+            left, right = end + 1, end
         for x in range(left, right + 1):
             image[y, x, 0] = blue
             image[y, x, 1] = green

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -51,27 +52,11 @@ class Sprite:
             np.copyto(ids[top:bottom, left:right], 0, where=self.solid[inside])
 
 
-def cut_out(
-    canvas: Image, box: Box, footprint: tuple[float, float, float, float], depth: float
-) -> Sprite:
-    """A sprite of what is painted on a canvas, uint8 (h, w, 4), where its cover is above 0."""
-    cover = cv2.extractChannel(canvas, 3)
-    cover3 = cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR)
-    patch = cv2.cvtColor(canvas, cv2.COLOR_BGRA2BGR)
-    return Sprite(
-        box=box,
-        colour=np.asarray(cv2.multiply(patch, cover3, scale=1.0 / 255.0), dtype=np.uint8),
-        rest=np.asarray(cv2.bitwise_not(cover3), dtype=np.uint8),
-        solid=cover > 127,
-        footprint=footprint,
-        depth=depth,
-    )
-
-
 def clipped_box(camera: Camera, pixels: Array, room: float) -> Box | None:
     """The box around `pixels` (N, 2) and `room` px, inside of the image; None if outside."""
-    low = np.maximum(np.floor(pixels.min(axis=0) - room), 0).astype(int)
-    high = np.minimum(np.ceil(pixels.max(axis=0) + room), camera.size).astype(int)
-    if (high - low).min() < 2:
+    (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+    left, top = max(floor(x0 - room), 0), max(floor(y0 - room), 0)
+    right, bottom = min(ceil(x1 + room), camera.size[0]), min(ceil(y1 + room), camera.size[1])
+    if right - left < 2 or bottom - top < 2:
         return None
-    return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    return left, top, right, bottom
