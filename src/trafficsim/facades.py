@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from math import log2
 
@@ -9,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.compiled import compiled
 from trafficsim.fronts import FLOOR, PER_METRE, paint_front
-from trafficsim.light import Light
+from trafficsim.textures import Texture, as_texture
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -23,22 +25,35 @@ _VARIANTS, _KEPT = 3, 2048
 """Fronts of each size, and how many pictures of them a process keeps, of some 0.1 MB each."""
 
 
-def draw_front(
-    rng: Rng, extent: tuple[float, float], size: tuple[float, float], light: Light, gain: Array,
-    gable: bool = False,
-) -> Image:  # fmt: skip
-    """A front as uint8 (h, w, 3) BGR.
+@dataclass(frozen=True)
+class Front:
+    """What a wall shows.
 
-    It is one of those that a process keeps, stretched a little (a narrow one is cut), and lit:
-    drawing the windows of a street's houses takes long.
+    Attributes:
+        texture: uint32 (h, w).
+        shown: How many of its columns and rows are the wall, from the upper left.
+        tint: float64 (3,), a factor.
+    """
+
+    texture: Texture
+    shown: tuple[float, float]
+    tint: Array
+
+
+def choose_front(
+    rng: Rng, extent: tuple[float, float], size: tuple[float, float], lit_windows: float,
+    gable: bool = False,
+) -> Front:  # fmt: skip
+    """A front: one of those that a process keeps, stretched a little (a narrow one is cut).
+
+    Drawing the windows of a street's houses takes long.
 
     Args:
         rng: Where chance comes from.
         extent: Its width and height, m.
-        size: How many px it has to be wide and high; it has .7 to 1.4 times as many, fewer
-            where it was drawn with fewer, and not fewer than some four.
-        light: Decides which windows are lit.
-        gain: Light on the wall (3,), a factor.
+        size: How many px it is wide and high in the picture; its texture has .7 to 1.4 times as
+            many, fewer where it was drawn with fewer, and not fewer than some four.
+        lit_windows: Share of windows with a light on.
         gable: A side wall: few windows, no door.
     """
     width, height = extent
@@ -47,15 +62,9 @@ def draw_front(
     tint = rng.uniform(0.85, 1.15) * rng.uniform(0.9, 1.1, 3)
     share = min(width / _WIDER, 1.0)
     drawn = sizes[0] * _WIDER * share * PER_METRE, (sizes[1] * FLOOR + _ROOM) * PER_METRE
-    halvings = [_halvings(has, wanted) for has, wanted in zip(drawn, size, strict=True)]
-    front, own = _kept((*sizes, which, light.lit_windows, gable), *halvings)
-    if share < 1.0:
-        cut = max(round(front.shape[1] * share), 2)
-        front, own = front[:, :cut], None if own is None else own[:, :cut]
-    lit = cv2.multiply(front, np.append(gain * tint, 0.0))
-    if own is not None:
-        cv2.copyTo(front, own, lit)
-    return np.asarray(lit, dtype=np.uint8)
+    narrower, lower = (_halvings(has, wanted) for has, wanted in zip(drawn, size, strict=True))
+    texture = _kept((*sizes, which, lit_windows, gable), narrower, lower)
+    return Front(texture, (drawn[0] / 2**narrower, drawn[1] / 2**lower), tint)
 
 
 def _halvings(has: float, wanted: float) -> int:
@@ -64,27 +73,38 @@ def _halvings(has: float, wanted: float) -> int:
 
 
 @lru_cache(_KEPT)
-def _kept(
-    front: tuple[int, int, int, float, bool], narrower: int, lower: int
-) -> tuple[Image, Image | None]:
-    """A front with its width and its height halved so often, uint8 (h, w, 3), and its own light.
+def _kept(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -> Texture:
+    """A front with its width and its height halved so often, uint32 (h, w).
 
-    Shrunk here, since warping does not average over the pixels that it skips. The own light is
-    uint8 (h, w), above 0 where a pixel has some; None where none has.
+    Shrunk here, since painting does not average over the pixels that it skips.
     """
-    picture = _shrunk(front, narrower, lower)
-    own = np.asarray(cv2.inRange(cv2.extractChannel(picture, 3), (128,), (255,)), np.uint8)
-    bgr = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR), np.uint8)
-    return bgr, own if cv2.countNonZero(own) else None
+    texture = as_texture(_drawn(*front))
+    for k in range(narrower + lower):
+        texture = halved(texture, k < narrower)
+    return texture
 
 
-def _shrunk(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -> Image:
-    """A front as `_drawn` has it, with its width and its height halved so often."""
-    picture = _drawn(*front)
-    if not narrower and not lower:
-        return picture
-    size = max(picture.shape[1] >> narrower, 2), max(picture.shape[0] >> lower, 2)
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+@compiled
+def halved(texture: Texture, across: bool) -> Texture:
+    """A texture with half its columns (`across`) or rows, an odd one at the end as it is."""
+    height, width = texture.shape
+    if across:
+        shrunk = np.empty((height, (width + 1) // 2), np.uint32)
+        for y in range(height):
+            for x in range(width // 2):
+                a, b = texture[y, 2 * x], texture[y, 2 * x + 1]
+                shrunk[y, x] = (a & b) + (((a ^ b) & 0xFEFEFEFE) >> 1)  # four means, rounded down
+            if width % 2:
+                shrunk[y, width // 2] = texture[y, width - 1]
+        return shrunk
+    shrunk = np.empty(((height + 1) // 2, width), np.uint32)
+    for y in range(height // 2):
+        for x in range(width):
+            a, b = texture[2 * y, x], texture[2 * y + 1, x]
+            shrunk[y, x] = (a | b) - (((a ^ b) & 0xFEFEFEFE) >> 1)  # rounded up
+    if height % 2:
+        shrunk[height // 2] = texture[height - 1]
+    return shrunk
 
 
 @lru_cache(_KEPT // 4)

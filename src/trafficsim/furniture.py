@@ -58,25 +58,23 @@ def make_sprite(
         return None
     shares = sun, 0.7 * lamp, light.haze_share(depth)
     points, counts, colours, outline, _ = mesh.seen(camera, position, light, shares)
-    box = clipped_box(camera, outline, 3 + 0.4 * camera.focal / nearest)
+    leafy = piece.kind in ("hedge", "planter")
+    box = clipped_box(camera, outline, 3 + (0.4 * camera.focal / nearest if leafy else 0.0))
     if box is None:
         return None
-    shape = (box[3] - box[1], box[2] - box[0], 3)
-    colour, rest = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
+    canvas = np.zeros((box[3] - box[1], box[2] - box[0], 4), np.uint8)
     points -= box[:2]
-    fill(colour, points, counts, colours)
-    fill(rest, points, counts, np.zeros_like(colours))
-    if piece.kind in ("hedge", "planter"):
-        cover = cv2.bitwise_not(cv2.extractChannel(rest, 0))
-        canvas = np.asarray(cv2.merge([*cv2.split(colour), cover]), np.uint8)
+    fill(canvas, points, counts, colours)
+    if leafy:
         add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
-        cv2.cvtColor(canvas, cv2.COLOR_BGRA2BGR, colour)
-        cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(canvas, 3)), cv2.COLOR_GRAY2BGR, rest)
+    # what was painted is multiplied by its cover
+    cover = cv2.extractChannel(canvas, 3)
+    cv2.divide(canvas, cv2.merge([cover, cover, cover, np.full_like(cover, 255)]), canvas, 255.0)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
     footprint = (piece.x - half_x, piece.x + half_x, piece.z - half_z, piece.z + half_z)
-    return Sprite(box, colour, rest, rest[..., 0] < 128, footprint, depth)
+    return Sprite(box, canvas, footprint, depth)
 
 
 def _lamp(side: int) -> Mesh:

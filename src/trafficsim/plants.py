@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, floor, log2
+from math import ceil, floor, log2, sqrt
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from trafficsim.camera import Camera
+from segtrack.base.compiled import compiled
+from trafficsim.camera import Array, Camera
+from trafficsim.chance import uniform
 from trafficsim.colours import Colour, pick
 from trafficsim.light import Light
 from trafficsim.mesh import SHIFT, Image, fixed
 from trafficsim.scene import Furniture
 from trafficsim.sprites import Sprite
+from trafficsim.textures import Texture, as_picture, as_texture, paint_tree
 
 Rng = np.random.Generator
 
@@ -50,41 +54,36 @@ def make_tree(
     if x1 - x0 < 2 or y1 - y0 < 2:
         return None
     level = min(max(round(log2(size)), 3), _LARGEST)
-    tree = _drawn_tree(which, level)
-    # from the drawn tree's crown and foot to those in the picture, as wide as the crown is seen
-    high, shrunk = _CROWN / _RADIUS * 2**level, size / 2**level
-    across = shrunk if light.sun_direction @ camera.rotation[0] >= 0.0 else -shrunk
-    lean, fall = (foot_x - x) / high, (foot_y - y) / high
+    tree, extents = _drawn_tree(which, level)
+    # from the picture to the drawn tree, crown to crown and foot to foot, as wide as it is seen
     middle = _ROOM * 2**level
-    place = np.array(
-        [[across, lean, x - x0 - (across + lean) * middle], [0.0, fall, y - y0 - fall * middle]]
-    )
-    tree = np.asarray(cv2.warpAffine(tree, place, (x1 - x0, y1 - y0)), dtype=np.uint8)
+    fall = _CROWN / _RADIUS * 2**level / (foot_y - y)
+    sunny_side = 1 if light.sun_direction @ camera.rotation[0] >= 0.0 else -1
+    across = sunny_side * 2**level / size
+    lean = -across * (foot_x - x) / (foot_y - y)
+    to_tree = np.array(
+        [[across, lean, middle - across * (x - x0) - lean * (y - y0)],
+         [0.0, fall, middle - fall * (y - y0)]]
+    )  # fmt: skip
     sun, lamp = shares
     gain = light.ambient + 0.5 * light.sun * max(sun, 0.6) + 0.5 * light.lamp * lamp
+    picture = np.zeros((y1 - y0, x1 - x0), np.uint32)
     share = light.haze_share(depth)
-    cover = cv2.extractChannel(tree, 3)
-    cover3 = cv2.cvtColor(cover, cv2.COLOR_GRAY2BGR)
-    colour = cv2.cvtColor(tree, cv2.COLOR_BGRA2BGR)
-    # it is multiplied by its cover, and so must haze be
-    cv2.multiply(colour, np.append(gain * tint * (1.0 - share), 0.0), colour)
-    cv2.add(colour, cv2.multiply(cover3, np.append(light.haze * share / 255.0, 0.0)), colour)
-    return Sprite(
-        box=(x0, y0, x1, y1),
-        colour=np.asarray(colour, dtype=np.uint8),
-        rest=np.asarray(cv2.bitwise_not(cover3), dtype=np.uint8),
-        solid=cover > 127,
-        footprint=(piece.x - 0.25, piece.x + 0.25, piece.z - 0.25, piece.z + 0.25),
-        depth=depth,
-    )
+    paint_tree(picture, tree, extents, to_tree, gain * tint, light.haze, share)
+    footprint = (piece.x - 0.25, piece.x + 0.25, piece.z - 0.25, piece.z + 0.25)
+    return Sprite((x0, y0, x1, y1), as_picture(picture), footprint, depth)
 
 
 @lru_cache(6 * _TREES)
-def _drawn_tree(which: int, size: int) -> Image:
-    """A tree in its own colours, multiplied by their cover, the sun on its right; uint8 (h, w, 4).
+def _drawn_tree(which: int, size: int) -> tuple[Texture, NDArray[np.int64]]:
+    """A tree in its own colours, multiplied by their cover, the sun on its right.
 
     A trunk that forks, and a crown of leaf clusters, darker below; the crown's radius is
     ``2**size`` px.
+
+    Returns:
+        uint32 (h, w), and of each row the first and the last column with any cover, int64 (h, 2);
+        the last is less where there is none.
     """
     rng = np.random.default_rng((which, 1))
     scale = float(2**size)
@@ -111,11 +110,12 @@ def _drawn_tree(which: int, size: int) -> Image:
         at = middle + np.stack([u, -v], axis=1) * scale
         relief = 0.78 + 0.26 * v + 0.08 * u + rng.normal(0, 0.1, number)[shown]
         relief += 0.1 * (ring - 0.7)
-        size_px = np.maximum(1, (sizes * scale * 16).astype(int)).tolist()
-        spots, paints = (at * 16).astype(int).tolist(), (leaf * relief[:, None]).tolist()
-        for spot, part, paint in zip(spots, size_px, paints, strict=True):
-            cv2.circle(picture, spot, part, (*paint, 255), -1, cv2.LINE_AA, SHIFT)
-    return picture
+        discs(as_texture(picture), at, np.maximum(sizes * scale, 1 / 16), leaf * relief[:, None])
+    covered = picture[..., 3] > 0
+    columns = covered.shape[1]
+    first, last = covered.argmax(axis=1), columns - 1 - covered[:, ::-1].argmax(axis=1)
+    first[~covered.any(axis=1)] = columns
+    return as_texture(picture), np.stack([first, last], axis=1)
 
 
 def add_leaves(
@@ -131,20 +131,48 @@ def add_leaves(
     seen = camera.to_camera(places + np.array([piece.x, 0.0, piece.z]))
     order = np.argsort(-seen[:, 2])
     places, pixels = places[order], camera.to_pixels(seen[order])
-    brightness = 0.65 + 0.35 * (places[:, 1] - base) / (top - base)
-    blossoms: dict[int, Colour] = {}
-    sizes = np.empty(count)
+    change, sizes, blossoms = [], [], {}
     for i in range(count):
-        brightness[i] += rng.normal(0, 0.1)
+        change.append(0.1 * rng.standard_normal())
         if flowers and rng.random() < 0.15:
             blossoms[i] = _BLOSSOM[int(rng.integers(3))]
-        sizes[i] = rng.uniform(0.07, 0.16)
-    colours = leaf * brightness[:, None]
-    for i, blossom in blossoms.items():
-        colours[i] = blossom
+        sizes.append(uniform(rng, 0.07, 0.16))
+    brightness = 0.65 + 0.35 * (places[:, 1] - base) / (top - base) + change
+    colours, radii = leaf * brightness[:, None], camera.focal / depth * np.array(sizes)
+    colours[list(blossoms)] = list(blossoms.values()) or 0.0
     lit = np.clip(colours * (light.ambient + 0.5 * light.sun), 0, 255)
-    tones = (lit + (light.haze - lit) * light.haze_share(depth)).tolist()
-    radii = np.maximum(1, (camera.focal / depth * sizes * 16).astype(int)).tolist()
-    spots = (pixels * 16).astype(int).tolist()
-    for spot, radius, tone in zip(spots, radii, tones, strict=True):
-        cv2.circle(canvas, spot, radius, (*tone, 255), -1, cv2.LINE_AA, SHIFT)
+    lit += (light.haze - lit) * light.haze_share(depth)
+    discs(as_texture(canvas), pixels, np.maximum(radii, 1 / 16), lit)
+
+
+@compiled
+def discs(canvas: Texture, places: Array, radii: Array, colours: Array) -> None:
+    """Paints opaque discs one after the other; they fade over a px outside of their radius.
+
+    Args:
+        canvas: uint32 (h, w), colours and cover; the colours are taken as multiplied by it.
+        places: float64 (N, 2), their middles, px.
+        radii: float64 (N,), px.
+        colours: float64 (N, 3), 0..255; what is beyond is cut off.
+    """
+    height, width = canvas.shape
+    for k in range(len(places)):
+        x, y, radius, reach = places[k, 0], places[k, 1], radii[k], radii[k] + 1.0
+        opaque = 255 << 24
+        for c in range(3):
+            opaque |= int(min(max(colours[k, c], 0.0), 255.0) + 0.5) << 8 * c
+        for row in range(max(ceil(y - reach), 0), min(floor(y + reach), height - 1) + 1):
+            down = (row - y) ** 2
+            wide = sqrt(max(reach * reach - down, 0.0))
+            inside = sqrt(radius * radius - down) if down <= radius * radius else -1.0
+            for column in range(max(ceil(x - wide), 0), min(floor(x + wide), width - 1) + 1):
+                if abs(column - x) <= inside:
+                    canvas[row, column] = opaque
+                    continue
+                cover = reach - sqrt(down + (column - x) ** 2)
+                before, mixed = np.int64(canvas[row, column]), 0
+                for c in range(4):
+                    old = (before >> 8 * c) & 255
+                    new = (opaque >> 8 * c) & 255
+                    mixed |= int(old + (new - old) * cover + 0.5) << 8 * c
+                canvas[row, column] = mixed

@@ -29,7 +29,8 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
     lies half a pixel outside, and not at all from one pixel outside.
 
     Args:
-        image: uint8 (H, W, 3), painted on; what lies outside is left out.
+        image: uint8 (H, W, 3), painted on; what lies outside is left out. Or (H, W, 4), where the
+            fourth number is how much is covered, and colours get multiplied by it.
         points: float64 (N, 2), px, the corners of all polygons in a row, either way round.
         counts: int64 (P,), the corners of each, at least 1.
         colours: float64 (P, 3), 0..255; what is beyond is cut off.
@@ -141,7 +142,7 @@ def _put_in_order(spans: Counts, found: int, begin: int, end: int) -> None:
 @compiled
 def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
     """One polygon; `edges` (corners, 4) is room to work in."""
-    height, width = image.shape[:2]
+    height, width, covers = len(image), image.shape[1], image.shape[2] == 4
     b, g, r = _tone(colour[0]), _tone(colour[1]), _tone(colour[2])
     blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
     x0, y0, x1, y1, known = _edges(corners, edges)
@@ -168,6 +169,8 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
             image[y, x, 0] = blue
             image[y, x, 1] = green
             image[y, x, 2] = red
+            if covers:
+                image[y, x, 3] = 255
         for side in range(2):
             for x in range(begin if side == 0 else right + 1, left if side == 0 else end + 1):
                 cover = min(min(x - x0, x1 - x), min(y - y0, y1 - y)) + 1.0
@@ -178,6 +181,8 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
                     image[y, x, 0] = _mixed(image[y, x, 0], b, cover)
                     image[y, x, 1] = _mixed(image[y, x, 1], g, cover)
                     image[y, x, 2] = _mixed(image[y, x, 2], r, cover)
+                    if covers:
+                        image[y, x, 3] = _mixed(image[y, x, 3], 255.0, cover)
 
 
 @compiled

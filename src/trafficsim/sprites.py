@@ -1,19 +1,21 @@
-"""Things that stand still in front: cut out once, pasted over what is behind them."""
+"""Things that stand still in front: cut out once, laid over what is behind them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segtrack.base.compiled import compiled
 from trafficsim.camera import Array, Camera
+from trafficsim.textures import Texture, as_texture
 
 Image = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
+
+_NO_IDS: Image = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -22,34 +24,53 @@ class Sprite:
 
     Attributes:
         box: Where it lies in the wide background: x0, y0, x1, y1, px.
-        colour: uint8 (h, w, 3), already multiplied by its cover.
-        rest: uint8 (h, w, 3), 255 minus the cover.
-        solid: bool (h, w), where it hides what is behind.
+        picture: uint8 (h, w, 4), its colours and how much it covers of what is behind.
         footprint: x0, x1, z0, z1 on the ground, m.
         depth: Distance from the camera along its axis, m.
     """
 
     box: Box
-    colour: Image
-    rest: Image
-    solid: Mask
+    picture: Image
     footprint: tuple[float, float, float, float]
     depth: float
 
     def paste(self, image: Image, ids: Image | None, dx: int, dy: int) -> None:
         """Lays it over `image` and hides the objects in `ids`, moved by (dx, dy) px."""
-        height, width = image.shape[:2]
-        x0, y0 = self.box[0] + dx, self.box[1] + dy
-        left, top = max(x0, 0), max(y0, 0)
-        right, bottom = min(self.box[2] + dx, width), min(self.box[3] + dy, height)
-        if left >= right or top >= bottom:
-            return
-        inside = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
-        view = image[top:bottom, left:right]
-        cv2.multiply(view, self.rest[inside], view, 1.0 / 255.0)
-        cv2.add(view, self.colour[inside], view)
-        if ids is not None:
-            np.copyto(ids[top:bottom, left:right], 0, where=self.solid[inside])
+        ids = _NO_IDS if ids is None else ids
+        lay(image, ids, as_texture(self.picture), self.box[0] + dx, self.box[1] + dy)
+
+
+@compiled
+def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None:
+    """Lays a picture over an image from pixel (left, top) on, and makes ids 0 that it hides.
+
+    Args:
+        image: uint8 (H, W, 3).
+        ids: uint8 (H, W), or (0, 0) if there are none.
+        picture: uint32 (h, w), colours and as the fourth number the cover; half of it hides.
+        left: px, may be outside.
+        top: As `left`.
+    """
+    height, width = image.shape[:2]
+    rows, columns = picture.shape
+    first, last = max(-left, 0), min(columns, width - left)
+    for i in range(max(-top, 0), min(rows, height - top)):
+        for j in range(first, last):
+            pixel = np.int64(picture[i, j])
+            cover = pixel >> 24
+            if cover == 0:
+                continue
+            y, x, rest = top + i, left + j, 255 - cover
+            if rest == 0:
+                for c in range(3):
+                    image[y, x, c] = pixel >> 8 * c
+            else:
+                for c in range(3):
+                    # divided by 255 and rounded
+                    mixed = (pixel >> 8 * c & 255) * cover + image[y, x, c] * rest + 128
+                    image[y, x, c] = (mixed + (mixed >> 8)) >> 8
+            if cover > 127 and len(ids):
+                ids[y, x] = 0
 
 
 def clipped_box(camera: Camera, pixels: Array, room: float) -> Box | None:

@@ -1,0 +1,312 @@
+"""Pictures that are laid on walls, and trees that are set up, as machine code.
+
+A texture is uint32 (h, w): the four bytes of a pixel, blue, green, red and a fourth, lowest first.
+Rows are worked out step by step for all their pixels, so that the steps become SIMD.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segtrack.base.compiled import compiled
+
+Image = NDArray[np.uint8]
+Texture = NDArray[np.uint32]
+Array = NDArray[np.float64]
+Row = NDArray[np.float32]
+
+PER_METRE = 10
+"""Entries of a veil for each m of depth."""
+
+
+def as_texture(picture: Image) -> Texture:
+    """The texture of a picture, uint8 (h, w, 4), as a view of it."""
+    return picture.view(np.uint32)[..., 0]
+
+
+def as_picture(texture: Texture) -> Image:
+    """The picture of a texture, uint8 (h, w, 4), as a view of it."""
+    return texture.view(np.uint8).reshape(*texture.shape, 4)
+
+
+@compiled
+def outlines_of(numbers: NDArray[np.int16], corners: Array) -> Array:
+    """Gives each pixel the number of the nearest polygon, from 1, that covers all of it.
+
+    Args:
+        numbers: int16 (H, W), zeros, written to.
+        corners: float64 (P, C, 2), px, of convex polygons, the last the nearest; corners may be
+            repeated.
+
+    Returns:
+        float64 (P, C + 4, 3), lines (a, b, c) around each polygon and its box, such that
+        a x + b y + c is how many px a point lies inside of them.
+    """
+    many, most = corners.shape[:2]
+    lines = np.empty((many, most + 4, 3))
+    height, width = numbers.shape
+    for k in range(many - 1, -1, -1):
+        _around(corners[k], lines[k])
+        first, last = _rows(lines[k], 0.0, height)
+        for y in range(first, last + 1):
+            low, high = _span(lines[k], y, 0.0, width)
+            for x in range(low, high + 1):
+                if numbers[y, x] == 0:
+                    numbers[y, x] = k + 1
+    return lines
+
+
+@compiled
+def _around(corners: Array, lines: Array) -> None:
+    count = len(corners)
+    x0 = x1 = corners[0, 0]
+    y0 = y1 = corners[0, 1]
+    twice = 0.0  # the area, which tells which way round they are
+    for i in range(count):
+        x, y = corners[i, 0], corners[i, 1]
+        x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+        dx, dy = x - corners[i - 1, 0], y - corners[i - 1, 1]
+        twice += (x - corners[0, 0]) * dy - (y - corners[0, 1]) * dx
+        length = sqrt(dx * dx + dy * dy)
+        if length < 1e-9:
+            lines[i] = 0.0
+            continue
+        a, b = -dy / length, dx / length
+        lines[i, 0], lines[i, 1], lines[i, 2] = a, b, -a * x - b * y
+    if twice < 0.0:
+        for i in range(count):
+            lines[i] *= -1.0
+    lines[count:] = 0.0
+    lines[count, 0], lines[count, 2] = 1.0, -x0
+    lines[count + 1, 0], lines[count + 1, 2] = -1.0, x1
+    lines[count + 2, 1], lines[count + 2, 2] = 1.0, -y0
+    lines[count + 3, 1], lines[count + 3, 2] = -1.0, y1
+
+
+@compiled
+def _rows(lines: Array, room: float, height: int) -> tuple[int, int]:
+    """The first and the last row of a polygon with `room` px around it."""
+    first, last = -lines[-2, 2] - room, lines[-1, 2] + room
+    return ceil(min(max(first, 0.0), 1e9)), floor(max(min(last, height - 1.0), -1e9))
+
+
+@compiled
+def _span(lines: Array, y: int, room: float, width: int) -> tuple[int, int]:
+    """The first and the last pixel of row `y` in a polygon with `room` px around it."""
+    low, high = 0.0, width - 1.0
+    for i in range(len(lines)):
+        inside = lines[i, 1] * y + lines[i, 2] + room
+        if lines[i, 0] > 1e-9:
+            low = max(low, -inside / lines[i, 0])
+        elif lines[i, 0] < -1e-9:
+            high = min(high, -inside / lines[i, 0])
+        elif inside < 0.0:
+            return 0, -1
+    return ceil(min(low, 1e9)), floor(max(high, -1e9))
+
+
+@compiled
+def paint_wall(
+    image: Image, numbers: NDArray[np.int16], number: int, lines: Array, to_wall: Array,
+    texture: Texture, gain: Array, haze: Array, veil: Row,
+) -> None:  # fmt: skip
+    """Paints what is not hidden of a flat thing, with the haze before it.
+
+    It is opaque up to its outline and fades over the next pixel: two that meet leave no gap.
+
+    Args:
+        image: uint8 (H, W, 3).
+        numbers: int16 (H, W), of the nearest thing, as `outlines_of` writes them.
+        number: Its own; what has a lower one is painted already.
+        lines: float64 (C + 4, 3), around it, as `outlines_of` has them.
+        to_wall: float64 (3, 3), makes of a pixel (x, y, 1) its place in the texture, px from the
+            upper left corner, over its depth, and 1 / depth, 1/m.
+        texture: uint32 (h, w); its fourth number is 255 where it shines and takes no light.
+        gain: float64 (3,), what the light makes of its colours, a factor.
+        haze: float64 (3,), 0..255.
+        veil: float32 (D,), the share of haze by depth in steps of 1 / PER_METRE m.
+    """
+    height, width = image.shape[:2]
+    columns = np.arange(width).astype(np.float32)
+    xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
+    depths, shares = np.empty(width, np.int32), np.empty(width, np.float32)
+    row = np.empty(width, np.int32)
+    first, last = _rows(lines, 1.0, height)
+    for y in range(first, last + 1):
+        low, high = _span(lines, y, 1.0, width)
+        inner, outer = _span(lines, y, 0.0, width)
+        x = low
+        while x <= high:
+            while x <= high and numbers[y, x] > number:
+                x += 1
+            begin = x
+            while x <= high and numbers[y, x] <= number:
+                x += 1
+            count = x - begin
+            if not count:
+                break
+            _places(xs, ys, depths, columns[:count], to_wall, begin, y, texture.shape, len(veil))
+            _mix(mixed, xs, ys, count, texture)
+            for i in range(count):
+                shares[i] = veil[depths[i]]
+            _light(row, mixed.view(np.uint16), shares, count, gain, haze)
+            for i in range(count):
+                at = begin + i
+                if inner <= at <= outer:
+                    for c in range(3):
+                        image[y, at, c] = row[i] >> 8 * c
+                    continue
+                cover = 1.0
+                for k in range(len(lines)):
+                    cover = min(cover, 1.0 + lines[k, 0] * at + lines[k, 1] * y + lines[k, 2])
+                if cover > 0.0:
+                    for c in range(3):
+                        before = np.float64(image[y, at, c])
+                        after = np.float64(row[i] >> 8 * c & 255)
+                        image[y, at, c] = np.uint8(before + (after - before) * cover + 0.5)
+
+
+@compiled
+def _places(
+    xs: NDArray[np.int32], ys: NDArray[np.int32], depths: NDArray[np.int32], steps: Row,
+    to_wall: Array, x: int, y: int, size: tuple[int, int], many: int,
+) -> None:  # fmt: skip
+    """Where a row's pixels from (x, y) on lie in a texture, in 16ths, and in a veil of `many`."""
+    one = np.float32
+    across, along_across = to_wall[0, 0] * x + to_wall[0, 1] * y + to_wall[0, 2], to_wall[0, 0]
+    down, along_down = to_wall[1, 0] * x + to_wall[1, 1] * y + to_wall[1, 2], to_wall[1, 0]
+    near, along_near = to_wall[2, 0] * x + to_wall[2, 1] * y + to_wall[2, 2], to_wall[2, 0]
+    a, da, b, db = one(16 * across), one(16 * along_across), one(16 * down), one(16 * along_down)
+    c, dc, least = one(near), one(along_near), one(PER_METRE / many)
+    half, none, last_x, last_y = (
+        one(8.0),
+        one(0.0),
+        one(16 * (size[1] - 1)),
+        one(16 * (size[0] - 1)),
+    )
+    fine, last = one(PER_METRE), one(many - 1)
+    for i in range(len(steps)):
+        # not `/`, which would look for a zero each time
+        depth = np.divide(one(1.0), max(c + dc * steps[i], least))
+        xs[i] = np.int32(min(max((a + da * steps[i]) * depth - half, none), last_x))
+        ys[i] = np.int32(min(max((b + db * steps[i]) * depth - half, none), last_y))
+        depths[i] = np.int32(min(fine * depth, last))
+
+
+@compiled
+def _mix(
+    mixed: NDArray[np.int64], xs: NDArray[np.int32], ys: NDArray[np.int32], count: int,
+    texture: Texture,
+) -> None:  # fmt: skip
+    """A texture between its pixels, at places in 16ths of a pixel inside of it.
+
+    In each number that is written there are four of 16 bits, blue, red, green and the fourth of
+    the texture times 256, lowest first: one product mixes all four.
+    """
+    last_x, last_y = texture.shape[1] - 1, texture.shape[0] - 1
+    for i in range(count):
+        x, y, right, below = xs[i] >> 4, ys[i] >> 4, xs[i] & 15, ys[i] & 15
+        x1, y1, both = min(x + 1, last_x), min(y + 1, last_y), right * below
+        total = _apart(texture[y, x]) * (256 - 16 * (right + below) + both)
+        total += _apart(texture[y, x1]) * (16 * right - both)
+        total += _apart(texture[y1, x]) * (16 * below - both)
+        mixed[i] = total + _apart(texture[y1, x1]) * both
+
+
+@compiled
+def _apart(pixel: np.uint32) -> np.int64:
+    wide = np.int64(pixel)
+    return (wide & 0x00FF00FF) | ((wide & 0xFF00FF00) << 24)
+
+
+@compiled
+def _light(
+    row: NDArray[np.int32], mixed: NDArray[np.uint16], shares: Row, count: int, gain: Array,
+    haze: Array,
+) -> None:  # fmt: skip
+    """What `_mix` made, lit where it does not shine, behind haze; a byte each for B, G and R."""
+    one = np.float32
+    full, unit, half, most = one(1.0 / 65280.0), one(1.0 / 256.0), one(0.5), one(255.0)
+    b, g, r, whole = one(gain[0]), one(gain[1]), one(gain[2]), one(1.0)
+    fog_b, fog_g, fog_r = one(haze[0]), one(haze[1]), one(haze[2])
+    for i in range(count):
+        shines, share = one(mixed[4 * i + 3]) * full, shares[i]
+        blue = min(one(mixed[4 * i]) * unit * (b + (whole - b) * shines), most)
+        green = min(one(mixed[4 * i + 2]) * unit * (g + (whole - g) * shines), most)
+        red = min(one(mixed[4 * i + 1]) * unit * (r + (whole - r) * shines), most)
+        row[i] = (
+            np.int32(blue + (fog_b - blue) * share + half)
+            | np.int32(green + (fog_g - green) * share + half) << 8
+            | np.int32(red + (fog_r - red) * share + half) << 16
+        )
+
+
+@compiled
+def paint_tree(
+    picture: Texture, tree: Texture, extents: NDArray[np.int64], to_tree: Array, gain: Array,
+    haze: Array, share: float,
+) -> None:  # fmt: skip
+    """Sets up a tree, lit and behind haze.
+
+    Args:
+        picture: uint32 (H, W), zeros, written to: colours and, as the fourth number, the cover.
+        tree: uint32 (h, w), colours multiplied by the cover, and the cover.
+        extents: int64 (h, 2), the first and the last column of the tree with any cover.
+        to_tree: float64 (2, 3), makes of a pixel (x, y, 1) its place in `tree`, pixels' middles
+            at whole numbers; a row of the picture lies in one of the tree.
+        gain: float64 (3,), what the light makes of its colours, a factor.
+        haze: float64 (3,), 0..255.
+        share: Of the haze, 0..1.
+    """
+    height, width = picture.shape
+    xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
+    step, rows = to_tree[0, 0], len(tree)
+    for y in range(height):
+        row = to_tree[1, 1] * y + to_tree[1, 2]
+        if row < -0.5 or row > rows - 0.5:
+            continue
+        row = min(max(row, 0.0), rows - 1.0)
+        above = int(row)
+        below = min(above + 1, rows - 1)
+        low = min(extents[above, 0], extents[below, 0]) - 1.0
+        high = max(extents[above, 1], extents[below, 1]) + 1.0
+        if low > high:
+            continue
+        offset = to_tree[0, 1] * y + to_tree[0, 2]
+        ends = (low - offset) / step, (high - offset) / step
+        first, last = max(ceil(min(ends)), 0), min(floor(max(ends)), width - 1)
+        count = last - first + 1
+        if count <= 0:
+            continue
+        for i in range(count):
+            place = offset + step * (first + i)
+            xs[i] = np.int32(16.0 * min(max(place, 0.0), tree.shape[1] - 1.0))
+            ys[i] = np.int32(16.0 * row)
+        _mix(mixed, xs, ys, count, tree)
+        _leaves(picture[y, first : last + 1], mixed.view(np.uint16), gain, haze, share)
+
+
+@compiled
+def _leaves(
+    row: Texture, mixed: NDArray[np.uint16], gain: Array, haze: Array, share: float
+) -> None:
+    """What `_mix` made of a tree as colours that are not multiplied by their cover."""
+    one = np.float32
+    b, g, r = one(255 * gain[0]), one(255 * gain[1]), one(255 * gain[2])
+    clear, half, most, least = one(1.0 - share), one(0.5), one(255.0), one(1.0)
+    fog_b, fog_g, fog_r = one(haze[0] * share), one(haze[1] * share), one(haze[2] * share)
+    for i in range(len(row)):
+        cover = one(mixed[4 * i + 3])
+        whole = np.divide(one(1.0), max(cover, least))
+        blue = min(one(mixed[4 * i]) * whole * b, most) * clear + fog_b
+        green = min(one(mixed[4 * i + 2]) * whole * g, most) * clear + fog_g
+        red = min(one(mixed[4 * i + 1]) * whole * r, most) * clear + fog_r
+        row[i] = (
+            np.int32(blue + half)
+            | np.int32(green + half) << 8
+            | np.int32(red + half) << 16
+            | np.int32(cover * one(1.0 / 256.0) + half) << 24
+        )
