@@ -12,11 +12,8 @@ from trafficsim.filmset import FilmSet
 from trafficsim.light import Light
 from trafficsim.pedestrians import see_figure
 from trafficsim.people import Place
-from trafficsim.projection import Shape, see_boxes
+from trafficsim.projection import Shape, in_sight
 from trafficsim.traffic import Vehicle
-
-_FADE = 8.0
-"""Over this distance, m, far things fade in."""
 
 _VEHICLE, _PERSON = 14.0, 20.0
 """Height in px of a 640 px wide image at which they fade out."""
@@ -186,35 +183,21 @@ def actors_in_sight(stage: FilmSet, camera: Camera, most: int) -> list[Actor]:
     vehicles, places = [*traffic.vehicles, *traffic.parked], traffic.places()
     rows = [(v.lane.x, v.z, *v.body.half_size, _VEHICLE) for v in vehicles]
     rows += [(p.x, p.z, 0.2, 0.2, p.figure.height, _PERSON) for p in places]
-    if not rows:
-        return []
-    x, z, half_x, half_z, height, smallest = np.array(rows).T
-    middles = np.stack([x, 0.5 * height, z], axis=1)
-    depths = (middles - camera.position) @ camera.rotation[2]
-    limits = camera.focal * height / np.maximum(9.0, smallest * (camera.size[0] / 640.0))
-    limits = np.minimum(limits, 74.0)
-    if stage.street.end is not None:
-        limits = np.minimum(limits, depths + (stage.street.end - 10.0 - np.abs(z)))
-    fades = np.clip((limits - depths) / _FADE, 0.0, 1.0)
-    near = np.flatnonzero(fades > 0.02)
-    footprints = np.stack([x - half_x, x + half_x, z - half_z, z + half_z], axis=1)[near]
-    seen = see_boxes(
-        camera.rotation, camera.position, camera.lens, np.column_stack([footprints, height[near]])
-    )
-    room = 0.15 * (seen[:, 2:4] - seen[:, :2]) + 2.0 + 0.4 * camera.focal / seen[:, 4:]
-    low, high = seen[:, :2] - room, seen[:, 2:4] + room
-    shown = np.flatnonzero((high >= 0.0).all(axis=1) & (low <= camera.size).all(axis=1))[:most]
-    near = near[shown]
-    windows = np.column_stack([np.maximum(low[shown], 0.0), high[shown] + 1.0])
+    end = np.inf if stage.street.end is None else float(stage.street.end)
+    shown, looks, windows = in_sight(
+        camera.rotation, camera.position, camera.lens, camera.size,
+        np.array(rows, np.float64).reshape(-1, 6), end,
+    )  # fmt: skip
     actors: list[Actor] = []
-    for i, footprint, window, depth, fade in zip(
-        near.tolist(), footprints[shown].tolist(), windows.astype(int).tolist(),
-        depths[near].tolist(), fades[near].tolist(), strict=True,
-    ):  # fmt: skip
-        position = np.array([x[i], 0.0, z[i]])
-        sun, lamp = ground.at(rows[i][0], rows[i][1])
+    for i, (depth, fade), window in zip(
+        shown[:most].tolist(), looks.tolist(), windows.tolist(), strict=False
+    ):
+        x, z, half_x, half_z, *_ = rows[i]
+        position = np.array([x, 0.0, z])
+        footprint = x - half_x, x + half_x, z - half_z, z + half_z
+        sun, lamp = ground.at(x, z)
         haze = light.haze_share(depth)
-        sight = Sight(position, tuple(footprint), tuple(window), depth, fade, haze, sun, lamp)
+        sight = Sight(position, footprint, tuple(window), depth, fade, haze, sun, lamp)
         if i < len(vehicles):
             moving = i < len(traffic.vehicles)
             actors.append(VehicleActor(vehicles[i], moving, sight, light))

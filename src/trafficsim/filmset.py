@@ -64,7 +64,7 @@ def make_film_set(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) ->
     picture = paint_background(look_rng, wide, street, light, ground_light)
     sprites = []
     for piece in street.furniture:
-        sprite = make_sprite(look_rng, piece, wide, picture, light, ground_light)
+        sprite = make_sprite(look_rng, piece, wide, light, ground_light)
         if sprite is not None:
             sprites.append(sprite)
     sprites.sort(key=lambda s: -s.depth)

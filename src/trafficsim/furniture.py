@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from trafficsim.camera import Camera
 from trafficsim.colours import Colour, darker, pick
 from trafficsim.groundlight import GroundLight
 from trafficsim.light import Light
-from trafficsim.mesh import GLOWING, Image, Mesh, MeshBuilder
+from trafficsim.mesh import GLOWING, Mesh, MeshBuilder
 from trafficsim.plants import add_leaves, make_tree
 from trafficsim.raster import fill
 from trafficsim.scene import Furniture
@@ -20,42 +20,56 @@ from trafficsim.sprites import Sprite, clipped_box
 
 Rng = np.random.Generator
 
+_REACH = 2.8
+"""No piece but a tree reaches farther to the side, m, with leaves and the room around it."""
+
 _STEEL: Colour = (92, 90, 88)
 _WOOD: Colour = (60, 95, 140)
-_SIGNS: tuple[Colour, ...] = ((40, 40, 205), (190, 90, 30), (230, 230, 230), (40, 190, 235))
+
+_PAINTS: dict[str, tuple[Colour, ...]] = {
+    "sign": ((40, 40, 205), (190, 90, 30), (230, 230, 230), (40, 190, 235)),
+    "bin": ((60, 90, 50), (70, 70, 72), (40, 60, 120)),
+    "cabinet": ((140, 150, 140), (120, 125, 128), (90, 120, 80)),
+    "planter": ((150, 155, 160), (70, 95, 130)),
+    "kiosk": ((70, 110, 60), (50, 60, 150), (150, 110, 60)),
+    "shelter": ((60, 60, 190), (190, 140, 60)),
+    "postbox": ((40, 40, 190), (40, 190, 230), (150, 70, 40)),
+}
 
 
 def make_sprite(
-    rng: Rng, piece: Furniture, camera: Camera, background: Image, light: Light,
-    ground_light: GroundLight,
-) -> Sprite | None:  # fmt: skip
+    rng: Rng, piece: Furniture, camera: Camera, light: Light, ground_light: GroundLight
+) -> Sprite | None:
     """The piece as the camera sees it, or None if it is out of sight."""
     position = np.array([piece.x, 0.0, piece.z])
-    depth = float(camera.to_camera(position[None])[0, 2])
+    x, _, depth = camera.to_camera(position[None])[0].tolist()
     if depth < 2.0 or depth > 110.0:
         return None
     sun, lamp = ground_light.at(piece.x, piece.z)
     if piece.kind == "tree":
         return make_tree(rng, piece, camera, light, (sun, lamp), depth)
-    mesh = _mesh(rng, piece.kind, piece.side)
-    nearest = float(((mesh.rims + (position - camera.position)) @ camera.rotation[2]).min())
+    build = _drawn(rng, piece.kind, piece.side)
+    aside = max(camera.centre[0], camera.size[0] - camera.centre[0]) * (depth + _REACH)
+    if camera.focal * (abs(x) - _REACH) > aside:
+        return None
+    mesh = build()
+    nearest = depth + float((mesh.rims @ camera.rotation[2]).min())
     if nearest < 1.0:
         return None
     shares = sun, 0.7 * lamp, light.haze_share(depth)
-    points, counts, colours, outline, corners = mesh.seen(camera, position, light, shares)
+    points, counts, colours, outline, _ = mesh.seen(camera, position, light, shares)
     leafy = piece.kind in ("hedge", "planter")
     box = clipped_box(camera, outline, 3 + (0.4 * camera.focal / nearest if leafy else 0.0))
     if box is None:
         return None
-    patch = background[box[1] : box[3], box[0] : box[2]].copy()
-    cover: Image = np.zeros_like(patch)
-    fill(patch, points - box[:2], counts, colours)
-    fill(cover, outline - box[:2], corners, np.full((len(corners), 3), 255.0))
-    canvas = np.asarray(
-        cv2.merge([*cv2.split(patch), cv2.extractChannel(cover, 0)]), dtype=np.uint8
-    )
+    canvas = np.zeros((box[3] - box[1], box[2] - box[0], 4), np.uint8)
+    points -= box[:2]
+    fill(canvas, points, counts, colours)
     if leafy:
         add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
+    # what was painted is multiplied by its cover
+    cover = cv2.extractChannel(canvas, 3)
+    cv2.divide(canvas, cv2.merge([cover, cover, cover, np.full_like(cover, 255)]), canvas, 255.0)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15
@@ -90,10 +104,9 @@ def _signal(side: int) -> Mesh:
     return b.build()
 
 
-def _sign(rng: Rng, side: int) -> Mesh:
+def _sign(round_sign: bool, colour: Colour, side: int) -> Mesh:
     b = MeshBuilder()
     b.box((-0.035, 0.035), (0.0, 2.9), (-0.035, 0.035), (140, 140, 140))
-    colour, round_sign = pick(rng, _SIGNS), rng.random() < 0.6
     angles = (
         np.linspace(0, 2 * np.pi, 13)[:-1] if round_sign else np.pi / 4 + np.arange(4) * np.pi / 2
     )
@@ -123,25 +136,23 @@ def _bench(side: int) -> Mesh:
     return b.build()
 
 
-def _bin(rng: Rng, side: int) -> Mesh:
+def _bin(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
-    paint_with = pick(rng, ((60, 90, 50), (70, 70, 72), (40, 60, 120)))
-    b.box((-0.26, 0.26), (0.06, 0.92), (-0.26, 0.26), paint_with)
-    b.box((-0.29, 0.29), (0.92, 1.06), (-0.29, 0.29), darker(paint_with, 0.6), layer=1)
+    b.box((-0.26, 0.26), (0.06, 0.92), (-0.26, 0.26), paint)
+    b.box((-0.29, 0.29), (0.92, 1.06), (-0.29, 0.29), darker(paint, 0.6), layer=1)
     return b.build()
 
 
-def _cabinet(rng: Rng, side: int) -> Mesh:
+def _cabinet(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
-    paint_with = pick(rng, ((140, 150, 140), (120, 125, 128), (90, 120, 80)))
-    b.box((-0.25, 0.25), (0.0, 1.25), (-0.55, 0.55), paint_with)
-    b.box((-0.28, 0.28), (1.25, 1.32), (-0.58, 0.58), darker(paint_with, 0.75), layer=1)
+    b.box((-0.25, 0.25), (0.0, 1.25), (-0.55, 0.55), paint)
+    b.box((-0.28, 0.28), (1.25, 1.32), (-0.58, 0.58), darker(paint, 0.75), layer=1)
     return b.build()
 
 
-def _planter(rng: Rng, side: int) -> Mesh:
+def _planter(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
-    b.box((-0.38, 0.38), (0.0, 0.6), (-0.75, 0.75), pick(rng, ((150, 155, 160), (70, 95, 130))))
+    b.box((-0.38, 0.38), (0.0, 0.6), (-0.75, 0.75), paint)
     return b.build()
 
 
@@ -159,27 +170,24 @@ def _bollards(side: int) -> Mesh:
     return b.build()
 
 
-def _kiosk(rng: Rng, side: int) -> Mesh:
+def _kiosk(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
-    paint_with = pick(rng, ((70, 110, 60), (50, 60, 150), (150, 110, 60)))
-    b.box((-0.75, 0.75), (0.0, 2.3), (-1.1, 1.1), paint_with)
+    b.box((-0.75, 0.75), (0.0, 2.3), (-1.1, 1.1), paint)
     for s in (-1, 1):
         b.face([(s * 0.76, 1.0, -0.85), (s * 0.76, 1.0, 0.85), (s * 0.76, 1.9, 0.85),
                 (s * 0.76, 1.9, -0.85)], (150, 190, 215), GLOWING)  # fmt: skip
         b.face([(s * 0.77, 0.75, -0.9), (s * 0.77, 0.75, 0.9), (s * 0.77, 0.95, 0.9),
                 (s * 0.77, 0.95, -0.9)], (200, 200, 200))  # fmt: skip
-    b.box((-0.95, 0.95), (2.3, 2.5), (-1.3, 1.3), darker(paint_with, 0.7), layer=1)
+    b.box((-0.95, 0.95), (2.3, 2.5), (-1.3, 1.3), darker(paint, 0.7), layer=1)
     return b.build()
 
 
-def _shelter(rng: Rng, side: int) -> Mesh:
+def _shelter(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
     for z in (-1.7, 1.7):
         for x in (-0.55, 0.55):
             b.box((x - 0.04, x + 0.04), (0.0, 2.3), (z - 0.04, z + 0.04), _STEEL)
-    b.box(
-        (-0.5, 0.5), (0.3, 2.1), (1.72, 1.84), pick(rng, ((60, 60, 190), (190, 140, 60))), layer=1
-    )
+    b.box((-0.5, 0.5), (0.3, 2.1), (1.72, 1.84), paint, layer=1)
     x = side * 0.6
     b.box((x - 0.03, x + 0.03), (0.25, 0.5), (-1.7, 1.7), _STEEL, layer=1)
     b.box((x - 0.2, x + 0.2), (0.45, 0.52), (-1.4, 1.4), _WOOD, layer=1)
@@ -206,11 +214,10 @@ def _hydrant(side: int) -> Mesh:
     return b.build()
 
 
-def _postbox(rng: Rng, side: int) -> Mesh:
+def _postbox(paint: Colour, side: int) -> Mesh:
     b = MeshBuilder()
-    paint_with = pick(rng, ((40, 40, 190), (40, 190, 230), (150, 70, 40)))
     b.box((-0.05, 0.05), (0.0, 0.8), (-0.05, 0.05), _STEEL)
-    b.box((-0.22, 0.22), (0.75, 1.4), (-0.28, 0.28), paint_with, layer=1)
+    b.box((-0.22, 0.22), (0.75, 1.4), (-0.28, 0.28), paint, layer=1)
     return b.build()
 
 
@@ -218,14 +225,20 @@ _SAME: dict[str, Callable[[int], Mesh]] = {
     "lamp": _lamp, "signal": _signal, "bench": _bench, "hedge": _hedge, "bollards": _bollards,
     "fence": _fence, "hydrant": _hydrant,
 }  # fmt: skip
-_DRAWN: dict[str, Callable[[Rng, int], Mesh]] = {
-    "sign": _sign, "bin": _bin, "cabinet": _cabinet, "planter": _planter, "kiosk": _kiosk,
-    "shelter": _shelter, "postbox": _postbox,
+_PAINTED: dict[str, Callable[[Colour, int], Mesh]] = {
+    "bin": _bin, "cabinet": _cabinet, "planter": _planter, "kiosk": _kiosk, "shelter": _shelter,
+    "postbox": _postbox,
 }  # fmt: skip
 
 
-def _mesh(rng: Rng, kind: str, side: int) -> Mesh:
-    return _same(kind, side) if kind in _SAME else _DRAWN[kind](rng, side)
+def _drawn(rng: Rng, kind: str, side: int) -> Callable[[], Mesh]:
+    """What builds a piece whose looks are drawn."""
+    if kind in _SAME:
+        return partial(_same, kind, side)
+    paint = pick(rng, _PAINTS[kind])
+    if kind == "sign":
+        return partial(_sign, bool(rng.random() < 0.6), paint, side)
+    return partial(_PAINTED[kind], paint, side)
 
 
 @cache

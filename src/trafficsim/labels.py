@@ -8,13 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco
 
-from segtrack.base.rle import edges
+from segtrack.base.compiled import compiled
+from segtrack.base.rle import encode_edges
 from trafficsim.frame import Instance
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
+Places = NDArray[np.int64]
 Ring = NDArray[np.float32]
 Contour = NDArray[np.integer[Any] | np.floating[Any]]
 
@@ -61,18 +62,14 @@ def label(
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if x1 - x0 < 2 or y1 - y0 < _UNSEEN_HEIGHT:
         return None
-    mask = np.asarray(cv2.inRange(ids[y0:y1, x0:x1], (number,), (number,)), dtype=np.uint8)
-    area = cv2.countNonZero(mask)
+    area, left, top, right, bottom, twice, places = cut(ids, number, x0, y0, x1, y1)
     fraction = area / max(silhouette.area, 1.0)
     large = area >= LARGE_SHARE * width * height
     if area < _UNSEEN_AREA or (fraction < _UNSEEN_FRACTION and not large):
         return None
-    left, top, w, h = cv2.boundingRect(mask)
-    if h < _UNSEEN_HEIGHT:
+    if bottom - top < _UNSEEN_HEIGHT:
         return None
-    mask = np.ascontiguousarray(mask[top : top + h, left : left + w])
-    left, top = left + x0, top + y0
-    rings = outline(mask)
+    rings = outline(twice)
     if not rings:
         return None
     offset = np.array([left, top], np.float32)
@@ -80,47 +77,99 @@ def label(
         track_id=track_id,
         class_id=class_id,
         polygons=tuple(ring + offset for ring in rings),
-        rle=encode(mask, left, top, (height, width)),
-        bbox_xyxy=(float(left), float(top), float(left + w), float(top + h)),
+        rle={"size": [height, width], "counts": encode_edges(places, height, width).decode()},
+        bbox_xyxy=(float(left), float(top), float(right), float(bottom)),
         area=float(area),
         visible_fraction=min(1.0, fraction),
-        ignore=h < SMALLEST_HEIGHT
+        ignore=bottom - top < SMALLEST_HEIGHT
         or area < SMALLEST_AREA
         or (fraction < SMALLEST_FRACTION and not large),
     )
 
 
-def encode(mask: Image, left: int, top: int, size: tuple[int, int]) -> dict[str, Any]:
-    """COCO RLE of a mask (h, w) that lies at (left, top) in an image of `size` (H, W)."""
-    height, width = size
-    # pycocotools writes the text: what is compiled for many masks takes a second to be loaded
-    places = edges(mask, height, left, top)
-    counts = np.diff(places, prepend=0, append=height * width).tolist()
-    if counts[-1] == 0 and len(counts) > 1:
-        del counts[-1]
-    rle = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+@compiled
+def cut(
+    ids: Image, number: int, x0: int, y0: int, x1: int, y1: int
+) -> tuple[int, int, int, int, int, Image, Places]:
+    """The pixels of an object, which lie in the box x0, y0, x1, y1, ends excluded.
+
+    Returns:
+        How many they are; the box around them, ends excluded; that part as a mask of twice the
+        size, uint8; and where their runs start and end, int64, counted down the columns of `ids`.
+    """
+    height = len(ids)
+    area, left, top, right, bottom = 0, x1, y1, x0, y0
+    for y in range(y0, y1):
+        seen = 0
+        for x in range(x0, x1):
+            seen += ids[y, x] == number
+        if seen == 0:
+            continue
+        area, top, bottom = area + seen, min(top, y), y + 1
+        x = x0
+        while x < left and ids[y, x] != number:
+            x += 1
+        left, x = x, x1
+        while x > right and ids[y, x - 1] != number:
+            x -= 1
+        right = x
+    if area == 0:
+        left, top, right, bottom = x0, y0, x0, y0
+    width = right - left
+    twice = np.zeros((2 * (bottom - top), 2 * width), np.uint8)
+    # row by row, as the picture lies in memory, and then sorted by their columns
+    edges, count = np.empty((2 * area, 2), np.int64), 0
+    above, after = np.zeros(width, np.bool_), np.zeros(width + 1, np.int64)
+    for y in range(top, bottom + 1):
+        row = 2 * (y - top)
+        for column in range(width):
+            here = y < bottom and ids[y, left + column] == number
+            if here != above[column]:
+                edges[count, 0], edges[count, 1], above[column] = column, y, here
+                after[column + 1] += 1
+                count += 1
+            if here:
+                twice[row, 2 * column] = twice[row, 2 * column + 1] = 255
+        if y < bottom:
+            twice[row + 1] = twice[row]
+    for column in range(width):
+        after[column + 1] += after[column]
+    places = np.empty(count, np.int64)
+    for k in range(count):
+        column = edges[k, 0]
+        places[after[column]] = (left + column) * height + edges[k, 1]
+        after[column] += 1
+    kept = 0
+    for place in places:
+        if kept > 0 and places[kept - 1] == place:  # goes on at the top of the next column
+            kept -= 1
+        else:
+            places[kept] = place
+            kept += 1
+    return area, left, top, right, bottom, twice, places[:kept]
 
 
-def outline(mask: Image) -> list[Ring]:
+def outline(twice: Image) -> list[Ring]:
     """Outlines of a mask (h, w), largest first, holes joined to their outline by a slit.
 
     The contour is taken at twice the size, so that it lies a quarter of a pixel inside of the
     pixels' edges: both OpenCV's rasteriser (whole pixels, truncated) and COCO's then give the
     mask back.
+
+    Args:
+        twice: The mask, uint8 (2 h, 2 w).
     """
-    smallest = 4.0 * min(_SMALLEST_PIECE, 0.03 * cv2.countNonZero(mask))
-    twice = cv2.resize(mask, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    smallest = min(4.0 * _SMALLEST_PIECE, 0.03 * cv2.countNonZero(twice))
     contours, tree = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outer: dict[int, NDArray[np.int32]] = {}
     areas: dict[int, float] = {}
-    for i, contour in enumerate(contours):
-        if tree[0][i][3] < 0 and len(contour) >= 3:
+    parents = [] if tree is None else tree[0, :, 3].tolist()
+    for i, (contour, parent) in enumerate(zip(contours, parents, strict=True)):
+        if parent < 0 and len(contour) >= 3:
             area = cv2.contourArea(contour)
             if area >= smallest:
                 outer[i], areas[i] = _thinned(contour), area
-    for i, contour in enumerate(contours):
-        parent = int(tree[0][i][3])
+    for contour, parent in zip(contours, parents, strict=True):
         if parent in outer and len(contour) >= 3 and cv2.contourArea(contour) >= smallest:
             outer[parent] = _slit(outer[parent], _thinned(contour))
     order = sorted(areas, key=lambda i: -areas[i])

@@ -71,7 +71,7 @@ class Mesh:
     rims: Array
     solids: Counts
 
-    @property
+    @cached_property
     def half_size(self) -> tuple[float, float, float]:
         """Half extents (x, z) of the footprint, and the height."""
         x0, _, z0 = self.vertices.min(axis=0).tolist()

@@ -19,6 +19,11 @@ PLAIN, HEADLIGHT, TAILLIGHT, GLOWING = 0, 1, 2, 3
 """Kinds of faces; all but the first shine while lights are on."""
 
 
+_FARTHEST, _FADE = 74.0, 8.0
+"""Nothing that moves is drawn farther away; over so much before that, or before it gets too small,
+it fades in, m."""
+
+
 @compiled
 def see_mesh(
     rotation: Array, eye: Array, lens: Lens, position: Array,
@@ -123,33 +128,56 @@ def see_ground(
 
 
 @compiled
-def see_boxes(rotation: Array, eye: Array, lens: Lens, boxes: Array) -> Array:
-    """Where upright boxes on the ground are seen.
+def in_sight(
+    rotation: Array, eye: Array, lens: Lens, size: tuple[int, int], things: Array, end: float
+) -> tuple[Counts, Array, Counts]:
+    """Which upright boxes on the ground are seen, and how.
 
     Args:
         rotation: As in `see_mesh`, and `eye` and `lens`.
         eye: See there.
         lens: See there.
-        boxes: float64 (N, 5), x0, x1, z0, z1 and height, m.
+        size: Of the image, (width, height), px.
+        things: float64 (N, 6), x and z of their middles, half extents, height, m, and the height
+            in px of a 640 px wide image at which they fade out.
+        end: Where the street ends, z, m, before which they fade out; or infinite.
 
     Returns:
-        float64 (N, 5), x0, y0, x1, y1 in px, and the depth of the nearest corner, m; infinite,
-        the ends negative, behind the camera.
+        int64 (K,), those that are seen; float64 (K, 2), how far away they are along the camera's
+        axis, m, and 0..1, below 1 while they fade in; and int64 (K, 4), where they may be drawn,
+        x0, y0, x1, y1, px, not negative.
     """
-    seen = np.empty((len(boxes), 5))
+    shown, count = np.empty(len(things), np.int64), 0
+    looks, windows = np.empty((len(things), 2)), np.empty((len(things), 4), np.int64)
     corners, origin = np.empty((8, 3)), np.zeros(3)
-    for i in range(len(boxes)):
+    for i in range(len(things)):
+        x, z, half_x, half_z, height, smallest = things[i]
+        depth = rotation[2, 0] * (x - eye[0]) + rotation[2, 1] * (0.5 * height - eye[1])
+        depth += rotation[2, 2] * (z - eye[2])
+        limit = min(lens[0] * height / max(9.0, smallest * size[0] / 640.0), _FARTHEST)
+        limit = min(limit, depth + end - 10.0 - abs(z))
+        fade = min(max((limit - depth) / _FADE, 0.0), 1.0)
+        if fade <= 0.02:
+            continue
         for k in range(8):
-            corners[k, 0] = boxes[i, k & 1]
-            corners[k, 1] = boxes[i, 4] if k & 2 else 0.0
-            corners[k, 2] = boxes[i, 3] if k & 4 else boxes[i, 2]
-        flat, count, nearest = _cloud(corners, 0, 8, origin, rotation, eye, lens)
-        seen[i, :2], seen[i, 2:4], seen[i, 4] = np.inf, -np.inf, nearest
-        for k in range(count):
-            for axis in range(2):
-                seen[i, axis] = min(seen[i, axis], flat[k, axis])
-                seen[i, axis + 2] = max(seen[i, axis + 2], flat[k, axis])
-    return seen
+            corners[k, 0] = x + half_x if k & 1 else x - half_x
+            corners[k, 1] = height if k & 2 else 0.0
+            corners[k, 2] = z + half_z if k & 4 else z - half_z
+        flat, number, nearest = _cloud(corners, 0, 8, origin, rotation, eye, lens)
+        if number == 0:
+            continue
+        for axis in range(2):
+            low, high = flat[0, axis], flat[0, axis]
+            for k in range(1, number):
+                low, high = min(low, flat[k, axis]), max(high, flat[k, axis])
+            room = 0.15 * (high - low) + 2.0 + 0.4 * lens[0] / nearest
+            windows[count, axis], windows[count, 2 + axis] = max(low - room, 0.0), high + room + 1.0
+            if high + room < 0.0 or low - room > size[axis]:
+                number = 0
+        if number > 0:
+            shown[count], looks[count, 0], looks[count, 1] = i, depth, fade
+            count += 1
+    return shown[:count], looks[:count], windows[:count]
 
 
 @compiled

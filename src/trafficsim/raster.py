@@ -29,7 +29,8 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
     lies half a pixel outside, and not at all from one pixel outside.
 
     Args:
-        image: uint8 (H, W, 3), painted on; what lies outside is left out.
+        image: uint8 (H, W, 3), painted on; what lies outside is left out. Or (H, W, 4), where the
+            fourth number is how much is covered, and colours get multiplied by it.
         points: float64 (N, 2), px, the corners of all polygons in a row, either way round.
         counts: int64 (P,), the corners of each, at least 1.
         colours: float64 (P, 3), 0..255; what is beyond is cut off.
@@ -141,26 +142,35 @@ def _put_in_order(spans: Counts, found: int, begin: int, end: int) -> None:
 @compiled
 def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
     """One polygon; `edges` (corners, 4) is room to work in."""
-    height, width = image.shape[:2]
+    height, width, covers = len(image), image.shape[1], image.shape[2] == 4
     b, g, r = _tone(colour[0]), _tone(colour[1]), _tone(colour[2])
     blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
     x0, y0, x1, y1, known = _edges(corners, edges)
     for y in range(_first(y0 - 1.0, 0), _last(y1 + 1.0, height - 1) + 1):
-        low, high = _span(edges, known, y, 1.0)
-        begin, end = _first(max(low, x0 - 1.0), 0), _last(min(high, x1 + 1.0), width - 1)
+        # what is touched, and between that what is covered wholly
+        start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
+        if y < y0 or y > y1:
+            low = inf
+        for i in range(known):
+            reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
+            if per_row > 0.0:
+                high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
+            elif per_row < 0.0:
+                low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
+            elif reach < 0.0:
+                low, stop = inf, stop if reach >= -1.0 else -inf
+        begin, end = _first(start, 0), _last(stop, width - 1)
         if begin > end:
             continue
-        # between them what is covered wholly
-        left, right = end + 1, end
-        if y0 <= y <= y1:
-            low, high = _span(edges, known, y, 0.0)
-            inner, outer = _first(max(low, x0), begin), _last(min(high, x1), end)
-            if inner <= outer:
-                left, right = inner, outer
+        left, right = _first(low, begin), _last(high, end)
+        if left > right:
+            left, right = end + 1, end
         for x in range(left, right + 1):
             image[y, x, 0] = blue
             image[y, x, 1] = green
             image[y, x, 2] = red
+            if covers:
+                image[y, x, 3] = 255
         for side in range(2):
             for x in range(begin if side == 0 else right + 1, left if side == 0 else end + 1):
                 cover = min(min(x - x0, x1 - x), min(y - y0, y1 - y)) + 1.0
@@ -171,6 +181,8 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
                     image[y, x, 0] = _mixed(image[y, x, 0], b, cover)
                     image[y, x, 1] = _mixed(image[y, x, 1], g, cover)
                     image[y, x, 2] = _mixed(image[y, x, 2], r, cover)
+                    if covers:
+                        image[y, x, 3] = _mixed(image[y, x, 3], 255.0, cover)
 
 
 @compiled

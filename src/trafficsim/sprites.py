@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +75,9 @@ def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None
 
 def clipped_box(camera: Camera, pixels: Array, room: float) -> Box | None:
     """The box around `pixels` (N, 2) and `room` px, inside of the image; None if outside."""
-    low = np.maximum(np.floor(pixels.min(axis=0) - room), 0).astype(int)
-    high = np.minimum(np.ceil(pixels.max(axis=0) + room), camera.size).astype(int)
-    if (high - low).min() < 2:
+    (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+    left, top = max(floor(x0 - room), 0), max(floor(y0 - room), 0)
+    right, bottom = min(ceil(x1 + room), camera.size[0]), min(ceil(y1 + room), camera.size[1])
+    if right - left < 2 or bottom - top < 2:
         return None
-    return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    return left, top, right, bottom

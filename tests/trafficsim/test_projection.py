@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trafficsim.camera import NEAR
 from trafficsim.mesh import GLOWING, TAILLIGHT, Mesh, MeshBuilder
 from trafficsim.pedestrians import make_figure, see_figure
-from trafficsim.projection import see_boxes, see_ground, see_mesh
+from trafficsim.projection import in_sight, see_ground, see_mesh
 from trafficsim.raster import stamp, stamp_whole
 
 Array = NDArray[np.float64]
@@ -144,12 +144,36 @@ def test_a_shadow_falls_as_far_as_it_is_told() -> None:
 
 
 def test_boxes_in_sight_by_hand() -> None:
-    boxes = np.array([(-1, 1, 2, 4, 2), (1, 2, -3, 2, 1), (-1, 1, -4, -2, 2)], np.float64)
-    ahead, beside, behind = see_boxes(AHEAD, EYE, LENS, boxes).tolist()
-    assert ahead == pytest.approx([0, -10, 100, 90, 2])
+    things = np.array(
+        [
+            (0, 3, 1, 1, 2, 14),  # ahead, 2 m away
+            (1.5, 0, 0.5, 3, 1, 14),  # beside the camera
+            (0, -3, 1, 1, 2, 14),  # behind
+            (40, 3, 1, 1, 2, 14),  # aside
+            (0, 16, 1, 1, 2, 14),  # from 100 * 2 / 14 = 14.3 m on too small
+            (0, 10.2857, 1, 1, 2, 14),
+        ],
+        np.float64,
+    )
+    size = 640, 80
+    shown, looks, windows = in_sight(AHEAD, EYE, LENS, size, things, np.inf)
+    assert shown.tolist() == [0, 1, 5]
+    expected = [(3, 1), (0, 100 / 14 / 8), (10.2857, 0.5)]
+    assert looks == pytest.approx(np.array(expected), abs=1e-4)
+    room = 0.15 * 100 + 2 + 0.4 * 100 / 2
+    assert windows[0].tolist() == [0, 0, 100 + room + 1, 90 + room + 1]
     right, below = 50 + 100 * 2 / NEAR, 40 + 100 * 1 / NEAR
-    assert beside == pytest.approx([50 + 100 * 1 / 2, 40, right, below, NEAR])
-    assert behind == [np.inf, np.inf, -np.inf, -np.inf, np.inf]
+    left = 50 + 100 * 1 / 3
+    room = np.array([0.15 * (right - left), 0.15 * (below - 40)]) + 2 + 0.4 * 100 / NEAR
+    assert windows[1].tolist() == [
+        int(max(left - room[0], 0)), 0, int(right + room[0] + 1), int(below + room[1] + 1)
+    ]  # fmt: skip
+    # before the street's end
+    shown, looks, _ = in_sight(AHEAD, EYE, LENS, size, things, 25.0)
+    assert shown.tolist() == [0, 1, 5] and looks[2, 1] == pytest.approx(0.5, abs=1e-4)
+    shown, looks, _ = in_sight(AHEAD, EYE, LENS, size, things, 15.0)
+    assert shown.tolist() == [0, 1] and looks[0, 1] == pytest.approx(2.0 / 8.0)
+    assert len(in_sight(AHEAD, EYE, LENS, size, things[:0], 15.0)[0]) == 0
 
 
 def test_a_silhouette_is_the_union_and_counts_what_is_outside() -> None:

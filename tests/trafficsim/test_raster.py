@@ -138,3 +138,16 @@ def test_later_ones_lie_on_top_and_none_is_no_work() -> None:
     fill(outside, square + 900, np.array([4]), np.full((1, 3), 9.0))
     fill(outside, square * -1e6, np.array([4]), np.full((1, 3), 9.0))
     assert np.array_equal(outside, image)
+
+
+def test_a_canvas_knows_how_much_is_covered() -> None:
+    canvas, square = (
+        np.zeros((*SIZE, 4), np.uint8),
+        np.array([(5, 5), (15, 5), (15, 15), (5, 15.0)]),
+    )
+    points = np.concatenate([square, square + np.array([0.0, 10.5])])
+    fill(canvas, points, np.array([4, 4]), np.array([(100.0, 0.0, 0.0), (0.0, 80.0, 0.0)]))
+    assert canvas[10, 10].tolist() == [100, 0, 0, 255]
+    assert canvas[26, 10].tolist() == [0, 40, 0, 128]
+    assert canvas[15, 10].tolist() == [50, 40, 0, 255]
+    assert not canvas[27, 10].any()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from segtrack.base.errors import SegtrackError
+from segtrack.base.rle import encode_edges
 from trafficsim import (
     CLASS_NAMES,
     Frame,
@@ -26,7 +27,7 @@ from trafficsim.effects import _noise_tile
 from trafficsim.facades import _drawn, _kept, choose_front
 from trafficsim.ground import _tiles
 from trafficsim.groundlight import make_ground_light
-from trafficsim.labels import Silhouette, encode, label, outline
+from trafficsim.labels import Silhouette, cut, label, outline
 from trafficsim.order import back_to_front
 from trafficsim.plants import _drawn_tree, make_tree
 from trafficsim.raster import stamp_whole
@@ -155,18 +156,23 @@ class TestPieces:
             ((30, 40), (5, 6, 25, 22)),
         ],
     )
-    def test_encode_is_coco(self, size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
+    def test_pixels_are_cut_out(
+        self, size: tuple[int, int], box: tuple[int, int, int, int]
+    ) -> None:
         rng = np.random.default_rng(0)
         x0, y0, x1, y1 = box
-        for fill in (0.3, 0.9, 1.1):
-            mask = (rng.random((y1 - y0, x1 - x0)) < fill).astype(np.uint8)
-            whole = np.zeros(size, np.uint8)
-            whole[y0:y1, x0:x1] = mask
-            expected = coco.encode(np.asfortranarray(whole))
-            assert encode(mask, x0, y0, size) == {
-                "size": list(size),
-                "counts": expected["counts"].decode(),
-            }
+        for share in (0.3, 0.9, 1.1):
+            ids = np.full(size, 7, np.uint8)
+            ids[y0:y1, x0:x1] -= rng.random((y1 - y0, x1 - x0)) < share
+            mask = (ids == 6).astype(np.uint8)
+            area, left, top, right, bottom, twice, places = cut(ids, 6, *box)
+            assert area == mask.sum()
+            assert (left, top, right - left, bottom - top) == cv2.boundingRect(mask)
+            assert np.array_equal(twice[::2, ::2] // 255, mask[top:bottom, left:right])
+            assert np.array_equal(twice[1::2, 1::2], twice[::2, ::2])
+            expected = coco.encode(np.asfortranarray(mask))["counts"]
+            assert encode_edges(places, *size) == expected
+        assert cut(ids, 9, *box)[0] == 0
 
     def test_outline_keeps_holes_and_parts(self) -> None:
         mask = np.zeros((40, 60), np.uint8)
@@ -174,7 +180,7 @@ class TestPieces:
         mask[10:20, 10:25] = 0
         mask[5:35, 40:50] = 255
         mask[38, 55] = 255  # too small to be kept
-        rings = outline(mask)
+        rings = outline(np.kron(mask, np.ones((2, 2), np.uint8)))
         assert len(rings) == 2
         mask[38, 55] = 0
         assert np.array_equal(filled(tuple(rings), mask.shape), mask // 255)
