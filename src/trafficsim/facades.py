@@ -6,18 +6,17 @@ from functools import lru_cache
 from math import log2
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
 from trafficsim.chance import uniform
-from trafficsim.fronts import FLOOR, PER_METRE, paint_front
-from trafficsim.textures import Texture, as_texture
+from trafficsim.fronts import FLOOR, paint_front
+from trafficsim.rectangles import PER_METRE
+from trafficsim.textures import Texture
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
-Image = NDArray[np.uint8]
 
 _WIDER, _ROOM = 2.5, 1.2
 """Drawn fronts differ by so many m in width; they are so many m higher than their floors."""
@@ -78,7 +77,7 @@ def _kept(front: tuple[int, int, int, float, bool], narrower: int, lower: int) -
 
     Shrunk here, since painting does not average over the pixels that it skips.
     """
-    texture = as_texture(_drawn(*front))
+    texture = _drawn(*front)
     for k in range(narrower + lower):
         texture = halved(texture, k < narrower)
     return texture
@@ -108,20 +107,7 @@ def halved(texture: Texture, across: bool) -> Texture:
 
 
 @lru_cache(_KEPT // 4)
-def _drawn(widths: int, floors: int, which: int, lit_windows: float, gable: bool) -> Image:
-    """A front in its own colours, weathered, uint8 (h, w, 4) as `paint_front` makes it."""
+def _drawn(widths: int, floors: int, which: int, lit_windows: float, gable: bool) -> Texture:
+    """A front in its own colours, as `paint_front` makes it."""
     rng = np.random.default_rng((widths, floors, which, int(100 * lit_windows), gable))
-    extent = widths * _WIDER, floors * FLOOR + _ROOM
-    return _weathered(paint_front(rng, *extent, lit_windows, gable), extent, rng)
-
-
-def _weathered(image: Image, extent: tuple[float, float], rng: Rng) -> Image:
-    """Slow stains, and a wall that darkens a little towards the ground; not what shines."""
-    rows, columns = image.shape[:2]
-    cells = max(2, int(extent[1] / 1.5)), max(2, int(extent[0] / 1.5))
-    coarse = rng.normal(1.0, 0.05, cells) * np.linspace(1.03, 0.9, cells[0])[:, None]
-    factor = cv2.cvtColor(coarse.astype(np.float32), cv2.COLOR_GRAY2BGRA)
-    factor[..., 3] = 1.0
-    worn = cv2.multiply(image, cv2.resize(factor, (columns, rows)), dtype=cv2.CV_8U)
-    cv2.copyTo(image, cv2.extractChannel(image, 3), worn)
-    return np.asarray(worn, dtype=np.uint8)
+    return paint_front(rng, widths * _WIDER, floors * FLOOR + _ROOM, lit_windows, gable)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from trafficsim.chance import one_of, uniform
 from trafficsim.colours import Colour, darker, pick
+from trafficsim.rectangles import PER_METRE, Rectangles, Wear
+from trafficsim.textures import Texture
 
 Rng = np.random.Generator
-Image = NDArray[np.uint8]
-
-PER_METRE = 16
-"""Resolution of a front, px per m."""
 
 FLOOR = 3.1
 """Height of a floor, m."""
@@ -29,32 +27,8 @@ _SHOPS: tuple[Colour, ...] = (
 _LAMPS: tuple[Colour, ...] = ((120, 200, 250), (150, 215, 250), (185, 225, 245), (95, 175, 240))
 
 
-class _Front:
-    """A picture that is drawn in metres, from the lower left corner."""
-
-    def __init__(self, width: float, height: float) -> None:
-        self.width, self.height = width, height
-        rows, columns = int(height * PER_METRE), int(width * PER_METRE)
-        self.image: Image = np.zeros((rows, columns, 4), np.uint8)
-        self._rows = rows
-
-    def rectangle(
-        self, x0: float, x1: float, y0: float, y1: float, colour: Colour, own: bool = False
-    ) -> None:
-        """Fills a rectangle; `own` light does not depend on the light around."""
-        rows = self._rows
-        a = (round(x0 * PER_METRE), round(rows - y1 * PER_METRE))
-        b = (round(x1 * PER_METRE) - 1, round(rows - y0 * PER_METRE) - 1)
-        cv2.rectangle(self.image, a, b, (*colour, 255.0 if own else 0.0), -1)
-
-    def courses(self, apart: int, colour: Colour) -> None:
-        """Lines of a pixel's height from the ground up, `apart` px from each other."""
-        lines = self.image[(self._rows - 1) % apart :: apart]
-        cv2.rectangle(lines, (0, 0), lines.shape[1::-1], (*colour, 0.0), -1)
-
-
-def paint_front(rng: Rng, width: float, height: float, lit_windows: float, gable: bool) -> Image:
-    """A front of `width` x `height` m, uint8 (h, w, 4), `PER_METRE` px per m.
+def paint_front(rng: Rng, width: float, height: float, lit_windows: float, gable: bool) -> Texture:
+    """A front of `width` x `height` m, weathered, uint32 (h, w), `PER_METRE` px per m.
 
     Its fourth number is 255 where a pixel has light of its own.
 
@@ -65,13 +39,27 @@ def paint_front(rng: Rng, width: float, height: float, lit_windows: float, gable
         lit_windows: Share of windows with a light on.
         gable: A side wall: few windows, no door.
     """
-    front = _Front(width, height)
+    front = Rectangles(width, height)
     wall = pick(rng, WALLS)
     front.rectangle(0, width, 0, height, wall)
     if gable:
         _gable(front, rng, lit_windows, wall)
-        return front.image
-    style = str(rng.choice(["flats", "brick", "office", "old"], p=[0.35, 0.3, 0.15, 0.2]))
+    else:
+        _facade(front, rng, lit_windows, wall)
+    return front.painted(_wear(rng, width, height))
+
+
+def _wear(rng: Rng, width: float, height: float) -> Wear:
+    """Slow stains, and a wall that darkens a little towards the ground."""
+    cells = max(2, int(height / 1.5)), max(2, int(width / 1.5))
+    coarse = rng.normal(1.0, 0.05, cells) * np.linspace(1.03, 0.9, cells[0])[:, None]
+    size = int(width * PER_METRE), int(height * PER_METRE)
+    return np.asarray(cv2.resize(coarse.astype(np.float32), size), dtype=np.float32)
+
+
+def _facade(front: Rectangles, rng: Rng, lit_windows: float, wall: Colour) -> None:
+    width, height = front.width, front.height
+    style = one_of(rng, ("flats", "brick", "office", "old"), (0.35, 0.3, 0.15, 0.2))
     ground = FLOOR + 0.5
     floors = max(1, int((height - ground - 0.5) // FLOOR))
     if style == "brick":
@@ -90,10 +78,9 @@ def paint_front(rng: Rng, width: float, height: float, lit_windows: float, gable
     front.rectangle(0, width, height - 0.35, height, darker(wall, 0.8))
     front.rectangle(0, width, height - 0.45, height - 0.35, darker(wall, 0.55))
     front.rectangle(0, 0.08, 0, height, darker(wall, 0.7))
-    return front.image
 
 
-def _gable(front: _Front, rng: Rng, lit_windows: float, wall: Colour) -> None:
+def _gable(front: Rectangles, rng: Rng, lit_windows: float, wall: Colour) -> None:
     """A nearly blank wall with a column of small windows and a plinth."""
     front.courses(PER_METRE // 2, darker(wall, 0.93))
     front.rectangle(0, front.width, 0, 0.7, darker(wall, 0.75))
@@ -108,7 +95,7 @@ def _gable(front: _Front, rng: Rng, lit_windows: float, wall: Colour) -> None:
 
 
 def _window(
-    front: _Front,
+    front: Rectangles,
     rng: Rng,
     lit_windows: float,
     x: float,
@@ -126,17 +113,17 @@ def _window(
             front.rectangle(x, x + 0.25 * w, y, y + h, darker(lamp, 0.6), own=True)
     else:
         glass = (105, 92, 80)
-        front.rectangle(x, x + w, y, y + h, darker(glass, float(rng.uniform(0.6, 0.95))))
-        front.rectangle(x, x + w, y + 0.6 * h, y + h, darker(glass, float(rng.uniform(0.9, 1.6))))
+        front.rectangle(x, x + w, y, y + h, darker(glass, uniform(rng, 0.6, 0.95)))
+        front.rectangle(x, x + w, y + 0.6 * h, y + h, darker(glass, uniform(rng, 0.9, 1.6)))
         if rng.random() < 0.35:
-            drop = float(rng.uniform(0.2, 0.7)) * h
+            drop = uniform(rng, 0.2, 0.7) * h
             front.rectangle(x, x + w, y + h - drop, y + h, (190, 200, 205))
     front.rectangle(x + 0.48 * w, x + 0.52 * w + 0.03, y, y + h, frame)
     front.rectangle(x - 0.15, x + w + 0.15, y - 0.2, y - 0.08, darker(frame, 0.85))
 
 
 def _windows(
-    front: _Front,
+    front: Rectangles,
     rng: Rng,
     lit_windows: float,
     wall: Colour,
@@ -144,10 +131,10 @@ def _windows(
     floors: int,
     style: str,
 ) -> None:
-    pitch = float(rng.uniform(2.1, 3.2))
+    pitch = uniform(rng, 2.1, 3.2)
     count = max(1, int((front.width - 0.8) // pitch))
     start = 0.5 * (front.width - count * pitch)
-    w, h = float(rng.uniform(0.42, 0.56)) * pitch, float(rng.uniform(1.35, 1.75))
+    w, h = uniform(rng, 0.42, 0.56) * pitch, uniform(rng, 1.35, 1.75)
     frame = (215, 220, 222) if rng.random() < 0.6 else darker(wall, 0.5)
     balconies = style == "flats" and rng.random() < 0.55
     stacks = {int(k) for k in rng.integers(0, count, size=max(1, count // 2))}
@@ -165,8 +152,8 @@ def _windows(
                 front.rectangle(x - 0.2, x + w + 0.2, y + h + 0.12, y + h + 0.3, darker(wall, 1.15))
 
 
-def _bands(front: _Front, rng: Rng, lit_windows: float, ground: float, floors: int) -> None:
-    step = float(rng.uniform(1.2, 1.9))
+def _bands(front: Rectangles, rng: Rng, lit_windows: float, ground: float, floors: int) -> None:
+    step = uniform(rng, 1.2, 1.9)
     for floor in range(floors):
         y = ground + floor * FLOOR + 0.7
         front.rectangle(0.2, front.width - 0.2, y, y + 2.0, (70, 66, 62))
@@ -174,7 +161,7 @@ def _bands(front: _Front, rng: Rng, lit_windows: float, ground: float, floors: i
             if rng.random() < lit_windows:
                 front.rectangle(x, x + step - 0.12, y + 0.06, y + 1.94, pick(rng, _LAMPS), own=True)
             else:
-                tone = float(rng.uniform(0.75, 1.25))
+                tone = uniform(rng, 0.75, 1.25)
                 front.rectangle(
                     x, x + step - 0.12, y + 0.06, y + 1.94, darker((150, 128, 105), tone)
                 )
@@ -183,10 +170,10 @@ def _bands(front: _Front, rng: Rng, lit_windows: float, ground: float, floors: i
                 )
 
 
-def _shop(front: _Front, rng: Rng, lit_windows: float, ground: float) -> None:
+def _shop(front: Rectangles, rng: Rng, lit_windows: float, ground: float) -> None:
     x = 0.3
     while x < front.width - 2.5:
-        w = min(float(rng.uniform(3.5, 6.5)), front.width - x - 0.3)
+        w = min(uniform(rng, 3.5, 6.5), front.width - x - 0.3)
         paint = pick(rng, _SHOPS)
         front.rectangle(x, x + w, 0, ground - 0.25, darker(paint, 0.8))
         shining = rng.random() < 0.2 + 2.0 * lit_windows
@@ -202,7 +189,7 @@ def _shop(front: _Front, rng: Rng, lit_windows: float, ground: float) -> None:
         front.rectangle(x + w - 0.4, x + w - 0.33, 1.0, 1.3, (200, 200, 200))
         front.rectangle(x, x + w, 2.6, ground - 0.3, paint)
         for letter in np.arange(x + 0.25 * w, x + 0.75 * w, 0.36).tolist():
-            tall = float(rng.uniform(0.22, 0.34))
+            tall = uniform(rng, 0.22, 0.34)
             front.rectangle(letter, letter + 0.22, 2.78, 2.78 + tall, (235, 238, 240), own=own)
         if rng.random() < 0.45:
             for k, stripe in enumerate(np.arange(x, x + w - 0.4, 0.45).tolist()):
@@ -211,7 +198,7 @@ def _shop(front: _Front, rng: Rng, lit_windows: float, ground: float) -> None:
         x += w + 0.25
 
 
-def _doors(front: _Front, rng: Rng, lit_windows: float, wall: Colour) -> None:
+def _doors(front: Rectangles, rng: Rng, lit_windows: float, wall: Colour) -> None:
     front.rectangle(0, front.width, 0, 0.6, darker(wall, 0.72))
     x = 0.7
     while x < front.width - 1.6:

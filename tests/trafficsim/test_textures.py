@@ -12,6 +12,7 @@ from trafficsim.camera import look
 from trafficsim.facades import halved
 from trafficsim.houses import _inverse
 from trafficsim.outlines import outline
+from trafficsim.rectangles import fill_rectangles
 from trafficsim.textures import as_texture, paint_wall
 
 SIZE = (60, 80)
@@ -53,6 +54,21 @@ def test_halved_by_hand() -> None:
     assert halved(column, False).view(np.uint8).reshape(-1, 4).tolist() == [
         [1, 15, 255, 8],  # rounded up, so that pictures become neither darker nor lighter
         [9, 9, 9, 9],
+    ]
+
+
+def test_rectangles_of_a_front_by_hand() -> None:
+    """A later one lies over an earlier one; what shines does not wear; nothing is outside."""
+    boxes = np.array([(-5, 9, -5, 9), (1, 0, 1, 1), (2, 3, 0, 0)])
+    paints = texture((100, 200, 50, 0), (10, 20, 30, 0), (10, 250, 30, 255))
+    wear = np.full((2, 4), 0.5, np.float32)
+    wear[1, 3] = 9.0
+    front = np.zeros((2, 4), np.uint32)
+    fill_rectangles(front, boxes, paints[0], wear)
+    worn, dark, shining = [50, 100, 25, 0], [5, 10, 15, 0], [10, 250, 30, 255]
+    assert front.view(np.uint8).reshape(2, 4, 4).tolist() == [
+        [worn, worn, shining, shining],
+        [dark, dark, worn, [255, 255, 255, 0]],  # the second ends before it begins
     ]
 
 
