@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import log2
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
+from trafficsim.chance import uniform
 from trafficsim.fronts import FLOOR, PER_METRE, paint_front
 from trafficsim.textures import Texture, as_texture
 
@@ -25,8 +26,7 @@ _VARIANTS, _KEPT = 3, 2048
 """Fronts of each size, and how many pictures of them a process keeps, of some 0.1 MB each."""
 
 
-@dataclass(frozen=True)
-class Front:
+class Front(NamedTuple):
     """What a wall shows.
 
     Attributes:
@@ -59,7 +59,7 @@ def choose_front(
     width, height = extent
     which = int(rng.integers(_VARIANTS))
     sizes = max(round(width / _WIDER), 1), max(round((height - _ROOM) / FLOOR), 2)
-    tint = rng.uniform(0.85, 1.15) * rng.uniform(0.9, 1.1, 3)
+    tint = uniform(rng, 0.85, 1.15) * (0.9 + (1.1 - 0.9) * rng.random(3))
     share = min(width / _WIDER, 1.0)
     drawn = sizes[0] * _WIDER * share * PER_METRE, (sizes[1] * FLOOR + _ROOM) * PER_METRE
     narrower, lower = (_halvings(has, wanted) for has, wanted in zip(drawn, size, strict=True))

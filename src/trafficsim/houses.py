@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trafficsim.camera import NEAR, Camera, clip_near
 from trafficsim.colours import Colour, pick
-from trafficsim.facades import choose_front
+from trafficsim.facades import Front, choose_front
 from trafficsim.light import Light
+from trafficsim.outlines import outline
 from trafficsim.scene import Building, Street
-from trafficsim.textures import PER_METRE, Texture, outlines_of, paint_wall
+from trafficsim.textures import PER_METRE, Texture, paint_wall
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -33,33 +34,33 @@ _MOST_CORNERS = 5
 """Of four corners that are cut at the near plane."""
 
 
-@dataclass(frozen=True)
-class _Flat:
-    """A polygon of one colour: its corners (m), which of them are three or four, its normal."""
+class _Flat(NamedTuple):
+    """A polygon of one colour: its three or four corners (m), its normal."""
 
     corners: tuple[Point, ...]
     normal: Point
     paint: Colour
 
 
-@dataclass(frozen=True)
-class _Wall:
-    """An upright rectangle from its lower corner `origin` along `u`, m; `gable`: a side wall."""
+class _Wall(NamedTuple):
+    """An upright rectangle, the lower corners first, with a front; `gable`: a side wall."""
 
-    rng: Rng
-    origin: Point
-    u: Point
-    width: float
-    height: float
+    corners: tuple[Point, ...]
     normal: Point
+    extent: tuple[float, float]
+    rng: Rng
     gable: bool = False
 
-    @property
-    def corners(self) -> tuple[Point, ...]:
-        """The lower ones first."""
-        (x, y, z), (along_x, _, along_z) = self.origin, self.u
-        end_x, end_z, top = x + along_x * self.width, z + along_z * self.width, y + self.height
-        return (x, y, z), (end_x, y, end_z), (end_x, top, end_z), (x, top, z)
+
+def _wall(
+    rng: Rng, x: float, z: float, along: tuple[float, float], normal: Point,
+    extent: tuple[float, float], gable: bool = False,
+) -> _Wall:  # fmt: skip
+    """A wall from (x, z) on in the direction `along` (x, z)."""
+    (width, height), (dx, dz) = extent, along
+    end_x, end_z = x + dx * width, z + dz * width
+    corners = (x, 0.0, z), (end_x, 0.0, end_z), (end_x, height, end_z), (x, height, z)
+    return _Wall(corners, normal, extent, rng, gable)
 
 
 def paint_houses(image: Image, rng: Rng, camera: Camera, street: Street, light: Light) -> None:
@@ -89,20 +90,20 @@ def _house(building: Building, street: Street, eye_z: float) -> list[_Wall | _Fl
     rng = np.random.default_rng(building.style)
     side, (z0, z1), height = building.side, (building.z0, building.z1), building.height
     x = side * (street.road + street.pavement[(side + 1) // 2] + building.setback)
-    ends = [(z, n) for z, n in ((z0, -1.0), (z1, 1.0)) if (eye_z - z) * n > 0]
+    ends = [(z, (0.0, 0.0, n)) for z, n in ((z0, -1.0), (z1, 1.0)) if (eye_z - z) * n > 0]
     sides: list[_Wall | _Flat] = [
-        _Wall(rng, (x, 0.0, z), (float(side), 0.0, 0.0), _DEPTH, height, (0.0, 0.0, n), gable=True)
-        for z, n in ends
+        _wall(rng, x, z, (side, 0.0), normal, (_DEPTH, height), gable=True) for z, normal in ends
     ]
+    front = _wall(rng, x, z0 if side > 0 else z1, (0.0, side), (-side, 0.0, 0.0), (z1 - z0, height))
     if height < 9.0:
         paint, ridge = pick(rng, _ROOFS), height + 2.6
-        for z, n in ends:
+        for z, normal in ends:
             gable = (
                 (x, height - 0.3, z),
                 (x + side * 4.5, ridge, z),
                 (x + side * 9.3, height - 0.3, z),
             )
-            sides.append(_Flat(gable, (0.0, 0.0, n), _GABLE))
+            sides.append(_Flat(gable, normal, _GABLE))
         edge, middle, z0, z1 = x - side * 0.3, x + side * 4.5, z0 - 0.2, z1 + 0.2
         roof = (
             (edge, height - 0.1, z0),
@@ -111,10 +112,7 @@ def _house(building: Building, street: Street, eye_z: float) -> list[_Wall | _Fl
             (middle, ridge, z0),
         )
         sides.append(_Flat(roof, (-side * 0.5, 0.86, 0.0), paint))
-    begin, along = (building.z0, 1.0) if side > 0 else (building.z1, -1.0)
-    sides.append(_Wall(rng, (x, 0.0, begin), (0.0, 0.0, along), building.z1 - building.z0, height,
-                       (-float(side), 0.0, 0.0)))  # fmt: skip
-    return sides
+    return [*sides, front]
 
 
 def _closing(end: float, rng: Rng) -> list[_Wall | _Flat]:
@@ -129,8 +127,7 @@ def _closing(end: float, rng: Rng) -> list[_Wall | _Flat]:
             roof = ((x, height, end), (x + width, height, end), (x + width - 1.5, ridge, end + 4),
                     (x + 1.5, ridge, end + 4))  # fmt: skip
             sides.append(_Flat(roof, (0.0, 0.83, -0.55), pick(rng, _ROOFS)))
-        origin, along, normal = (x, 0.0, end), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0)
-        sides.append(_Wall(rng, origin, along, width, height, normal))
+        sides.append(_wall(rng, x, end, (1.0, 0.0), (0.0, 0.0, -1.0), (width, height)))
         x += width
     return sides
 
@@ -150,31 +147,31 @@ def _paint(image: Image, camera: Camera, light: Light, sides: list[_Wall | _Flat
     gains = shade + sun + 0.25 * light.lamp
     to_wall, flat = _inverse(camera, corners)
     painted: list[int] = []
-    textures: list[Texture] = []
+    fronts: list[Front] = []
     for k, side in enumerate(sides):
         if flat[k] or not ahead[k]:
             continue
         if isinstance(side, _Flat):
-            textures.append(_WHITE)
-            gains[k] *= np.array(side.paint) / 255.0
+            fronts.append(Front(_WHITE, (1.0, 1.0), np.array(side.paint) / 255.0))
         elif facing[k] and wide[k]:
-            extent = side.width, side.height
-            front = choose_front(side.rng, extent, sizes[k], light.lit_windows, side.gable)
-            textures.append(front.texture)
-            to_wall[k, 0] *= front.shown[0]
-            to_wall[k, 1] *= front.shown[1]
-            gains[k] *= front.tint
+            lit = light.lit_windows
+            fronts.append(choose_front(side.rng, side.extent, sizes[k], lit, side.gable))
         else:
             continue
         painted.append(k)
+    if not painted:
+        return
+    gains = gains[painted] * np.array([front.tint for front in fronts])
+    to_wall = to_wall[painted]
+    to_wall[:, :2] *= np.array([front.shown for front in fronts])[..., None]
     numbers = np.zeros(image.shape[:2], np.int16)
     depths = (np.arange(_FARTHEST * PER_METRE) + 0.5) / PER_METRE
     veil = (1.0 - np.exp(-light.haze_density * depths)).astype(np.float32)
-    lines = outlines_of(numbers, outlines[painted])
-    for number, (k, texture) in enumerate(zip(painted, textures, strict=True)):
+    spans, lines = outline(numbers, outlines[painted])
+    for k, front in enumerate(fronts):
         paint_wall(
-            image, numbers, number + 1, lines[number], to_wall[k], texture, gains[k], light.haze,
-            veil,
+            image, numbers, k + 1, spans[k], lines[k], to_wall[k], front.texture, gains[k],
+            light.haze, veil,
         )  # fmt: skip
 
 

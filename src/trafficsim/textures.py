@@ -6,12 +6,13 @@ Rows are worked out step by step for all their pixels, so that the steps become 
 
 from __future__ import annotations
 
-from math import ceil, floor, sqrt
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
+from trafficsim.outlines import Numbers, Spans
 
 Image = NDArray[np.uint8]
 Texture = NDArray[np.uint32]
@@ -33,84 +34,8 @@ def as_picture(texture: Texture) -> Image:
 
 
 @compiled
-def outlines_of(numbers: NDArray[np.int16], corners: Array) -> Array:
-    """Gives each pixel the number of the nearest polygon, from 1, that covers all of it.
-
-    Args:
-        numbers: int16 (H, W), zeros, written to.
-        corners: float64 (P, C, 2), px, of convex polygons, the last the nearest; corners may be
-            repeated.
-
-    Returns:
-        float64 (P, C + 4, 3), lines (a, b, c) around each polygon and its box, such that
-        a x + b y + c is how many px a point lies inside of them.
-    """
-    many, most = corners.shape[:2]
-    lines = np.empty((many, most + 4, 3))
-    height, width = numbers.shape
-    for k in range(many - 1, -1, -1):
-        _around(corners[k], lines[k])
-        first, last = _rows(lines[k], 0.0, height)
-        for y in range(first, last + 1):
-            low, high = _span(lines[k], y, 0.0, width)
-            for x in range(low, high + 1):
-                if numbers[y, x] == 0:
-                    numbers[y, x] = k + 1
-    return lines
-
-
-@compiled
-def _around(corners: Array, lines: Array) -> None:
-    count = len(corners)
-    x0 = x1 = corners[0, 0]
-    y0 = y1 = corners[0, 1]
-    twice = 0.0  # the area, which tells which way round they are
-    for i in range(count):
-        x, y = corners[i, 0], corners[i, 1]
-        x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
-        dx, dy = x - corners[i - 1, 0], y - corners[i - 1, 1]
-        twice += (x - corners[0, 0]) * dy - (y - corners[0, 1]) * dx
-        length = sqrt(dx * dx + dy * dy)
-        if length < 1e-9:
-            lines[i] = 0.0
-            continue
-        a, b = -dy / length, dx / length
-        lines[i, 0], lines[i, 1], lines[i, 2] = a, b, -a * x - b * y
-    if twice < 0.0:
-        for i in range(count):
-            lines[i] *= -1.0
-    lines[count:] = 0.0
-    lines[count, 0], lines[count, 2] = 1.0, -x0
-    lines[count + 1, 0], lines[count + 1, 2] = -1.0, x1
-    lines[count + 2, 1], lines[count + 2, 2] = 1.0, -y0
-    lines[count + 3, 1], lines[count + 3, 2] = -1.0, y1
-
-
-@compiled
-def _rows(lines: Array, room: float, height: int) -> tuple[int, int]:
-    """The first and the last row of a polygon with `room` px around it."""
-    first, last = -lines[-2, 2] - room, lines[-1, 2] + room
-    return ceil(min(max(first, 0.0), 1e9)), floor(max(min(last, height - 1.0), -1e9))
-
-
-@compiled
-def _span(lines: Array, y: int, room: float, width: int) -> tuple[int, int]:
-    """The first and the last pixel of row `y` in a polygon with `room` px around it."""
-    low, high = 0.0, width - 1.0
-    for i in range(len(lines)):
-        inside = lines[i, 1] * y + lines[i, 2] + room
-        if lines[i, 0] > 1e-9:
-            low = max(low, -inside / lines[i, 0])
-        elif lines[i, 0] < -1e-9:
-            high = min(high, -inside / lines[i, 0])
-        elif inside < 0.0:
-            return 0, -1
-    return ceil(min(low, 1e9)), floor(max(high, -1e9))
-
-
-@compiled
 def paint_wall(
-    image: Image, numbers: NDArray[np.int16], number: int, lines: Array, to_wall: Array,
+    image: Image, numbers: Numbers, number: int, spans: Spans, lines: Array, to_wall: Array,
     texture: Texture, gain: Array, haze: Array, veil: Row,
 ) -> None:  # fmt: skip
     """Paints what is not hidden of a flat thing, with the haze before it.
@@ -119,9 +44,10 @@ def paint_wall(
 
     Args:
         image: uint8 (H, W, 3).
-        numbers: int16 (H, W), of the nearest thing, as `outlines_of` writes them.
+        numbers: int16 (H, W), of the nearest thing, as `outline` writes them.
         number: Its own; what has a lower one is painted already.
-        lines: float64 (C + 4, 3), around it, as `outlines_of` has them.
+        spans: int64 (H, 4), its pixels in each row, as `outline` has them.
+        lines: float64 (C + 4, 4), around it, as `outline` has them.
         to_wall: float64 (3, 3), makes of a pixel (x, y, 1) its place in the texture, px from the
             upper left corner, over its depth, and 1 / depth, 1/m.
         texture: uint32 (h, w); its fourth number is 255 where it shines and takes no light.
@@ -134,11 +60,8 @@ def paint_wall(
     xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
     depths, shares = np.empty(width, np.int32), np.empty(width, np.float32)
     row = np.empty(width, np.int32)
-    first, last = _rows(lines, 1.0, height)
-    for y in range(first, last + 1):
-        low, high = _span(lines, y, 1.0, width)
-        inner, outer = _span(lines, y, 0.0, width)
-        x = low
+    for y in range(height):
+        x, inner, outer, high = spans[y]
         while x <= high:
             while x <= high and numbers[y, x] > number:
                 x += 1
@@ -153,20 +76,25 @@ def paint_wall(
             for i in range(count):
                 shares[i] = veil[depths[i]]
             _light(row, mixed.view(np.uint16), shares, count, gain, haze)
+            for i in range(max(inner - begin, 0), min(outer + 1 - begin, count)):
+                image[y, begin + i, 0] = row[i]
+                image[y, begin + i, 1] = row[i] >> 8
+                image[y, begin + i, 2] = row[i] >> 16
             for i in range(count):
-                at = begin + i
-                if inner <= at <= outer:
-                    for c in range(3):
-                        image[y, at, c] = row[i] >> 8 * c
-                    continue
-                cover = 1.0
-                for k in range(len(lines)):
-                    cover = min(cover, 1.0 + lines[k, 0] * at + lines[k, 1] * y + lines[k, 2])
-                if cover > 0.0:
-                    for c in range(3):
-                        before = np.float64(image[y, at, c])
-                        after = np.float64(row[i] >> 8 * c & 255)
-                        image[y, at, c] = np.uint8(before + (after - before) * cover + 0.5)
+                if not inner <= begin + i <= outer:
+                    _fade(image, begin + i, y, row[i], lines)
+
+
+@compiled
+def _fade(image: Image, x: int, y: int, colour: int, lines: Array) -> None:
+    """Paints a pixel outside of a polygon: the farther, the less."""
+    cover = 1.0
+    for i in range(len(lines)):
+        cover = min(cover, lines[i, 0] * x + lines[i, 1] * y + lines[i, 2] + 1.0)
+    if cover > 0.0:
+        for c in range(3):
+            before, after = np.float64(image[y, x, c]), np.float64(colour >> 8 * c & 255)
+            image[y, x, c] = np.uint8(before + (after - before) * cover + 0.5)
 
 
 @compiled
@@ -206,14 +134,16 @@ def _mix(
     In each number that is written there are four of 16 bits, blue, red, green and the fourth of
     the texture times 256, lowest first: one product mixes all four.
     """
-    last_x, last_y = texture.shape[1] - 1, texture.shape[0] - 1
+    width, last_x, last_y = texture.shape[1], texture.shape[1] - 1, texture.shape[0] - 1
+    flat = texture.ravel()
     for i in range(count):
         x, y, right, below = xs[i] >> 4, ys[i] >> 4, xs[i] & 15, ys[i] & 15
-        x1, y1, both = min(x + 1, last_x), min(y + 1, last_y), right * below
-        total = _apart(texture[y, x]) * (256 - 16 * (right + below) + both)
-        total += _apart(texture[y, x1]) * (16 * right - both)
-        total += _apart(texture[y1, x]) * (16 * below - both)
-        mixed[i] = total + _apart(texture[y1, x1]) * both
+        at = np.uint64(y * width + x)
+        beside, under, both = np.uint64(x < last_x), np.uint64(width * (y < last_y)), right * below
+        total = _apart(flat[at]) * (256 - 16 * (right + below) + both)
+        total += _apart(flat[at + beside]) * (16 * right - both)
+        total += _apart(flat[at + under]) * (16 * below - both)
+        mixed[i] = total + _apart(flat[at + under + beside]) * both
 
 
 @compiled

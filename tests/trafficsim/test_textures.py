@@ -11,7 +11,8 @@ from trafficsim.background import fade_rows
 from trafficsim.camera import look
 from trafficsim.facades import halved
 from trafficsim.houses import _inverse
-from trafficsim.textures import as_texture, outlines_of, paint_wall
+from trafficsim.outlines import outline
+from trafficsim.textures import as_texture, paint_wall
 
 SIZE = (60, 80)
 ONES, NO_VEIL = np.ones(3), np.zeros(4000, np.float32)
@@ -31,13 +32,13 @@ def painted(outlines: list[NDArray[np.float64]], colours: list[int], **changes: 
     """A black image with walls of one grey each."""
     image = np.zeros((*SIZE, 3), np.uint8)
     numbers = np.zeros(SIZE, np.int16)
-    lines = outlines_of(numbers, np.stack(outlines))
+    spans, lines = outline(numbers, np.stack(outlines))
     args = {"to_wall": FLAT, "gain": ONES, "haze": ONES, "veil": NO_VEIL, **changes}
     for k, grey in enumerate(colours):
         own = args.get("texture", texture((grey, grey, grey, 0)))
         paint_wall(
-            image, numbers, k + 1, lines[k], args["to_wall"], own, args["gain"], args["haze"],
-            args["veil"],
+            image, numbers, k + 1, spans[k], lines[k], args["to_wall"], own, args["gain"],
+            args["haze"], args["veil"],
         )  # fmt: skip
     return image
 
@@ -83,7 +84,7 @@ def test_neighbours_leave_no_gap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outline", "count"),
+    ("corners", "count"),
     [
         (rectangle(-900.0, -900.0, -10.0, 900.0), 0),
         (rectangle(-900.0, 70.0, 900.0, 900.0), 0),
@@ -92,9 +93,9 @@ def test_neighbours_leave_no_gap() -> None:
         (rectangle(4.0, 4.0, 4.0, 8.0), 5),
     ],
 )
-def test_edges_of_what_can_be_painted(outline: NDArray[np.float64], count: int) -> None:
+def test_edges_of_what_can_be_painted(corners: NDArray[np.float64], count: int) -> None:
     """Outside, all over the image, a point, a line."""
-    assert np.count_nonzero(painted([outline], [50])[..., 0]) == count
+    assert np.count_nonzero(painted([corners], [50])[..., 0]) == count
 
 
 def test_light_and_haze_by_hand() -> None:
@@ -122,8 +123,8 @@ def test_a_wall_is_seen_as_opencv_warps_it() -> None:
         picture[..., :3], homography, SIZE[::-1], borderMode=cv2.BORDER_REPLICATE
     )
     to_wall = cv2.getPerspectiveTransform(seen, corners)
-    outline = np.concatenate([seen, seen[-1:]]).astype(np.float64)
-    image = painted([outline], [0], texture=as_texture(picture), to_wall=to_wall)
+    around = np.concatenate([seen, seen[-1:]]).astype(np.float64)
+    image = painted([around], [0], texture=as_texture(picture), to_wall=to_wall)
     inside = np.zeros(SIZE, np.uint8)
     cv2.fillConvexPoly(inside, seen.astype(np.int32), 1)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8))
