@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 
 import cv2
@@ -104,7 +105,7 @@ def _signal(side: int) -> Mesh:
     return b.build()
 
 
-def _sign(round_sign: bool, colour: Colour, side: int) -> Mesh:
+def _sign(paint: Colour, side: int, round_sign: bool, white_inside: bool) -> Mesh:
     b = MeshBuilder()
     b.box((-0.035, 0.035), (0.0, 2.9), (-0.035, 0.035), (140, 140, 140))
     angles = (
@@ -116,12 +117,12 @@ def _sign(round_sign: bool, colour: Colour, side: int) -> Mesh:
         ring = np.stack(
             [radius * np.cos(angles), 2.55 + radius * np.sin(angles), angles * 0 + z], 1
         )
-        b.face(ring.tolist(), colour)
+        b.face(ring.tolist(), paint)
         inner = ring.copy()
         inner[:, 0] *= 0.7
         inner[:, 1] = 2.55 + (inner[:, 1] - 2.55) * 0.7
         inner[:, 2] += 0.01 * np.sign(z)
-        b.face(inner.tolist(), (232, 232, 232) if colour[0] < 100 else darker(colour, 0.6))
+        b.face(inner.tolist(), (232, 232, 232) if white_inside else darker(paint, 0.6))
         b.solid(ring.tolist())
     return b.build()
 
@@ -225,9 +226,9 @@ _SAME: dict[str, Callable[[int], Mesh]] = {
     "lamp": _lamp, "signal": _signal, "bench": _bench, "hedge": _hedge, "bollards": _bollards,
     "fence": _fence, "hydrant": _hydrant,
 }  # fmt: skip
-_PAINTED: dict[str, Callable[[Colour, int], Mesh]] = {
-    "bin": _bin, "cabinet": _cabinet, "planter": _planter, "kiosk": _kiosk, "shelter": _shelter,
-    "postbox": _postbox,
+_PAINTED: dict[str, Callable[..., Mesh]] = {
+    "sign": _sign, "bin": _bin, "cabinet": _cabinet, "planter": _planter, "kiosk": _kiosk,
+    "shelter": _shelter, "postbox": _postbox,
 }  # fmt: skip
 
 
@@ -236,12 +237,23 @@ def _drawn(rng: Rng, kind: str, side: int) -> Callable[[], Mesh]:
     if kind in _SAME:
         return partial(_same, kind, side)
     paint = pick(rng, _PAINTS[kind])
-    if kind == "sign":
-        return partial(_sign, bool(rng.random() < 0.6), paint, side)
-    return partial(_PAINTED[kind], paint, side)
+    looks = (bool(rng.random() < 0.6), paint[0] < 100) if kind == "sign" else ()
+    return partial(_painted, paint, kind, side, *looks)
 
 
 @cache
 def _same(kind: str, side: int) -> Mesh:
     """What looks alike everywhere is built once."""
     return _SAME[kind](side)
+
+
+def _painted(paint: Colour, kind: str, side: int, *looks: bool) -> Mesh:
+    mesh, white = _unpainted(kind, side, *looks)
+    return replace(mesh, albedo=mesh.albedo + (white.albedo - mesh.albedo) * np.array(paint))
+
+
+@cache
+def _unpainted(kind: str, side: int, *looks: bool) -> tuple[Mesh, Mesh]:
+    """A piece in black and in 1: each of its colours is given, or a share of the paint."""
+    build = _PAINTED[kind]
+    return build((0.0, 0.0, 0.0), side, *looks), build((1.0, 1.0, 1.0), side, *looks)

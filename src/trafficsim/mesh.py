@@ -12,6 +12,7 @@ from struct import pack
 import numpy as np
 from numpy.typing import NDArray
 
+from trafficsim import solids
 from trafficsim.camera import Camera
 from trafficsim.colours import Colour
 from trafficsim.light import Light
@@ -128,23 +129,19 @@ class MeshBuilder:
 
     def __init__(self) -> None:
         # plain numbers until all is there: arrays of a few corners take most of a scene's time
-        self._faces: list[tuple[Points, Colour, int]] = []
-        self._parts: list[tuple[int, int]] = []
-        self._centres: list[Sequence[float]] = []
-        self._solids: list[Points] = []
+        self._numbers: list[float] = []
 
     def part(self, layer: int, centre: Sequence[float]) -> None:
         """Begins a part; faces look away from its `centre`."""
-        self._parts.append((layer, len(self._faces)))
-        self._centres.append(centre)
+        self._numbers += (solids.PART, layer, *centre)
 
     def face(self, points: Points, colour: Colour, kind: int = PLAIN) -> None:
         """Adds a convex outline of the present part."""
-        self._faces.append((points, colour, kind))
+        self._numbers += chain((solids.FACE, len(points), kind), colour, *points)
 
     def solid(self, points: Points) -> None:
         """Adds the convex hull of points (x, y, z) to the outline."""
-        self._solids.append(points)
+        self._numbers += chain((solids.HULL, len(points)), *points)
 
     def prism(
         self, profile: Sequence[tuple[float, float]], half_widths: Sequence[float], colour: Colour,
@@ -158,56 +155,23 @@ class MeshBuilder:
             colour: Of all faces.
             top: Of faces that look up, if they differ.
         """
-        left = [(-w, y, z) for (z, y), w in zip(profile, half_widths, strict=True)]
-        right = [(w, y, z) for (z, y), w in zip(profile, half_widths, strict=True)]
-        for i in range(len(profile)):
-            corners = (left[i - 1], left[i], right[i], right[i - 1])
-            flat = abs(profile[i][1] - profile[i - 1][1]) < 0.1 * abs(
-                profile[i][0] - profile[i - 1][0]
-            )
-            self.face(corners, top if top is not None and flat else colour)
-        self.face(left, colour)
-        self.face(right, colour)
-        self.solid(left + right)
+        self._numbers += (solids.PRISM, len(profile), *colour, *(top or colour))
+        for (z, y), width in zip(profile, half_widths, strict=True):
+            self._numbers += (z, y, width)
 
     def box(
         self, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float],
         colour: Colour, layer: int = 0,
     ) -> None:  # fmt: skip
         """Adds a whole part: a box between the given limits."""
-        middle = 0.5 * (x[0] + x[1])
-        self.part(layer, (middle, 0.5 * (y[0] + y[1]), 0.5 * (z[0] + z[1])))
-        corners = [(a, b, c) for a in x for b in y for c in z]
-        for p, q, r, s in _BOX_FACES:
-            self.face((corners[p], corners[q], corners[r], corners[s]), colour)
-        self.solid(corners)
+        self._numbers += (solids.BOX, layer, *colour, *x, *y, *z)
+
+    def wheels(self, z: float, half_width: float, radius: float, tyre: Colour, hub: Colour) -> None:
+        """Adds both wheels of an axle at `z`, and their outline."""
+        self._numbers += (solids.WHEEL, *tyre, *hub, z, half_width, radius)
 
     def build(self) -> Mesh:
         """The mesh."""
-        corners, colours, kinds = zip(*self._faces, strict=True)
-        counts, solids = [len(p) for p in corners], [len(p) for p in self._solids]
-        rows = (*chain.from_iterable(corners), *colours, *self._centres)
-        rows = (*rows, *chain.from_iterable(self._solids))
-        numbers = list(chain.from_iterable(rows))
-        # all at once, and not by np.array, which takes four times as long
-        packed = bytearray(pack(f"{len(numbers)}d", *numbers))
-        points = np.frombuffer(packed, np.float64).reshape(-1, 3)
-        first = sum(counts)
-        middle, last = first + len(counts), first + len(counts) + len(self._parts)
-        whole = np.array([*counts, *kinds, *solids])
-        return Mesh(
-            vertices=points[:first],
-            counts=whole[: len(counts)],
-            albedo=points[first:middle],
-            kinds=whole[len(counts) : 2 * len(counts)],
-            parts=np.array(self._parts),
-            centres=points[middle:last],
-            rims=points[last:],
-            solids=whole[2 * len(counts) :],
-        )
-
-
-_BOX_FACES = (
-    (0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5),
-)  # fmt: skip
-"""Corners of a box's faces, as x, y and z vary, z fastest."""
+        # np.array takes four times as long
+        packed = bytearray(pack(f"{len(self._numbers)}d", *self._numbers))
+        return Mesh(*solids.build(np.frombuffer(packed, np.float64)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from trafficsim.colours import Colour
 from trafficsim.mesh import MeshBuilder
 
@@ -20,33 +18,14 @@ UNDER: Colour = (28, 28, 28)
 PLATE: Colour = (225, 230, 230)
 HEAD: Colour = (235, 238, 240)
 TAIL: Colour = (40, 35, 170)
-_RIM = [(float(np.sin(a)), float(np.cos(a))) for a in np.linspace(0.0, 2.0 * np.pi, 15)[:-1]]
 
 
 def add_wheels(
     builder: MeshBuilder, axles: Sequence[float], half_width: float, radius: float
 ) -> None:
-    """Tyres with hubs at the `axles` (z): treads before everything else, sides last."""
+    """Tyres with hubs at the `axles` (z)."""
     for z in axles:
-        hull = []
-        for side in (-1.0, 1.0):
-            x = side * (half_width + 0.01)
-            inner = side * (half_width - 0.24)
-            builder.part(-1, (side * (half_width - 0.12), radius, z))
-            for end in (-0.7, 0.7):
-                zz = z + end * radius
-                low, high = 0.02, radius * 1.1
-                builder.face(
-                    [(x, low, zz), (inner, low, zz), (inner, high, zz), (x, high, zz)], TYRE
-                )
-            builder.part(4, (side * (half_width - 0.12), radius, z))
-            rim = [(x, radius + radius * sin, z + radius * cos) for sin, cos in _RIM]
-            builder.face(rim, TYRE)
-            out, small = x + side * 0.01, 0.6 * radius
-            hub = [(out, radius + small * sin, z + small * cos) for sin, cos in _RIM[::2]]
-            builder.face(hub, HUB)
-            hull += rim
-        builder.solid(hull)
+        builder.wheels(z, half_width, radius, TYRE, HUB)
 
 
 class CabinSide:
