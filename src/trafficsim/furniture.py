@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
-import cv2
 import numpy as np
 
 from trafficsim.camera import Camera
@@ -68,9 +67,6 @@ def make_sprite(
     fill(canvas, points, counts, colours)
     if leafy:
         add_leaves(rng, canvas, camera.shifted(-box[0], -box[1]), piece, light, depth)
-    # what was painted is multiplied by its cover
-    cover = cv2.extractChannel(canvas, 3)
-    cv2.divide(canvas, cv2.merge([cover, cover, cover, np.full_like(cover, 255)]), canvas, 255.0)
     half_x, half_z = mesh.half_size[0], mesh.half_size[1]
     if piece.kind == "lamp":
         half_x = half_z = 0.15

@@ -24,7 +24,8 @@ class Sprite:
 
     Attributes:
         box: Where it lies in the wide background: x0, y0, x1, y1, px.
-        picture: uint8 (h, w, 4), its colours and how much it covers of what is behind.
+        picture: uint8 (h, w, 4), how much it covers of what is behind, as the fourth number,
+            and its colours, multiplied by that.
         footprint: x0, x1, z0, z1 on the ground, m.
         depth: Distance from the camera along its axis, m.
     """
@@ -47,7 +48,8 @@ def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None
     Args:
         image: uint8 (H, W, 3).
         ids: uint8 (H, W), or (0, 0) if there are none.
-        picture: uint32 (h, w), colours and as the fourth number the cover; half of it hides.
+        picture: uint32 (h, w), colours multiplied by the cover, which is the fourth number; half
+            of it hides.
         left: px, may be outside.
         top: As `left`.
     """
@@ -67,8 +69,9 @@ def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None
             else:
                 for c in range(3):
                     # divided by 255 and rounded
-                    mixed = (pixel >> 8 * c & 255) * cover + image[y, x, c] * rest + 128
-                    image[y, x, c] = (mixed + (mixed >> 8)) >> 8
+                    behind = image[y, x, c] * rest + 128
+                    behind = (behind + (behind >> 8)) >> 8
+                    image[y, x, c] = min((pixel >> 8 * c & 255) + behind, 255)
             if cover > 127 and len(ids):
                 ids[y, x] = 0
 

@@ -182,7 +182,7 @@ def paint_tree(
     """Sets up a tree, lit and behind haze.
 
     Args:
-        picture: uint32 (H, W), zeros, written to: colours and, as the fourth number, the cover.
+        picture: uint32 (H, W), zeros, written to: as `tree`.
         tree: uint32 (h, w), colours multiplied by the cover, and the cover.
         extents: int64 (h, 2), the first and the last column of the tree with any cover.
         to_tree: float64 (2, 3), makes of a pixel (x, y, 1) its place in `tree`, pixels' middles
@@ -223,20 +223,19 @@ def paint_tree(
 def _leaves(
     row: Texture, mixed: NDArray[np.uint16], gain: Array, haze: Array, share: float
 ) -> None:
-    """What `_mix` made of a tree as colours that are not multiplied by their cover."""
+    """What `_mix` made of a tree, lit and behind haze, multiplied by its cover as before."""
     one = np.float32
-    b, g, r = one(255 * gain[0]), one(255 * gain[1]), one(255 * gain[2])
-    clear, half, most, least = one(1.0 - share), one(0.5), one(255.0), one(1.0)
+    b, g, r = one(gain[0] / 256.0), one(gain[1] / 256.0), one(gain[2] / 256.0)
+    clear, half, share = one(1.0 - share), one(0.5), share / 255.0
     fog_b, fog_g, fog_r = one(haze[0] * share), one(haze[1] * share), one(haze[2] * share)
     for i in range(len(row)):
-        cover = one(mixed[4 * i + 3])
-        whole = np.divide(one(1.0), max(cover, least))
-        blue = min(one(mixed[4 * i]) * whole * b, most) * clear + fog_b
-        green = min(one(mixed[4 * i + 2]) * whole * g, most) * clear + fog_g
-        red = min(one(mixed[4 * i + 1]) * whole * r, most) * clear + fog_r
+        cover = one(mixed[4 * i + 3]) * one(1.0 / 256.0)
+        blue = min(one(mixed[4 * i]) * b, cover) * clear + cover * fog_b
+        green = min(one(mixed[4 * i + 2]) * g, cover) * clear + cover * fog_g
+        red = min(one(mixed[4 * i + 1]) * r, cover) * clear + cover * fog_r
         row[i] = (
             np.int32(blue + half)
             | np.int32(green + half) << 8
             | np.int32(red + half) << 16
-            | np.int32(cover * one(1.0 / 256.0) + half) << 24
+            | np.int32(cover + half) << 24
         )

@@ -17,14 +17,14 @@ def sprite(box: tuple[int, int, int, int], *pixels: tuple[int, int, int, int]) -
 
 def test_laid_by_hand() -> None:
     image, ids = np.full((2, 5, 3), 100, np.uint8), np.full((2, 5), 7, np.uint8)
-    row = ((9, 9, 9, 0), (10, 20, 250, 255), (200, 0, 100, 128), (0, 200, 101, 127))
+    row = ((9, 9, 9, 0), (10, 20, 250, 255), (100, 0, 50, 128), (0, 100, 127, 127))
     sprite((3, 4, 7, 5), *row).paste(image, ids, -2, -3)
     assert image[1].tolist() == [
         [100] * 3,
         [100] * 3,
         [10, 20, 250],
-        [150, 50, 100],  # 100 + (200 - 100) * 128 / 255
-        [50, 150, 100],
+        [150, 50, 100],  # 100 + 100 * (255 - 128) / 255
+        [50, 150, 177],
     ]
     assert ids[1].tolist() == [7, 7, 0, 0, 7]
     assert (image[0] == 100).all() and (ids[0] == 7).all()
@@ -83,6 +83,7 @@ def test_a_tree_is_set_up_as_opencv_warps_it() -> None:
     cover = seen[..., 3]
     own = seen[..., :3] / np.maximum(cover, 1.0)[..., None] * 255.0
     expected = np.minimum(own * gain, 255.0) * 0.75 + haze * 0.25
+    expected *= cover[..., None] / 255.0
     whole = cover > 100.0
     assert np.abs(found[..., 3] - cover).max() < 16.0
     assert whole.sum() > 500 and np.abs(found[..., :3] - expected)[whole].mean() < 2.0
