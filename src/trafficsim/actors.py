@@ -29,9 +29,7 @@ class Sight:
         window: Where it may be drawn: x0, y0, x1, y1, px.
         depth: Distance from the camera along its axis, m.
         fade: 0..1, below 1 while it fades in.
-        haze: Share of haze in front of it.
-        sun: Share of the sun that reaches it.
-        lamp: Share of lamp light.
+        shares: Of the sun that reaches it, of lamp light, and of haze in front of it, 0..1.
     """
 
     position: Array
@@ -39,9 +37,12 @@ class Sight:
     window: tuple[int, int, int, int]
     depth: float
     fade: float
-    haze: float
-    sun: float
-    lamp: float
+    shares: tuple[float, float, float]
+
+    @property
+    def clear(self) -> float:
+        """How much of it is seen through haze, while it fades in; 0..1."""
+        return self.fade * (1.0 - self.shares[2])
 
 
 Glow = tuple[tuple[float, float], float, tuple[float, float, float]]
@@ -90,7 +91,7 @@ class VehicleActor(Actor):
     def seen(self, camera: Camera) -> Shape:
         sight = self.sight
         return self._vehicle.body.mesh.seen(
-            camera, sight.position, self.light, (sight.sun, sight.lamp, sight.haze),
+            camera, sight.position, self.light, sight.shares,
             self._driving and self._vehicle.braking,
         )  # fmt: skip
 
@@ -132,7 +133,7 @@ class VehicleActor(Actor):
         seen = camera.to_camera(points)
         if abs(towards) < half[1] or seen[:, 2].min() < 1.5:
             return []
-        strength = night * (1.0 - 0.5 * self.sight.haze) * self.sight.fade
+        strength = night * (1.0 - 0.5 * self.sight.shares[2]) * self.sight.fade
         tone = (colour[0] * strength, colour[1] * strength, colour[2] * strength)
         radii = (size * camera.focal * 0.8 / seen[:, 2]).tolist()
         spots = camera.to_pixels(seen).tolist()
@@ -149,11 +150,10 @@ class PersonActor(Actor):
         self.key, self._place = place.key, place
 
     def seen(self, camera: Camera) -> Shape:
-        light, sight, place = self.light, self.sight, self._place
-        gain = light.ambient + 0.55 * light.sun * sight.sun + 0.8 * light.lamp * sight.lamp
+        sight, place = self.sight, self._place
         points, counts, colours = see_figure(
             camera.rotation, camera.position, camera.lens, sight.position, place.figure.rows,
-            float(place.heading), float(place.phase), gain, light.haze, sight.haze,
+            float(place.heading), float(place.phase), self.light.rows, sight.shares,
         )  # fmt: skip
         return points, counts, colours, points, counts
 
@@ -195,9 +195,8 @@ def actors_in_sight(stage: FilmSet, camera: Camera, most: int) -> list[Actor]:
         x, z, half_x, half_z, *_ = rows[i]
         position = np.array([x, 0.0, z])
         footprint = x - half_x, x + half_x, z - half_z, z + half_z
-        sun, lamp = ground.at(x, z)
-        haze = light.haze_share(depth)
-        sight = Sight(position, footprint, tuple(window), depth, fade, haze, sun, lamp)
+        shares = *ground.at(x, z), light.haze_share(depth)
+        sight = Sight(position, footprint, tuple(window), depth, fade, shares)
         if i < len(vehicles):
             moving = i < len(traffic.vehicles)
             actors.append(VehicleActor(vehicles[i], moving, sight, light))

@@ -102,7 +102,7 @@ def make_figure(rng: Rng) -> Figure:
 @compiled
 def see_figure(
     rotation: Array, eye: Array, lens: Lens, position: Array,
-    figure: Array, heading: float, phase: float, gain: Array, haze: Array, share: float,
+    figure: Array, heading: float, phase: float, light: Array, shares: Lens,
 ) -> tuple[Array, Counts, Array]:  # fmt: skip
     """A person as convex polygons in the order of painting, whose union is the silhouette.
 
@@ -114,9 +114,8 @@ def see_figure(
         figure: `Figure.rows`.
         heading: Radians to the right of +z.
         phase: Of the gait, radians; nan stands still.
-        gain: Light (3,), a factor on colours.
-        haze: Its colour (3,).
-        share: Of haze in front, 0..1.
+        light: float64 (5, 3), `Light.rows`.
+        shares: Of the sun, of lamp light, and of haze in front, 0..1.
 
     Returns:
         Points float64 (N, 2) px, counts int64 (K,), colours float64 (K, 3); empty if behind the
@@ -156,8 +155,9 @@ def see_figure(
             points[i * _CORNERS + k, 0] = x + right * scale + above * up_x
             points[i * _CORNERS + k, 1] = y + above * up_y
         for c in range(3):
-            tone = rows[i, 6 + c] * gain[c]
-            colours[i, c] = tone + (haze[c] - tone) * share
+            gain = light[0, c] + 0.55 * light[1, c] * shares[0] + 0.8 * light[3, c] * shares[1]
+            tone = rows[i, 6 + c] * gain
+            colours[i, c] = tone + (light[4, c] - tone) * shares[2]
     return points, np.full(count, _CORNERS), colours
 
 

@@ -83,23 +83,20 @@ class _Film:
         things: list[Array] = []
         values: list[float] = []
         for actor in actors:
-            strength = actor.sight.sun * actor.sight.fade * (1.0 - actor.sight.haze)
+            strength = actor.sight.shares[0] * actor.sight.clear
             if factor < 0.93 and strength > 0.3:
                 things.append(actor.casts())
                 values.append(255 * (1 - (1 - factor) * strength))
         for actor in actors:
             things.append(actor.contact_shadow())
-            values.append(255 * (1 - 0.55 * actor.sight.fade * (1.0 - actor.sight.haze)))
+            values.append(255 * (1 - 0.55 * actor.sight.clear))
         layer = GroundLayer(camera.size, 2, 255)
         touched = layer.draw(camera, things, values, (-x, 0.0, -z))
         layer.multiply_into(image)
         if light.headlights:
             beams = [(actor, k, beam) for actor in actors for k, beam in enumerate(actor.beams())]
             power = 70.0 if light.kind == "night" else 28.0
-            values = [
-                power * (0.55 + 0.45 * k) * (1.0 - actor.sight.haze) * actor.sight.fade
-                for actor, k, _ in beams
-            ]
+            values = [power * (0.55 + 0.45 * k) * actor.sight.clear for actor, k, _ in beams]
             layer = GroundLayer(camera.size, 4, 0)
             touched += layer.draw(camera, [beam for _, _, beam in beams], values)
             layer.add_into(image, (0.62, 0.85, 1.0))

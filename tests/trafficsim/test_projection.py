@@ -205,20 +205,21 @@ def test_a_person_stands_on_the_ground_and_is_as_high_as_it_is(
     heading: float, phase: float
 ) -> None:
     figure, position = make_figure(np.random.default_rng(2)), np.array([0.5, 0.0, 5.0])
-    gain, haze = np.full(3, 0.5), np.full(3, 90.0)
     points, counts, colours = see_figure(
-        AHEAD, EYE, LENS, position, figure.rows, heading, phase, gain, haze, 0.0
+        AHEAD, EYE, LENS, position, figure.rows, heading, phase, LIGHT, (0.5, 0.0, 0.0)
     )
     assert len(points) == counts.sum() and len(counts) == len(colours)
     assert points[:, 1].max() == pytest.approx(40.0 + 20.0, abs=1.0)
     assert points[:, 1].min() == pytest.approx(60.0 - 20.0 * figure.height, abs=1.0)
     assert abs(points[:, 0] - 60.0).max() < 20.0 * 0.4 * figure.height
     for wanted in (figure.skin, figure.shoe, figure.hair):
-        assert np.isclose(colours, 0.5 * np.array(wanted)).all(axis=1).any()
+        assert np.isclose(colours, (0.5 + 0.55 * 0.5) * np.array(wanted)).all(axis=1).any()
     _, _, hazy = see_figure(
-        AHEAD, EYE, LENS, position, figure.rows, heading, phase, gain, haze, 0.25
+        AHEAD, EYE, LENS, position, figure.rows, heading, phase, LIGHT, (0.5, 0.0, 0.25)
     )
-    assert hazy == pytest.approx(0.75 * colours + 0.25 * 90.0)
+    assert hazy == pytest.approx(0.75 * colours + 0.25 * 200.0)
     behind = np.array([0.5, 0.0, -5.0])
-    nothing = see_figure(AHEAD, EYE, LENS, behind, figure.rows, heading, phase, gain, haze, 0.0)
+    nothing = see_figure(
+        AHEAD, EYE, LENS, behind, figure.rows, heading, phase, LIGHT, (0.5, 0.0, 0.0)
+    )
     assert [len(part) for part in nothing] == [0, 0, 0]
