@@ -171,19 +171,23 @@ _GLOW = _make_glow()
 
 def add_glow(
     image: Image, at: tuple[float, float], radius: float, colour: tuple[float, float, float]
-) -> None:
-    """Adds a round shine of a colour (BGR factors) and a radius in px around `at`."""
+) -> Box:
+    """Adds a round shine of a colour (BGR factors) and a radius in px around `at`.
+
+    Returns where, px; a box of no pixels if that is outside.
+    """
     r = max(2, round(radius))
     height, width = image.shape[:2]
     x0, y0 = round(at[0]) - r, round(at[1]) - r
     left, top = max(x0, 0), max(y0, 0)
     right, bottom = min(x0 + 2 * r + 1, width), min(y0 + 2 * r + 1, height)
     if left >= right or top >= bottom or r > width:
-        return
+        return 0, 0, 0, 0
     glow = cv2.resize(_GLOW, (2 * r + 1, 2 * r + 1), interpolation=cv2.INTER_LINEAR)
     part = glow[top - y0 : bottom - y0, left - x0 : right - x0]
     view = image[top:bottom, left:right]
     cv2.add(view, cv2.merge([cv2.convertScaleAbs(part, alpha=c) for c in colour]), view)
+    return left, top, right, bottom
 
 
 class Shake:

@@ -69,7 +69,7 @@ def make_film_set(knobs: SimulatorKnobs, seed: int, index: int, moving: bool) ->
             sprites.append(sprite)
     sprites.sort(key=lambda s: -s.depth)
     for sprite in sprites:
-        sprite.paste(picture, None, 0, 0)
+        sprite.paste(picture)
     traffic = make_traffic(traffic_rng, street, knobs, float(camera.position[0]))
     noise = Noise(camera.size, light.noise)
     return FilmSet(

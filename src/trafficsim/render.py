@@ -21,6 +21,7 @@ from trafficsim.sprites import Sprite
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
 _MOST_OBJECTS = 250
@@ -71,7 +72,9 @@ class _Film:
         image = stage.picture[top : top + height, left : left + width].copy()
         ids: Image = np.zeros((height, width), np.uint8)
         actors = actors_in_sight(stage, camera, _MOST_OBJECTS)
-        touched = self._shadows(image, camera, actors)
+        touched = np.zeros((height, width), np.bool_)
+        for box in self._shadows(image, camera, actors):
+            _touch(touched, box)
         drawn = self._paint(image, ids, camera, actors, touched, (dx - margin, dy - margin))
         stage.noise.apply(image, stage.rng)
         return Frame(image, tuple(self._labels(ids, drawn)))
@@ -103,9 +106,13 @@ class _Film:
         return touched
 
     def _paint(
-        self, image: Image, ids: Image, camera: Camera, actors: list[Actor], touched: list[Box],
+        self, image: Image, ids: Image, camera: Camera, actors: list[Actor], touched: Mask,
         offset: tuple[int, int],
     ) -> list[_Drawn]:  # fmt: skip
+        """Paints actors from the farthest on, and furniture where it stands in front of them.
+
+        The image has all furniture already, so that it is `touched` pixels alone that need it.
+        """
         things: list[Actor | Sprite] = [*actors, *self.stage.sprites]
         footprints = np.array([thing.footprint for thing in things], dtype=np.float64)
         depths = np.array([thing.depth for thing in things], dtype=np.float64)
@@ -114,8 +121,7 @@ class _Film:
         for i in back_to_front(footprints.reshape(-1, 4), eye, depths):
             thing = things[i]
             if isinstance(thing, Sprite):
-                if _meets(thing.box, offset, touched):
-                    thing.paste(image, ids, *offset)
+                thing.cover(image, ids, touched, *offset)
                 continue
             points, counts, colours, outline, corners = thing.seen(camera)
             if not len(outline):
@@ -125,13 +131,13 @@ class _Film:
             before = view.copy() if fade < 1.0 else None
             fill(image, points, counts, colours)
             for glow in thing.glows(camera):
-                add_glow(image, *glow)
+                _touch(touched, add_glow(image, *glow))
             number = len(drawn) + 1
             area, *box = stamp_whole(ids, outline, corners, number)
             if before is not None:
                 cv2.addWeighted(view, fade, before, 1.0 - fade, 0.0, view)
             silhouette = Silhouette(area, (box[0], box[1], box[2], box[3]))
-            touched.append(silhouette.box)
+            _touch(touched, silhouette.box)
             drawn.append(_Drawn(number, thing, silhouette))
         return drawn
 
@@ -146,7 +152,6 @@ class _Film:
                 yield instance
 
 
-def _meets(box: Box, offset: tuple[int, int], boxes: list[Box]) -> bool:
-    """Whether a moved box overlaps any of `boxes`."""
-    x0, y0, x1, y1 = box[0] + offset[0], box[1] + offset[1], box[2] + offset[0], box[3] + offset[1]
-    return any(x0 < b[2] and b[0] < x1 and y0 < b[3] and b[1] < y1 for b in boxes)
+def _touch(touched: Mask, box: Box) -> None:
+    x0, y0, x1, y1 = (max(edge, 0) for edge in box)
+    touched[y0:y1, x0:x1] = True

@@ -13,9 +13,11 @@ from trafficsim.camera import Array, Camera
 from trafficsim.textures import Texture, as_texture
 
 Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
 _NO_IDS: Image = np.zeros((0, 0), np.uint8)
+_ALL: Mask = np.zeros((0, 0), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,23 @@ class Sprite:
     footprint: tuple[float, float, float, float]
     depth: float
 
-    def paste(self, image: Image, ids: Image | None, dx: int, dy: int) -> None:
-        """Lays it over `image` and hides the objects in `ids`, moved by (dx, dy) px."""
-        ids = _NO_IDS if ids is None else ids
-        lay(image, ids, as_texture(self.picture), self.box[0] + dx, self.box[1] + dy)
+    def paste(self, image: Image) -> None:
+        """Lays it over a background, uint8 (H, W, 3)."""
+        lay(image, _NO_IDS, _ALL, as_texture(self.picture), self.box[0], self.box[1])
+
+    def cover(self, image: Image, ids: Image, touched: Mask, dx: int, dy: int) -> None:
+        """Lays it over what was `touched` (H, W), and hides its `ids`, moved by (dx, dy) px."""
+        lay(image, ids, touched, as_texture(self.picture), self.box[0] + dx, self.box[1] + dy)
 
 
 @compiled
-def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None:
+def lay(image: Image, ids: Image, where: Mask, picture: Texture, left: int, top: int) -> None:
     """Lays a picture over an image from pixel (left, top) on, and makes ids 0 that it hides.
 
     Args:
         image: uint8 (H, W, 3).
         ids: uint8 (H, W), or (0, 0) if there are none.
+        where: bool (H, W), which pixels may change, or (0, 0) if all may.
         picture: uint32 (h, w), colours multiplied by the cover, which is the fourth number; half
             of it hides.
         left: px, may be outside.
@@ -58,11 +64,11 @@ def lay(image: Image, ids: Image, picture: Texture, left: int, top: int) -> None
     first, last = max(-left, 0), min(columns, width - left)
     for i in range(max(-top, 0), min(rows, height - top)):
         for j in range(first, last):
-            pixel = np.int64(picture[i, j])
+            pixel, y, x = np.int64(picture[i, j]), top + i, left + j
             cover = pixel >> 24
-            if cover == 0:
+            if cover == 0 or (len(where) and not where[y, x]):
                 continue
-            y, x, rest = top + i, left + j, 255 - cover
+            rest = 255 - cover
             if rest == 0:
                 for c in range(3):
                     image[y, x, c] = pixel >> 8 * c

@@ -3,9 +3,12 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from trafficsim import SimulatorKnobs
+from trafficsim.actors import actors_in_sight
+from trafficsim.filmset import make_film_set
 from trafficsim.plants import discs
+from trafficsim.render import _Film
 from trafficsim.sprites import Sprite
 from trafficsim.textures import as_picture, as_texture, paint_tree
 
@@ -18,28 +21,34 @@ def sprite(box: tuple[int, int, int, int], *pixels: tuple[int, int, int, int]) -
 def test_laid_by_hand() -> None:
     image, ids = np.full((2, 5, 3), 100, np.uint8), np.full((2, 5), 7, np.uint8)
     row = ((9, 9, 9, 0), (10, 20, 250, 255), (100, 0, 50, 128), (0, 100, 127, 127))
-    sprite((3, 4, 7, 5), *row).paste(image, ids, -2, -3)
-    assert image[1].tolist() == [
-        [100] * 3,
-        [100] * 3,
-        [10, 20, 250],
-        [150, 50, 100],  # 100 + 100 * (255 - 128) / 255
-        [50, 150, 177],
-    ]
+    touched = np.ones((2, 5), np.bool_)
+    sprite((3, 4, 7, 5), *row).cover(image, ids, touched, -2, -3)
+    laid = [[100] * 3, [100] * 3, [10, 20, 250], [150, 50, 100], [50, 150, 177]]
+    assert image[1].tolist() == laid  # 150 is 100 + 100 * (255 - 128) / 255
     assert ids[1].tolist() == [7, 7, 0, 0, 7]
     assert (image[0] == 100).all() and (ids[0] == 7).all()
+    background = np.full((5, 7, 3), 100, np.uint8)
+    sprite((2, 1, 6, 2), *row).paste(background)
+    assert background[1, 1:6].tolist() == laid
 
 
-@pytest.mark.parametrize("ids", [None, np.full((2, 3), 7, np.uint8)])
-def test_what_lies_outside_is_left_out(ids: NDArray[np.uint8] | None) -> None:
-    image = np.zeros((2, 3, 3), np.uint8)
+def test_what_was_not_touched_stays() -> None:
+    image, ids = np.zeros((1, 3, 3), np.uint8), np.full((1, 3), 7, np.uint8)
+    white = sprite((0, 0, 3, 1), *[(255, 255, 255, 255)] * 3)
+    white.cover(image, ids, np.array([[False, True, False]]), 0, 0)
+    assert image[0, :, 0].tolist() == [0, 255, 0] and ids[0].tolist() == [7, 0, 7]
+
+
+def test_what_lies_outside_is_left_out() -> None:
+    image, ids = np.zeros((2, 3, 3), np.uint8), np.full((2, 3), 7, np.uint8)
+    touched = np.ones((2, 3), np.bool_)
     white = sprite((0, 0, 2, 2), *[(255, 255, 255, 255)] * 4)
     for away in ((-2, 0), (3, 0), (0, -2), (0, 2), (-90, 90)):
-        white.paste(image, ids, *away)
-    assert not image.any() and (ids is None or (ids == 7).all())
-    white.paste(image, ids, -1, 1)
+        white.cover(image, ids, touched, *away)
+    assert not image.any() and (ids == 7).all()
+    white.cover(image, ids, touched, -1, 1)
     assert image[..., 0].tolist() == [[0, 0, 0], [255, 0, 0]]
-    assert ids is None or ids.tolist() == [[7, 7, 7], [0, 7, 7]]
+    assert ids.tolist() == [[7, 7, 7], [0, 7, 7]]
 
 
 def test_discs_by_hand() -> None:
@@ -113,3 +122,18 @@ def test_of_a_tree_beside_the_picture_nothing_is_seen(away: int) -> None:
     extents[2:] += away
     paint_tree(picture, tree, extents, to_tree, np.ones(3), np.zeros(3), 0.0)
     assert picture[0, :4].all() and not picture[3].any()
+
+
+@pytest.mark.parametrize("index", [54, 93])
+def test_furniture_stays_as_it_is_where_nobody_passes(index: int) -> None:
+    """What is laid over an actor again does not cover what stands in front of it."""
+    film = _Film(make_film_set(SimulatorKnobs(occlusion=1.0), 21, index, moving=False))
+    stage = film.stage
+    image, ids = stage.picture.copy(), np.zeros(stage.picture.shape[:2], np.uint8)
+    actors = actors_in_sight(stage, stage.camera, 250)
+    touched = np.zeros(ids.shape, np.bool_)
+    for x0, y0, x1, y1 in film._shadows(image, stage.camera, actors):
+        touched[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
+    assert film._paint(image, ids, stage.camera, actors, touched, (0, 0))
+    assert 0.1 < touched.mean() < 0.9
+    assert np.array_equal(image[~touched], stage.picture[~touched])
