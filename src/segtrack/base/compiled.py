@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _load_without_scipy() -> None:
-    """Load what numba needs for its first call, but SciPy's linear algebra.
-
-    It asks only whether that is there, which takes a process 0.4 s; a loop that multiplies
-    matrices still finds it when it is compiled.
-    """
-    from numba.np import linalg
-
-    def absent() -> None:
-        raise ImportError("not asked for")
-
-    asked = linalg.ensure_blas
-    linalg.ensure_blas = absent
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        linalg.ensure_blas = asked
-
-
-_load_without_scipy()
 
 
 def compiled(function: Function) -> Function:
