@@ -166,7 +166,8 @@ def _paint(image: Image, camera: Camera, light: Light, sides: list[_Wall | _Flat
     to_wall[:, :2] *= np.array([front.shown for front in fronts])[..., None]
     numbers = np.zeros(image.shape[:2], np.int16)
     depths = (np.arange(_FARTHEST * PER_METRE) + 0.5) / PER_METRE
-    veil = (1.0 - np.exp(-light.haze_density * depths)).astype(np.float32)
+    clear = np.exp((-light.haze_density * depths).astype(np.float32))
+    veil = (1.0 - clear).astype(np.float32)
     spans, lines = outline(numbers, outlines[painted])
     for k, front in enumerate(fronts):
         paint_wall(

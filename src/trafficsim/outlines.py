@@ -11,7 +11,7 @@ from segtrack.base.compiled import compiled
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int16]
-Spans = NDArray[np.int64]
+Spans = NDArray[np.int32]
 
 
 @compiled
@@ -25,14 +25,14 @@ def outline(numbers: Numbers, corners: Array) -> tuple[Spans, Array]:
 
     Returns:
         Of each row of each polygon its first pixel and its first within, its last within and its
-        last, int64 (P, H, 4): it lies within where it is covered wholly, and reaches a px farther.
+        last, int32 (P, H, 4): it lies within where it is covered wholly, and reaches a px farther.
         And lines (a, b, c, 1 / a) along the sides of each polygon and of the box around it,
         float64 (P, C + 4, 4): a x + b y + c is how many px a point lies inside of one. Of a level
         one 1 / a is 0, of equal corners all is.
     """
     many, most = corners.shape[:2]
     height, width = numbers.shape
-    spans, lines = np.zeros((many, height, 4), np.int64), np.zeros((many, most + 4, 4))
+    spans, lines = np.zeros((many, height, 4), np.int32), np.zeros((many, most + 4, 4))
     spans[:, :, 2:] = -1
     for k in range(many - 1, -1, -1):
         _around(corners[k], lines[k])

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
 from trafficsim.camera import Array, Camera
-from trafficsim.chance import uniform
 from trafficsim.colours import Colour, pick
 from trafficsim.light import Light
 from trafficsim.mesh import SHIFT, Image, fixed
@@ -131,15 +130,19 @@ def add_leaves(
     seen = camera.to_camera(places + np.array([piece.x, 0.0, piece.z]))
     order = np.argsort(-seen[:, 2])
     places, pixels = places[order], camera.to_pixels(seen[order])
-    change, sizes, blossoms = [], [], {}
+    normal, random = rng.standard_normal, rng.random
+    changes, sizes = [], []
+    blossoms: dict[int, Colour] = {}
     for i in range(count):
-        change.append(0.1 * rng.standard_normal())
-        if flowers and rng.random() < 0.15:
+        changes.append(normal())
+        if flowers and random() < 0.15:
             blossoms[i] = _BLOSSOM[int(rng.integers(3))]
-        sizes.append(uniform(rng, 0.07, 0.16))
-    brightness = 0.65 + 0.35 * (places[:, 1] - base) / (top - base) + change
-    colours, radii = leaf * brightness[:, None], camera.focal / depth * np.array(sizes)
-    colours[list(blossoms)] = list(blossoms.values()) or 0.0
+        sizes.append(random())
+    brightness = 0.65 + 0.35 * (places[:, 1] - base) / (top - base) + 0.1 * np.array(changes)
+    radii = camera.focal / depth * (0.07 + 0.09 * np.array(sizes))
+    colours = leaf * brightness[:, None]
+    for i, blossom in blossoms.items():
+        colours[i] = blossom
     lit = np.clip(colours * (light.ambient + 0.5 * light.sun), 0, 255)
     lit += (light.haze - lit) * light.haze_share(depth)
     discs(as_texture(canvas), pixels, np.maximum(radii, 1 / 16), lit)

@@ -46,7 +46,7 @@ def paint_wall(
         image: uint8 (H, W, 3).
         numbers: int16 (H, W), of the nearest thing, as `outline` writes them.
         number: Its own; what has a lower one is painted already.
-        spans: int64 (H, 4), its pixels in each row, as `outline` has them.
+        spans: int32 (H, 4), its pixels in each row, as `outline` has them.
         lines: float64 (C + 4, 4), around it, as `outline` has them.
         to_wall: float64 (3, 3), makes of a pixel (x, y, 1) its place in the texture, px from the
             upper left corner, over its depth, and 1 / depth, 1/m.
