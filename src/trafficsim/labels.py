@@ -101,8 +101,8 @@ def cut(
     area, left, top, right, bottom = 0, x1, y1, x0, y0
     for y in range(y0, y1):
         seen = 0
-        for x in range(x0, x1):
-            seen += ids[y, x] == number
+        for pixel in ids[y, x0:x1]:
+            seen += pixel == number
         if seen == 0:
             continue
         area, top, bottom = area + seen, min(top, y), y + 1
@@ -121,16 +121,17 @@ def cut(
     edges, count = np.empty((2 * area, 2), np.int64), 0
     above, after = np.zeros(width, np.bool_), np.zeros(width + 1, np.int64)
     for y in range(top, bottom + 1):
-        row = 2 * (y - top)
+        row, below = 2 * (y - top), y == bottom
+        pixels = ids[y - below, left:right]
         for column in range(width):
-            here = y < bottom and ids[y, left + column] == number
+            here = not below and pixels[column] == number
             if here != above[column]:
                 edges[count, 0], edges[count, 1], above[column] = column, y, here
                 after[column + 1] += 1
                 count += 1
             if here:
                 twice[row, 2 * column] = twice[row, 2 * column + 1] = 255
-        if y < bottom:
+        if not below:
             twice[row + 1] = twice[row]
     for column in range(width):
         after[column + 1] += after[column]

@@ -16,6 +16,10 @@ from segtrack.base.compiled import compiled
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Line = NDArray[np.uint8]
+
+_LONG = 24
+"""Runs of so many px are copied."""
 
 _FAR = 1_000_000_000
 """No pixel is farther away than this."""
@@ -35,10 +39,10 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
         counts: int64 (P,), the corners of each, at least 1.
         colours: float64 (P, 3), 0..255; what is beyond is cut off.
     """
-    edges = np.empty((_most(counts), 4))
+    edges, line = np.empty((_most(counts), 4)), np.empty(image[0].size, np.uint8)
     first = 0
     for k in range(len(counts)):
-        _fill(image, points[first : first + counts[k]], colours[k], edges)
+        _fill(image, points[first : first + counts[k]], colours[k], edges, line)
         first += counts[k]
 
 
@@ -122,9 +126,9 @@ def stamp_whole(
             begin, end = max(spans[k, 0], reached + 1), spans[k, 1]
             area += max(end + 1 - begin, 0)
             reached = max(reached, end)
-            if 0 <= y < height:
-                for x in range(max(begin, 0), min(end, width - 1) + 1):
-                    ids[y, x] = number
+            begin, end = max(begin, 0), min(end + 1, width)
+            if 0 <= y < height and begin < end:
+                ids[y, begin:end] = number
     x0, y0 = _first(left - 1.0, -_FAR), _first(top - 1.0, -_FAR)
     return area, x0, y0, _last(right + 1.0, _FAR) + 1, _last(bottom + 1.0, _FAR) + 1
 
@@ -140,12 +144,13 @@ def _put_in_order(spans: Counts, found: int, begin: int, end: int) -> None:
 
 
 @compiled
-def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
-    """One polygon; `edges` (corners, 4) is room to work in."""
+def _fill(image: Image, corners: Array, colour: Array, edges: Array, line: Line) -> None:
+    """One polygon; `edges` (corners, 4) and `line`, as long as a row, are room to work in."""
     height, width, covers = len(image), image.shape[1], image.shape[2] == 4
     b, g, r = _tone(colour[0]), _tone(colour[1]), _tone(colour[2])
     blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
     x0, y0, x1, y1, known = _edges(corners, edges)
+    ready = 0  # of the line
     for y in range(_first(y0 - 1.0, 0), _last(y1 + 1.0, height - 1) + 1):
         # what is touched, and between that what is covered wholly
         start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
@@ -165,12 +170,23 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array) -> None:
         left, right = _first(low, begin), _last(high, end)
         if left > right:
             left, right = end + 1, end
-        for x in range(left, right + 1):
-            image[y, x, 0] = blue
-            image[y, x, 1] = green
-            image[y, x, 2] = red
-            if covers:
-                image[y, x, 3] = 255
+        if right - left < _LONG:
+            for x in range(left, right + 1):
+                image[y, x, 0] = blue
+                image[y, x, 1] = green
+                image[y, x, 2] = red
+                if covers:
+                    image[y, x, 3] = 255
+        else:
+            run, channels = image[y, left : right + 1].reshape(-1), image.shape[2]
+            while ready < len(run):
+                line[ready], line[ready + 1], line[ready + 2] = blue, green, red
+                if covers:
+                    line[ready + 3] = 255
+                ready += channels
+            # from 0 on, of which the compiler makes wide stores
+            for k in range(len(run)):
+                run[k] = line[k]
         for side in range(2):
             for x in range(begin if side == 0 else right + 1, left if side == 0 else end + 1):
                 cover = min(min(x - x0, x1 - x), min(y - y0, y1 - y)) + 1.0
