@@ -1,6 +1,6 @@
 """The embedded data set: a street that is drawn, with labels that are exact.
 
-Pure numpy and OpenCV; a seed gives the same pixels and labels.
+numpy, OpenCV and compiled loops; a seed gives the same pixels and labels.
 """
 
 from trafficsim.frame import CLASS_NAMES, Frame, Instance, SimulatorKnobs

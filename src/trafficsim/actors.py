@@ -10,8 +10,8 @@ import numpy as np
 from trafficsim.camera import Array, Camera
 from trafficsim.filmset import FilmSet
 from trafficsim.light import Light
-from trafficsim.pedestrians import see_figure
 from trafficsim.people import Place
+from trafficsim.poses import see_figure
 from trafficsim.projection import Shape, in_sight
 from trafficsim.traffic import Vehicle
 

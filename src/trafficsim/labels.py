@@ -116,23 +116,28 @@ def cut(
     if area == 0:
         left, top, right, bottom = x0, y0, x0, y0
     width = right - left
-    twice = np.zeros((2 * (bottom - top), 2 * width), np.uint8)
+    twice = np.empty((2 * (bottom - top), 2 * width), np.uint8)
     # row by row, as the picture lies in memory, and then sorted by their columns
     edges, count = np.empty((2 * area, 2), np.int64), 0
     above, after = np.zeros(width, np.bool_), np.zeros(width + 1, np.int64)
+    pairs, nothing = twice.view(np.uint16), np.zeros(width, np.uint8)
     for y in range(top, bottom + 1):
-        row, below = 2 * (y - top), y == bottom
-        pixels = ids[y - below, left:right]
+        changed, row = 0, ids[y, left:right] if y < bottom else nothing
         for column in range(width):
-            here = not below and pixels[column] == number
+            changed += (row[column] == number) != above[column]
+        if y < bottom:
+            pair = pairs[2 * (y - top)]
+            for column in range(width):
+                pair[column] = 0xFFFF * (row[column] == number)
+            pairs[2 * (y - top) + 1] = pair
+        if changed == 0:
+            continue
+        for column in range(width):
+            here = row[column] == number
             if here != above[column]:
                 edges[count, 0], edges[count, 1], above[column] = column, y, here
                 after[column + 1] += 1
                 count += 1
-            if here:
-                twice[row, 2 * column] = twice[row, 2 * column + 1] = 255
-        if not below:
-            twice[row + 1] = twice[row]
     for column in range(width):
         after[column + 1] += after[column]
     places = np.empty(count, np.int64)

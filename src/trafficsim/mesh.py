@@ -10,7 +10,6 @@ from math import cos, sin
 from struct import pack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trafficsim import solids
 from trafficsim.camera import Camera
@@ -28,22 +27,12 @@ from trafficsim.projection import (
 )
 
 __all__ = [
-    "GLOWING", "HEADLIGHT", "PLAIN", "SHIFT", "TAILLIGHT",
-    "Array", "Body", "Image", "Mesh", "MeshBuilder", "Pixels", "fixed",
+    "GLOWING", "HEADLIGHT", "PLAIN", "TAILLIGHT",
+    "Array", "Body", "Mesh", "MeshBuilder",
 ]  # fmt: skip
 
-Pixels = NDArray[np.int32]
-Image = NDArray[np.uint8]
 
 Points = Sequence[Sequence[float]]
-
-SHIFT = 4
-"""Fractional bits of the pixel coordinates that OpenCV gets."""
-
-
-def fixed(points: Array) -> Pixels:
-    """Pixels as the fixed-point numbers that OpenCV draws with."""
-    return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
 @dataclass(frozen=True)

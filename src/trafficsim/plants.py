@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from math import ceil, floor, log2, sqrt
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +12,7 @@ from segtrack.base.compiled import compiled
 from trafficsim.camera import Array, Camera
 from trafficsim.colours import Colour, pick
 from trafficsim.light import Light
-from trafficsim.mesh import SHIFT, Image, fixed
+from trafficsim.raster import Image, fill
 from trafficsim.scene import Furniture
 from trafficsim.sprites import Sprite
 from trafficsim.textures import Texture, as_picture, as_texture, paint_tree
@@ -92,11 +91,9 @@ def _drawn_tree(which: int, size: int) -> tuple[Texture, NDArray[np.int64]]:
     wide = 0.15 / _RADIUS * scale
     bark = np.array([(-1.3, 0.0), (1.3, 0.0), (0.8, 1.0), (-0.8, 1.0)])
     stem = base + bark[:, 1:] * (middle - base) * 0.9 + bark[:, :1] * np.array([wide, 0])
-    for colour, part in (
-        ((62, 78, 96), stem),
-        ((48, 60, 76), stem - [(0, 0), (wide, 0), (wide * 0.6, 0), (0, 0)]),
-    ):
-        cv2.fillConvexPoly(picture, fixed(part), (*colour, 255), cv2.LINE_AA, SHIFT)
+    dark = stem - [(0, 0), (wide, 0), (wide * 0.6, 0), (0, 0)]
+    colours = np.array([(62.0, 78.0, 96.0), (48.0, 60.0, 76.0)])
+    fill(picture, np.concatenate([stem, dark]), np.array([4, 4]), colours)
     leaf = np.array(_LEAVES[which % len(_LEAVES)])
     few = min(max(scale / 64.0, 0.25), 1.0)  # of a far tree: fewer clusters, larger ones
     for ring, number in ((0.5, 24), (0.8, 80), (1.0, 150)):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from trafficsim.camera import NEAR
 from trafficsim.mesh import GLOWING, TAILLIGHT, Mesh, MeshBuilder
-from trafficsim.pedestrians import make_figure, see_figure
+from trafficsim.pedestrians import make_figure
+from trafficsim.poses import see_figure
 from trafficsim.projection import in_sight, see_ground, see_mesh
 from trafficsim.raster import stamp, stamp_whole
 
