@@ -24,5 +24,5 @@ def _class_names(_: TrafficSimSettings) -> tuple[str, ...]:
 
 
 register_source(
-    Source("traffic_sim", TrafficSimSettings, _read, class_names=_class_names, version=3)
+    Source("traffic_sim", TrafficSimSettings, _read, class_names=_class_names, version=4)
 )
