@@ -8,6 +8,7 @@ are pixel centres.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ Array = NDArray[np.float64]
 
 NEAR = 0.6
 """Distance in m in front of the camera at which geometry is cut off."""
+
+ZERO: Any = np.int64(0)
+"""Where a compiled function begins to count what it hands to another one: a plain 0 is of a type
+of its own to the compiler, for which that other one would be compiled again."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
-from trafficsim.camera import NEAR
+from trafficsim.camera import NEAR, ZERO
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -63,7 +63,7 @@ def see_mesh(
     points = np.empty((len(vertices) + len(counts), 2))
     sizes, tones = np.empty(len(counts), np.int64), np.empty((len(counts), 3))
     room = np.empty((_largest(counts) + 1, 3))
-    used = known = 0
+    used = known = ZERO
     for part in _far_first(parts, centres, eye, position):
         last = parts[part + 1, 1] if part + 1 < len(parts) else len(counts)
         for i in range(parts[part, 1], last):
@@ -114,13 +114,13 @@ def see_ground(
         flat[i, 1] = points[i, 2] + points[i, 1] * slide[2]
     hull, ring, cut = np.empty((most + 1, 2)), np.zeros((most, 3)), np.empty((most + 1, 3))
     pixels, sizes = np.empty((len(points) + len(counts), 2)), np.zeros(len(counts), np.int64)
-    first = used = 0
+    first = used = ZERO
     for k in range(len(counts)):
         corners = _hull(flat[first : first + counts[k]], hull)
         first += counts[k]
         for i in range(corners):
             ring[i, 0], ring[i, 2] = hull[i, 0], hull[i, 1]
-        corners = _cut(ring, 0, corners, origin, rotation, eye, cut)
+        corners = _cut(ring, ZERO, corners, origin, rotation, eye, cut)
         if corners >= 3:
             _flatten(cut, corners, lens, pixels[used:])
             sizes[k], used = corners, used + corners
@@ -163,7 +163,7 @@ def in_sight(
             corners[k, 0] = x + half_x if k & 1 else x - half_x
             corners[k, 1] = height if k & 2 else 0.0
             corners[k, 2] = z + half_z if k & 4 else z - half_z
-        flat, number, nearest = _cloud(corners, 0, 8, origin, rotation, eye, lens)
+        flat, number, nearest = _cloud(corners, ZERO, len(corners), origin, rotation, eye, lens)
         if number == 0:
             continue
         for axis in range(2):
@@ -293,7 +293,7 @@ def _outline(
     for count in counts:
         room += _cloud_room(count)
     hulls, sizes = np.empty((room, 2)), np.zeros(len(counts), np.int64)
-    first = used = 0
+    first = used = ZERO
     for k in range(len(counts)):
         cloud, count, _ = _cloud(points, first, first + counts[k], position, rotation, eye, lens)
         first += counts[k]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
+from trafficsim.camera import ZERO
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -21,7 +22,7 @@ Line = NDArray[np.uint8]
 _LONG = 24
 """Runs of so many px are copied."""
 
-_FAR = 1_000_000_000
+_FAR = 1_000_000_000 + ZERO
 """No pixel is farther away than this."""
 
 
@@ -68,8 +69,8 @@ def stamp(mask: Image, points: Array, counts: Counts, values: Counts) -> Counts:
             continue
         x0, y0, x1, y1, known = _edges(points[first : first + counts[k]], edges)
         first += counts[k]
-        left, right = _first(x0 - 0.5, 0), _last(x1 + 0.5, width - 1)
-        top, bottom = _first(y0 - 0.5, 0), _last(y1 + 0.5, height - 1)
+        left, right = _first(x0 - 0.5, ZERO), _last(x1 + 0.5, width - 1)
+        top, bottom = _first(y0 - 0.5, ZERO), _last(y1 + 0.5, height - 1)
         if left > right or top > bottom:
             continue
         boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = left, top, right + 1, bottom + 1
@@ -112,7 +113,7 @@ def stamp_whole(
         firsts[k], first = first, last
     spans, area = np.empty((len(counts), 2), np.int64), 0
     for y in range(_first(top - 0.5, -_FAR), _last(bottom + 0.5, _FAR) + 1):
-        found = 0
+        found = ZERO
         for k in range(len(counts)):
             if boxes[k, 1] - 0.5 <= y <= boxes[k, 3] + 0.5:
                 low, high = _span(edges[firsts[k] :], known[k], y, 0.5)
@@ -151,7 +152,7 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array, line: Line)
     blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
     x0, y0, x1, y1, known = _edges(corners, edges)
     ready = 0  # of the line
-    for y in range(_first(y0 - 1.0, 0), _last(y1 + 1.0, height - 1) + 1):
+    for y in range(_first(y0 - 1.0, ZERO), _last(y1 + 1.0, height - 1) + 1):
         # what is touched, and between that what is covered wholly
         start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
         if y < y0 or y > y1:
@@ -164,7 +165,7 @@ def _fill(image: Image, corners: Array, colour: Array, edges: Array, line: Line)
                 low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
             elif reach < 0.0:
                 low, stop = inf, stop if reach >= -1.0 else -inf
-        begin, end = _first(start, 0), _last(stop, width - 1)
+        begin, end = _first(start, ZERO), _last(stop, width - 1)
         if begin > end:
             continue
         left, right = _first(low, begin), _last(high, end)

@@ -61,7 +61,7 @@ def paint_wall(
     depths, shares = np.empty(width, np.int32), np.empty(width, np.float32)
     row = np.empty(width, np.int32)
     for y in range(height):
-        x, inner, outer, high = spans[y]
+        x, inner, outer, high = spans[y, 0], spans[y, 1], spans[y, 2], spans[y, 3]
         while x <= high:
             while x <= high and numbers[y, x] > number:
                 x += 1
