@@ -27,8 +27,8 @@ def back_to_front(footprints: Array, eye: tuple[float, float], depths: Array) ->
     # whether the first, of rows, cannot hide the second, of columns
     above = (low[:, None] >= high) & (at <= low)[:, None]
     below = (high[:, None] <= low) & (at >= high)[:, None]
-    beyond = (above | below).any(axis=2)
-    before: NDArray[np.bool_] = beyond & ~beyond.T
+    beyond = np.logical_or(above, below).any(axis=2)
+    before: NDArray[np.bool_] = np.logical_and(beyond, ~beyond.T)
     waiting = before.sum(axis=0)
     left, order = np.argsort(-depths, kind="stable").tolist(), []
     while left:
