@@ -8,7 +8,6 @@ are pixel centres.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,6 @@ NEAR = 0.6
 """Distance in m in front of the camera at which geometry is cut off.
 
 Compiled loops are kept with its value in them until their own file changes."""
-
-ZERO: Any = np.int64(0)
-"""Where a compiled function begins to count what it hands to another one: a plain 0 is of a type
-of its own to the compiler, for which that other one would be compiled again."""
 
 
 @dataclass(frozen=True)

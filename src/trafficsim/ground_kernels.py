@@ -6,8 +6,8 @@ from math import floor, hypot
 
 import numpy as np
 
-from segtrack.base.compiled import compiled
-from trafficsim.camera import NEAR, ZERO
+from segtrack.base.compiled import ZERO, compiled
+from trafficsim.camera import NEAR
 
 SIDE = 512
 """Cells across and along a tile, after which it repeats."""

@@ -6,8 +6,8 @@ from math import cos, hypot, isnan, pi, sin, sqrt
 
 import numpy as np
 
-from segtrack.base.compiled import compiled
-from trafficsim.camera import ZERO, Array
+from segtrack.base.compiled import ZERO, compiled
+from trafficsim.camera import Array
 from trafficsim.projection import Counts, Lens
 
 _HALF_CAP = np.array([(0.0, 1.0), (-0.7, 0.7), (-1.0, 0.0), (-0.7, -0.7), (0.0, -1.0)])

@@ -7,8 +7,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
-from trafficsim.camera import NEAR, ZERO
+from segtrack.base.compiled import ZERO, compiled
+from trafficsim.camera import NEAR
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

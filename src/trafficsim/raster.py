@@ -11,8 +11,7 @@ from math import ceil, floor, inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
-from trafficsim.camera import ZERO
+from segtrack.base.compiled import ZERO, compiled
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]

@@ -7,8 +7,7 @@ from math import cos, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
-from trafficsim.camera import ZERO
+from segtrack.base.compiled import ZERO, compiled
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

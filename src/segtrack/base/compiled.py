@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 from segtrack.base.saying import say
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+ZERO: Any = np.int64(0)
+"""Where a compiled function begins to count what it hands to another one: a plain 0 is of a type
+of its own to the compiler, for which that other one would be compiled again."""
 
 
 def compiled(function: Function) -> Function:
