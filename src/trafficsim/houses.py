@@ -11,7 +11,7 @@ from trafficsim.camera import NEAR, Camera, clip_near
 from trafficsim.colours import Colour, pick
 from trafficsim.facades import Front, choose_front
 from trafficsim.light import Light
-from trafficsim.outlines import outline
+from trafficsim.nearest import nearest
 from trafficsim.scene import Building, Street
 from trafficsim.textures import PER_METRE, Texture, paint_wall
 
@@ -168,7 +168,7 @@ def _paint(image: Image, camera: Camera, light: Light, sides: list[_Wall | _Flat
     depths = (np.arange(_FARTHEST * PER_METRE) + 0.5) / PER_METRE
     clear = np.exp((-light.haze_density * depths).astype(np.float32))
     veil = (1.0 - clear).astype(np.float32)
-    spans, lines = outline(numbers, outlines[painted])
+    spans, lines = nearest(numbers, outlines[painted])
     for k, front in enumerate(fronts):
         paint_wall(
             image, numbers, k + 1, spans[k], lines[k], to_wall[k], front.texture, gains[k],

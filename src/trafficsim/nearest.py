@@ -15,7 +15,7 @@ Spans = NDArray[np.int32]
 
 
 @compiled
-def outline(numbers: Numbers, corners: Array) -> tuple[Spans, Array]:
+def nearest(numbers: Numbers, corners: Array) -> tuple[Spans, Array]:
     """Gives each pixel the number of the nearest polygon, from 1, that covers all of it.
 
     Args:
