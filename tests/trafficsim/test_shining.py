@@ -1,0 +1,211 @@
+"""What light does in the picture: shadows, sun, lamps, headlights, haze."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.trafficsim.staging import (
+    BARE,
+    DAY,
+    NIGHT,
+    camera,
+    car,
+    changed,
+    film,
+    inner,
+    mask_of,
+    person,
+    sun_from,
+    tone,
+)
+from trafficsim.background import horizon_row
+from trafficsim.furniture import make_sprite
+from trafficsim.groundlight import make_ground_light
+from trafficsim.plants import make_tree
+from trafficsim.scene import Building, Furniture
+
+HOUSE = Building(-1, 10.0, 20.0, 6.0, 0.0, 3)
+"""On the left, its front 8 m from the middle of the street."""
+
+SIDES = [(-1.0, 0.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("scene", "x", "z", "reach", "suns"),
+    [
+        ({"vehicles": [car(0.0, 9.0)]}, 0.0, 9.0, 1.4, SIDES),
+        ({"people": [person(0.0, 9.0)]}, 0.0, 9.0, 1.05, [*SIDES, (0.0, 1.0)]),
+        ({"tree": Furniture("tree", 0.0, 12.0, 1.0, 1)}, 0.0, 12.0, 4.4, SIDES),
+        ({"house": HOUSE}, -8.0, 15.0, 3.0, SIDES),
+    ],
+    ids=["car", "person", "tree", "house"],
+)
+def test_the_ground_is_dark_on_the_side_away_from_the_sun(
+    scene: dict[str, Any], x: float, z: float, reach: float, suns: list[tuple[float, float]]
+) -> None:
+    view = camera()
+    tree, house = (scene.pop(name, None) for name in ("tree", "house"))
+    street = replace(BARE, furniture=(tree,) if tree else (), buildings=(house,) if house else ())
+    for sun in suns:
+        empty = film(view, sun_from(*sun)).image
+        image = film(view, sun_from(*sun), street, **scene).image
+        for sign in (-1, 1):
+            place = x + sign * reach * sun[0], 0.0, z + sign * reach * sun[1]
+            if house and place[0] < x:
+                continue  # behind the front
+            if sun[1] and sign > 0:
+                continue  # behind the person
+            share = (tone(image, view, *place) / tone(empty, view, *place)).mean()
+            if sign < 0:
+                assert share < 0.75, (sun, sign)
+            else:
+                assert share == pytest.approx(1.0, abs=0.03), (sun, sign)
+
+
+def test_the_sun_shines_on_all_of_the_ground_where_nothing_is_in_its_way() -> None:
+    """Whether or not it throws shadows."""
+    view, street = camera(), replace(BARE, pavement=(3.0, 5.0))
+    day, dusk, without = (
+        film(view, light, street).image[40:].astype(float)
+        for light in (DAY, replace(DAY, kind="dusk"), replace(DAY, sun=np.zeros(3)))
+    )
+    assert np.abs(dusk - day).max() <= 2.0
+    assert (dusk / without).mean() == pytest.approx((0.4 + 0.6) / 0.4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "gain"),
+    [
+        ({}, 0.4 * 0.8),
+        ({"sun_direction": np.array([0.6, 0.8, 0.0])}, 0.4 * 0.8 + 0.6 * 0.6),
+        ({"sun_direction": np.array([-0.6, 0.8, 0.0])}, 0.4 * 0.8),
+        ({"lamp": np.full(3, 0.8)}, 0.4 * 0.8 + 0.25 * 0.8),
+    ],
+    ids=["sun overhead", "sun on the front", "sun behind", "lamps"],
+)
+def test_sun_and_lamps_shine_on_houses(change: dict[str, Any], gain: float) -> None:
+    view, street, wall = camera(pitch=-0.1), replace(BARE, buildings=(HOUSE,)), (-8.0, 5.0, 16.0)
+    shaded, lit = (
+        tone(film(view, light, street).image, view, *wall)
+        for light in (replace(DAY, sun=np.zeros(3)), replace(DAY, **change))
+    )
+    assert shaded.min() > 10.0
+    assert (lit / shaded).mean() == pytest.approx(gain / (0.4 * 0.8), rel=0.05)
+
+
+def test_a_tree_is_lighter_on_the_side_of_the_sun() -> None:
+    view, piece = camera(2.0, 0.1), Furniture("tree", 0.0, 12.0, 1.0, 1)
+    sides = []
+    for x in (-1.0, 1.0):
+        for seed in range(4):
+            rng = np.random.default_rng(seed)
+            sprite = make_tree(rng, piece, view, sun_from(x, 0.0), (1.0, 0.0), 12.0)
+            assert sprite is not None
+            crown = sprite.picture[: sprite.picture.shape[0] // 2].astype(float)
+            middle = 160 - sprite.box[0]
+            left, right = crown[:, :middle].sum(axis=(0, 1)), crown[:, middle:].sum(axis=(0, 1))
+            tones = [half[:3].sum() / half[3] for half in (left, right)]
+            sides.append(x * (tones[1] - tones[0]))
+    assert np.mean(sides) > 0.02, sides
+
+
+class TestLightsOfCars:
+    view = camera()
+    dark = replace(NIGHT, headlights=False)
+
+    def test_headlights_and_their_beams(self) -> None:
+        coming = car(0.0, 14.0, -1)
+        nose = 14.0 - coming.half
+        lit, dark = (
+            film(self.view, light, vehicles=[coming]).image for light in (NIGHT, self.dark)
+        )
+        lamp = 0.74 * coming.body.half_size[0], 0.66, nose
+        assert (
+            tone(lit, self.view, *lamp).min() > 200.0 > 150.0 > tone(dark, self.view, *lamp).max()
+        )
+        beam = tone(lit, self.view, 0.0, 0.0, nose - 4.0) - tone(
+            dark, self.view, 0.0, 0.0, nose - 4.0
+        )
+        assert beam.min() > 20.0
+        aside = lit[:, :40].astype(int) - dark[:, :40]
+        assert not aside.any()
+        # the shine is wider than the lamps, and as wide above them
+        shine = tone(lit, self.view, lamp[0], 0.9, nose) - tone(dark, self.view, lamp[0], 0.9, nose)
+        assert shine.min() > 10.0
+
+    def test_tail_lights_are_red_and_brighter_while_braking(self) -> None:
+        rows = []
+        for light in (NIGHT, DAY):
+            for braking in (False, True):
+                going = car(0.0, 9.0, 1, braking)
+                image = film(self.view, light, vehicles=[going]).image
+                half, tail, height = going.body.half_size
+                waist = 0.6 * height
+                rows.append(tone(image, self.view, 0.78 * half, waist - 0.2, 9.0 - tail))
+        night, stopping, day, stopping_by_day = rows
+        for red in (night, stopping, stopping_by_day):
+            assert red[2] > 200.0 and red[2] > 2.0 * red[:2].max()
+        assert stopping.sum() > night.sum() + 10.0
+        assert stopping_by_day[2] > day[2] + 50.0
+
+    def test_parked_cars_throw_no_light(self) -> None:
+        parked = car(0.0, 14.0, -1)
+        lit, dark = (film(self.view, light, parked=[parked]) for light in (NIGHT, self.dark))
+        outside = ~mask_of(lit.instances[0])
+        assert not changed(dark.image, lit.image, 0)[outside].any()
+
+
+@pytest.mark.parametrize("depth", [10.0, 25.0, 40.0])
+def test_haze_hides_the_more_the_farther(depth: float) -> None:
+    view = camera(2.5, -0.1, (640, 200))
+    red = np.array([0.0, 0.0, 255.0])
+    clear, hazy = (
+        film(view, replace(DAY, haze=red, haze_density=d), vehicles=[car(2.0, depth)],
+             people=[person(-1.0, depth)])
+        for d in (0.0, 0.02)
+    )  # fmt: skip
+    assert [i.class_id for i in hazy.instances] == [i.class_id for i in clear.instances]
+    assert {i.class_id for i in hazy.instances} == {0, 1}
+    for one in hazy.instances:
+        pixels = inner(mask_of(one))
+        own, seen = clear.image[pixels].mean(axis=0), hazy.image[pixels].mean(axis=0)
+        share = ((seen - own) @ (red - own)) / ((red - own) @ (red - own))
+        assert share == pytest.approx(1.0 - np.exp(-0.02 * depth), abs=0.04)
+
+
+def test_haze_hides_furniture() -> None:
+    view, piece, red = (
+        camera(),
+        Furniture("cabinet", 1.0, 20.0, 1.0, 1),
+        np.array([0.0, 0.0, 255.0]),
+    )
+    pictures = []
+    for density in (0.0, 0.03):
+        light = replace(DAY, haze=red, haze_density=density)
+        ground = make_ground_light(BARE, light)
+        sprite = make_sprite(np.random.default_rng(0), piece, view, light, ground)
+        assert sprite is not None
+        pictures.append(sprite.picture[sprite.picture[..., 3] == 255][:, :3].mean(axis=0))
+    depth = view.to_camera(np.array([[1.0, 0.0, 20.0]]))[0, 2]
+    left = np.exp(-0.03 * depth)
+    assert pictures[1] == pytest.approx(pictures[0] * left + red * (1.0 - left), abs=1.5)
+
+
+def test_the_sky_fades_to_the_haze_towards_the_horizon() -> None:
+    view = camera(pitch=0.15)
+    horizon = horizon_row(view)
+    blue = np.array([200.0, 0.0, 0.0])
+    light = replace(
+        DAY, sky_top=blue, sky_horizon=blue, cloud=blue, haze=np.array([0.0, 0.0, 200.0]),
+        haze_density=0.004,
+    )  # fmt: skip
+    image = film(view, light).image
+    most = 1.0 - np.exp(-0.004 * 400.0)
+    for row in (0, 30, 60, 90):
+        share = most * (row / horizon) ** 2
+        assert image[row].mean(axis=0) == pytest.approx([200 * (1 - share), 0, 200 * share], abs=2)
+    assert image[int(horizon) - 1, :, 2].mean() > 200.0 * most * 0.9
