@@ -26,10 +26,15 @@ from trafficsim.background import horizon_row
 from trafficsim.furniture import make_sprite
 from trafficsim.groundlight import make_ground_light
 from trafficsim.plants import make_tree
-from trafficsim.scene import Building, Furniture
+from trafficsim.scene import Building, Furniture, Street
 
 HOUSE = Building(-1, 10.0, 20.0, 6.0, 0.0, 3)
 """On the left, its front 8 m from the middle of the street."""
+
+
+def with_piece(kind: str) -> Street:
+    return replace(BARE, furniture=(Furniture(kind, 0.0, 12.0, 1.0, 1),))
+
 
 SIDES = [(-1.0, 0.0), (1.0, 0.0)]
 
@@ -39,29 +44,26 @@ SIDES = [(-1.0, 0.0), (1.0, 0.0)]
     [
         ({"vehicles": [car(0.0, 9.0)]}, 0.0, 9.0, 1.4, SIDES),
         ({"people": [person(0.0, 9.0)]}, 0.0, 9.0, 1.05, [*SIDES, (0.0, 1.0)]),
-        ({"tree": Furniture("tree", 0.0, 12.0, 1.0, 1)}, 0.0, 12.0, 4.4, SIDES),
-        ({"house": HOUSE}, -8.0, 15.0, 3.0, SIDES),
+        ({"street": with_piece("tree")}, 0.0, 12.0, 4.4, SIDES),
+        ({"street": with_piece("lamp")}, 0.0, 12.0, 2.5, [(0.0, 1.0)]),
+        ({"street": replace(BARE, buildings=(HOUSE,))}, -8.0, 15.0, 3.0, SIDES),
     ],
-    ids=["car", "person", "tree", "house"],
+    ids=["car", "person", "tree", "lamp", "house"],
 )
 def test_the_ground_is_dark_on_the_side_away_from_the_sun(
     scene: dict[str, Any], x: float, z: float, reach: float, suns: list[tuple[float, float]]
 ) -> None:
     view = camera()
-    tree, house = (scene.pop(name, None) for name in ("tree", "house"))
-    street = replace(BARE, furniture=(tree,) if tree else (), buildings=(house,) if house else ())
     for sun in suns:
         empty = film(view, sun_from(*sun)).image
-        image = film(view, sun_from(*sun), street, **scene).image
+        image = film(view, sun_from(*sun), **scene).image
         for sign in (-1, 1):
             place = x + sign * reach * sun[0], 0.0, z + sign * reach * sun[1]
-            if house and place[0] < x:
-                continue  # behind the front
-            if sun[1] and sign > 0:
-                continue  # behind the person
+            if place[0] < -8.0 or (sun[1] > 0.0 and sign > 0):
+                continue  # hidden by the house or by the person
             share = (tone(image, view, *place) / tone(empty, view, *place)).mean()
             if sign < 0:
-                assert share < 0.75, (sun, sign)
+                assert share < 0.9, (sun, sign)
             else:
                 assert share == pytest.approx(1.0, abs=0.03), (sun, sign)
 
@@ -75,6 +77,45 @@ def test_the_sun_shines_on_all_of_the_ground_where_nothing_is_in_its_way() -> No
     )
     assert np.abs(dusk - day).max() <= 2.0
     assert (dusk / without).mean() == pytest.approx((0.4 + 0.6) / 0.4, abs=0.05)
+
+
+def test_it_is_dark_below_a_car_without_sun_too() -> None:
+    view, light, parked = camera(), replace(DAY, sun=np.zeros(3)), car(0.0, 12.0)
+    edge = 0.0, 0.0, 12.0 - parked.half
+    dark, plain = (
+        tone(film(view, light, vehicles=cars).image, view, *edge) for cars in ([parked], [])
+    )
+    assert (dark < 0.85 * plain).all()
+
+
+def test_in_the_shade_of_a_house_people_and_furniture_are_darker() -> None:
+    view, light = camera(), sun_from(-1.0, -1.0)
+    things = (Furniture("cabinet", -5.0, 17.0, 1.0, -1),)
+    shade, sunny = (
+        film(view, light, replace(BARE, buildings=b, furniture=things), people=[person(-3.5, 16.0)])
+        for b in ((HOUSE,), ())
+    )
+    for place in ((-5.0, 0.8, 16.4), (-3.5, 1.2, 16.0)):
+        dark, bright = (tone(frame.image, view, *place) for frame in (shade, sunny))
+        assert (dark < 0.8 * bright).all(), place
+
+
+def test_below_a_street_lamp_it_is_lighter() -> None:
+    """The ground and all that stands there, and nothing far from it."""
+    view = camera()
+    things = tuple(
+        Furniture(kind, x, z, 1.0, 1)
+        for kind, x, z in (("lamp", 4.5, 14.0), ("cabinet", 4.2, 12.0))
+    )
+    lit, dark = (
+        film(view, replace(NIGHT, lamp=np.full(3, lamp)), replace(BARE, furniture=things),
+             vehicles=[car(2.0, 13.0)]).image
+        for lamp in (0.6, 0.0)
+    )  # fmt: skip
+    places = (3.2, 0.0, 10.0), (4.2, 0.8, 11.4), (2.0, 1.0, 10.7), (0.0, 0.0, 40.0)
+    gains = [tone(lit, view, *place) / tone(dark, view, *place) for place in places]
+    assert np.min(gains[:3]) > 1.25, gains
+    assert gains[3] == pytest.approx(1.0, abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +193,17 @@ class TestLightsOfCars:
         assert stopping.sum() > night.sum() + 10.0
         assert stopping_by_day[2] > day[2] + 50.0
 
+    def test_the_shine_of_tail_lights_is_red(self) -> None:
+        going = car(0.0, 9.0)
+        half, tail, _ = going.body.half_size
+        lit, dark = (
+            tone(film(self.view, light, vehicles=[going]).image, self.view, 0.74 * half, 0.86,
+                 9.0 - tail)
+            for light in (NIGHT, self.dark)
+        )  # fmt: skip
+        blue, green, red = lit - dark
+        assert red > 5.0 and red > 3.0 * max(blue, green)
+
     def test_parked_cars_throw_no_light(self) -> None:
         parked = car(0.0, 14.0, -1)
         lit, dark = (film(self.view, light, parked=[parked]) for light in (NIGHT, self.dark))
@@ -195,6 +247,17 @@ def test_haze_hides_furniture() -> None:
     assert pictures[1] == pytest.approx(pictures[0] * left + red * (1.0 - left), abs=1.5)
 
 
+def test_haze_hides_houses() -> None:
+    view, wall, red = camera(pitch=-0.1), (-8.0, 5.0, 16.0), np.array([0.0, 0.0, 255.0])
+    own, seen = (
+        tone(film(view, replace(DAY, haze=red, haze_density=density),
+                  replace(BARE, buildings=(HOUSE,))).image, view, *wall)
+        for density in (0.0, 0.03)
+    )  # fmt: skip
+    left = np.exp(-0.03 * 16.0)
+    assert seen == pytest.approx(own * left + red * (1.0 - left), abs=4.0)
+
+
 def test_the_sky_fades_to_the_haze_towards_the_horizon() -> None:
     view = camera(pitch=0.15)
     horizon = horizon_row(view)
@@ -208,4 +271,12 @@ def test_the_sky_fades_to_the_haze_towards_the_horizon() -> None:
     for row in (0, 30, 60, 90):
         share = most * (row / horizon) ** 2
         assert image[row].mean(axis=0) == pytest.approx([200 * (1 - share), 0, 200 * share], abs=2)
-    assert image[int(horizon) - 1, :, 2].mean() > 200.0 * most * 0.9
+    assert image[int(horizon) - 4].std(axis=0).max() > 3.0  # roofs and trees
+    assert image[int(horizon) - 4, :, 2].mean() > 200.0 * most * 0.7
+
+
+def test_noise_is_as_strong_as_it_is_told() -> None:
+    noisy, plain = (film(camera(), replace(DAY, noise=sigma)).image for sigma in (4.0, 0.0))
+    difference = noisy.astype(int) - plain
+    assert difference.std() == pytest.approx(0.92 * 4.0, rel=0.1)
+    assert abs(difference.mean()) < 0.3
