@@ -194,10 +194,11 @@ class TestLightsOfCars:
         assert stopping_by_day[2] > day[2] + 50.0
 
     def test_the_shine_of_tail_lights_is_red(self) -> None:
+        """Here below them."""
         going = car(0.0, 9.0)
         half, tail, _ = going.body.half_size
         lit, dark = (
-            tone(film(self.view, light, vehicles=[going]).image, self.view, 0.74 * half, 0.86,
+            tone(film(self.view, light, vehicles=[going]).image, self.view, 0.74 * half, 0.5,
                  9.0 - tail)
             for light in (NIGHT, self.dark)
         )  # fmt: skip
