@@ -22,9 +22,6 @@ from tests.trafficsim.staging import (
     sun_from,
     tone,
 )
-from trafficsim.background import horizon_row
-from trafficsim.furniture import make_sprite
-from trafficsim.groundlight import make_ground_light
 from trafficsim.plants import make_tree
 from trafficsim.scene import Building, Furniture, Street
 
@@ -32,8 +29,8 @@ HOUSE = Building(-1, 10.0, 20.0, 6.0, 0.0, 3)
 """On the left, its front 8 m from the middle of the street."""
 
 
-def with_piece(kind: str) -> Street:
-    return replace(BARE, furniture=(Furniture(kind, 0.0, 12.0, 1.0, 1),))
+def with_piece(kind: str, x: float = 0.0, z: float = 12.0) -> Street:
+    return replace(BARE, furniture=(Furniture(kind, x, z, 1.0, 1),))
 
 
 SIDES = [(-1.0, 0.0), (1.0, 0.0)]
@@ -205,79 +202,21 @@ class TestLightsOfCars:
         blue, green, red = lit - dark
         assert red > 5.0 and red > 3.0 * max(blue, green)
 
+    def test_a_post_hides_the_shine(self) -> None:
+        view, street = camera(1.7, 0.0), with_piece("signal", 0.68, 8.0)
+        coming = [car(0.0, 14.2, -1)]
+        pole = inner(changed(film(view, NIGHT).image, film(view, NIGHT, street).image, 3))
+        lit, dark = (film(view, light, vehicles=coming).image for light in (NIGHT, self.dark))
+        behind = pole & changed(dark, lit, 3)
+        behind[:, :182] = behind[122:] = False  # beside the car and above its beams
+        assert behind.sum() > 5
+        lit, dark = (
+            film(view, light, street, vehicles=coming).image for light in (NIGHT, self.dark)
+        )
+        assert np.array_equal(lit[pole], dark[pole])
+
     def test_parked_cars_throw_no_light(self) -> None:
         parked = car(0.0, 14.0, -1)
         lit, dark = (film(self.view, light, parked=[parked]) for light in (NIGHT, self.dark))
         outside = ~mask_of(lit.instances[0])
         assert not changed(dark.image, lit.image, 0)[outside].any()
-
-
-@pytest.mark.parametrize("depth", [10.0, 20.0, 35.0])
-def test_haze_hides_the_more_the_farther(depth: float) -> None:
-    view = camera(2.5, -0.1, (640, 200))
-    red = np.array([0.0, 0.0, 255.0])
-    clear, hazy = (
-        film(view, replace(DAY, haze=red, haze_density=d), vehicles=[car(2.0, depth)],
-             people=[person(-1.0, depth)])
-        for d in (0.0, 0.02)
-    )  # fmt: skip
-    assert [i.class_id for i in hazy.instances] == [i.class_id for i in clear.instances]
-    assert {i.class_id for i in hazy.instances} == {0, 1}
-    for one in hazy.instances:
-        pixels = inner(mask_of(one))
-        own, seen = clear.image[pixels].mean(axis=0), hazy.image[pixels].mean(axis=0)
-        share = ((seen - own) @ (red - own)) / ((red - own) @ (red - own))
-        assert share == pytest.approx(1.0 - np.exp(-0.02 * depth), abs=0.04)
-
-
-def test_haze_hides_furniture() -> None:
-    view, piece, red = (
-        camera(),
-        Furniture("cabinet", 1.0, 20.0, 1.0, 1),
-        np.array([0.0, 0.0, 255.0]),
-    )
-    pictures = []
-    for density in (0.0, 0.03):
-        light = replace(DAY, haze=red, haze_density=density)
-        ground = make_ground_light(BARE, light)
-        sprite = make_sprite(np.random.default_rng(0), piece, view, light, ground)
-        assert sprite is not None
-        pictures.append(sprite.picture[sprite.picture[..., 3] == 255][:, :3].mean(axis=0))
-    depth = view.to_camera(np.array([[1.0, 0.0, 20.0]]))[0, 2]
-    left = np.exp(-0.03 * depth)
-    assert pictures[1] == pytest.approx(pictures[0] * left + red * (1.0 - left), abs=1.5)
-
-
-def test_haze_hides_houses() -> None:
-    view, wall, red = camera(pitch=-0.1), (-8.0, 5.0, 16.0), np.array([0.0, 0.0, 255.0])
-    own, seen = (
-        tone(film(view, replace(DAY, haze=red, haze_density=density),
-                  replace(BARE, buildings=(HOUSE,))).image, view, *wall)
-        for density in (0.0, 0.03)
-    )  # fmt: skip
-    left = np.exp(-0.03 * 16.0)
-    assert seen == pytest.approx(own * left + red * (1.0 - left), abs=4.0)
-
-
-def test_the_sky_fades_to_the_haze_towards_the_horizon() -> None:
-    view = camera(pitch=0.15)
-    horizon = horizon_row(view)
-    blue = np.array([200.0, 0.0, 0.0])
-    light = replace(
-        DAY, sky_top=blue, sky_horizon=blue, cloud=blue, haze=np.array([0.0, 0.0, 200.0]),
-        haze_density=0.004,
-    )  # fmt: skip
-    image = film(view, light).image
-    most = 1.0 - np.exp(-0.004 * 400.0)
-    for row in (0, 30, 60, 90):
-        share = most * (row / horizon) ** 2
-        assert image[row].mean(axis=0) == pytest.approx([200 * (1 - share), 0, 200 * share], abs=2)
-    assert image[int(horizon) - 4].std(axis=0).max() > 3.0  # roofs and trees
-    assert image[int(horizon) - 4, :, 2].mean() > 200.0 * most * 0.7
-
-
-def test_noise_is_as_strong_as_it_is_told() -> None:
-    noisy, plain = (film(camera(), replace(DAY, noise=sigma)).image for sigma in (4.0, 0.0))
-    difference = noisy.astype(int) - plain
-    assert difference.std() == pytest.approx(0.92 * 4.0, rel=0.1)
-    assert abs(difference.mean()) < 0.3
