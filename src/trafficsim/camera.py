@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 NEAR = 0.6
-"""Distance in m in front of the camera at which geometry is cut off."""
+"""Distance in m in front of the camera at which geometry is cut off.
+
+Compiled loops are kept with its value in them until their own file changes."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,6 @@ class Camera:
         pixels: Array = seen[:, :2] * (self.focal / seen[:, 2:3])
         pixels += self.centre
         return pixels
-
-    def polygon(self, points: Array) -> Array | None:
-        """A world polygon (N, 3), cut at the near plane, as px (M, 2), or None if behind."""
-        seen = clip_near(self.to_camera(points))
-        return self.to_pixels(seen) if len(seen) >= 3 else None
-
-    def plane_homography(self, origin: Array, u: Array, v: Array) -> Array:
-        """3x3 that maps (a, b, 1) on the plane origin + a u + b v to homogeneous px."""
-        k = np.array(
-            [[self.focal, 0.0, self.centre[0]], [0.0, self.focal, self.centre[1]], [0.0, 0.0, 1.0]]
-        )
-        columns = np.stack([u, v, origin - self.position], axis=1)
-        return np.asarray(k @ self.rotation @ columns, dtype=np.float64)
 
 
 def look(

@@ -6,7 +6,7 @@ from math import floor, hypot
 
 import numpy as np
 
-from segtrack.base.compiled import compiled
+from segtrack.base.compiled import ZERO, compiled
 from trafficsim.camera import NEAR
 
 SIDE = 512
@@ -41,7 +41,7 @@ def outlines(
     """
     pixels = np.empty((len(corners) + len(counts), 2))  # the cut adds a corner at most
     lengths, numbers = np.empty(len(counts), np.int64), np.empty(len(counts), np.int64)
-    last = begin = seen = 0
+    last = begin = seen = ZERO
     for k in range(len(counts)):
         first, last = last, last + counts[k]
         end = begin

@@ -9,13 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
-from segtrack.base.rle import encode_edges
+from segtrack.base.rle import encode_box
 from trafficsim.frame import Instance
 
 Image = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
-Places = NDArray[np.int64]
 Ring = NDArray[np.float32]
 Contour = NDArray[np.integer[Any] | np.floating[Any]]
 
@@ -62,97 +60,34 @@ def label(
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if x1 - x0 < 2 or y1 - y0 < _UNSEEN_HEIGHT:
         return None
-    area, left, top, right, bottom, twice, places = cut(ids, number, x0, y0, x1, y1)
+    found = cv2.inRange(ids[y0:y1, x0:x1], number, number)
+    area = cv2.countNonZero(found)
     fraction = area / max(silhouette.area, 1.0)
     large = area >= LARGE_SHARE * width * height
     if area < _UNSEEN_AREA or (fraction < _UNSEEN_FRACTION and not large):
         return None
-    if bottom - top < _UNSEEN_HEIGHT:
+    x, y, w, h = cv2.boundingRect(found)
+    if h < _UNSEEN_HEIGHT:
         return None
-    rings = outline(twice)
+    mask, left, top = found[y : y + h, x : x + w], x0 + x, y0 + y
+    twice = cv2.resize(mask, (2 * w, 2 * h), interpolation=cv2.INTER_NEAREST)
+    rings = outline(np.asarray(twice, np.uint8))
     if not rings:
         return None
+    counts = encode_box(mask, height, width, (left, top))
     offset = np.array([left, top], np.float32)
     return Instance(
         track_id=track_id,
         class_id=class_id,
         polygons=tuple(ring + offset for ring in rings),
-        rle={"size": [height, width], "counts": encode_edges(places, height, width).decode()},
-        bbox_xyxy=(float(left), float(top), float(right), float(bottom)),
+        rle={"size": [height, width], "counts": counts.decode()},
+        bbox_xyxy=(float(left), float(top), float(left + w), float(top + h)),
         area=float(area),
         visible_fraction=min(1.0, fraction),
-        ignore=bottom - top < SMALLEST_HEIGHT
+        ignore=h < SMALLEST_HEIGHT
         or area < SMALLEST_AREA
         or (fraction < SMALLEST_FRACTION and not large),
     )
-
-
-@compiled
-def cut(
-    ids: Image, number: int, x0: int, y0: int, x1: int, y1: int
-) -> tuple[int, int, int, int, int, Image, Places]:
-    """The pixels of an object, which lie in the box x0, y0, x1, y1, ends excluded.
-
-    Returns:
-        How many they are; the box around them, ends excluded; that part as a mask of twice the
-        size, uint8; and where their runs start and end, int64, counted down the columns of `ids`.
-    """
-    height = len(ids)
-    area, left, top, right, bottom = 0, x1, y1, x0, y0
-    for y in range(y0, y1):
-        seen = 0
-        for pixel in ids[y, x0:x1]:
-            seen += pixel == number
-        if seen == 0:
-            continue
-        area, top, bottom = area + seen, min(top, y), y + 1
-        x = x0
-        while x < left and ids[y, x] != number:
-            x += 1
-        left, x = x, x1
-        while x > right and ids[y, x - 1] != number:
-            x -= 1
-        right = x
-    if area == 0:
-        left, top, right, bottom = x0, y0, x0, y0
-    width = right - left
-    twice = np.empty((2 * (bottom - top), 2 * width), np.uint8)
-    # row by row, as the picture lies in memory, and then sorted by their columns
-    edges, count = np.empty((2 * area, 2), np.int64), 0
-    above, after = np.zeros(width, np.bool_), np.zeros(width + 1, np.int64)
-    pairs, nothing = twice.view(np.uint16), np.zeros(width, np.uint8)
-    for y in range(top, bottom + 1):
-        changed, row = 0, ids[y, left:right] if y < bottom else nothing
-        for column in range(width):
-            changed += (row[column] == number) != above[column]
-        if y < bottom:
-            pair = pairs[2 * (y - top)]
-            for column in range(width):
-                pair[column] = 0xFFFF * (row[column] == number)
-            pairs[2 * (y - top) + 1] = pair
-        if changed == 0:
-            continue
-        for column in range(width):
-            here = row[column] == number
-            if here != above[column]:
-                edges[count, 0], edges[count, 1], above[column] = column, y, here
-                after[column + 1] += 1
-                count += 1
-    for column in range(width):
-        after[column + 1] += after[column]
-    places = np.empty(count, np.int64)
-    for k in range(count):
-        column = edges[k, 0]
-        places[after[column]] = (left + column) * height + edges[k, 1]
-        after[column] += 1
-    kept = 0
-    for place in places:
-        if kept > 0 and places[kept - 1] == place:  # goes on at the top of the next column
-            kept -= 1
-        else:
-            places[kept] = place
-            kept += 1
-    return area, left, top, right, bottom, twice, places[:kept]
 
 
 def outline(twice: Image) -> list[Ring]:

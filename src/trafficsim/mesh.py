@@ -24,6 +24,7 @@ from trafficsim.projection import (
     Counts,
     Shape,
     see_mesh,
+    see_outline,
 )
 
 __all__ = [
@@ -82,12 +83,13 @@ class Mesh:
         braking: bool = False,
     ) -> Shape:  # fmt: skip
         """How it looks at world `position` (3,); `shares` are of sun, of lamps and of haze."""
-        return see_mesh(
+        seen = see_mesh(
             camera.rotation, camera.position, camera.lens, position,
             self.vertices, self.counts, self.albedo, self.kinds,
-            self.parts, self.centres, self.rims, self.solids,
-            light.rows, shares, light.headlights, braking,
+            self.parts, self.centres, light.rows, shares, light.headlights, braking,
         )  # fmt: skip
+        rims = self.rims, self.solids
+        return *seen, *see_outline(*rims, position, camera.rotation, camera.position, camera.lens)
 
 
 class Body:

@@ -33,7 +33,9 @@ def outline(numbers: Numbers, corners: Array) -> tuple[Spans, Array]:
     many, most = corners.shape[:2]
     height, width = numbers.shape
     spans, lines = np.zeros((many, height, 4), np.int32), np.zeros((many, most + 4, 4))
-    spans[:, :, 2:] = -1
+    for k in range(many):
+        for y in range(height):
+            spans[k, y, 2] = spans[k, y, 3] = -1
     for k in range(many - 1, -1, -1):
         _around(corners[k], lines[k])
         above, below = -lines[k, most + 2, 2], lines[k, most + 3, 2]

@@ -20,7 +20,7 @@ from trafficsim.textures import Texture, as_picture, as_texture, paint_tree
 Rng = np.random.Generator
 
 _TREES = 24
-"""Trees that a process keeps, each at the sizes that were asked for, of 40 kB to 2 MB."""
+"""Trees that a process keeps, each at the sizes that were asked for, of 3 kB to 2.7 MB."""
 
 _RADIUS, _CROWN = 1.9, 4.6
 """Of a tree of scale 1: the radius of its crown, and how high the crown's middle is, m."""

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
+from segtrack.base.compiled import ZERO, compiled
 from trafficsim.camera import NEAR
 
 Array = NDArray[np.float64]
@@ -28,10 +28,9 @@ it fades in, m."""
 def see_mesh(
     rotation: Array, eye: Array, lens: Lens, position: Array,
     vertices: Array, counts: Counts, albedo: Array, kinds: Counts,
-    parts: Counts, centres: Array, rims: Array, solids: Counts,
-    light: Array, shares: Lens, lights_on: bool, braking: bool,
-) -> Shape:  # fmt: skip
-    """A mesh as polygons in the order of painting, lit, and its outline.
+    parts: Counts, centres: Array, light: Array, shares: Lens, lights_on: bool, braking: bool,
+) -> tuple[Array, Counts, Array]:  # fmt: skip
+    """A mesh as polygons in the order of painting, lit.
 
     Args:
         rotation: float64 (3, 3), of the camera, as are the next two.
@@ -44,17 +43,14 @@ def see_mesh(
         kinds: int64 (F,), `PLAIN` to `GLOWING`.
         parts: int64 (P, 2), layer and first face of each.
         centres: float64 (P, 3), m, which the faces of a part look away from.
-        rims: float64 (N, 3), m, points whose hulls together are the outline.
-        solids: int64 (S,), the points of each.
         light: float64 (5, 3), of `Light.rows`.
         shares: Of the sun, of lamp light, and of haze in front, 0..1.
         lights_on: Whether what is not plain shines.
         braking: Whether the tail lights are bright.
 
     Returns:
-        Painted polygons: points float64 (N, 2) px, counts int64 (K,), colours float64 (K, 3);
-        and convex polygons whose union is the silhouette: points and counts. All empty if the
-        mesh is behind the camera.
+        Points float64 (N, 2) px, counts int64 (K,), colours float64 (K, 3); all empty if the mesh
+        is behind the camera.
     """
     firsts = np.empty(len(counts) + 1, np.int64)
     firsts[0] = 0
@@ -63,13 +59,23 @@ def see_mesh(
     points = np.empty((len(vertices) + len(counts), 2))
     sizes, tones = np.empty(len(counts), np.int64), np.empty((len(counts), 3))
     room = np.empty((_largest(counts) + 1, 3))
-    used = known = 0
+    used = known = ZERO
     for part in _far_first(parts, centres, eye, position):
         last = parts[part + 1, 1] if part + 1 < len(parts) else len(counts)
         for i in range(parts[part, 1], last):
             first = firsts[i]
-            x, y, z, out = _normal(vertices, first, centres[part])
-            a = vertices[first]
+            a, b, c, inside = (
+                vertices[first],
+                vertices[first + 1],
+                vertices[first + 2],
+                centres[part],
+            )
+            ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+            vx, vy, vz = c[0] - b[0], c[1] - b[1], c[2] - b[2]
+            x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+            # parts are convex, so any corner tells which side is out
+            away = x * (a[0] - inside[0]) + y * (a[1] - inside[1]) + z * (a[2] - inside[2])
+            out = -1.0 if away < 0.0 else 1.0
             towards = x * (eye[0] - position[0] - a[0]) + y * (eye[1] - position[1] - a[1])
             towards += z * (eye[2] - position[2] - a[2])
             if towards * out <= 0.0:
@@ -81,13 +87,27 @@ def see_mesh(
             used += corners
             size = max(sqrt(x * x + y * y + z * z), 1e-12) * out
             sizes[known] = corners
-            _light_up(
-                tones[known], albedo[i], kinds[i], (x / size, y / size, z / size),
-                light, shares, lights_on, braking,
-            )  # fmt: skip
+            x, y, z = x / size, y / size, z / size
+            facing = x * light[2, 0] + y * light[2, 1] + z * light[2, 2]
+            sun = max(facing, 0.0) * shares[0]
+            sky = 0.8 + 0.2 * y
+            lamp = (0.55 + 0.45 * max(y, 0.0)) * shares[1]
+            for k in range(3):
+                tones[known, k] = albedo[i, k] * (
+                    light[0, k] * sky + light[1, k] * sun + light[3, k] * lamp
+                )
+                if lights_on and kinds[i] == GLOWING:
+                    tones[known, k] = albedo[i, k]
+            if kinds[i] == TAILLIGHT and braking:
+                tones[known, 0], tones[known, 1], tones[known, 2] = 70.0, 70.0, 255.0
+            elif kinds[i] == TAILLIGHT and lights_on:
+                tones[known, 0], tones[known, 1], tones[known, 2] = 50.0, 45.0, 235.0
+            elif kinds[i] == HEADLIGHT and lights_on:
+                tones[known, 0], tones[known, 1], tones[known, 2] = 215.0, 245.0, 255.0
+            for k in range(3):
+                tones[known, k] += (light[4, k] - tones[known, k]) * shares[2]
             known += 1
-    outline, edges = _outline(rims, solids, position, rotation, eye, lens)
-    return points[:used], sizes[:known], tones[:known], outline, edges
+    return points[:used], sizes[:known], tones[:known]
 
 
 @compiled
@@ -114,13 +134,13 @@ def see_ground(
         flat[i, 1] = points[i, 2] + points[i, 1] * slide[2]
     hull, ring, cut = np.empty((most + 1, 2)), np.zeros((most, 3)), np.empty((most + 1, 3))
     pixels, sizes = np.empty((len(points) + len(counts), 2)), np.zeros(len(counts), np.int64)
-    first = used = 0
+    first = used = ZERO
     for k in range(len(counts)):
         corners = _hull(flat[first : first + counts[k]], hull)
         first += counts[k]
         for i in range(corners):
             ring[i, 0], ring[i, 2] = hull[i, 0], hull[i, 1]
-        corners = _cut(ring, 0, corners, origin, rotation, eye, cut)
+        corners = _cut(ring, ZERO, corners, origin, rotation, eye, cut)
         if corners >= 3:
             _flatten(cut, corners, lens, pixels[used:])
             sizes[k], used = corners, used + corners
@@ -163,7 +183,7 @@ def in_sight(
             corners[k, 0] = x + half_x if k & 1 else x - half_x
             corners[k, 1] = height if k & 2 else 0.0
             corners[k, 2] = z + half_z if k & 4 else z - half_z
-        flat, number, nearest = _cloud(corners, 0, 8, origin, rotation, eye, lens)
+        flat, number, nearest = _cloud(corners, ZERO, len(corners), origin, rotation, eye, lens)
         if number == 0:
             continue
         for axis in range(2):
@@ -200,42 +220,6 @@ def _far_first(parts: Counts, centres: Array, eye: Array, position: Array) -> Co
             place -= 1
         order[place] = i
     return order
-
-
-@compiled
-def _normal(vertices: Array, first: int, inside: Array) -> tuple[float, float, float, float]:
-    """A normal of the face that begins at `first`, not unit, and 1 if it looks out, or -1."""
-    a, b, c = vertices[first], vertices[first + 1], vertices[first + 2]
-    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    vx, vy, vz = c[0] - b[0], c[1] - b[1], c[2] - b[2]
-    x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    # parts are convex, so any corner tells which side is out
-    out = x * (a[0] - inside[0]) + y * (a[1] - inside[1]) + z * (a[2] - inside[2])
-    return x, y, z, -1.0 if out < 0.0 else 1.0
-
-
-@compiled
-def _light_up(
-    tone: Array, albedo: Array, kind: int, normal: Lens, light: Array, shares: Lens,
-    lights_on: bool, braking: bool,
-) -> None:  # fmt: skip
-    """Writes the colour of a face to `tone` (3,)."""
-    facing = normal[0] * light[2, 0] + normal[1] * light[2, 1] + normal[2] * light[2, 2]
-    sun = max(facing, 0.0) * shares[0]
-    sky = 0.8 + 0.2 * normal[1]
-    lamp = (0.55 + 0.45 * max(normal[1], 0.0)) * shares[1]
-    for c in range(3):
-        tone[c] = albedo[c] * (light[0, c] * sky + light[1, c] * sun + light[3, c] * lamp)
-        if lights_on and kind == GLOWING:
-            tone[c] = albedo[c]
-    if kind == TAILLIGHT and braking:
-        tone[0], tone[1], tone[2] = 70.0, 70.0, 255.0
-    elif kind == TAILLIGHT and lights_on:
-        tone[0], tone[1], tone[2] = 50.0, 45.0, 235.0
-    elif kind == HEADLIGHT and lights_on:
-        tone[0], tone[1], tone[2] = 215.0, 245.0, 255.0
-    for c in range(3):
-        tone[c] += (light[4, c] - tone[c]) * shares[2]
 
 
 @compiled
@@ -285,7 +269,7 @@ def _flatten(seen: Array, count: int, lens: Lens, pixels: Array) -> None:
 
 
 @compiled
-def _outline(
+def see_outline(
     points: Array, counts: Counts, position: Array, rotation: Array, eye: Array, lens: Lens
 ) -> tuple[Array, Counts]:
     """The hulls (M, 2), px, of sets of points (N, 3), and how many corners each has."""
@@ -293,7 +277,7 @@ def _outline(
     for count in counts:
         room += _cloud_room(count)
     hulls, sizes = np.empty((room, 2)), np.zeros(len(counts), np.int64)
-    first = used = 0
+    first = used = ZERO
     for k in range(len(counts)):
         cloud, count, _ = _cloud(points, first, first + counts[k], position, rotation, eye, lens)
         first += counts[k]

@@ -11,7 +11,7 @@ from math import ceil, floor, inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
+from segtrack.base.compiled import ZERO, compiled
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ Line = NDArray[np.uint8]
 _LONG = 24
 """Runs of so many px are copied."""
 
-_FAR = 1_000_000_000
+_FAR = 1_000_000_000 + ZERO
 """No pixel is farther away than this."""
 
 
@@ -40,10 +40,62 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
         colours: float64 (P, 3), 0..255; what is beyond is cut off.
     """
     edges, line = np.empty((_most(counts), 4)), np.empty(image[0].size, np.uint8)
+    height, width, covers = len(image), image.shape[1], image.shape[2] == 4
     first = 0
-    for k in range(len(counts)):
-        _fill(image, points[first : first + counts[k]], colours[k], edges, line)
-        first += counts[k]
+    for n in range(len(counts)):
+        b, g, r = _tone(colours[n, 0]), _tone(colours[n, 1]), _tone(colours[n, 2])
+        blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
+        x0, y0, x1, y1, known = _edges(points[first : first + counts[n]], edges)
+        first += counts[n]
+        ready = 0  # of the line
+        for y in range(_first(y0 - 1.0, ZERO), _last(y1 + 1.0, height - 1) + 1):
+            # what is touched, and between that what is covered wholly
+            start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
+            if y < y0 or y > y1:
+                low = inf
+            for i in range(known):
+                reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
+                if per_row > 0.0:
+                    high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
+                elif per_row < 0.0:
+                    low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
+                elif reach < 0.0:
+                    low, stop = inf, stop if reach >= -1.0 else -inf
+            begin, end = _first(start, ZERO), _last(stop, width - 1)
+            if begin > end:
+                continue
+            left, right = _first(low, begin), _last(high, end)
+            if left > right:
+                left, right = end + 1, end
+            if right - left < _LONG:
+                for x in range(left, right + 1):
+                    image[y, x, 0] = blue
+                    image[y, x, 1] = green
+                    image[y, x, 2] = red
+                    if covers:
+                        image[y, x, 3] = 255
+            else:
+                run, channels = image[y, left : right + 1].reshape(-1), image.shape[2]
+                while ready < len(run):
+                    line[ready], line[ready + 1], line[ready + 2] = blue, green, red
+                    if covers:
+                        line[ready + 3] = 255
+                    ready += channels
+                # from 0 on, of which the compiler makes wide stores
+                for k in range(len(run)):
+                    run[k] = line[k]
+            for side in range(2):
+                for x in range(begin if side == 0 else right + 1, left if side == 0 else end + 1):
+                    cover = min(min(x - x0, x1 - x), min(y - y0, y1 - y)) + 1.0
+                    for i in range(known):
+                        cover = min(cover, edges[i, 2] + 1.0 - edges[i, 0] * x - edges[i, 1] * y)
+                    cover = min(cover, 1.0)
+                    if cover > 0.0:
+                        image[y, x, 0] = _mixed(image[y, x, 0], b, cover)
+                        image[y, x, 1] = _mixed(image[y, x, 1], g, cover)
+                        image[y, x, 2] = _mixed(image[y, x, 2], r, cover)
+                        if covers:
+                            image[y, x, 3] = _mixed(image[y, x, 3], 255.0, cover)
 
 
 @compiled
@@ -68,8 +120,8 @@ def stamp(mask: Image, points: Array, counts: Counts, values: Counts) -> Counts:
             continue
         x0, y0, x1, y1, known = _edges(points[first : first + counts[k]], edges)
         first += counts[k]
-        left, right = _first(x0 - 0.5, 0), _last(x1 + 0.5, width - 1)
-        top, bottom = _first(y0 - 0.5, 0), _last(y1 + 0.5, height - 1)
+        left, right = _first(x0 - 0.5, ZERO), _last(x1 + 0.5, width - 1)
+        top, bottom = _first(y0 - 0.5, ZERO), _last(y1 + 0.5, height - 1)
         if left > right or top > bottom:
             continue
         boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = left, top, right + 1, bottom + 1
@@ -112,7 +164,7 @@ def stamp_whole(
         firsts[k], first = first, last
     spans, area = np.empty((len(counts), 2), np.int64), 0
     for y in range(_first(top - 0.5, -_FAR), _last(bottom + 0.5, _FAR) + 1):
-        found = 0
+        found = ZERO
         for k in range(len(counts)):
             if boxes[k, 1] - 0.5 <= y <= boxes[k, 3] + 0.5:
                 low, high = _span(edges[firsts[k] :], known[k], y, 0.5)
@@ -141,64 +193,6 @@ def _put_in_order(spans: Counts, found: int, begin: int, end: int) -> None:
         spans[place, 0], spans[place, 1] = spans[place - 1, 0], spans[place - 1, 1]
         place -= 1
     spans[place, 0], spans[place, 1] = begin, end
-
-
-@compiled
-def _fill(image: Image, corners: Array, colour: Array, edges: Array, line: Line) -> None:
-    """One polygon; `edges` (corners, 4) and `line`, as long as a row, are room to work in."""
-    height, width, covers = len(image), image.shape[1], image.shape[2] == 4
-    b, g, r = _tone(colour[0]), _tone(colour[1]), _tone(colour[2])
-    blue, green, red = np.uint8(b + 0.5), np.uint8(g + 0.5), np.uint8(r + 0.5)
-    x0, y0, x1, y1, known = _edges(corners, edges)
-    ready = 0  # of the line
-    for y in range(_first(y0 - 1.0, 0), _last(y1 + 1.0, height - 1) + 1):
-        # what is touched, and between that what is covered wholly
-        start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
-        if y < y0 or y > y1:
-            low = inf
-        for i in range(known):
-            reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
-            if per_row > 0.0:
-                high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
-            elif per_row < 0.0:
-                low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
-            elif reach < 0.0:
-                low, stop = inf, stop if reach >= -1.0 else -inf
-        begin, end = _first(start, 0), _last(stop, width - 1)
-        if begin > end:
-            continue
-        left, right = _first(low, begin), _last(high, end)
-        if left > right:
-            left, right = end + 1, end
-        if right - left < _LONG:
-            for x in range(left, right + 1):
-                image[y, x, 0] = blue
-                image[y, x, 1] = green
-                image[y, x, 2] = red
-                if covers:
-                    image[y, x, 3] = 255
-        else:
-            run, channels = image[y, left : right + 1].reshape(-1), image.shape[2]
-            while ready < len(run):
-                line[ready], line[ready + 1], line[ready + 2] = blue, green, red
-                if covers:
-                    line[ready + 3] = 255
-                ready += channels
-            # from 0 on, of which the compiler makes wide stores
-            for k in range(len(run)):
-                run[k] = line[k]
-        for side in range(2):
-            for x in range(begin if side == 0 else right + 1, left if side == 0 else end + 1):
-                cover = min(min(x - x0, x1 - x), min(y - y0, y1 - y)) + 1.0
-                for i in range(known):
-                    cover = min(cover, edges[i, 2] + 1.0 - edges[i, 0] * x - edges[i, 1] * y)
-                cover = min(cover, 1.0)
-                if cover > 0.0:
-                    image[y, x, 0] = _mixed(image[y, x, 0], b, cover)
-                    image[y, x, 1] = _mixed(image[y, x, 1], g, cover)
-                    image[y, x, 2] = _mixed(image[y, x, 2], r, cover)
-                    if covers:
-                        image[y, x, 3] = _mixed(image[y, x, 3], 255.0, cover)
 
 
 @compiled

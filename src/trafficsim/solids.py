@@ -7,7 +7,7 @@ from math import cos, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from segtrack.base.compiled import compiled
+from segtrack.base.compiled import ZERO, compiled
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -27,80 +27,127 @@ PART, FACE, HULL, BOX, PRISM, WHEEL = range(6)
 _SPOKES = 14
 """Corners of a wheel; its hub has half as many."""
 
+_SIDES = ((4, 2, 1), (2, 4, 1), (1, 4, 2))
+_RING = ((0, 0), (0, 1), (1, 1), (1, 0))
+_BOX = np.array([a * end + b * u + c * v for a, b, c in _SIDES for end in (0, 1) for u, v in _RING])
+"""The corners of a box side after side, each 4, 2 and 1 for the far end of x, y and z."""
 
-@compiled
+
 def build(numbers: Array) -> Solid:
     """The arrays of a mesh, in the order of `Mesh`, out of the rows of a `MeshBuilder`.
 
     Args:
         numbers: float64 (n,), all rows one after the other.
     """
-    sizes = np.zeros(5, np.int64)  # corners, faces, parts, points of hulls, hulls
-    at = 0
+    # room enough: a wheel makes the most of its row, 6 corners of each number
+    n = len(numbers)
+    points, rims = np.empty((6 * n, 3)), np.empty((3 * n, 3))
+    albedo, centres = np.empty((n, 3)), np.empty((n, 3))
+    counts, kinds, hulls = np.empty(n, np.int64), np.zeros(n, np.int64), np.empty(n, np.int64)
+    parts = np.empty((n, 2), np.int64)
+    used, faces, many, rim, hull = _build(
+        numbers, points, counts, albedo, kinds, parts, centres, rims, hulls
+    )
+    return (
+        points[:used], counts[:faces], albedo[:faces], kinds[:faces],
+        parts[:many], centres[:many], rims[:rim], hulls[:hull],
+    )  # fmt: skip
+
+
+@compiled
+def _build(
+    numbers: Array, vertices: Array, counts: Counts, albedo: Array, kinds: Counts, parts: Counts,
+    centres: Array, rims: Array, hulls: Counts,
+) -> tuple[int, int, int, int, int]:  # fmt: skip
+    """Writes what the rows make and returns how many corners, faces, parts, points of hulls, hulls.
+
+    One function, since each takes its time to compile.
+    """
+    at = place = face = part = rim = hull = ZERO
     while at < len(numbers):
-        at = _count(numbers, at, sizes)
-    vertices, counts = np.empty((sizes[0], 3)), np.empty(sizes[1], np.int64)
-    albedo, kinds = np.empty((sizes[1], 3)), np.zeros(sizes[1], np.int64)
-    parts, centres = np.empty((sizes[2], 2), np.int64), np.empty((sizes[2], 3))
-    rims, hulls = np.empty((sizes[3], 3)), np.empty(sizes[4], np.int64)
-    solid = vertices, counts, albedo, kinds, parts, centres, rims, hulls
-    sizes[:] = 0
-    at = 0
-    while at < len(numbers):
-        what = int(numbers[at])
-        row = numbers[at + 1 :]
-        first, face, rim = sizes[0], sizes[1], sizes[3]
+        what, row, many = numbers[at], at + 1, int(numbers[at + 1])
         if what == PART:
-            _part(solid, sizes[2], row[0], face, row[1], row[2], row[3])
+            parts[part, 0], parts[part, 1] = many, face
+            _copy(centres, part, numbers, row + 1)
+            part, at = part + 1, row + 4
         elif what == FACE:
-            many = int(row[0])
-            counts[face], kinds[face], albedo[face] = many, int(row[1]), row[2:5]
-            for i in range(3 * many):
-                vertices[first + i // 3, i % 3] = row[5 + i]
+            counts[face], kinds[face] = many, int(numbers[row + 1])
+            _copy(albedo, face, numbers, row + 2)
+            for i in range(many):
+                _copy(vertices, place + i, numbers, row + 5 + 3 * i)
+            place, face, at = place + many, face + 1, row + 5 + 3 * many
         elif what == HULL:
-            hulls[sizes[4]] = int(row[0])
-            for i in range(3 * int(row[0])):
-                rims[rim + i // 3, i % 3] = row[1 + i]
+            for i in range(many):
+                _copy(rims, rim + i, numbers, row + 1 + 3 * i)
+            hulls[hull] = many
+            hull, rim, at = hull + 1, rim + many, row + 1 + 3 * many
         elif what == BOX:
-            _box(solid, sizes, row)
+            parts[part, 0], parts[part, 1] = many, face
+            for axis in range(3):
+                limits = row + 4 + 2 * axis
+                centres[part, axis] = (numbers[limits] + numbers[limits + 1]) / 2
+                for i in range(8):
+                    rims[rim + i, axis] = numbers[limits + (i >> (2 - axis) & 1)]
+                for i in range(24):
+                    vertices[place + i, axis] = numbers[limits + (_BOX[i] >> (2 - axis) & 1)]
+            for i in range(6):
+                counts[face + i] = 4
+                _copy(albedo, face + i, numbers, row + 1)
+            hulls[hull] = 8
+            place, face, part, rim = place + 24, face + 6, part + 1, rim + 8
+            hull, at = hull + 1, row + 10
         elif what == PRISM:
-            _prism(solid, sizes, row)
-        else:
-            _wheel(solid, sizes, row)
-        at = _count(numbers, at, sizes)
-    return solid
-
-
-@compiled
-def _count(numbers: Array, at: int, sizes: Counts) -> int:
-    """Adds to `sizes` what the row that begins at `at` makes; returns where the next begins."""
-    what, many = int(numbers[at]), int(numbers[at + 1])
-    if what == PART:
-        sizes[2] += 1
-        return at + 5
-    if what == FACE:
-        sizes[0] += many
-        sizes[1] += 1
-        return at + 6 + 3 * many
-    sizes[4] += 1
-    if what == HULL:
-        sizes[3] += many
-        return at + 2 + 3 * many
-    if what == BOX:
-        sizes[:4] += np.array([24, 6, 1, 8])
-        return at + 11
-    if what == PRISM:
-        sizes[:4] += np.array([6 * many, many + 2, 0, 2 * many])
-        return at + 8 + 3 * many
-    sizes[:4] += np.array([2 * (8 + _SPOKES + _SPOKES // 2), 8, 4, 2 * _SPOKES])
-    return at + 10
-
-
-@compiled
-def _part(solid: Solid, part: int, layer: float, face: int, x: float, y: float, z: float) -> None:
-    parts, centres = solid[4], solid[5]
-    parts[part, 0], parts[part, 1] = int(layer), face
-    _put(centres, part, x, y, z)
+            for i in range(many + 2):
+                colour, corners = row + 1, many
+                if i < many:
+                    one, other = row + 7 + 3 * i, row + 7 + 3 * ((i + many - 1) % many)
+                    z, y, w = numbers[one], numbers[one + 1], numbers[one + 2]
+                    z0, y0, w0 = numbers[other], numbers[other + 1], numbers[other + 2]
+                    _put(vertices, place + 4 * i, -w0, y0, z0)
+                    _put(vertices, place + 4 * i + 1, -w, y, z)
+                    _put(vertices, place + 4 * i + 2, w, y, z)
+                    _put(vertices, place + 4 * i + 3, w0, y0, z0)
+                    for k in range(2):
+                        _put(vertices, place + (4 + k) * many + i, w * (2 * k - 1), y, z)
+                        _put(rims, rim + k * many + i, w * (2 * k - 1), y, z)
+                    corners = 4
+                    if abs(y - y0) < 0.1 * abs(z - z0):
+                        colour = row + 4
+                counts[face + i] = corners
+                _copy(albedo, face + i, numbers, colour)
+            hulls[hull] = 2 * many
+            place, face, rim = place + 6 * many, face + many + 2, rim + 2 * many
+            hull, at = hull + 1, row + 7 + 3 * many
+        else:  # both wheels of an axle: treads before everything else, sides last
+            z, half_width, radius = numbers[row + 6], numbers[row + 7], numbers[row + 8]
+            hulls[hull] = 2 * _SPOKES
+            for k in range(2):
+                side = 2.0 * k - 1.0
+                x, inner = side * (half_width + 0.01), side * (half_width - 0.24)
+                for i in range(2):
+                    parts[part + i, 0], parts[part + i, 1] = 5 * i - 1, face + 2 * i
+                    _put(centres, part + i, side * (half_width - 0.12), radius, z)
+                    ahead = z + (1.4 * i - 0.7) * radius
+                    for j in range(4):
+                        across, up = x if j % 3 == 0 else inner, 0.02 if j < 2 else radius * 1.1
+                        _put(vertices, place + 4 * i + j, across, up, ahead)
+                    counts[face + i] = 4
+                    counts[face + 2 + i] = _SPOKES >> i
+                    _copy(albedo, face + i, numbers, row)
+                    _copy(albedo, face + 2 + i, numbers, row + 3 * i)
+                place, part, face = place + 8, part + 2, face + 4
+                for i in range(_SPOKES):
+                    up, ahead = sin(2 * pi * i / _SPOKES), cos(2 * pi * i / _SPOKES)
+                    up, ahead = radius * up, radius * ahead
+                    _put(vertices, place + i, x, radius + up, z + ahead)
+                    _put(rims, rim + i, x, radius + up, z + ahead)
+                    if i % 2 == 0:
+                        out = x + side * 0.01
+                        half = place + _SPOKES + i // 2
+                        _put(vertices, half, out, radius + 0.6 * up, z + 0.6 * ahead)
+                place, rim = place + _SPOKES + _SPOKES // 2, rim + _SPOKES
+            hull, at = hull + 1, row + 9
+    return place, face, part, rim, hull
 
 
 @compiled
@@ -109,78 +156,6 @@ def _put(points: Array, place: int, x: float, y: float, z: float) -> None:
 
 
 @compiled
-def _box(solid: Solid, sizes: Counts, row: Array) -> None:
-    vertices, counts, albedo, rims = solid[0], solid[1], solid[2], solid[6]
-    first, face, rim = sizes[0], sizes[1], sizes[3]
-    x, y, z = row[4:6], row[6:8], row[8:10]
-    _part(solid, sizes[2], row[0], face, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2)
-    for i in range(8):
-        _put(rims, rim + i, x[i // 4], y[i // 2 % 2], z[i % 2])
-    solid[7][sizes[4]] = 8
-    for side in range(6):
-        counts[face + side], albedo[face + side] = 4, row[1:4]
-        axis, end = side // 2, side % 2
-        for corner in range(4):
-            # around the side: 00, 01, 11, 10
-            u, v = corner // 2, (corner + 1) // 2 % 2
-            i, j, k = (end, u, v) if axis == 0 else (u, end, v) if axis == 1 else (u, v, end)
-            _put(vertices, first + 4 * side + corner, x[i], y[j], z[k])
-
-
-@compiled
-def _prism(solid: Solid, sizes: Counts, row: Array) -> None:
-    vertices, counts, albedo, rims = solid[0], solid[1], solid[2], solid[6]
-    first, face, rim = sizes[0], sizes[1], sizes[3]
-    many = int(row[0])
-    corners = row[7 : 7 + 3 * many].reshape(-1, 3)
-    solid[7][sizes[4]] = 2 * many
-    for i in range(many):
-        z0, y0, w0 = corners[i - 1]
-        z, y, w = corners[i]
-        place = first + 4 * i
-        _put(vertices, place, -w0, y0, z0)
-        _put(vertices, place + 1, -w, y, z)
-        _put(vertices, place + 2, w, y, z)
-        _put(vertices, place + 3, w0, y0, z0)
-        flat = abs(y - y0) < 0.1 * abs(z - z0)
-        counts[face + i], albedo[face + i] = 4, row[4:7] if flat else row[1:4]
-        for k in range(2):
-            side = -w if k == 0 else w
-            _put(vertices, first + (4 + k) * many + i, side, y, z)
-            _put(rims, rim + k * many + i, side, y, z)
-    for k in range(2):
-        counts[face + many + k], albedo[face + many + k] = many, row[1:4]
-
-
-@compiled
-def _wheel(solid: Solid, sizes: Counts, row: Array) -> None:
-    """Both wheels of an axle: treads before everything else, sides last."""
-    vertices, counts, albedo, rims = solid[0], solid[1], solid[2], solid[6]
-    place, face, rim = sizes[0], sizes[1], sizes[3]
-    tyre, hub, z, half_width, radius = row[0:3], row[3:6], row[6], row[7], row[8]
-    solid[7][sizes[4]] = 2 * _SPOKES
-    for k in range(2):
-        side = -1.0 if k == 0 else 1.0
-        x, inner = side * (half_width + 0.01), side * (half_width - 0.24)
-        middle, out = side * (half_width - 0.12), x + side * 0.01
-        low, high = 0.02, radius * 1.1
-        _part(solid, sizes[2] + 2 * k, -1.0, face, middle, radius, z)
-        for end in (-0.7, 0.7):
-            ahead = z + end * radius
-            _put(vertices, place, x, low, ahead)
-            _put(vertices, place + 1, inner, low, ahead)
-            _put(vertices, place + 2, inner, high, ahead)
-            _put(vertices, place + 3, x, high, ahead)
-            counts[face], albedo[face] = 4, tyre
-            place, face = place + 4, face + 1
-        _part(solid, sizes[2] + 2 * k + 1, 4.0, face, middle, radius, z)
-        for i in range(_SPOKES):
-            up, ahead = radius * sin(2 * pi * i / _SPOKES), radius * cos(2 * pi * i / _SPOKES)
-            _put(vertices, place + i, x, radius + up, z + ahead)
-            _put(rims, rim + i, x, radius + up, z + ahead)
-            if i % 2 == 0:
-                half = place + _SPOKES + i // 2
-                _put(vertices, half, out, radius + 0.6 * up, z + 0.6 * ahead)
-        counts[face], albedo[face] = _SPOKES, tyre
-        counts[face + 1], albedo[face + 1] = _SPOKES // 2, hub
-        place, face, rim = place + _SPOKES + _SPOKES // 2, face + 2, rim + _SPOKES
+def _copy(points: Array, place: int, numbers: Array, at: int) -> None:
+    for k in range(3):
+        points[place, k] = numbers[at + k]

@@ -56,12 +56,11 @@ def paint_wall(
         veil: float32 (D,), the share of haze by depth in steps of 1 / PER_METRE m.
     """
     height, width = image.shape[:2]
-    columns = np.arange(width).astype(np.float32)
     xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
     depths, shares = np.empty(width, np.int32), np.empty(width, np.float32)
     row = np.empty(width, np.int32)
     for y in range(height):
-        x, inner, outer, high = spans[y]
+        x, inner, outer, high = spans[y, 0], spans[y, 1], spans[y, 2], spans[y, 3]
         while x <= high:
             while x <= high and numbers[y, x] > number:
                 x += 1
@@ -71,7 +70,7 @@ def paint_wall(
             count = x - begin
             if not count:
                 break
-            _places(xs, ys, depths, columns[:count], to_wall, begin, y, texture.shape, len(veil))
+            _places(xs, ys, depths, count, to_wall, begin, y, texture.shape, len(veil))
             _mix(mixed, xs, ys, count, texture)
             for i in range(count):
                 shares[i] = veil[depths[i]]
@@ -99,7 +98,7 @@ def _fade(image: Image, x: int, y: int, colour: int, lines: Array) -> None:
 
 @compiled
 def _places(
-    xs: NDArray[np.int32], ys: NDArray[np.int32], depths: NDArray[np.int32], steps: Row,
+    xs: NDArray[np.int32], ys: NDArray[np.int32], depths: NDArray[np.int32], count: int,
     to_wall: Array, x: int, y: int, size: tuple[int, int], many: int,
 ) -> None:  # fmt: skip
     """Where a row's pixels from (x, y) on lie in a texture, in 16ths, and in a veil of `many`."""
@@ -116,11 +115,11 @@ def _places(
         one(16 * (size[0] - 1)),
     )
     fine, last = one(PER_METRE), one(many - 1)
-    for i in range(len(steps)):
+    for i in range(count):
         # not `/`, which would look for a zero each time
-        depth = np.divide(one(1.0), max(c + dc * steps[i], least))
-        xs[i] = np.int32(min(max((a + da * steps[i]) * depth - half, none), last_x))
-        ys[i] = np.int32(min(max((b + db * steps[i]) * depth - half, none), last_y))
+        depth = np.divide(one(1.0), max(c + dc * one(i), least))
+        xs[i] = np.int32(min(max((a + da * one(i)) * depth - half, none), last_x))
+        ys[i] = np.int32(min(max((b + db * one(i)) * depth - half, none), last_y))
         depths[i] = np.int32(min(fine * depth, last))
 
 

@@ -13,7 +13,7 @@ from trafficsim.camera import NEAR
 from trafficsim.mesh import GLOWING, HEADLIGHT, TAILLIGHT, Mesh, MeshBuilder
 from trafficsim.pedestrians import make_figure
 from trafficsim.poses import see_figure
-from trafficsim.projection import in_sight, see_ground, see_mesh
+from trafficsim.projection import in_sight, see_ground, see_mesh, see_outline
 from trafficsim.raster import stamp, stamp_whole
 
 Array = NDArray[np.float64]
@@ -41,10 +41,12 @@ def seen(
     lights_on: bool = False, braking: bool = False,
 ) -> tuple[list[Array], Array, list[Array]]:  # fmt: skip
     """Painted polygons, their colours, and the hulls of the outline."""
-    points, counts, colours, outline, corners = see_mesh(
-        AHEAD, EYE, LENS, np.array(position), mesh.vertices, mesh.counts, mesh.albedo, mesh.kinds,
-        mesh.parts, mesh.centres, mesh.rims, mesh.solids, LIGHT, shares, lights_on, braking,
+    place = np.array(position)
+    points, counts, colours = see_mesh(
+        AHEAD, EYE, LENS, place, mesh.vertices, mesh.counts, mesh.albedo, mesh.kinds,
+        mesh.parts, mesh.centres, LIGHT, shares, lights_on, braking,
     )  # fmt: skip
+    outline, corners = see_outline(mesh.rims, mesh.solids, place, AHEAD, EYE, LENS)
     return divided(points, counts), colours, divided(outline, corners)
 
 

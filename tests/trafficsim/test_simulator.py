@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 from segtrack.base.errors import SegtrackError
-from segtrack.base.rle import encode_edges
 from trafficsim import (
     CLASS_NAMES,
     Frame,
@@ -27,7 +26,7 @@ from trafficsim.effects import _noise_tile
 from trafficsim.facades import _drawn, _kept, choose_front
 from trafficsim.ground import _tiles
 from trafficsim.groundlight import make_ground_light
-from trafficsim.labels import Silhouette, cut, label, outline
+from trafficsim.labels import Silhouette, label, outline
 from trafficsim.order import back_to_front
 from trafficsim.plants import _drawn_tree, make_tree
 from trafficsim.raster import stamp_whole
@@ -150,9 +149,9 @@ class TestPieces:
     @pytest.mark.parametrize(
         ("size", "box"),
         [
-            ((9, 7), (0, 0, 7, 9)),  # the whole image
-            ((9, 7), (0, 2, 7, 5)),  # runs end at no edge
-            ((9, 7), (3, 0, 7, 9)),  # whole columns run into one another
+            ((29, 27), (0, 0, 27, 29)),  # the whole image
+            ((29, 27), (0, 2, 27, 20)),  # runs end at no edge
+            ((29, 27), (13, 0, 27, 29)),  # whole columns run into one another
             ((30, 40), (5, 6, 25, 22)),
         ],
     )
@@ -161,18 +160,17 @@ class TestPieces:
     ) -> None:
         rng = np.random.default_rng(0)
         x0, y0, x1, y1 = box
-        for share in (0.3, 0.9, 1.1):
+        for share in (0.7, 0.9, 1.1):
             ids = np.full(size, 7, np.uint8)
             ids[y0:y1, x0:x1] -= rng.random((y1 - y0, x1 - x0)) < share
             mask = (ids == 6).astype(np.uint8)
-            area, left, top, right, bottom, twice, places = cut(ids, 6, *box)
-            assert area == mask.sum()
-            assert (left, top, right - left, bottom - top) == cv2.boundingRect(mask)
-            assert np.array_equal(twice[::2, ::2] // 255, mask[top:bottom, left:right])
-            assert np.array_equal(twice[1::2, 1::2], twice[::2, ::2])
-            expected = coco.encode(np.asfortranarray(mask))["counts"]
-            assert encode_edges(places, *size) == expected
-        assert cut(ids, 9, *box)[0] == 0
+            found = label(ids, 6, Silhouette(1, box), 1, 2)
+            assert found is not None and found.area == mask.sum()
+            left, top, width, height = cv2.boundingRect(mask)
+            assert found.bbox_xyxy == (left, top, left + width, top + height)
+            expected = coco.encode(np.asfortranarray(mask))["counts"].decode()
+            assert found.rle == {"size": list(size), "counts": expected}
+        assert label(ids, 9, Silhouette(1, box), 1, 2) is None
 
     def test_outline_keeps_holes_and_parts(self) -> None:
         mask = np.zeros((40, 60), np.uint8)

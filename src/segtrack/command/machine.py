@@ -298,7 +298,7 @@ def compiled_cache() -> Finding:
     own = Path("~/.cache").expanduser()
     if writable(own):
         return Finding("compiled loops", OK, f"are kept below {own}")
-    do = "set NUMBA_CACHE_DIR to a folder that can be written; else each run compiles for seconds"
+    do = "set NUMBA_CACHE_DIR to a folder that can be written; else each run compiles anew"
     return Finding("compiled loops", PROBLEM, f"cannot be kept in {folder} or {own}", do)
 
 
