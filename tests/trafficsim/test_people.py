@@ -62,3 +62,16 @@ def test_arms_swing_against_legs(phase: float) -> None:
     bag = where((0.0, 0.0, 250.0), 1.0).mean() - 159.5
     assert abs(leg) > 5.0 and abs(bag) > 3.0
     assert leg * bag < 0.0
+
+
+def test_what_is_carried_in_the_far_hand_is_behind_the_legs() -> None:
+    """A bag is in the right hand."""
+    seen = []
+    for facing in (0.5 * np.pi, -0.5 * np.pi):  # from its right and from its left
+        dressed = replace(figure(), bag=GREEN, bottom=(200.0, 0.0, 0.0))
+        image = film(
+            EYE_LEVEL, DAY, people=[replace(person(0.0, 6.0, facing), figure=dressed)]
+        ).image
+        body = image[80:150, 140:180].astype(int)
+        seen.append(((body[..., 1] > 150) & (body[..., ::2].max(axis=2) < 60)).sum())
+    assert seen[0] > 1.3 * seen[1] and seen[0] > 20, seen
