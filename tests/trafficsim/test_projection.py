@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from trafficsim.camera import NEAR
-from trafficsim.mesh import GLOWING, TAILLIGHT, Mesh, MeshBuilder
+from trafficsim.mesh import GLOWING, HEADLIGHT, TAILLIGHT, Mesh, MeshBuilder
 from trafficsim.pedestrians import make_figure
 from trafficsim.poses import see_figure
 from trafficsim.projection import in_sight, see_ground, see_mesh, see_outline
@@ -81,6 +81,8 @@ def test_sun_and_haze_by_hand() -> None:
         (0, True, True, (16.0, 24.0, 32.0)),
         (GLOWING, False, False, (16.0, 24.0, 32.0)),
         (GLOWING, True, False, (40.0, 60.0, 80.0)),
+        (HEADLIGHT, False, True, (16.0, 24.0, 32.0)),
+        (HEADLIGHT, True, False, (215.0, 245.0, 255.0)),
         (TAILLIGHT, True, False, (50.0, 45.0, 235.0)),
         (TAILLIGHT, False, True, (70.0, 70.0, 255.0)),
     ],
