@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
-from trafficsim.outlines import Numbers, Spans
+from trafficsim.nearest import Numbers, Spans
 
 Image = NDArray[np.uint8]
 Texture = NDArray[np.uint32]
