@@ -16,6 +16,7 @@ from segtrack.dataset.layers import Cut, cut
 from tests.dataset.conftest import Prepare, YoloFolder
 from trafficsim import SimulatorKnobs, render_still
 from trafficsim.labels import label, outline
+from trafficsim.raster import stamp_whole
 
 
 def square(x: float, y: float, side: float, class_id: int = 0) -> Annotation:
@@ -95,15 +96,20 @@ def test_the_estimate_is_at_most_too_high(monkeypatch: pytest.MonkeyPatch) -> No
     """Whole outlines of the simulator's objects, from back to front: poles and trees hide as well,
     and so does the border, which the outlines do not tell."""
     drawn: list[tuple[int, Any, Any]] = []
+    wholes: dict[int, Any] = {}
 
-    def watched(ids: Any, number: int, silhouette: Any, *rest: int) -> Any:
-        instance = label(ids, number, silhouette, *rest)
+    def stamped(ids: Any, points: Any, counts: Any, number: int) -> Any:
+        wholes[number] = np.zeros_like(ids)
+        stamp_whole(wholes[number], points, counts, 1)
+        return stamp_whole(ids, points, counts, number)
+
+    def watched(ids: Any, number: int, *rest: Any) -> Any:
+        instance = label(ids, number, *rest)
         if instance is not None:
-            whole = np.zeros(ids.shape, np.uint8)
-            silhouette.stamp(whole, 1)
-            drawn.append((number, outline(whole), instance))
+            drawn.append((number, outline(wholes[number]), instance))
         return instance
 
+    monkeypatch.setattr("trafficsim.render.stamp_whole", stamped)
     monkeypatch.setattr("trafficsim.render.label", watched)
     truth, estimate = [], []
     for index in range(3):

@@ -24,7 +24,8 @@ WORDS = [
     "dataset.height=288",
     "dataset.density=1",
     "tracks.interpolate=5",
-    "tracker.class_aware=true",  # leaves gaps to fill
+    "dataset.seed=1",  # with gaps to fill
+    "tracker.class_aware=true",
 ]
 
 
