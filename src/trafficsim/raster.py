@@ -16,7 +16,6 @@ from segtrack.base.compiled import ZERO, compiled
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-Line = NDArray[np.uint8]
 
 _LONG = 24
 """Runs of so many px are copied."""
