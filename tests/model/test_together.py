@@ -1,6 +1,8 @@
 """Videos that share a network: batches of several, equal results, failures, interrupts, time."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -125,7 +127,7 @@ def test_shares_are_of_those_that_are_left(detector):
     done = SimpleNamespace(cancelled=lambda: False, exception=lambda: None)
     shares = [meeting.share()]
     for _ in range(3):
-        meeting.note(done, [])
+        meeting.note([], done)
         shares.append(meeting.share())
     assert shares == [2, 2, 4, 8]  # of 8 images: four videos, three at once
     detector.batch = 1
@@ -141,7 +143,7 @@ def test_time_is_divided_among_those_that_use_it(detector, monkeypatch):
     for _ in range(3):
         now[0] += 10
         seen.append(meeting.clock())
-        meeting.note(done, [])
+        meeting.note([], done)
     assert seen == [5, 10, 20]
 
 
@@ -153,6 +155,30 @@ def test_one_that_fails_lets_those_end_that_were_begun(network, tmp_path):
     assert [str(one.exception()) for one in futures[1:2]] == ["2.mp4: cannot be read"]
     assert [one.cancelled() for one in futures] == [False, False, True, True]
     assert not (tmp_path / "3").exists()
+
+
+def test_those_that_are_worked_on_at_once_have_all_begun(network, tmp_path, monkeypatch):
+    """Also where their threads have not come to it when one fails."""
+    monkeypatch.setattr(together, "ThreadPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    shared = Together(network, Request(NAMES), most=3)
+    rows = [(1, 0, broken), *((video, 3, frames) for video in (2, 3, 4, 5))]
+    futures = shared.run([work(shared, tmp_path, *row) for row in rows])
+    assert [one.cancelled() for one in futures] == [False, False, False, True, True]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["1", "2", "3"]
+
+
+def test_one_that_fails_before_all_are_handed_out(network, tmp_path, monkeypatch):
+    class Slow(ThreadPoolExecutor):
+        def submit(self, *what):
+            given = super().submit(*what)
+            time.sleep(0.02)
+            return given
+
+    monkeypatch.setattr(together, "ThreadPoolExecutor", Slow)
+    shared = Together(network, Request(NAMES), most=1)
+    rows = [(1, 0, broken), (2, 3, frames)]
+    futures = shared.run([work(shared, tmp_path, *row) for row in rows])
+    assert [one.cancelled() for one in futures] == [False, True]
 
 
 def test_a_video_that_ends_early_keeps_what_was_read(network, tmp_path):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -63,7 +64,8 @@ class Together:
     def run(self, works: Sequence[Callable[[], T]], amount: int | None = None) -> list[Future[T]]:
         """Call ``works``, at most so many at once, each in a thread; what they lend is shared.
 
-        Where one fails, no further one is begun, and those that were go on to their ends.
+        Where one fails, none after it is begun, and those that were go on to their ends; the first
+        ones, as many as are worked on at once, have all begun.
 
         Args:
             works: each predicts a video with what ``lend`` gives.
@@ -80,19 +82,27 @@ class Together:
         with loaded(self.network, self.request) as one:
             meeting = _Meeting(one.detector, count, len(works))
             pool = ThreadPoolExecutor(count, "video")
+            begin = threading.Event()  # none fails before all know what to do then
             try:
                 self._meeting = meeting
-                futures = [pool.submit(work) for work in works]
-                for future in futures:
-                    future.add_done_callback(lambda done: meeting.note(done, futures))
+                futures = [pool.submit(_after, begin, work) for work in works]
+                for number, future in enumerate(futures, 1):
+                    future.add_done_callback(partial(meeting.note, futures[max(count, number) :]))
+                begin.set()
                 label = f"detect in {len(works)} videos"
                 for _ in progress(meeting.frames(), label, amount, "frames"):
                     pass
             finally:
                 meeting.end()
+                begin.set()
                 pool.shutdown(cancel_futures=True)
                 self._meeting = None
         return futures
+
+
+def _after(begin: threading.Event, work: Callable[[], T]) -> T:
+    begin.wait()
+    return work()
 
 
 class _Meeting:
@@ -137,14 +147,14 @@ class _Meeting:
             self._changed.notify_all()
         return asked.found.result()
 
-    def note(self, done: Future[Any], all_of_them: Sequence[Future[Any]]) -> None:
-        """That a video is done; where it failed, no further one begins."""
+    def note(self, later: Sequence[Future[Any]], done: Future[Any]) -> None:
+        """That a video is done; where it failed, no later one begins."""
         with self._changed:
             self._clock()  # up to now they were more
             self._left -= 1
             self._changed.notify_all()
         if not done.cancelled() and done.exception():
-            for other in all_of_them:
+            for other in later:
                 other.cancel()
 
     def frames(self) -> Iterator[None]:
