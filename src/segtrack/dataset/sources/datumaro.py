@@ -137,7 +137,8 @@ def _depth(numbered: tuple[int, Any]) -> float:
 
 
 def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut) -> Shape | None:
-    from segtrack.dataset.drawn import Shape, ellipse
+    from segtrack.dataset.coco_values import degrees_of
+    from segtrack.dataset.drawn import Shape, box, ellipse
 
     kind = raw["type"]
     if kind not in ("polygon", "bbox", "mask", "ellipse"):
@@ -150,12 +151,18 @@ def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut
     crowd = bool((raw.get("attributes") or {}).get("is_crowd"))
     if kind == "mask":
         return Shape(label, 0, dict(raw["rle"]), crowd=crowd)
+    degrees = degrees_of(raw)
     if kind == "bbox":
-        return Shape(label, 0, None, [float(value) for value in raw["bbox"]], crowd)
+        x, y, w, h = (float(value) for value in raw["bbox"])
+        if degrees:
+            outline = box((x, y), (w, h), degrees, (x + w / 2, y + h / 2))
+            return Shape(label, 0, [outline], crowd=crowd)
+        return Shape(label, 0, None, [x, y, w, h], crowd)
     points = [float(value) for value in raw["points"]]
     if kind == "ellipse":
         x, y, u, v = points
-        points = ellipse(((x + u) / 2, (y + v) / 2), (abs(u - x) / 2, abs(v - y) / 2))
+        radii = (abs(u - x) / 2, abs(v - y) / 2)
+        points = ellipse(((x + u) / 2, (y + v) / 2), radii, degrees)
     return Shape(label, 0, [points], crowd=crowd)
 
 
@@ -165,6 +172,6 @@ register_source(
         DatumaroSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )

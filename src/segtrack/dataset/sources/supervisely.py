@@ -38,6 +38,10 @@ class SuperviselySettings(FolderSettings):
 def _read(settings: SuperviselySettings, place: Place) -> Content:
     """Every ``ann`` folder below the project; a data set named train, val or test is that split.
 
+    Coordinates that are whole numbers name pixels, as in downloads: points are their centres, and
+    a rectangle ends with its last pixel. Fractions are of the plane, as the labelling tool has them
+    (developer.supervisely.com, "Coordinate system").
+
     Raises:
         DataError: ``meta.json`` is not there or not readable.
     """
@@ -106,13 +110,13 @@ def _shape(
     if kind not in ("polygon", "rectangle"):
         left_out.add(f"shapes of type {kind}", file)
         return None
-    outside = [float(value) for point in raw["points"]["exterior"] for value in point]
+    rings = [raw["points"]["exterior"], *(raw["points"].get("interior") or ())]
+    whole = all(type(value) is int for ring in rings for point in ring for value in point)
     if kind == "rectangle":
-        (x1, x2), (y1, y2) = sorted(outside[::2]), sorted(outside[1::2])
-        return Shape(label, 0, None, [x1, y1, x2 - x1, y2 - y1])
-    holes = [
-        [float(v) for point in hole for v in point] for hole in raw["points"].get("interior", [])
-    ]
+        (x1, x2), (y1, y2) = (sorted(float(point[i]) for point in rings[0]) for i in (0, 1))
+        return Shape(label, 0, None, [x1, y1, x2 - x1 + whole, y2 - y1 + whole])
+    shift = 0.5 if whole else 0.0
+    outside, *holes = [[float(v) + shift for point in ring for v in point] for ring in rings]
     if any(len(hole) >= 6 for hole in holes):
         return Shape(label, 0, polygon_with_holes(outside, holes, height, width))
     return Shape(label, 0, [outside])
@@ -124,6 +128,6 @@ register_source(
         SuperviselySettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )
