@@ -18,8 +18,9 @@ from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
 from segtrack.journal import delivery, journal
-from segtrack.journal.delivery import Sender, say_waiting
+from segtrack.journal.delivery import Sender
 from segtrack.journal.outbox import Head, Outbox
+from segtrack.journal.syncing import say_waiting
 from segtrack.journal.tracking import of_server
 from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
