@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 from dataclasses import replace
 from http.client import BadStatusLine
@@ -24,6 +23,7 @@ from segtrack.journal.syncing import say_waiting
 from segtrack.journal.tracking import of_server
 from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
+from tests.journal.made import empty_mlflow
 
 
 @pytest.fixture
@@ -31,10 +31,7 @@ def settings(
     tmp_path: Path, mlflow_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MlflowSettings:
     monkeypatch.chdir(tmp_path)
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def made(name: str, began: int, *records: dict[str, Any], parent: str = "") -> Outbox:
