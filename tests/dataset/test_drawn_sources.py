@@ -438,6 +438,36 @@ def test_pixels_of_supervisely(folder: Path, run: Prepare) -> None:
     assert pixels[11:19, 11:29].sum() + 25 == 8 * 18 and pixels[13:17, 13:17].sum() == 0
 
 
+def test_several_polygons_of_supervisely_are_one_object(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    content = json.loads(path.read_text())
+    parts = [{"exterior": SQUARE, "interior": []}, {"exterior": TRIANGLE}]
+    content["objects"] = [{"classTitle": "car", "geometryType": "multipolygon", "parts": parts}]
+    path.write_text(json.dumps(content))
+    ((name, area, box, polygons),) = labels_of_first(run(settings))
+    assert (name, area, box) == ("car", 300, [10, 10, 50, 30])
+    assert polygons == [[v for point in one for v in point] for one in (SQUARE, TRIANGLE)]
+    content["objects"][0]["parts"][0]["interior"] = [[[12, 12], [20, 12], [20, 18], [12, 18]]]
+    path.write_text(json.dumps(content))
+    ((_, area, _, _),) = labels_of_first(run(settings))
+    assert area == pytest.approx(300 - 48, abs=10)  # as COCO draws the triangle
+
+
+def test_what_was_left_out_is_told_where_nothing_is_left(folder: Path, run: Prepare) -> None:
+    settings = labelme(folder)
+    path = folder / "json" / "0.json"
+    content = json.loads(path.read_text())
+    content["shapes"] = [thing("quadrilateral", "car", points=SQUARE)]
+    path.write_text(json.dumps(content))
+    ((name, area, _, _),) = labels_of_first(run(settings))
+    assert (name, area) == ("car", 200)
+    content["shapes"][0]["shape_type"] = "linestrip"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ChecksFailed, match="1 shapes of type linestrip are left out"):
+        run(settings)
+
+
 def test_turned_shapes_of_cvats_datumaro(folder: Path, run: Prepare) -> None:
     settings = datumaro(folder)
     path = folder / "annotations" / "default.json"
@@ -454,6 +484,22 @@ def test_turned_shapes_of_cvats_datumaro(folder: Path, run: Prepare) -> None:
     assert boxes[0] == [2, 2, 10, 4]  # not CVAT's: whose degrees these are nobody knows
     assert boxes[1] == pytest.approx([24, 10, 12, 20], abs=0.05)
     assert boxes[2] == pytest.approx([25, 5, 10, 20])
+
+
+def test_values_of_datumaro_as_text_and_floats(folder: Path, run: Prepare) -> None:
+    settings = datumaro(folder)
+    path = folder / "annotations" / "default.json"
+    content = json.loads(path.read_text())
+    first = content["items"][0]["annotations"][0]
+    content["items"][0]["annotations"] = [
+        {**first, "label_id": 1.0, "attributes": {"is_crowd": "false"}},
+        {**first, "label_id": "0", "attributes": {"is_crowd": True}},
+    ]
+    path.write_text(json.dumps(content))
+    dataset = run(settings).dataset
+    rows = dataset.coco("train")["annotations"]
+    found = [(dataset.names[row["category_id"]], row["iscrowd"]) for row in rows]
+    assert found == [("person", 0), ("car", 1)]
 
 
 def two_images(folder: Path, tags: tuple[str, str], data: dict[str, Any]) -> LabelstudioSettings:

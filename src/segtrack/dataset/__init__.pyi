@@ -60,7 +60,6 @@ from .sequences import VideoSequence as VideoSequence
 from .signatures import signature as signature
 from .sources.coco import CocoSettings as CocoSettings
 from .sources.coco.annotation_files import annotation_files as annotation_files
-from .sources.coco.strangers import what_it_is as what_it_is
 from .sources.images import ImagesSettings as ImagesSettings
 from .sources.labellerr import LabellerrDatasetSettings as LabellerrDatasetSettings
 from .sources.labellerr import Unlabelled as Unlabelled
@@ -77,6 +76,7 @@ from .sources.traffic_sim.settings import TrafficSimSettings as TrafficSimSettin
 from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
 from .splits import Grouping as Grouping
+from .strangers import what_it_is as what_it_is
 from .telling import told_by_kind as told_by_kind
 from .unchanged import require_unchanged as require_unchanged
 from .version_folder import AS_BEFORE as AS_BEFORE

@@ -160,7 +160,7 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
 
 def _instead(files: list[Path]) -> str:
     """What one of the files is, as the end of a message; empty where that is not known."""
-    from segtrack.dataset.sources.coco.strangers import what_it_is
+    from segtrack.dataset.strangers import what_it_is
 
     for file in files:
         if file.suffix.lower() in _PACKED and (looks := what_it_is(file)):

@@ -137,18 +137,18 @@ def _depth(numbered: tuple[int, Any]) -> float:
 
 
 def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut) -> Shape | None:
-    from segtrack.dataset.coco_values import degrees_of
+    from segtrack.dataset.coco_values import degrees_of, flag, whole
     from segtrack.dataset.drawn import Shape, box, ellipse
 
     kind = raw["type"]
     if kind not in ("polygon", "bbox", "mask", "ellipse"):
         left_out.add(f"annotations of type {kind}", file)
         return None
-    number = raw.get("label_id")
-    if number is not None and not 0 <= number < len(labels):
-        raise ValueError(f"label_id is {number}, there are {len(labels)} labels")
+    number, given = whole(raw.get("label_id")), raw.get("label_id")
+    if given is not None and (number is None or not 0 <= number < len(labels)):
+        raise ValueError(f"label_id is {given!r:.40}, there are {len(labels)} labels")
     label = None if number is None else labels[number]
-    crowd = bool((raw.get("attributes") or {}).get("is_crowd"))
+    crowd = bool(flag((raw.get("attributes") or {}).get("is_crowd")))
     if kind == "mask":
         return Shape(label, 0, dict(raw["rle"]), crowd=crowd)
     degrees = degrees_of(raw)
