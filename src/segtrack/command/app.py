@@ -126,7 +126,7 @@ def _run(words: list[str]) -> int:
         return _hydra(words, lambda config: None)
     _check_output(options.overrides)
     for line in lost:
-        say(line)
+        say(line, error=True)
     if chosen:
         say(choices_text(chosen))
     from segtrack.command.composition import compose_settings
