@@ -2,7 +2,8 @@
 
 MOT15 adds a 3D position (``x,y,z``, -1 where there is none), MOT16 and later ones a class and a
 visibility. "MOT16: A Benchmark for Multi-Object Tracking" (Milan et al., 2016), section 4. What
-trackers write has the class alone (8 columns), or before ``-1,-1`` (10), too.
+trackers write has the class alone (8 columns), or before ``-1,-1`` (10), too. Where the class is -1
+throughout, as in UAVDT's ``_gt.txt``, there is none.
 
 VisDrone's rows look alike but are others: ``frame,id,x,y,w,h,score,category,truncation,occlusion``
 (github.com/VisDrone/VisDrone2018-MOT-toolkit, README).
@@ -81,16 +82,23 @@ def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
 
     Args:
         path: a file of 7 columns (no more than a confidence), 8 (a class too), 9 (MOT16 and later)
-            or 10 (MOT15; the eighth is a class where ``-1,-1`` follows it).
+            or 10 (MOT15; the eighth is a class where ``-1,-1`` follows it, unless it is -1 too).
         tracks: rows have ids; False for detections, whose ids are all -1.
         first: number of the first frame.
 
     Raises:
         DataError: a malformed row (number of columns, not a number, a frame before ``first``, an
-            id that is no whole number, the same id twice in a frame), or VisDrone's columns; with
-            path, line and value.
+            id that is no whole number, the same id twice in a frame, a visibility above 1), or
+            VisDrone's columns; with path, line and value.
     """
     table = read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS)
+    if _looks_like_visdrone_image(table):
+        refuse_row(
+            path,
+            0,
+            "columns of VisDrone's single images (left,top,width,height,score,category,truncation,"
+            "occlusion), which have neither frames nor ids",
+        )
     if _looks_like_visdrone(table):
         refuse_row(
             path,
@@ -148,14 +156,34 @@ def _looks_like_visdrone(table: np.ndarray) -> bool:
     """
     if table.shape[1] != POSITION_COLUMNS or not len(table):
         return False
+    return _fits_visdrone(table[:, 6:]) and bool(
+        (table[:, 7] > 1).any() or (table[:, 8:] > 0).any()
+    )
+
+
+def _looks_like_visdrone_image(table: np.ndarray) -> bool:
+    """Eight columns of which the last four can only be as in VisDrone's rows.
+
+    As MOTChallenge's they would be boxes of 1 px and less.
+    """
+    if table.shape[1] != 8 or not len(table):
+        return False
+    return _fits_visdrone(table[:, 4:]) and bool((table[:, 5] > 1).any())
+
+
+def _fits_visdrone(columns: np.ndarray) -> bool:
+    """Whether four columns can be score, category, truncation, occlusion."""
     allowed = ((0, 1), range(12), (0, 1), (0, 1, 2))
-    fits = all(np.isin(table[:, 6 + i], list(kinds)).all() for i, kinds in enumerate(allowed))
-    return fits and bool((table[:, 7] > 1).any() or (table[:, 8:] > 0).any())
+    return all(np.isin(columns[:, i], list(kinds)).all() for i, kinds in enumerate(allowed))
 
 
 def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTable:
     columns = table.shape[1]
-    has_class = columns in (8, CLASS_COLUMNS)
+    has_class = columns in (8, CLASS_COLUMNS) and not (len(table) and (table[:, 7] == -1).all())
+    if columns == CLASS_COLUMNS and has_class and tracks:
+        # Of UAVDT's _gt_whole.txt the last columns are out-of-view, occlusion, category.
+        problem = "the ninth column is a visibility, 0 to 1 or -1; are these columns of MOT16?"
+        require(path, table[:, 8] <= 1, problem)
     if columns == POSITION_COLUMNS and len(table):
         # Trackers that write a class before the ones that MOT15 has for "no place".
         whole = (table[:, 7] == np.floor(table[:, 7])).all()
@@ -174,7 +202,7 @@ def _require_rows(
 ) -> None:
     require_frames(path, table[:, 0], first)
     require_ids(path, table[:, 1])
-    require_boxes(path, table[:, 2:6])
+    require_boxes(path, table[:, 2:6], table[:, 4:6])
     if has_class:
         require(path, table[:, 7] == np.floor(table[:, 7]), "a class is a whole number")
     if tracks:
