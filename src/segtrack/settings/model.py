@@ -77,33 +77,11 @@ class ModelSettings(Group):
         folder = self.weights_folder
         if folder is not None and not Path(folder).expanduser().is_dir():
             yield Problem("model.weights_folder", folder, "no such folder; null for none")
-        weights = self.weights
-        words = ("auto", "scratch", "shipped")
-        if weights is None or weights in words:
-            return
-        if weights.startswith("run:"):
-            if not re.fullmatch(r"run:[0-9a-f]{32}", weights):
-                allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
-                yield Problem("model.weights", weights, allowed)
-        elif not Path(weights).expanduser().exists():
-            network = _network_of(weights)
-            allowed = (
-                f"no such file, but the name of a network: model={network} model.weights=auto "
-                "takes what is published of it; else give a checkpoint's file"
-                if network
-                else "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, "
-                "scratch or auto"
-            )
+        weights = self.weights or ""
+        if weights.startswith("run:") and not re.fullmatch(r"run:[0-9a-f]{32}", weights):
+            allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
             yield Problem("model.weights", weights, allowed)
 
     def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:
         """What of ``trainer`` this family cannot train with."""
         yield from ()
-
-
-def _network_of(weights: str) -> str:
-    """The network whose published weights are called so, such as ``yolov8s-seg.pt``; else ""."""
-    from segtrack.settings.groups import options  # which knows all settings, these too
-
-    name = weights.removesuffix(Path(weights).suffix)
-    return name if name in options()["model"] else ""
