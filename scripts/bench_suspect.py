@@ -44,14 +44,11 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
+from bench_select import run
 from pycocotools import mask as coco_mask
 
 from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.statistics import Estimate, Interval, compare
-from segtrack.command.app import CONF
-from segtrack.command.checking import check
-from segtrack.command.composition import compose_settings
-from segtrack.command.job import look
 from segtrack.curation import KINDS, Facts, facts_of, pooled, suspicions
 from segtrack.dataset import Dataset, annotations_of, images_of, read_pixels
 from segtrack.evaluation import ImageBatch, image_batches
@@ -258,16 +255,6 @@ def _picture(gallery: Path, target: Path) -> None:
     pictures = [picture for path in files if (picture := read_pixels(path)) is not None]
     coded = cv2.imencode(".jpg", contact_sheet(pictures, 2, 560), [cv2.IMWRITE_JPEG_QUALITY, 80])
     target.write_bytes(coded[1].tobytes())
-
-
-def run(words: Sequence[str]) -> Runner:
-    """What ``python src/run.py WORDS`` does, without a record of the run."""
-    print("python src/run.py", *words, flush=True)
-    if problems := check(CONF, list(words), sweep=False):
-        raise SettingsError("; ".join(map(str, problems)))
-    runner = look(compose_settings(CONF, list(words)))
-    runner.run()
-    return runner
 
 
 # Planting

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,15 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mlflow")
     connect(MlflowSettings(uri=f"sqlite:///{folder / 'mlflow.db'}", experiment="template"))
     return folder / "mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """For the tests of a module; their people go to about:blank between them."""
+    from tests.browser import open_browser
+
+    with open_browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ Rng = np.random.Generator
 Image = NDArray[np.uint8]
 
 _FARTHEST = 400.0
-"""How far haze is looked through, m."""
+"""How far away the sky is, and the ground at most, for the haze before them, m."""
 
 
 def paint_background(

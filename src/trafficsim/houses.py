@@ -11,9 +11,9 @@ from trafficsim.camera import NEAR, Camera, clip_near
 from trafficsim.colours import Colour, pick
 from trafficsim.facades import Front, choose_front
 from trafficsim.light import Light
-from trafficsim.nearest import nearest
+from trafficsim.raster import nearest
 from trafficsim.scene import Building, Street
-from trafficsim.textures import PER_METRE, Texture, paint_wall
+from trafficsim.textures import VEIL_PER_METRE, Texture, paint_wall
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]
@@ -21,8 +21,9 @@ Image = NDArray[np.uint8]
 Point = tuple[float, float, float]
 
 _DEPTH = 10.0
-_FARTHEST = 390.0
-"""How far haze is looked through, m."""
+_VEIL_END = 390.0
+"""How far the table of haze reaches, m: past all houses, but the ray of a pixel beside a wall may
+meet its plane farther away or nowhere."""
 
 _ROOFS: tuple[Colour, ...] = ((60, 70, 130), (70, 80, 95), (75, 70, 68), (60, 85, 120))
 _GABLE: Colour = (150, 160, 170)
@@ -165,13 +166,13 @@ def _paint(image: Image, camera: Camera, light: Light, sides: list[_Wall | _Flat
     to_wall = to_wall[painted]
     to_wall[:, :2] *= np.array([front.shown for front in fronts])[..., None]
     numbers = np.zeros(image.shape[:2], np.int16)
-    depths = (np.arange(_FARTHEST * PER_METRE) + 0.5) / PER_METRE
+    depths = (np.arange(_VEIL_END * VEIL_PER_METRE) + 0.5) / VEIL_PER_METRE
     clear = np.exp((-light.haze_density * depths).astype(np.float32))
     veil = (1.0 - clear).astype(np.float32)
-    spans, lines = nearest(numbers, outlines[painted])
+    spans, edges = nearest(numbers, outlines[painted])
     for k, front in enumerate(fronts):
         paint_wall(
-            image, numbers, k + 1, spans[k], lines[k], to_wall[k], front.texture, gains[k],
+            image, numbers, k + 1, spans[k], edges[k], to_wall[k], front.texture, gains[k],
             light.haze, veil,
         )  # fmt: skip
 

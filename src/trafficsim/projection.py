@@ -58,7 +58,7 @@ def see_mesh(
         firsts[i + 1] = firsts[i] + counts[i]
     points = np.empty((len(vertices) + len(counts), 2))
     sizes, tones = np.empty(len(counts), np.int64), np.empty((len(counts), 3))
-    room = np.empty((_largest(counts) + 1, 3))
+    room = np.empty((len(vertices) + 1, 3))
     used = known = ZERO
     for part in _far_first(parts, centres, eye, position):
         last = parts[part + 1, 1] if part + 1 < len(parts) else len(counts)
@@ -128,11 +128,12 @@ def see_ground(
         Points float64 (M, 2), px, and int64 (P,), how many each has; 0 behind the camera.
     """
     origin = np.zeros(3)
-    flat, most = np.empty((len(points), 2)), _largest(counts)
+    flat = np.empty((len(points), 2))
     for i in range(len(points)):
         flat[i, 0] = points[i, 0] + points[i, 1] * slide[0]
         flat[i, 1] = points[i, 2] + points[i, 1] * slide[2]
-    hull, ring, cut = np.empty((most + 1, 2)), np.zeros((most, 3)), np.empty((most + 1, 3))
+    hull, ring = np.empty((len(points) + 1, 2)), np.zeros((len(points), 3))
+    cut = np.empty((len(points) + 1, 3))
     pixels, sizes = np.empty((len(points) + len(counts), 2)), np.zeros(len(counts), np.int64)
     first = used = ZERO
     for k in range(len(counts)):
@@ -359,11 +360,3 @@ def _hull(points: Array, hull: Array) -> int:
         hull[count, 0], hull[count, 1] = points[i, 0], points[i, 1]
         count += 1
     return max(count - 1, 1)  # the last is the first again
-
-
-@compiled
-def _largest(counts: Counts) -> int:
-    most = 0
-    for count in counts:
-        most = max(most, count)
-    return most

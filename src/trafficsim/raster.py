@@ -16,6 +16,8 @@ from segtrack.base.compiled import ZERO, compiled
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Numbers = NDArray[np.int16]
+Spans = NDArray[np.int32]
 
 _LONG = 24
 """Runs of so many px are copied."""
@@ -38,7 +40,7 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
         counts: int64 (P,), the corners of each, at least 1.
         colours: float64 (P, 3), 0..255; what is beyond is cut off.
     """
-    edges, line = np.empty((_most(counts), 4)), np.empty(image[0].size, np.uint8)
+    edges, line = np.empty((len(points), 4)), np.empty(image[0].size, np.uint8)
     height, width, covers = len(image), image.shape[1], image.shape[2] == 4
     first = 0
     for n in range(len(counts)):
@@ -48,18 +50,7 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
         first += counts[n]
         ready = 0  # of the line
         for y in range(_first(y0 - 1.0, ZERO), _last(y1 + 1.0, height - 1) + 1):
-            # what is touched, and between that what is covered wholly
-            start, low, high, stop = x0 - 1.0, x0, x1, x1 + 1.0
-            if y < y0 or y > y1:
-                low = inf
-            for i in range(known):
-                reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
-                if per_row > 0.0:
-                    high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
-                elif per_row < 0.0:
-                    low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
-                elif reach < 0.0:
-                    low, stop = inf, stop if reach >= -1.0 else -inf
+            start, low, high, stop = _crossed(edges, known, (x0, y0, x1, y1), y)
             begin, end = _first(start, ZERO), _last(stop, width - 1)
             if begin > end:
                 continue
@@ -98,6 +89,42 @@ def fill(image: Image, points: Array, counts: Counts, colours: Array) -> None:
 
 
 @compiled
+def nearest(numbers: Numbers, corners: Array) -> tuple[Spans, Array]:
+    """Gives each pixel the number of the nearest polygon, from 1, that covers all of it.
+
+    Args:
+        numbers: int16 (H, W), zeros, written to.
+        corners: float64 (P, C, 2), px, of convex polygons, the last the nearest; corners may be
+            repeated.
+
+    Returns:
+        Of each row of each polygon its first pixel and its first that is covered wholly, its last
+        such and its last, int32 (P, H, 4); of a row without, the first is beyond the last. And
+        the edges of each polygon and of the box around it, float64 (P, C + 4, 4), as `_edges`
+        writes them; zeros where there are fewer.
+    """
+    many, most = corners.shape[:2]
+    height, width = numbers.shape
+    spans, edges = np.zeros((many, height, 4), np.int32), np.zeros((many, most + 4, 4))
+    spans[:, :, 2:] = -1
+    for k in range(many - 1, -1, -1):
+        x0, y0, x1, y1, known = _edges(corners[k], edges[k])
+        box = edges[k, known : known + 4]
+        box[0, 0], box[0, 2], box[0, 3] = -1.0, -x0, -1.0
+        box[1, 0], box[1, 2], box[1, 3] = 1.0, x1, 1.0
+        box[2, 1], box[2, 2] = -1.0, -y0
+        box[3, 1], box[3, 2] = 1.0, y1
+        for y in range(_first(y0 - 1.0, ZERO), _last(y1 + 1.0, height - 1) + 1):
+            start, low, high, stop = _crossed(edges[k], known, (x0, y0, x1, y1), y)
+            spans[k, y, 0], spans[k, y, 1] = _first(start, ZERO), _first(low, ZERO)
+            spans[k, y, 2], spans[k, y, 3] = _last(high, width - 1), _last(stop, width - 1)
+            for x in range(spans[k, y, 1], spans[k, y, 2] + 1):
+                if numbers[y, x] == 0:
+                    numbers[y, x] = k + 1
+    return spans, edges
+
+
+@compiled
 def stamp(mask: Image, points: Array, counts: Counts, values: Counts) -> Counts:
     """Writes a value where a polygon covers a pixel by half or more, one after the other.
 
@@ -110,7 +137,7 @@ def stamp(mask: Image, points: Array, counts: Counts, values: Counts) -> Counts:
     Returns:
         int64 (P, 4), x0, y0, x1, y1, ends excluded, around each; zeros where nothing is drawn.
     """
-    edges = np.empty((_most(counts), 4))
+    edges = np.empty((len(points), 4))
     boxes = np.zeros((len(counts), 4), np.int64)
     height, width = mask.shape
     first = 0
@@ -229,6 +256,25 @@ def _edges(corners: Array, edges: Array) -> tuple[float, float, float, float, in
 
 
 @compiled
+def _crossed(
+    edges: Array, known: int, box: tuple[float, float, float, float], y: int
+) -> tuple[float, float, float, float]:
+    """Where row `y` is touched first, where it is covered wholly from and to, and touched last."""
+    start, low, high, stop = box[0] - 1.0, box[0], box[2], box[2] + 1.0
+    if y < box[1] or y > box[3]:
+        low = inf
+    for i in range(known):
+        reach, per_row = edges[i, 2] - edges[i, 1] * y, edges[i, 3]
+        if per_row > 0.0:
+            high, stop = min(high, reach * per_row), min(stop, (reach + 1.0) * per_row)
+        elif per_row < 0.0:
+            low, start = max(low, reach * per_row), max(start, (reach + 1.0) * per_row)
+        elif reach < 0.0:
+            low, stop = inf, stop if reach >= -1.0 else -inf
+    return start, low, high, stop
+
+
+@compiled
 def _span(edges: Array, known: int, y: int, room: float) -> tuple[float, float]:
     """From where to where row `y` lies within all edges moved outward by `room` px."""
     low, high = -inf, inf
@@ -263,11 +309,3 @@ def _tone(value: float) -> float:
 @compiled
 def _mixed(before: np.uint8, tone: float, cover: float) -> np.uint8:
     return np.uint8(before + (tone - before) * cover + 0.5)
-
-
-@compiled
-def _most(counts: Counts) -> int:
-    most = 1
-    for count in counts:
-        most = max(most, count)
-    return most

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segtrack.base.compiled import compiled
-from trafficsim.nearest import Numbers, Spans
+from trafficsim.raster import Numbers, Spans
 
 Image = NDArray[np.uint8]
 Texture = NDArray[np.uint32]
 Array = NDArray[np.float64]
 Row = NDArray[np.float32]
 
-PER_METRE = 10
+VEIL_PER_METRE = 10
 """Entries of a veil for each m of depth."""
 
 
@@ -35,7 +35,7 @@ def as_picture(texture: Texture) -> Image:
 
 @compiled
 def paint_wall(
-    image: Image, numbers: Numbers, number: int, spans: Spans, lines: Array, to_wall: Array,
+    image: Image, numbers: Numbers, number: int, spans: Spans, edges: Array, to_wall: Array,
     texture: Texture, gain: Array, haze: Array, veil: Row,
 ) -> None:  # fmt: skip
     """Paints what is not hidden of a flat thing, with the haze before it.
@@ -44,16 +44,16 @@ def paint_wall(
 
     Args:
         image: uint8 (H, W, 3).
-        numbers: int16 (H, W), of the nearest thing, as `outline` writes them.
+        numbers: int16 (H, W), of the nearest thing, as `nearest` writes them.
         number: Its own; what has a lower one is painted already.
-        spans: int32 (H, 4), its pixels in each row, as `outline` has them.
-        lines: float64 (C + 4, 4), around it, as `outline` has them.
+        spans: int32 (H, 4), its pixels in each row, as `nearest` has them.
+        edges: float64 (C + 4, 4), of it, as `nearest` has them.
         to_wall: float64 (3, 3), makes of a pixel (x, y, 1) its place in the texture, px from the
             upper left corner, over its depth, and 1 / depth, 1/m.
         texture: uint32 (h, w); its fourth number is 255 where it shines and takes no light.
         gain: float64 (3,), what the light makes of its colours, a factor.
         haze: float64 (3,), 0..255.
-        veil: float32 (D,), the share of haze by depth in steps of 1 / PER_METRE m.
+        veil: float32 (D,), the share of haze by depth in steps of 1 / VEIL_PER_METRE m.
     """
     height, width = image.shape[:2]
     xs, ys, mixed = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.int64)
@@ -81,15 +81,15 @@ def paint_wall(
                 image[y, begin + i, 2] = row[i] >> 16
             for i in range(count):
                 if not inner <= begin + i <= outer:
-                    _fade(image, begin + i, y, row[i], lines)
+                    _fade(image, begin + i, y, row[i], edges)
 
 
 @compiled
-def _fade(image: Image, x: int, y: int, colour: int, lines: Array) -> None:
+def _fade(image: Image, x: int, y: int, colour: int, edges: Array) -> None:
     """Paints a pixel outside of a polygon: the farther, the less."""
     cover = 1.0
-    for i in range(len(lines)):
-        cover = min(cover, lines[i, 0] * x + lines[i, 1] * y + lines[i, 2] + 1.0)
+    for i in range(len(edges)):
+        cover = min(cover, edges[i, 2] - edges[i, 0] * x - edges[i, 1] * y + 1.0)
     if cover > 0.0:
         for c in range(3):
             before, after = np.float64(image[y, x, c]), np.float64(colour >> 8 * c & 255)
@@ -107,14 +107,14 @@ def _places(
     down, along_down = to_wall[1, 0] * x + to_wall[1, 1] * y + to_wall[1, 2], to_wall[1, 0]
     near, along_near = to_wall[2, 0] * x + to_wall[2, 1] * y + to_wall[2, 2], to_wall[2, 0]
     a, da, b, db = one(16 * across), one(16 * along_across), one(16 * down), one(16 * along_down)
-    c, dc, least = one(near), one(along_near), one(PER_METRE / many)
+    c, dc, least = one(near), one(along_near), one(VEIL_PER_METRE / many)
     half, none, last_x, last_y = (
         one(8.0),
         one(0.0),
         one(16 * (size[1] - 1)),
         one(16 * (size[0] - 1)),
     )
-    fine, last = one(PER_METRE), one(many - 1)
+    fine, last = one(VEIL_PER_METRE), one(many - 1)
     for i in range(count):
         # not `/`, which would look for a zero each time
         depth = np.divide(one(1.0), max(c + dc * one(i), least))

@@ -202,6 +202,23 @@ def test_ultralytics_there_and_back() -> None:
     assert len(segtrack.to_ultralytics(empty, image, names).boxes) == 0
 
 
+def test_boxes_without_masks_among_others_and_alone() -> None:
+    """As ``update`` takes them: None where a box has none."""
+    box, mask = [(0, 0, 9, 9), (20, 0, 29, 9)], np.zeros(SIZE, bool)
+    mask[:9, :9] = True
+    rle = {"size": SIZE, "counts": encoded(mask[None])[0]}
+    image, tracker = np.zeros((*SIZE, 3), np.uint8), segtrack.ByteTrack()
+    for given in ([rle, None], [mask, None]):
+        found = tracker.update(box, [0.9, 0.9], masks=given)
+        expected = np.stack([mask, np.zeros(SIZE, bool)])
+        np.testing.assert_array_equal(segtrack.to_supervision(found).mask, expected)
+        shown = segtrack.to_ultralytics(found, image, {0: "car"}).masks
+        np.testing.assert_array_equal(shown.data.numpy(), expected)
+    found = tracker.update(box, [0.9, 0.9], masks=[None, None])
+    assert segtrack.to_supervision(found).mask is None
+    assert segtrack.to_ultralytics(found, image, {0: "car"}).masks is None
+
+
 def test_importing_is_fast() -> None:
     """``import segtrack`` loads nothing that computes, and the tracker alone no torch or Hydra."""
     code = """

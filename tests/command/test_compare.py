@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from segtrack.evaluation.measurement import measure
 from segtrack.scoring import PLAIN_FIELDS, SequenceScores, counts_of
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
+from tests.journal.made import empty_mlflow
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -36,10 +36,7 @@ HALF = 100 * 51 / 101  # precision 1 up to the recall .5
 
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def kept(

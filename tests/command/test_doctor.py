@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from segtrack.command import machine
+from segtrack.command import hardware, machine
 from segtrack.command.app import main
 from segtrack.command.composition import compose_settings
 from segtrack.command.machine import NOTE, OK, PROBLEM, Finding
@@ -83,11 +83,11 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     (tmp_path / "memory.max").write_text(f"{2 * 2**30}\n")
-    assert machine.cpu_share(tmp_path) == 1.5
-    assert machine.memory_limit(tmp_path) == 2 * 2**30
+    assert hardware.cpu_share(tmp_path) == 1.5
+    assert hardware.memory_limit(tmp_path) == 2 * 2**30
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert machine.cpu_share(tmp_path) is None and machine.memory_limit(tmp_path) is None
+    assert hardware.cpu_share(tmp_path) is None and hardware.memory_limit(tmp_path) is None
     old = tmp_path / "v1"
     for name, text in (
         ("cpu/cpu.cfs_quota_us", "400000"),
@@ -96,16 +96,16 @@ def test_what_a_container_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         (old / name).parent.mkdir(parents=True, exist_ok=True)
         (old / name).write_text(text)
-    assert machine.cpu_share(old) == 4.0 and machine.memory_limit(old) is None
-    monkeypatch.setattr(machine, "cpu_share", lambda: 0.5)
+    assert hardware.cpu_share(old) == 4.0 and hardware.memory_limit(old) is None
+    monkeypatch.setattr(hardware, "cpu_share", lambda: 0.5)
     found = machine.cores()
     assert found.state == NOTE and "the container has 0.5" in found.found
     assert found.do.startswith("OMP_NUM_THREADS=1 ")
-    monkeypatch.setattr(machine, "memory_bytes", lambda: 64 * 2**30)
-    monkeypatch.setattr(machine, "memory_limit", lambda: 3 * 2**30)
+    monkeypatch.setattr(hardware, "memory_bytes", lambda: 64 * 2**30)
+    monkeypatch.setattr(hardware, "memory_limit", lambda: 3 * 2**30)
     found = machine.memory()
     assert (found.state, found.found) == (NOTE, "3.0 GiB of 64.0 GiB")
-    monkeypatch.setattr(machine, "memory_limit", lambda: None)
+    monkeypatch.setattr(hardware, "memory_limit", lambda: None)
     assert (machine.memory().state, machine.memory().found) == (OK, "64.0 GiB")
 
 
@@ -126,9 +126,9 @@ def test_instructions(
 ) -> None:
     path = tmp_path / "cpuinfo"
     path.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: spectre\n")
-    assert machine.cpu_flags(path) == set(flags.split())
-    assert machine.cpu_flags(tmp_path / "none") == set()
-    monkeypatch.setattr(machine, "cpu_flags", lambda: set(flags.split()))
+    assert hardware.cpu_flags(path) == set(flags.split())
+    assert hardware.cpu_flags(tmp_path / "none") == set()
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: set(flags.split()))
     assert (machine.instructions().state, machine.instructions().found) == (state, found)
 
 
@@ -191,7 +191,7 @@ def test_video_needs_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_places(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.store(settings).state == OK
     assert machine.mlflow(settings).state == OK
-    monkeypatch.setattr(machine, "free_bytes", lambda _: 2**30)
+    monkeypatch.setattr(hardware, "free_bytes", lambda _: 2**30)
     found = machine.store(settings)
     assert (found.state, found.found) == (NOTE, ".segtrack, 1.0 GiB free")
     assert "store gc" in found.do
@@ -205,7 +205,7 @@ def test_places(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     settings.store = "nosuch://bucket/x"
     found = machine.store(settings)
     assert found.state == PROBLEM and "Protocol not known" in found.do
-    assert machine.free_bytes(tmp_path / "not" / "yet") > 0
+    assert hardware.free_bytes(tmp_path / "not" / "yet") > 0
     assert machine.writable(tmp_path) and not machine.writable(Path("/proc"))
 
 

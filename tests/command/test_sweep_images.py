@@ -1,7 +1,6 @@
 """The outcome of a sweep on images: validation chooses, test images tell."""
 
 import csv
-import shutil
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from segtrack.evaluation import ImageUnits
 from segtrack.evaluation.measurement import measure
 from segtrack.settings import EvaluationSettings, MlflowSettings
 from tests.evaluation.scenes import Detection, Object, hand_made, write_predictions
+from tests.journal.made import empty_mlflow
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -25,10 +25,7 @@ OBJECTS = [Object(i, 0, box) for i in range(6) for box in (BOX, OTHER)]
 
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def cell(

@@ -50,11 +50,15 @@ def drawn(*polygons: list[float]) -> np.ndarray:
 
 def expected(program: str) -> list[tuple[str, np.ndarray]]:
     x, y, w, h = BOX
-    parts = (TRIANGLE,) if program in WITHOUT_PARTS else (TRIANGLE, ISLAND)
-    square = [10.0, 8, 41, 8, 41, 30, 10, 30] if program == "supervisely" else SQUARE
+    square, triangle, parts = SQUARE, TRIANGLE, (ISLAND,)
+    if program in WITHOUT_PARTS:
+        parts = ()
+    if program == "supervisely":  # whole pixels: their centres, and the last one of a box
+        square = [10.5, 8.5, 41.5, 8.5, 41.5, 30.5, 10.5, 30.5]
+        triangle, w, h = [value + 0.5 for value in TRIANGLE], w + 1, h + 1
     return [
         ("car", drawn(square)),
-        ("traffic light", drawn(*parts)),
+        ("traffic light", drawn(triangle, *parts)),
         ("person", ring()),
         ("car", drawn([x, y, x + w, y, x + w, y + h, x, y + h])),
     ]

@@ -23,6 +23,7 @@ from tests.convert.conftest import Convert, Say, iou, objects, packed, read
 from tests.dataset.conftest import Prepare, write_image
 
 WIDTH, HEIGHT, COUNT = 96, 64, 6
+BOX_TEXT = "[1, 2, 10, 10]"
 CLASSES = {"0": "person", "2": "car", "7": "a & <b>"}
 
 
@@ -298,6 +299,131 @@ def test_track_ids_among_the_attributes(tmp_path: Path, convert: Convert) -> Non
     assert done.notes == ("1 annotations without a track id are left out",)
     (after,) = clips_of(tmp_path / "t.xml", "cvat-video")
     assert list(by_key(after)) == [(0, 8)]
+
+
+def coco_video(path: Path, numbers: list[Any], names: list[str], **rest: Any) -> Path:
+    """A video with track 3 in each frame, ten pixels further from image to image."""
+    size = {"width": WIDTH, "height": HEIGHT, "video_id": 1}
+    images = [
+        {"id": i, "file_name": name, **size, **({} if number is None else {"frame_id": number})}
+        for i, (number, name) in enumerate(zip(numbers, names, strict=True))
+    ]
+    annotations = [
+        {"id": i, "image_id": i, "category_id": 1, "track_id": 3, "bbox": [10 * i, 1, 5, 6]}
+        for i in range(len(images))
+    ]
+    content = {"images": images, "annotations": annotations}
+    rows = {"videos": [{"id": 1, "file_name": "S1"}], "categories": [{"id": 1, "name": "car"}]}
+    path.write_text(json.dumps({**rows, **content, **rest}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names", "frames", "count", "note"),
+    [
+        ([0, 1, 2], "abc", [0, 1, 2], 3, ""),
+        ([1, 2, 3], "abc", [0, 1, 2], 3, "frame_id counts from 1"),
+        (["1", 2.0, 3], "abc", [0, 1, 2], 3, "frame_id counts from 1"),
+        ([1, 3, 4], "abc", [1, 3, 4], 5, "frame_id begins with 1 and is counted from 0"),
+        ([None] * 3, "abc", [0, 1, 2], 3, ""),
+        ([None] * 3, ["f/12.jpg", "f/9.jpg", "f/10.jpg"], [2, 0, 1], 3, "images are not in the"),
+        ([None] * 3, ["x/12.jpg", "y/9.jpg", "z/10.jpg"], [0, 1, 2], 3, ""),
+    ],
+)
+def test_frames_of_coco(
+    tmp_path: Path, numbers: list[Any], names: list[str], frames: list[int], count: int, note: str
+) -> None:
+    """Each box stays with its image, whatever number that has."""
+    (clip,) = clips_of(coco_video(tmp_path / "c.json", numbers, names), "coco")
+    assert (clip.clip.name, clip.clip.frame_count) == ("S1", count)
+    at = {frame: things[0].bbox_xyxy[0] for frame, things in clip.frames.items()}
+    assert at == {frame: 10 * i for i, frame in enumerate(frames)}
+    assert [one[: len(note)] for one in clip.notes] == [note] * bool(note)
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ({"images": [{"id": 1, "file_name": "a"}, {"id": "1", "file_name": "b"}]}, "id 1 is there"),
+        ({"images": [{"id": i, "frame_id": 5} for i in range(3)]}, "frame_id 5 of an image"),
+        ({"images": [{"id": i, "frame_id": -i} for i in range(3)]}, "frame_id -1 of an image"),
+        (
+            {"images": [{"id": i, "width": 9 + i, "height": 9} for i in range(3)]},
+            "image 1 is 10 x 9 pixels, image 0 of the same video 9 x 9; dataset=coco",
+        ),
+        ({"categories": [{"id": 2, "name": "car"}]}, "category_id 1 is not in categories"),
+    ],
+)
+def test_coco_that_is_no_video(tmp_path: Path, rest: dict[str, Any], says: str) -> None:
+    path = coco_video(tmp_path / "c.json", [0, 1, 2], ["a", "b", "c"], **rest)
+    with pytest.raises(DataError, match=says):
+        clips_of(path, "coco")
+
+
+def test_values_of_coco_as_programs_write_them(tmp_path: Path) -> None:
+    """Read as those of images are."""
+    one = {"image_id": "1", "category_id": 0.0, "track_id": "8", "iscrowd": "0", "bbox": BOX_TEXT}
+    flat = {"track_id": 9, "segmentation": [1, 2, 11, 2, 11, 12], "bbox": None, "ignore": "0"}
+    turned = {"track_id": 10, "bbox": [20, 10, 20, 10], "area": 200,
+              "attributes": {"occluded": False, "rotation": 90}}  # fmt: skip
+    corners = {"track_id": 11, "bbox": [20, 10, 50, 30], "area": 600}
+    both = {"track_id": 12, "bbox": None, "segmentation": [packed(block(3, 4, 5, 6)), [
+        20, 20, 30, 20, 30, 30, 20, 30]]}  # fmt: skip
+    rows = [one, *({**one, **other} for other in (flat, turned, corners, both))]
+    path = coco_file(tmp_path / "c.json", rows, ["car"])
+    (clip,) = clips_of(path, "coco")
+    found = {thing.track_id: thing for thing in clip.frames[0]}
+    assert {key: thing.bbox_xyxy for key, thing in found.items()} == {
+        8: (1, 2, 11, 12), 9: (1, 2, 11, 12), 10: pytest.approx((25, 5, 35, 25)),
+        11: (20, 10, 50, 30), 12: (3, 4, 30, 30),
+    }  # fmt: skip
+    assert not any(thing.crowd or thing.ignored for thing in found.values())
+    assert [len(found[key].polygons) for key in (8, 9, 10, 12)] == [0, 1, 1, 0]
+    whole = block(3, 4, 5, 6) | block(20, 20, 10, 10)
+    assert (pixels_of(found[12]) == whole).all()
+    path = coco_file(tmp_path / "c.json", [one, {**one, "track_id": 8}], ["car"])
+    with pytest.raises(DataError, match="track 8 is there twice in image 1"):
+        clips_of(path, "coco")
+
+
+@pytest.mark.parametrize("none", [-1, None, "-1"])
+def test_ids_that_are_none_make_no_tracks(tmp_path: Path, none: Any) -> None:
+    """As ByteTrack's converters write for data sets of single images."""
+    box = {"image_id": 1, "category_id": 0, "bbox": [1, 2, 10, 10]}
+    path = coco_file(tmp_path / "c.json", [{**box, "track_id": none}] * 2, ["car"])
+    assert input_of(path, track_ids=True).kind == "images"
+    path = coco_file(tmp_path / "c.json", [{**box, "track_id": one} for one in (none, 4)], ["car"])
+    (clip,) = clips_of(path, "coco")
+    assert [thing.track_id for thing in clip.frames[0]] == [4]
+    assert clip.notes == ("1 annotations without a track id are left out",)
+
+
+def test_track_ids_far_behind(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i:060}"} for i in range(1 << 16)]
+    box = {"image_id": 1, "category_id": 0, "bbox": [1, 2, 10, 10], "track_id": 4}
+    content = {"images": images, "annotations": [box], "categories": [{"id": 0, "name": "car"}]}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    assert input_of(tmp_path / "c.json", track_ids=True).kind == "coco"
+
+
+def test_turned_boxes_of_a_video(tmp_path: Path) -> None:
+    """Of a task that takes every fifth frame, whose numbers are the video's."""
+    meta = TASK.format(1, "one", 64, 48)
+    step = "<frame_filter>step=5</frame_filter></task>"
+    meta = meta.replace("</task>", f"{LABELS}{step}")
+    shape = ('<box frame="{}" keyframe="1" outside="0" occluded="0" xtl="20" ytl="10" xbr="40" '
+             'ybr="20" z_order="0" rotation="{}"></box>')  # fmt: skip
+    rows = "".join(shape.format(*of) for of in ((10, 90), (15, 0), (20, 180)))
+    text = HEAD.format(meta=meta) + f'<track id="0" label="car">{rows}</track></annotations>'
+    (tmp_path / "v.xml").write_text(text)
+    (clip,) = clips_of(tmp_path / "v.xml", "coco")
+    boxes = {frame: things[0].bbox_xyxy for frame, things in clip.frames.items()}
+    flat = (20, 10, 40, 20)
+    assert boxes == {
+        10: pytest.approx((25, 5, 35, 25)), 15: flat, 20: pytest.approx(flat),
+    }  # fmt: skip
+    assert [len(things[0].polygons) for things in clip.frames.values()] == [1, 0, 1]
+    assert clip.notes == ("only every 5th frame of the video is in the task (step=)",)
 
 
 def test_single_broken_shapes_of_cvat_are_left_out(tmp_path: Path, convert: Convert) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,19 +10,12 @@ import pytest
 import yaml
 
 from segtrack.base.statistics import Estimate
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = ROOT / "scripts" / "bench_select.py"
-    spec = importlib.util.spec_from_file_location("bench_select", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("bench_select")
 
 
 def estimate(whole: list[float], units: int = 40, tilt: float = 0.0) -> Estimate:

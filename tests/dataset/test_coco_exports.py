@@ -27,6 +27,25 @@ def export(tmp_path: Path, run: Prepare) -> Export:
     return Export(tmp_path / "set", run)
 
 
+@pytest.mark.parametrize("occluded", [True, False])
+def test_turned_boxes_of_cvat(export: Export, occluded: bool) -> None:
+    """Its COCO has the box that is not turned, and by how much; outlines are turned already."""
+    said = {"occluded": False} if occluded else {}
+    values = iter(([], [], [[20, 10, 60, 10, 60, 40, 20, 40]], []))
+    degrees = iter((90.0, 0.0, 90.0, -90.0))
+
+    def change(made: Content) -> None:
+        for one in made["annotations"]:
+            one["segmentation"] = next(values)
+            one["attributes"] = {**said, "rotation": next(degrees)}
+
+    rows = export.prepared(change).dataset.coco("train")["annotations"]
+    flat, turned = [20, 10, 40, 30], [25, 5, 30, 40]
+    expected = [turned, flat, flat, turned] if occluded else [flat] * 4
+    for row, box in zip(rows, expected, strict=True):
+        assert row["bbox"] == pytest.approx(box) and row["area"] == 1200
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -18,6 +18,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from segtrack.base.errors import DataError
+from segtrack.dataset.checks import ChecksFailed
 from segtrack.dataset.drawn import box, ellipse, split_of
 from segtrack.dataset.recognise import recognise
 from segtrack.dataset.sources.cvat import CvatSettings
@@ -414,6 +415,139 @@ def test_a_polygon_with_a_hole(folder: Path, run: Prepare) -> None:
     assert pixels[12:18, 12:20].sum() == 0 and pixels[10:20, 10:30].sum() == 152
 
 
+def test_pixels_of_supervisely(folder: Path, run: Prepare) -> None:
+    """Whole numbers name pixels: 10 to 19 are ten of them, and an outline runs along centres."""
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    content = json.loads(path.read_text())
+    square = [[10, 10], [29, 10], [29, 19], [10, 19]]
+    content["objects"] = [
+        drawn("car", "rectangle", [[10, 20], [19, 29]]),
+        drawn("person", "rectangle", [[10.0, 20.0], [19.0, 29.0]]),
+        drawn("car", "polygon", square),
+    ]
+    path.write_text(json.dumps(content))
+    assert [(name, area, box) for name, area, box, _ in labels_of_first(run(settings))] == [
+        ("person", 81, [10, 20, 9, 9]),
+        ("car", 100, [10, 20, 10, 10]),
+        ("car", 171, [10.5, 10.5, 19, 9]),
+    ]
+    content["objects"][2]["points"]["interior"] = [[[12, 12], [17, 12], [17, 17], [12, 17]]]
+    path.write_text(json.dumps(content))
+    pixels = coco.decode(labels_of_first(run(settings))[-1][3])
+    assert pixels[11:19, 11:29].sum() + 25 == 8 * 18 and pixels[13:17, 13:17].sum() == 0
+
+
+def test_several_polygons_of_supervisely_are_one_object(folder: Path, run: Prepare) -> None:
+    settings = supervisely(folder)
+    path = folder / "ds" / "ann" / "0.jpg.json"
+    content = json.loads(path.read_text())
+    parts = [{"exterior": SQUARE, "interior": []}, {"exterior": TRIANGLE}]
+    content["objects"] = [{"classTitle": "car", "geometryType": "multipolygon", "parts": parts}]
+    path.write_text(json.dumps(content))
+    ((name, area, box, polygons),) = labels_of_first(run(settings))
+    assert (name, area, box) == ("car", 300, [10, 10, 50, 30])
+    assert polygons == [[v for point in one for v in point] for one in (SQUARE, TRIANGLE)]
+    content["objects"][0]["parts"][0]["interior"] = [[[12, 12], [20, 12], [20, 18], [12, 18]]]
+    path.write_text(json.dumps(content))
+    ((_, area, _, _),) = labels_of_first(run(settings))
+    assert area == pytest.approx(300 - 48, abs=10)  # as COCO draws the triangle
+
+
+def test_what_was_left_out_is_told_where_nothing_is_left(folder: Path, run: Prepare) -> None:
+    settings = labelme(folder)
+    path = folder / "json" / "0.json"
+    content = json.loads(path.read_text())
+    content["shapes"] = [thing("quadrilateral", "car", points=SQUARE)]
+    path.write_text(json.dumps(content))
+    ((name, area, _, _),) = labels_of_first(run(settings))
+    assert (name, area) == ("car", 200)
+    content["shapes"][0]["shape_type"] = "linestrip"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ChecksFailed, match="1 shapes of type linestrip are left out"):
+        run(settings)
+
+
+def test_turned_shapes_of_cvats_datumaro(folder: Path, run: Prepare) -> None:
+    settings = datumaro(folder)
+    path = folder / "annotations" / "default.json"
+    content = json.loads(path.read_text())
+    shape = {"group": 0, "z_order": 0, "label_id": 0}
+    turned = {"attributes": {"occluded": False, "rotation": 90.0}}
+    content["items"][0]["annotations"] = [
+        {**shape, **turned, "type": "bbox", "bbox": [20, 10, 20, 10]},
+        {**shape, **turned, "type": "ellipse", "points": [20, 14, 40, 26]},
+        {**shape, "attributes": {"rotation": 90.0}, "type": "bbox", "bbox": [2, 2, 10, 4]},
+    ]
+    path.write_text(json.dumps(content))
+    boxes = [box for _, _, box, _ in labels_of_first(run(settings))]
+    assert boxes[0] == [2, 2, 10, 4]  # not CVAT's: whose degrees these are nobody knows
+    assert boxes[1] == pytest.approx([24, 10, 12, 20], abs=0.05)
+    assert boxes[2] == pytest.approx([25, 5, 10, 20])
+
+
+def test_values_of_datumaro_as_text_and_floats(folder: Path, run: Prepare) -> None:
+    settings = datumaro(folder)
+    path = folder / "annotations" / "default.json"
+    content = json.loads(path.read_text())
+    first = content["items"][0]["annotations"][0]
+    content["items"][0]["annotations"] = [
+        {**first, "label_id": 1.0, "attributes": {"is_crowd": "false"}},
+        {**first, "label_id": "0", "attributes": {"is_crowd": True}},
+    ]
+    path.write_text(json.dumps(content))
+    dataset = run(settings).dataset
+    rows = dataset.coco("train")["annotations"]
+    found = [(dataset.names[row["category_id"]], row["iscrowd"]) for row in rows]
+    assert found == [("person", 0), ("car", 1)]
+
+
+def two_images(folder: Path, tags: tuple[str, str], data: dict[str, Any]) -> LabelstudioSettings:
+    """A task of two images with a box on each, 10 and 20 px wide."""
+    spot = {"x": 10, "y": 10, "height": 50, "rotation": 0}
+    found = [
+        region("rectangle", i, "car", width=width / 0.64, **spot) | {"to_name": tag}
+        for i, (tag, width) in enumerate(zip(tags, (10, 20), strict=True))
+    ]
+    tasks = [{"id": 7, "annotations": [{"id": 1, "result": found}], "data": data}]
+    (folder / "project.json").write_text(json.dumps(tasks))
+    return LabelstudioSettings(path=str(folder), splits=ALL_TRAIN)
+
+
+def test_several_images_in_a_task(folder: Path, run: Prepare) -> None:
+    data = {"left": "0.jpg", "right": "/data/local-files/?d=images/1.jpg"}
+    found = run(two_images(folder, ("left", "right"), data)).dataset.coco("train")
+    names = {one["id"]: Path(one["file_name"]).name for one in found["images"]}
+    widths = {names[a["image_id"]]: a["bbox"][2] for a in found["annotations"]}
+    assert widths == pytest.approx({"0.jpg": 10, "1.jpg": 20})
+    # One that has no region on its first image.
+    tasks = json.loads((folder / "project.json").read_text())
+    tasks[0]["annotations"][0]["result"] = tasks[0]["annotations"][0]["result"][1:]
+    (folder / "project.json").write_text(json.dumps(tasks))
+    done = run(LabelstudioSettings(path=str(folder), splits=ALL_TRAIN)).dataset
+    assert done.counts == {"train": 1, "val": 0, "test": 0, "pool": 1}
+    assert [Path(one["file_name"]).name for one in done.coco("train")["images"]] == ["1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "change", "says"),
+    [
+        (("a", "b"), {}, r"task 7: cannot be read \(its regions are on several images \(a, b\)"),
+        (("a", "a"), {}, r"its data name several images \(left, right\); make a task of each"),
+        (("left", "left"), {"item_index": 1}, r"its regions are on pages \(item_index\)"),
+    ],
+)
+def test_regions_whose_image_is_not_said(
+    folder: Path, run: Prepare, tags: tuple[str, str], change: dict[str, Any], says: str
+) -> None:
+    settings = two_images(folder, tags, {"left": "0.jpg", "right": "1.jpg"})
+    tasks = json.loads((folder / "project.json").read_text())
+    tasks[0]["annotations"][0]["result"][1] |= change
+    (folder / "project.json").write_text(json.dumps(tasks))
+    with pytest.raises(ChecksFailed, match=says):
+        run(settings)
+
+
 def test_the_newest_annotation_of_a_task_counts(folder: Path, run: Prepare) -> None:
     settings = labelstudio(folder)
     path = folder / "project-1.json"
@@ -767,6 +901,8 @@ def test_the_folder_of_another_program_is_refused(
         ({"text": "a.b c", "shot": "http://h/x/1.jpg?token=a"}, "http://h/x/1.jpg?token=a"),
         ({"note": "s.", "picture": "/data/upload/3/a b.PNG"}, "/data/upload/3/a b.PNG"),
         ({"image": "s3://b/1", "x": "y.jpg"}, "y.jpg"),
+        ({"image": "s3://b/1.jpg", "x": "y.jpg"}, "s3://b/1.jpg"),
+        ({"x": "b/y.jpg", "mask": "masks/y.png"}, "b/y.jpg"),
         ({"image": "s3://b/1", "x": "y.txt"}, "s3://b/1"),
     ],
 )

@@ -116,6 +116,24 @@ def test_classes_that_nothing_names(tmp_path: Path) -> None:
         sequences_from(str(mot(tmp_path / "s", rows)))
 
 
+def test_classes_that_are_minus_one_are_none(tmp_path: Path) -> None:
+    """As in UAVDT's ``_gt.txt``; that with all columns is not MOTChallenge's."""
+    folder = mot(tmp_path / "s", "1,1,9,8,7,6,1,-1,-1\n2,1,9,8,7,6,1,-1,-1\n")
+    (sequence,) = sequences_from(str(folder))
+    assert (sequence.gt_format, sequence.gt_classes) == ("mot15", ())
+    boxes = read_truth(sequence).boxes
+    assert boxes is not None and boxes.class_id.tolist() == [1, 1] and boxes.judged.all()
+    (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1,2,3\n")
+    with pytest.raises(DataError, match="line 1: the ninth column is a visibility"):
+        sequences_from(str(folder))
+
+
+def test_a_folder_of_something_else_says_what(tmp_path: Path) -> None:
+    (tmp_path / "s.zip").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(DataError, match=r"Of s\.zip: it is a ZIP archive: unpack it"):
+        sequences_from(str(tmp_path))
+
+
 def test_rows_go_by_the_numbers_of_images(tmp_path: Path, run: Prepare) -> None:
     folder = mot(tmp_path / "s", "51,1,9,8,7,6,1,1,1\n53,1,9,8,7,6,1,1,1\n")
     for old, new in ((3, 57), (2, 53), (1, 51)):

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 
 from segtrack.base.errors import DataError
 from segtrack.base.frame_times import TimesRead
-from segtrack.dataset import video_stream
+from segtrack.dataset import video_pictures, video_stream
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.video import probe_video, read_frames
 from tests.dataset.filming import Film, bar, film, picture, regular
@@ -342,9 +342,9 @@ def test_threads_convert_frames_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = film(tmp_path / "a.mp4")
-    monkeypatch.setattr(video_stream, "CONVERTERS", 0)
+    monkeypatch.setattr(video_pictures, "CONVERTERS", 0)
     sequence, one_by_one, times, _ = looked_at(path)
-    monkeypatch.setattr(video_stream, "CONVERTERS", 3)
+    monkeypatch.setattr(video_pictures, "CONVERTERS", 3)
     _, beside, same_times, _ = looked_at(path)
     np.testing.assert_array_equal(beside, one_by_one)
     assert same_times.seconds == times.seconds

@@ -1,6 +1,5 @@
 """scripts/bench_image_intervals.py: what it draws, and what it counts as a miss."""
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from segtrack.evaluation.units import ImageUnits
 from segtrack.settings import EvaluationSettings
 from tests.evaluation.scenes import HandMade, random_scene, write_predictions
 from tests.evaluation.test_scores import independent
+from tests.scripts import load_script
 
 NAMES = ("car", "person")
 SIZE = 10
@@ -21,12 +21,7 @@ SIZE = 10
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "scripts" / "bench_image_intervals.py"
-    spec = importlib.util.spec_from_file_location("bench_image_intervals", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("bench_image_intervals")
 
 
 def scene(folder: Path, seed: int = 1) -> ImageUnits:

@@ -61,6 +61,8 @@ def same(one: object, other: object) -> None:
         ("1,3,1,2,3,4,.9", None, None, None),
         ("1,3,1,2,3,4,.9,2", 2, None, None),
         ("1,3,1,2,3,4,.9,2,.5", 2, 0.5, None),
+        ("1,3,1,2,3,4,1,-1,-1", None, -1, None),
+        ("1,3,1,2,3,4,1,-1", None, None, None),
         ("1,3,1,2,3,4,.9,-1,-1,-1", None, None, (-1, -1, -1)),
         ("1,3,1,2,3,4,.9,2,-1,-1", 2, None, None),
         ("1,3,1,2,3,4,.9,2.5,-1,-1", None, None, (2.5, -1, -1)),
@@ -202,7 +204,7 @@ def test_mot_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list, la
         values[:, :4],
         values[:, 4],
         index + 1 if layout == "class" else None,
-        values[:, 0] if layout == "class" else None,
+        np.clip(values[:, 0], -1, 1) if layout == "class" else None,
         values[:, :3] if layout == "position" else None,
     )
     path = tmp_path_factory.mktemp("mot") / "t.txt"
@@ -245,6 +247,7 @@ def test_mots_round_trip(tmp_path: Path, first_frame: int) -> None:
 BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_mot, MOT17 + "3,3,1,2,3,4,1,1\n", "line 3: 8 columns"),
     (read_mot, "1,2,3\n", "line 1: 3 columns, 7 to 10 expected"),
+    (read_mot, MOT17 + "3,3,1,2,3,4,1,2,3\n", "line 3: the ninth column is a visibility, 0 to 1"),
     (read_mot, "\n" + MOT17 + "3,3,x1,2,3,4,1,1,1\n", "line 4: 'x1' is not a finite number"),
     (read_mot, MOT17 + "3,3,nan,2,3,4,1,1,1\n", "line 3: 'nan' is not a finite number"),
     (read_mot, MOT17 + "3,3,1,inf,3,4,1,1,1\n", "line 3: 'inf' is not a finite number"),

@@ -27,8 +27,8 @@ PACKAGES = (
 LOADED = Forks(
     "segtrack.model.ultralytics.library",  # before torchvision and others: it sets them up
     *(f"segtrack.{name}.*" for name in PACKAGES),
-    *("segtrack.settings.groups:store_options", "segtrack.command.job:environment", "hydra.main"),
-    *("labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
+    *("segtrack.settings.groups:store_options", "segtrack.command.circumstances:environment"),
+    *("hydra.main", "labellerr_loopback.*", "mlflow.store.tracking.sqlalchemy_store"),
     *("matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d", "torchvision", "torch._dynamo"),
     *("tests.integration.quick:install", "tests.composing:install"),
     "tests.integration.quick:load_compiled",

@@ -406,10 +406,10 @@ def test_a_shard_that_always_ends_its_process(
 ) -> None:
     """As three attempts of this command left it that were killed."""
 
-    def after_three(folder: Path, *given: Any) -> job.Job:
+    def after_three(**given: Any) -> job.Job:
         for i in range(job.MOST):
-            (folder / "work" / f"detect-00001.mine.{i}").mkdir(parents=True)
-        return job.Job(folder, *given[:-1], "mine")
+            (given["folder"] / "work" / f"detect-00001.mine.{i}").mkdir(parents=True)
+        return job.Job(**given | {"attempt": "mine"})
 
     monkeypatch.setattr(running, "Job", after_three)
     outcome = here(*images(material))

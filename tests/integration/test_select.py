@@ -80,15 +80,15 @@ def family() -> Iterator[ModuleType]:
     """The toy's module, as SEGTRACK_PLUGINS would load it; afterwards it is not known any more."""
     from hydra.core.config_store import ConfigStore
 
-    from segtrack.model import port
+    from segtrack.model import families
     from segtrack.settings import groups
 
     load_plugins()
     module = import_module("tests.plugins.toy_family")
     yield module
     del sys.modules[module.__name__]
-    del port.FAMILIES._things["toy"]
-    del port._by_settings[module.ToySettings]
+    del families.FAMILIES._things["toy"]
+    del families._by_settings[module.ToySettings]
     del groups._options["model"]["toy-bright"]
     groups._stored.pop(("model", "toy-bright"), None)
     ConfigStore.instance().repo["model"].pop("toy-bright.yaml", None)

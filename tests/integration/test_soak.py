@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -18,6 +17,7 @@ import pytest
 
 from tests.forked import Running
 from tests.integration.conftest import LOADED, ROOT
+from tests.scripts import load_script
 
 SCRIPT = ROOT / "scripts" / "soak.py"
 
@@ -68,12 +68,7 @@ def test_kills_at_random_moments_lose_nothing(
 
 @pytest.fixture(scope="module")
 def soak() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("soak", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["soak"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("soak")
 
 
 def test_it_sees_a_damaged_database_and_a_damaged_result(soak: ModuleType, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 from dataclasses import replace
 from http.client import BadStatusLine
@@ -18,11 +17,13 @@ from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
 from segtrack.command.app import main
 from segtrack.journal import delivery, journal
-from segtrack.journal.delivery import Sender, say_waiting
+from segtrack.journal.delivery import Sender
 from segtrack.journal.outbox import Head, Outbox
+from segtrack.journal.syncing import say_waiting
 from segtrack.journal.tracking import of_server
 from segtrack.journal.writing import Writer
 from segtrack.settings import MlflowSettings
+from tests.journal.made import empty_mlflow
 
 
 @pytest.fixture
@@ -30,10 +31,7 @@ def settings(
     tmp_path: Path, mlflow_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MlflowSettings:
     monkeypatch.chdir(tmp_path)
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def made(name: str, began: int, *records: dict[str, Any], parent: str = "") -> Outbox:

@@ -1,7 +1,6 @@
 """The journal: what MLflow holds after a run that finished, failed or was killed."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,16 +21,13 @@ from segtrack.base.names import level
 from segtrack.base.processes import process_mark
 from segtrack.journal import journal as journal_module
 from segtrack.settings import MlflowMode, MlflowSettings
+from tests.journal.made import empty_mlflow
 
 
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    database = tmp_path / "mlruns" / "mlflow.db"
-    database.parent.mkdir()
-    shutil.copy2(mlflow_template, database)
-    return MlflowSettings(
-        uri=f"sqlite:///{database}", artifacts=str(tmp_path / "mlruns" / "artifacts")
-    )
+    (tmp_path / "mlruns").mkdir()
+    return empty_mlflow(tmp_path / "mlruns", mlflow_template)
 
 
 def only_run(settings: MlflowSettings):  # type: ignore[no-untyped-def]

@@ -8,8 +8,8 @@ import pytest
 from segtrack.base.errors import StageError
 from segtrack.command.app import main
 from segtrack.journal import outbox as boxes
-from segtrack.journal.delivery import say_waiting
 from segtrack.journal.outbox import Head, Outbox, outboxes
+from segtrack.journal.syncing import say_waiting
 
 HEAD = Head("a" * 32, "http://127.0.0.1:9", "segtrack", "first", 1_000, True)
 

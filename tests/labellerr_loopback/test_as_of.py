@@ -15,12 +15,13 @@ import pytest
 from labellerr_loopback import Delays, Emulator, Limits, Quirks, ask, start_emulator
 from labellerr_loopback.__main__ import main
 from segtrack.annotation.labellerr import EMULATOR_CREDENTIALS, sdk_platform
+from segtrack.annotation.labellerr.answers import job_record, project_record
 from segtrack.annotation.labellerr.coco import AnnotatedImage, Preannotation
 from segtrack.annotation.labellerr.credentials import read_credentials
 from segtrack.annotation.labellerr.exporting import export_labels
 from segtrack.annotation.labellerr.files import check_files
 from segtrack.annotation.labellerr.http_platform import HttpPlatform
-from segtrack.annotation.labellerr.port import Job, job_record, project_record
+from segtrack.annotation.labellerr.port import Job
 from segtrack.annotation.labellerr.preannotations import preannotate
 from segtrack.annotation.labellerr.push import push
 from segtrack.annotation.labellerr.sdk_platform import SdkPlatform

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from labellerr_loopback import Emulator, start_emulator
-from tests.browser import Person, open_browser
+from tests.browser import Person
 from tests.labellerr_loopback.conftest import KNOWN, QUICK, Api, coco
 from tests.labellerr_loopback.video import FRAMES, HEIGHT, WIDTH, film
 
@@ -26,12 +26,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("state")
     with start_emulator(folder, credentials=KNOWN, delays=QUICK) as emulator:
         yield emulator
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture

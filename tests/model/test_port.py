@@ -39,14 +39,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True, scope="module")
 def toy():
     """The toy's module, as SEGTRACK_PLUGINS would load it; afterwards it is not known any more."""
-    from segtrack.model import port
+    from segtrack.model import families
     from segtrack.settings import options
 
     toy = import_module("tests.plugins.toy_family")
     yield toy
     del sys.modules["tests.plugins.toy_family"]
-    del port.FAMILIES._things["toy"]
-    del port._by_settings[toy.ToySettings]
+    del families.FAMILIES._things["toy"]
+    del families._by_settings[toy.ToySettings]
     del sys.modules[options.__module__]._options["model"]["toy-bright"]
 
 

@@ -1,7 +1,6 @@
 """Finding runs and folders, and reading what they kept."""
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,16 +20,14 @@ from segtrack.runs.places import Folder
 from segtrack.scoring import BoxTruth, Truth
 from segtrack.settings import MlflowSettings
 from segtrack.store import StageCall, Store
+from tests.journal.made import empty_mlflow
 
 HEAD = {"name": "a [1]", "sha256": "", "width": 64, "height": 48, "fps": 10.0, "frame_count": 3}
 
 
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def results(path: Path, **more: Any) -> Path:

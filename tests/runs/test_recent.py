@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from segtrack.base.errors import SettingsError
 from segtrack.runs import Recent, recent
 from segtrack.runs.listing import PAGE
 from segtrack.settings import MlflowSettings
-from tests.journal.made import MadeRun, fill
+from tests.journal.made import MadeRun, empty_mlflow, fill
 
 SWEEP, BROKEN, GOING = "a" * 32, "b" * 32, "c" * 32
 
@@ -45,9 +44,7 @@ def plain(number: int) -> MadeRun:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> MlflowSettings:
     """120 runs, each a minute after the one before, and three sweeps behind them."""
-    path = tmp_path_factory.mktemp("recent") / "mlflow.db"
-    shutil.copy2(mlflow_template, path)
-    settings = MlflowSettings(uri=f"sqlite:///{path}")
+    settings = empty_mlflow(tmp_path_factory.mktemp("recent"), mlflow_template)
     fill(
         settings,
         [
@@ -160,8 +157,7 @@ def test_by_a_score_all_alike(settings: MlflowSettings) -> None:
 
 
 def test_best_first(tmp_path: Path, mlflow_template: Path) -> None:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings = empty_mlflow(tmp_path, mlflow_template)
     values = (0.1, -0.25, 1 / 3, 1e-5, 0.1)
     fill(settings, [MadeRun(str(n), n, metrics={"m": v}) for n, v in enumerate(values)])
     assert names(recent(settings, tmp_path, by="m")[0]) == ["2", "4", "0", "3", "1"]

@@ -1,8 +1,6 @@
 """``python scripts/bench_intervals.py``: its worlds are as said; pairs and odd data of KITTI."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +8,12 @@ import numpy as np
 import pytest
 
 from segtrack.scoring import summary
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "bench_intervals.py"
+from tests.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_intervals", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("bench_intervals")
 
 
 def test_worlds_have_the_spread_that_is_said(bench: ModuleType) -> None:

@@ -11,7 +11,7 @@ from trafficsim.background import fade_rows
 from trafficsim.camera import look
 from trafficsim.facades import halved
 from trafficsim.houses import _inverse
-from trafficsim.nearest import nearest
+from trafficsim.raster import nearest
 from trafficsim.rectangles import fill_rectangles
 from trafficsim.textures import as_texture, paint_wall
 
@@ -33,12 +33,12 @@ def painted(outlines: list[NDArray[np.float64]], colours: list[int], **changes: 
     """A black image with walls of one grey each."""
     image = np.zeros((*SIZE, 3), np.uint8)
     numbers = np.zeros(SIZE, np.int16)
-    spans, lines = nearest(numbers, np.stack(outlines))
+    spans, edges = nearest(numbers, np.stack(outlines))
     args = {"to_wall": FLAT, "gain": ONES, "haze": ONES, "veil": NO_VEIL, **changes}
     for k, grey in enumerate(colours):
         own = args.get("texture", texture((grey, grey, grey, 0)))
         paint_wall(
-            image, numbers, k + 1, spans[k], lines[k], args["to_wall"], own, args["gain"],
+            image, numbers, k + 1, spans[k], edges[k], args["to_wall"], own, args["gain"],
             args["haze"], args["veil"],
         )  # fmt: skip
     return image

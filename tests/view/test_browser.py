@@ -14,7 +14,7 @@ import pytest
 from segtrack.runs import find
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
-from tests.browser import Person, open_browser
+from tests.browser import Person
 from tests.view.conftest import Served
 from tests.view.made import FRAMES, HEIGHT, MARKS, WIDTH, number_of, shown_at, write_run
 
@@ -81,12 +81,6 @@ class Viewer(Person):
     def window(self, width: int, height: int, mobile: bool = False) -> None:
         values = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", values)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,19 +16,13 @@ from segtrack.base.metrics import Metric
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
 from segtrack.view import library as libraries
-from tests.browser import Person, open_browser
-from tests.journal.made import MadeRun, fill
+from tests.browser import Person
+from tests.journal.made import MadeRun, empty_mlflow, fill
 from tests.view.conftest import as_b
 from tests.view.made import write_run
 
 SWEPT = {journals.SWEEP_KEYS: "[]"}
 ENTER = "\ue007"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @dataclass(frozen=True)
@@ -44,10 +37,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("all")
-    shutil.copy2(mlflow_template, folder / "mlflow.db")
-    settings = MlflowSettings(
-        uri=f"sqlite:///{folder / 'mlflow.db'}", artifacts=str(folder / "artifacts")
-    )
+    settings = empty_mlflow(folder, mlflow_template)
     fill(
         settings,
         [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from segtrack.runs import find
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
 from segtrack.view import library as libraries
-from tests.journal.made import MadeRun, fill
+from tests.journal.made import MadeRun, empty_mlflow, fill
 from tests.view.made import write_run
 
 SWEEP, CELL, KILLED = "a" * 32, "b" * 32, "c" * 32
@@ -41,10 +40,7 @@ def index(
     """60 runs, a sweep and a run that tracked, of which the last was named."""
     monkeypatch.setattr(libraries, "_AGAIN", 0)
     monkeypatch.setattr(libraries, "_REST", 0)
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    settings = MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    settings = empty_mlflow(tmp_path, mlflow_template)
     tracked = {"stage.associate": "reused 1", "videos": "3", "stage.train": "reused 2"}
     cell = {"mlflow.parentRunId": SWEEP}
     error = {"error": "the process was killed"}

@@ -12,15 +12,13 @@ from segtrack.base.errors import StageError
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library
 from segtrack.view import library as libraries
+from tests.journal.made import empty_mlflow
 from tests.view.made import write_run
 
 
 @pytest.fixture
 def settings(tmp_path: Path, mlflow_template: Path) -> MlflowSettings:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=str(tmp_path / "artifacts")
-    )
+    return empty_mlflow(tmp_path, mlflow_template)
 
 
 def test_a_run_that_runs_is_asked_for_again(

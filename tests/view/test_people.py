@@ -1,6 +1,5 @@
 """What people made of a run's predictions, on its page."""
 
-import shutil
 from pathlib import Path
 
 import requests
@@ -8,8 +7,8 @@ import requests
 from segtrack import journal as journals
 from segtrack.base.metrics import Metric
 from segtrack.runs import find
-from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
+from tests.journal.made import empty_mlflow
 
 TABLE = (
     "class,band,sent,accepted,corrected,deleted,added,precision,recall\n"
@@ -19,9 +18,7 @@ TABLE = (
 
 
 def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path) -> None:
-    shutil.copy2(mlflow_template, tmp_path / "mlflow.db")
-    uri, kept = f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "artifacts")
-    settings = MlflowSettings(uri=uri, artifacts=kept)
+    settings = empty_mlflow(tmp_path, mlflow_template)
     review = tmp_path / "review"
     review.mkdir()
     (review / "outcomes.csv").write_text(TABLE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,8 @@ from segtrack import journal as journals
 from segtrack.report import CLAIMS
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
-from tests.browser import Person, open_browser
+from tests.browser import Person
+from tests.journal.made import empty_mlflow
 from tests.view import swept
 
 SHIFT, UP, DOWN, ENTER, ESCAPE = "\ue008", "\ue013", "\ue015", "\ue007", "\ue00c"
@@ -82,18 +82,8 @@ class Reader(Person):
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> MlflowSettings:
-    folder = tmp_path_factory.mktemp("sweeps")
-    shutil.copy2(mlflow_template, folder / "mlflow.db")
-    return MlflowSettings(
-        uri=f"sqlite:///{folder / 'mlflow.db'}", artifacts=str(folder / "artifacts")
-    )
+    return empty_mlflow(tmp_path_factory.mktemp("sweeps"), mlflow_template)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import requests
 from segtrack.runs import find
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
-from tests.browser import Person, open_browser
+from tests.browser import Person
 from tests.view.made import write_run
 from trafficsim import SimulatorKnobs, render_still, render_video
 
@@ -58,12 +58,6 @@ def address(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with start_view(library, settings=words, project=project) as view:
         yield view.address
     library.close()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture

@@ -31,15 +31,12 @@ def to_supervision(tracked: TrackedObjects) -> Any:
     """Tracked objects as ``supervision.Detections``, with ``tracker_id``."""
     import supervision
 
-    masks = tracked.masks
-    if masks is not None and not isinstance(masks, np.ndarray):
-        masks = _decoded(masks)
     return supervision.Detections(
         xyxy=tracked.boxes,
         confidence=tracked.scores,
         class_id=tracked.classes,
         tracker_id=tracked.track_id,
-        mask=masks if masks is not None and len(masks) else None,
+        mask=_decoded(tracked.masks),
     )
 
 
@@ -75,10 +72,8 @@ def to_ultralytics(tracked: TrackedObjects, image: np.ndarray, names: Mapping[in
 
     columns = [tracked.boxes, tracked.track_id[:, None], tracked.scores[:, None]]
     boxes = np.concatenate([*columns, tracked.classes[:, None]], axis=1).astype(np.float32)
-    masks = tracked.masks
-    if masks is not None and not isinstance(masks, np.ndarray):
-        masks = _decoded(masks)
-    shown = None if masks is None or not len(masks) else torch.from_numpy(masks.astype(np.float32))
+    masks = _decoded(tracked.masks)
+    shown = None if masks is None else torch.from_numpy(masks.astype(np.float32))
     return Results(image, "", dict(names), torch.from_numpy(boxes), shown)
 
 
@@ -96,12 +91,15 @@ def _filled(outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return mask.astype(bool)
 
 
-def _decoded(masks: Any) -> np.ndarray:
-    """N COCO RLE, or arrays, as bool (N, H, W)."""
+def _decoded(masks: Any) -> np.ndarray | None:
+    """Masks in any form of ``ByteTrack.update`` as bool (N, H, W); None where there are none."""
     from pycocotools import mask as coco_mask
 
-    size = next((one["size"] for one in masks if isinstance(one, dict)), None)
+    if masks is None or isinstance(masks, np.ndarray):
+        return masks if masks is not None and len(masks) else None
+    found = [coco_mask.decode(one) if isinstance(one, dict) else one for one in masks]
+    size = next((np.shape(one) for one in found if one is not None), None)
     if size is None:
-        return np.stack([np.asarray(one, bool) for one in masks])
+        return None
     empty = np.zeros(size, bool)
-    return np.stack([empty if one is None else coco_mask.decode(one).astype(bool) for one in masks])
+    return np.stack([empty if one is None else np.asarray(one, bool) for one in found])

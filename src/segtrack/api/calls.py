@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from segtrack.api.results import Comparison, Run, Scores
+from segtrack.base.errors import SettingsError, nearest
 from segtrack.command import compare_runs, mlflow_settings, run_stages
 
 
@@ -67,7 +68,6 @@ def score(
         SettingsError: there is no such benchmark.
         DataError: a file cannot be read.
     """
-    from segtrack.base.errors import SettingsError, nearest
     from segtrack.scoring import KITS, score_kit
 
     if benchmark not in KITS:
@@ -100,8 +100,6 @@ def compare(
     Raises:
         SegtrackError: a run is not there, or has not what is compared.
     """
-    from segtrack.base.errors import SettingsError
-
     if not 0 < level < 1:
         raise SettingsError(f"level={level:g}: must be between 0 and 1")
     words = _words(a), _words(b)

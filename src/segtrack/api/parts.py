@@ -7,7 +7,6 @@ another one; coordinates are in pixels of the original image or video.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -121,8 +120,8 @@ class Training(Part):
 
     TABLES = ("epochs",)
 
-    def __init__(self, path: Path, kept: KeptRun) -> None:
-        self._path, self._kept = path, kept
+    def __init__(self, kept: KeptRun) -> None:
+        self._kept = kept
 
     def _epochs(self) -> pd.DataFrame:
         """A row for each epoch: losses, and figures of the validation images."""
@@ -171,8 +170,8 @@ class Evaluation(Part):
 
     TABLES = ("classes", "images", "matches", "confusion")
 
-    def __init__(self, kept: KeptEvaluation, config: Mapping[str, Any]) -> None:
-        self.kept, self._config = kept, config
+    def __init__(self, kept: KeptEvaluation) -> None:
+        self.kept = kept
 
     @property
     def metrics(self) -> Mapping[str, float | None]:
@@ -190,18 +189,18 @@ class Evaluation(Part):
 
     def _images(self) -> list[dict[str, Any]]:
         rows: dict[int, dict[str, Any]] = {}
+
+        def row_of(image_id: int, file_name: str = "") -> dict[str, Any]:
+            counts = dict.fromkeys(("objects", "found", "missed", "false"), 0)
+            empty = {"image_id": image_id, "file_name": file_name, **counts}
+            return rows.setdefault(image_id, empty)
+
         units, dataset = self.kept.units, self.kept.dataset
         if dataset is not None and units is not None:
             for image in dataset.iter_images(units.split):
-                rows[image.image_id] = {
-                    "image_id": image.image_id,
-                    "file_name": image.file_name,
-                    **dict.fromkeys(("objects", "found", "missed", "false"), 0),
-                }
+                row_of(image.image_id, image.file_name)
         for one in self.kept.confusion():
-            empty = {"image_id": one.image_id, "file_name": ""}
-            empty |= dict.fromkeys(("objects", "found", "missed", "false"), 0)
-            row = rows.setdefault(one.image_id, empty)
+            row = row_of(one.image_id)
             right = one.true_class == one.predicted_class
             row["objects"] += one.true_class is not None
             row["found"] += right

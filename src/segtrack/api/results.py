@@ -107,14 +107,13 @@ class Run:
     @cached_property
     def training(self) -> Training | None:
         """How it was trained; None where it was not."""
-        path = self.kept.file("train/results.csv")
-        return None if path is None else Training(path, self.kept)
+        return None if self.kept.file("train/results.csv") is None else Training(self.kept)
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
         """How its images were evaluated; None where they were not."""
         found = self.kept.evaluation
-        return None if found is None else Evaluation(found, self.kept.config)
+        return None if found is None else Evaluation(found)
 
     @cached_property
     def tracking(self) -> Tracking | None:

@@ -38,17 +38,17 @@ def track_video(job: Job, number: int) -> dict[str, Any]:
     begin = clocks()
     with attempt(job, "track", number) as work:
         (file,) = job.plan.files(number)
-        sequence = None
-        frames, motion = None, None
+        frames = motion = None
         kind = tracker.TRACKERS.get(job.tracker.name)
-        if kind.needs_frames(job.tracker) or kind.needs_motion(job.tracker):
+        wants_frames, wants_motion = kind.needs_frames(job.tracker), kind.needs_motion(job.tracker)
+        if wants_frames or wants_motion:
             sequence = datasets.probe_video(job.root / file.name)
-        if sequence is not None and kind.needs_motion(job.tracker):
-            (work / "motion").mkdir()
-            tracker.camera_motion(datasets.read_frames(sequence), work / "motion", _unheard)
-            motion = tracker.load_motion(work / "motion")
-        if sequence is not None and kind.needs_frames(job.tracker):
-            frames = datasets.read_frames(sequence)
+            if wants_motion:
+                (work / "motion").mkdir()
+                tracker.camera_motion(datasets.read_frames(sequence), work / "motion", _unheard)
+                motion = tracker.load_motion(work / "motion")
+            if wants_frames:
+                frames = datasets.read_frames(sequence)
         found_in = model.Predictions.load(kept)
         how = job.tracker, job.tracks, work, _unheard, frames, motion, job.network.device
         tracker.associate(found_in, *how)

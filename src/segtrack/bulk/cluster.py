@@ -142,7 +142,7 @@ class Shards:
         if self.problem:
             return _row(self.problem)
         try:
-            return _row(do_shard(self.job, number, lambda: contextlib.nullcontext(self.one)))
+            return _row(do_shard(self.job, number, self.one))
         except SegtrackError as error:
             return _row(_packed(error))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import time
@@ -72,18 +71,17 @@ def _predicted(
     report: Report,
 ) -> dict[str, Any]:
     """All shards; returns the manifest. Rates are reported before there is one, once."""
-    kind = settings.tracker, settings.tracks
-    most = getattr(settings.dataset, "max_pixels", None)
     job = Job(
-        folder,
-        plan.root,
-        plan.kind,
-        plan.per_shard,
-        network,
-        request,
-        *kind,
-        most,
-        uuid.uuid4().hex,
+        folder=folder,
+        root=plan.root,
+        kind=plan.kind,
+        per_shard=plan.per_shard,
+        network=network,
+        request=request,
+        tracker=settings.tracker,
+        tracks=settings.tracks,
+        max_pixels=getattr(settings.dataset, "max_pixels", None),
+        attempt=uuid.uuid4().hex,
     )
     for name in (OBJECTS, INPUTS, DONE, WORK, *([] if plan.kind == IMAGE else [TRACKS, DETECTED])):
         (folder / name).mkdir(exist_ok=True)
@@ -150,7 +148,7 @@ def _calls(
         return
     with model.loaded(job.network, job.request) as one:
         for number in numbers:
-            yield do_shard(job, number, lambda: contextlib.nullcontext(one))
+            yield do_shard(job, number, one)
 
 
 def _finished(job: Job, what: str) -> dict[int, dict[str, Any]]:

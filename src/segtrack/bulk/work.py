@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +21,10 @@ from segtrack.bulk.associating import track_video
 from segtrack.bulk.job import DETECTED, INPUTS, OBJECTS, Job, attempt, clocks, since
 from segtrack.bulk.plan import IMAGE, NO_FILE, Input
 
-Lend = Callable[[], AbstractContextManager[model.Loaded]]
 Numbers = dict[str, float]
 
 
-def do_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
+def do_shard(job: Job, number: int, loaded: model.Loaded) -> dict[str, Any]:
     """What is left to do of a shard; of a video its trajectories too, once it is detected.
 
     Returns:
@@ -34,15 +33,15 @@ def do_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     Raises:
         DataError, StageError: as these two.
     """
-    told = predict_shard(job, number, lend)
+    told = predict_shard(job, number, loaded)
     return {**told, "track": track_video(job, number)} if told.get("frames") else told
 
 
-def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
+def predict_shard(job: Job, number: int, loaded: model.Loaded) -> dict[str, Any]:
     """Predict the files of one shard, unless that is done.
 
     Args:
-        number: of the shard. lend: the network, loaded.
+        number: of the shard. loaded: the job's network.
 
     Returns:
         What the manifest says of it: files, rows, digest, milliseconds.
@@ -57,7 +56,7 @@ def predict_shard(job: Job, number: int, lend: Lend) -> dict[str, Any]:
     begin = clocks()
     with attempt(job, "detect", number) as work:
         files, numbers = job.plan.files(number), Numbers()
-        how = job, files, lend, work, numbers
+        how = job, files, loaded, work, numbers
         rows, facts = _images(*how) if job.kind == IMAGE else _video(*how)
         schema = tables.IMAGES if job.kind == IMAGE else tables.VIDEOS
         tables.write_facts(rows, work / INPUTS, schema)
@@ -97,7 +96,7 @@ _UNREAD = "not read: "  # begins what is said of a file that was left out
 
 
 def _images(
-    job: Job, files: list[Input], lend: Lend, work: Path, numbers: Numbers
+    job: Job, files: list[Input], loaded: model.Loaded, work: Path, numbers: Numbers
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     rows: list[dict[str, Any]] = [{} for _ in files]
 
@@ -106,9 +105,16 @@ def _images(
         return pixels
 
     images = (_Image(i, job.root / file.name, file) for i, file in enumerate(files))
-    request, into = job.request, _into(numbers)
-    how = images, job.network, request, work, into, None, lend, read, False
-    model.predict_images(*how)
+    model.predict_images(
+        images,
+        job.network,
+        job.request,
+        work,
+        _into(numbers),
+        lend=lambda: nullcontext(loaded),
+        read=read,
+        shown=False,
+    )
     names = np.array([file.name for file in files], object)
     heights, widths = (np.array([row[side] for row in rows]) for side in ("height", "width"))
     counts = np.zeros(len(files), np.int64)
@@ -118,7 +124,7 @@ def _images(
         return {"image": names[frames], "height": heights[frames], "width": widths[frames]}
 
     source, target = work / "predictions.parquet", work / OBJECTS
-    tables.write_objects(source, target, tables.IMAGE_OBJECTS, request.names, about)
+    tables.write_objects(source, target, tables.IMAGE_OBJECTS, job.request.names, about)
     for row, count in zip(rows, counts.tolist(), strict=True):
         row["objects"] = count
     return rows, {}
@@ -148,7 +154,7 @@ def _read(one: _Image, max_pixels: int | None) -> tuple[dict[str, Any], np.ndarr
 
 
 def _video(
-    job: Job, files: list[Input], lend: Lend, work: Path, numbers: Numbers
+    job: Job, files: list[Input], loaded: model.Loaded, work: Path, numbers: Numbers
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     (file,) = files
     path, detected = job.root / file.name, work / DETECTED
@@ -161,8 +167,8 @@ def _video(
         sequence = datasets.probe_video(path)
         row["sha256"], times = sequence.sha256, TimesRead()
         frames = datasets.read_frames(sequence, times)
-        how = job.network, job.request, detected, _into(numbers), times, lend
-        model.predict_video(frames, sequence, *how)
+        how = job.network, job.request, detected, _into(numbers), times
+        model.predict_video(frames, sequence, *how, lend=lambda: nullcontext(loaded))
     except Changed:
         raise
     except DataError as error:

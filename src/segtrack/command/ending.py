@@ -1,9 +1,10 @@
-"""What is said at the end of a run: where to go on."""
+"""What is said at the end of a run: its scores, its files, and where to go on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from segtrack.base.saying import say
 from segtrack.command.subcommands import SUBCOMMANDS
@@ -14,6 +15,29 @@ _MOST = 3  # files of a kind that are named; a benchmark has dozens
 _LOCAL = "sqlite:///mlruns/mlflow.db"  # what `make ui` serves
 _WORDS = {"view": "page", "report": "report"}
 """By word of the command that shows a run what it is called here."""
+
+
+def say_scores(metrics: dict[str, float]) -> None:
+    """The main scores of a run, and what was counted, as a table."""
+    from segtrack.report import table_text
+
+    wanted = (
+        *("mask_map50_95", "mask_map50", "box_map50_95", "box_map50"),
+        *("hota", "mota", "idf1", "mask_hota", "motsa", "smotsa"),
+    )
+    groups = ("test/", "val/", "track/")
+    rows: list[dict[str, Any]] = [
+        {"metric": name, "value": f"{value:.3f}"}
+        for name, value in metrics.items()
+        if name.startswith(groups) and name.count("/") == 1 and name.split("/")[1] in wanted
+    ]
+    counts = [
+        {"metric": name, "value": f"{value:.0f}"}
+        for name, value in metrics.items()
+        if name == "track/tracks" or (name.startswith("track/count/") and value)
+    ]
+    if rows or counts:
+        say("\n" + table_text(rows + counts))
 
 
 def say_files(files: Sequence[tuple[str, Path]], output: Path) -> None:

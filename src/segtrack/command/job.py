@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import platform
-import shlex
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from importlib.metadata import distributions
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +25,13 @@ from segtrack.base.errors import (
     of_machine,
     out_of_memory,
 )
-from segtrack.base.files import digest, real
+from segtrack.base.files import real
 from segtrack.base.metrics import Metric
 from segtrack.base.nested import flatten
 from segtrack.base.processes import stop_if_asked, stoppable
 from segtrack.base.saying import LOG, say
 from segtrack.base.secrets import hide_in, without_secrets
+from segtrack.command.circumstances import command_of, config_hash, environment, git_state
 from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run, remove_unused, require_utf8, require_writable
 from segtrack.command.objective import PRUNED, Values, for_hydra, kept, objective_values
@@ -42,15 +39,12 @@ from segtrack.command.pruning import Pruned, watcher
 from segtrack.command.run_names import cell_name, run_name
 from segtrack.journal import known, require_bucket, require_tracking
 from segtrack.model import gpu_record, require_device
-from segtrack.settings import Settings, plain, validate
+from segtrack.settings import Settings, validate
 from segtrack.store import is_address, store_folder, store_of
 
 if TYPE_CHECKING:
     from segtrack.journal import Journal
     from segtrack.pipeline import Runner
-
-
-_STORE = ("store", "store_cache", "store_cache_gb")
 
 
 def live_in(store: Path) -> None:
@@ -138,9 +132,7 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
         store_of(settings).reach()
         say("\n".join(Planner(settings, store_of(settings)).lines()))
         return None
-    program = Path(sys.argv[0]).name
-    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
-    command = shlex.join([program, *sys.argv[1:]])
+    command = command_of(sys.argv[1:])
     sweeper = OmegaConf.to_container(hydra.sweeper, resolve=False)
     assert isinstance(sweeper, dict)
     overrides, choices = hydra.overrides.task, hydra.runtime.choices
@@ -148,13 +140,6 @@ def run_job(config: DictConfig, runner: Runner | None = None) -> Values | None:
         config, output, overrides, choices, command, {str(k): v for k, v in sweeper.items()}
     )
     return record_run(settings, launch, runner)[1]
-
-
-def command_of(words: Sequence[str]) -> str:
-    """This process' command with ``words``, as it can be typed."""
-    program = Path(sys.argv[0]).name
-    program = "segtrack" if program == "__main__.py" else program  # of python -m segtrack
-    return shlex.join([program, *words])
 
 
 @dataclass(frozen=True)
@@ -262,9 +247,9 @@ def record_run(
             remove_run(output)
         raise
     if settings.parent_run is None:
-        from segtrack.command.ending import say_files, say_where
+        from segtrack.command.ending import say_files, say_scores, say_where
 
-        _say_scores(journal.latest)
+        say_scores(journal.latest)
         say_files(runner.shown, output)
         say_where(journal, settings.mlflow)
     return journal.run_id, for_hydra(settings, values)
@@ -334,43 +319,6 @@ def _of_machine(error: Exception) -> StageError:
     )
 
 
-def git_state() -> tuple[str, bool]:
-    """The commit of the code that runs and whether files differ from it; empty outside git."""
-    folder = Path(__file__).resolve().parent
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return "", False
-
-
-def config_hash(settings: Settings) -> str:
-    """Digest of everything that decides results; where they are recorded does not."""
-    values = plain(settings)
-    for key in ("mlflow", "parent_run", "plan", *_STORE, "objective", "prune"):
-        values.pop(key)
-    return digest(values)[:16]
-
-
-@cache  # reading every package's metadata is the dearest part of a sweep's cell
-def environment() -> str:
-    """Machine and installed packages, one per line."""
-    head = [
-        f"python {platform.python_version()}",
-        f"platform {platform.platform()}",
-        f"cpu cores {os.cpu_count()}",
-    ]
-    facts = (one.metadata for one in distributions())  # each look reads and parses a file
-    packages = {f"{one['Name']}=={one['Version']}" for one in facts}
-    return "\n".join([*head, *sorted(packages, key=str.lower)]) + "\n"
-
-
-def _git(folder: Path, *words: str) -> str:
-    command = ["git", "-C", str(folder), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    return done.stdout.strip()
-
-
 def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The values that distinguish this cell, else all that were overridden; and its siblings'."""
     pairs = {key.lstrip("+"): value for key, _, value in (o.partition("=") for o in overrides)}
@@ -383,25 +331,3 @@ def _swept(settings: Settings, overrides: list[str]) -> tuple[dict[str, str], di
     except ServerAway:
         return pairs, {}
     return {key: pairs[key] for key in keys if key in pairs}, among
-
-
-def _say_scores(metrics: dict[str, float]) -> None:
-    from segtrack.report import table_text
-
-    wanted = (
-        *("mask_map50_95", "mask_map50", "box_map50_95", "box_map50"),
-        *("hota", "mota", "idf1", "mask_hota", "motsa", "smotsa"),
-    )
-    groups = ("test/", "val/", "track/")
-    rows: list[dict[str, Any]] = [
-        {"metric": name, "value": f"{value:.3f}"}
-        for name, value in metrics.items()
-        if name.startswith(groups) and name.count("/") == 1 and name.split("/")[1] in wanted
-    ]
-    counts = [
-        {"metric": name, "value": f"{value:.0f}"}
-        for name, value in metrics.items()
-        if name == "track/tracks" or (name.startswith("track/count/") and value)
-    ]
-    if rows or counts:
-        say("\n" + table_text(rows + counts))

@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from segtrack import journal as journals
 from segtrack.base.saying import say
 from segtrack.command import objective
+from segtrack.command.circumstances import config_hash
 from segtrack.command.composition import to_settings
 from segtrack.command.folders import remove_run
-from segtrack.command.job import config_hash
 from segtrack.command.search import Search
 from segtrack.settings import MlflowSettings
 

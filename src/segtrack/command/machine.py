@@ -6,8 +6,6 @@ import dataclasses
 import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +17,12 @@ from segtrack.base.environment import read_variables
 from segtrack.base.errors import SegtrackError
 from segtrack.base.labellerr_api import API_KEYS, VARIABLES
 from segtrack.base.reachable import reachable
+from segtrack.command import hardware
 from segtrack.command.folders import require_writable
 from segtrack.settings import LabellerrMode, Settings
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _LITTLE = 4 * 2**30  # bytes of memory or disk below which a training or its results may not fit
-_ANSWER = 3.0  # s that an address, or the driver, may take
-_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ def installed(name: str) -> str | None:
 def cores() -> Finding:
     """Cores that this process may use, and what a container leaves of them."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    text, share = f"{usable} of {os.cpu_count()} may be used", cpu_share()
+    text, share = f"{usable} of {os.cpu_count()} may be used", hardware.cpu_share()
     if share is not None and share < (usable or 1):
         threads = max(1, round(share))
         do = f"OMP_NUM_THREADS={threads} keeps threads from waiting for each other"
@@ -147,18 +144,9 @@ def cores() -> Finding:
     return Finding("CPU cores", OK, text)
 
 
-def cpu_share(root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Cores' worth of time that the control group allows; None where it sets no limit."""
-    if text := _read(root / "cpu.max"):  # version 2
-        quota, _, period = text.partition(" ")
-        return None if quota == "max" else int(quota) / int(period or 100_000)
-    quota, period = _read(root / "cpu/cpu.cfs_quota_us"), _read(root / "cpu/cpu.cfs_period_us")
-    return int(quota) / int(period) if quota and period and int(quota) > 0 else None
-
-
 def memory() -> Finding:
     """Memory of the machine, or of the container where that is less."""
-    total, limit = memory_bytes(), memory_limit()
+    total, limit = hardware.memory_bytes(), hardware.memory_limit()
     least = min(one for one in (total, limit) if one is not None) if total or limit else None
     if least is None:
         return Finding("memory", OK, "not known on this system")
@@ -170,26 +158,9 @@ def memory() -> Finding:
     return Finding("memory", OK, text)
 
 
-def memory_bytes() -> int | None:
-    """Of the machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Of the control group; None where it sets none."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        text = _read(root / name)
-        if text.isdigit() and int(text) < 2**60:  # version 1 writes the largest number for none
-            return int(text)
-    return None
-
-
 def instructions() -> Finding:
     """What of the CPU makes networks fast."""
-    flags = cpu_flags()
+    flags = hardware.cpu_flags()
     known = {
         "avx2": "AVX2",
         "avx512f": "AVX-512",
@@ -208,15 +179,9 @@ def instructions() -> Finding:
     return Finding("instructions", OK, ", ".join(there))
 
 
-def cpu_flags(path: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """What the CPU says it can, by Linux' names; empty elsewhere."""
-    match = re.search(r"^(?:flags|Features)\s*:(.*)$", _read(path), re.MULTILINE)
-    return set(match.group(1).split()) if match else set()
-
-
 def gpu() -> Iterator[Finding]:
     """NVIDIA's cards: what the driver says, and whether torch can use them."""
-    listed = driver_list()
+    listed = hardware.driver_list()
     if listed is None:
         yield Finding("GPU", NOTE, "none (no NVIDIA driver)", "training on a CPU takes hours")
         return
@@ -231,22 +196,6 @@ def gpu() -> Iterator[Finding]:
     else:
         do = "install the torch build for this driver's CUDA (its site has a chooser)"
         yield Finding("CUDA", PROBLEM, f"torch {build} does not use it: {why}", do)
-
-
-def driver_list() -> list[str] | None:
-    """Cards with memory, driver, and MIG's slices; None without a driver's tool."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    cards = [
-        "{}, {}, driver {}".format(*map(str.strip, line.split(",")))
-        for line in _output([tool, *query])
-        if line.count(",") == 2
-    ]
-    lines = (line.strip() for line in _output([tool, "-L"]))
-    slices = [line.partition(" Device")[0].strip() for line in lines if line.startswith("MIG")]
-    return cards + ([", ".join(slices)] if slices else [])
 
 
 def torch_cuda() -> tuple[str, bool, str]:
@@ -345,20 +294,12 @@ def mlflow(settings: Settings) -> Finding:
 def _place(what: str, folder: Path, key: str) -> Finding:
     if not writable(folder):
         return Finding(what, PROBLEM, f"{folder} cannot be written", f"choose another: {key}")
-    free = free_bytes(folder)
+    free = hardware.free_bytes(folder)
     text = f"{folder}, {_size(free)} free"
     if free < _LITTLE:
         do = f"segtrack store gc removes what was not used; or choose another disk: {key}"
         return Finding(what, NOTE, text, do)
     return Finding(what, OK, text)
-
-
-def free_bytes(folder: Path) -> int:
-    """Of its disk, that this user may use."""
-    there = folder.absolute()
-    while not there.exists():
-        there = there.parent
-    return shutil.disk_usage(there).free
 
 
 def weights(settings: Settings) -> Finding:
@@ -436,20 +377,5 @@ def hosts() -> list[tuple[tuple[str, int], str]]:
     return [(host, f"{what}'s published weights") for what, host in DOWNLOAD_HOSTS.items()]
 
 
-def _output(command: list[str]) -> list[str]:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return done.stdout.splitlines()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def _size(count: int) -> str:
-    return f"{count / _BYTES:.1f} GiB"
+    return f"{count / 2**30:.1f} GiB"

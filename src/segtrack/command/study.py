@@ -23,8 +23,8 @@ from segtrack.base.errors import SettingsError
 from segtrack.base.files import digest
 from segtrack.base.saying import say
 from segtrack.command.cells import meaning
+from segtrack.command.circumstances import config_hash
 from segtrack.command.composition import Swept, first_line
-from segtrack.command.job import config_hash
 from segtrack.command.sweeper import storage_of
 from segtrack.pipeline import minimised
 from segtrack.settings import Settings

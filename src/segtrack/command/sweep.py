@@ -17,9 +17,10 @@ from segtrack.base.errors import SegtrackError, StageError
 from segtrack.base.nested import flatten
 from segtrack.base.saying import LOG, logged, say
 from segtrack.command.cells import Cell, knobs_after_choices
+from segtrack.command.circumstances import command_of, git_state
 from segtrack.command.composition import compose_settings, composing, swept
 from segtrack.command.ending import say_where
-from segtrack.command.job import command_of, git_state, look, run_job
+from segtrack.command.job import look, run_job
 from segtrack.command.launching import already, bring, launch
 from segtrack.command.objective import Values
 from segtrack.command.run_names import sweep_name

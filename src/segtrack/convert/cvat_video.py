@@ -18,6 +18,7 @@ from segtrack.base import rle
 from segtrack.base.errors import DataError
 from segtrack.convert.clips import TrackedClip
 from segtrack.convert.material import Clip, Thing
+from segtrack.dataset import turned
 
 _HEAD = 1 << 20
 _SHAPED = re.compile(rb"<(track|image)\s")
@@ -142,6 +143,8 @@ class _Task:
         self.total, self.broken, self.first = 0, 0, ""
         self.last = -1
         self.unlisted = 0
+        said = re.search(r"step\s*=\s*(\d+)", around.findtext(".//frame_filter", ""))
+        self.step = max(1, int(said[1])) if said else 1  # of the frames that the task takes
 
     def take(self, element: ElementTree.Element) -> None:
         """A shape of ``track``."""
@@ -153,8 +156,8 @@ class _Task:
         if element.get("outside") == "1":
             self.track["until"] = None
             return
-        if until is not None and frame > until + 1:
-            self.unlisted += frame - until - 1
+        if until is not None and frame > until + self.step:
+            self.unlisted += (frame - until - 1) // self.step
         if element.tag not in ("box", "polygon", "mask"):
             self.left[element.tag] += 1
             return
@@ -178,13 +181,16 @@ class _Task:
             if attribute.get("name") == "score" and attribute.text:
                 kept["score"] = float(attribute.text)
         if element.tag == "box":
-            if float(element.get("rotation") or 0):
-                raise ValueError("a turned box")
             x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-            return Thing(self.track["class"], (x, y, u, v), **kept)
-        if element.tag == "polygon":
+            degrees = float(element.get("rotation") or 0)
+            if not degrees:
+                return Thing(self.track["class"], (x, y, u, v), **kept)
+            points = np.array([[x, y], [u, y], [u, v], [x, v]])
+            points = turned(points, points.mean(axis=0), degrees)
+        elif element.tag == "polygon":
             pairs = [pair.split(",") for pair in element.attrib["points"].split(";")]
             points = np.array([[float(x), float(y)] for x, y in pairs])
+        if element.tag != "mask":
             if len(points) < 3 or not np.isfinite(points).all():
                 raise ValueError(f"{len(points)} points")
             (x, y), (u, v) = points.min(0).tolist(), points.max(0).tolist()
@@ -214,6 +220,8 @@ class _Task:
         notes = [f"{n} shapes of type {kind} are left out" for kind, n in self.left.items()]
         if self.broken:
             notes.append(f"{self.broken} shapes that cannot be read are left out, a {self.first}")
+        if self.step > 1:
+            notes.append(f"only every {self.step}th frame of the video is in the task (step=)")
         if self.unlisted:
             notes.append(
                 f"{self.unlisted} frames between shapes of a track are not listed and stay empty, "

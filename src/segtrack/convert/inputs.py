@@ -9,7 +9,7 @@ from segtrack.base.errors import DataError
 from segtrack.convert.coco_tracks import has_tracks
 from segtrack.convert.cvat_video import is_cvat_video
 from segtrack.convert.tracks import results_below
-from segtrack.dataset import annotation_files, is_video, layout_of, layout_of_file
+from segtrack.dataset import annotation_files, is_video, layout_of, layout_of_file, what_it_is
 
 IMAGES, PREPARED, RESULTS, CVAT, COCO, TEXT, SEQUENCES = (
     *("images", "prepared", "results", "cvat", "coco", "text", "sequences"),
@@ -58,10 +58,9 @@ def input_of(path: Path, track_ids: bool) -> Input:
     if found is None and path.is_dir():
         return Input(SEQUENCES, (path,))
     if found is None:
-        raise DataError(
-            f"{path}: is no file of labels that segtrack reads; give the folder that holds them, "
-            "or say what it is: dataset=coco, yolo, ..."
-        )
+        hint = "give the folder that holds them, or say what it is: dataset=coco, yolo, ..."
+        looks = what_it_is(path) or hint
+        raise DataError(f"{path}: is no file of labels that segtrack reads; {looks}")
     return found
 
 

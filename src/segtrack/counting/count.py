@@ -31,7 +31,7 @@ ZONES, OCCUPANCY, ZONE_INTERVALS = "zones.csv", "occupancy.csv", "zone_intervals
 SPEEDS, FRAMES = "speeds.csv", "speeds.parquet"
 FILES = (TOTALS, CROSSINGS, "crossings.parquet", LINE_INTERVALS, ZONES, OCCUPANCY, ZONE_INTERVALS,
          SPEEDS, FRAMES)  # fmt: skip
-ADDED = (IN, OUT, "entered", "left", "tracks")  # ends of metrics that add up over videos
+_ADDED = (IN, OUT, "entered", "left", "tracks")  # ends of metrics that add up over videos
 
 _CROSSING = pa.schema(
     [
@@ -143,7 +143,7 @@ def adds_up(name: str) -> bool:
     Args:
         name: ``count/...``.
     """
-    return name.rsplit("/", 1)[-1] in ADDED
+    return name.rsplit("/", 1)[-1] in _ADDED
 
 
 def load_totals(folder: Path) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def _write_zones(
 def _zone_counts(
     of: Sequence[Visit], inside: np.ndarray, low: int, high: int
 ) -> tuple[int, int, float, int]:
-    """Entered, left, mean and highest number inside, in the frames from ``low`` to ``high``."""
+    """Entered, left, mean and highest number inside; frames from ``low`` on, before ``high``."""
     part = inside[low:high]
     return (
         sum(s.entered and low <= s.first_frame < high for s in of),

@@ -39,7 +39,7 @@ class Drawn:
             steps[1].append(int(row["inside"]))
 
     def __call__(self, canvas: np.ndarray, frame: int, scale: float) -> None:
-        """Draw into ``canvas`` (BGR, ``scale`` times as large as the frame)."""
+        """Draw into ``canvas``, BGR uint8 (H, W, 3), ``scale`` times as large as the frame."""
         shorter = min(canvas.shape[:2])
         thick = max(2, shorter // 240)
         for name, polygon in self.rules.zones.items():

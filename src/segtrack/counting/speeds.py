@@ -21,9 +21,9 @@ class Ground:
     """The plane that four points span.
 
     Attributes:
-        matrix: float64 (3, 3), from px to m; the fourth point has the same sign of the denominator
-            as all that lie on its side of the horizon.
-        corners: float64 (4, 2), m.
+        matrix: float64 (3, 3), from px to m, 0 in the middle of the four points; the denominator is
+            positive on their side of the horizon.
+        corners: float64 (4, 2), m, likewise.
     """
 
     matrix: Floats

@@ -18,7 +18,9 @@ class Visit:
     """A track is in a zone from one frame to another.
 
     Attributes:
-        first_frame, last_frame: in the zone, both included; first_s: of the first.
+        first_frame, last_frame: in the zone, both included.
+        first_s, last_s: when it was seen first and last in the zone; it may be unseen up to
+            ``last_frame``.
         entered: it was outside before; else it was seen first in the zone.
         left: it was outside afterwards; else it was seen last in the zone.
         dwell_s: until the first frame outside where it left, else until the last one in the zone.

@@ -5,7 +5,12 @@ from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .checks import ChecksFailed as ChecksFailed
 from .classes import parse_classes as parse_classes
+from .coco_shapes import read_object as read_object
+from .coco_values import flag as flag
+from .coco_values import id_key as id_key
+from .coco_values import number as number
 from .coco_values import of_cvat as of_cvat
+from .coco_values import whole as whole
 from .folds import Folds as Folds
 from .folds import Learnt as Learnt
 from .folds import annotations_of as annotations_of
@@ -16,9 +21,11 @@ from .folds import learnt_for as learnt_for
 from .frame_folder import frame_files as frame_files
 from .frame_numbers import first_mask_frame as first_mask_frame
 from .frame_numbers import frames_of as frames_of
+from .frame_numbers import numbers_of as numbers_of
 from .geometry import clip as clip
 from .geometry import outlines as outlines
 from .geometry import signed_area as signed_area
+from .geometry import turned as turned
 from .image_files import read_image_file as read_image_file
 from .image_files import too_large as too_large
 from .kept_export import KeptExport as KeptExport
@@ -69,6 +76,7 @@ from .sources.traffic_sim.settings import TrafficSimSettings as TrafficSimSettin
 from .sources.ultralytics.settings import UltralyticsSettings as UltralyticsSettings
 from .sources.yolo import YoloSettings as YoloSettings
 from .splits import Grouping as Grouping
+from .strangers import what_it_is as what_it_is
 from .telling import told_by_kind as told_by_kind
 from .unchanged import require_unchanged as require_unchanged
 from .version_folder import AS_BEFORE as AS_BEFORE

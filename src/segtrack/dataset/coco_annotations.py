@@ -23,7 +23,7 @@ from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Placed, Remark, clean_polygon, without_copies
 from segtrack.dataset.coco_shapes import Shape, Unreadable, read_box, read_shape
 from segtrack.dataset.coco_values import Key
-from segtrack.dataset.geometry import outlines
+from segtrack.dataset.geometry import outlines, turned
 from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
 
 DOUBTFUL = 20
@@ -217,9 +217,12 @@ class _One:
         if first is not None:
             self.say(first.code, f"{first}; its bbox is taken", _hint(first))
         self._look_small([corners])
-        self._look_at_corners(corners)
+        if degrees := values.degrees_of(self.raw.value):
+            corners = turned(corners, corners.mean(axis=0), degrees)
+        else:
+            self._look_at_corners(corners)
         annotation = self._from_polygons([corners], class_id, crowd)
-        if annotation is not None:
+        if annotation is not None and not degrees:
             what = "no usable segmentation but a bbox" if shape.polygons else "a box only"
             message = f"{self.name} has {what}; the mask is its rectangle"
             hint = "label with polygons, or leave it so if rough masks will do"

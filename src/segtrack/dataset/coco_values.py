@@ -86,6 +86,15 @@ def of_cvat(annotation: dict[str, Any]) -> bool:
     return isinstance(attributes, dict) and "occluded" in attributes
 
 
+def degrees_of(annotation: dict[str, Any]) -> float:
+    """By how much the box of an annotation is turned around its centre, clockwise as seen.
+
+    CVAT writes it beside the box that is not turned, in COCO and in Datumaro's JSON
+    (cvat/apps/dataset_manager/bindings.py). Outlines and masks are turned already.
+    """
+    return (number(annotation["attributes"].get("rotation")) or 0.0) if of_cvat(annotation) else 0.0
+
+
 def flag(value: Any) -> bool | None:
     """``iscrowd`` and the like: 1, true, "1" and 1.0 are true, null is false; None: unclear."""
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "false", "no")):

@@ -28,6 +28,7 @@ from segtrack.dataset.coco_annotations import (
 )
 from segtrack.dataset.files import Reading, findings, read_files
 from segtrack.dataset.finding import RESTORE, ImageFinder, Written
+from segtrack.dataset.geometry import turned
 from segtrack.dataset.labels import Polygon
 from segtrack.dataset.listing import BITS, Listing, whole_files
 from segtrack.dataset.workers import map_chunks
@@ -326,13 +327,6 @@ def box(
     (x, y), (w, h) = corner, size
     points = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float64)
     return flat(turned(points, pivot, degrees))
-
-
-def turned(points: Polygon, pivot: tuple[float, float], degrees: float) -> Polygon:
-    """Points turned around ``pivot``, from x towards y: clockwise as seen, y runs down."""
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    away = points - np.asarray(pivot)
-    return np.asarray(away @ np.array([[c, s], [-s, c]]) + np.asarray(pivot))
 
 
 def flat(points: Polygon) -> list[float]:

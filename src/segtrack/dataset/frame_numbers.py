@@ -41,6 +41,17 @@ def image_numbers(files: Sequence[Path]) -> tuple[int, ...]:
     return ()
 
 
+def numbers_of(names: Sequence[str]) -> tuple[int, ...]:
+    """The numbers that names without suffixes bear, whatever their order, all different.
+
+    Empty where names have no such numbers behind one and the same text, or as all that differs.
+    """
+    for numbers in (_at_the_end(names), _that_differ(names)):
+        if len(set(numbers)) == len(names) and max(numbers, default=0) < _LARGEST:
+            return numbers
+    return ()
+
+
 def _at_the_end(stems: Sequence[str]) -> tuple[int, ...]:
     """Of ``frame_000051``."""
     found = [match.groups() for match in map(_NUMBERED.match, stems) if match]

@@ -5,12 +5,13 @@ Units are those of the caller: px, or shares of the image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from segtrack.dataset.labels import Polygon
 
@@ -56,6 +57,13 @@ def clip(points: Polygon, size: tuple[float, float]) -> Polygon:
         points = _clip_side(points, axis, 0.0, keep_above=True)
         points = _clip_side(points, axis, float(size[axis]), keep_above=False)
     return without_repeats(points) if len(points) else points
+
+
+def turned(points: Polygon, pivot: ArrayLike, degrees: float) -> Polygon:
+    """Points turned around ``pivot``, from x towards y: clockwise as seen, y runs down."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    away = points - np.asarray(pivot)
+    return np.asarray(away @ np.array([[c, s], [-s, c]]) + np.asarray(pivot))
 
 
 def self_intersects(points: Polygon) -> bool:

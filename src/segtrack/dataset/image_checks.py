@@ -12,7 +12,7 @@ from segtrack.dataset.labels import packed_class_ids
 SMALLEST_SIDE = 10  # px; ultralytics leaves out images with a smaller side
 _SHOWN = 3
 # Why there is no label: it was left out, or not found.
-_DROPPED = ("outside", "few_points", "zero_area", "endless", "image_without_label")
+_DROPPED = ("outside", "few_points", "zero_area", "endless", "left_out", "image_without_label")
 
 
 def index_content(catalogue: Catalogue) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 from segtrack.base.addresses import is_live
 from segtrack.base.errors import DataError
 from segtrack.base.secrets import without_secrets
+from segtrack.dataset.video_pictures import pixel_shape, resized, shown
 from segtrack.dataset.video_rate import DEFAULT_FPS
-from segtrack.dataset.video_stream import error_text, limit_size, pixel_shape, resized, shown
+from segtrack.dataset.video_stream import error_text, limit_size
 
 OPEN_S, READ_S = 10.0, 10.0  # without an answer, without a frame
 RETRY_S = 30.0  # a lost connection is tried again for so long

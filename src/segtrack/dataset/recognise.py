@@ -63,7 +63,8 @@ def layout_of_file(file: Path, folder: Path) -> Layout | None:
     """As ``layout_of``, by one file of the folder."""
     try:
         with file.open("rb") as data:
-            head = data.read(_HEAD).decode("utf-8-sig", "replace")
+            raw = data.read(_HEAD)
+            head = raw.decode(json.detect_encoding(raw[:4]), "replace").removeprefix("\ufeff")
     except OSError:
         return None
     match file.suffix.lower():

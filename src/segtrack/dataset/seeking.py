@@ -18,8 +18,9 @@ from segtrack.base.errors import DataError
 from segtrack.dataset.frame_folder import frame_files
 from segtrack.dataset.image_files import read_image_file
 from segtrack.dataset.pixels import read_pixels
+from segtrack.dataset.video_pictures import pixel_shape, shown
 from segtrack.dataset.video_rate import DEFAULT_FPS
-from segtrack.dataset.video_stream import limit_size, opened, pixel_shape, shown, video_streams
+from segtrack.dataset.video_stream import limit_size, opened, video_streams
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from segtrack.settings import MAX_PIXELS
 DEFAULT_FPS = 30.0
 # Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
 KITTI_MOTS_CLASSES = ((1, "car"), (2, "person"), (10, "ignore"))
+_PACKED = (".json", ".zip", ".gz", ".xz")  # what may hold labels in other forms
 _MARKS = ("seqinfo.ini", "img1", "gt", "det", "mots")  # any of these makes a folder a sequence
 
 
@@ -150,11 +151,21 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
         if not members:
             raise DataError(
                 f"{path}: holds no video, no frames and no sequence; a sequence has frames in img1 "
-                "or text files in gt or det"
+                f"or text files in gt or det{_instead(files)}"
             )
         _tell_folders([p for p in entries if p.is_dir() and p not in members], path, warn)
         for member in members:
             yield from _sequences_at(member, warn)
+
+
+def _instead(files: list[Path]) -> str:
+    """What one of the files is, as the end of a message; empty where that is not known."""
+    from segtrack.dataset.strangers import what_it_is
+
+    for file in files:
+        if file.suffix.lower() in _PACKED and (looks := what_it_is(file)):
+            return f". Of {file.name}: {looks}"
+    return ""
 
 
 def _tell_folders(folders: list[Path], where: Path, warn: Warn) -> None:

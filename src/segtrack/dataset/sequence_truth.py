@@ -152,6 +152,8 @@ def _format(path: Path, name: str) -> str:
         )
     mot20 = is_mot20(name)
     if len(row) in (8, 9):
+        if read_mot(path, first=0).class_id is None:
+            return "mot15"
         return "mot20" if mot20 else "mot17"
     if len(row) == 10:
         if is_visdrone(path):

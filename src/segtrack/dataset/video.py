@@ -22,17 +22,9 @@ from segtrack.dataset.image_files import too_large
 from segtrack.dataset.sequences import VideoSequence
 from segtrack.dataset.telling import Warn, unheard
 from segtrack.dataset.video_names import sequence_name
+from segtrack.dataset.video_pictures import pixel_shape, resized, shown, shown_ahead
 from segtrack.dataset.video_rate import DEFAULT_FPS, Clock
-from segtrack.dataset.video_stream import (
-    Reading,
-    Stream,
-    opened,
-    pixel_shape,
-    resized,
-    shown,
-    shown_ahead,
-    video_streams,
-)
+from segtrack.dataset.video_stream import Reading, Stream, opened, video_streams
 from segtrack.settings import MAX_PIXELS
 
 # A container may count frames that a decoder rightly never shows (edit lists, dropped frames), so

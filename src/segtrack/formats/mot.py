@@ -2,7 +2,8 @@
 
 MOT15 adds a 3D position (``x,y,z``, -1 where there is none), MOT16 and later ones a class and a
 visibility. "MOT16: A Benchmark for Multi-Object Tracking" (Milan et al., 2016), section 4. What
-trackers write has the class alone (8 columns), or before ``-1,-1`` (10), too.
+trackers write has the class alone (8 columns), or before ``-1,-1`` (10), too. Where the class is -1
+throughout, as in UAVDT's ``_gt.txt``, there is none.
 
 VisDrone's rows look alike but are others: ``frame,id,x,y,w,h,score,category,truncation,occlusion``
 (github.com/VisDrone/VisDrone2018-MOT-toolkit, README).
@@ -81,14 +82,14 @@ def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
 
     Args:
         path: a file of 7 columns (no more than a confidence), 8 (a class too), 9 (MOT16 and later)
-            or 10 (MOT15; the eighth is a class where ``-1,-1`` follows it).
+            or 10 (MOT15; the eighth is a class where ``-1,-1`` follows it, unless it is -1 too).
         tracks: rows have ids; False for detections, whose ids are all -1.
         first: number of the first frame.
 
     Raises:
         DataError: a malformed row (number of columns, not a number, a frame before ``first``, an
-            id that is no whole number, the same id twice in a frame), or VisDrone's columns; with
-            path, line and value.
+            id that is no whole number, the same id twice in a frame, a visibility above 1), or
+            VisDrone's columns; with path, line and value.
     """
     table = read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS)
     if _looks_like_visdrone(table):
@@ -155,7 +156,11 @@ def _looks_like_visdrone(table: np.ndarray) -> bool:
 
 def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTable:
     columns = table.shape[1]
-    has_class = columns in (8, CLASS_COLUMNS)
+    has_class = columns in (8, CLASS_COLUMNS) and not (len(table) and (table[:, 7] == -1).all())
+    if columns == CLASS_COLUMNS and has_class and tracks:
+        # Of UAVDT's _gt_whole.txt the last columns are out-of-view, occlusion, category.
+        problem = "the ninth column is a visibility, 0 to 1 or -1; are these columns of MOT16?"
+        require(path, table[:, 8] <= 1, problem)
     if columns == POSITION_COLUMNS and len(table):
         # Trackers that write a class before the ones that MOT15 has for "no place".
         whole = (table[:, 7] == np.floor(table[:, 7])).all()

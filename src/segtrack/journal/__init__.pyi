@@ -11,8 +11,6 @@ from .artifacts import sweep_keys as sweep_keys
 from .artifacts import twin as twin
 from .buckets import require_bucket as require_bucket
 from .delivery import SYNC as SYNC
-from .delivery import Sent as Sent
-from .delivery import sync as sync
 from .journal import Journal as Journal
 from .journal import record as record
 from .listing import Wanted as Wanted
@@ -29,6 +27,8 @@ from .outbox import Outbox as Outbox
 from .outbox import known as known
 from .outbox import outboxes as outboxes
 from .pages import page_of as page_of
+from .syncing import Sent as Sent
+from .syncing import sync as sync
 from .tracking import ServerAway as ServerAway
 from .tracking import asking as asking
 from .tracking import connect as connect

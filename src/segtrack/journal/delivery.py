@@ -1,36 +1,25 @@
-"""How records get to MLflow: at once or, where a server takes none, later and in order."""
+"""How a run's records get to MLflow: at once or, where a server takes none, later and in order."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.outbox import Head, Outbox, outboxes
-from segtrack.journal.tracking import (
-    LOCAL,
-    ServerAway,
-    asked_once,
-    client_of,
-    connect,
-    of_server,
-    one_line,
-)
+from segtrack.journal.outbox import Head, Outbox
+from segtrack.journal.tracking import asked_once, client_of, connect, of_server, one_line
 from segtrack.journal.writing import Record, Writer
-from segtrack.settings import MlflowMode, MlflowSettings
+from segtrack.settings import MlflowSettings
 
 AGAIN_SECONDS = 30.0  # after which a server that took nothing is asked again; it doubles each time
 _LONGEST_SECONDS = 600.0
 FIRST_ID = "segtrack.id"  # tag: the id that a run had before its server gave it one
 SYNC = "segtrack journal sync"
-BUSY = "another process is at it: the run itself, which still runs and brings them, or another sync"
 
 
 class Sender:
@@ -161,68 +150,6 @@ class Sender:
             )
 
 
-def say_waiting(uri: str) -> None:
-    """Say how many runs wait for a server that answers again, but for those that run."""
-    waiting = 0
-    for outbox in outboxes(Path()):
-        with contextlib.suppress(OSError):  # another user's, which is theirs to bring
-            if outbox.head.uri != uri or not outbox.open():
-                continue
-            if outbox.there:
-                waiting += not outbox.settled
-                outbox.close()
-            else:  # its run has just brought it, and to open it made its folder anew
-                outbox.remove()
-    if waiting:
-        what = f"records of {waiting} earlier run{'s' * (waiting > 1)} wait for {uri}"
-        say(f"{what}: {SYNC}", error=True)
-
-
-def bring_first(run: str, settings: MlflowSettings) -> None:
-    """Bring what an earlier process left waiting of a run that now goes on: brought later, it would
-    end the run as that process did.
-
-    Raises:
-        SettingsError: it cannot be brought now.
-    """
-    for outbox in outboxes(Path()):
-        if outbox.run != run:
-            continue
-        why = "another process is bringing them"
-        if outbox.open():
-            try:
-                if outbox.there:
-                    deliver(outbox, settings)
-                if not outbox.refused():
-                    outbox.remove()
-                continue
-            except Exception as error:
-                if not of_server(error):
-                    raise
-                why = one_line(error)
-            finally:
-                outbox.close()
-        raise SettingsError(
-            f"earlier records of the run {run}, which is to go on, wait in {outbox.folder} "
-            f"({why}): {SYNC} first"
-        )
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What became of one run that waited.
-
-    Attributes:
-        records: how many the server took, or refused. run: its id there. why: what keeps it
-            waiting, or what was refused.
-    """
-
-    head: Head
-    records: int
-    run: str = ""
-    why: str = ""
-
-
 def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
     """Bring all records of an open outbox, and remember after each how far it came.
 
@@ -247,73 +174,6 @@ def deliver(outbox: Outbox, settings: MlflowSettings) -> str:
             outbox.refuse(record, one_line(error))
         outbox.arrived(number, run)
     return run
-
-
-def sync(
-    project: Path, timeout: float, instead: str | None = None, parent: str | None = None
-) -> Iterator[Sent]:
-    """Bring all that waits in a project's folder, run by run in the order in which they began.
-
-    Runs that are still running bring their own. One that was killed ends as KILLED.
-
-    Args:
-        timeout: in s, that a server has to answer.
-        instead: an address that is taken in place of the one that a run was to be recorded at.
-        parent: only cells of this sweep.
-    """
-    away: dict[str, str] = {}
-    for outbox in outboxes(project):
-        head = outbox.head
-        if parent is not None and head.tags.get("mlflow.parentRunId") != parent:
-            continue
-        uri = instead or head.uri
-        if uri in away:
-            yield Sent(head, 0, why=away[uri])
-            continue
-        try:
-            free = outbox.open()
-        except OSError as error:
-            yield Sent(head, 0, why=one_line(error))
-            continue
-        if not free:
-            yield Sent(head, 0, why=BUSY)
-        elif not outbox.there:  # its run has just brought it
-            outbox.remove()
-        elif outbox.settled:
-            outbox.close()
-            yield Sent(head, 0, outbox.run or "", outbox.refused())
-        else:
-            settings = MlflowSettings(mode=MlflowMode.server, uri=uri, timeout=timeout)
-            sent = _synced(outbox, settings)
-            if isinstance(sent, ServerAway):
-                away[uri] = str(sent).removesuffix(LOCAL)
-                sent = Sent(head, 0, why=away[uri])
-            yield sent
-
-
-def _synced(outbox: Outbox, settings: MlflowSettings) -> Sent | ServerAway:
-    head, before = outbox.head, outbox.delivered
-    try:
-        if outbox.ended() is None:
-            when = outbox.changed()  # the last that was heard of it, before more is added here
-            outbox.add({"what": "tags", "tags": {"error": "the process was killed"}})
-            outbox.add({"what": "end", "status": "KILLED", "time": when})
-        run = deliver(outbox, settings)
-        sent = Sent(head, len(outbox.records()) - before, run, outbox.refused())
-    except ServerAway as error:
-        return error
-    except (SegtrackError, OSError) as error:
-        return Sent(head, outbox.delivered - before, why=one_line(error))
-    except Exception as error:
-        why = f"it is refused: {one_line(error)}"
-        if not of_server(error):  # the others that wait can be brought all the same
-            why = f"a fault of segtrack's own, {type(error).__name__}: {one_line(error)}"
-        return Sent(head, outbox.delivered - before, why=why)
-    finally:
-        outbox.close()
-    if not sent.why:
-        outbox.remove()
-    return sent
 
 
 def _begun(client: Any, experiment: str, head: Head) -> str:

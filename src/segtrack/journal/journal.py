@@ -22,11 +22,12 @@ from segtrack.base.names import storable, whole
 from segtrack.base.processes import held, process_mark, stop_if_asked, stoppable
 from segtrack.base.saying import say
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.delivery import Sender, bring_first, create, say_waiting
+from segtrack.journal.delivery import Sender, create
 from segtrack.journal.models import write_model
 from segtrack.journal.outbox import Head, now, remember
 from segtrack.journal.pages import page_of
 from segtrack.journal.places import local_path
+from segtrack.journal.syncing import bring_first, say_waiting
 from segtrack.journal.tracking import (
     ServerAway,
     asked_once,

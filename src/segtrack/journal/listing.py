@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import math
 import re
@@ -10,9 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segtrack.base.errors import SegtrackError, SettingsError
+from segtrack.base.errors import SettingsError
 from segtrack.journal.database import sqlite_path
-from segtrack.journal.tracking import connect
+from segtrack.journal.tracking import connect, reading
 from segtrack.settings import MlflowSettings
 
 CHUNK = 51  # runs that are asked for at once: a page, and whether there is another
@@ -124,7 +123,7 @@ def listed_runs(settings: MlflowSettings, wanted: Wanted) -> Iterator[Any]:
     streams = [_stream(client, experiment, clauses, order) for clauses in asked]
     seen: set[str] = set()
     after = wanted._after()
-    with _read(settings):
+    with reading(settings, "runs cannot be listed"):
         for run in heapq.merge(*streams, key=wanted._key):
             if (after is None or wanted._key(run) > after) and run.info.run_id not in seen:
                 seen.add(run.info.run_id)
@@ -146,16 +145,6 @@ def runs_with(settings: MlflowSettings, tag: str, most: int) -> list[Any]:
     client, experiment = connect(settings)
     query, order = f"tags.`{tag}` != ''", ["attributes.start_time DESC"]
     return list(client.search_runs([experiment], query, order_by=order, max_results=most))
-
-
-@contextlib.contextmanager
-def _read(settings: MlflowSettings) -> Iterator[None]:
-    try:
-        yield
-    except SegtrackError:
-        raise
-    except Exception as error:
-        raise SettingsError(f"runs cannot be listed from {settings.uri} ({error})") from error
 
 
 def _stream(client: Any, experiment: str, clauses: Sequence[str], order: str) -> Iterator[Any]:

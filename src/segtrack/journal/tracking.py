@@ -152,6 +152,17 @@ def asking(settings: MlflowSettings) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def reading(settings: MlflowSettings, otherwise: str) -> Iterator[None]:
+    """Whatever goes wrong while runs are read is a ``SettingsError`` that begins as said."""
+    try:
+        yield
+    except SegtrackError:
+        raise
+    except Exception as error:
+        raise SettingsError(f"{otherwise} from {settings.uri} ({error})") from error
+
+
 def one_line(error: Exception) -> str:
     """What an error of MLflow, or of what it uses, says first."""
     text = re.split(r"\n\[SQL|\n?\(Background on", str(error) or type(error).__name__)[0]

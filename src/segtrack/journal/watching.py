@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-from segtrack.base.errors import SegtrackError, SettingsError
 from segtrack.journal.artifacts import all_runs
-from segtrack.journal.tracking import client_of, connect, process_gone
+from segtrack.journal.tracking import client_of, connect, process_gone, reading
 from segtrack.settings import MlflowSettings
 
 
@@ -21,7 +18,7 @@ def run_now(settings: MlflowSettings, run_id: str) -> Any:
         SettingsError: it is there no more, or cannot be read.
     """
     client = client_of(settings.uri)
-    with _read(settings, run_id):
+    with reading(settings, f"{run_id}: cannot be read"):
         run = client.get_run(run_id)
         if process_gone(run):
             connect(settings)  # marks it as killed, and its cells
@@ -40,15 +37,5 @@ def cells_now(settings: MlflowSettings, parent: Any, since: int) -> list[Any]:
     """
     info = parent.info
     query = f"tags.`mlflow.parentRunId` = '{info.run_id}' AND attributes.start_time >= {since}"
-    with _read(settings, info.run_id):
+    with reading(settings, f"{info.run_id}: cannot be read"):
         return list(all_runs(client_of(settings.uri), info.experiment_id, query, "ASC"))
-
-
-@contextlib.contextmanager
-def _read(settings: MlflowSettings, run_id: str) -> Iterator[None]:
-    try:
-        yield
-    except SegtrackError:
-        raise
-    except Exception as error:
-        raise SettingsError(f"{run_id}: cannot be read from {settings.uri} ({error})") from error

@@ -2,12 +2,15 @@ from .brought import read_detections as read_detections
 from .devices import device_class as device_class
 from .devices import first_device as first_device
 from .devices import require_device as require_device
+from .families import FAMILIES as FAMILIES
+from .families import family_of as family_of
+from .families import model_settings as model_settings
+from .families import register_family as register_family
 from .features import Features as Features
 from .features import image_features as image_features
 from .gpu import gpu_record as gpu_record
 from .hosts import DOWNLOAD_HOSTS as DOWNLOAD_HOSTS
 from .images import read_image as read_image
-from .port import FAMILIES as FAMILIES
 from .port import Detector as Detector
 from .port import FeatureExtractor as FeatureExtractor
 from .port import ModelFamily as ModelFamily
@@ -16,9 +19,6 @@ from .port import RawDetections as RawDetections
 from .port import Request as Request
 from .port import TrainingData as TrainingData
 from .port import Weights as Weights
-from .port import family_of as family_of
-from .port import model_settings as model_settings
-from .port import register_family as register_family
 from .predict import Loaded as Loaded
 from .predict import load_detector as load_detector
 from .predict import loaded as loaded

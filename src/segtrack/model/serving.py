@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from segtrack.base.errors import DataError
+from segtrack.model.families import model_settings
 from segtrack.model.images import decode_image
-from segtrack.model.port import Detector, Network, Request, model_settings
+from segtrack.model.port import Detector, Network, Request
 from segtrack.model.predict import load_detector
 from segtrack.model.weights import resolve_weights
 from segtrack.settings import shaping

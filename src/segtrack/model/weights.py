@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.errors import DataError, nearest, some
-from segtrack.model.port import ModelFamily, Request, RunWeights, Weights, family_of
+from segtrack.model.families import family_of
+from segtrack.model.port import ModelFamily, Request, RunWeights, Weights
 from segtrack.settings import ModelSettings
 
 LONGEST_NAME = 1000  # letters of a class; those of an open vocabulary are whole sentences

@@ -1,20 +1,13 @@
 """scripts/bench_gpu.py: its rows work without a card, and what they say of targets."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+
+from tests.scripts import load_script
 
 
 @pytest.fixture
-def script(monkeypatch):
-    path = Path(__file__).resolve().parents[3] / "scripts" / "bench_gpu.py"
-    spec = importlib.util.spec_from_file_location("bench_gpu", path)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "bench_gpu", module)  # where dataclasses look
-    spec.loader.exec_module(module)
-    return module
+def script():
+    return load_script("bench_gpu")
 
 
 @pytest.fixture

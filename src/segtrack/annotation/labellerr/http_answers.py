@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segtrack.annotation.labellerr.answers import job_record
 from segtrack.annotation.labellerr.http_creates import HttpCreates, new_uuid, response_of
-from segtrack.annotation.labellerr.port import Export, Job, job_record, nothing_finished
+from segtrack.annotation.labellerr.port import Export, Job, nothing_finished
 from segtrack.annotation.labellerr.transport import Transport
 from segtrack.annotation.labellerr.waiter import wait
 from segtrack.base.bands import BANDS

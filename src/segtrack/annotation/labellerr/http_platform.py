@@ -6,6 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segtrack.annotation.labellerr.answers import (
+    dataset_record,
+    file_record,
+    project_record,
+    record,
+    records,
+    template_record,
+)
 from segtrack.annotation.labellerr.http_answers import HttpAnswers
 from segtrack.annotation.labellerr.http_creates import OCTETS, new_uuid, response_of
 from segtrack.annotation.labellerr.port import (
@@ -16,12 +24,6 @@ from segtrack.annotation.labellerr.port import (
     ProjectRecord,
     Question,
     Template,
-    dataset_record,
-    file_record,
-    project_record,
-    record,
-    records,
-    template_record,
 )
 from segtrack.annotation.labellerr.transport import RETRIED, repeat_create
 from segtrack.annotation.labellerr.waiter import wait

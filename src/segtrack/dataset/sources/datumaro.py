@@ -137,25 +137,32 @@ def _depth(numbered: tuple[int, Any]) -> float:
 
 
 def _shape(raw: dict[str, Any], labels: list[str], file: Path, left_out: LeftOut) -> Shape | None:
-    from segtrack.dataset.drawn import Shape, ellipse
+    from segtrack.dataset.coco_values import degrees_of, flag, whole
+    from segtrack.dataset.drawn import Shape, box, ellipse
 
     kind = raw["type"]
     if kind not in ("polygon", "bbox", "mask", "ellipse"):
         left_out.add(f"annotations of type {kind}", file)
         return None
-    number = raw.get("label_id")
-    if number is not None and not 0 <= number < len(labels):
-        raise ValueError(f"label_id is {number}, there are {len(labels)} labels")
+    number, given = whole(raw.get("label_id")), raw.get("label_id")
+    if given is not None and (number is None or not 0 <= number < len(labels)):
+        raise ValueError(f"label_id is {given!r:.40}, there are {len(labels)} labels")
     label = None if number is None else labels[number]
-    crowd = bool((raw.get("attributes") or {}).get("is_crowd"))
+    crowd = bool(flag((raw.get("attributes") or {}).get("is_crowd")))
     if kind == "mask":
         return Shape(label, 0, dict(raw["rle"]), crowd=crowd)
+    degrees = degrees_of(raw)
     if kind == "bbox":
-        return Shape(label, 0, None, [float(value) for value in raw["bbox"]], crowd)
+        x, y, w, h = (float(value) for value in raw["bbox"])
+        if degrees:
+            outline = box((x, y), (w, h), degrees, (x + w / 2, y + h / 2))
+            return Shape(label, 0, [outline], crowd=crowd)
+        return Shape(label, 0, None, [x, y, w, h], crowd)
     points = [float(value) for value in raw["points"]]
     if kind == "ellipse":
         x, y, u, v = points
-        points = ellipse(((x + u) / 2, (y + v) / 2), (abs(u - x) / 2, abs(v - y) / 2))
+        radii = (abs(u - x) / 2, abs(v - y) / 2)
+        points = ellipse(((x + u) / 2, (y + v) / 2), radii, degrees)
     return Shape(label, 0, [points], crowd=crowd)
 
 
@@ -165,6 +172,6 @@ register_source(
         DatumaroSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )

@@ -126,7 +126,7 @@ def _shape(
     named, points = raw["label"], raw.get("points") or []
     label = "" if named is None else str(named).strip()
     match raw.get("shape_type") or "polygon":
-        case "polygon" | "oriented_rectangle" | "rotation":
+        case "polygon" | "oriented_rectangle" | "rotation" | "quadrilateral":
             return Shape(label, 0, [[v for point in points for v in point[:2]]])
         case "rectangle" if len(points) == 2:
             (x1, y1), (x2, y2) = points[0][:2], points[1][:2]

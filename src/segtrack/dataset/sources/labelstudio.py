@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from segtrack.base.errors import DataError
 from segtrack.base.json_stream import read_whole
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 _VIDEOS, _FRAMES = "tasks of videos", "annotate their frames as images, and export these"
 _SUBMIT = "one annotation of a task counts: submit it in Label Studio, and export again"
+_ONE_IMAGE = "make a task of each image"
 _GEOMETRY = {"points", "width", "radiusX", "rle", "imageDataURL", "vertices"}
 _IMAGE_KEYS = ("image", "img", "image_url", "url", "captioning", "ocr")
 
@@ -90,30 +90,30 @@ def _pictures(
     split = split_of(file.relative_to(required_path(settings).absolute()).parts[:-1])
     for task in tasks:
         try:
-            picture = _picture(task, file, split, left_out, settings)
+            found = _of_task(task, file, split, left_out, settings)
         except ODD as error:
             number = task.get("id", "?") if isinstance(task, dict) else "?"
-            message = f"task {number}: cannot be read ({type(error).__name__}: {error})"
-            place.checks.error("bad_shape", str(file), message, "export it again")
+            named = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            message = f"task {number}: cannot be read ({named}{error})"
+            place.checks.error("bad_shape", str(file), message, "mend it, and export again")
             continue
-        if picture is not None:
-            yield picture
+        yield from found
 
 
-def _picture(
+def _of_task(
     task: dict[str, Any],
     file: Path,
     split: str | None,
     left_out: LeftOut,
     settings: LabelstudioSettings,
-) -> Picture | None:
+) -> list[Picture]:
+    """The image of a task; several where its labelling configuration shows several."""
     from segtrack.dataset.drawn import Picture
 
     data = task.get("data", task)
     if "video" in data:
         left_out.add(_VIDEOS, file, hint=_FRAMES)
-        return None
-    name = image_of(data)
+        return []
     if "annotations" in task or "completions" in task:
         done = task.get("annotations") or task.get("completions") or []
         regions = _chosen(done, file, left_out)
@@ -127,31 +127,68 @@ def _picture(
         ]
     if regions is None:
         left_out.add("tasks without an annotation", file, hint=_SUBMIT)
-        return None
-    sides = ((r.get("original_width"), r.get("original_height")) for r in regions
-             if isinstance(r, dict))  # fmt: skip
-    size = next((canvas(settings, *pair) for pair in sides if all(pair)), None)
-    shapes = _shapes(regions, size, file, left_out)
+        return []
     beside = (file.parent, file.parent / "images")
-    return Picture(name, file, shapes, size=size, split=split, share=size is None, beside=beside)
+    found = []
+    for name, own in _by_image(data, regions):
+        sides = ((r.get("original_width"), r.get("original_height")) for r in own
+                 if isinstance(r, dict))  # fmt: skip
+        size = next((canvas(settings, *pair) for pair in sides if all(pair)), None)
+        shapes, share = _shapes(own, size, file, left_out), size is None
+        picture = Picture(name, file, shapes, size=size, split=split, share=share, beside=beside)
+        found.append(picture)
+    return found
+
+
+def _by_image(data: dict[str, Any], regions: list[Any]) -> list[tuple[str, list[Any]]]:
+    """Images, and which regions are theirs.
+
+    A region says by ``to_name`` which tag of the labelling configuration it is drawn on, which is
+    not in the export; most are called like the key of their image.
+
+    Raises:
+        ValueError: regions are of several images, and nothing says of which; or of pages.
+    """
+    whole = [r for r in regions if isinstance(r, dict) and isinstance(r.get("value"), dict)]
+    drawn = [r for r in whole if _GEOMETRY & set(r["value"])]
+    if any(r.get("item_index") is not None for r in drawn):
+        raise ValueError(f"its regions are on pages (item_index), which are not read; {_ONE_IMAGE}")
+    tags = list(dict.fromkeys(str(r["to_name"]) for r in drawn if r.get("to_name")))
+    named = all(isinstance(data.get(tag), str) for tag in tags)
+    if not tags or (len(tags) == 1 and not named):
+        return [(image_of(data), regions)]
+    if not named:
+        raise ValueError(f"its regions are on several images ({', '.join(tags)}); {_ONE_IMAGE}")
+    parts: dict[str, list[Any]] = {tag: [] for tag in tags}
+    for region in regions:
+        tag = str(region.get("to_name")) if isinstance(region, dict) else ""
+        parts.get(tag, parts[tags[0]]).append(region)
+    return [(str(data[tag]), own) for tag, own in parts.items()]
 
 
 def image_of(data: dict[str, Any]) -> str:
     """The image that the data of a task name: an image by its suffix, else the usual key.
 
     Raises:
-        ValueError: they name none.
+        ValueError: they name none, or several under keys that do not say which one is meant.
     """
     keys = [key for key in _IMAGE_KEYS if isinstance(data.get(key), str)]
-    keys += [key for key, value in data.items() if isinstance(value, str) and "." in value]
-    if not keys:
+    others = [key for key, value in data.items() if isinstance(value, str) and "." in value]
+    if not keys and not others:
         raise ValueError("its data name no image")
-    return str(data[next((key for key in keys if _suffix(data[key]) in SUFFIXES), keys[0])])
+    images = [key for key in (*keys, *others) if _path(data[key]).suffix.lower() in SUFFIXES]
+    stems = list(dict.fromkeys(_path(data[key]).stem for key in images))
+    if len(stems) > 1 and images[0] not in keys:
+        raise ValueError(f"its data name several images ({', '.join(images)}); {_ONE_IMAGE}")
+    return str(data[(images or keys or others)[0]])
 
 
-def _suffix(name: str) -> str:
-    """Of a path or URL, in small letters."""
-    return PurePosixPath(urlsplit(name).path).suffix.lower()
+def _path(name: str) -> PurePosixPath:
+    """Of a path or URL, also one that holds the path in its query (local files)."""
+    from segtrack.dataset.finding import readings
+
+    *_, last = readings(name)
+    return PurePosixPath(last)
 
 
 def _chosen(done: list[dict[str, Any]], file: Path, left_out: LeftOut) -> list[Any] | None:
@@ -280,6 +317,6 @@ register_source(
         LabelstudioSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=3,
+        version=4,
     )
 )

@@ -38,6 +38,10 @@ class SuperviselySettings(FolderSettings):
 def _read(settings: SuperviselySettings, place: Place) -> Content:
     """Every ``ann`` folder below the project; a data set named train, val or test is that split.
 
+    Coordinates that are whole numbers name pixels, as in downloads: points are their centres, and
+    a rectangle ends with its last pixel. Fractions are of the plane, as the labelling tool has them
+    (developer.supervisely.com, "Coordinate system").
+
     Raises:
         DataError: ``meta.json`` is not there or not readable.
     """
@@ -95,27 +99,42 @@ def _pictures(settings: SuperviselySettings, place: Place, left_out: LeftOut) ->
 def _shape(
     raw: dict[str, Any], size: tuple[int, int], file: Path, left_out: LeftOut
 ) -> Shape | None:
-    from segtrack.dataset.bitmaps import mask_at, png_alpha, polygon_with_holes
+    from segtrack.dataset.bitmaps import mask_at, png_alpha
     from segtrack.dataset.drawn import Shape
 
-    label, (width, height) = str(raw["classTitle"] or ""), size
+    label = str(raw["classTitle"] or "")
     kind = raw.get("geometryType") or ("bitmap" if raw.get("bitmap") else "polygon")
     if kind in ("bitmap", "alpha_mask"):
         x, y = (int(value) for value in raw["bitmap"]["origin"])
         return Shape(label, 0, mask_at(png_alpha(raw["bitmap"]["data"], size), (x, y), size))
-    if kind not in ("polygon", "rectangle"):
+    if kind == "rectangle":
+        corners = raw["points"]["exterior"]
+        (x1, x2), (y1, y2) = (sorted(float(point[i]) for point in corners) for i in (0, 1))
+        last = _of_pixels(corners)
+        return Shape(label, 0, None, [x1, y1, x2 - x1 + last, y2 - y1 + last])
+    if kind not in ("polygon", "multipolygon"):
         left_out.add(f"shapes of type {kind}", file)
         return None
-    outside = [float(value) for point in raw["points"]["exterior"] for value in point]
-    if kind == "rectangle":
-        (x1, x2), (y1, y2) = sorted(outside[::2]), sorted(outside[1::2])
-        return Shape(label, 0, None, [x1, y1, x2 - x1, y2 - y1])
-    holes = [
-        [float(v) for point in hole for v in point] for hole in raw["points"].get("interior", [])
-    ]
+    outlines = raw["parts"] if kind == "multipolygon" else [raw["points"]]
+    parts = [_outline(one, size) for one in outlines]
+    whole = parts[0] if len(parts) == 1 and isinstance(parts[0], dict) else parts
+    return Shape(label, 0, whole)
+
+
+def _outline(points: dict[str, Any], size: tuple[int, int]) -> list[float] | dict[str, Any]:
+    """A flat polygon; the RLE of one with holes."""
+    from segtrack.dataset.bitmaps import polygon_with_holes
+
+    rings = [points["exterior"], *(points.get("interior") or ())]
+    shift = 0.5 if all(map(_of_pixels, rings)) else 0.0
+    outside, *holes = [[float(v) + shift for point in ring for v in point] for ring in rings]
     if any(len(hole) >= 6 for hole in holes):
-        return Shape(label, 0, polygon_with_holes(outside, holes, height, width))
-    return Shape(label, 0, [outside])
+        return polygon_with_holes(outside, holes, size[1], size[0])
+    return outside
+
+
+def _of_pixels(points: list[list[Any]]) -> bool:
+    return all(type(value) is int for point in points for value in point)
 
 
 register_source(
@@ -124,6 +143,6 @@ register_source(
         SuperviselySettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=2,
+        version=3,
     )
 )

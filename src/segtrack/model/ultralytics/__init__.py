@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from segtrack.base.metrics import Report
+from segtrack.model.families import register_family
 from segtrack.model.port import (
     Detector,
     FeatureExtractor,
@@ -15,7 +16,6 @@ from segtrack.model.port import (
     Request,
     TrainingData,
     Weights,
-    register_family,
 )
 from segtrack.model.ultralytics.settings import NAMES, READS, SHIPPED, YoloSegSettings
 from segtrack.settings import ModelSettings, TrainerSettings

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.recognise import recognise
-from segtrack.dataset.sources.coco.strangers import what_it_is
+from segtrack.dataset.strangers import what_it_is
 from segtrack.settings import SPLITS
 
 # Where several splits have a file, it counts for the one that does not spoil a score.

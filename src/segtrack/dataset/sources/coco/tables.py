@@ -16,7 +16,7 @@ from segtrack.dataset.checks import Checks
 from segtrack.dataset.coco_annotations import Tally
 from segtrack.dataset.coco_values import Key
 from segtrack.dataset.sources.coco.categories import Category
-from segtrack.dataset.sources.coco.strangers import what_it_is
+from segtrack.dataset.strangers import what_it_is
 
 TABLES = """
 CREATE TABLE coco_images (file INTEGER, id, name TEXT, width INTEGER, height INTEGER,

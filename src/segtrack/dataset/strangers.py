@@ -28,6 +28,15 @@ _MARKS = (
     (("FeatureCollection", "features"), f"GeoJSON: {_EXPORT}"),
     (("data_row", "projects"), f"Labelbox's JSON: {_EXPORT} there"),
     (("frames", "labels"), "a list of frames with labels, as BDD100K has it: convert it to COCO"),
+    (("labels", "box2d"), "Scalabel's list of frames, BDD100K's: convert it to COCO"),
+    (("labels", "poly2d"), "Scalabel's list of frames, BDD100K's: convert it to COCO"),
+    (("labels", "rle", "videoName"), "Scalabel's list of frames, BDD100K's: convert it to COCO"),
+    (("imgHeight", "objects", "polygon"), f"Cityscapes' JSON of an image: {_EXPORT}"),
+    (
+        ("videos", "segmentations", "bboxes"),
+        "YouTube-VIS's JSON, an annotation for all frames of a track: make COCO of it, one for "
+        "each frame, with track_id",
+    ),
     (("_via_img_metadata",), f"a project of the VGG Image Annotator: {_EXPORT} there"),
     (
         ("image_id", "category_id", "score"),
