@@ -352,6 +352,19 @@ def test_frames_of_coco(
             "image 1 is 10 x 9 pixels, image 0 of the same video 9 x 9; dataset=coco",
         ),
         ({"categories": [{"id": 2, "name": "car"}]}, "category_id 1 is not in categories"),
+        (
+            {
+                "annotations": [
+                    {
+                        "image_id": 1,
+                        "category_id": 1,
+                        "track_id": 3,
+                        "segmentation": [[1, 1, 9, 1, 9, 1e40]],
+                    }
+                ]
+            },
+            "it reaches from 1, 1 to 9, 1e\\+40",
+        ),
     ],
 )
 def test_coco_that_is_no_video(tmp_path: Path, rest: dict[str, Any], says: str) -> None:
@@ -445,6 +458,8 @@ def test_single_broken_shapes_of_cvat_are_left_out(tmp_path: Path, convert: Conv
         ("</annotations>", "", "cannot be read as CVAT's XML"),
         ('<track id="1"', '<track id="one"', "invalid literal"),
         ('frame="1"', 'frame="0"', "has two shapes in frame 0"),
+        ('xtl="70.50"', 'xtl="90.51"', "a box from 90.51, 40.25 to 90.5, 60"),
+        ('ybr="60.00"', 'ybr="1e40"', "a box from 70.5, 40.25 to 90.5, 1e\\+40"),
     ],
 )
 def test_a_broken_file_of_cvat_is_refused(

@@ -128,6 +128,15 @@ def test_classes_that_are_minus_one_are_none(tmp_path: Path) -> None:
         sequences_from(str(folder))
 
 
+def test_boxes_that_seem_to_be_corners(tmp_path: Path, run: Prepare) -> None:
+    rows = ["1,1,10,10,60,40,1,1,1", "2,1,40,30,63,47,1,1,1", "3,1,0,0,9,9,1,1,1"]
+    folder = mot(tmp_path / "s", "\n".join(rows))
+    assert run(SequencesSettings(path=str(folder))).codes()["corners"] == 1
+    rows.append("3,2,30,30,20,10,1,1,1")  # which cannot be corners
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows))
+    assert "corners" not in run(SequencesSettings(path=str(folder))).codes()
+
+
 def test_a_folder_of_something_else_says_what(tmp_path: Path) -> None:
     (tmp_path / "s.zip").write_bytes(b"PK\x03\x04rest")
     with pytest.raises(DataError, match=r"Of s\.zip: it is a ZIP archive: unpack it"):

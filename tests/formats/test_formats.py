@@ -201,7 +201,7 @@ def test_mot_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list, la
     given_table = MotTable(
         index,
         index + 4,
-        values[:, :4],
+        np.c_[values[:, :2], np.abs(values[:, 2:4])],
         values[:, 4],
         index + 1 if layout == "class" else None,
         np.clip(values[:, 0], -1, 1) if layout == "class" else None,
@@ -224,7 +224,7 @@ def test_kitti_round_trip(tmp_path: Path) -> None:
             ("DontCare", "Car", "Person_sitting"),
             *(rng.integers(-1, 3, 3).astype(float) for _ in range(2)),
             rng.random(3),
-            rng.random((3, 4)) * 1000,
+            np.cumsum(rng.random((3, 2, 2)), axis=1).reshape(3, 4) * 500,
             rng.random((3, 3)),
             rng.random((3, 3)),
             rng.random(3),
@@ -247,6 +247,9 @@ def test_mots_round_trip(tmp_path: Path, first_frame: int) -> None:
 BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_mot, MOT17 + "3,3,1,2,3,4,1,1\n", "line 3: 8 columns"),
     (read_mot, "1,2,3\n", "line 1: 3 columns, 7 to 10 expected"),
+    (read_mot, MOT17 + "3,3,9,9,-3,4,1,1,1\n", "line 3: a box has a negative width or height"),
+    (read_kitti, KITTI.replace("455.2", "255.2"), "line 1: a box has a negative width"),
+    (read_mot, "684,8,73,16,1,4,0,2,\n", "line 1: columns of VisDrone's single images"),
     (read_mot, MOT17 + "3,3,1,2,3,4,1,2,3\n", "line 3: the ninth column is a visibility, 0 to 1"),
     (read_mot, "\n" + MOT17 + "3,3,x1,2,3,4,1,1,1\n", "line 4: 'x1' is not a finite number"),
     (read_mot, MOT17 + "3,3,nan,2,3,4,1,1,1\n", "line 3: 'nan' is not a finite number"),
