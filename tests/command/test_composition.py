@@ -170,6 +170,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("device=true", "device=True: must be auto, cpu"),
         ("device=[0,-1]", "must be auto, cpu"),
         ("device=0,1", "device=0,1: has several values: add -m for a sweep"),
+        ("dataset.classes=car,bus", "add -m for a sweep, write a list as \\[car,bus\\], or quote"),
         ("video=https://www.youtube.com/watch?v=x", "a page of youtube.com, .*download it first"),
         ("video=rtsp://cam/live?channel=1", "Hydra's grammar cannot read this .*quotes"),
         ("video=a(b).mp4", "Hydra's grammar cannot read this .*quotes"),
