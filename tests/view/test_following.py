@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from segtrack import journal as journals
+from segtrack.base.errors import DataError
 from segtrack.base.metrics import Metric
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
@@ -121,6 +122,16 @@ class TestAllRuns:
         visitor.wait(lambda: names(visitor)[0] == "run B")
         visitor.one(".runs th.figure a").click()
         visitor.wait(lambda: names(visitor) == ["run A", "run B"])
+
+    def test_an_error_without_spaces_hides_no_score(self, visitor: Visitor, place: Place) -> None:
+        """As paths are."""
+        with contextlib.suppress(DataError), journals.record(place.settings, "torn", {}):
+            raise DataError(f"/home/somebody/{'a' * 150}: it cannot be read")
+        visitor.window(1100, 800)
+        visitor.browser.get(f"{place.address}?text=torn")
+        visitor.wait(lambda: names(visitor) == ["torn"])
+        hidden = "const l = document.getElementById('list'); return l.scrollWidth - l.clientWidth"
+        assert visitor.browser.execute_script(hidden) == 0
 
     def test_by_state(self, visitor: Visitor) -> None:
         (one,) = [o for o in visitor.all("[name=status] option") if o.text == "failed"]
