@@ -262,7 +262,7 @@ def test_a_store_that_cannot_be_written(
     says = r"cannot write or read in \.segtrack: unable to open database file"
     fails(here(*words), project, 1, says)
     pushed.rmdir()
-    works(here(*words), project, "1 files, 0 sent now")
+    works(here(*words), project, "1 file, 0 sent now")
     found = there(served.folder, name)
     assert (found.datasets, found.puts, found.attached) == ([300], 1, 1)
 
@@ -540,7 +540,7 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
     assert predicted.runs()[-1].data.metrics["review/sent_objects"] > 0
     pull = [*words, "stages=[pull]"]
     outcome = here(*pull)
-    fails(outcome, predicted, 1, says, r"then give stages=\[pull\], or .* labellerr=cloud")
+    fails(outcome, predicted, 1, says, r"same command with stages=\[pull\], or .*=cloud")
     # What it says to do: the platform is kept up, a file reviewed, and pulled.
     project_id = re.search(r"`segtrack labellerr open (\S+)`", outcome.err)
     assert project_id is not None
