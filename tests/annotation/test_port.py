@@ -124,6 +124,16 @@ def test_labellerr_as_the_stages_see_it(served: Emulator, tmp_path: Path) -> Non
             platform.last_review("port")
 
 
+def test_a_pull_of_another_data_set_says_what_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent_by_hand(tmp_path / "theirs-1")
+    monkeypatch.setattr(Labellerr, "_reviews", tmp_path)
+    platform = Labellerr(LabellerrSettings(), tmp_path / "memory")
+    with pytest.raises(DataError, match=r"nothing of data set 'mine'.* sent is 'paper': pull"):
+        platform.last_review("mine")
+
+
 def test_nobody_is_simulated_on_the_cloud(tmp_path: Path) -> None:
     cloud = Labellerr(LabellerrSettings(mode=LabellerrMode.cloud), tmp_path)
     nobody: Any = None

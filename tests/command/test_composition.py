@@ -81,6 +81,24 @@ def test_raw_images_need_a_folder_and_classes() -> None:
     assert classes.startswith("dataset.classes=null: say what is to be found in the images")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("/no/w.pt", "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scra"),
+        ("best.pt", "no such file; give a checkpoint's file"),
+        ("runs/yolo26n-seg.pt", "no such file; give a checkpoint's file"),
+        ("yolo26n-seg", "no such file, but the name of a network: model=yolo26n-seg model.weigh"),
+        ("yolov8s-seg.pt", "no such file, but the name of a network: model=yolov8s-seg model.w"),
+        ("rfdetr-seg-nano.pth", "no such file, but the name of a network: model=rfdetr-seg-nano"),
+        ("w" * 300, "cannot be read (File name too long)"),
+        ("run:1", "an MLflow run's id has 32 hexadecimal digits"),
+    ],
+)
+def test_weights_that_are_not_there(given: str, said: str) -> None:
+    (problem,) = messages(f"model.weights={given}")
+    assert problem.startswith(f"model.weights={given}: {said}")
+
+
 def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
     missing = f"model.sam={tmp_path}/mobile_sam.pt"
     assert messages(missing) == []
@@ -152,6 +170,7 @@ def test_a_changed_experiment_as_the_readme_types_it() -> None:
         ("device=true", "device=True: must be auto, cpu"),
         ("device=[0,-1]", "must be auto, cpu"),
         ("device=0,1", "device=0,1: has several values: add -m for a sweep"),
+        ("dataset.classes=car,bus", "add -m for a sweep, write a list as \\[car,bus\\], or quote"),
         ("video=https://www.youtube.com/watch?v=x", "a page of youtube.com, .*download it first"),
         ("video=rtsp://cam/live?channel=1", "Hydra's grammar cannot read this .*quotes"),
         ("video=a(b).mp4", "Hydra's grammar cannot read this .*quotes"),

@@ -75,3 +75,28 @@ def test_status_open_and_a_second_up(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["labellerr", "status"]) == 0  # what it holds is seen without it, too
     out = capsys.readouterr().out
     assert "not up" in out and project in out
+
+
+def test_labels_of_classes_that_nobody_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The simulated annotator has no question for them; the message says which to choose."""
+    folder = tmp_path / "truth"
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    (folder / "images" / "a.jpg").write_bytes(jpeg())
+    ring = ".1 .1 .9 .1 .9 .9 .1 .9"
+    (folder / "labels" / "a.txt").write_text(f"0 {ring}\n1 {ring}\n")
+    (folder / "data.yaml").write_text("train: images\nnames: [car, tram]\n")
+    with keep_up(tmp_path / ".segtrack" / "labellerr" / "emulator") as up:
+        http = adapter("http", up.url)
+        project = make_project(http, [folder / "images" / "a.jpg"], tmp_path / "ledger")
+        words = ["labellerr", "annotate", project, "dataset=yolo", f"dataset.path={folder}"]
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert "'tram' is no question. The template asks for 'car', 'bus'" in said
+        assert "Its classes alone: 'dataset.classes=[car,bus]'" in said
+        assert main([*words, "dataset.classes=[car]"]) == 0
+        assert f"1 images of {http.project(project).name}" in capsys.readouterr().out
+        (file,) = http.project_files(project)
+        assert file.status == "accepted"

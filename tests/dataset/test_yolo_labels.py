@@ -13,6 +13,8 @@ SQUARE = "0.2 0.2 0.8 0.2 0.8 0.8 0.2 0.8"
     [
         (f"0 {SQUARE} 0.5", "error", "odd_coordinates", 1, "9 coordinates, an odd number"),
         ("0", "error", "odd_coordinates", 1, "no coordinates"),
+        ("0 0.6 0", "warning", "few_points", 1, "polygon has 1 different points, needs 3"),
+        ("0 0.6 1", "warning", "few_points", 1, "polygon has 1 different points, needs 3"),
         ("0 .5 .5 .2 .4 .9", "error", "odd_coordinates", 1, "a box and one number more"),
         ("0 3 .5 .5 .2 .4", "error", "odd_coordinates", 1, "a box and one number more"),
         ("0 .5 .5 .4 .4 .91 3", "error", "confidence_and_id", 1, ".91 and 3 behind a box are"),

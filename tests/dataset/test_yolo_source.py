@@ -296,7 +296,9 @@ def test_a_class_that_a_split_lacks(yolo: YoloFolder, run: Prepare) -> None:
     yolo.write_label(0, "1" + SQUARE[1:])
     found = run(settings(yolo))
     assert found.codes()["class_missing"] >= 1
-    assert any("person" in f["message"] for f in found.findings())
+    missing = [f for f in found.findings() if f["code"] == "class_missing"]
+    assert any("has no person" in one["message"] for one in missing)
+    assert {one["hint"].partition(" mean")[0] for one in missing} == {"scores of this class"}
 
 
 def _cut(folder: YoloFolder) -> None:

@@ -129,3 +129,17 @@ def test_what_a_command_lacks_is_named(
     assert re.search(message, done.err), done.err
     if "none" not in typed:
         assert re.search(message, here(*typed.split(), "plan=true").out)
+
+
+def test_a_data_set_without_a_training_lacks_weights(here: Run, words: tuple[str, ...]) -> None:
+    """Whose weights are published is told how to have them, and of no training from scratch."""
+    small = [f"dataset.{split}=1" for split in ("train", "val", "test", "pool", "video_count")]
+    assert here("stages=[prepare]", *small).code == 0
+    done = here("stages=[track]", words[0], *small, "model=yolo26n-seg")
+    assert done.code == 2
+    assert done.err.endswith(
+        "error: stages=[track] lacks weights, and the store has no training of model=yolo26n-seg "
+        "with these settings: give model.weights=FILE, or model.weights=auto for what is published "
+        "of yolo26n-seg, or add train to stages.\n"
+    ), done.err
+    assert "weights    yolo26n-seg scratch" in done.out and "training begins" not in done.out

@@ -94,6 +94,7 @@ def test_the_best_of_a_column_is_bold_and_what_is_shown_alike() -> None:
     rows = [[Number(1.001)], [Number(0.999)], [Number(0.5)], [Number(None)]]
     bold = [row[0].bold for row in with_best(rows, [0])]  # type: ignore[union-attr]
     assert bold == [True, True, False, False]
+    assert with_best([rows[0], rows[0]], [0]) == [rows[0], rows[0]]  # none is better
     assert with_best(rows[:1], [0]) == [[Number(1.001)]]  # nothing beside it: no best
 
 

@@ -53,6 +53,13 @@ def test_where_it_ended(tmp_path: Path, status: str) -> None:
     assert {one.state for one in stages_of(finished)} == {"done"}
 
 
+def test_stages_as_they_were_typed(tmp_path: Path) -> None:
+    """Settings that were set are recorded in the words of the command, others as JSON."""
+    typed = run(tmp_path, stage_prepare="reused 1f")
+    typed.params["stages"] = "[prepare, train,evaluate]"
+    assert states(typed) == ["prepare done", "train now", "evaluate ahead"]
+
+
 def test_what_lists_none(tmp_path: Path) -> None:
     other = KeptRun("1" * 32, "theirs", Folder(tmp_path), params={"stages": '["prepare", "own"]'})
     assert [one.name for one in stages_of(other)] == ["prepare", "own"]

@@ -1,7 +1,9 @@
 """Figures of tracking: their numbers, what is marked, and what is left out."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,12 +12,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from segtrack.report.figures import LINES, NEUTRAL, save_figure
+from segtrack.scoring import tracking_report
 from segtrack.scoring.counts import PLAIN_FIELDS, counts_of
 from segtrack.scoring.figures import curve_rows, figure_curves, figure_videos, video_rows
 from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores
 from segtrack.scoring.switch_sheet import BoxRows, Sighting, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
+from tests.view.made import write_run
 
 
 def counts(tp: float, fn: float, fp: float, until: int = 19) -> np.ndarray:
@@ -260,3 +264,28 @@ class TestSwitches:
         assert used[-1] == 50
         sheet = cv2.imread(str(tmp_path / "many.png"))
         assert sheet.shape[1] > 3 * 600
+
+
+def test_the_timeline_has_the_switches_of_the_scores_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of boxes where these are scored, whatever masks have."""
+    run = write_run(tmp_path / "run", source=False)
+    scores = run / "tracking" / "clip" / "scores"
+    row = {"name": "clip", "role": None, "tracks": str(run / "store"), "truth": str(scores)}
+    report = run / "tracking.json"
+    report.write_text(json.dumps([{**row, "scores": str(scores), "video": None}]))
+    seen: list[int] = []
+
+    def spied(pieces: Any, frames: int, name: str, switches: Any) -> Any:
+        seen.append(len(switches))
+        return figure_timeline(pieces, frames, name, switches)
+
+    monkeypatch.setattr(tracking_report, "figure_timeline", spied)
+    tracking_report.write_tracking_report(report, tmp_path / "boxes")
+    events = json.loads((scores / "events.json").read_text())
+    for switch in events["switches"]:
+        switch["kind"] = "mask"
+    (scores / "events.json").write_text(json.dumps(events))
+    tracking_report.write_tracking_report(report, tmp_path / "masks")
+    assert seen == [1, 0]

@@ -186,6 +186,23 @@ def test_one_after_the_other(address: str) -> None:
     assert "missed person" in page and "false bus 0.80" in page
 
 
+def test_the_matrix_and_the_curves_on_a_phone(address: str, tmp_path: Path) -> None:
+    """Names stay whole, and the axes have their ends."""
+    with open_browser(tmp_path) as browser:
+        person = Person(browser, SIZE, SIZE)
+        size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get(address + "?real=person&predicted=bus")
+        lines = (
+            "return [...document.querySelectorAll('.matrix th')].map((cell) => {"
+            "const text = document.createRange(); text.selectNodeContents(cell);"
+            "return text.getClientRects().length; })"
+        )
+        assert set(browser.execute_script(lines)) == {1}
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+        assert person.texts(".curve .tick") == ["0", "0", "0.5", "0.5", "1", "1"]
+
+
 def test_by_keys(address: str, tmp_path: Path) -> None:
     with open_browser(tmp_path) as browser:
         person = Person(browser, SIZE, SIZE)

@@ -14,11 +14,14 @@ import pytest
 import requests
 
 from segtrack.base.errors import DataError
-from segtrack.runs import find
+from segtrack.base.names import level
+from segtrack.runs import KeptRun, find
+from segtrack.runs.places import Folder
 from segtrack.settings import MlflowSettings
 from segtrack.view import Library, start_view
 from segtrack.view.objects import ObjectIndex
 from segtrack.view.pictures import Film
+from segtrack.view.run_pages import scores_of_video
 from tests.view.conftest import Served
 from tests.view.made import FRAMES, HEIGHT, MARKS, WIDTH, number_of, write_video
 
@@ -255,6 +258,16 @@ class TestWhoMayLook:
         with start_view(library) as view:
             page = requests.get(f"{view.address}runs/folder-1/", timeout=30).text
         assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+
+
+def test_the_scores_of_a_video_are_its_own(tmp_path: Path) -> None:
+    """Not those of the run, which are over all of its videos."""
+    metrics = {"track/hota": 0.5, "test/mask_map50_95": 0.4}
+    run = KeptRun("1" * 32, "run", Folder(tmp_path), metrics=metrics)
+    run.metrics[f"track/video/{level('a/b')}/hota"] = 0.625
+    run.metrics[f"track/video/{level('a/b')}/mask_hota"] = 0.7
+    assert scores_of_video(run, "a/b") == [("HOTA", "62.5"), ("mask HOTA", "70.0")]
+    assert scores_of_video(run, "c") == []
 
 
 def test_a_video_whose_file_is_not_known(served: Served, tmp_path: Path) -> None:

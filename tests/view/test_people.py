@@ -57,10 +57,12 @@ def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path
         index = get("").text
         for words in ("pushed 24 images", "sent 1 image for review", "pulled 12 reviewed images"):
             assert f'class="what">{words}<' in index
+        assert "0 videos" not in index
         pages = [get(f"runs/{run.label}/").text for run in found]
         assert not any("tracked in no video" in page for page in pages)
         assert "Pushed 24 images." in pages[0] and "segtrack labellerr open ada_1" in pages[0]
         assert "Pushed 24 images, all of them there before." in pages[1]
+        assert '<p>Sent 1 image for review. <a href="projects/ada_2/"' in pages[2]
         pulled = pages[3]
         assert "No score is safe." in pulled and "002-abc" in pulled
         assert '<th scope="row">high confidence</th><td class="figure">3</td>' in pulled
@@ -69,7 +71,8 @@ def test_what_went_to_people_and_came_back(tmp_path: Path, mlflow_template: Path
         at = f"runs/{found[3].label}/"
         assert get(f"{at}review/acceptance.png").content == b"a picture"
         assert get(f"{at}review/objects.csv").status_code == 404
-        down = get(f"{at}projects/ada_2/")
-        assert (down.status_code, "segtrack labellerr up" in down.text) == (404, True)
+        html = {"Accept": "text/html"}
+        down = requests.get(f"{view.address}{at}projects/ada_2/", headers=html, timeout=30)
+        assert (down.status_code, "<code>segtrack labellerr up</code>" in down.text) == (404, True)
         assert "no project" in get(f"{at}projects/ada_1/").text
     library.close()

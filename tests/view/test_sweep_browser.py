@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,26 @@ def test_on_a_phone_in_the_dark(reader: Reader, whole: str) -> None:
     finally:
         reader.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         reader.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_scores_that_tell_nothing_are_not_chosen(reader: Reader, settings: MlflowSettings) -> None:
+    """Cells that share a training differ in what follows; long names stay apart."""
+    with journals.record(settings, "sweep shared", swept.tags()) as parent:
+        parent.params({"cells": 2})
+        for thresh, hota in (("0.3", 0.5), ("0.4", 0.6)):
+            scores = {"val/best/mask_map50_95": 0.45, "val/best/box_map50_95": 0.5}
+            params = {swept.THRESH: thresh, swept.MATCH: "0.7", "seed": "0"}
+            swept.cell(settings, parent.run_id, params, {**scores, "track/hota": hota})
+    reader.see(parent.run_id, 2)
+    assert reader.one("#score").get_attribute("value") == "track/hota"
+    boxes = (
+        "return [...document.querySelectorAll('#chart .axis .name')].map("
+        "(n) => n.getBoundingClientRect()).map((b) => [b.left, b.right])"
+    )
+    for width in (1280, 900, 600):
+        reader.window(width, 900)
+        places = reader.browser.execute_script(boxes)
+        assert len(places) == 4
+        gaps = [b[0] - a[1] for a, b in pairwise(places)]
+        assert min(gaps) > 3, (width, places)
+    reader.window(1280, 900)

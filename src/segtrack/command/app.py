@@ -118,10 +118,15 @@ def _run(words: list[str]) -> int:
 
         say(help_text(CONF, options.overrides, extra))
         return 0
+    from segtrack.command.keys import replaced
+
+    lost = replaced(options.overrides)
     words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
     if options.cfg or options.info is not None:
         return _hydra(words, lambda config: None)
     _check_output(options.overrides)
+    for line in lost:
+        say(line, error=True)
     if chosen:
         say(choices_text(chosen))
     from segtrack.command.composition import compose_settings
@@ -151,10 +156,14 @@ def _refuse_other_config(options: argparse.Namespace) -> None:
 
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """The command line as Hydra's own parser takes it: ``seed=1,2 -m model=x`` is ``-m ...``."""
+    return [*_without(words, overrides), *overrides]
+
+
+def _without(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     rest = list(words)
     for word in overrides:
         rest.remove(word)
-    return [*rest, *overrides]
+    return rest
 
 
 def require_settings(
@@ -185,11 +194,8 @@ def _as_hydra_wants(
     from segtrack.command.keys import normalised
 
     names = groups(CONF, *([extra] if extra else []))
-    changed = {word: normalised([word], names) for word in overrides}
-    return (
-        [new for word in words for new in changed.get(word, [word])],
-        [new for word in overrides for new in changed[word]],
-    )
+    wanted = normalised(overrides, names)
+    return [*_without(words, overrides), *wanted], wanted
 
 
 def _check_output(overrides: Sequence[str]) -> None:

@@ -62,10 +62,9 @@ def check(
         names = groups(*config_folders(folder, extra))
         parsed, problems = parse(normalised(overrides, names))
         if not sweep:
-            allowed = "has several values: add -m for a sweep, or quote them as one value"
             several = [o for o in parsed if o.is_sweep_override()]
             texts = [(o.key_or_group, (o.input_line or "").partition("=")[2]) for o in several]
-            problems += [Problem(key, value, allowed) for key, value in texts]
+            problems += [Problem(key, value, _several(value)) for key, value in texts]
             parsed = [o for o in parsed if not o.is_sweep_override()]
             for_sweeps = "chooses for a sweep and does nothing to a single run: add -m"
             chosen = [o for o in parsed if o.key_or_group in _OF_SWEEPS]
@@ -101,6 +100,12 @@ def check(
                 unknown_key = problem.allowed.startswith(NO_SUCH)
                 seen.setdefault(problem.key if unknown_key else str(problem), problem)
     return [*problems, *seen.values()]
+
+
+def _several(value: str) -> str:
+    """What to do about a value with commas in it."""
+    listed = "" if re.search(r"[\[({]", value) else f", write a list as [{value}]"
+    return f"has several values: add -m for a sweep{listed}, or quote them as one value"
 
 
 _OF_SWEEPS = ("hydra/sweeper", "hydra/launcher", "hparams_search")

@@ -165,16 +165,21 @@ def _stills(run: KeptRun, scratch: Path) -> Iterator[Figure]:
 
 def _video_table(rows: Sequence[Mapping[str, str]], caption: str) -> Table:
     singles = [row for row in rows if row["role"] != "combined"]
+    roles = any(row["role"] for row in singles)
     cells: list[list[Cell]] = [
         [
             "all together" if row["video"] == "all" and row["role"] == "combined" else row["video"],
-            row["role"],
+            *([row["role"]] if roles else []),
             *(percent(row[name]) for name in _TRACK),
             *(int(number_of(row[name])) for name in _COUNTS),
         ]
         for row in (rows if len(singles) > 1 else singles)
     ]
-    return Table(caption, ("video", "role", *_TRACK, *_COUNTS), tuple(map(tuple, cells)))
+    return Table(
+        caption,
+        ("video", *(["role"] if roles else []), *_TRACK, *_COUNTS),
+        tuple(map(tuple, cells)),
+    )
 
 
 def _class_tables(run: KeptRun) -> Iterator[Table]:

@@ -47,15 +47,15 @@ def sweep_document(
     Raises:
         DataError: it has no cells that ended.
     """
-    if not any(cell.status == "FINISHED" for cell in sweep.cells):
+    finished = [cell for cell in sweep.cells if cell.status == "FINISHED"]
+    if not finished:
         raise DataError(f"{sweep.id}: none of the sweep's {len(sweep.cells)} cells has finished")
-    first = next(cell for cell in sweep.cells if cell.status == "FINISHED")
     blocks = facts(sweep.parent, address, question)
     blocks += sections(_outcomes(sweep), _cells(sweep))
     blocks += [Heading("What cannot be claimed"), Items(tuple(_caveats(sweep)))]
-    fingerprints = {cell.tags.get("dataset.fingerprint") for cell in sweep.cells}
+    fingerprints = {cell.tags.get("dataset.fingerprint") for cell in finished}
     if len(fingerprints) == 1:
-        blocks += data_section(first)
+        blocks += data_section(finished[0])
     else:
         blocks += [
             Heading("Data"),

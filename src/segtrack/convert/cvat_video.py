@@ -19,6 +19,7 @@ from segtrack.base.errors import DataError
 from segtrack.convert.clips import TrackedClip
 from segtrack.convert.material import Clip, Thing
 from segtrack.dataset import turned
+from segtrack.formats import MAX_SIDE
 
 _HEAD = 1 << 20
 _SHAPED = re.compile(rb"<(track|image)\s")
@@ -183,6 +184,8 @@ class _Task:
         if element.tag == "box":
             x, y, u, v = (float(element.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
             degrees = float(element.get("rotation") or 0)
+            if not (-MAX_SIDE < x <= u < MAX_SIDE and -MAX_SIDE < y <= v < MAX_SIDE):
+                raise ValueError(f"a box from {x:g}, {y:g} to {u:g}, {v:g}")
             if not degrees:
                 return Thing(self.track["class"], (x, y, u, v), **kept)
             points = np.array([[x, y], [u, y], [u, v], [x, v]])
@@ -191,8 +194,8 @@ class _Task:
             pairs = [pair.split(",") for pair in element.attrib["points"].split(";")]
             points = np.array([[float(x), float(y)] for x, y in pairs])
         if element.tag != "mask":
-            if len(points) < 3 or not np.isfinite(points).all():
-                raise ValueError(f"{len(points)} points")
+            if len(points) < 3 or not (np.abs(points) < MAX_SIDE).all():
+                raise ValueError(f"{len(points)} points, to {np.abs(points).max():g}")
             (x, y), (u, v) = points.min(0).tolist(), points.max(0).tolist()
             return Thing(self.track["class"], (x, y, u, v), (points,), **kept)
         counts = self._mask(element)

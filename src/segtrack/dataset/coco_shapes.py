@@ -21,6 +21,7 @@ from segtrack.dataset.geometry import turned
 from segtrack.dataset.labels import Polygon
 
 _DEEPEST = 8  # nestings
+_FARTHEST = 1e9  # px: beyond all images
 _BOX_KEYS = (
     ("x", "y", "width", "height"),
     ("x", "y", "w", "h"),
@@ -115,8 +116,10 @@ def read_object(annotation: dict[str, Any], size: tuple[int, int]) -> Whole:
         shape = read_shape(annotation, size)
         for problem in shape.problems:
             raise problem
-        if any(len(part) < 3 for part in shape.polygons):
-            raise ValueError("a polygon has less than 3 points")
+        for part in shape.polygons:
+            if len(part) < 3:
+                raise ValueError("a polygon has less than 3 points")
+            _around(part)
         box = None if is_missing(annotation.get("bbox")) else read_box(annotation, {})
         if shape.masks:
             counts = _merged(shape, size)
@@ -136,6 +139,8 @@ def read_object(annotation: dict[str, Any], size: tuple[int, int]) -> Whole:
 
 def _around(points: Polygon) -> tuple[float, float, float, float]:
     (x, y), (u, v) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    if not (np.abs(points) < _FARTHEST).all():
+        raise ValueError(f"it reaches from {x:g}, {y:g} to {u:g}, {v:g}")
     return float(x), float(y), float(u), float(v)
 
 

@@ -75,7 +75,8 @@ def check_classes(catalogue: Catalogue, checks: Checks, classes: ClassMap, where
             missing = [classes.names[i] for i in sorted(everywhere - outputs[split])]
             if missing:
                 message = f"the {split} split has no {some(missing, 20)}"
-                hint = "scores of these classes mean nothing there; add images or merge classes"
+                which = "this class" if len(missing) == 1 else "these classes"
+                hint = f"scores of {which} mean nothing there; add images or merge classes"
                 checks.warn("class_missing", where, message, hint)
     never = [n for i, n in enumerate(classes.names) if i not in everywhere]
     if never:

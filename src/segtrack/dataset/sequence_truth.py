@@ -80,7 +80,8 @@ def check_frames(sequence: VideoSequence, warn: Warn) -> None:
     said: set[str] = set()
     if sequence.gt is not None and sequence.gt_format not in (None, "kitti_mots"):
         first = FIRST[sequence.gt_format or ""]
-        _say_frames(sequence, sequence.gt, _numbers(sequence, sequence.gt), first, warn, said)
+        numbers = _numbers(sequence, sequence.gt, warn)
+        _say_frames(sequence, sequence.gt, numbers, first, warn, said)
     if sequence.mots is not None:
         numbers = _first_column(sequence.mots)
         first = first_mask_frame(numbers, sequence.name, sequence.frame_count)
@@ -126,15 +127,29 @@ def _first_column(path: Path) -> np.ndarray:
     return np.array(numbers, np.int64)
 
 
-def _numbers(sequence: VideoSequence, path: Path) -> np.ndarray:
+def _numbers(sequence: VideoSequence, path: Path, warn: Warn) -> np.ndarray:
     if sequence.gt_format == "kitti":
         return read_kitti(path).frame
+    read = read_visdrone if sequence.gt_format == "visdrone" else read_mot
+    table = read(path, first=0)
+    if _are_corners(table.bbox_xywh, sequence.width, sequence.height):
+        message = "as left, top, width, height most boxes leave the frame; as corners all fit"
+        hint = "they are taken so; write width and height if these are left, top, right, bottom"
+        warn("corners", str(path), message, hint)
     if sequence.gt_format == "visdrone":
-        return read_visdrone(path, first=0).frame
-    table = read_mot(path, first=0)
+        return table.frame
     if sequence.gt_format != "mot15" and table.class_id is not None:
         require_classes(path, table.class_id, sequence.gt_classes)
     return table.frame
+
+
+def _are_corners(boxes: np.ndarray, width: int, height: int) -> bool:
+    """Whether boxes (N, 4), x, y, width, height, would all fit into the frame as corners alone."""
+    size = np.array([width, height])
+    low, high = boxes[:, :2], boxes[:, 2:]
+    fit = (low >= 0) & (low < high) & (high <= size + 1)
+    leave = (low + high > size + 1).any(axis=1)
+    return bool(len(boxes) and width and fit.all() and 2 * leave.sum() > len(boxes))
 
 
 def _format(path: Path, name: str) -> str:

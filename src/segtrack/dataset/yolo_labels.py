@@ -161,6 +161,8 @@ def _track_id(values: list[float], words: list[str], line: int) -> Remark | None
     image, or no other point is near that edge.
     """
     *rest, confidence, number = values
+    if not rest:
+        return None
     if confidence >= 2 and 0 <= number < 1:
         confidence, number = number, confidence
     if number != int(number) or not 0 <= confidence <= 1 or number < 0:

@@ -17,5 +17,6 @@ from .mots import MotsTable as MotsTable
 from .mots import read_mots as read_mots
 from .mots import write_mots as write_mots
 from .tables import MAX_FRAME as MAX_FRAME
+from .tables import MAX_SIDE as MAX_SIDE
 from .tables import first_row as first_row
 from .tables import refuse_row as refuse_row

@@ -79,7 +79,7 @@ def read_kitti(path: Path) -> KittiTable:
     table = _numbers(path, [[*row[:2], *row[3:]] for row in rows], columns - 1)
     require_frames(path, table[:, 0], 0)
     require_ids(path, table[:, 1])
-    require_boxes(path, table[:, 5:9])
+    require_boxes(path, table[:, 5:9], table[:, 7:9] - table[:, 5:7])
     frame, track_id = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     objects = np.array([name != DONT_CARE for name in kind], bool) & (track_id >= 0)
     require_unique(path, frame, track_id, objects)

@@ -92,6 +92,13 @@ def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
             VisDrone's columns; with path, line and value.
     """
     table = read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS)
+    if _looks_like_visdrone_image(table):
+        refuse_row(
+            path,
+            0,
+            "columns of VisDrone's single images (left,top,width,height,score,category,truncation,"
+            "occlusion), which have neither frames nor ids",
+        )
     if _looks_like_visdrone(table):
         refuse_row(
             path,
@@ -149,9 +156,25 @@ def _looks_like_visdrone(table: np.ndarray) -> bool:
     """
     if table.shape[1] != POSITION_COLUMNS or not len(table):
         return False
+    return _fits_visdrone(table[:, 6:]) and bool(
+        (table[:, 7] > 1).any() or (table[:, 8:] > 0).any()
+    )
+
+
+def _looks_like_visdrone_image(table: np.ndarray) -> bool:
+    """Eight columns of which the last four can only be as in VisDrone's rows.
+
+    As MOTChallenge's they would be boxes of 1 px and less.
+    """
+    if table.shape[1] != 8 or not len(table):
+        return False
+    return _fits_visdrone(table[:, 4:]) and bool((table[:, 5] > 1).any())
+
+
+def _fits_visdrone(columns: np.ndarray) -> bool:
+    """Whether four columns can be score, category, truncation, occlusion."""
     allowed = ((0, 1), range(12), (0, 1), (0, 1, 2))
-    fits = all(np.isin(table[:, 6 + i], list(kinds)).all() for i, kinds in enumerate(allowed))
-    return fits and bool((table[:, 7] > 1).any() or (table[:, 8:] > 0).any())
+    return all(np.isin(columns[:, i], list(kinds)).all() for i, kinds in enumerate(allowed))
 
 
 def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTable:
@@ -179,7 +202,7 @@ def _require_rows(
 ) -> None:
     require_frames(path, table[:, 0], first)
     require_ids(path, table[:, 1])
-    require_boxes(path, table[:, 2:6])
+    require_boxes(path, table[:, 2:6], table[:, 4:6])
     if has_class:
         require(path, table[:, 7] == np.floor(table[:, 7]), "a class is a whole number")
     if tracks:

@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as text ({error})") from error
+        raise DataError(f"{path}: not readable as text ({error}); save it as UTF-8") from error
 
 
 def read_numbers(path: Path, fewest: int, most: int) -> np.ndarray:
@@ -100,9 +100,12 @@ def require_ids(path: Path, track_id: np.ndarray) -> None:
     require(path, whole, "an id is a whole number below 2^53")
 
 
-def require_boxes(path: Path, boxes: np.ndarray) -> None:
-    """Raise a DataError about the first box (N, 4) that lies beyond all images."""
+def require_boxes(path: Path, boxes: np.ndarray, sides: np.ndarray) -> None:
+    """Raise a DataError about the first box (N, 4) that lies beyond all images, or whose width or
+    height (N, 2) is negative."""
     require(path, (np.abs(boxes) < MAX_SIDE).all(axis=1), f"a box ends below {MAX_SIDE:.0e} pixels")
+    problem = "a box has a negative width or height; are corners and sizes mixed up?"
+    require(path, (sides >= 0).all(axis=1), problem)
 
 
 def require_unique(path: Path, frame: np.ndarray, track_id: np.ndarray, who: np.ndarray) -> None:

@@ -51,7 +51,7 @@ def pull_labels(
             )
         except NothingToExport as error:
             by_hand = platform.by_hand(sent.project_id)
-            how = f": {by_hand}; then give stages=[pull]" if by_hand else ""
+            how = f": {by_hand}; then the same command with stages=[pull]" if by_hand else ""
             raise NothingToExport(f"{str(error).removesuffix('.')}{how}") from error
     if done.pending and (left := unfinished(run.settings, platform.status(sent.project_id))):
         run.say(f"not back, by their status: {left}")

@@ -136,7 +136,7 @@ def pull_videos(
             )
         except NothingToExport as error:
             by_hand = platform.by_hand(sent.project_id)
-            how = f": {by_hand}; then give stages=[pull]" if by_hand else ""
+            how = f": {by_hand}; then the same command with stages=[pull]" if by_hand else ""
             raise NothingToExport(f"{str(error).removesuffix('.')}{how}") from error
     run.named("video", (one.sent.name for one in review.videos))
     run.named("class", review.names)

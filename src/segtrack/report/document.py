@@ -225,13 +225,16 @@ def signed(value: float, digits: int) -> str:
 
 
 def with_best(rows: Sequence[Sequence[Cell]], columns: Iterable[int]) -> list[list[Cell]]:
-    """The rows with the highest number of each of these columns bold, and what is shown alike."""
+    """The rows with the highest number of each of these columns bold, and what is shown alike.
+
+    Where all are shown alike, none is bold.
+    """
     made = [list(row) for row in rows]
     for i in columns:
         numbers = [(y, cell) for y, row in enumerate(rows) if (cell := _number(row[i])) is not None]
         values = [cell.value for _, cell in numbers if cell.value is not None]
-        if len(values) < 2:
-            continue
+        if len({fixed(cell.value or 0.0, cell.digits) for _, cell in numbers}) < 2:
+            continue  # none is shown as better than another
         for y, cell in numbers:
             alike = fixed(cell.value or 0.0, cell.digits) == fixed(max(values), cell.digits)
             made[y][i] = replace(cell, bold=alike)

@@ -13,6 +13,7 @@ from .listing import Recent as Recent
 from .listing import recent as recent
 from .live import LogPart as LogPart
 from .live import StageState as StageState
+from .live import asked_for as asked_for
 from .live import curve_names as curve_names
 from .live import curves_of as curves_of
 from .live import log_part as log_part

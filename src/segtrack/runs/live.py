@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,12 @@ from segtrack.runs.kept import KeptRun
 
 MOST = 1 << 16  # bytes of a log that are read at once
 _TRAIN, _VAL = "train/", "val/"
+_NAME = re.compile(r"\w+")
+
+
+def asked_for(run: KeptRun) -> list[str]:
+    """The stages that the run's command names, as it is recorded: as JSON, or as it was typed."""
+    return _NAME.findall(run.params.get("stages", ""))
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,7 @@ def stages_of(run: KeptRun) -> list[StageState]:
 
 
 def _listed(run: KeptRun) -> list[str]:
-    try:
-        given = [str(name) for name in json.loads(run.params.get("stages", "[]"))]
-    except (ValueError, TypeError):
-        return []
+    given = asked_for(run)
     known = [name for name in given if name in STAGES]
     given += [name for one in known for name in STAGES.get(one).includes if name not in given]
     order = listed_names()  # others are of a plugin that is not here

@@ -84,14 +84,14 @@ def _timeline(row: Mapping[str, Any], folder: Path) -> None:
     frame, track_id, class_id, interpolated, *corners = tracks.columns(*columns)
     pieces = piece_rows(frame, track_id, class_id, tracks.info.names, interpolated)
     found = _switches(Path(row["scores"]))
-    kind = "box" if any(one["kind"] == "box" for one in found) else "mask"
+    truth = Truth.load(Path(row["truth"])).boxes
+    kind = "box" if truth else "mask"
     found = [one for one in found if one["kind"] == kind]
     marks = [(one["frame"], one["old_track"], one["new_track"]) for one in found]
     figure = figure_timeline(pieces, tracks.info.frame_count, row["name"], marks)
     save_figure(figure, folder / f"timeline_{level(row['name'])}.png", pieces)
     if found and row["video"]:
         boxes = BoxRows(frame, track_id, np.stack(corners, axis=1))
-        truth = Truth.load(Path(row["truth"])).boxes
         objects = BoxRows(truth.frame, truth.track_id, truth.box) if truth else None
         switches = [(s["frame"], s["gt_id"], s["old_track"], s["new_track"]) for s in found]
         info = tracks.info

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from segtrack.runs import KeptRun
+from segtrack.base.names import level
+from segtrack.runs import KeptRun, asked_for
 from segtrack.view.download_pages import files_of, files_of_pictures
 from segtrack.view.html import render
 from segtrack.view.library import Library
@@ -16,11 +16,12 @@ from segtrack.view.people_pages import HEAD, here, judgement_of
 from segtrack.view.words import ending, took, with_people
 
 FRESH = {"Cache-Control": "no-store"}
-_WORD = re.compile(r"\w+")
 SCORES = (
     *("track/hota", "track/mota", "track/idf1", "track/mask_hota"),
     *("test/mask_map50_95", "test/box_map50_95", "val/mask_map50_95"),
 )
+
+OF_VIDEO = {"hota": "HOTA", "mota": "MOTA", "idf1": "IDF1", "mask_hota": "mask HOTA"}
 
 
 def router(library: Library, root: str) -> APIRouter:
@@ -48,7 +49,7 @@ def router(library: Library, root: str) -> APIRouter:
             "judged": judgement_of(found),
             "judged_head": HEAD,
             "platform_here": here(found),
-            "meant_to_track": "track" in _WORD.findall(found.params.get("stages", "")),
+            "meant_to_track": "track" in asked_for(found),
             "took": took(found),
             "ending": ending(found),
             "mlflow": library.mlflow(found),
@@ -63,3 +64,10 @@ def scores_of(run: KeptRun) -> list[tuple[str, str]]:
     """The scores that a run is known by, as people print them: in percent."""
     found = [(name, run.metrics[name]) for name in SCORES if name in run.metrics]
     return [(name, f"{100 * value:.1f}") for name, value in found]
+
+
+def scores_of_video(run: KeptRun, name: str) -> list[tuple[str, str]]:
+    """The same of one of its videos; none where it has no ground truth."""
+    of = f"track/video/{level(name)}/"
+    there = [(text, of + short) for short, text in OF_VIDEO.items() if of + short in run.metrics]
+    return [(text, f"{100 * run.metrics[key]:.1f}") for text, key in there]

@@ -13,7 +13,7 @@ from segtrack.report import PALETTE
 from segtrack.view.html import render
 from segtrack.view.library import Library, Unknown
 from segtrack.view.pictures import Film
-from segtrack.view.run_pages import FRESH, scores_of
+from segtrack.view.run_pages import FRESH, scores_of_video
 from segtrack.view.video import WINDOW
 
 _PLAYED = {".mkv": "video/x-matroska", ".m4v": "video/mp4", ".mov": "video/mp4"}
@@ -38,7 +38,7 @@ def router(library: Library, root: str) -> APIRouter:
             root=root,
             sides=json.dumps(sides),
             others=run.videos,
-            scores=scores_of(run),
+            scores=scores_of_video(run, found.name),
             **values,
         )
         return HTMLResponse(text, headers=FRESH)

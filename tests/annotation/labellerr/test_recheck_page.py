@@ -151,7 +151,7 @@ def test_a_person_corrects_what_is_remarked(emulator: Emulator, tmp_path: Path) 
     with pytest.raises(NothingToExport) as waiting:
         pull_stage(pulling, streets.dataset, ())  # type: ignore[arg-type]
     assert "segtrack labellerr open" in str(waiting.value)
-    assert str(waiting.value).endswith("; then give stages=[pull]")
+    assert str(waiting.value).endswith("; then the same command with stages=[pull]")
 
     before = streets.labels(streets.dataset, streets.file)
     with open_browser(tmp_path) as browser:

@@ -32,7 +32,7 @@ from segtrack.annotation.port import (
     VideoRehearsal,
     VideosSent,
 )
-from segtrack.base.errors import DataError
+from segtrack.base.errors import DataError, some
 from segtrack.base.files import digest
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.base.metrics import Report
@@ -162,7 +162,9 @@ class Labellerr:
 
         wanted, there = self.settings.test_project_id, frozenset(contents)
         named: Reviewed | None = None
+        others: list[str] = []
         for sent in self._sent(name):
+            others.append(repr(sent.project_name))
             if wanted is not None and sent.project_id != wanted:
                 continue
             called = wanted is not None or sent.folder.name.startswith(f"{_name_key(name)}-")
@@ -176,6 +178,12 @@ class Labellerr:
         raise DataError(
             f"stage pull: nothing of {which} was sent for review from this store; add review to "
             "stages, or correct labellerr.test_project_id, labellerr.name or store."
+            + (
+                f" What was sent is {some(others, 3)}: pull takes the dataset and dataset.path of "
+                "the command that sent it."
+                if others
+                else ""
+            )
         )
 
     def _sent(self, name: str) -> Iterator[Reviewed]:

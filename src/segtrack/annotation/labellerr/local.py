@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segtrack.annotation.labellerr.access import Access, credentials_of
-from segtrack.annotation.labellerr.checks import find_project
+from segtrack.annotation.labellerr.checks import find_project, match_questions
 from segtrack.annotation.labellerr.loopback import (
     Local,
     kept_up,
@@ -19,7 +19,7 @@ from segtrack.annotation.labellerr.loopback import (
 )
 from segtrack.annotation.labellerr.port import Platform, ProjectRecord
 from segtrack.annotation.port import KnownLabels, Progress, Rehearsal
-from segtrack.base.errors import SettingsError
+from segtrack.base.errors import DataError, SettingsError
 from segtrack.base.labellerr_api import NOT_ASSIGNED
 from segtrack.dataset import Dataset
 from segtrack.settings import LabellerrMode, LabellerrSettings
@@ -116,6 +116,7 @@ class Desk:
         """Have the simulated annotator work on those files whose content a data set has labels of.
 
         Raises:
+            DataError: these labels are of classes that the project does not ask for.
             SettingsError: there people do it.
         """
         if not self.local:
@@ -126,7 +127,25 @@ class Desk:
             if count:
                 truth[split] = truth_of(dataset, split, names)
         known = {name: objects for one in truth.values() for name, objects in one.items()}
-        return rehearse(self.url, project_id, known, settings.annotator, partly=True)
+        asked = self._as_asked(project_id, known)
+        return rehearse(self.url, project_id, asked, settings.annotator, partly=True)
+
+    def _as_asked(self, project_id: str, known: KnownLabels) -> KnownLabels:
+        """The labels, each called as the project's question of its class."""
+        classes = sorted({name for objects in known.values() for name, _ in objects})
+        project = self.platform.project(project_id)
+        questions = self.platform.template(project.template_id).questions
+        try:
+            asked = match_questions(classes, questions)
+        except DataError as error:
+            only = ",".join(question.name for question in questions)
+            raise DataError(
+                f"project {project.name}: {error} Its classes alone: 'dataset.classes=[{only}]'"
+            ) from error
+        return {
+            file: [(asked[name], outline) for name, outline in objects]
+            for file, objects in known.items()
+        }
 
 
 @contextlib.contextmanager

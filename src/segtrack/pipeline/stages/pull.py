@@ -173,8 +173,8 @@ def _waiting(
         return error
     return NothingToExport(
         f"project {project_id}: nothing is reviewed yet, and the pool split has no labels from "
-        f"which a reviewer could be simulated: {by_hand}; then give stages=[pull], or send it to "
-        "people with labellerr=cloud."
+        f"which a reviewer could be simulated: {by_hand}; then the same command with "
+        "stages=[pull], or send it to people with labellerr=cloud."
     )
 
 

@@ -67,7 +67,7 @@ def _send(run: Run, dataset: Dataset, found: Result, chosen: Recheck) -> str:
             f"{run.output / FILE}, and suspect labels have the lowest confidence"
         )
     if how := platform.by_hand(done.project_id):
-        run.say(f"{how}; then give stages=[pull]")
+        run.say(f"{how}; then the same command with stages=[pull]")
     return done.project_id
 
 

@@ -67,7 +67,7 @@ def _review_images(run: Run, dataset: Dataset, predicted: Result, code: str) -> 
     sent = platform.review(images, predicted.value, code, run.record, run.say)
     run.tag({"labellerr.test_project": sent.project_id})
     if "pull" not in run.listed and (how := platform.by_hand(sent.project_id)):
-        run.say(how)
+        run.say(f"{how}; {_NEXT}")
     return sent
 
 
@@ -82,7 +82,7 @@ def _review_videos(run: Run, dataset: Dataset, tracked: list[Tracked]) -> SentVi
     run.tag({"labellerr.video_project": done.project_id})
     how = platform_of(run).by_hand(done.project_id) if "pull" not in run.listed else None
     if done.kept and how:
-        run.say(f"videos: {how}")
+        run.say(f"videos: {how}; {_NEXT}")
     return done.kept
 
 
@@ -97,6 +97,9 @@ def _require(ask: Ask) -> None:
     if dataset.counts.get("pool"):
         platform = open_platform(ask.settings.labellerr, ask.scratch("labellerr"))
         platform.check(dataset.iter_images("pool"))
+
+
+_NEXT = "then the same command with stages=[pull]"
 
 
 STAGE = register(

@@ -127,7 +127,7 @@ export class Coordinates {
     group.append(made("line", { y1: TOP, y2: BASE }));
     if (axis.at !== null) group.append(made("line", { y1: BASE, y2: end, class: "gap" }));
     const outer = [this.#axes[0], this.#axes.at(-1)].includes(axis);
-    const name = text(fitting(axis.label, outer ? 2 * SIDE - 4 : gap - 8, 7.4), { y: 16, class: "name", "text-anchor": "middle" });
+    const name = text(fitting(axis.label, outer ? 2 * SIDE - 4 : gap - 12, 8.4), { y: 16, class: "name", "text-anchor": "middle" });
     name.append(titled(axis.kind === "log" ? `${axis.name}, logarithmic` : axis.name));
     group.append(name);
     const marks = axis.kind === "words" ? axis.words.map((word) => [word, word]) : axis.ticks;

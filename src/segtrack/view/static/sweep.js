@@ -74,7 +74,7 @@ function draw() {
   $("filled").hidden = data.settings.length === 0;
   const focus = document.activeElement?.dataset?.key;
   const scores = scoresOf(data);
-  const score = scores.find((one) => one.key === chosen) ?? scores[0] ?? null;
+  const score = scores.find((one) => one.key === chosen) ?? telling(scores) ?? scores[0] ?? null;
   $("score").replaceChildren(...scores.map(({ key, label }) => make("option", { value: key }, label)));
   $("score").value = score?.key ?? "";
   $("score").disabled = scores.length < 2;
@@ -117,6 +117,15 @@ function scoresOf({ scores, claims }) {
     if (!claim.score) found.push({ key: `claim ${claim.metric}`, label: claim.metric, claim });
   }
   return found;
+}
+
+/** The first of which something was claimed, or else in which cells differ. */
+function telling(scores) {
+  const differs = ({ key }) => {
+    const place = data.scores.indexOf(key);
+    return new Set(data.cells.map((cell) => cell.scores[place] ?? null).filter((one) => one !== null)).size > 1;
+  };
+  return scores.find((one) => one.claim) ?? scores.find(differs);
 }
 
 function drawScale(there, low, high) {
