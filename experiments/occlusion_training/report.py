@@ -79,7 +79,7 @@ def measured(seeds: Sequence[ImageUnits]) -> dict[str, Estimate]:
 
     def estimate(scores: np.ndarray, left_out: np.ndarray) -> Estimate:
         return Estimate(
-            tuple(names.tolist()), size, scores, left_out, np.full(left_out.shape, np.nan)
+            tuple(names.tolist()), size, scores, left_out, np.full(left_out.shape, np.nan), 1.0
         )
 
     return {

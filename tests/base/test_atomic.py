@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +18,13 @@ from segtrack.base.atomic import (
     partial_name,
     replacing,
     settle,
+    try_making,
     whole_file,
     whole_folder,
     write_whole,
 )
 from segtrack.base.errors import StageError
+from segtrack.base.processes import stop_if_asked, stoppable
 
 
 def test_a_folder_is_replaced_at_the_end_only(tmp_path: Path) -> None:
@@ -185,3 +189,20 @@ def test_a_folder_that_has_something_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not empty"):
         settle(tmp_path / "partial", tmp_path / "final")
     assert (tmp_path / "final" / "x").read_text() == "final"
+
+
+def test_trying_leaves_nothing_where_a_signal_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = atomic.mkdtemp
+
+    def interrupted(**options: Any) -> str:
+        made = real(**options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(atomic, "mkdtemp", interrupted)
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        try_making(tmp_path)
+        stop_if_asked()
+    assert list(tmp_path.iterdir()) == []

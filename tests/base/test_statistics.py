@@ -1,6 +1,7 @@
 """Intervals of differences: by hand, against textbook tests, under planted and no differences."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,32 @@ class TestOneComparison:
         half = stats.t.ppf(1 - 0.025 / 2, 4) * compare(*pairs[0]).se  # too few to be flipped
         gap = compare_each(pairs)[0]
         assert gap.high - gap.low == pytest.approx(2 * half)
+
+    def test_ends_stay_within_what_scores_can_differ_by(self) -> None:
+        """Of two units t is 12.7: the interval of +.5 would be -3.3 to +4.3."""
+        a, b = (replace(mean(values), reach=1.0) for values in ([0.1, 0.2], [0.3, 1.0]))
+        gap = compare(a, b)
+        half = stats.t.ppf(0.975, 1) * 0.3
+        assert (gap.difference, gap.se) == pytest.approx((0.5, 0.3))
+        assert (gap.low, gap.high) == (-1, 1)
+        free = compare(replace(a, reach=math.inf), b)  # one of them is enough
+        assert (free.low, free.high) == pytest.approx((0.5 - half, 0.5 + half))
+        assert [(g.low, g.high) for g in compare_each([(a, b), (b, a)])] == [(-1, 1), (-1, 1)]
+        assert units_needed(gap) == units_needed(free)
+
+    @pytest.mark.parametrize("units", [2, 3, 5])
+    def test_ends_within_bounds_hold_the_truth_as_often(self, units: int) -> None:
+        """World by world: the truth, which is within the bounds, never lies in what is cut off."""
+        random, cut = np.random.default_rng(units), 0
+        for _ in range(300):
+            low, high = random.beta(0.3, 0.7, units), random.beta(0.7, 0.3, units)
+            a, b = mean(low), mean(high)
+            free, held = compare(a, b), compare(replace(a, reach=1.0), replace(b, reach=1.0))
+            assert (free.low <= 0.4 <= free.high) == (held.low <= 0.4 <= held.high)
+            assert free.told == held.told
+            assert -1 <= held.low <= held.high <= 1
+            cut += (held.low, held.high) != (free.low, free.high)
+        assert cut > 5
 
     def test_a_difference_without_noise_is_not_told(self) -> None:
         """Of two sequences, each 5 and then 6 of 10."""

@@ -81,6 +81,24 @@ def test_raw_images_need_a_folder_and_classes() -> None:
     assert classes.startswith("dataset.classes=null: say what is to be found in the images")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("/no/w.pt", "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scra"),
+        ("best.pt", "no such file; give a checkpoint's file"),
+        ("runs/yolo26n-seg.pt", "no such file; give a checkpoint's file"),
+        ("yolo26n-seg", "no such file, but the name of a network: model=yolo26n-seg model.weigh"),
+        ("yolov8s-seg.pt", "no such file, but the name of a network: model=yolov8s-seg model.w"),
+        ("rfdetr-seg-nano.pth", "no such file, but the name of a network: model=rfdetr-seg-nano"),
+        ("w" * 300, "cannot be read (File name too long)"),
+        ("run:1", "an MLflow run's id has 32 hexadecimal digits"),
+    ],
+)
+def test_weights_that_are_not_there(given: str, said: str) -> None:
+    (problem,) = messages(f"model.weights={given}")
+    assert problem.startswith(f"model.weights={given}: {said}")
+
+
 def test_weights_of_sam_are_looked_for_where_they_are_needed(tmp_path: Path) -> None:
     missing = f"model.sam={tmp_path}/mobile_sam.pt"
     assert messages(missing) == []

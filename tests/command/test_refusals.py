@@ -18,7 +18,7 @@ from segtrack.command.checking import check
 from segtrack.command.composition import compose_settings
 from segtrack.command.folders import require_writable
 from segtrack.command.help import help_text
-from segtrack.command.keys import formerly, normalised, unknown
+from segtrack.command.keys import formerly, normalised, replaced, unknown
 
 NAMES = ("dataset", "experiment", "local", "model", "tracker", "trainer")
 
@@ -145,6 +145,55 @@ def test_mappings_need_no_plus() -> None:
 def test_an_experiment_may_be_left_out_again() -> None:
     assert normalised(["experiment=null", "~experiment", "seed=1"], NAMES) == ["seed=1"]
     assert compose_settings(CONF, ["experiment=null"]) == compose_settings(CONF, [])
+
+
+def test_the_last_word_about_an_experiment_holds() -> None:
+    assert normalised(["+experiment=demo", "seed=1", "~experiment"], NAMES) == ["seed=1"]
+    assert normalised(["experiment=demo", "experiment=null"], NAMES) == []
+    assert normalised(["~experiment", "experiment=demo"], NAMES) == ["experiment=demo"]
+
+
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        (["seed=1", "seed=2", "seed=2"], ["seed=1 gives way to seed=2"]),
+        (["seed=1", "++seed=2", "+seed=3"], ["seed=1 gives way to seed=2", "seed=2 gives way"]),
+        (["seed=1", "seed=1", "tracker.track_thresh=0.5", "tracker.track_thresh=0.50"], []),
+        (["model=yolov8n-seg", "model=yolov8s-seg"], ["model=yolov8n-seg gives way to model=yo"]),
+        (["experiment=demo", "~experiment"], ["experiment=demo gives way to experiment=null"]),
+        (["experiment=demo", "trainer.epochs=3"], []),  # what a file sets is set anew on purpose
+        (["stages=[track]", "stages=[prepare,track]"], ["stages=[track] gives way to stages=["]),
+        (["hydra.run.dir=a", "hydra.run.dir=b"], ["hydra.run.dir=a gives way to hydra.run.dir=b"]),
+        (
+            ["trainer={epochs: 3, lr0: 0.1}", "trainer.epochs=2"],
+            ["trainer.epochs=3 gives way to trainer.epochs=2"],
+        ),
+        (["dataset.splits={train: 0.5}", "dataset.splits={val: 0.3}"], []),  # both hold
+        (
+            ["dataset.classes={a: [car]}", "dataset.classes={b: [bus]}"],
+            ["dataset.classes={a: [car]} gives way to dataset.classes={b: [bus]}"],
+        ),
+        (["seed=1,2", "seed=3"], []),  # is refused
+    ],
+)
+def test_what_a_later_word_replaces_is_said(words: list[str], lost: list[str]) -> None:
+    found = replaced(words)
+    assert [text[: len(start)] for text, start in zip(found, lost, strict=True)] == lost
+    assert all(text.endswith(", which stands behind it in the command") for text in found)
+
+
+def test_a_run_says_what_a_later_word_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["stages=[prepare]", "plan=true", "seed=1", "+seed=2"]
+    line = "seed=1 gives way to seed=2, which stands behind it in the command\n"
+    for command in (words, ["-m", *words]):
+        assert main(command) == 0
+        assert capsys.readouterr().err == line
+    assert main([*words, "--cfg", "job"]) == 0
+    shown = capsys.readouterr()
+    assert "seed: 2" in shown.out and shown.err == ""
 
 
 def test_a_wrong_key_in_a_file_is_named_with_the_right_one(tmp_path: Path) -> None:

@@ -411,6 +411,13 @@ def test_ids_that_are_none_make_no_tracks(tmp_path: Path, none: Any) -> None:
     assert clip.notes == ("1 annotations without a track id are left out",)
 
 
+def test_images_of_which_one_says_its_size(tmp_path: Path) -> None:
+    images = [{"id": i, "frame_id": i, **({"width": 9, "height": 8} if i == 1 else {})}
+              for i in range(3)]  # fmt: skip
+    (clip,) = clips_of(coco_video(tmp_path / "c.json", [0] * 3, ["a"] * 3, images=images), "coco")
+    assert (clip.clip.width, clip.clip.height, clip.clip.frame_count) == (9, 8, 3)
+
+
 def test_track_ids_far_behind(tmp_path: Path) -> None:
     images = [{"id": i, "file_name": f"{i:060}"} for i in range(1 << 16)]
     box = {"image_id": 1, "category_id": 0, "bbox": [1, 2, 10, 10], "track_id": 4}
@@ -590,6 +597,38 @@ def test_settings_are_for_images(tmp_path: Path, command: Say) -> None:
     path = results(tmp_path)
     with pytest.raises(SettingsError, match="settings are for data sets of images"):
         command(path, tmp_path / "out", "--to", "mot", "dataset.layered=true")
+
+
+@pytest.mark.parametrize(
+    ("confs", "scores"), [((-1, -1), (None, None)), ((-1, 0.5), (-1, 0.5)), ((1, 0), (None, None))]
+)
+def test_what_the_seventh_column_is(
+    tmp_path: Path, confs: tuple[float, ...], scores: tuple[float | None, ...]
+) -> None:
+    """-1 in all rows is no score, as programs write it that have none."""
+    text = "".join(f"{i + 1},5,1,2,3,4,{conf},-1,-1,-1\n" for i, conf in enumerate(confs))
+    (tmp_path / "t.txt").write_text(text)
+    (clip,) = clips_of(tmp_path / "t.txt", "coco")
+    assert tuple(clip.frames[i][0].score for i in range(2)) == scores
+
+
+def test_yolo_of_cvat(tmp_path: Path, command: Say) -> None:
+    """YOLO 1.1: obj.data names the list of images, which has the labels beside it."""
+    folder = tmp_path / "in" / "obj_train_data"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(folder / "frame_000000.PNG")
+    (folder / "frame_000000.txt").write_text("1 0.5 0.5 0.25 0.5\n")
+    for name, text in (
+        ("obj.names", "car\nbus\n"), ("train.txt", "data/obj_train_data/frame_000000.PNG\n"),
+        ("obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n"),
+    ):  # fmt: skip
+        (tmp_path / "in" / name).write_text(text)
+    said = command(tmp_path / "in", tmp_path / "o.json", "--to", "coco")
+    assert "dataset=yolo, 1 images" in said[0]
+    content = json.loads((tmp_path / "o.json").read_text())
+    (row,) = content["annotations"]
+    names = {one["id"]: one["name"] for one in content["categories"]}
+    assert (names[row["category_id"]], row["bbox"]) == ("bus", [24, 12, 16, 24])
 
 
 def test_a_text_file_of_unknown_size(tmp_path: Path, convert: Convert) -> None:

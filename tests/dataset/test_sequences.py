@@ -190,6 +190,37 @@ def test_kitti_mots_as_downloaded(tmp_path: Path, root: str) -> None:
     assert (text_only.width, text_only.height) == (64, 48)
 
 
+@pytest.mark.parametrize("root", [".", "training"])
+def test_kitti_as_downloaded(tmp_path: Path, root: str) -> None:
+    """Images have their numbers in their names, also where some are missing."""
+    base = tmp_path / root
+    frames(base / "image_02" / "0001")
+    for old, new in ((1, 0), (2, 1), (3, 7)):
+        place = base / "image_02" / "0001"
+        (place / f"{old:06d}.jpg").rename(place / f"{new:06d}.jpg")
+    (base / "label_02").mkdir()
+    row = "{} 1 Car 0 0 -1.5 10 11 30 32 1 1 1 1 1 1 1\n"
+    for name in ("0001", "0002"):
+        (base / "label_02" / f"{name}.txt").write_text(row.format(0) + row.format(7))
+    (base / "label_02" / "0003.txt").write_text(MOTS_ROW.format(counts="abc"))
+    first, text_only, masks = sequences_from(str(tmp_path))
+    assert (first.name, first.gt_format, first.path) == ("0001", "kitti", base / "image_02/0001")
+    boxes = read_truth(first).boxes
+    assert boxes is not None and boxes.frame.tolist() == [0, 2]
+    assert boxes.box.tolist() == [[10, 11, 30, 32]] * 2
+    assert (text_only.name, text_only.path, text_only.mots) == ("0002", None, None)
+    assert (masks.gt_format, masks.mots) == ("kitti_mots", base / "label_02" / "0003.txt")
+
+
+def test_masks_in_pictures_are_told(tmp_path: Path) -> None:
+    """As CVAT's MOTS PNG has them, with the names of the classes beside."""
+    (tmp_path / "instances").mkdir()
+    (tmp_path / "instances" / "labels.txt").write_text("car\n")
+    write_image(tmp_path / "instances" / "000000.png", 1)
+    with pytest.raises(DataError, match="instances: its masks are pictures, as CVAT's MOTS PNG"):
+        sequences_from(str(tmp_path))
+
+
 def test_a_folder_of_frames_warns_that_its_rate_is_a_guess(tmp_path: Path) -> None:
     told: list[tuple[str, str, str, str]] = []
     frames(tmp_path / "walk")

@@ -302,3 +302,10 @@ def test_coverage_of_the_interval() -> None:
         found = compare(one[metric], other[metric])
         held += found.low <= true <= found.high
     assert 0.91 <= held / 200 <= 0.99
+
+
+def test_two_images_give_an_interval_within_what_scores_can_differ_by() -> None:
+    one, other = (estimates(street(2, 1, skill), ["mask_map50"])["mask_map50"] for skill in (0, 1))
+    gap = compare(one, other)
+    assert (gap.low, gap.high, gap.units) == (-1, 1, 2)
+    assert gap.se > 0.08  # t of 1 degree of freedom, at the least, is 12.7

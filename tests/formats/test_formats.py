@@ -265,6 +265,7 @@ BAD: list[tuple[Callable[[Path], object], str, str]] = [
     (read_kitti, "-" + KITTI.replace("0 1", "1 1", 1), "line 1: frames count from 0"),
     (read_kitti, KITTI + KITTI, "line 2: id 1 is there twice"),
     (read_mots, MOTS + "1 2001 2 4 5\n", "line 2: 5 columns"),
+    (read_mots, MOTS.replace(" 2001 ", " -2001 "), "line 1: an id is 0 or more"),
     (read_mots, MOTS + f"x 2001 2 4 5 {RLE}\n", "line 2: 'x' is not a whole number"),
     (read_mot, "1,3,1,2,3,4,1,1.5\n", "line 1: a class is a whole number"),
     (read_mot, "1,3,1,2,3,4,1_0\n", "line 1: '1_0' is not a finite number"),

@@ -47,6 +47,18 @@ class TestEstimates:
             assert one.names == ("s00", "s01", "s02")
             assert one.size.tolist() == [100, 100, 100]
 
+    def test_only_what_has_bounds_ends_at_them(self) -> None:
+        """Of two sequences: false positives take MOTA below any number, IDF1 not below 0."""
+        a, b = cell((90, 10, 0, 0), (5, 95, 900, 0)), cell((5, 95, 0, 0), (90, 10, 0, 0))
+        names = ("IDF1", "HOTA", "MOTP", "MOTA", "MODA", "sMOTA")
+        first, second = estimates(a, names), estimates(b, names)
+        gaps = {name: compare(first[name], second[name]) for name in names}
+        reach = {name: gap.reach for name, gap in gaps.items()}
+        assert reach == {"IDF1": 1, "HOTA": 1, "MOTP": 1} | dict.fromkeys(names[3:], np.inf)
+        assert (gaps["IDF1"].low, gaps["IDF1"].high) == (-1, 1)
+        assert gaps["MOTA"].difference > 4 and gaps["MOTA"].high > 40
+        assert gaps["MOTA"].low == pytest.approx(2 * gaps["MOTA"].difference - gaps["MOTA"].high)
+
     def test_a_difference_by_hand(self) -> None:
         """MOTA is a mean here, since the sequences are as long: 10, 5 and 5 points."""
         a, b = estimates(self.A)["MOTA"], estimates(self.B)["MOTA"]

@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 from typing import TextIO
 
 from segtrack.base.errors import StageError
+from segtrack.base.processes import held
 from segtrack.base.saying import say
 
 NEW = "new"  # what ``newly_made`` gives its name to
@@ -172,6 +173,18 @@ def alone_with(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def try_making(folder: Path) -> None:
+    """Try whether files can be made in ``folder``, and leave none, not even if asked to stop.
+
+    It is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
+
+    Raises:
+        OSError: they cannot.
+    """
+    with held():
+        Path(mkdtemp(prefix=".segtrack-", dir=folder)).rmdir()
 
 
 def settle(partial: Path, final: Path) -> None:

@@ -45,6 +45,7 @@ class Estimate:
         whole: float64 (S,), the score of all units, by seed; S is 1 where nothing was repeated.
         without: float64 (S, U), the score with unit u left out.
         alone: float64 (S, U), the score of unit u by itself; NaN where it has none.
+        reach: by how much two such scores can differ at most; infinite where nothing bounds them.
         lent: SD over seeds and its degrees of freedom, of settings beside this one, which has one
             seed; see ``lend_seeds``.
     """
@@ -54,6 +55,7 @@ class Estimate:
     whole: np.ndarray
     without: np.ndarray
     alone: np.ndarray
+    reach: float = math.inf
     lent: tuple[float, int] | None = None
 
     @property
@@ -104,8 +106,9 @@ class Interval:
 
     Attributes:
         difference: over all units, of the means over seeds.
-        low, high: ends of the interval; NaN where nothing can be said: from one unit, or where
-            there is a difference without any noise, which few units can show by chance.
+        low, high: ends of the interval, within ``reach``; NaN where nothing can be said: from one
+            unit, or where there is a difference without any noise, which few units can show by
+            chance.
         se: standard error of the difference.
         df: its degrees of freedom.
         units: U.
@@ -113,6 +116,7 @@ class Interval:
         seeds: of the side that has more; of 1 the interval does not hold the noise of seeds.
         spread: SD between units, of their pseudo-values.
         each: of each unit by itself; NaN where it has no score.
+        reach: what no difference of such scores goes beyond.
     """
 
     difference: float
@@ -125,6 +129,7 @@ class Interval:
     seeds: int = 1
     spread: float = math.nan
     each: tuple[float, ...] = ()
+    reach: float = math.inf
 
     @property
     def told(self) -> bool:
@@ -240,7 +245,9 @@ class Bar:
             # Of cells that differ in few units flips say too little, or have no spread at all.
             bar = min(max(self.flipped, _t(gap.df, self.level)), most)
         half = bar * gap.se if gap.se else 0.0
-        return replace(gap, low=gap.difference - half, high=gap.difference + half)
+        # What lies beyond is never true: without it the interval holds the truth as often.
+        low, high = max(gap.difference - half, -gap.reach), min(gap.difference + half, gap.reach)
+        return replace(gap, low=low, high=high)
 
 
 def difference(a: Estimate, b: Estimate) -> Interval:
@@ -262,6 +269,7 @@ def difference(a: Estimate, b: Estimate) -> Interval:
     return Interval(
         b.score - a.score,
         *(math.nan, math.nan, math.sqrt(variance), df, units, a.counted, max(seeds), spread, each),
+        max(a.reach, b.reach),
     )
 
 

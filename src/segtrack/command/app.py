@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
-from segtrack.base.errors import SegtrackError, SettingsError, StageError
+from segtrack.base.errors import SegtrackError, SettingsError, StageError, place_of
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import OUTPUT, hidden
@@ -80,7 +80,7 @@ def _main(words: list[str]) -> int:
             _drop_output()
             text = f"cannot write to {OUTPUT} ({error.strerror}); make room or send it elsewhere"
             return _fail(SettingsError(text))
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{place}: " if (place := place_of(error)) else ""
         return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
 
 
@@ -118,10 +118,15 @@ def _run(words: list[str]) -> int:
 
         say(help_text(CONF, options.overrides, extra))
         return 0
+    from segtrack.command.keys import replaced
+
+    lost = replaced(options.overrides)
     words, options.overrides = _as_hydra_wants(words, options.overrides, extra)
     if options.cfg or options.info is not None:
         return _hydra(words, lambda config: None)
     _check_output(options.overrides)
+    for line in lost:
+        say(line, error=True)
     if chosen:
         say(choices_text(chosen))
     from segtrack.command.composition import compose_settings
@@ -151,10 +156,14 @@ def _refuse_other_config(options: argparse.Namespace) -> None:
 
 def _options_first(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """The command line as Hydra's own parser takes it: ``seed=1,2 -m model=x`` is ``-m ...``."""
+    return [*_without(words, overrides), *overrides]
+
+
+def _without(words: Sequence[str], overrides: Sequence[str]) -> list[str]:
     rest = list(words)
     for word in overrides:
         rest.remove(word)
-    return [*rest, *overrides]
+    return rest
 
 
 def require_settings(
@@ -185,11 +194,8 @@ def _as_hydra_wants(
     from segtrack.command.keys import normalised
 
     names = groups(CONF, *([extra] if extra else []))
-    changed = {word: normalised([word], names) for word in overrides}
-    return (
-        [new for word in words for new in changed.get(word, [word])],
-        [new for word in overrides for new in changed[word]],
-    )
+    wanted = normalised(overrides, names)
+    return [*_without(words, overrides), *wanted], wanted
 
 
 def _check_output(overrides: Sequence[str]) -> None:
@@ -228,7 +234,14 @@ def _run_single(words: Sequence[str], settings: Settings) -> int:
 
 
 def _hydra(words: Sequence[str], task: Any) -> int:
-    """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``."""
+    """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SettingsError: it could not begin: a sweeper, a launcher or a folder that it cannot use.
+    """
     import hydra
 
     from segtrack.command.sweeper import VERSION_BASE
@@ -257,12 +270,13 @@ def _hydra(words: Sequence[str], task: Any) -> int:
         if began:
             return 1  # which was said
         if isinstance(error, OSError):
-            where = error.filename or Path.cwd()
-            return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+            where = place_of(error) or Path.cwd()
+            raise SettingsError(f"cannot write {where}: {error.strerror}") from error
         why = str(error).strip().splitlines() or [type(error).__name__]
         if type(error).__module__.partition(".")[0] in _LAUNCHERS:
             return _fail(StageError(f"a worker of the launcher ended: {why[0]}"))
-        return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
+        text = f"Hydra cannot run this: {why[0]}; look at the settings that begin with hydra"
+        raise SettingsError(text) from error
     finally:
         sys.argv = previous
         os.environ.pop(_RAISE)

@@ -6,11 +6,11 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segtrack.base.atomic import try_making
 from segtrack.base.errors import SettingsError
 
 
@@ -30,8 +30,7 @@ def require_writable(folder: Path, given: str, instead: str) -> None:
             there.stat()  # says what else is wrong: a name too long, a loop of links
         while not there.exists() and there != there.parent:
             there = there.parent
-        # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
-        Path(tempfile.mkdtemp(prefix=".segtrack-", dir=there)).rmdir()
+        try_making(there)
     except OSError as error:
         why = "it is no folder" if error.errno == errno.ENOTDIR else error.strerror
         raise SettingsError(f"{given}: cannot write in {there} ({why}); {instead}") from error

@@ -69,7 +69,8 @@ def normalised(words: Iterable[str], names: Iterable[str]) -> list[str]:
         key, bare = override.key_or_group, word.lstrip("+")
         left_out = override.is_delete() or (not override.is_sweep_override() and _null(override))
         if key in ("experiment", "hparams_search") and left_out:
-            continue  # none is chosen unless one is named
+            kept = [word for word in kept if word.partition("=")[0] != key]
+            continue  # none is chosen unless one is named behind
         if key == "local" and left_out:
             kept += ["~local"] if key in groups else []
         elif override.is_delete() or override.package or of_hydra(key):
@@ -83,6 +84,43 @@ def normalised(words: Iterable[str], names: Iterable[str]) -> list[str]:
             grows = inside or _is_mapping(override)
             kept.append(f"++{bare}" if grows else bare)
     return kept
+
+
+def replaced(words: Iterable[str]) -> list[str]:
+    """What a later word sets to another value, of which nobody would hear: Hydra takes the last.
+
+    Keys that are swept are left out, which may not stand there twice (``cells.again``).
+
+    Returns:
+        A sentence for each value that is lost.
+    """
+    parser, last, lost = OverridesParser.create(), dict[str, Any](), []
+    for word in words:
+        try:
+            override = parser.parse_override(word)
+        except HydraException:
+            continue
+        if override.is_sweep_override():
+            continue
+        key = override.get_key_element().lstrip("+~")
+        value = None if override.is_delete() else override.value()
+        for leaf, new in _leaves(key, value):
+            if leaf in last and (old := last[leaf]) != new:
+                text = f"{leaf}={shown(old)} gives way to {leaf}={shown(new)}"
+                lost.append(f"{text}, which stands behind it in the command")
+            last[leaf] = new
+    return lost
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What a word sets, key by key; a mapping that takes the place of another one is one value."""
+    knob, inside = locate(key, option_classes)
+    whole = knob is not None and knob.type is Any and not inside
+    if not isinstance(value, dict) or not value or whole:
+        yield key, plain(value)
+        return
+    for name, item in value.items():
+        yield from _leaves(f"{key}.{name}", item)
 
 
 def of_hydra(key: str) -> bool:

@@ -98,7 +98,7 @@ def comparison_document(found: Compared) -> dict[str, Any]:
         values = asdict(gap)
         for name in ("difference", "low", "high", "se", "spread"):
             values[name] *= 100
-        del values["each"]
+        del values["each"], values["reach"]
         metrics[metric] = {
             "a": 100 * found.scores_a[metric].whole,
             "b": 100 * found.scores_b[metric].whole,

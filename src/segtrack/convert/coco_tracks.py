@@ -218,14 +218,15 @@ class _Reader:
 
     def _size(self, keys: list[Any]) -> tuple[int, int]:
         """Width and height of the frames of a video; 0 where the file does not say."""
-        first = _sides(self.images[keys[0]])
-        for key in keys:
-            if (size := _sides(self.images[key])) != first:
+        said = [(key, size) for key in keys if all(size := _sides(self.images[key]))]
+        for key, size in said:
+            other, first = said[0]
+            if size != first:
                 raise ValueError(
-                    f"image {key} is {size[0]} x {size[1]} pixels, image {keys[0]} of the same "
+                    f"image {key} is {size[0]} x {size[1]} pixels, image {other} of the same "
                     f"video {first[0]} x {first[1]}; dataset=coco reads it as single images"
                 )
-        return first
+        return said[0][1] if said else (0, 0)
 
     def _file(self, name: str) -> Path | None:
         home = self.path.parent

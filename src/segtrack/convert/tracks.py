@@ -34,6 +34,7 @@ from segtrack.formats import (
 from segtrack.tracker import read_results
 
 _LABELS = "labels.txt"
+_NO_SCORE = -1.0
 _REGIONS_OF_VISDRONE = (0, 11)
 _CLIP = ("name", "width", "height", "fps", "frame_count")
 _Rows = defaultdict[int, list[Thing]]
@@ -179,8 +180,9 @@ def _box_things(
     frames: _Rows = defaultdict(list)
     corners = table.bbox_xyxy.tolist()
     visible = table.visibility
-    # Only a flag of ground truth is 0 or 1 throughout; else it is a score.
+    # Only a flag of ground truth is 0 or 1 throughout; else it is a score, -1 where there is none.
     flags = bool(np.isin(table.conf, (0, 1)).all())
+    scored = not flags and not (table.conf == _NO_SCORE).all()
     for i in np.flatnonzero(frame >= 0).tolist():
         seen = None if visible is None or not 0 <= visible[i] <= 1 else float(visible[i])
         x, y, u, v = corners[i]
@@ -188,7 +190,7 @@ def _box_things(
             Thing(
                 place[int(classes[i])],
                 (x, y, u, v),
-                score=None if flags else float(table.conf[i]),
+                score=float(table.conf[i]) if scored else None,
                 track_id=int(table.track_id[i]),
                 visible=seen,
                 ignored=flags and not table.conf[i],

@@ -79,7 +79,9 @@ def layout_of_file(file: Path, folder: Path) -> Layout | None:
             )
         case ".yaml" | ".yml" if "names:" in head and ("train:" in head or "val:" in head):
             return _read_by("YOLO", "yolo", file.name, file.parent)
-        case _ if file.name in _CLASS_LISTS and (file.parent / "labels").is_dir():
+        case _ if file.name in _CLASS_LISTS and (
+            (file.parent / "labels").is_dir() or (file.parent / "obj.data").is_file()
+        ):
             return _read_by("YOLO", "yolo", file.name, file.parent)
     return None
 

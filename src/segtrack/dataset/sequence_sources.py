@@ -1,4 +1,4 @@
-"""Finds tracking input: videos, folders of frames, MOTChallenge and KITTI MOTS folders."""
+"""Finds tracking input: videos, folders of frames, MOTChallenge, KITTI and VisDrone folders."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ DEFAULT_FPS = 30.0
 # Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (2019).
 KITTI_MOTS_CLASSES = ((1, "car"), (2, "person"), (10, "ignore"))
 _PACKED = (".json", ".zip", ".gz", ".xz")  # what may hold labels in other forms
+_MASK_COLUMNS = 6  # frame id class height width RLE
+_BOXES = "label_02"  # KITTI's folder of its boxes
 _MARKS = ("seqinfo.ini", "img1", "gt", "det", "mots")  # any of these makes a folder a sequence
 
 
@@ -42,9 +44,9 @@ def sequences_from(pattern: str, warn: Warn | None = None) -> tuple[VideoSequenc
 
     Args:
         pattern: a video file; a folder of frames; a MOTChallenge folder (frames in ``img1``, text
-            files beside it); a KITTI MOTS folder (``instances_txt`` beside ``image_02``, or inside
-            of ``training``); a folder that holds several of these; or a glob of them. A path that
-            exists is never read as a glob.
+            files beside it); a KITTI folder (``label_02``, of masks ``instances_txt``, beside
+            ``image_02``, or inside of ``training``); a folder that holds several of these; or a
+            glob of them. A path that exists is never read as a glob.
         warn: is told what was odd; the log is, where there is none.
 
     Returns:
@@ -133,7 +135,7 @@ def _sequences_at(path: Path, warn: Warn) -> Iterator[VideoSequence]:
     if not path.is_dir():
         yield probe_video(path, warn=warn)
         return
-    kitti = _kitti_mots(path)
+    kitti = _kitti_texts(path)
     if kitti is not None:
         yield from _kitti_sequences(path, kitti, warn)
     elif (path / "annotations").is_dir() and (path / "sequences").is_dir():
@@ -276,16 +278,32 @@ def _without_frames(folder: Path, info: dict[str, str], fps: float, warn: Warn) 
     )
 
 
-def _kitti_mots(folder: Path) -> Path | None:
-    """Folder of the per-sequence text files in a KITTI MOTS download, if it is one."""
-    for name in ("instances_txt", "training/instances_txt", "instances"):
-        if (folder / name).is_dir() and any((folder / name).glob("*.txt")):
-            return folder / name
+def _kitti_texts(folder: Path) -> Path | None:
+    """Folder of the per-sequence text files in a KITTI or KITTI MOTS download, if it is one.
+
+    Raises:
+        DataError: its masks are pictures.
+    """
+    for name in ("instances_txt", "instances", _BOXES):
+        for place in (folder / name, folder / "training" / name):
+            if place.is_dir() and any(_texts(place)):
+                return place
+            if place.is_dir() and name == "instances" and any(place.glob("**/*.png")):
+                raise DataError(
+                    f"{place}: its masks are pictures, as CVAT's MOTS PNG and the KITTI MOTS "
+                    "download have them, which are not read; give text files in instances_txt"
+                )
     return None
 
 
+def _texts(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.txt")) if path.name != LABELS]
+
+
 def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSequence]:
-    for text in sorted(texts.glob("*.txt")):
+    """One for each text file: of masks, or, in ``label_02``, of boxes, which have more columns."""
+    for text in _texts(texts):
+        boxes = texts.name == _BOXES and len(first_row(text)) != _MASK_COLUMNS
         roots = (texts.parent, folder, folder / "training")
         frames = next(
             (r / n / text.stem for r in roots for n in ("image_02", "images", "train/images")
@@ -295,16 +313,12 @@ def _kitti_sequences(folder: Path, texts: Path, warn: Warn) -> Iterator[VideoSeq
         if frames is not None:
             base = _plain_frames(frames, warn, text.stem)
         else:
-            height, width = _rle_size(text)
+            height, width = (0, 0) if boxes else _rle_size(text)
             base = VideoSequence(text.stem, None, file_digest(text), width, height, DEFAULT_FPS, 0)
-        whole = replace(
-            base,
-            gt=text,
-            gt_format="kitti_mots",
-            mots=text,
-            gt_classes=KITTI_MOTS_CLASSES,
-            mots_classes=KITTI_MOTS_CLASSES,
-        )
+        whole = replace(base, gt=text, gt_format="kitti" if boxes else "kitti_mots")
+        if not boxes:
+            names = KITTI_MOTS_CLASSES
+            whole = replace(whole, mots=text, gt_classes=names, mots_classes=names)
         check_frames(whole, warn)
         yield whole
 
@@ -322,7 +336,7 @@ def _visdrone_sequences(folder: Path, warn: Warn) -> Iterator[VideoSequence]:
 
 def _rle_size(text: Path) -> tuple[int, int]:
     words = first_row(text)
-    if len(words) != 6:
+    if len(words) != _MASK_COLUMNS:
         raise DataError(f"{text}:1: a row is  frame id class height width RLE, not {words}")
     try:
         height, width = int(words[3]), int(words[4])

@@ -9,16 +9,18 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from segtrack.base import compiling
 from segtrack.base.errors import StageError
 from segtrack.base.processes import deaf_children
 
 T = TypeVar("T")
 R = TypeVar("R")
 _AHEAD = 3  # chunks per process that are out at once
+_LOOK = 0.5  # s between two looks whether they compile
 
 
 def worker_count(wanted: int) -> int:
@@ -71,16 +73,18 @@ def map_chunks(
         # A worker of joblib's: processes are told of its parent's way, and end as they know none.
         multiprocessing.set_start_method("spawn", force=True)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    word = context.RawValue("b", 0)
+    how = context, _start_worker, (word,)
+    pool = ProcessPoolExecutor(workers, *how)
     out: deque[Future[list[R]]] = deque()
     try:
         for part in _both(waiting, chunks):
             with deaf_children():  # it starts a process where none is idle
                 out.append(pool.submit(function, part))
             if len(out) >= (ahead or workers * _AHEAD):
-                yield from out.popleft().result()
+                yield from _result(out.popleft(), word)
         while out:
-            yield from out.popleft().result()
+            yield from _result(out.popleft(), word)
     except BrokenProcessPool as error:
         raise StageError(
             f"a worker process died while it worked on images (out of memory?); "
@@ -88,6 +92,15 @@ def map_chunks(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(coming: Future[R], word: Any) -> R:
+    """What a process answers; meanwhile it is said that they compile, as soon as they do."""
+    while not wait([coming], _LOOK).done and not word.value:
+        pass
+    if word.value:
+        compiling.tell()
+    return coming.result()
 
 
 def _both(first: list[list[T]], then: Iterator[list[T]]) -> Iterator[list[T]]:
@@ -106,7 +119,8 @@ def _chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield part
 
 
-def _start_worker() -> None:
+def _start_worker(word: Any) -> None:
+    compiling.tells_through(word)
     # What its libraries hold is not taken down piece by piece at the end: half a second.
     atexit.register(os._exit, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool

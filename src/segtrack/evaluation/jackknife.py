@@ -123,7 +123,7 @@ class _Figure:
         whole, without, alone = zip(*(self._scores(one, len(names)) for one in seeds), strict=True)
         mine = self._of(seeds[0].class_id)
         size = np.bincount(seeds[0].unit[mine], seeds[0].objects[mine], len(names))
-        return Estimate(names, size, np.array(whole), np.stack(without), np.stack(alone))
+        return Estimate(names, size, np.array(whole), np.stack(without), np.stack(alone), 1.0)
 
     def _scores(self, found: Precisions, units: int) -> tuple[float, np.ndarray, np.ndarray]:
         """Of all units, float (units,) without each, float (units,) of each alone."""

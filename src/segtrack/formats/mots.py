@@ -54,8 +54,8 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
 
     Raises:
         DataError: a malformed row (number of columns, not a whole number, a frame before the first,
-            another size than the rows before, an RLE that is none of that size, the same id twice
-            in a frame); with path, line and value.
+            another size than the rows before, an RLE that is none of that size, a negative id,
+            the same id twice in a frame); with path, line and value.
     """
     rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     for number, row in enumerate(rows):
@@ -75,6 +75,7 @@ def read_mots(path: Path, first_frame: int = 0) -> MotsTable:
             refuse_row(path, number, f"the mask is no RLE of {height} x {width} pixels")
     frame = table[:, 0] - first_frame
     objects = table[:, 2] != IGNORE_CLASS
+    require(path, (table[:, 1] >= 0) | ~objects, "an id is 0 or more")
     require_unique(path, frame, table[:, 1], objects)
     rle = tuple(row[5].encode() for row in rows)
     return MotsTable(frame, table[:, 1], table[:, 2], height, width, rle)

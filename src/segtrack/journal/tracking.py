@@ -8,7 +8,6 @@ import math
 import os
 import re
 import socket
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from urllib.parse import urlencode, urlparse
 
 from filelock import FileLock, Timeout
 
+from segtrack.base.atomic import try_making
 from segtrack.base.errors import SegtrackError, SettingsError, StageError
 from segtrack.base.names import level, storable
 from segtrack.base.processes import held, process_mark, stop_if_asked
@@ -60,8 +60,7 @@ def require_tracking(settings: MlflowSettings, may_wait: bool = False) -> None:
     usable(path)
     there = next(folder for folder in path.absolute().parents if folder.exists())
     try:
-        # Trying is the only sure way: rights alone say nothing of /proc, or of a read-only disk.
-        Path(tempfile.mkdtemp(prefix=".mlflow-", dir=there)).rmdir()
+        try_making(there)
     except OSError as error:
         raise _unwritable(settings, there, error.strerror) from error
 

@@ -25,6 +25,8 @@ FIELDS: tuple[str, ...] = (
 )
 COUNTED = frozenset({"IDSW", "FP", "FN", "Frag", "MT", "PT", "ML"})
 """Names in ``summary`` that are counts; the others are fractions."""
+UNBOUNDED = frozenset({"MOTA", "MODA", "sMOTA"})
+"""Fractions that false positives take below 0 as far as they like; the others are in 0..1."""
 
 _HOTA_SIZE = len(HOTA_PARTS) * len(ALPHAS)
 _INDEX = {name: _HOTA_SIZE + i for i, name in enumerate(PLAIN_FIELDS)}

@@ -6,6 +6,7 @@ Every score here is a function of a sum of counts, so that leaving a sequence ou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from segtrack.base.errors import DataError, some
 from segtrack.base.statistics import Estimate
 from segtrack.dataset import footage
 from segtrack.scoring.combine import combined, detection_averaged
-from segtrack.scoring.counts import field, summary
+from segtrack.scoring.counts import UNBOUNDED, field, summary
 from segtrack.scoring.occlusion import kept_shares, occlusions
 from segtrack.scoring.score import BOX, SequenceScores
 
@@ -114,6 +115,7 @@ def estimates(
             judged(whole[metric], size.sum()),
             judged(without[metric], size.sum() - size),
             judged(alone[metric], size),
+            math.inf if metric in UNBOUNDED else 1.0,
         )
         for metric in metrics
     }
@@ -131,7 +133,7 @@ def kept_estimates(cell: Units) -> dict[str, Estimate]:
         whole, without, alone = (np.atleast_1d(one[name]) for one in of)
         has = size > 0
         names = tuple(np.array(cell.names)[has].tolist())
-        found[name] = Estimate(names, size[has], whole, without[None, has], alone[None, has])
+        found[name] = Estimate(names, size[has], whole, without[None, has], alone[None, has], 1.0)
     return found
 
 

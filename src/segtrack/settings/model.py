@@ -77,19 +77,9 @@ class ModelSettings(Group):
         folder = self.weights_folder
         if folder is not None and not Path(folder).expanduser().is_dir():
             yield Problem("model.weights_folder", folder, "no such folder; null for none")
-        weights = self.weights
-        words = ("auto", "scratch", "shipped")
-        if weights is None or weights in words:
-            return
-        if weights.startswith("run:"):
-            if not re.fullmatch(r"run:[0-9a-f]{32}", weights):
-                allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
-                yield Problem("model.weights", weights, allowed)
-        elif not Path(weights).expanduser().exists():
-            allowed = (
-                "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scratch or "
-                "auto"
-            )
+        weights = self.weights or ""
+        if weights.startswith("run:") and not re.fullmatch(r"run:[0-9a-f]{32}", weights):
+            allowed = "an MLflow run's id has 32 hexadecimal digits; copy it from `make ui`"
             yield Problem("model.weights", weights, allowed)
 
     def trainer_problems(self, trainer: TrainerSettings) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from segtrack.base.addresses import is_live, no_place, page_words
 from segtrack.base.secrets import without_secrets
 from segtrack.settings.dataset import BoxMasks
 from segtrack.settings.device import gpu_indices
+from segtrack.settings.groups import options
 from segtrack.settings.knobs import Group, Problem, knobs_of, value_problems
 from segtrack.settings.labellerr import Assist
 from segtrack.settings.root import Settings
@@ -26,7 +27,8 @@ def validate(settings: Settings) -> list[Problem]:
         *(one for name, group in vars(settings).items() for one in _own(name, group)),
         *settings.model.trainer_problems(settings.trainer),
         *_floor(settings),
-        *_sam(settings),
+        *_readable("model", settings.model, _weights(settings)),
+        *_readable("model", settings.model, _sam(settings)),
         *_live(settings),
         *_register(settings),
         *_store(settings),
@@ -34,10 +36,14 @@ def validate(settings: Settings) -> list[Problem]:
 
 
 def _own(name: str, group: Any) -> Iterator[Problem]:
-    if not isinstance(group, Group):
-        return
+    if isinstance(group, Group):
+        yield from _readable(name, group, group.problems())
+
+
+def _readable(name: str, group: Group, problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Those that looking at the files finds which ``group`` names."""
     try:
-        yield from group.problems()
+        yield from problems
     except OSError as error:  # a name that no file can have, a folder that may not be looked into
         given = str(error.filename)
         key = next((f"{name}.{key}" for key, value in vars(group).items() if value == given), name)
@@ -69,6 +75,26 @@ def _floor(settings: Settings) -> Iterator[Problem]:
             "missing"
         )
         yield Problem("model.conf_floor", floor, allowed)
+
+
+def _weights(settings: Settings) -> Iterator[Problem]:
+    """A file that is not there; the name of a network alone is none."""
+    given = settings.model.weights or "auto"
+    if given in ("auto", "scratch", "shipped") or given.startswith("run:"):
+        return
+    path = Path(given).expanduser()
+    if path.exists():
+        return
+    if path.stem in options()["model"] and given in (path.stem, path.name):
+        allowed = (
+            f"no such file, but the name of a network: model={path.stem} model.weights=auto takes "
+            "what is published of it; else give a checkpoint's file"
+        )
+    else:
+        allowed = (
+            "no such file; give a checkpoint's file, shipped, run:<MLflow run id>, scratch or auto"
+        )
+    yield Problem("model.weights", given, allowed)
 
 
 def _sam(settings: Settings) -> Iterator[Problem]:

@@ -1,7 +1,9 @@
-"""OpenVINO's core of a process."""
+"""OpenVINO's core of a process, and its temporary files."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 _THREADS = """
 import sys, threading
@@ -35,3 +37,31 @@ def test_several_threads_compute_from_the_beginning() -> None:
     finally:
         for process in begun:
             process.kill()
+
+
+_FAILING = """
+from types import SimpleNamespace
+from segtrack.base.errors import StageError
+from segtrack.model.ultralytics import exporting
+
+def export(network, form, folder):
+    (folder / "half").write_text("")
+    raise StageError(f"no room in {folder}")
+
+exporting.export_network, exporting.require = export, lambda *_: None
+parts = {"settings": SimpleNamespace(name="n"), "weights": SimpleNamespace(sha256="0")}
+try:
+    exporting.converted(SimpleNamespace(device="cpu", **parts), "onnx")
+except StageError as error:
+    print(error)
+"""
+
+
+def test_a_conversion_that_fails_leaves_no_temporary_folder(tmp_path: Path) -> None:
+    for name in ("home", "tmp"):
+        (tmp_path / name).mkdir()
+    places = {"SEGTRACK_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-c", _FAILING]
+    said = subprocess.check_output(command, env={**os.environ, **places}, text=True, timeout=60)
+    assert said.startswith(f"no room in {tmp_path / 'tmp' / 'segtrack-'}")
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -41,7 +41,6 @@ def test_every_name_is_an_option_of_the_group():
             {"name": "yolov8s-seg", "weights": "shipped"},
             ["model.weights=shipped: only yolov8n-seg ships with weights; use model.weights=auto"],
         ),
-        ({"weights": "/no/w.pt"}, ["model.weights=/no/w.pt: no such file; give a checkpoint's"]),
     ],
 )
 def test_rules_of_the_model(knobs, said):

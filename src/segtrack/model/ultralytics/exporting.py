@@ -8,7 +8,6 @@ and W are free unless a shape is asked for. ``exported.read_exported`` reads the
 
 from __future__ import annotations
 
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def converted(network: Network, form: str) -> Path:
     try:
         folder = Store(home.folder().parent).run(call, build).folder
     except StageError:  # no room, or a store that can only be read
-        return export_network(network, form, Path(tempfile.mkdtemp(prefix="segtrack-")))
+        return export_network(network, form, home.of_this_process())
     return folder / f"{network.settings.name}{SUFFIXES[form]}"
 
 

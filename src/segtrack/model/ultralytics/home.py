@@ -6,6 +6,7 @@ importing torch and ultralytics, which takes seconds.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -39,7 +40,14 @@ def folder() -> Path:
         facts = private.lstat()
         if stat.S_ISDIR(facts.st_mode) and facts.st_uid == user and not facts.st_mode & 0o077:
             return private / "ultralytics"
-    return Path(tempfile.mkdtemp(prefix="segtrack-")) / "ultralytics"
+    return of_this_process() / "ultralytics"
+
+
+def of_this_process() -> Path:
+    """A new folder among temporary files, which goes when this process ends."""
+    path = Path(tempfile.mkdtemp(prefix="segtrack-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def kept() -> Path:

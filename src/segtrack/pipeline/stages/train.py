@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segtrack.dataset import Dataset
     from segtrack.model import Training, Weights
     from segtrack.pipeline.runner import Run
+    from segtrack.settings import Settings
 
 
 def train(ask: Ask) -> Recipe:
@@ -81,6 +82,16 @@ def _publish(run: Run, made: Result) -> None:
     run.keep(made.value.weights.path, "weights")
 
 
+def _lacking(settings: Settings) -> str:
+    """What a command lacks that predicts, where there is a data set."""
+    name = settings.model.name
+    return (
+        f"stages=[{','.join(settings.stages)}] lacks weights, and the store has no training of "
+        f"model={name} with these settings: give model.weights=FILE, or model.weights=auto for "
+        f"what is published of {name}, or add train to stages."
+    )
+
+
 STAGE = register(
     Stage(
         name="train",
@@ -93,6 +104,6 @@ STAGE = register(
         require=require_model,
         after="push",
         resumable=True,
-        instead="name trained weights with model.weights=FILE",
+        instead=_lacking,
     )
 )

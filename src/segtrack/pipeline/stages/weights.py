@@ -43,9 +43,11 @@ def start(ask: Ask) -> Given:
             f"model.weights={chosen}: an exported network cannot be trained; leave train out of "
             f"stages, or give the checkpoint ({suffix}) that it was made of"
         )
+    note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
+    if not learns:
+        found = dataclasses.replace(found, note=note)  # nothing begins here
     if found.trained or not learns:
         return Given(found, _text(name, found), _misnamed(name, found))
-    note = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
     epochs, why = settings.trainer.epochs, f" ({note})" if note else ""
     if chosen != "scratch" and epochs < SCRATCH_EPOCHS:
         raise SettingsError(
@@ -86,9 +88,8 @@ def _named(ask: Ask) -> Weights:
     found: Weights = ask("start").value
     settings = ask.settings.model
     if not found.trained and settings.weights != "scratch" and "train" not in ask.listed:
-        why = found.note.removesuffix(f"; {model.FROM_SCRATCH}")
         raise SettingsError(
-            f"model={settings.name} has no weights to predict with ({why}): put "
+            f"model={settings.name} has no weights to predict with ({found.note}): put "
             f"{settings.name}{model.family_of(settings).suffix} into a folder and give "
             "model.weights_folder=FOLDER, or give others with model.weights=FILE"
         )
