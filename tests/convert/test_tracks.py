@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask
 
 from segtrack.base.errors import DataError, SettingsError
 from segtrack.convert import FORMATS, input_of
@@ -235,6 +236,18 @@ def test_masks_that_begin_later(tmp_path: Path, convert: Convert) -> None:
     assert truth is not None and sorted(set(truth.frame.tolist())) == [4, 5]
     (after,) = clips_of(tmp_path / "out", "mots")
     assert sorted(after.frames) == [4, 5]
+
+
+def test_a_text_file_of_masks_alone(tmp_path: Path) -> None:
+    """Whose run lengths have a semicolon, which other tables have between columns."""
+    pixels = np.zeros((20, 3), np.uint8, order="F")
+    pixels[11:, 0] = 1
+    counts = mask.encode(pixels)["counts"].decode()
+    assert ";" in counts
+    (tmp_path / "0001.txt").write_text(f"0 2001 2 20 3 {counts}\n")
+    (clip,) = clips_of(tmp_path / "0001.txt", "mots")
+    (thing,) = clip.frames[0]
+    assert (thing.track_id, thing.bbox_xyxy) == (2001, (0, 11, 1, 20))
 
 
 def test_videos_of_a_prepared_data_set(tmp_path: Path, run: Prepare, convert: Convert) -> None:

@@ -529,6 +529,18 @@ def test_several_images_in_a_task(folder: Path, run: Prepare) -> None:
     assert [Path(one["file_name"]).name for one in done.coco("train")["images"]] == ["1.jpg"]
 
 
+def test_a_tag_that_is_called_like_another_key(folder: Path, run: Prepare) -> None:
+    """Of <Image name="image" value="$url"/>, where the data have a title under ``image``."""
+    data = {"image": "crossing 17", "url": "/data/local-files/?d=images/1.jpg"}
+    found = run(two_images(folder, ("image", "image"), data)).dataset.coco("train")
+    assert [Path(one["file_name"]).name for one in found["images"]] == ["1.jpg"]
+    assert [a["bbox"][2] for a in found["annotations"]] == pytest.approx([10, 20])
+    # A tag's own key counts before the usual ones.
+    data = {"left": "/data/local-files/?d=images/1.jpg", "image": "0.jpg"}
+    found = run(two_images(folder, ("left", "left"), data)).dataset.coco("train")
+    assert [Path(one["file_name"]).name for one in found["images"]] == ["1.jpg"]
+
+
 @pytest.mark.parametrize(
     ("tags", "change", "says"),
     [

@@ -75,6 +75,7 @@ def test_a_motchallenge_folder(tmp_path: Path) -> None:
         ("1,1,466,139,91,193,1,4,0,2\n", "visdrone"),
         ("", "mot15"),
         ("0 2001 2 48 64 abc\n", "kitti_mots"),
+        ("0 2001 2 48 64 a;c\n", "kitti_mots"),
     ],
 )
 def test_ground_truth_formats(tmp_path: Path, row: str, expected: str) -> None:
@@ -126,6 +127,12 @@ def test_classes_that_are_minus_one_are_none(tmp_path: Path) -> None:
     (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1,2,3\n")
     with pytest.raises(DataError, match="line 1: the ninth column is a visibility"):
         sequences_from(str(folder))
+    # Of cars alone, one of which leaves the view; a visible car is one of MOT16's rows.
+    (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1,2,1\n2,1,9,8,7,6,2,3,1\n")
+    with pytest.raises(DataError, match=r"line 2: columns of UAVDT's .*take its _gt\.txt"):
+        sequences_from(str(folder))
+    (folder / "gt" / "gt.txt").write_text("1,1,9,8,7,6,1,2,1\n2,1,9,8,7,6,1,3,1\n")
+    assert sequences_from(str(folder))[0].gt_format == "mot17"
 
 
 def test_images_of_another_size_than_the_labels(tmp_path: Path, run: Prepare) -> None:
@@ -136,7 +143,7 @@ def test_images_of_another_size_than_the_labels(tmp_path: Path, run: Prepare) ->
     folder = mot(tmp_path / "t", info=info.format(64), images=True)
     assert "size_differs" not in run(SequencesSettings(path=str(folder))).codes()
     (folder / "mots").mkdir()
-    row = MOTS_ROW.format(counts="abc")
+    row = MOTS_ROW.format(counts="a;c")
     (folder / "mots" / "instances.txt").write_text(row.replace(" 48 64 ", " 96 128 "))
     with pytest.raises(DataError, match="masks of 128 x 96 pixels, the frames of t have 64 x 48"):
         sequences_from(str(folder))
@@ -194,8 +201,8 @@ def test_kitti_mots_as_downloaded(tmp_path: Path, root: str) -> None:
     base = tmp_path / root
     frames(base / "image_02" / "0002")
     (base / "instances_txt").mkdir()
-    for name in ("0002", "0007"):
-        text = MOTS_ROW.format(counts="abc")
+    for name, counts in (("0002", "abc"), ("0007", "a;c")):  # a semicolon is a letter of RLE
+        text = MOTS_ROW.format(counts=counts)
         (base / "instances_txt" / f"{name}.txt").write_text(text)
     with_frames, text_only = sequences_from(str(tmp_path))
     assert (with_frames.name, with_frames.path) == ("0002", base / "image_02" / "0002")
@@ -216,7 +223,7 @@ def test_kitti_as_downloaded(tmp_path: Path, root: str) -> None:
     row = "{} 1 Car 0 0 -1.5 10 11 30 32 1 1 1 1 1 1 1\n"
     for name in ("0001", "0002"):
         (base / "label_02" / f"{name}.txt").write_text(row.format(0) + row.format(7))
-    (base / "label_02" / "0003.txt").write_text(MOTS_ROW.format(counts="abc"))
+    (base / "label_02" / "0003.txt").write_text(MOTS_ROW.format(counts="a;c"))
     first, text_only, masks = sequences_from(str(tmp_path))
     assert (first.name, first.gt_format, first.path) == ("0001", "kitti", base / "image_02/0001")
     boxes = read_truth(first).boxes

@@ -89,7 +89,7 @@ def read_mot(path: Path, tracks: bool = True, first: int = 1) -> MotTable:
     Raises:
         DataError: a malformed row (number of columns, not a number, a frame before ``first``, an
             id that is no whole number, the same id twice in a frame, a visibility above 1), or
-            VisDrone's columns; with path, line and value.
+            columns of VisDrone or UAVDT; with path, line and value.
     """
     table = read_numbers(path, PLAIN_COLUMNS, POSITION_COLUMNS)
     if _looks_like_visdrone_image(table):
@@ -161,6 +161,16 @@ def _looks_like_visdrone(table: np.ndarray) -> bool:
     )
 
 
+def _looks_like_uavdt(table: np.ndarray) -> bool:
+    """Nine columns of which the last can be UAVDT's, with an object that leaves the view.
+
+    In MOT16's truth the seventh is 0 or 1.
+    """
+    allowed = ((1, 2, 3), (1, 2, 3, 4), (1, 2, 3))
+    fits = all(np.isin(table[:, 6 + i], kinds).all() for i, kinds in enumerate(allowed))
+    return fits and bool((table[:, 6] > 1).any())
+
+
 def _looks_like_visdrone_image(table: np.ndarray) -> bool:
     """Eight columns of which the last four can only be as in VisDrone's rows.
 
@@ -181,9 +191,15 @@ def _mot_table(path: Path, table: np.ndarray, tracks: bool, first: int) -> MotTa
     columns = table.shape[1]
     has_class = columns in (8, CLASS_COLUMNS) and not (len(table) and (table[:, 7] == -1).all())
     if columns == CLASS_COLUMNS and has_class and tracks:
-        # Of UAVDT's _gt_whole.txt the last columns are out-of-view, occlusion, category.
         problem = "the ninth column is a visibility, 0 to 1 or -1; are these columns of MOT16?"
         require(path, table[:, 8] <= 1, problem)
+        if _looks_like_uavdt(table):
+            refuse_row(
+                path,
+                int(np.argmax(table[:, 6] > 1)),
+                "columns of UAVDT's _gt_whole.txt, the last out-of-view, occlusion, category; "
+                "take its _gt.txt",
+            )
     if columns == POSITION_COLUMNS and len(table):
         # Trackers that write a class before the ones that MOT15 has for "no place".
         whole = (table[:, 7] == np.floor(table[:, 7])).all()

@@ -171,10 +171,13 @@ def _line_by_line(path: Path, text: str, fewest: int, most: int) -> np.ndarray:
 
 
 def _values(line: str) -> list[str]:
+    words = line.split()
+    if all(word.isdigit() for word in words[:5]) and len(words) > 5:
+        return words  # of masks, in whose RLE a semicolon is a letter
     for mark in ",;":
         if mark in line:
             return line.strip().rstrip(mark).split(mark)
-    return line.split()
+    return words
 
 
 def _number(value: str, where: str) -> float:

@@ -160,6 +160,6 @@ register_source(
         LabelmeSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=3,
+        version=4,
     )
 )

@@ -155,8 +155,11 @@ def _by_image(data: dict[str, Any], regions: list[Any]) -> list[tuple[str, list[
         raise ValueError(f"its regions are on pages (item_index), which are not read; {_ONE_IMAGE}")
     tags = list(dict.fromkeys(str(r["to_name"]) for r in drawn if r.get("to_name")))
     named = all(isinstance(data.get(tag), str) for tag in tags)
-    if not tags or (len(tags) == 1 and not named):
-        return [(image_of(data), regions)]
+    if len(tags) < 2:
+        # Called like a key, it need not show it: its image may be $url, and "image" a title.
+        given = str(data[tags[0]]) if tags and named else ""
+        sure = "/" in given or _path(given).suffix.lower() in SUFFIXES
+        return [(given if sure else image_of(data), regions)]
     if not named:
         raise ValueError(f"its regions are on several images ({', '.join(tags)}); {_ONE_IMAGE}")
     parts: dict[str, list[Any]] = {tag: [] for tag in tags}
@@ -317,6 +320,6 @@ register_source(
         LabelstudioSettings,
         _read,
         files=lambda settings: [required_path(settings)],
-        version=4,
+        version=5,
     )
 )

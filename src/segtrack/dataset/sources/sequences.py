@@ -97,5 +97,6 @@ register_source(
         _files,
         sequences=_sequences,
         roles=lambda settings: Roles(settings.tuning, settings.test),
+        version=2,
     )
 )
