@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -87,6 +91,22 @@ def test_a_documented_command_is_right(document: str, command: str, tmp_path: Pa
     if plugins and all(one in plugins or one.startswith(("hydra.", "+hydra.")) for one in problems):
         pytest.skip(plugins[0])
     assert problems == []
+
+
+def test_the_image_that_is_posted_may_be_of_any_size(tmp_path: Path) -> None:
+    """A word of a command line has room for 96 kB of it."""
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^    (.*base64.*\n    .* curl .*)$", text, re.MULTILINE)
+    (tmp_path / "street.jpg").write_bytes(content := bytes(range(256)) * 2000)
+    (tmp_path / "curl").write_text('#!/bin/sh\n[ "$5" = @- ] && exec cat\n')
+    (tmp_path / "curl").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", shown], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True
+    )
+    sent = json.loads(done.stdout)
+    assert base64.b64decode(sent["dataframe_records"][0]["image"]) == content
+    assert sent["params"] == {"conf": 0.4}
 
 
 def test_the_commands_were_found() -> None:

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from segtrack.base.errors import of_machine
+from segtrack.base.errors import of_machine, place_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,18 @@ from segtrack.base.errors import of_machine
 )
 def test_what_is_of_the_machine(error: Exception, machine: bool) -> None:
     assert of_machine(error) is machine
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "from", None, "to"), "to"),
+        (OSError(errno.EROFS, "Read-only file system", "from", None, b"to"), "to"),
+        (OSError(errno.ENOENT, "No such file", "from", None, "to"), "from"),
+        (OSError(errno.ENOSPC, "No space left on device", "to"), "to"),
+        (OSError(errno.ENOSPC, "No space left on device"), ""),
+        (OSError(errno.EBADF, "Bad file descriptor", 3), ""),
+    ],
+)
+def test_what_an_error_is_about(error: OSError, place: str) -> None:
+    assert place_of(error) == place

@@ -77,6 +77,24 @@ def test_a_plugin_that_is_not_installed_is_named() -> None:
             assert "it comes with pip install 'segtrack[" in str(problem)
     (wrong,) = check(CONF, ["seed=1,2", "hydra/sweeper=optima"])
     assert str(wrong).startswith("hydra/sweeper=optima: ") and "pip" not in str(wrong)
+    for name in ("joblib", "submitit", "ray"):
+        (wrong,) = check(CONF, ["seed=1,2", f"hydra/launcher={name}_cell"])
+        assert str(wrong).endswith(f"; did you mean {name}_cells?") and "pip" not in str(wrong)
+
+
+def test_what_a_sweeper_that_cannot_be_made_would_have_drawn_is_not_refused_as_well() -> None:
+    drawn = "tracker.track_thresh=interval(0.3,0.5)"
+    (wrong,) = check(CONF, [drawn, "hydra/sweeper=tpee"])
+    assert str(wrong).startswith("hydra/sweeper=tpee: ")
+    (wrong,) = check(CONF, [drawn])
+    assert "is for a sweeper that draws values" in str(wrong)
+
+
+def test_a_further_key_of_hydras_is_told_how_it_is_added() -> None:
+    (wrong,) = check(CONF, ["hydra.job.env_set.A=1"])
+    assert str(wrong).startswith("hydra.job.env_set.A=1: no such setting")
+    assert str(wrong).endswith("; +hydra.job.env_set.A=VALUE adds it")
+    assert check(CONF, ["+hydra.job.env_set.A=1"]) == []
 
 
 @pytest.mark.parametrize(

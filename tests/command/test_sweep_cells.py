@@ -10,6 +10,7 @@ from segtrack.command.cells import knobs_after_choices
 from segtrack.command.sweep_cells import (
     apart,
     cell_rows,
+    failures,
     noise_rows,
     settings_of,
     shown_rows,
@@ -188,3 +189,16 @@ def test_knobs_of_options_that_are_swept_come_with_them() -> None:
         "+tracker.x=[1, 2]": "+tracker.x=choice([1, 2])",
     }
     assert knobs_after_choices(words[1:]) == {}
+
+
+def test_why_cells_failed_is_a_line_for_each_reason() -> None:
+    cells = [cell({"t.a": str(a)}, status="FAILED" if a else "FINISHED") for a in range(6)]
+    for one in cells:
+        one.data.tags["error"] = "no GPU 0\nand more"
+    cells[-1].info.status, cells[-1].data.tags["error"] = "KILLED", "the process was killed"
+    assert failures(cells, ["t.a"]) == [
+        "FAILED  t.a=1, t.a=2, t.a=3 and 1 more: no GPU 0",
+        "KILLED  t.a=5: the process was killed",
+    ]
+    cells[1].data.tags.clear()  # runs still, on another machine
+    assert failures(cells[:2], ["t.a"]) == []

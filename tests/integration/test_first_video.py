@@ -106,6 +106,10 @@ def test_a_data_set_that_is_named_and_prepared_says_the_classes(
             "stages=[track,review] video=v.mp4 model.weights=shipped",
             r"data set, .*: add prepare to",
         ),
+        (
+            "dataset=images dataset.path=photos stages=[shards]",
+            r"s\] lacks weights: give .*=FILE\.",
+        ),
         ("dataset=none stages=[prepare]", "dataset=none: prepare needs a data set: dataset=NAME"),
         ("dataset=none stages=[track]", "video=null: dataset=none has no videos: video=FILE"),
         ("dataset=none stages=[track] video=v.mp4", "nothing to train on: model.weights=FILE"),
@@ -115,6 +119,11 @@ def test_what_a_command_lacks_is_named(
     here: Run, words: tuple[str, ...], typed: str, message: str
 ) -> None:
     typed = typed.replace("video=v.mp4", words[0])
+    if "photos" in typed:
+        photos = Path(words[0].partition("=")[2]).parent / "photos"
+        photos.mkdir()
+        cv2.imwrite(str(photos / "a.png"), np.zeros((32, 32, 3), np.uint8))
+        typed = typed.replace("photos", str(photos))
     done = here(*typed.split())
     assert (done.code, "Traceback" in done.err) == (2, False)
     assert re.search(message, done.err), done.err

@@ -59,6 +59,21 @@ def test_each_stage_is_built_once_among_all_cells(
         assert "#SBATCH --gpus-per-node=1" in script and "#SBATCH --array=0-1%2" in script
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hydra/launcher=joblib_cells", "hydra.launcher.n_jobs=0"], "n_jobs == 0"),
+        (["hydra/launcher=slurm_cells"], 'Could not detect "srun"'),
+    ],
+)
+def test_a_launcher_that_cannot_begin(words: list[str], said: str, project: Project) -> None:
+    needs(words[0].partition("=")[2])
+    outcome = project.run("-m", *words, "tracker.track_thresh=0.3,0.6", *WORDS)
+    assert outcome.code == 2 and outcome.err.startswith(f"error: Hydra cannot run this: {said}")
+    assert outcome.err.count("error: ") == 1 and "killed" not in outcome.err + outcome.out
+    assert project.runs() == []
+
+
 @pytest.mark.parametrize("launcher", ["joblib_cells", "submitit_cells", "ray_cells"])
 def test_the_cell_of_a_killed_worker_is_marked_and_made_again(
     launcher: str, project: Project

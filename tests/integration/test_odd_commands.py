@@ -118,6 +118,17 @@ ODD = {
     "no such variable": odd("store=${oc.env:SEGTRACK_NO}", said="'SEGTRACK_NO' not found"),
     "interpolated loop": odd("store=${store}", said="Recursive interpolation detected"),
     "code": odd("seed=${oc.decode:__import__}", said="could not be converted to Integer"),
+    # words that are no settings
+    "a stage": odd(
+        "train", said=r"train: is a stage: type stages=\[train\], or several as in stag"
+    ),
+    "a stage like a command": odd("prepare", "--help", said="prepare: is a stage: type stages="),
+    "a folder": odd(
+        *("predict", "d", "model.weights=shipped"),
+        said="d: is a file or folder; say what it is: type dataset.path=d, video=d or model.weig",
+        before=folder("d"),
+    ),
+    "no word at all": odd("evalate", said="evalate: has no value: type evalate=VALUE"),
     # of Hydra
     "other configuration": odd("--config-name", "foo", said="--config-name foo: the config"),
     "other folder": odd("--config-path", "x", said="--config-path: the configuration is seg"),
@@ -214,7 +225,10 @@ ODD = {
         before=sequences,
     ),
     "nothing reviewed": odd("dataset=reviewed", said="no reviewed version is in the store yet"),
-    "no data set": odd("dataset=none", said="needs a data set: dataset=NAME"),
+    "no data set": odd("dataset=none", PREPARE, said="prepare needs a data set: dataset=NAME"),
+    "no data set for two": odd(
+        "dataset=none", "stages=[prepare,export]", said="prepare, export need a data set: dataset="
+    ),
     # weights and devices
     "no weights": odd("model.weights=w.pt", said="model.weights=w.pt: no such file"),
     "folder as weights": odd(

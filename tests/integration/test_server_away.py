@@ -116,7 +116,7 @@ def test_a_server_that_dies_gets_the_rest_later(
     brought = project.run("journal", "sync")
     assert (brought.code, brought.out.splitlines()[-1]) == (0, "nothing waits")
     parent, *cells, run = runs_of(up, "dies")
-    assert f"segtrack report {parent.info.run_id}" in out
+    assert f"segtrack report {parent.info.run_id} mlflow=server mlflow.uri={up.uri}\n" in out
     assert [cell.data.tags["mlflow.parentRunId"] for cell in cells] == [parent.info.run_id] * 2
     values = [{**cell.data.params, "seed": "any"} for cell in cells]
     assert values[0] == values[1]

@@ -157,6 +157,8 @@ def test_a_cell_that_fails_leaves_the_others_alone(here: Run, project: Project) 
     assert [r.info.status for r in (parent, good, bad)] == ["FAILED", "FINISHED", "FAILED"]
     assert "missing.mp4" in bad.data.tags["error"]
     assert "missing.mp4" in outcome.err
+    said = bad.data.tags["error"].splitlines()[0]
+    assert f"\nFAILED  video={missing}: {said}\n" in outcome.out
 
 
 def test_what_is_wrong_in_every_cell_is_said_before_the_first(here: Run, project: Project) -> None:

@@ -1,11 +1,12 @@
 """Prediction sees the pixels that training sees, whatever the file."""
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from segtrack.dataset import read_pixels
 
@@ -61,3 +62,16 @@ def test_what_is_no_image(content, suffix, tmp_path):
     path.write_bytes(content)
     assert read_pixels(path) is None
     assert read_pixels(Path("/nowhere") / path.name) is None
+
+
+def test_a_file_that_is_no_picture_asks_for_no_reader_of_another_kind(monkeypatch):
+    from ultralytics.utils import checks
+
+    from segtrack.model.ultralytics import library
+
+    assert library.LOGGER
+    asked = []
+    monkeypatch.setattr(checks, "check_requirements", asked.append)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(b"hello"))
+    assert asked == []

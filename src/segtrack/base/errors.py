@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import os
 import re
 from collections.abc import Iterable, Sequence
 
@@ -86,6 +87,13 @@ def of_machine(error: BaseException) -> bool:
         return True
     said = isinstance(error, RuntimeError | OSError)
     return said and (out_of_memory(error) or bool(_NO_ROOM_OR_FILE.search(str(error))))
+
+
+def place_of(error: OSError) -> str:
+    """The file that it is about, of a copy that found no room the target; empty where none is."""
+    of_target = error.filename2 is not None and error.errno in _OF_MACHINE
+    place = error.filename2 if of_target else error.filename
+    return os.fsdecode(place) if isinstance(place, str | bytes) else ""
 
 
 def some(names: Sequence[str], most: int = 10) -> str:

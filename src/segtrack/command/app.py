@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
-from segtrack.base.errors import SegtrackError, SettingsError, StageError
+from segtrack.base.errors import SegtrackError, SettingsError, StageError, place_of
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import OUTPUT, hidden
@@ -80,7 +80,7 @@ def _main(words: list[str]) -> int:
             _drop_output()
             text = f"cannot write to {OUTPUT} ({error.strerror}); make room or send it elsewhere"
             return _fail(SettingsError(text))
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{place}: " if (place := place_of(error)) else ""
         return _fail(SettingsError(f"cannot read or write {where}{error.strerror or error}"))
 
 
@@ -234,7 +234,14 @@ def _run_single(words: Sequence[str], settings: Settings) -> int:
 
 
 def _hydra(words: Sequence[str], task: Any) -> int:
-    """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``."""
+    """Hand over to Hydra, which makes the run's folder, composes, and calls ``task``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SettingsError: it could not begin: a sweeper, a launcher or a folder that it cannot use.
+    """
     import hydra
 
     from segtrack.command.sweeper import VERSION_BASE
@@ -263,12 +270,13 @@ def _hydra(words: Sequence[str], task: Any) -> int:
         if began:
             return 1  # which was said
         if isinstance(error, OSError):
-            where = error.filename or Path.cwd()
-            return _fail(SettingsError(f"cannot write {where}: {error.strerror}"))
+            where = place_of(error) or Path.cwd()
+            raise SettingsError(f"cannot write {where}: {error.strerror}") from error
         why = str(error).strip().splitlines() or [type(error).__name__]
         if type(error).__module__.partition(".")[0] in _LAUNCHERS:
             return _fail(StageError(f"a worker of the launcher ended: {why[0]}"))
-        return _fail(SettingsError(f"Hydra cannot run this: {why[0]}; look at what begins hydra."))
+        text = f"Hydra cannot run this: {why[0]}; look at the settings that begin with hydra"
+        raise SettingsError(text) from error
     finally:
         sys.argv = previous
         os.environ.pop(_RAISE)

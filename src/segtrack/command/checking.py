@@ -88,7 +88,8 @@ def check(
         problems += [problem for one in parsed if (problem := twice(one))]
         checker = Checker(names)
         seen: dict[str, Problem] = {}
-        if not sweeper.draws:
+        searched = any(o.key_or_group in ("hydra/sweeper", "hparams_search") for o in parsed)
+        if not sweeper.draws and (sweeper.target or not searched):
             for override in parsed:
                 if override.is_sweep_override() and not override.is_discrete_sweep():
                     wrong = list(checker.key_problems(override)) or [undrawn(override)]
@@ -276,10 +277,13 @@ def _in_files(text: str, known: Sequence[str], names: Mapping[str, Sequence[str]
         near = nearest(plugin.group(1), options) if "find" in line else ""
         return line.removesuffix(".") + (lacking(plugin.group(1)) or near)
     found = re.search(r"full_key: (\S+)", text)
-    if found and re.search(r"Key '.*' not in '", text):
+    if found and re.search(r"Key '.*' (not in '|is not in struct)", text):
         key = found.group(1)
         where = re.search(r"In '(.*?)'", text)
-        return f"{where.group(1) + ': ' if where else ''}{key}: {unknown(key, known, names)}"
+        open_ = "is not in struct" in text and key.startswith("hydra.")  # takes further keys
+        plus = f"; +{key}=VALUE adds it" if open_ else ""
+        wrong = f"{unknown(key, known, names).removesuffix('?' if plus else '')}{plus}"
+        return f"{where.group(1) + ': ' if where else ''}{key}: {wrong}"
     return line
 
 

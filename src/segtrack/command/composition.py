@@ -26,6 +26,7 @@ from segtrack.command.cells import Cell, cells_of, probes_of, sweep_problems
 from segtrack.command.composed import composed
 from segtrack.command.keys import normalised
 from segtrack.command.sweeper import VERSION_BASE, Sweeper, sweeper_of
+from segtrack.pipeline import listed_names
 from segtrack.settings import Problem, Settings, options, register
 
 
@@ -147,6 +148,13 @@ def _unreadable(word: str, detail: str) -> Problem:
     key, equals, value = word.partition("=")
     if not equals:
         allowed = f"has no value: type {key or 'KEY'}=VALUE"
+        if key in listed_names():
+            allowed = f"is a stage: type stages=[{key}], or several as in stages=[prepare,train]"
+        elif key and Path(key).exists():
+            allowed = (
+                f"is a file or folder; say what it is: type dataset.path={key}, video={key} or "
+                f"model.weights={key}"
+            )
         if key.endswith(("}", "]", ")")):
             allowed = "is the rest of a word that the shell has cut at a space; quote the whole"
         return Problem(key or "''", ..., allowed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from segtrack.base.saying import say
 from segtrack.command.subcommands import SUBCOMMANDS
 from segtrack.journal import Journal
-from segtrack.settings import MlflowSettings
+from segtrack.settings import MlflowMode, MlflowSettings
 
 _MOST = 3  # files of a kind that are named; a benchmark has dozens
 _LOCAL = "sqlite:///mlruns/mlflow.db"  # what `make ui` serves
@@ -51,6 +53,17 @@ def say_files(files: Sequence[tuple[str, Path]], output: Path) -> None:
     _line("run folder", str(_near(output)))
 
 
+def reading(word: str, run: str, settings: MlflowSettings) -> str:
+    """The command of that word on a run, with what it needs to find it from here."""
+    words = ["segtrack", word, run]
+    if settings.mode is MlflowMode.server:
+        words.append("mlflow=server")
+        known = os.environ.get("MLFLOW_TRACKING_URI", "") == settings.uri
+    else:
+        known = settings.uri == _LOCAL
+    return shlex.join([*words, *([] if known else [f"mlflow.uri={settings.uri}"])])
+
+
 def say_where(journal: Journal, settings: MlflowSettings) -> None:
     """Name the run's page in MLflow, and the commands that show the run."""
     serve = f"mlflow ui --backend-store-uri {settings.uri}"
@@ -62,7 +75,7 @@ def say_where(journal: Journal, settings: MlflowSettings) -> None:
         _line("", f"which is there while this runs: {serve}")
     for word, title in _WORDS.items():
         if word in SUBCOMMANDS:
-            _line(title, f"segtrack {word} {journal.run_id}")
+            _line(title, reading(word, journal.run_id, settings))
 
 
 def _line(title: str, text: str) -> None:

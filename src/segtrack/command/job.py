@@ -24,6 +24,7 @@ from segtrack.base.errors import (
     StageError,
     of_machine,
     out_of_memory,
+    place_of,
 )
 from segtrack.base.files import real
 from segtrack.base.metrics import Metric
@@ -292,7 +293,7 @@ def _files(settings: Settings, output: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise
-        where = error.filename or output
+        where = place_of(error) or output
         raise StageError(f"cannot write or read {where}: {error.strerror}") from error
     except (MemoryError, RuntimeError) as error:
         raise _of_machine(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from segtrack import journal as journals
+from segtrack.base.errors import SettingsError
 from segtrack.base.saying import say
 from segtrack.command import objective
 from segtrack.command.circumstances import config_hash
@@ -72,13 +74,23 @@ def launch(
 
     Returns:
         The last exit code.
+
+    Raises:
+        SettingsError: Hydra could not begin a single cell of a sweep that is no search.
     """
     search = cells if isinstance(cells, Search) else None
     code = 0
     for number in range(_TRIES):
         if search is not None and not search.left:
             return 0
-        code = by_hydra()
+        try:
+            code = by_hydra()
+        except SettingsError as error:  # no worker's end, and no other try would mend it
+            with contextlib.suppress(journals.ServerAway):
+                if search or _when_ended(journal, settings):  # whose parent is known by it
+                    say(f"error: {error}", error=True)
+                    return error.exit_code
+            raise
         if not code:
             return 0
         try:

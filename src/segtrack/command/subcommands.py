@@ -73,9 +73,16 @@ def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:
         return main
     if word in RUNS:
         return None
-    if word.isalpha() and (near := nearest(word, [*SUBCOMMANDS, *RUNS])):
+    near = nearest(word, [*SUBCOMMANDS, *RUNS]) if word.isalpha() else ""
+    if near and not _is_stage(word):  # which is told with the settings
         raise SettingsError(f"{word}: no such command; did you mean {near}? A setting is KEY=VALUE")
     return None
+
+
+def _is_stage(word: str) -> bool:
+    from segtrack.pipeline import listed_names
+
+    return word in listed_names()
 
 
 class Parser(argparse.ArgumentParser):

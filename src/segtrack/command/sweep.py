@@ -19,7 +19,7 @@ from segtrack.base.saying import LOG, logged, say
 from segtrack.command.cells import Cell, knobs_after_choices
 from segtrack.command.circumstances import command_of, git_state
 from segtrack.command.composition import compose_settings, composing, swept
-from segtrack.command.ending import say_where
+from segtrack.command.ending import reading, say_where
 from segtrack.command.job import look, run_job
 from segtrack.command.launching import already, bring, launch
 from segtrack.command.objective import Values
@@ -96,7 +96,8 @@ def run_sweep(
             count, failed = _concluded(journal, first.mlflow, keys, default_of, searched)
         except journals.ServerAway as error:
             say(f"warning: the tables of this sweep cannot be made now: {error}", error=True)
-            say(f"once it answers: {journals.SYNC}, and then: segtrack report {journal.run_id}")
+            report = reading("report", journal.run_id, first.mlflow)
+            say(f"once it answers: {journals.SYNC}, and then: {report}")
             count, failed = len(cells), 0
         if failed or code:
             if not count:

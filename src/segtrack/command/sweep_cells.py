@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segtrack.base.errors import some
+from segtrack.base.names import shown
 from segtrack.command.cells import meaning
 from segtrack.command.objective import PRUNED
 from segtrack.report import aggregate
@@ -60,6 +62,25 @@ def once(runs: Sequence[Any]) -> list[Any]:
         if cell not in found or found[cell].info.status != "FINISHED":
             found[cell] = run
     return list(found.values())
+
+
+def failures(runs: Sequence[Any], swept: Sequence[str]) -> list[str]:
+    """Why cells did not end well, a line for each reason: what a worker said of its cell stands in
+    the cell's own log, which may be on another machine.
+
+    Args:
+        runs: the cells, each once. swept: the keys that vary.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        ended, why = status(run), run.data.tags.get("error", "")
+        if why and ended not in ("FINISHED", "PRUNED"):
+            values = " ".join(f"{key}={value}" for key, value in _params(run, swept).items())
+            found.setdefault((ended, why.splitlines()[0]), []).append(values)
+    return [
+        f"{ended}  {shown(some(cells, 3), 200)}: {shown(why, 500)}"
+        for (ended, why), cells in found.items()
+    ]
 
 
 def settings_of(runs: Sequence[Any], swept: Sequence[str]) -> list[Cells]:

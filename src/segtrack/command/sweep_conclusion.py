@@ -40,6 +40,8 @@ def conclude(
     children = sweep_cells.once(journals.cells(settings, journal.run_id))
     swept = swept if searched else varied([run.data.params for run in children], swept)
     _put_tables(journal, sweep_cells.cell_rows(children, swept), swept)
+    for line in sweep_cells.failures(children, swept):
+        say(line)
     finished = [run for run in children if sweep_cells.status(run) == "FINISHED"]
     warn_same(journal, finished, swept)
     compared = sweep_cells.settings_of(finished, swept)

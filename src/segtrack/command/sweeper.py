@@ -22,7 +22,13 @@ HYDRA = Version(version("hydra-core"))
 # From 1.4 on a warning says that it has no meaning; before, one says that it is missing.
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if HYDRA.release < (1, 4) else {}
 _PRESETS = ("experiment", "hparams_search", "local")  # groups that may set what is Hydra's
-_EXTRAS = {"optuna": "optuna", "joblib": "joblib", "submitit": "submitit", "ray": "ray"}
+_EXTRAS = {  # which has an option of Hydra's plugins
+    "optuna": "optuna",
+    "joblib": "joblib",
+    "submitit_local": "submitit",
+    "submitit_slurm": "submitit",
+    "ray": "ray",
+}
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,7 @@ def _tag_problems(override: Override) -> Iterator[Problem]:
 
 
 def lacking(name: str) -> str:
-    """How to install the plugin that has an option of ``hydra/sweeper`` or ``hydra/launcher``."""
-    extra = _EXTRAS.get(name.partition("_")[0])
+    """How to install the plugin that has an option of ``hydra/sweeper`` or ``hydra/launcher``;
+    empty: none of those that segtrack knows has it."""
+    extra = _EXTRAS.get(name)
     return f"; it comes with pip install 'segtrack[{extra}]'" if extra else ""

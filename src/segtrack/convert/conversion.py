@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segtrack.base.atomic import NEW, newly_made
-from segtrack.base.errors import DataError, SettingsError, StageError, some
+from segtrack.base.errors import DataError, SettingsError, StageError, place_of, some
 from segtrack.base.progress import progress
 from segtrack.convert import inputs
 from segtrack.convert.clips import TrackedClip, clip_material, with_video
@@ -93,7 +93,7 @@ def convert(
         ) from error
     except OSError as error:
         raise StageError(
-            f"{error.filename or target}: {error.strerror or error}; nothing was written. Make "
+            f"{place_of(error) or target}: {error.strerror or error}; nothing was written. Make "
             "room or choose another place"
         ) from error
     return Conversion(

@@ -42,7 +42,8 @@ def _without_dataset(settings: Settings) -> Iterator[Problem]:
         return
     learning = [name for name in settings.stages if name not in ("track", "shards")]
     if learning:
-        yield Problem("dataset", "none", f"{', '.join(learning)} needs a data set: dataset=NAME")
+        need = "needs" if len(learning) == 1 else "need"
+        yield Problem("dataset", "none", f"{', '.join(learning)} {need} a data set: dataset=NAME")
     elif settings.video is None:
         yield Problem("video", None, "dataset=none has no videos: video=FILE, a folder or a glob")
     elif settings.model.weights in (None, "scratch"):

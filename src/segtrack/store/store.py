@@ -24,7 +24,7 @@ from typing import TypeVar
 from filelock import Timeout
 
 from segtrack.base.atomic import settle
-from segtrack.base.errors import StageError
+from segtrack.base.errors import StageError, place_of
 from segtrack.base.metrics import MetricsFile, read_metrics
 from segtrack.store import record as records
 from segtrack.store.builders import building
@@ -97,7 +97,7 @@ class Store(Shelf):
         except OSError as error:
             if error.errno not in CANNOT_WRITE:
                 raise
-            where, why = error.filename or self.root, error.strerror or str(error)
+            where, why = place_of(error) or self.root, error.strerror or str(error)
             raise StageError(self._cannot_write(call, where, why)) from error
         except sqlite3.OperationalError as error:
             if not re.search(r"disk|readonly|unable to open", str(error)):

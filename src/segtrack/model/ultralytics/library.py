@@ -44,6 +44,7 @@ def _be_a_quiet_guest() -> None:
 _be_a_quiet_guest()
 
 import torch  # noqa: E402
+from PIL import Image  # noqa: E402
 from ultralytics.cfg import get_cfg  # noqa: E402
 from ultralytics.data import base as data_base  # noqa: E402
 from ultralytics.data.dataset import YOLODataset  # noqa: E402
@@ -52,7 +53,7 @@ from ultralytics.models.sam import build as sam_build  # noqa: E402
 from ultralytics.models.yolo.segment import SegmentationTrainer  # noqa: E402
 from ultralytics.nn import tasks  # noqa: E402
 from ultralytics.nn.tasks import load_checkpoint, yaml_model_load  # noqa: E402
-from ultralytics.utils import LOGGER, SETTINGS, TQDM  # noqa: E402
+from ultralytics.utils import LOGGER, SETTINGS, TQDM, patches  # noqa: E402
 from ultralytics.utils.callbacks import get_default_callbacks  # noqa: E402
 from ultralytics.utils.downloads import attempt_download_asset  # noqa: E402
 from ultralytics.utils.patches import torch_save  # noqa: E402
@@ -87,6 +88,11 @@ dict.update(SETTINGS, dict.fromkeys((*_OFF, "vscode_msg", "openvino_msg"), False
 
 # Said at every training, and nothing that a reader could act upon: the cache is filled in order.
 _NOISE = ("cache='ram' may produce non-deterministic",)
+
+
+# Its stand-in asks to install a reader of HEIC at each file that is no picture; ours is asked for
+# where a file is HEIC (``dataset.pixels``).
+Image.open = patches._image_open
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -111,7 +111,10 @@ def _lacking(settings: Settings) -> str:
     needs = [("weights", "model.weights=FILE")] if untrained else []
     if set(settings.stages) == {"track"} and settings.video is None:
         needs.append(("a video", "video=FILE"))
-    if set(settings.stages) == {"track"} and needs:
+    alone = len(settings.stages) == 1 and settings.stages[0] in ("track", "segment", "shards")
+    if alone and needs and settings.dataset.source == "images":  # nothing to learn from
+        return f"{listed} lacks weights: give model.weights=FILE."
+    if alone and needs:
         what, give = (" and ".join(words) for words in zip(*needs, strict=True))
         if settings.model.weights is None:
             none += f"; model.weights=auto takes what is published of model={settings.model.name}"
