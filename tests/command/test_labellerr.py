@@ -97,6 +97,6 @@ def test_labels_of_classes_that_nobody_asked_for(
         assert "'tram' is no question. The template asks for 'car', 'bus'" in said
         assert "Its classes alone: 'dataset.classes=[car,bus]'" in said
         assert main([*words, "dataset.classes=[car]"]) == 0
-        assert f"1 images of {http.project(project).name}" in capsys.readouterr().out
+        assert f"1 image of {http.project(project).name}" in capsys.readouterr().out
         (file,) = http.project_files(project)
         assert file.status == "accepted"

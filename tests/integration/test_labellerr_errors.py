@@ -268,7 +268,7 @@ def test_a_store_that_cannot_be_written(
     says = r"cannot write or read in \.segtrack: unable to open database file"
     fails(here(*words), project, 1, says)
     pushed.rmdir()
-    works(here(*words), project, "1 files, 0 sent now")
+    works(here(*words), project, "1 file, 0 sent now")
     found = there(served.folder, name)
     assert (found.datasets, found.puts, found.attached) == ([300], 1, 1)
 
@@ -338,7 +338,7 @@ def test_a_project_that_does_not_fit(
         fails(here(*words, f"labellerr.project_id={project_id}"), project, 2, says)
     assert not [call for call in served.faults.calls if call.startswith(("POST", "PUT"))]
     assert there(served.folder, name) == before
-    works(here(*words), project, "1 files, 1 sent now")
+    works(here(*words), project, "1 file, 1 sent now")
 
 
 def project_of(
@@ -367,7 +367,7 @@ def test_a_question_with_a_blank_at_its_end_and_a_suffix_in_upper_case(
     raw_images(folder, ["deep/b.JPG", "b.jpg"])
     annotate(served.url, project_id, {"b.jpg": [SQUARE]}, "car ")
     words = labels_of(folder, project_id, served, "dataset.unlabelled=ignore")
-    works(here(*words), project, "1 images, 1 labels")
+    works(here(*words), project, "1 image, 1 label")
     found = prepared(project.folder)
     assert [i["file_name"] for i in found["images"]] == ["images/deep/b.JPG"]
     assert [c["name"] for c in found["categories"]] == ["car", "Person"]
@@ -508,7 +508,7 @@ def test_a_review_that_people_have_not_done_yet(
     fails(here(*pull), predicted, 1, rf"project {project_id}: {waiting}")
     # All objects of one file deleted: such an export has no categories.
     annotate(served.url, project_id, {"sim_pool_00000.jpg": []})
-    works(here(*pull), predicted, "1 images back, 3 pending; 0 accepted, 0 corrected")
+    works(here(*pull), predicted, "1 image back, 3 pending; 0 accepted, 0 corrected")
     # A polygon that reaches out, and an image that this review did not send.
     platform = http(served)
     project_of(served, tmp_path, f"{name} strange", [Question("car", "#E69F00")])
@@ -546,7 +546,7 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
     assert predicted.runs()[-1].data.metrics["review/sent_objects"] > 0
     pull = [*words, "stages=[pull]"]
     outcome = here(*pull)
-    fails(outcome, predicted, 1, says, r"then give stages=\[pull\], or .* labellerr=cloud")
+    fails(outcome, predicted, 1, says, r"same command with stages=\[pull\], or .*=cloud")
     # What it says to do: the platform is kept up, a file reviewed, and pulled.
     project_id = re.search(r"`segtrack labellerr open (\S+)`", outcome.err)
     assert project_id is not None
@@ -562,7 +562,7 @@ def test_a_pool_without_labels_is_reviewed_by_people_only(
         assert {file["status"] for file in files} == {"None"}
         annotate(url[0], project_id[1], {"b.jpg": [SQUARE]})
         process.terminate()
-    works(here(*pull), predicted, "1 images back, 3 pending; .* 1 added")
+    works(here(*pull), predicted, "1 image back, 3 pending; .* 1 added")
     version = predicted.runs()[-1].data.tags["dataset.next_version"]
     facts = json.loads(
         (predicted.folder / ".segtrack" / "reviewed" / version / "version.json").read_text()

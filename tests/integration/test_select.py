@@ -226,7 +226,7 @@ def test_only_the_selection_is_pushed_and_the_next_one_joins_it(
 
     # What is labelled already is not sent, though push alone would.
     both = here(*WORDS, "stages=[prepare,select,push]", "select.by=uncertainty", "select.count=1")
-    assert both.code == 0 and "1 files, 0 sent now" in both.out, both.err
+    assert both.code == 0 and "1 file, 0 sent now" in both.out, both.err
     assert list(sent(toy).values()) == [files]
 
 

@@ -45,7 +45,7 @@ def test_the_loop(here: Run, project: Project) -> None:
     sim = [*SIM, "dataset.pool=2"]
     outcome = here(*sim, "stages=[prepare,track,review,pull]")
     assert outcome.code == 0, outcome.err
-    simulated = line(outcome, "annotator  1 videos simulated: ").split(": ", 1)[1]
+    simulated = line(outcome, "annotator  1 video simulated: ").split(": ", 1)[1]
     done = dict(part.split()[::-1] for part in simulated.split(";")[0].split(", "))
     (run,) = project.runs()
     numbers = run.data.metrics

@@ -23,6 +23,7 @@ from tests.view.made import write_run
 
 SWEPT = {journals.SWEEP_KEYS: "[]"}
 ENTER = "\ue007"
+PLACE = "/home/" + "a" * 150
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> It
         [
             *(MadeRun(f"old {n}", n, tags={"stage.prepare": "reused 1"}) for n in range(60)),
             MadeRun("over seeds", 80, tags=SWEPT, params={"cells": "3"}),
-            MadeRun("too large", 90, "FAILED", {"error": "not enough memory (out of it). " * 9}),
+            MadeRun("too large", 90, "FAILED", {"error": f"{PLACE}: not enough memory"}),
         ],
     )
     for name, change, hota in (("A", None, 0.61), ("B", as_b, 0.58)):
@@ -121,6 +122,13 @@ class TestAllRuns:
         visitor.wait(lambda: names(visitor)[0] == "run B")
         visitor.one(".runs th.figure a").click()
         visitor.wait(lambda: names(visitor) == ["run A", "run B"])
+
+    def test_an_error_without_spaces_hides_no_score(self, visitor: Visitor, place: Place) -> None:
+        visitor.window(900, 800)
+        visitor.browser.get(f"{place.address}?text=large")
+        assert names(visitor) == ["too large"]
+        hidden = "const l = document.getElementById('list'); return l.scrollWidth - l.clientWidth"
+        assert visitor.browser.execute_script(hidden) == 0
 
     def test_by_state(self, visitor: Visitor) -> None:
         (one,) = [o for o in visitor.all("[name=status] option") if o.text == "failed"]

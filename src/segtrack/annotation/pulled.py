@@ -43,6 +43,7 @@ from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
 from segtrack.base.polygons import mask_iou
+from segtrack.base.words import counted
 
 FILE, LABELS = "review.json", "labels.coco.json"
 GALLERY = 12
@@ -269,8 +270,9 @@ def _pairs(
 
 def _say(say: Say, review: Review, unknown: int, remarks: int) -> None:
     say(
-        f"review: {review.images} images back, {review.pending} pending; {review.accepted} "
-        f"accepted, {review.corrected} corrected, {review.deleted} deleted, {review.added} added"
+        f"review: {counted(review.images, 'images')} back, {review.pending} pending; "
+        f"{review.accepted} accepted, {review.corrected} corrected, {review.deleted} deleted, "
+        f"{review.added} added"
     )
     say(review.calibration)
     if unknown:

@@ -43,6 +43,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
+from segtrack.base.words import counted
 from segtrack.dataset import AS_BEFORE, Dataset, signed_area
 from segtrack.report import table_csv, table_html, write_csv
 
@@ -258,7 +259,7 @@ def _say(
     remarks: Sequence[str],
 ) -> None:
     counts = ", ".join(f"{getattr(done, one)} {one.replace('_', ' ')}" for one in OUTCOMES)
-    say(f"{done.images} images back, {done.pending} pending; labels: {counts}")
+    say(f"{counted(done.images, 'images')} back, {done.pending} pending; labels: {counts}")
     say(f"{sentence(table)}")
     if done.others:
         say(

@@ -22,6 +22,7 @@ from segtrack.annotation import Desk, Progress, keep_up, kept_platform, open_des
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import obeyed, stop_if_asked
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.command.app import CONF
 from segtrack.command.browser import open_page
 from segtrack.command.checking import check
@@ -171,8 +172,8 @@ def _annotate(desk: Desk, settings: Settings, wanted: str | None) -> int:
     counts = ", ".join(f"{count} {kind}" for kind, count in done.counts.items() if count)
     known = len(done.truth)
     say(
-        f"annotator  {done.files} images of {project.name} ({project.project_id}) simulated: "
-        f"{counts or 'nothing to do'}; {known} of its images are in the data set"
+        f"annotator  {counted(done.files, 'images')} of {project.name} ({project.project_id}) "
+        f"simulated: {counts or 'nothing to do'}; {known} of its images are in the data set"
     )
     if not known:
         raise SettingsError(

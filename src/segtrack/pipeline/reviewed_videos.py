@@ -12,6 +12,7 @@ from segtrack.base.addresses import is_live
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import NothingToExport
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.dataset import VideoSequence
 from segtrack.pipeline.platform import project_name
 from segtrack.pipeline.videos import merged_classes
@@ -127,7 +128,7 @@ def pull_videos(
         if done and done.files:
             counts = ", ".join(f"{n} {kind}" for kind, n in done.counts.items() if n)
             slips = ", ".join(f"{n} {kind}" for kind, n in sorted(done.slips.items()) if n)
-            text = f"{done.files} videos simulated: {counts or 'nothing to do'}"
+            text = f"{counted(done.files, 'videos')} simulated: {counts or 'nothing to do'}"
             say(f"annotator  {text}{f'; slips: {slips}' if slips else ''}")
         folder = run.scratch("labellerr") / "video_pulls" / sent.folder.name
         try:

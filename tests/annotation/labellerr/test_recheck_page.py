@@ -189,7 +189,7 @@ def test_a_person_corrects_what_is_remarked(emulator: Emulator, tmp_path: Path) 
         browser.save_screenshot(str(tmp_path / "drawn.png"))
         assert person.shapes() == shapes
         person.press("a")
-        person.wait(lambda: without_tag(person.one("h1").text) != streets.file)
+        person.wait(lambda: [without_tag(one) for one in person.texts("h1")] != [streets.file])
         assert person.errors() == []
 
     version = pull_stage(pulling, streets.dataset, ())  # type: ignore[arg-type]

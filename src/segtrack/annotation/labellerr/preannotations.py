@@ -14,6 +14,7 @@ from segtrack.annotation.labellerr.push import pushed_questions
 from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.files import file_digest
 from segtrack.base.labellerr_api import NOT_ASSIGNED
+from segtrack.base.words import counted
 
 Say = Callable[[str], None]
 
@@ -107,8 +108,8 @@ def preannotate(
     for number, file in enumerate(written.files, 1):
         band = f", {file.bucket} confidence" if file.bucket else ""
         say(
-            f"pre-annotations {number} of {len(written.files)}: {file.images} images, "
-            f"{file.objects} objects{band}"
+            f"pre-annotations {number} of {len(written.files)}: "
+            f"{counted(file.images, 'images')}, {counted(file.objects, 'objects')}{band}"
         )
         jobs.append(send_file(platform, project_id, file.path, ledger, file.bucket, timeout, say))
         applied(file.bucket, [given.get(name, name) for name in file.names])

@@ -25,6 +25,7 @@ from segtrack.annotation.labellerr.uploader import upload
 from segtrack.annotation.port import Pushed, Say
 from segtrack.base.content_names import is_digest
 from segtrack.base.errors import DataError, PlatformError
+from segtrack.base.words import counted
 from segtrack.report import PALETTE
 
 FILE = "pushed.db"
@@ -119,7 +120,10 @@ def push(
     count = len(by_name)
     if count < len(files):
         say(f"{len(files) - count} files hold the same as others: each picture is sent once")
-    say(f"project {project.name}: {project.project_id}, {count} files, {done.sent} sent now")
+    say(
+        f"project {project.name}: {project.project_id}, {counted(count, 'files')}, "
+        f"{done.sent} sent now"
+    )
     return Pushed(project.project_id, project.template_id, ids, count, done.sent, renamed)
 
 

@@ -37,6 +37,7 @@ from segtrack.base.atomic import whole_folder
 from segtrack.base.errors import DataError, some
 from segtrack.base.files import file_digest
 from segtrack.base.metrics import Report
+from segtrack.base.words import counted
 from segtrack.dataset import ImageRow
 from segtrack.model import FrameDetections, Predictions
 from segtrack.report import PALETTE
@@ -137,7 +138,10 @@ def review(
     report("review/sent_objects", work.objects)
     if work.objects:
         report("review/polygon_iou", work.overlap / work.objects)
-    say(f"review: {len(rows)} images, {work.objects} objects in project {project.project_id}")
+    say(
+        f"review: {counted(len(rows), 'images')}, {counted(work.objects, 'objects')} in project "
+        f"{project.project_id}"
+    )
     return done
 
 

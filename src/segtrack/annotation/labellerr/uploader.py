@@ -31,6 +31,7 @@ from segtrack.base.errors import DataError, PlatformError, some
 from segtrack.base.labellerr_api import DATASET_BYTES, DATASET_FILES
 from segtrack.base.processes import stop_if_asked
 from segtrack.base.progress import doing
+from segtrack.base.words import counted
 
 ROUNDS = 4  # new links for what failed; a round that sends nothing is the last
 _LOOK = 0.5  # s, how late Ctrl-C may be seen
@@ -115,7 +116,7 @@ def upload(
         for part, record in zip(plan, ready, strict=True):
             _check_arrived(platform, record, list(book.files(name, part)))
     for record in ready:
-        say(f"data set {record.name}: {record.files_count} files, {record.dataset_id}")
+        say(f"data set {record.name}: {counted(record.files_count, 'files')}, {record.dataset_id}")
     return Uploaded(ready, meter.files, tuple(files))
 
 

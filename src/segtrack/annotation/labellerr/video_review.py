@@ -22,6 +22,7 @@ from segtrack.base.errors import PlatformError, some
 from segtrack.base.files import digest, file_digest, link_or_copy
 from segtrack.base.labellerr_api import SUFFIXES
 from segtrack.base.names import level
+from segtrack.base.words import counted
 from segtrack.dataset import VideoSequence
 from segtrack.report import PALETTE
 from segtrack.tracker import Tracks
@@ -94,7 +95,10 @@ def _review_written(
     taken: list[tuple[VideoSequence, VideoJson]] = []
     for video, file in found:
         less = f", every {file.every}. frame: one file holds no more" if file.every > 1 else ""
-        say(f"{video.name}.mp4: {file.tracks} tracks, {file.outlines} outlines{less}")
+        say(
+            f"{video.name}.mp4: {counted(file.tracks, 'tracks')}, "
+            f"{counted(file.outlines, 'outlines')}{less}"
+        )
         try:
             send_file(platform, project, file.path, ledger, None, timeout, say, format=FORMAT)
         except PlatformError as error:
@@ -104,7 +108,10 @@ def _review_written(
             break
         taken.append((video, file))
     tracks_taken = sum(file.tracks for _, file in taken)
-    say(f"{len(taken)} of {len(found)} videos, {tracks_taken} tracks in project {project}")
+    say(
+        f"{len(taken)} of {counted(len(found), 'videos')}, {counted(tracks_taken, 'tracks')} in "
+        f"project {project}"
+    )
     kept = None
     if taken:
         there = {file.file_name: file.file_id for file in platform.project_files(project)}

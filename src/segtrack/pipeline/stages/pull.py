@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from segtrack.base.atomic import alone_with
 from segtrack.base.errors import DataError, NothingToExport
 from segtrack.base.saying import say
+from segtrack.base.words import counted
 from segtrack.pipeline.platform import platform_of, project_name, unfinished
 from segtrack.pipeline.pool import NO_IMAGES, require_pool
 from segtrack.pipeline.rechecked_labels import labels_were_sent, last_labels, pull_labels
@@ -148,7 +149,9 @@ def _pulled(
     if rehearsal and rehearsal.files:
         counts = {kind: count for kind, count in rehearsal.counts.items() if count}
         shown = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        say(f"annotator  {rehearsal.files} images simulated: {shown or 'nothing to do'}")
+        say(
+            f"annotator  {counted(rehearsal.files, 'images')} simulated: {shown or 'nothing to do'}"
+        )
     truth = rehearsal.truth if rehearsal else None
     folder = run.scratch("labellerr") / "pulls" / sent.folder.name
     try:

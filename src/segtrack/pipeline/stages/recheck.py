@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segtrack import curation
+from segtrack.base.words import counted
 from segtrack.pipeline.platform import platform_of, project_name
 from segtrack.pipeline.stage import Ask, Result, Stage, Visit, register
 from segtrack.report import write_csv
@@ -58,7 +59,10 @@ def _send(run: Run, dataset: Dataset, found: Result, chosen: Recheck) -> str:
     run.record("suspect/sent_images", done.files)
     run.record("suspect/sent_labels", objects)
     run.tag({"labellerr.recheck_project": done.project_id})
-    run.say(f"{done.files} images, {objects} labels, {len(remarks)} reasons: {done.project_id}")
+    run.say(
+        f"{counted(done.files, 'images')}, {counted(objects, 'labels')}, "
+        f"{counted(len(remarks), 'reasons')}: {done.project_id}"
+    )
     if chosen.kept_back:
         run.say(f"{chosen.kept_back} images of the test split are kept back: it is never sent")
     if not shown:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segtrack.base.errors import SettingsError
+from segtrack.base.words import counted
 from segtrack.dataset import source_of
 from segtrack.pipeline.platform import platform_of, unfinished
 from segtrack.pipeline.stage import Ask, Given, Stage, Visit, register
@@ -46,7 +47,9 @@ def _export(run: Run) -> Path:
     project_id = _project(run.settings)
     platform = platform_of(run)
     kept = platform.labels(project_id)
-    run.say(f"{kept.images} images, {kept.annotations} labels of {project_id}")
+    run.say(
+        f"{counted(kept.images, 'images')}, {counted(kept.annotations, 'labels')} of {project_id}"
+    )
     if left := unfinished(run.settings, platform.status(kept.project_id)):
         run.say(f"not taken, by their status: {left}")
     run.tag({"labellerr.project": kept.project_id, "labellerr.export": kept.digest})
