@@ -1,5 +1,6 @@
 """What happens where Hydra cannot begin any cell, or ends in their middle."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from segtrack.base.errors import SettingsError
 from segtrack.base.processes import process_mark
-from segtrack.command import launching
+from segtrack.command import app, launching
 from segtrack.settings import MlflowMode, MlflowSettings
 
 SETTINGS = MlflowSettings(mode=MlflowMode.local, uri="sqlite:///none.db")
@@ -78,3 +79,23 @@ def test_cells_that_run_here_end_with_the_command(
         other.communicate(b"\n")
         assert other.returncode == 0
     assert capsys.readouterr().err == "warning: cells may still be running on node7\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionError("No running Ray\nat all"), "Hydra cannot run this: No running Ray; look"),
+        (ConnectionRefusedError(111, "Connection refused"), r"Hydra cannot run this: .*refused; l"),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write /.*: No space left on d"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "cannot write /x: Permission d"),
+    ],
+)
+def test_what_keeps_hydra_from_beginning(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise error
+
+    monkeypatch.setattr("hydra.main", lambda **settings: lambda task: stop)
+    with pytest.raises(SettingsError, match=said):
+        app._hydra([], lambda config: None)

@@ -64,6 +64,10 @@ def test_each_stage_is_built_once_among_all_cells(
     [
         (["hydra/launcher=joblib_cells", "hydra.launcher.n_jobs=0"], "n_jobs == 0"),
         (["hydra/launcher=slurm_cells"], 'Could not detect "srun"'),
+        (
+            ["hydra/launcher=ray_cells", "hydra.launcher.ray.init.address=auto"],
+            "Could not find any",
+        ),
     ],
 )
 def test_a_launcher_that_cannot_begin(words: list[str], said: str, project: Project) -> None:
