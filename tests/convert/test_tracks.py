@@ -326,7 +326,8 @@ def coco_video(path: Path, numbers: list[Any], names: list[str], **rest: Any) ->
         (["1", 2.0, 3], "abc", [0, 1, 2], 3, "frame_id counts from 1"),
         ([1, 3, 4], "abc", [1, 3, 4], 5, "frame_id begins with 1 and is counted from 0"),
         ([None] * 3, "abc", [0, 1, 2], 3, ""),
-        ([None] * 3, ["f/12.jpg", "f/9.jpg", "f/10.jpg"], [2, 0, 1], 3, "images are not in the"),
+        ([None] * 3, ["f/11.jpg", "f/9.jpg", "f/10.jpg"], [2, 0, 1], 3, "images are not in the"),
+        ([None] * 3, ["f_8.jpg", "f_9.jpg", "f_12.jpg"], [0, 1, 2], 3, "3 images are numbered 8"),
         ([None] * 3, ["x/12.jpg", "y/9.jpg", "z/10.jpg"], [0, 1, 2], 3, ""),
     ],
 )
@@ -443,7 +444,7 @@ def test_turned_boxes_of_a_video(tmp_path: Path) -> None:
         10: pytest.approx((25, 5, 35, 25)), 15: flat, 20: pytest.approx(flat),
     }  # fmt: skip
     assert [len(things[0].polygons) for things in clip.frames.values()] == [1, 0, 1]
-    assert clip.notes == ("only every 5th frame of the video is in the task (step=)",)
+    assert clip.notes == ("the task has one of 5 frames of its video (step=5)",)
 
 
 def test_single_broken_shapes_of_cvat_are_left_out(tmp_path: Path, convert: Convert) -> None:

@@ -128,6 +128,20 @@ def test_classes_that_are_minus_one_are_none(tmp_path: Path) -> None:
         sequences_from(str(folder))
 
 
+def test_images_of_another_size_than_the_labels(tmp_path: Path, run: Prepare) -> None:
+    info = "frameRate=25\nimWidth={}\nimHeight=48\n"
+    folder = mot(tmp_path / "s", info=info.format(640))
+    found = run(SequencesSettings(path=str(folder)))
+    assert found.codes()["size_differs"] == 1
+    folder = mot(tmp_path / "t", info=info.format(64), images=True)
+    assert "size_differs" not in run(SequencesSettings(path=str(folder))).codes()
+    (folder / "mots").mkdir()
+    row = MOTS_ROW.format(counts="abc")
+    (folder / "mots" / "instances.txt").write_text(row.replace(" 48 64 ", " 96 128 "))
+    with pytest.raises(DataError, match="masks of 128 x 96 pixels, the frames of t have 64 x 48"):
+        sequences_from(str(folder))
+
+
 def test_boxes_that_seem_to_be_corners(tmp_path: Path, run: Prepare) -> None:
     rows = ["1,1,10,10,60,40,1,1,1", "2,1,40,30,63,47,1,1,1", "3,1,0,0,9,9,1,1,1"]
     folder = mot(tmp_path / "s", "\n".join(rows))

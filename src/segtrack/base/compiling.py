@@ -11,7 +11,7 @@ from typing import Any
 from segtrack.base.saying import VOICE, say
 
 _TEXT = (
-    "compiling loops that this installation has not used before: half a minute or so, and only "
+    "compiling loops that this installation has not used before: up to half a minute, and only "
     "once, since they are kept"
 )
 

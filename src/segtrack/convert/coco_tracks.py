@@ -181,13 +181,20 @@ class _Reader:
         names = [str(self.images[key].get("file_name", "")) for key in keys]
         paths = [PurePosixPath(name.replace("\\", "/")) for name in names]
         numbers = numbers_of([str(path.with_suffix("")) if path.name else "" for path in paths])
-        ordered = [key for _, key in sorted(zip(numbers, keys, strict=False), key=lambda n: n[0])]
-        if not numbers or ordered == keys:
+        if not numbers:
             return keys
-        self.notes.append(
-            "images are not in the order of the numbers in their names; these count, "
-            f"{min(numbers)} to {max(numbers)}"
-        )
+        low, high = min(numbers), max(numbers)
+        if high - low + 1 > len(keys):
+            self.notes.append(
+                f"{len(keys)} images are numbered {low} to {high} with gaps, and have no frame_id; "
+                f"they are the frames 0 to {len(keys) - 1}, one after the other"
+            )
+        ordered = [key for _, key in sorted(zip(numbers, keys, strict=True), key=lambda n: n[0])]
+        if ordered != keys:
+            self.notes.append(
+                "images are not in the order of the numbers in their names; these count, "
+                f"{low} to {high}"
+            )
         return ordered
 
     def _made(

@@ -224,7 +224,7 @@ class _Task:
         if self.broken:
             notes.append(f"{self.broken} shapes that cannot be read are left out, a {self.first}")
         if self.step > 1:
-            notes.append(f"only every {self.step}th frame of the video is in the task (step=)")
+            notes.append(f"the task has one of {self.step} frames of its video (step={self.step})")
         if self.unlisted:
             notes.append(
                 f"{self.unlisted} frames between shapes of a track are not listed and stay empty, "

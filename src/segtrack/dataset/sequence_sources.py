@@ -225,6 +225,11 @@ def _mot_sequence(folder: Path, warn: Warn) -> VideoSequence:
     if base.path is not None and length and length != base.frame_count:
         message = f"seqLength is {length}, there are {base.frame_count} images; the images count"
         warn("seq_length", str(folder / "seqinfo.ini"), message, "correct seqLength")
+    said = tuple(int(_number(info, key, folder)) for key in ("imwidth", "imheight"))
+    if base.path is not None and all(said) and said != (base.width, base.height):
+        message = f"says {said[0]} x {said[1]} pixels, the images have {base.width} x {base.height}"
+        hint = "text files are taken in pixels of the images; were these resized?"
+        warn("size_differs", str(folder / "seqinfo.ini"), message, hint)
     gt = _file(folder / "gt" / "gt.txt")
     mots = _file(folder / "mots" / "instances.txt")
     det = _file(folder / "det" / "det.txt")

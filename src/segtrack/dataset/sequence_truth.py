@@ -83,6 +83,7 @@ def check_frames(sequence: VideoSequence, warn: Warn) -> None:
         numbers = _numbers(sequence, sequence.gt, warn)
         _say_frames(sequence, sequence.gt, numbers, first, warn, said)
     if sequence.mots is not None:
+        _require_size(sequence, sequence.mots)
         numbers = _first_column(sequence.mots)
         first = first_mask_frame(numbers, sequence.name, sequence.frame_count)
         _say_frames(sequence, sequence.mots, numbers, first, warn, said)
@@ -109,6 +110,20 @@ def _say_frames(
     if note and note not in said:
         said.add(note)
         warn("frame_numbers", str(path), note, "nothing, if that is right")
+
+
+def _require_size(sequence: VideoSequence, path: Path) -> None:
+    """Raise a DataError where masks are of another size than the frames."""
+    sides = first_row(path)[3:5]
+    if sequence.path is None or len(sides) < 2 or not all(map(_is_number, sides)):
+        return
+    height, width = (int(float(side)) for side in sides)
+    if (width, height) != (sequence.width, sequence.height):
+        raise DataError(
+            f"{path}:1: masks of {width} x {height} pixels, the frames of {sequence.name} have "
+            f"{sequence.width} x {sequence.height}; they belong to another video, or the images "
+            "were resized"
+        )
 
 
 def _first_column(path: Path) -> np.ndarray:
