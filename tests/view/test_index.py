@@ -86,6 +86,7 @@ def test_the_first_page(index: Index) -> None:
     assert len(found) == 50 and f"sweeps/{SWEEP}/" in page and f"runs/{CELL}/" not in page
     assert page.count('type="checkbox"') == 2 and "the process was killed" in page
     assert '<td class="figure" data-name="track/hota">75.0</td>' in page
+    assert "scores in percent" in page
 
 
 def test_pages_orders_and_words(index: Index) -> None:
