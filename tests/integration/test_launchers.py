@@ -74,6 +74,29 @@ def test_a_launcher_that_cannot_begin(words: list[str], said: str, project: Proj
     assert project.runs() == []
 
 
+def test_a_command_that_is_ended_leaves_no_cell_running(project: Project) -> None:
+    """By ``kill``, which reaches it alone: submitit's processes would go on without it."""
+    needs("submitit_cells")
+    process = project.start(
+        "-m", "hydra/launcher=submitit_cells", "tracker.track_thresh=0.3,0.6", *WORDS,
+        "dataset.video_seconds=20",
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while [run.info.status for run in project.runs()[1:]] != ["RUNNING"] * 2:
+        assert time.monotonic() < end and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    cells = [int(run.data.tags["segtrack.process"].partition("@")[0]) for run in project.runs()[1:]]
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted; the same command continues" in err
+    end = time.monotonic() + 30
+    while any(run.info.status == "RUNNING" for run in project.runs()):
+        assert time.monotonic() < end, cells
+        time.sleep(0.1)
+    ended = [(run.info.status, run.data.tags.get("error")) for run in project.runs()]
+    assert ended == [("KILLED", "interrupted")] * 3
+
+
 @pytest.mark.parametrize("launcher", ["joblib_cells", "submitit_cells", "ray_cells"])
 def test_the_cell_of_a_killed_worker_is_marked_and_made_again(
     launcher: str, project: Project
