@@ -74,6 +74,19 @@ def cases() -> list[tuple[str, str]]:
     return [(str(p.relative_to(ROOT)), c) for p in documents() for c in commands(p)]
 
 
+def test_words_with_brackets_are_quoted() -> None:
+    """zsh, the shell of a Mac, takes them for a pattern otherwise, and begins no command."""
+    bare, quoted = [], 0
+    for path in (README, *sorted((ROOT / "docs").glob("*.md"))):
+        for line in re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8")).splitlines():
+            if re.match(rf"    +(\$ )?({COMMAND}|segtrack) ", line):
+                words = [w for w in shlex.split(line, comments=True, posix=False) if "[" in w]
+                bare += [f"{path.name}: {word}" for word in words if word[0] not in "\"'"]
+                quoted += len(words)
+    assert not bare
+    assert quoted > 30
+
+
 @pytest.mark.parametrize(("document", "command"), cases())
 def test_a_documented_command_is_right(document: str, command: str, tmp_path: Path) -> None:
     words = words_of(command, tmp_path)

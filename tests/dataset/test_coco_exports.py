@@ -312,4 +312,20 @@ def test_coordinates_that_are_shares_are_said(export: Export) -> None:
     def one_only(made: Content) -> None:
         made["annotations"][0].update(segmentation=[[0, 0, 1, 0, 1, 1]], area=0.5)
 
-    assert not export.prepared(one_only).codes()
+    assert export.prepared(one_only).codes() == {"box_differs": 1}
+
+
+def test_a_segmentation_that_lies_elsewhere_than_its_box(export: Export) -> None:
+    """As where x and y are swapped; what the image's border cuts off is none."""
+
+    def swapped(made: Content) -> None:
+        made["annotations"][0].update(segmentation=[[10, 20, 40, 20, 40, 60, 10, 60]])
+        made["annotations"][1].update(
+            segmentation=[[50, 10, 150, 10, 150, 40, 50, 40]], bbox=[50, 10, 100, 30], area=420
+        )
+
+    found = export.prepared(swapped)
+    assert found.codes() == {"area_differs": 1, "box_differs": 1, "clipped": 2}
+    assert messages(found)["box_differs"] == (
+        "annotation 1: its bbox is [20, 10, 40, 30], its segmentation lies in 10, 20, 30, 28"
+    )

@@ -69,6 +69,7 @@ def drawn(segmentation: Any, box: Any = BOX) -> tuple[np.ndarray, set[str]]:
         ([rle(RUNS)], {"rle_in_list"}),
         ([rle(RUNS), rle(RUNS)], {"rle_in_list"}),
         ([rle(RUNS), [20, 10, 40, 10, 40, 30]], {"rle_in_list"}),
+        (rle(ALONG), {"rle_along"}),
         (rle(RUNS, (64, 48)), {"rle_swapped"}),
         (rle(ALONG, (64, 48)), {"rle_swapped"}),
         (json.dumps(rle(RUNS)), {"text_shape"}),

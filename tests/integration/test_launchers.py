@@ -64,6 +64,10 @@ def test_each_stage_is_built_once_among_all_cells(
     [
         (["hydra/launcher=joblib_cells", "hydra.launcher.n_jobs=0"], "n_jobs == 0"),
         (["hydra/launcher=slurm_cells"], 'Could not detect "srun"'),
+        (
+            ["hydra/launcher=ray_cells", "hydra.launcher.ray.init.address=auto"],
+            "Could not find any",
+        ),
     ],
 )
 def test_a_launcher_that_cannot_begin(words: list[str], said: str, project: Project) -> None:
@@ -72,6 +76,29 @@ def test_a_launcher_that_cannot_begin(words: list[str], said: str, project: Proj
     assert outcome.code == 2 and outcome.err.startswith(f"error: Hydra cannot run this: {said}")
     assert outcome.err.count("error: ") == 1 and "killed" not in outcome.err + outcome.out
     assert project.runs() == []
+
+
+def test_a_command_that_is_ended_leaves_no_cell_running(project: Project) -> None:
+    """By ``kill``, which reaches it alone: submitit's processes would go on without it."""
+    needs("submitit_cells")
+    process = project.start(
+        "-m", "hydra/launcher=submitit_cells", "tracker.track_thresh=0.3,0.6", *WORDS,
+        "dataset.video_seconds=20",
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while [run.info.status for run in project.runs()[1:]] != ["RUNNING"] * 2:
+        assert time.monotonic() < end and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    cells = [int(run.data.tags["segtrack.process"].partition("@")[0]) for run in project.runs()[1:]]
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted; the same command continues" in err
+    end = time.monotonic() + 30
+    while any(run.info.status == "RUNNING" for run in project.runs()):
+        assert time.monotonic() < end, cells
+        time.sleep(0.1)
+    ended = [(run.info.status, run.data.tags.get("error")) for run in project.runs()]
+    assert ended == [("KILLED", "interrupted")] * 3
 
 
 @pytest.mark.parametrize("launcher", ["joblib_cells", "submitit_cells", "ray_cells"])

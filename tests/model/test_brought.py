@@ -39,6 +39,18 @@ def test_rows_become_predictions(tmp_path: Path) -> None:
     assert found == {"track/detections": 2}
 
 
+@pytest.mark.parametrize(
+    ("scores", "says"), [("0.5 1", ""), ("30 -1", "scores from -1 to 30"), ("1.5 1", "from 1 to")]
+)
+def test_scores_that_are_no_probabilities_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scores: str, says: str
+) -> None:
+    text = "".join(f"1,-1,1,2,3,4,{score}\n" for score in scores.split())
+    read_detections(sequence(tmp_path, text), "person", 0.05, tmp_path, lambda *_: None)
+    said = capsys.readouterr().err
+    assert says in said and bool(said) == bool(says)
+
+
 def test_an_empty_file_has_no_detections(tmp_path: Path) -> None:
     read_detections(sequence(tmp_path, ""), "person", 0.05, tmp_path, lambda *_: None)
     predictions = Predictions.load(tmp_path)

@@ -60,6 +60,12 @@ def test_stages_as_they_were_typed(tmp_path: Path) -> None:
     assert states(typed) == ["prepare done", "train now", "evaluate ahead"]
 
 
+def test_a_stage_comes_behind_what_it_asks_for(tmp_path: Path) -> None:
+    choosing = run(tmp_path, stage_prepare="reused 1f")
+    choosing.params["stages"] = "[prepare,train,select,push]"
+    assert states(choosing) == ["prepare done", "train now", "select ahead", "push ahead"]
+
+
 def test_what_lists_none(tmp_path: Path) -> None:
     other = KeptRun("1" * 32, "theirs", Folder(tmp_path), params={"stages": '["prepare", "own"]'})
     assert [one.name for one in stages_of(other)] == ["prepare", "own"]

@@ -13,9 +13,10 @@ import requests
 
 from segtrack import journal as journals
 from segtrack.base.metrics import Metric
-from segtrack.runs import find
+from segtrack.runs import KeptRun, find
+from segtrack.runs.places import Folder
 from segtrack.settings import MlflowSettings
-from segtrack.view import Library, start_view
+from segtrack.view import Library, live_pages, start_view
 from segtrack.view import library as libraries
 from tests.journal.made import MadeRun, empty_mlflow, fill
 from tests.view.made import write_run
@@ -85,6 +86,7 @@ def test_the_first_page(index: Index) -> None:
     assert len(found) == 50 and f"sweeps/{SWEEP}/" in page and f"runs/{CELL}/" not in page
     assert page.count('type="checkbox"') == 2 and "the process was killed" in page
     assert '<td class="figure" data-name="track/hota">75.0</td>' in page
+    assert "scores in percent" in page
 
 
 def test_pages_orders_and_words(index: Index) -> None:
@@ -109,9 +111,8 @@ def test_no_runs_at_all(tmp_path: Path) -> None:
     settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
     with start_view(Library(settings, [], tmp_path)) as view:
         page = requests.get(view.address, timeout=30).text
-    assert (
-        "No run is recorded here yet" in page and "segtrack stages=[track] video=FILE.mp4" in page
-    )
+    assert "No run is recorded here yet" in page
+    assert "segtrack 'stages=[track]' video=FILE.mp4" in page
     assert not (tmp_path / "none").exists()
 
 
@@ -166,6 +167,14 @@ def test_how_it_ended(index: Index) -> None:
     found = index.get(f"runs/{KILLED}/now").json()
     assert [one["state"] for one in found["stages"]] == ["stopped"]
     assert found["where"] == "It kept no log."
+
+
+def test_what_was_said_before_it_was_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "segtrack.log").write_text(
+        "2026-01-01 00:00:00 epoch 1/9 3 of 9 batches\n2026-01-01 00:00:01 interrupted\n"
+    )
+    run = KeptRun("1" * 32, "run", Folder(tmp_path), "KILLED", tags={"output": str(tmp_path)})
+    assert live_pages._now(run, -1)["said"] == "epoch 1/9 3 of 9 batches"
 
 
 def test_a_cell_names_its_sweep(index: Index) -> None:

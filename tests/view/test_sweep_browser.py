@@ -125,6 +125,8 @@ def test_groups_intervals_and_order(reader: Reader, whole: str) -> None:
     first = reader.one("#settings tr[data-setting]").text
     assert "57.40 ± 0.30" in first  # .55 + .02 + .004, and seeds .3 points apart
     assert len(reader.all("#settings .interval")) == 7
+    heads = reader.texts("#settings thead button")
+    assert heads.index("HOTA difference to the reference") == heads.index("track/hota") + 1
     assert len(reader.all("#settings .reference")) == 1
     reader.picture("sweep")
     reader.one("#grouped").click()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segtrack import __version__
-from segtrack.base.errors import SegtrackError, SettingsError, StageError, place_of
+from segtrack.base.errors import SegtrackError, SettingsError, StageError, of_machine, place_of
 from segtrack.base.processes import stop_if_asked, stoppable, until_asked
 from segtrack.base.saying import LOG, led_by, logged, overheard, say, say_traceback
 from segtrack.base.secrets import OUTPUT, hidden
@@ -269,9 +269,9 @@ def _hydra(words: Sequence[str], task: Any) -> int:
     except Exception as error:
         if began:
             return 1  # which was said
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and (error.filename or of_machine(error)):
             where = place_of(error) or Path.cwd()
-            raise SettingsError(f"cannot write {where}: {error.strerror}") from error
+            raise SettingsError(f"cannot write {where}: {error.strerror or error}") from error
         why = str(error).strip().splitlines() or [type(error).__name__]
         if type(error).__module__.partition(".")[0] in _LAUNCHERS:
             return _fail(StageError(f"a worker of the launcher ended: {why[0]}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from omegaconf import DictConfig
 
 from segtrack import journal as journals
 from segtrack.base.errors import SettingsError
+from segtrack.base.processes import held, process_mark
 from segtrack.base.saying import say
 from segtrack.command import objective
 from segtrack.command.circumstances import config_hash
@@ -85,6 +88,11 @@ def launch(
             return 0
         try:
             code = by_hydra()
+        except KeyboardInterrupt:
+            wait = journals.asked_once(settings.timeout)  # no longer than this, after Ctrl-C
+            with wait, held(), contextlib.suppress(journals.ServerAway):
+                _end_cells(journal, settings)
+            raise
         except SettingsError as error:  # no worker's end, and no other try would mend it
             with contextlib.suppress(journals.ServerAway):
                 if search or _when_ended(journal, settings):  # whose parent is known by it
@@ -111,6 +119,25 @@ def launch(
         if search:
             search.settle()
     return code
+
+
+def _end_cells(journal: journals.Journal, settings: MlflowSettings) -> None:
+    """End cells that a launcher started and leaves alone, as submitit does: a terminal's Ctrl-C
+    reaches them too, ``kill`` does not. What runs elsewhere is named."""
+    here = socket.gethostname()
+    away: set[str] = set()
+    for run in journals.cells(settings, journal.run_id):
+        if run.info.status != "RUNNING":
+            continue
+        host, process = (run.data.tags.get(f"segtrack.{key}", "") for key in ("host", "process"))
+        pid = int(process.partition("@")[0] or 0)
+        if host != here:
+            away.add(host)
+        elif pid and pid != os.getpid() and process == process_mark(pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
+    if away:
+        say(f"warning: cells may still be running on {', '.join(sorted(away))}", error=True)
 
 
 def _when_ended(journal: journals.Journal, settings: MlflowSettings) -> list[Any]:

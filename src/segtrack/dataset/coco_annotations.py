@@ -34,6 +34,7 @@ UNREADABLE = (
 )
 SHARES = 0.9  # of a file's objects inside of the first pixel are no coincidence
 _SHAPE = "segmentation is a list of polygons [[x1, y1, x2, y2, ...], ...] or an RLE"
+_NEAR = 0.5  # IoU of boxes of one object, however roughly they are drawn
 _THIN = 0.1  # of a mask's area: less is not its area
 
 
@@ -144,6 +145,7 @@ class _One:
     unreadable: bool = False
     tiny: bool = False
     box_only: Remark | None = None
+    extent: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)  # x, y, width, height of what was read
     oddities: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -197,6 +199,7 @@ class _One:
         if annotation is not None:
             for problem in shape.problems:
                 self.say(problem.code, f"{problem}; this part is left out", _hint(problem))
+            self._look_at_box()
             return annotation
         if any(remark.code == "outside" for remark in self.remarks[before:]):
             return None  # so would be its box
@@ -243,7 +246,9 @@ class _One:
         if not kept:
             return None
         points = kept[0] if len(kept) == 1 else np.concatenate(kept)
-        w, h = (points.max(0) - points.min(0)).tolist()
+        (x, y), (u, v) = points.min(0).tolist(), points.max(0).tolist()
+        w, h = u - x, v - y
+        self.extent = (x, y, w, h)
         area = self._area(area, w, h)
         return Annotation(class_id, kept, area, crowd=crowd)
 
@@ -258,7 +263,7 @@ class _One:
             parts += mask.frPyObjects([p.reshape(-1).tolist() for p in drawn], height, width)
         counts = shape.masks[0] if len(parts) == 1 else bytes(mask.merge(parts)["counts"])
         whole = {"size": [height, width], "counts": counts}
-        x, y, w, h = (float(v) for v in mask.toBbox(whole))
+        x, y, w, h = self.extent = tuple(float(v) for v in mask.toBbox(whole))
         area = self._area(float(rle.pixels(counts)), w, h)
         return Annotation(class_id, outlines(whole), area, (x, y, w, h), crowd, rle=counts)
 
@@ -275,6 +280,33 @@ class _One:
         hint = "the mask's is taken; COCO's small, medium and large go by it"
         self.say("area_differs", message, hint)
         return computed
+
+    def _look_at_box(self) -> None:
+        """Whether the bbox that stands beside a segmentation is about something else."""
+        given = self.raw.value.get("bbox")
+        if type(given) is list and len(given) == 4 and set(map(type, given)) <= {int, float}:
+            x, y, w, h = given
+            if self._is_near(x, y, x + w, y + h):
+                return  # as nearly always: the rest takes longer
+        try:
+            corners = read_box(self.raw.value, {})
+        except Unreadable:
+            return
+        if not self._is_near(*corners[0].tolist(), *corners[2].tolist()):
+            x, y, w, h = self.extent
+            message = f"its bbox is {given!r:.60}, its segmentation lies in "
+            message += f"{x:.6g}, {y:.6g}, {w:.6g}, {h:.6g}"
+            hint = "the segmentation is taken; are its x and y swapped, or its rows and columns?"
+            self.say("box_differs", message, hint)
+
+    def _is_near(self, x1: float, y1: float, x2: float, y2: float) -> bool:
+        """Whether a box, as far as it is inside of the image, has much in common with the object's
+        own, ``extent``."""
+        (x, y, w, h), (width, height) = self.extent, self.size
+        x1, x2 = min(max(x1, 0), width), min(max(x2, 0), width)
+        y1, y2 = min(max(y1, 0), height), min(max(y2, 0), height)
+        shared = max(0, min(x2, x + w) - max(x1, x)) * max(0, min(y2, y + h) - max(y1, y))
+        return shared >= _NEAR * ((x2 - x1) * (y2 - y1) + w * h - shared)
 
     def _look_at_corners(self, corners: Polygon) -> None:
         """Whether a box would fit into the image if it were x1, y1, x2, y2."""

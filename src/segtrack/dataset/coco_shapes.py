@@ -317,7 +317,8 @@ def _read_rle(
     try:
         if given == [width, height] and width != height:
             return _swapped(counts, annotation, size, shape)
-        return rle.compressed({"size": given, "counts": counts}, width, height)
+        mask = rle.compressed({"size": given, "counts": counts}, width, height)
+        return _down_or_along(mask, annotation, size, shape)
     except ValueError as error:
         # A box of the same wrong size would be as wrong.
         raise Unreadable("rle", str(error), box_counts=given == [height, width]) from error
@@ -325,23 +326,49 @@ def _read_rle(
 
 def _swapped(counts: Any, annotation: dict[str, Any], size: tuple[int, int], shape: Shape) -> bytes:
     """An RLE that says [width, height]: down the columns or along the rows, as its box says."""
-    from pycocotools import mask as coco
-
     width, height = size
     wrong = f"its RLE has size {[width, height]}, the image has {[height, width]}"
     down = rle.compressed({"size": [height, width], "counts": counts}, width, height)
-    turned = {"size": [width, height], "counts": down}
-    along = bytes(coco.encode(np.asfortranarray(coco.decode(turned).T))["counts"])
     try:
         corners = read_box(annotation, {})
     except Unreadable:
         raise Unreadable("rle", f"{wrong}, and no bbox tells which way it runs") from None
-    for mask in (down, along):
-        x, y, w, h = coco.toBbox({"size": [height, width], "counts": mask})
-        if np.abs(np.array([[x, y], [x + w, y + h]]) - corners[[0, 2]]).max() <= _CLOSE:
+    for mask in (down, _along(down, size)):
+        if _fills(mask, corners, size):
             shape.oddities["rle_swapped"] = "its RLE has width and height swapped, as its bbox says"
             return mask
     raise Unreadable("rle", f"{wrong}, and its bbox fits neither way")
+
+
+def _down_or_along(
+    down: bytes, annotation: dict[str, Any], size: tuple[int, int], shape: Shape
+) -> bytes:
+    """A mask whose runs go down the columns, as COCO has it; or along the rows, where its box fits
+    these alone, as of programs that flatten a picture as it lies."""
+    try:
+        corners = read_box(annotation, {})
+    except Unreadable:
+        return down
+    if not _fills(down, corners, size) and _fills(along := _along(down, size), corners, size):
+        shape.oddities["rle_along"] = "its RLE runs along the rows, as its bbox says"
+        return along
+    return down
+
+
+def _along(down: bytes, size: tuple[int, int]) -> bytes:
+    """The mask of an RLE whose runs go along the rows instead."""
+    from pycocotools import mask as coco
+
+    turned = {"size": list(size), "counts": down}
+    return bytes(coco.encode(np.asfortranarray(coco.decode(turned).T))["counts"])
+
+
+def _fills(mask: bytes, corners: Polygon, size: tuple[int, int]) -> bool:
+    """Whether the box of a mask is the one that stands beside it."""
+    from pycocotools import mask as coco
+
+    x, y, w, h = coco.toBbox({"size": [size[1], size[0]], "counts": mask})
+    return bool(np.abs(np.array([[x, y], [x + w, y + h]]) - corners[[0, 2]]).max() <= _CLOSE)
 
 
 def _is_area(area: Any, this: float, other: float) -> bool:

@@ -30,6 +30,7 @@ from .pages import page_of as page_of
 from .syncing import Sent as Sent
 from .syncing import sync as sync
 from .tracking import ServerAway as ServerAway
+from .tracking import asked_once as asked_once
 from .tracking import asking as asking
 from .tracking import connect as connect
 from .tracking import require_tracking as require_tracking

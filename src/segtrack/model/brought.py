@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segtrack.base.metrics import Report
+from segtrack.base.saying import say
 from segtrack.dataset import VideoSequence, frames_of
 from segtrack.formats import read_mot
 from segtrack.model.predictions import FrameDetections, PredictionsInfo, PredictionsWriter
@@ -17,7 +18,7 @@ def read_detections(
 ) -> None:
     """Write the rows of ``sequence.det`` as predictions into ``folder``.
 
-    Boxes become x1, y1, x2, y2 in float32; scores that are percentages elsewhere are not guessed.
+    Boxes become x1, y1, x2, y2 in float32; scores beyond 0 to 1 are said, and taken as they are.
 
     Args:
         sequence: with ``det``, a MOTChallenge file: frame from 1, any id, left, top, width, height
@@ -32,6 +33,14 @@ def read_detections(
     """
     assert sequence.det is not None
     table = read_mot(sequence.det, tracks=False, first=0)
+    if len(table.conf) and (table.conf.min() < 0 or table.conf.max() > 1):
+        low, high = table.conf.min(), table.conf.max()
+        say(
+            f"warning: {sequence.det}: scores from {low:g} to {high:g} are no probabilities, and "
+            "are compared with the tracker's thresholds and model.conf_floor as they are (bring "
+            "them to 0 to 1, or choose thresholds for them)",
+            error=True,
+        )
     frames = frames_of(
         table.frame, 1, sequence.image_numbers, sequence.frame_count, sequence.det
     ).frame

@@ -66,7 +66,13 @@ def _listed(run: KeptRun) -> list[str]:
     known = [name for name in given if name in STAGES]
     given += [name for one in known for name in STAGES.get(one).includes if name not in given]
     order = listed_names()  # others are of a plugin that is not here
-    return sorted(given, key=lambda name: order.index(name) if name in order else len(order))
+    given.sort(key=lambda name: order.index(name) if name in order else len(order))
+    placed: list[str] = []
+    for name in given:  # what a stage asks for is built before it, as train is for select
+        asked = set(_parts(name, set()))
+        placed += [one for one in given if one in asked and one not in placed]
+        placed += [name] if name not in placed else []
+    return placed
 
 
 def _parts(name: str, known: set[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from segtrack.view.library import Library
 from segtrack.view.run_pages import FRESH
 from segtrack.view.words import took
 
+_ENDS = ("error: ", "interrupted")
 _TIME = len("2026-01-01 00:00:00 ")  # with which each line of a log begins
 
 
@@ -52,9 +53,9 @@ def _now(run: KeptRun, start: int) -> dict[str, Any]:
 
 
 def _said(log: LogPart, running: bool) -> str:
-    """The last line; of what has ended the last before its error, which is told beside it."""
+    """The last line; of what has ended the last before how it ended, which is told beside it."""
     lines = [line[_TIME:].strip() for line in log.text.splitlines()]
-    told = [line for line in lines if line and (running or not line.startswith("error: "))]
+    told = [line for line in lines if line and (running or not line.startswith(_ENDS))]
     return told[-1] if told else ""
 
 

@@ -187,7 +187,10 @@ function columnsOf(data, claim, seeds) {
       return make("td", {}, stateOf(one, cells));
     },
   };
-  return [first, ...axes, ...scores, ...(claim ? claimed(claim) : []), state];
+  // What was claimed stands beside its score: of many others the last are out of sight.
+  const own = scores.filter((one) => one.key === claim?.score);
+  const others = scores.filter((one) => !own.includes(one));
+  return [first, ...axes, ...own, ...(claim ? claimed(claim) : []), ...others, state];
 }
 
 /** What was measured, where others chose, and the difference to the reference. */
