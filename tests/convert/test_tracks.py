@@ -355,6 +355,14 @@ def test_frames_of_coco(
     assert [one[: len(note)] for one in clip.notes] == [note] * bool(note)
 
 
+def test_a_video_without_numbers_beside_one_from_1_on(tmp_path: Path) -> None:
+    images = [
+        {"id": i, "video_id": 1 + i // 2} | ({"frame_id": i + 1} if i < 2 else {}) for i in range(4)
+    ]
+    path = coco_video(tmp_path / "c.json", [0] * 4, "abcd", images=images)
+    assert [sorted(clip.frames) for clip in clips_of(path, "coco")] == [[0, 1], [0, 1]]
+
+
 @pytest.mark.parametrize(
     ("rest", "says"),
     [
@@ -447,17 +455,18 @@ def test_turned_boxes_of_a_video(tmp_path: Path) -> None:
     meta = meta.replace("</task>", f"{LABELS}{step}")
     shape = ('<box frame="{}" keyframe="1" outside="0" occluded="0" xtl="20" ytl="10" xbr="40" '
              'ybr="20" z_order="0" rotation="{}"></box>')  # fmt: skip
-    rows = "".join(shape.format(*of) for of in ((10, 90), (15, 0), (20, 180)))
+    rows = "".join(shape.format(*of) for of in ((10, 90), (15, 0), (30, 180)))
     text = HEAD.format(meta=meta) + f'<track id="0" label="car">{rows}</track></annotations>'
     (tmp_path / "v.xml").write_text(text)
     (clip,) = clips_of(tmp_path / "v.xml", "coco")
     boxes = {frame: things[0].bbox_xyxy for frame, things in clip.frames.items()}
     flat = (20, 10, 40, 20)
     assert boxes == {
-        10: pytest.approx((25, 5, 35, 25)), 15: flat, 20: pytest.approx(flat),
+        10: pytest.approx((25, 5, 35, 25)), 15: flat, 30: pytest.approx(flat),
     }  # fmt: skip
     assert [len(things[0].polygons) for things in clip.frames.values()] == [1, 0, 1]
-    assert clip.notes == ("the task has one of 5 frames of its video (step=5)",)
+    assert clip.notes[0] == "the task has one of 5 frames of its video (step=5)"
+    assert clip.notes[1].startswith("2 frames between shapes of a track are not listed")  # 20, 25
 
 
 def test_single_broken_shapes_of_cvat_are_left_out(tmp_path: Path, convert: Convert) -> None:

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pycocotools import mask
 
 from segtrack.base.errors import DataError
 from segtrack.dataset.checks import ChecksFailed
@@ -39,11 +41,27 @@ def test_turned_boxes_of_cvat(export: Export, occluded: bool) -> None:
             one["segmentation"] = next(values)
             one["attributes"] = {**said, "rotation": next(degrees)}
 
-    rows = export.prepared(change).dataset.coco("train")["annotations"]
+    found = export.prepared(change)
+    # Of a turned rectangle somebody has drawn the outline.
+    assert messages(found)["box_only"].startswith(f"{1 if occluded else 3} of 4 labels are boxes")
+    rows = found.dataset.coco("train")["annotations"]
     flat, turned = [20, 10, 40, 30], [25, 5, 30, 40]
     expected = [turned, flat, flat, turned] if occluded else [flat] * 4
     for row, box in zip(rows, expected, strict=True):
         assert row["bbox"] == pytest.approx(box) and row["area"] == 1200
+
+
+def test_a_turned_box_of_cvat_is_turned_clockwise(export: Export) -> None:
+    def change(made: Content) -> None:
+        made["annotations"][0].update(
+            segmentation=[], attributes={"occluded": False, "rotation": 30.0}
+        )
+
+    (row, *_) = export.prepared(change).dataset.coco("train")["annotations"]
+    points = np.array(row["segmentation"][0]).reshape(-1, 2)
+    # Of 20, 10, 40, 30 the upper left corner is the highest: -20, -15 from the centre at 40, 25.
+    highest = 40 - 20 * 0.75**0.5 + 15 * 0.5, 25 - 20 * 0.5 - 15 * 0.75**0.5
+    assert points[points[:, 1].argmin()].tolist() == pytest.approx(highest, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -329,3 +347,17 @@ def test_a_segmentation_that_lies_elsewhere_than_its_box(export: Export) -> None
     assert messages(found)["box_differs"] == (
         "annotation 1: its bbox is [20, 10, 40, 30], its segmentation lies in 10, 20, 30, 28"
     )
+
+
+@pytest.mark.parametrize(("w", "h"), [(1, 20), (2, 2), (20, 1)])
+def test_a_thin_object_whose_box_counts_a_pixel_less(export: Export, w: int, h: int) -> None:
+    """As of programs that take the last pixel from the first: half of the box, or all of it."""
+    pixels = np.zeros((48, 64), np.uint8, order="F")
+    pixels[10 : 10 + h, 20 : 20 + w] = 1
+
+    def thin(made: Content) -> None:
+        rle = {"size": [48, 64], "counts": mask.encode(pixels)["counts"].decode()}
+        box = [20, 10, w - 1, h - 1]
+        made["annotations"][0].update(segmentation=rle, bbox=box, area=w * h)
+
+    assert "box_differs" not in export.prepared(thin).codes()

@@ -156,6 +156,9 @@ def test_boxes_that_seem_to_be_corners(tmp_path: Path, run: Prepare) -> None:
     rows.append("3,2,30,30,20,10,1,1,1")  # which cannot be corners
     (folder / "gt" / "gt.txt").write_text("\n".join(rows))
     assert "corners" not in run(SequencesSettings(path=str(folder))).codes()
+    rows[3] = "3,2,30,30,70,40,1,1,1"  # nor can this: the frame is 64 px wide
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows))
+    assert "corners" not in run(SequencesSettings(path=str(folder))).codes()
 
 
 def test_a_folder_of_something_else_says_what(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ def test_estimates_by_sequence() -> None:
     assert found["Kept 31+"].names == () and np.isnan(found["Kept 31+"].score)
     gap = compare(every, replace(every, whole=every.whole * 0, without=every.without * 0))
     assert gap.difference == -0.5 and gap.units == 2
+    assert gap.low == -1  # t of 1 degree of freedom times its error is more than 4 shares
 
 
 def test_counts_of_earlier_versions_have_no_occlusions(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from segtrack.base import rle
 from segtrack.dataset import coco_values as values
 from segtrack.dataset.checks import Checks
 from segtrack.dataset.cleaning import Placed, Remark, clean_polygon, without_copies
-from segtrack.dataset.coco_shapes import Shape, Unreadable, read_box, read_shape
+from segtrack.dataset.coco_shapes import CLOSE, Shape, Unreadable, read_box, read_shape
 from segtrack.dataset.coco_values import Key
 from segtrack.dataset.geometry import outlines, turned
 from segtrack.dataset.labels import Annotation, Labels, Polygon, labels_of
@@ -301,10 +301,12 @@ class _One:
 
     def _is_near(self, x1: float, y1: float, x2: float, y2: float) -> bool:
         """Whether a box, as far as it is inside of the image, has much in common with the object's
-        own, ``extent``."""
+        own, ``extent``, or differs from it by so little as that changes where objects are thin."""
         (x, y, w, h), (width, height) = self.extent, self.size
         x1, x2 = min(max(x1, 0), width), min(max(x2, 0), width)
         y1, y2 = min(max(y1, 0), height), min(max(y2, 0), height)
+        if max(abs(x1 - x), abs(y1 - y), abs(x2 - x - w), abs(y2 - y - h)) <= CLOSE:
+            return True
         shared = max(0, min(x2, x + w) - max(x1, x)) * max(0, min(y2, y + h) - max(y1, y))
         return shared >= _NEAR * ((x2 - x1) * (y2 - y1) + w * h - shared)
 

@@ -28,7 +28,7 @@ _BOX_KEYS = (
     ("left", "top", "width", "height"),
 )
 _CORNER_KEYS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"))
-_CLOSE = 1.5  # px by which a mask's box may differ from the box beside it
+CLOSE = 1.5  # px by which a mask's box may differ from the box beside it
 
 
 class Unreadable(Exception):
@@ -368,7 +368,7 @@ def _fills(mask: bytes, corners: Polygon, size: tuple[int, int]) -> bool:
     from pycocotools import mask as coco
 
     x, y, w, h = coco.toBbox({"size": [size[1], size[0]], "counts": mask})
-    return bool(np.abs(np.array([[x, y], [x + w, y + h]]) - corners[[0, 2]]).max() <= _CLOSE)
+    return bool(np.abs(np.array([[x, y], [x + w, y + h]]) - corners[[0, 2]]).max() <= CLOSE)
 
 
 def _is_area(area: Any, this: float, other: float) -> bool:

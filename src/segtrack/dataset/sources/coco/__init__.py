@@ -78,4 +78,4 @@ def _files(settings: CocoSettings) -> Iterator[Path]:
         yield file.path
 
 
-register_source(Source("coco", CocoSettings, _read, _files, version=5))
+register_source(Source("coco", CocoSettings, _read, _files, version=6))
