@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from segtrack.base.saying import say
 from segtrack.command.subcommands import SUBCOMMANDS
 from segtrack.journal import Journal
-from segtrack.settings import MlflowMode, MlflowSettings
+from segtrack.settings import MlflowMode, MlflowSettings, override_words
 
 _MOST = 3  # files of a kind that are named; a benchmark has dozens
 _LOCAL = "sqlite:///mlruns/mlflow.db"  # what `make ui` serves
@@ -61,7 +62,11 @@ def reading(word: str, run: str, settings: MlflowSettings) -> str:
         known = os.environ.get("MLFLOW_TRACKING_URI", "") == settings.uri
     else:
         known = settings.uri == _LOCAL
-    return shlex.join([*words, *([] if known else [f"mlflow.uri={settings.uri}"])])
+    if not known:
+        plain = re.fullmatch(r"[\w:/.@ -]+", settings.uri)  # as Hydra's grammar reads it unquoted
+        given = [f"mlflow.uri={settings.uri}"]
+        words += given if plain else override_words({"mlflow.uri": settings.uri})
+    return shlex.join(words)
 
 
 def say_where(journal: Journal, settings: MlflowSettings) -> None:
