@@ -26,6 +26,7 @@ NAMES = ("car", "a|b <i>")
 CONFIG = {"seed": 3, "dataset.source": "traffic_sim", "dataset.sources": "none.md"}
 TAGS = {"command": "run.py seed=3", "git.commit": "abc", "git.dirty": "true"}
 TAGS |= {"weights.origin": "trained", "weights.sha256": "feed", "stage.train": "built in 1.0 s k"}
+TAGS |= {"dataset.fingerprint": "5ca1ab1e" * 4}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from segtrack.command.cells import knobs_after_choices
+from segtrack.command.objective import PRUNED
 from segtrack.command.sweep_cells import (
     apart,
     cell_rows,
@@ -201,4 +202,6 @@ def test_why_cells_failed_is_a_line_for_each_reason() -> None:
         "KILLED  t.a=5: the process was killed",
     ]
     cells[1].data.tags.clear()  # runs still, on another machine
+    assert failures(cells[:2], ["t.a"]) == []
+    cells[1].data.tags |= {PRUNED: "2", "error": "ended early"}
     assert failures(cells[:2], ["t.a"]) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,18 @@ def test_the_scores_of_a_video_are_its_own(tmp_path: Path) -> None:
     run.metrics[f"track/video/{level('a/b')}/mask_hota"] = 0.7
     assert scores_of_video(run, "a/b") == [("HOTA", "62.5"), ("mask HOTA", "70.0")]
     assert scores_of_video(run, "c") == []
+
+
+def test_the_page_of_a_video_has_its_scores(served: Served, tmp_path: Path) -> None:
+    settings = MlflowSettings(uri=f"sqlite:///{tmp_path / 'none.db'}")
+    (run,) = find(settings, [str(served.folders[0])], tmp_path)
+    assert isinstance(run, KeptRun)
+    own = f"track/video/{level(run.videos[0].name)}/hota"
+    library = Library(settings, [replace(run, metrics={"track/hota": 0.5, own: 0.625})], tmp_path)
+    with start_view(library) as view:
+        page = requests.get(view.address + VIDEO, timeout=30).text
+    assert "HOTA <b>62.5</b>" in page and "50.0" not in page
+    library.close()
 
 
 def test_a_video_whose_file_is_not_known(served: Served, tmp_path: Path) -> None:
