@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from segtrack.scoring.kits import score_kit
 from segtrack.scoring.score import SequenceScores
 from segtrack.scoring.switch_sheet import BoxRows, Sighting, sightings, switch_sheet
 from segtrack.scoring.timeline import figure_timeline, piece_rows
+from segtrack.scoring.truth import Truth
 from tests.view.made import write_run
 
 
@@ -288,4 +290,7 @@ def test_the_timeline_has_the_switches_of_the_scores_beside_it(
         switch["kind"] = "mask"
     (scores / "events.json").write_text(json.dumps(events))
     tracking_report.write_tracking_report(report, tmp_path / "masks")
-    assert seen == [1, 0]
+    replace(Truth.load(scores), boxes=None).save(tmp_path)
+    report.write_text(json.dumps([{**json.loads(report.read_text())[0], "truth": str(tmp_path)}]))
+    tracking_report.write_tracking_report(report, tmp_path / "masks alone")
+    assert seen == [1, 0, 1]
