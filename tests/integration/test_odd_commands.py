@@ -128,7 +128,14 @@ ODD = {
         said="d: is a file or folder; say what it is: type dataset.path=d, video=d or model.weig",
         before=folder("d"),
     ),
-    "no word at all": odd("evalate", said="evalate: has no value: type evalate=VALUE"),
+    "nearly a stage": odd(
+        "evalate", said=r"evalate: is no stage; did you mean evaluate\? Type stages=\[evaluate\]"
+    ),
+    "nearer to a stage than to a command": odd(
+        "prepar", said="prepar: is no stage; did you mean pr"
+    ),
+    "a setting that a command is like": odd("video", said="video: has no value: type video=VALUE"),
+    "no word at all": odd("xyzzy", said="xyzzy: has no value: type xyzzy=VALUE"),
     # of Hydra
     "other configuration": odd("--config-name", "foo", said="--config-name foo: the config"),
     "other folder": odd("--config-path", "x", said="--config-path: the configuration is seg"),

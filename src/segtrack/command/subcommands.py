@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from importlib import import_module
 from typing import NoReturn
 
@@ -73,16 +74,19 @@ def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:
         return main
     if word in RUNS:
         return None
-    near = nearest(word, [*SUBCOMMANDS, *RUNS]) if word.isalpha() else ""
-    if near and not _is_stage(word):  # which is told with the settings
+    known = [*SUBCOMMANDS, *RUNS]
+    near = nearest(word, known) if word.isalpha() else ""
+    if near and nearest(word, [*known, *_others()]) == near:  # others are told with the settings
         raise SettingsError(f"{word}: no such command; did you mean {near}? A setting is KEY=VALUE")
     return None
 
 
-def _is_stage(word: str) -> bool:
+def _others() -> list[str]:
+    """What a first word without a value may have been meant for: stages and settings."""
     from segtrack.pipeline import listed_names
+    from segtrack.settings import Settings
 
-    return word in listed_names()
+    return [*listed_names(), *(field.name for field in fields(Settings))]
 
 
 class Parser(argparse.ArgumentParser):

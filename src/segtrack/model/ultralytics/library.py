@@ -92,7 +92,7 @@ _NOISE = ("cache='ram' may produce non-deterministic",)
 
 # Its stand-in asks to install a reader of HEIC at each file that is no picture; ours is asked for
 # where a file is HEIC (``dataset.pixels``).
-Image.open = patches._image_open
+Image.open = getattr(patches, "_image_open", Image.open)
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
