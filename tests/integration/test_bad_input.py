@@ -202,7 +202,12 @@ CASES = [
         r"dataset\.path: data/mot.*SEGTRACK_DATA",
     ),
     Case("a stage missing", ("stages=[evaluate]", SHIPPED), 2, "add prepare to stages"),
-    Case("no training yet", ("stages=[prepare,evaluate]",), 2, "stage train is not listed"),
+    Case(
+        "no training yet",
+        ("stages=[prepare,evaluate]",),
+        2,
+        "lacks weights, and the store has no training of .*: give model.weights=FILE, .*add train",
+    ),
 ]
 
 
