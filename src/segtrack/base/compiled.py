@@ -76,6 +76,7 @@ def _require_room(folder: Path) -> None:
         StageError: there is no room for a loop.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # as numba does, were it removed meanwhile
         with TemporaryFile(dir=folder) as file:
             file.write(bytes(_LARGEST))
     except OSError as error:

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra import initialize_config_dir
@@ -25,11 +25,10 @@ from segtrack.base.errors import SettingsError, nearest
 from segtrack.command.cells import Cell, cells_of, probes_of, sweep_problems
 from segtrack.command.composed import composed
 from segtrack.command.keys import normalised
+from segtrack.command.subcommands import unvalued
 from segtrack.command.sweeper import VERSION_BASE, Sweeper, sweeper_of
 from segtrack.pipeline import listed_names
 from segtrack.settings import Problem, Settings, options, register
-
-_SETTINGS = [field.name for field in fields(Settings)]
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def _unreadable(word: str, detail: str) -> Problem:
                 f"is a file or folder; say what it is: type dataset.path={key}, video={key} or "
                 f"model.weights={key}"
             )
-        elif (near := nearest(key, [*listed_names(), *_SETTINGS])) in listed_names():
+        elif (near := nearest(key, unvalued())) in listed_names():
             allowed = f"is no stage; did you mean {near}? Type stages=[{near}]"
         if key.endswith(("}", "]", ")")):
             allowed = "is the rest of a word that the shell has cut at a space; quote the whole"

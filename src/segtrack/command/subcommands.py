@@ -76,13 +76,13 @@ def subcommand(words: Sequence[str]) -> Callable[[Sequence[str]], int] | None:
         return None
     known = [*SUBCOMMANDS, *RUNS]
     near = nearest(word, known) if word.isalpha() else ""
-    if near and nearest(word, [*known, *_others()]) == near:  # others are told with the settings
+    if near and nearest(word, [*known, *unvalued()]) == near:  # others are told with the settings
         raise SettingsError(f"{word}: no such command; did you mean {near}? A setting is KEY=VALUE")
     return None
 
 
-def _others() -> list[str]:
-    """What a first word without a value may have been meant for: stages and settings."""
+def unvalued() -> list[str]:
+    """What a word without a value may have been meant for: stages and settings."""
     from segtrack.pipeline import listed_names
     from segtrack.settings import Settings
 

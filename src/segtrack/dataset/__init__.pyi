@@ -5,7 +5,7 @@ from .canonical import ImageRow as ImageRow
 from .catalogue import ListedImage as ListedImage
 from .checks import ChecksFailed as ChecksFailed
 from .classes import parse_classes as parse_classes
-from .coco_shapes import read_object as read_object
+from .coco_objects import read_object as read_object
 from .coco_values import flag as flag
 from .coco_values import id_key as id_key
 from .coco_values import number as number
