@@ -78,9 +78,13 @@ def connect(settings: MlflowSettings) -> tuple[Any, str]:
     path = sqlite_path(settings.uri)
     if path is None:
         probe(settings)
-        with told(settings.uri, SettingsError):
-            client = client_of(settings.uri)
-            experiment = _experiment(client, settings)
+        try:
+            with told(settings.uri, SettingsError):
+                client = client_of(settings.uri)
+                experiment = _experiment(client, settings)
+        except SettingsError:
+            probe(settings)  # it may have gone since it answered
+            raise
         if experiment:
             return client, experiment
         raise SettingsError(f"mlflow.uri={settings.uri}: what answers there is no MLflow server")
